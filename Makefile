@@ -1,0 +1,49 @@
+# MXT-VHF. `make run` and `make test` are all a newcomer needs.
+PORT    ?= 8080
+GP_PORT ?= 8765
+BURST   ?= sb26030704
+SEED    ?= 1
+VENV    := .venv
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test lint pins bench clean clean-state
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+install:  ## make .venv with everything that runs
+	@tools/install.sh
+
+run: install  ## start the stack, send an alert through the DAG, stay up until Ctrl-C (PORT=, GP_PORT=, BURST=, SEED=)
+	@exec $(VENV)/bin/mxtvhf up --port $(PORT) --gp-port $(GP_PORT) --burst $(BURST) --seed $(SEED)
+
+demo: install  ## the same, but end by itself with the report
+	@exec $(VENV)/bin/mxtvhf up --demo --port $(PORT) --gp-port $(GP_PORT) --burst $(BURST) --seed $(SEED)
+
+test:  ## install what the tests need and run all of them
+	@tools/test-packages.sh
+	@tools/install.sh tests
+	@$(MAKE) --no-print-directory lint
+	$(VENV)/bin/python -m pytest
+
+lint:  ## ruff, mypy and the direction of the dependencies
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: install  ## print the benchmarks' tables
+	$(VENV)/bin/python -m benchmarks.decoding
+	$(VENV)/bin/python -m benchmarks.localisation
+	$(VENV)/bin/python -m benchmarks.latency
+
+pins: install  ## compile the requirements.in files into the pinned requirements.txt
+	for file in requirements tests/requirements; do \
+	    $(VENV)/bin/uv pip compile -q --find-links $(VENV)/wheels --python-version 3.11 \
+	        --custom-compile-command "make pins; the reasons stand in $$file.in" \
+	        --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt; done
+
+clean:  ## remove the virtual environment
+	rm -rf $(VENV)
+
+clean-state:  ## remove all state: the archive of everything received, products, database, passwords
+	rm -rf var

@@ -1,0 +1,26 @@
+"""The shape of ``mxt_vhf`` with tasks that do nothing: the baseline of ``benchmarks.latency``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseOperator, chain
+
+
+class NoOperator(BaseOperator):
+    """Does nothing, in a process of its own as every task (an EmptyOperator would not even be started)."""
+
+    def execute(self, context: Any) -> None:
+        """Do nothing."""
+
+
+with DAG("noop", schedule=None, default_args={"retries": 3, "retry_delay": timedelta(seconds=2)}):
+    first, second, third, start, wait, beside, preliminary, crosscheck, update = (
+        NoOperator(task_id=f"noop_{number}") for number in range(9)
+    )
+    end = EmptyOperator(task_id="end")
+    chain(first, second, third, start, wait, crosscheck, update)
+    chain(third, beside, [preliminary, crosscheck])
+    chain([wait, preliminary, update], end)

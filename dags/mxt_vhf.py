@@ -1,0 +1,73 @@
+"""
+### From an alert and its VHF photons to the Burst Advocate
+
+1. **reception_message** keeps the alert (VOEvent) and its packets as received, and reads the alert.
+2. **photons_extraction** decodes the packets into photons.
+3. **fits_feed** writes them as an OGIP event file.
+4. **start_mxt_gp_pipeline** asks the General Program pipeline (GP) for its analysis,
+   **wait_mxt_gp** waits for its end without holding a worker.
+   Beside them **vhf_localisation** finds the source in the VHF photons and **preliminary_report** sends it
+   at once.
+5. **crosscheck_positions** compares every position known of the burst.
+6. **update_BA** brings the result to the Burst Advocate, also when GP failed: the report says why it is
+   missing. **run_complete** then marks the run failed, so that the operator sees that GP gave nothing.
+
+Start it with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id
+`<burst_id>__<sequence>` makes sure that the same input never runs twice.
+"""
+
+from datetime import timedelta
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, TriggerRule, chain
+
+from mxtvhf_airflow.gp import MxtGpSensor, StartMxtGpPipelineOperator
+from mxtvhf_airflow.operators import (
+    CrosscheckPositionsOperator,
+    FitsFeedOperator,
+    PhotonsExtractionOperator,
+    PreliminaryReportOperator,
+    ReceptionMessageOperator,
+    UpdateBAOperator,
+    VhfLocalisationOperator,
+)
+from mxtvhf_airflow.params import run_params
+
+with DAG(
+    dag_id="mxt_vhf",
+    schedule=None,
+    catchup=False,
+    params=run_params(),
+    tags=["svom", "mxt", "vhf"],
+    doc_md=__doc__,
+    max_active_runs=64,
+    # Bad input fails at once (AirflowFailException); what may pass by itself is tried again, soon.
+    default_args={
+        "owner": "mxt-vhf",
+        "retries": 3,
+        "retry_delay": timedelta(seconds=2),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(seconds=30),
+        "execution_timeout": timedelta(minutes=5),
+    },
+) as dag:
+    reception_message = ReceptionMessageOperator(task_id="reception_message")
+    photons_extraction = PhotonsExtractionOperator(task_id="photons_extraction")
+    fits_feed = FitsFeedOperator(task_id="fits_feed")
+    start_mxt_gp_pipeline = StartMxtGpPipelineOperator(task_id="start_mxt_gp_pipeline")
+    # Its limit is the run's parameter gp_timeout_s.
+    wait_mxt_gp = MxtGpSensor(task_id="wait_mxt_gp", execution_timeout=None)
+    vhf_localisation = VhfLocalisationOperator(task_id="vhf_localisation")
+    preliminary_report = PreliminaryReportOperator(task_id="preliminary_report")
+    # Whatever fails after the event file, the Burst Advocate gets what there is.
+    crosscheck_positions = CrosscheckPositionsOperator(
+        task_id="crosscheck_positions", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+    )
+    update_BA = UpdateBAOperator(task_id="update_BA")  # noqa: N816  the workflow's own name
+    run_complete = EmptyOperator(task_id="run_complete")
+
+    chain(reception_message, photons_extraction, fits_feed)
+    chain(fits_feed, start_mxt_gp_pipeline, wait_mxt_gp, crosscheck_positions, update_BA)
+    chain(fits_feed, vhf_localisation, [preliminary_report, crosscheck_positions])
+    chain(fits_feed, crosscheck_positions)
+    chain([wait_mxt_gp, preliminary_report, update_BA], run_complete)

@@ -1,0 +1,51 @@
+"""Make the README's pictures from a real run: ``python docs/pictures.py RUN_ID`` while ``make run`` is up.
+
+Needs the tests' packages (playwright) and a Chromium.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from mxtvhf.settings import Settings
+from mxtvhf.stack.airflow_environment import admin_password
+
+PICTURES = Path(__file__).parent / "pictures"
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def main(run_id: str, url: str = "http://127.0.0.1:8080") -> None:
+    """Log in and take a picture of the run, of the report in the run's page, and of the whole report."""
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
+        page = browser.new_context(base_url=url, viewport={"width": 1400, "height": 860}).new_page()
+        log_in(page)
+        page.goto(f"/dags/mxt_vhf/runs/{run_id}")
+        page.get_by_role("button", name="Show Graph").click()
+        expect(page.get_by_text("crosscheck_positions").first).to_be_visible()
+        page.wait_for_timeout(2000)
+        page.screenshot(path=PICTURES / "run.png")
+        page.goto(f"/dags/mxt_vhf/runs/{run_id}/plugin/report")
+        page.wait_for_timeout(3000)
+        page.screenshot(path=PICTURES / "report_in_airflow.png")
+        page.set_viewport_size({"width": 1100, "height": 1250})
+        page.goto(f"/mxtvhf/runs/{run_id}/report.html")
+        page.screenshot(path=PICTURES / "report.png")
+        browser.close()
+
+
+def log_in(page: Page) -> None:
+    """Sign in as the administrator of the embedded stack."""
+    page.goto("/")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", admin_password(Settings().home))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

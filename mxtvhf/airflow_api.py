@@ -1,0 +1,132 @@
+"""A small client of Airflow's REST API v2: what starting and following runs needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from mxtvhf.errors import Failure, InvalidInput, Retriable
+
+DAG_ID = "mxt_vhf"
+COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+
+class AirflowApi:
+    """Airflow at one base URL, for one user.
+
+    Parameters
+    ----------
+    base_url
+        Without ``/api/v2``.
+    username, password
+        Exchanged for a token at the first call, and again when it has expired.
+    timeout
+        Seconds to connect and to wait for an answer.
+    """
+
+    def __init__(
+        self, base_url: str, username: str, password: str, *, timeout: tuple[float, float] = (5.0, 30.0)
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._credentials = {"username": username, "password": password}
+        self._timeout = timeout
+        self._session = requests.Session()
+
+    def health(self) -> dict[str, str]:
+        """State of each component; the API itself answers while the scheduler is dead."""
+        answer = self._send("GET", "/api/v2/monitor/health", authenticated=False)
+        return {name: str((answer.get(name) or {}).get("status")) for name in COMPONENTS}
+
+    def is_healthy(self) -> bool:
+        """Tell whether every component is healthy; False, too, while the API is not up."""
+        try:
+            return all(status == "healthy" for status in self.health().values())
+        except Retriable:
+            return False
+
+    def unpause(self, dag_id: str) -> bool:
+        """Unpause a DAG; False when it is not known yet (not parsed)."""
+        try:
+            self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+        except InvalidInput:
+            return False
+        return True
+
+    def connection(self, connection_id: str) -> dict[str, Any] | None:
+        """Return a Connection, None when there is none of this id."""
+        response = self._request("GET", f"/api/v2/connections/{connection_id}")
+        if response.status_code == requests.codes.not_found:
+            return None
+        return dict(self._checked(response).json())
+
+    def put_connection(self, connection: dict[str, Any]) -> None:
+        """Create a Connection, or replace the one of the same ``connection_id``."""
+        name = connection["connection_id"]
+        response = self._request("POST", "/api/v2/connections", json=connection)
+        if response.status_code == requests.codes.conflict:
+            response = self._request("PATCH", f"/api/v2/connections/{name}", json=connection)
+        self._checked(response)
+
+    def start_run(self, run_id: str, conf: dict[str, Any], *, dag_id: str = DAG_ID) -> bool:
+        """Start a run; False when a run of this id is there already.
+
+        Raises
+        ------
+        InvalidInput
+            Airflow refused the configuration; the message holds its reason.
+        Retriable
+            Airflow cannot be reached or is in trouble.
+        """
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        response = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        if response.status_code == requests.codes.conflict:
+            return False
+        self._checked(response)
+        return True
+
+    def run(self, run_id: str, *, dag_id: str = DAG_ID) -> dict[str, Any]:
+        """Return the run as Airflow describes it (``state``, ``start_date``, ...)."""
+        return dict(self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def task_states(self, run_id: str, *, dag_id: str = DAG_ID) -> dict[str, str]:
+        """Return the state of each task of a run."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return {ti["task_id"]: str(ti["state"]) for ti in self._send("GET", path)["task_instances"]}
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of another address below the base URL, e.g. ``/api/v2/dags``."""
+        return self._send("GET", path)
+
+    def _send(self, method: str, path: str, *, json: Any = None, authenticated: bool = True) -> Any:
+        return self._checked(self._request(method, path, json=json, authenticated=authenticated)).json()
+
+    def _request(
+        self, method: str, path: str, *, json: Any = None, authenticated: bool = True
+    ) -> requests.Response:
+        if authenticated and "Authorization" not in self._session.headers:
+            self._log_in()
+        response = self._plain(method, path, json)
+        if authenticated and response.status_code == requests.codes.unauthorized:
+            self._log_in()
+            response = self._plain(method, path, json)
+        return response
+
+    def _log_in(self) -> None:
+        token = self._checked(self._plain("POST", "/auth/token", self._credentials)).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def _plain(self, method: str, path: str, json: Any) -> requests.Response:
+        try:
+            return self._session.request(method, self.base_url + path, json=json, timeout=self._timeout)
+        except requests.RequestException as error:
+            raise Retriable(f"{self.base_url}: Airflow does not answer ({type(error).__name__})") from error
+
+    def _checked(self, response: requests.Response) -> requests.Response:
+        if response.ok:
+            return response
+        where = f"{response.request.method} {response.request.path_url}"
+        reason = f"{where}: HTTP {response.status_code}: {response.text[:500]}"
+        if response.status_code in (400, 404, 409, 413, 422):
+            raise InvalidInput(reason)
+        raise (Retriable if response.status_code in (408, 429, 502, 503, 504) else Failure)(reason)

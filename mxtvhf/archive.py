@@ -1,0 +1,228 @@
+"""The archive: raw inputs as received, kept before anything else is done with them.
+
+::
+
+    archive/<burst>/alerts/<sha256>.xml           content-addressed: the same bytes are kept once
+    archive/<burst>/alerts/received.jsonl         when which sound notice of the burst was received
+    archive/<burst>/packets/<sha256>.bin
+    archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
+    archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
+
+Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
+temporary name, synced and then named.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, ValidationError
+
+from mxtvhf.models import BurstId, Model, RunConf, safe_name, utc_text
+
+log = logging.getLogger(__name__)
+
+MAX_RECORD_NAME = 150
+"""Characters of a run id in the name of its record; a digest makes the name unique."""
+
+
+class ArchivedInput(Model):
+    """What one run was given, as kept."""
+
+    run_id: str
+    burst_id: BurstId
+    conf: RunConf
+    """The run's configuration with ``alert`` and ``packets`` pointing into the archive; what could not be
+    kept is named as the run named it."""
+    received: AwareDatetime
+    is_replay: bool = False
+
+    @property
+    def content(self) -> tuple[str, str | None]:
+        """The alert and the packets: equal for two runs that were given the same bytes."""
+        return self.conf.alert, self.conf.packets
+
+
+class Receipt(Model):
+    """A line of ``received.jsonl``: a notice came at this moment."""
+
+    alert: str
+    """File name of the kept notice."""
+    received: AwareDatetime
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is seen complete or not at all, also after a crash.
+
+    Parameters
+    ----------
+    path
+        Final name; its folder is made when it is missing.
+    content
+        All bytes of the file.
+    """
+    _write(path, content, lambda temporary: temporary.replace(path))
+
+
+def write_once(path: Path, content: bytes) -> bool:
+    """Write a file as `write_atomically` does, but never over another; tell whether it was written."""
+    if path.exists():
+        return False
+    try:
+        _write(path, content, lambda temporary: os.link(temporary, path))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _write(path: Path, content: bytes, give_name: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        give_name(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def sha256_of(content: bytes) -> str:
+    """Hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class Archive:
+    """The archive below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def keep_alert(self, burst_id: str, raw: bytes) -> Path:
+        """Keep a VOEvent as received and return where; the same bytes are kept once."""
+        return self._keep(self.root / burst_id / "alerts", raw, ".xml")
+
+    def keep_packets(self, burst_id: str, raw: bytes) -> Path:
+        """Keep a packet stream as received and return where; the same bytes are kept once."""
+        return self._keep(self.root / burst_id / "packets", raw, ".bin")
+
+    def log_receipt(self, kept: Path, received: datetime) -> None:
+        """Note when a kept notice was received; once, however often it is said.
+
+        Parameters
+        ----------
+        kept
+            What `keep_alert` returned.
+        received
+            The moment.
+        """
+        line = Receipt(alert=kept.name, received=received).model_dump_json().encode() + b"\n"
+        with (kept.parent / "received.jsonl").open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            known = file.read()
+            if line in known.splitlines(keepends=True):
+                return
+            # A line that a crash cut short must not spoil this one.
+            file.write(line if not known or known.endswith(b"\n") else b"\n" + line)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(kept.parent)
+
+    def notices(self, burst_id: str, *, until: datetime) -> dict[Path, datetime]:
+        """Sound notices of a burst received up to a moment, with the last time when each one was."""
+        folder = self.root / burst_id / "alerts"
+        found: dict[Path, datetime] = {}
+        for receipt in _receipts(folder / "received.jsonl"):
+            if receipt.received <= until:
+                path = folder / receipt.alert
+                found[path] = max(receipt.received, found.get(path, receipt.received))
+        return found
+
+    def keep_input(self, entry: ArchivedInput) -> ArchivedInput:
+        """Record what a run was given.
+
+        The first record stays. A run that was tried again keeps the time at which its alert came first; when
+        it found other packets then, it gets a further record.
+
+        Returns
+        -------
+        ArchivedInput
+            The entry with the time of the first record of this run and alert.
+        """
+        folder, name = self.root / entry.burst_id / "inputs", safe_name(entry.run_id)[:MAX_RECORD_NAME]
+        earlier = [
+            known.received
+            for known in map(_record, folder.glob(f"{name}__*.json"))
+            if (known.run_id, known.conf.alert) == (entry.run_id, entry.conf.alert)
+        ]
+        entry = entry.model_copy(update={"received": min([*earlier, entry.received])})
+        digest = sha256_of(f"{entry.run_id}\n{entry.conf.model_dump_json()}".encode())[:16]
+        write_once(folder / f"{name}__{digest}.json", entry.model_dump_json(indent=1).encode() + b"\n")
+        return entry
+
+    def original_of(self, replay: ArchivedInput) -> ArchivedInput | None:
+        """Return the newest input that a replay repeats: the same bytes, and no replay itself."""
+        same = (
+            entry
+            for entry in self.inputs(replay.burst_id)
+            if not entry.is_replay and entry.content == replay.content
+        )
+        return max(same, key=lambda entry: entry.received, default=None)
+
+    def quarantine(self, raw: bytes, *, name: str, reason: str) -> Path:
+        """Keep an unreadable input with the reason, for inspection.
+
+        The same bytes under another name or for another reason get a further note,
+        ``<sha256>.<digest>.json``.
+        """
+        path = self._keep(self.root / "quarantine", raw, ".bin")
+        about: dict[str, object] = {"input": name, "reason": reason, "size": len(raw)}
+        note = json.dumps({**about, "time": utc_text(datetime.now(UTC))}, indent=1).encode() + b"\n"
+        first = path.with_suffix(".json")
+        if not write_once(first, note) and not about.items() <= json.loads(first.read_bytes()).items():
+            digest = sha256_of(json.dumps([name, reason]).encode())[:16]
+            write_once(path.with_suffix(f".{digest}.json"), note)
+        return path
+
+    def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
+        """All recorded inputs, of one burst or of all, oldest burst first."""
+        yield from map(_record, sorted(self.root.glob(f"{burst_id or 'sb*'}/inputs/*.json")))
+
+    def _keep(self, folder: Path, raw: bytes, suffix: str) -> Path:
+        path = folder / f"{sha256_of(raw)}{suffix}"
+        write_once(path, raw)
+        return path
+
+
+def _record(path: Path) -> ArchivedInput:
+    return ArchivedInput.model_validate_json(path.read_bytes())
+
+
+def _receipts(path: Path) -> Iterator[Receipt]:
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            yield Receipt.model_validate_json(line)
+        except ValidationError:
+            # Cut short by a crash; the run that wrote it failed and writes it anew when it is tried again.
+            log.warning("%s: a line cannot be read and is left out: %.80r", path, line)

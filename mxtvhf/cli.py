@@ -1,0 +1,223 @@
+"""The command ``mxtvhf``.
+
+Errors are one line on stderr that names the input and the cause; exit status 2 for bad input, 1 for a
+failure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mxtvhf import __version__
+from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
+from mxtvhf.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From the VHF photons of SVOM/MXT to a position and a report for the Burst Advocate.",
+)
+
+CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+
+
+def main() -> None:
+    """Run the command line; turn errors into one line and an exit status."""
+    try:
+        app()
+    except NothingToDo as reason:
+        print(f"nothing to do: {reason}")
+    except InvalidInput as error:
+        _fail(error, 2)
+    except (MxtVhfError, OSError) as error:
+        _fail(error, 1)
+
+
+def _fail(error: BaseException, status: int) -> None:
+    print(f"mxtvhf: {error}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, sort_keys=True))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None: ...
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="folder for alert.xml, packets.bin, truth.json, ...")],
+    burst: Annotated[str, typer.Option(help="burst id; a known burst brings its own position and times")],
+    ra: Annotated[float | None, typer.Option(help="true right ascension, degrees ICRS")] = None,
+    dec: Annotated[float | None, typer.Option(help="true declination, degrees ICRS")] = None,
+    counts: Annotated[float | None, typer.Option(help="expected source photons (default 300)")] = None,
+    flux: Annotated[float | None, typer.Option(help="instead: mean 0.3-10 keV flux, erg/cm2/s")] = None,
+    photon_index: Annotated[float | None, typer.Option(help="photon index of the power law")] = None,
+    decay: Annotated[float | None, typer.Option(help="decay index: flux ~ (t - T0)^-decay")] = None,
+    background: Annotated[float | None, typer.Option(help="expected background photons")] = None,
+    roll: Annotated[float | None, typer.Option(help="roll angle of the pointing, degrees")] = None,
+    offset_arcmin: Annotated[float | None, typer.Option(help="of the burst from the boresight")] = None,
+    start: Annotated[datetime | None, typer.Option(help="start of the MXT observation, UTC")] = None,
+    duration: Annotated[float | None, typer.Option(help="of the observation, seconds")] = None,
+    loss: Annotated[float | None, typer.Option(help="probability that a packet never arrives")] = None,
+    repeat: Annotated[float | None, typer.Option(help="mean number of further copies of a packet")] = None,
+    shuffle: Annotated[float | None, typer.Option(help="delays: 0 keeps the order, 1 mixes all")] = None,
+    corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
+    role: Annotated[str | None, typer.Option(help="VOEvent role: test (default) or observation")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
+) -> None:
+    """Make the notices and the VHF packets of a burst, and the truth to compare with."""
+    from mxtvhf.simulator.scenario import scenario_of, write_scenario
+
+    scenario = scenario_of(
+        burst,
+        ra_deg=ra,
+        dec_deg=dec,
+        start=start.replace(tzinfo=UTC) if start else None,
+        counts=counts,
+        flux=flux,
+        photon_index=photon_index,
+        decay=decay,
+        background=background,
+        roll_deg=roll,
+        offset_arcmin=offset_arcmin,
+        duration_s=duration,
+        loss=loss,
+        repeat=repeat,
+        shuffle=shuffle,
+        corrupt=corrupt,
+        role=role,
+        seed=seed,
+    )
+    for path in write_scenario(scenario, out):
+        print(path)
+
+
+@app.command()
+def process(
+    alert: Annotated[Path, typer.Argument(help="VOEvent of the burst")],
+    packets: Annotated[Path, typer.Argument(help="VHF packets received for it")],
+    out: Annotated[Path, typer.Option(help="folder for report.json, report.html and the products")],
+    gp: Annotated[
+        str | None, typer.Option(help="base URL of the GP service; without it GP is missing")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole chain on an alert and its packets, without Airflow."""
+    from mxtvhf.chain import process_burst
+
+    report = process_burst(alert, packets, out, gp_url=gp)
+    if as_json:
+        _print_json(json.loads(report.read_text()))
+    else:
+        print(report)
+
+
+@app.command()
+def localise(
+    events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
+    as_json: AsJson = False,
+) -> None:
+    """Find the source in an event file."""
+    from mxtvhf.steps.vhf_localisation import vhf_localisation
+
+    found = vhf_localisation(events)
+    if as_json:
+        _print_json(found.model_dump(mode="json"))
+    elif found.position is None:
+        print(f"no detection: {found.reason}")
+    else:
+        where = found.position
+        print(
+            f"RA {where.ra_deg:.5f}  Dec {where.dec_deg:+.5f}  R90 {where.r90_arcsec:.1f} arcsec "
+            f"(statistical {where.r90_stat_arcsec:.1f})  "
+            f"{found.n_source:.0f} source photons, TS {found.ts:.1f}"
+        )
+
+
+@app.command()
+def crosscheck(
+    alerts: Annotated[list[Path], typer.Argument(help="notices of one burst")],
+    events: Annotated[Path | None, typer.Option(help="event file to localise and compare, too")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare all positions of a burst and recompute what its notices claim."""
+    from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
+    from mxtvhf.models import GpOutcome
+    from mxtvhf.steps.crosscheck_positions import crosscheck_positions
+    from mxtvhf.steps.vhf_localisation import vhf_localisation
+    from mxtvhf.voevent import read_alert
+
+    notices = [read_alert(read_limited(path, MAX_ALERT_BYTES), name=str(path)) for path in alerts]
+    bursts = {notice.burst_id for notice in notices}
+    if len(bursts) != 1:
+        raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
+    found = vhf_localisation(events) if events else None
+    result = crosscheck_positions(notices, found, GpOutcome(available=False, reason="not asked"))
+    if as_json:
+        _print_json(result.model_dump(mode="json"))
+        return
+    for pair in result.pairs:
+        print(f"{pair.verdict.value:13} {pair.first} - {pair.second}: {pair.explanation}")
+    for claim in result.claims:
+        print(f"{CLAIM_WORDS[claim.agrees]:13} {claim.ivorn}: {claim.explanation}")
+    print(f"best          {result.best_reason}")
+
+
+@app.command()
+def gp(
+    data: Annotated[Path, typer.Option(help="folder below which event files may be read")],
+    state: Annotated[Path, typer.Option(help="folder of the job database")],
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8765,
+    workers: Annotated[int, typer.Option(help="analyses at the same time")] = 2,
+    delay: Annotated[float, typer.Option(help="seconds added to every job, to imitate a slow GP")] = 0.0,
+) -> None:
+    """Run the reference GP service."""
+    from mxtvhf.gp_service import serve
+
+    serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay)
+
+
+@app.command()
+def up(
+    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+    port: Annotated[int, typer.Option(help="port of Airflow's web UI and API")] = 8080,
+    gp_port: Annotated[int, typer.Option(help="port of the GP service")] = 8765,
+    burst: Annotated[str, typer.Option(help="burst to replay")] = "sb26030704",
+    seed: Annotated[int, typer.Option(help="seed of the simulated photons")] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="end by itself with the report")] = False,
+) -> None:
+    """Start the embedded stack and send a shipped alert through the DAG."""
+    from mxtvhf.stack.demo import run
+
+    raise SystemExit(
+        run(
+            Settings(),
+            project=project.resolve(),
+            port=port,
+            gp_port=gp_port,
+            burst_id=burst,
+            seed=seed,
+            demo=demo,
+        )
+    )

@@ -1,0 +1,185 @@
+"""Keywords of the event file; see `mxtvhf.eventfile` for their sources."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.time import Time
+from pydantic import AwareDatetime, Field
+
+from mxtvhf import __version__
+from mxtvhf.instrument import instrument
+from mxtvhf.models import BurstId, Model, utc_text
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory, FixedPointing, Pointing
+
+Card = tuple[str, Any, str]
+"""Keyword, value, comment."""
+
+PRINTABLE = r"^[\x20-\x7e]*$"
+"""FITS headers hold printable ASCII only."""
+
+
+class EventHeader(Model):
+    """What the file says about the observation, beyond what its tables hold."""
+
+    burst_id: BurstId
+    ivorn: str = Field(max_length=68, pattern=PRINTABLE)
+    """The notice that the observation belongs to."""
+    obs_id: str = Field(max_length=68, pattern=PRINTABLE)
+    date: AwareDatetime
+    """``DATE``; given, not read from a clock, so that the same input gives the same bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """All that the tables and headers are made of; ``photons`` are those in the good times."""
+
+    photons: PhotonList
+    attitude: AttitudeHistory
+    header: EventHeader
+    fixed: FixedPointing
+    gti: npt.NDArray[np.float64]
+    tstart: float
+    tstop: float
+
+    @property
+    def exposure(self) -> float:
+        """Sum of the good time intervals, seconds."""
+        return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
+
+
+@cache
+def constants() -> dict[str, Any]:
+    """Return ``data/eventfile.toml``."""
+    return tomllib.loads((files("mxtvhf") / "data" / "eventfile.toml").read_text())
+
+
+def primary_cards(observation: Observation) -> list[Card]:
+    """Return the primary header: SVOM's product keywords in the order of the product cards."""
+    says, header = constants()["primary"], observation.header
+    return [
+        ("ORIGIN", says["origin"], "where the file was made"),
+        ("TELESCOP", "SVOM", "mission"),
+        ("INSTRUME", "MXT", "instrument"),
+        ("CREATOR", says["creator"], "pipeline"),
+        ("CARD", says["card"], "product card"),
+        ("PROGRAM", says["program"], "observing program"),
+        ("PRDM_VER", says["prdm_ver"], "product data model"),
+        ("GLDM_VER", says["gldm_ver"], "global data model"),
+        ("PROC_VER", says["proc_ver"], "processing"),
+        ("PIP_VER", __version__, "pipeline version"),
+        ("DSTREAM", "VHF", "data stream"),
+        ("DATE", utc_text(header.date).removesuffix("Z"), "[UTC] when all inputs existed"),
+        *_time_system(),
+        ("OBS_ID", header.obs_id, "observation"),
+        ("BURST_ID", header.burst_id, "burst"),
+        ("IVORN", header.ivorn, "notice"),
+        ("CALVER", instrument()["version"], "instrument calibration"),
+        ("EPOCH0", instrument()["time"]["epoch_utc"].rstrip("Z"), "[UTC] zero of mission elapsed time"),
+        *_span(observation),
+        *_pointing(observation),
+    ]
+
+
+def table_cards(observation: Observation, hduclas1: str, hduclas2: str) -> list[Card]:
+    """Return the keywords that every extension carries."""
+    return [
+        ("HDUCLASS", "OGIP", "format conforms to OGIP standard"),
+        ("HDUCLAS1", hduclas1, "kind of extension"),
+        ("HDUCLAS2", hduclas2, "subkind"),
+        ("TELESCOP", "SVOM", "mission"),
+        ("INSTRUME", "MXT", "instrument"),
+        ("OBJECT", observation.header.burst_id, "burst"),
+        ("OBS_ID", observation.header.obs_id, "observation"),
+        *_time_system(),
+        *_span(observation),
+        *_pointing(observation),
+    ]
+
+
+def _time_system() -> list[Card]:
+    time = instrument()["time"]
+    return [
+        ("TIMEREF", "LOCAL", "times as at the satellite"),
+        ("TIMESYS", "TT", "time system"),
+        ("TIMEUNIT", "s", "unit of times"),
+        ("MJDREFI", time["mjdrefi"], "[d] MJD of time zero, integer part"),
+        ("MJDREFF", time["tt_minus_utc_s"] / 86400.0, "[d] fraction: 0 h UTC in TT"),
+    ]
+
+
+def _span(observation: Observation) -> list[Card]:
+    # No dead time is known: the frame-store detector is taken as live all the time.
+    return [
+        ("TSTART", observation.tstart, "[s] start of good times"),
+        ("TSTOP", observation.tstop, "[s] end of good times"),
+        ("DATE-OBS", _tt(observation.tstart), "[TT] start"),
+        ("DATE-END", _tt(observation.tstop), "[TT] end"),
+        ("TELAPSE", observation.tstop - observation.tstart, "[s] elapsed time"),
+        ("ONTIME", observation.exposure, "[s] sum of good times"),
+        ("LIVETIME", observation.exposure, "[s] no dead time known"),
+        ("EXPOSURE", observation.exposure, "[s] exposure"),
+        ("TIMEDEL", instrument()["detector"]["frame_time_s"], "[s] detector frame"),
+        ("TIMEPIXR", 0.0, "TIME is the start of the frame"),
+    ]
+
+
+def _pointing(observation: Observation) -> list[Card]:
+    pointing = observation.fixed.pointing
+    return [
+        ("RADESYS", "ICRS", "frame of all positions"),
+        ("EQUINOX", 2000.0, "[yr] equinox of all positions"),
+        ("RA_PNT", pointing.ra_deg, "[deg] boresight"),
+        ("DEC_PNT", pointing.dec_deg, "[deg] boresight"),
+        ("PA_PNT", pointing.roll_deg, "[deg] roll: +Z, North through East"),
+    ]
+
+
+def event_limits() -> list[Card]:
+    """Legal ranges of the columns, by their number in the table."""
+    size, channels = constants()["sky"]["pixels"], constants()["pi"]["channels"]
+    detector, energy = instrument()["detector"], instrument()["energy"]
+    ranges = {
+        2: (0.5, size + 0.5),
+        3: (0.5, size + 0.5),
+        4: (0, detector["columns"] - 1),
+        5: (0, detector["rows"] - 1),
+        6: (0, energy["pha_channels"] - 1),
+        7: (0, channels - 1),
+    }
+    return [
+        card
+        for column, (low, high) in ranges.items()
+        for card in ((f"TLMIN{column}", low, "lowest value"), (f"TLMAX{column}", high, "highest value"))
+    ]
+
+
+def sky_wcs(pointing: Pointing, centre: float, scale: float) -> list[Card]:
+    """World coordinates of the columns X (2) and Y (3)."""
+    cards: list[Card] = []
+    for column, kind, value, step in (
+        (2, "RA---TAN", pointing.ra_deg, -scale),
+        (3, "DEC--TAN", pointing.dec_deg, scale),
+    ):
+        cards += [
+            (f"TCTYP{column}", kind, "gnomonic"),
+            (f"TCUNI{column}", "deg", "unit"),
+            (f"TCRPX{column}", centre, "[pixel] boresight"),
+            (f"TCRVL{column}", value, "[deg] boresight"),
+            (f"TCDLT{column}", step, "[deg] per pixel"),
+        ]
+    # The default is 0 for a boresight exactly at the North pole, 180 everywhere else.
+    return [*cards, ("LONP3", 180.0, "[deg] native longitude of the pole")]
+
+
+def _tt(met: float) -> str:
+    time = instrument()["time"]
+    text: str = Time(time["mjdrefi"], (time["tt_minus_utc_s"] + met) / 86400.0, format="mjd", scale="tt").isot
+    return text

@@ -1,0 +1,10 @@
+"""The reference General Program service: answers by the contract, analyses with our own localisation.
+
+The real GP is the partner's. This one stands in for it where there is none: in the demo, in tests and
+on a laptop. Its answers say what it is: same photons, same method, so no independent confirmation.
+"""
+
+from mxtvhf.gp_service.app import create_app
+from mxtvhf.gp_service.server import serve
+
+__all__ = ["create_app", "serve"]

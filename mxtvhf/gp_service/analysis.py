@@ -1,0 +1,77 @@
+"""What the reference GP does with a job: find the event file, localise, give a position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mxtvhf.errors import Failure, InvalidInput, NothingToDo
+from mxtvhf.gp_contract import GpResult
+from mxtvhf.models import GpRequest, Localisation
+
+Localiser = Callable[[Path], Localisation]
+"""An event file in, what its photons say out."""
+
+
+def localise_events(event_file: Path) -> Localisation:
+    """Our own localisation. Imported when first used: it brings astropy and scipy."""
+    from mxtvhf.steps.vhf_localisation import vhf_localisation
+
+    return vhf_localisation(event_file)
+
+
+def event_file_of(request: GpRequest, data: Path) -> Path:
+    """Return the event file of a request; whether it exists is another question.
+
+    Parameters
+    ----------
+    request
+        With ``event_file`` (absolute, or relative to ``data``), else ``apid``, ``target`` and ``orbit``
+        name it: ``<apid>_<target>_<orbit>.fits``.
+    data
+        The folder that the service may read.
+
+    Raises
+    ------
+    InvalidInput
+        The file lies outside ``data``, after following links.
+    """
+    name = request.event_file or f"{request.apid}_{request.target}_{request.orbit}.fits"
+    try:
+        path = (data / name).resolve()
+    except (ValueError, OSError, RuntimeError):
+        raise InvalidInput(f"event file {name[:200]!r} is no usable path") from None
+    if not path.is_relative_to(data.resolve()):
+        raise InvalidInput(f"event file {name[:200]!r} lies outside the data folder")
+    return path
+
+
+def analyse(request: GpRequest, data: Path, localise: Localiser = localise_events) -> GpResult:
+    """Localise the source in the request's event file.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such file, or it cannot be read.
+    NothingToDo
+        There is no significant source in it.
+    Failure
+        The analysis itself failed.
+    """
+    path = event_file_of(request, data)
+    try:
+        if not path.is_file():
+            raise InvalidInput(f"no event file {path.name}")
+    except OSError as error:
+        raise InvalidInput(f"event file {path.name[:200]}: {error.strerror}") from None
+    found = localise(path)
+    if not found.detected or found.position is None:
+        raise NothingToDo(f"no detection in {path.name}: {found.reason or 'no significant source'}")
+    if found.position.r90_stat_arcsec is None:
+        raise Failure(f"localisation of {path.name} gives no radius")
+    return GpResult(
+        ra_deg=found.position.ra_deg,
+        dec_deg=found.position.dec_deg,
+        r90_stat_arcsec=found.position.r90_stat_arcsec,
+        r90_sys_arcsec=found.position.r90_sys_arcsec,
+    )

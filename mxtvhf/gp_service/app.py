@@ -1,0 +1,149 @@
+"""The HTTP side of the reference GP: two requests by the contract, and two for whoever looks after it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.responses import Response
+
+from mxtvhf import __version__
+from mxtvhf.errors import InvalidInput
+from mxtvhf.gp_contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
+from mxtvhf.gp_service.analysis import Localiser, event_file_of, localise_events
+from mxtvhf.gp_service.jobs import Job, JobStore
+from mxtvhf.gp_service.workers import Workers
+from mxtvhf.models import GpRequest
+
+MAX_REQUEST = 65_536
+"""Longest request body, bytes."""
+
+
+class JobEntry(BaseModel):
+    """One line of the job list."""
+
+    process_id: str
+    state: str
+    message: str | None
+    request: GpRequest
+    submitted: str
+    ended: str | None
+
+
+class Health(BaseModel):
+    """That the service is alive, and how many jobs are in which state."""
+
+    status: str
+    version: str
+    jobs: dict[str, int]
+
+
+def create_app(
+    data: Path,
+    state: Path,
+    *,
+    workers: int = 2,
+    delay: float = 0.0,
+    localise: Localiser = localise_events,
+) -> FastAPI:
+    """Make the service.
+
+    Parameters
+    ----------
+    data
+        The folder below which event files may be read.
+    state
+        The folder of its jobs; made if it is not there. One process at a time.
+    workers
+        Number of analyses at once.
+    delay
+        Seconds added to every job, to imitate a slow GP.
+    localise
+        What is done with an event file.
+
+    Raises
+    ------
+    Failure
+        The state folder is another process's, or cannot be written.
+    """
+    store = JobStore(state)
+    pool = Workers(store, data, count=workers, delay=delay, localise=localise)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        pool.start()
+        yield
+        pool.stop()
+        store.close()
+
+    app = FastAPI(
+        title="MXT General Program: reference service",
+        description="Stands in for the partner's GP; analyses event files with MXT-VHF's own localisation.",
+        version=__version__,
+        lifespan=life,
+    )
+    app.state.store, app.state.pool, app.state.data = store, pool, data
+    app.middleware("http")(_refuse_long_bodies)
+    app.post("/processing", response_model=GpAnswer)(start)
+    app.get("/status", response_model=GpAnswer)(status)
+    app.get("/jobs")(jobs)
+    app.get("/health")(health)
+    return app
+
+
+async def _refuse_long_bodies(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Look at the announced length: without one, or beyond the limit, nothing is read."""
+    if request.method == "POST":
+        length = request.headers.get("content-length", "")
+        if not length.isdecimal():
+            return JSONResponse({"detail": "Content-Length is missing"}, status_code=411)
+        if int(length[:12]) > MAX_REQUEST:
+            return JSONResponse({"detail": f"longer than {MAX_REQUEST} bytes"}, status_code=413)
+    return await call_next(request)
+
+
+def start(body: GpRequest, request: Request) -> GpAnswer:
+    """Start an analysis. The same request twice starts two."""
+    try:
+        event_file_of(body, request.app.state.data)
+    except InvalidInput as error:
+        raise HTTPException(400, str(error)) from None
+    job = request.app.state.store.submit(body)
+    request.app.state.pool.wake()
+    return _answer(job)
+
+
+def status(seqid: Annotated[str, Query(min_length=1, max_length=256)], request: Request) -> GpAnswer:
+    """Tell where the job with this process id stands; its result once it is completed."""
+    job = request.app.state.store.get(seqid)
+    if job is None:
+        raise HTTPException(404, "no such process id")
+    return _answer(job)
+
+
+def jobs(request: Request, count: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[JobEntry]:
+    """List the jobs, newest first."""
+    return [JobEntry(**_entry(job)) for job in request.app.state.store.latest(count)]
+
+
+def health(request: Request) -> Health:
+    """Tell that the service is alive."""
+    counts = {state.value: number for state, number in request.app.state.store.counts().items()}
+    return Health(status="ok", version=__version__, jobs=counts)
+
+
+def _answer(job: Job) -> GpAnswer:
+    descriptor = ProcessingDescriptor(
+        process_id=job.process_id, state=job.state.value, message=job.message, service=REFERENCE_SERVICE
+    )
+    return GpAnswer(processing_descriptor=descriptor, result=job.result)
+
+
+def _entry(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in JobEntry.model_fields}

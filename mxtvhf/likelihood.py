@@ -1,0 +1,269 @@
+"""Likelihood of a point source on a flat background, from counts per pixel.
+
+A photon that is on a good pixel came from the source at (x, y) or from the background, so it is on pixel
+i with probability proportional to ``1 + r p_i(x, y)``: p is the pixel-integrated PSF and r the source's
+photons (over the whole plane) per background photon of one pixel. With A good pixels, on which a part
+D(x, y) of the source's photons falls, the log-likelihood ratio to "background only" of n photons is
+
+    ln L(x, y, r) = sum_i ln(1 + r p_i) - n ln(1 + r D / A),
+
+and f = r D / (A + r D) is the source's part of the photons seen. Numbers of photons are not in it: the
+extended Poisson likelihood with free source and background has the same maximum, at f n and (1 - f) n.
+
+For a fixed r the sum is a correlation of the counts with the kernel ln(1 + r p), also with bad pixels and
+at the edges, because these enter through D alone. So the whole field costs one small FFT for each r.
+
+Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage
+
+from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
+
+CELL = 8
+"""Pixels per side of a cell of the whole-field map: a sixth of the core's width."""
+
+_RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
+"""Values of r of the whole-field map: from a source lost in the background to no background."""
+
+_LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
+_MAX_ITERATIONS = 50
+_CONVERGED = 1e-3
+"""Newton's last step is the one that promises less than this gain of ln L: what it leaves is its square."""
+_LONGEST_STEP = np.array([20.0, 20.0, 2.0])
+"""Pixels, pixels, ln r."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Photons per pixel, or per block of ``block`` x ``block`` pixels.
+
+    Attributes
+    ----------
+    column, row, number
+        Of the non-empty blocks: position (0-based, in blocks) and photons.
+    good
+        Part of each block that is good pixels, 0..1, shape (size, size).
+    block
+        Pixels per side of a block.
+    """
+
+    column: npt.NDArray[np.intp]
+    row: npt.NDArray[np.intp]
+    number: Floats
+    good: Floats
+    block: int = 1
+
+    @classmethod
+    def from_image(cls, image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> Counts:
+        """Count the photons on the good pixels of a detector image."""
+        filled = np.flatnonzero((image > 0) & good)
+        row, column = np.divmod(filled, image.shape[1])
+        return cls(column, row, image.ravel()[filled].astype(np.float64), good.astype(np.float64))
+
+    @cached_property
+    def total(self) -> float:
+        """Photons on good pixels."""
+        return float(self.number.sum())
+
+    @cached_property
+    def area(self) -> float:
+        """Good pixels."""
+        return float(self.good.sum()) * self.block**2
+
+    @cached_property
+    def _complete(self) -> bool:
+        return self.area == self.good.size * self.block**2
+
+    def seen(self, row: Floats, column: Floats) -> Floats:
+        """Part of the PSF on good pixels: ``row @ good @ column.T`` for stacked profiles (m, size)."""
+        if self._complete:
+            return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
+        return np.asarray(row @ self.good @ column.T)
+
+    def image(self) -> Floats:
+        """Photons per block, ``[row, column]``."""
+        image: Floats = np.zeros_like(self.good)
+        image[self.row, self.column] = self.number
+        return image
+
+    def rebinned(self, factor: int) -> Counts:
+        """Join ``factor`` x ``factor`` blocks into one."""
+        size = self.good.shape[0] // factor
+        block = (self.row // factor) * size + self.column // factor
+        flat = np.asarray(np.bincount(block, self.number, minlength=size * size), dtype=np.float64)
+        filled = np.flatnonzero(flat)
+        rows = self.good.reshape(size, factor, -1).sum(axis=1)
+        good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
+        return Counts(filled % size, filled // size, flat[filled], good, self.block * factor)
+
+    def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
+        """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
+        pixels = psf.fractions(centre, self.good.shape[0] * self.block)
+        return np.asarray(pixels.reshape(*pixels.shape[:-1], -1, self.block).sum(axis=-1))
+
+
+@dataclass(frozen=True)
+class SourceFit:
+    """A maximum of the likelihood.
+
+    Attributes
+    ----------
+    x, y
+        Continuous 0-based pixels.
+    log_ratio
+        ln r, see the module.
+    source_part
+        f, the source's part of the photons on good pixels.
+    log_likelihood
+        ln L against "background only".
+    sigma
+        Standard errors of x and y by the curvature, pixels.
+    """
+
+    x: float
+    y: float
+    log_ratio: float
+    source_part: float
+    log_likelihood: float
+    sigma: tuple[float, float]
+
+
+def cell_centres() -> Floats:
+    """Pixel coordinate of the cells' centres along an axis."""
+    return np.arange(0.5 * (CELL - 1), detector_pixels(), CELL)
+
+
+@lru_cache(maxsize=16)
+def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
+    """Return the transforms of ln(1 + r p), by offset in cells, for each r; and the profile from each cell.
+
+    The transforms are twice as large as the field, so that nothing wraps. Single precision is enough for a
+    map (1e-6 of ln L) and five times as fast.
+    """
+    size = detector_pixels() // CELL
+    middle = CELL * (size - 1) + 0.5 * (CELL - 1)
+    axis = psf.fractions(middle, CELL * (2 * size - 1)).reshape(-1, CELL).sum(axis=-1)
+    offsets = np.arange(1 - size, size)
+    kernel = np.zeros((_RATIOS.size, 2 * size, 2 * size))
+    density = np.outer(axis, axis) / CELL**2
+    kernel[:, offsets[:, np.newaxis], offsets] = np.log1p(np.multiply.outer(_RATIOS, density))
+    profiles = np.stack([axis[size - 1 - k : 2 * size - 1 - k] for k in range(size)])
+    return fft.rfft2(kernel).conj().astype(np.complex64), profiles
+
+
+def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
+    """Return ln L and source part f for a source in the centre of each cell, for each value of r.
+
+    Both have the shape (values of r, cells, cells), ``[r, row, column]``; spacing in ln r is ln 2.
+    """
+    cells = counts.rebinned(CELL // counts.block)
+    size = cells.good.shape[0]
+    kernels, profiles = _kernels(psf)
+    transform = fft.rfft2(cells.image().astype(np.float32), s=(2 * size, 2 * size))
+    correlation = fft.irfft2(transform * kernels, s=(2 * size, 2 * size))[:, :size, :size]
+    odds = np.multiply.outer(_RATIOS, cells.seen(profiles, profiles) / cells.area)
+    return correlation - cells.total * np.log1p(odds), odds / (1.0 + odds)
+
+
+def starting_points(
+    log_likelihood: Floats, within: float = 3.0, most: int = 3
+) -> list[tuple[float, float, float]]:
+    """Return (x, y, ln r) of the best local maxima of the whole-field map, the highest first.
+
+    Others than the highest only if they are less than ``within`` below it: so far may the centre of a cell
+    be below the maximum inside it.
+    """
+    profile = log_likelihood.max(axis=0)
+    peaks = (profile == ndimage.maximum_filter(profile, size=5)) & (profile > profile.max() - within)
+    row, column = np.nonzero(peaks)
+    order = np.argsort(-profile[row, column])[:most]
+    centre = cell_centres()
+    best = log_likelihood.argmax(axis=0)
+    return [
+        (float(centre[column[k]]), float(centre[row[k]]), float(np.log(_RATIOS[best[row[k], column[k]]])))
+        for k in order
+    ]
+
+
+def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, Floats, Floats]:
+    """Return ln L at (x, y, ln r), its gradient (3,) and its matrix of second derivatives (3, 3)."""
+    axes = psf.response(at[:2], counts.good.shape[0])
+    seen = counts.seen(axes[:, 1], axes[:, 0]) / counts.area
+    ratio = np.exp(at[2])
+    odds = ratio * seen[0, 0]
+    # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
+    column, row = axes[:, 0, counts.column], axes[:, 1, counts.row]
+    signal = ratio * column[0] * row[0]
+    q = signal / (1.0 + signal)
+    slopes = np.stack([column[1] / column[0], row[1] / row[0], np.ones_like(q)])
+    first = counts.number * q
+    gradient = slopes @ first
+    curvature = (slopes * (first * (1.0 - q))) @ slopes.T
+    curvature[0, 0] += first @ (column[2] / column[0] - slopes[0] ** 2)
+    curvature[1, 1] += first @ (row[2] / row[0] - slopes[1] ** 2)
+
+    part = odds / (1.0 + odds)
+    relative = seen / seen[0, 0]
+    slope = np.array([relative[0, 1], relative[1, 0], 1.0])
+    own = np.outer(slope, slope) * part * (1.0 - part)
+    own[0, 0] += part * (relative[0, 2] - slope[0] ** 2)
+    own[1, 1] += part * (relative[2, 0] - slope[1] ** 2)
+    own[[0, 1], [1, 0]] += part * (relative[1, 1] - slope[0] * slope[1])
+    value = counts.number @ np.log1p(signal) - counts.total * np.log1p(odds)
+    return float(value), gradient - counts.total * part * slope, curvature - counts.total * own
+
+
+def maximise(counts: Counts, psf: SeparablePsf, start: tuple[float, float, float]) -> SourceFit:
+    """Climb from ``start`` (x, y, ln r) to the maximum of ln L by Newton's method, inside the detector."""
+    edge = counts.good.shape[0] - 0.5
+    low = np.array([-0.5, -0.5, _LOG_RATIO_LIMITS[0]])
+    high = np.array([edge, edge, _LOG_RATIO_LIMITS[1]])
+    at = np.asarray(start, dtype=np.float64)
+    value, gradient, hessian = _derivatives(counts, psf, at)
+    for _ in range(_MAX_ITERATIONS):
+        step = _uphill(at, gradient, hessian, low, high)
+        if gradient @ step < _CONVERGED:
+            at, value = np.clip(at + step, low, high), value + 0.5 * float(gradient @ step)
+            break
+        for scale in 0.5 ** np.arange(12):
+            trial = np.clip(at + scale * step, low, high)
+            ahead = _derivatives(counts, psf, trial)
+            if ahead[0] > value:
+                break
+        else:
+            break
+        at, (value, gradient, hessian) = trial, ahead
+    column, row = counts.fractions(psf, at[:2])
+    odds = np.exp(at[2]) * counts.seen(row, column)
+    covariance = np.linalg.inv(_positive(-hessian))
+    return SourceFit(
+        x=float(at[0]),
+        y=float(at[1]),
+        log_ratio=float(at[2]),
+        source_part=float(odds / (counts.area + odds)),
+        log_likelihood=value,
+        sigma=(float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))),
+    )
+
+
+def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Floats) -> Floats:
+    """Newton's step, bounded; a coordinate that is at its limit and pushed outwards stays."""
+    free = ~(((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0)))
+    step = np.zeros(3)
+    if free.any():
+        step[free] = np.linalg.solve(_positive(-hessian[np.ix_(free, free)]), gradient[free])
+    return np.asarray(step / max(1.0, np.max(np.abs(step) / _LONGEST_STEP)))
+
+
+def _positive(matrix: Floats) -> Floats:
+    """Return the symmetric matrix with the absolute values of its eigenvalues, so that a step goes uphill."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)

@@ -1,0 +1,11 @@
+"""VHF packets: bytes to photons and attitude, and back.
+
+The layout is data (``mxt_vhf.xtce.xml``); framing (where the packets are) is apart from decoding (what they
+say), so a bad content cannot spoil its neighbours.
+"""
+
+from mxtvhf.packets.decode import DecodedStream, decode_stream
+from mxtvhf.packets.encode import encode_photons, encode_pointing
+from mxtvhf.packets.framing import Reject
+
+__all__ = ["DecodedStream", "Reject", "decode_stream", "encode_photons", "encode_pointing"]

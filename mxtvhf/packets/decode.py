@@ -1,0 +1,163 @@
+"""Decoding: a stream of received bytes to photons, attitude and an account of every packet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.models import PacketCounts
+from mxtvhf.packets.content import attitude, faults, first_time, photons
+from mxtvhf.packets.framing import Frames, Reject, find_frames
+from mxtvhf.packets.layout import PacketType, Records, layout
+from mxtvhf.packets.sequence import Sequence, arrange
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedStream:
+    """What a stream of VHF packets holds for one burst.
+
+    Attributes
+    ----------
+    photons
+        In time order; photons of one frame in the order in which they were sent.
+    attitude
+        In time order, at least one sample.
+    counts
+        What became of the packets: ``received = good + repeated + foreign + corrupt``.
+    rejects
+        The stretches of bytes counted as corrupt, in stream order.
+    photon_sequence, pointing_sequence
+        Unwrapped sequence number of each good packet of either kind.
+    foreign
+        Sound packets that are not ours: "burst sb26051102" or "APID 801" -> number.
+    """
+
+    photons: PhotonList
+    attitude: AttitudeHistory
+    counts: PacketCounts
+    rejects: tuple[Reject, ...]
+    photon_sequence: Integers
+    pointing_sequence: Integers
+    foreign: dict[str, int]
+
+
+@dataclass(eq=False)
+class _Account:
+    """Tally kept while decoding."""
+
+    foreign: Counter[str] = field(default_factory=Counter)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def reject(self, kind: PacketType, offsets: Integers, reason: str) -> None:
+        self.rejects += [Reject(int(offset), kind.size, reason) for offset in offsets]
+
+
+def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
+    """Decode the packets of one burst from a stream as received.
+
+    Parameters
+    ----------
+    raw
+        Packets of any stations one after the other: repeated, out of order, damaged, cut, with other
+        bursts' packets among them.
+    burst_id
+        ``sbYYMMDDnn``.
+    name
+        What to call the input in errors.
+
+    Raises
+    ------
+    InvalidInput
+        Empty, without any sound packet, or without a pointing packet.
+    NotOurs
+        All sound packets are of other bursts or APIDs.
+    """
+    if not raw:
+        raise InvalidInput(f"{name}: empty, no VHF packets")
+    types = layout()
+    frames = find_frames(raw, types)
+    account = _Account(Counter({f"APID {apid}": n for apid, n in frames.foreign.items()}), frames.rejects)
+    photon_records, photon_sequence = _of_burst(types.photon, frames, burst_id, account)
+    pointing_records, pointing_sequence = _of_burst(types.pointing, frames, burst_id, account)
+    _require_packets(photon_sequence, pointing_sequence, account, len(raw), burst_id, name)
+    return DecodedStream(
+        photons=photons(types.photon, photon_records),
+        attitude=attitude(types.pointing, pointing_records),
+        counts=_counts(photon_sequence, pointing_sequence, account),
+        rejects=tuple(sorted(account.rejects, key=lambda reject: reject.offset)),
+        photon_sequence=photon_sequence.number,
+        pointing_sequence=pointing_sequence.number,
+        foreign=dict(account.foreign),
+    )
+
+
+def _of_burst(kind: PacketType, frames: Frames, burst_id: str, account: _Account) -> tuple[Records, Sequence]:
+    """Packets of one type that are of this burst and make sense, each once, in sequence order."""
+    records, offsets = frames.records[kind.name], frames.offsets[kind.name]
+    sound = np.ones(len(records), bool)
+    for name, value in kind.required_inside.items():
+        wrong = sound & (kind.read(records, name) != value)
+        account.reject(kind, offsets[wrong], f"{name} is not {value}")
+        sound &= ~wrong
+    burst = kind.read(records, "BURST_ID")
+    foreign = sound & (burst != _burst_number(burst_id))
+    account.foreign.update(f"burst {_burst_name(number)}" for number in burst[foreign].tolist())
+    sound &= ~foreign
+    for wrong, reason in faults(kind, records, burst_id):
+        account.reject(kind, offsets[wrong & sound], reason)
+        sound &= ~wrong
+    if not sound.all():
+        records, offsets = records[sound], offsets[sound]
+    count = kind.read(records, "SRC_SEQ_CTR").astype(np.int64)
+    sequence = arrange(records, count, first_time(kind, records))
+    account.reject(kind, offsets[sequence.conflicts], "sequence number of an earlier packet, other content")
+    return records if sequence.is_as_received else records[sequence.kept], sequence
+
+
+def _require_packets(
+    photon: Sequence, pointing: Sequence, account: _Account, size: int, burst_id: str, name: str
+) -> None:
+    if len(photon.kept) + len(pointing.kept) == 0:
+        if account.foreign:
+            found = ", ".join(f"{number} of {what}" for what, number in sorted(account.foreign.items()))
+            raise NotOurs(f"{name}: no packet of burst {burst_id}; found {found}")
+        first = min(account.rejects, key=lambda reject: reject.offset)
+        raise InvalidInput(
+            f"{name}: no valid packet in {size} bytes; first fault at byte {first.offset}: {first.reason}"
+        )
+    if len(pointing.kept) == 0:
+        raise InvalidInput(
+            f"{name}: no pointing packet of burst {burst_id}, "
+            f"its {len(photon.kept)} photon packets cannot be placed on the sky"
+        )
+
+
+def _counts(photon: Sequence, pointing: Sequence, account: _Account) -> PacketCounts:
+    both = (photon, pointing)
+    good, repeated = sum(len(s.kept) for s in both), sum(s.repeated for s in both)
+    foreign, corrupt = account.foreign.total(), len(account.rejects)
+    return PacketCounts(
+        received=good + repeated + foreign + corrupt,
+        good=good,
+        repeated=repeated,
+        missing=sum(s.missing for s in both),
+        corrupt=corrupt,
+        foreign=foreign,
+        out_of_order=sum(s.out_of_order for s in both),
+    )
+
+
+def _burst_number(burst_id: str) -> int:
+    return int(burst_id.removeprefix("sb"))
+
+
+def _burst_name(number: int) -> str:
+    return f"sb{number:08d}"

@@ -1,0 +1,145 @@
+"""Encoding: photons and attitude to VHF packets, as the satellite does (for the simulator and tests)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument import instrument
+from mxtvhf.packets.crc import crc16
+from mxtvhf.packets.layout import SEQUENCE_MODULUS, PacketType, Records, layout
+from mxtvhf.packets.times import MAX_TICKS, TICKS_PER_SECOND, FrameClock, frame_clock
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory
+
+MAX_FRAME_OFFSET = 0xFFFF
+FRAME_TOLERANCE = 0.02
+"""How far a photon's time may be from the start of a frame, in frames."""
+
+Integers = npt.NDArray[np.int64]
+
+
+def encode_photons(photons: PhotonList, burst_id: str, first_sequence: int = 0) -> list[bytes]:
+    """Pack photons into photon packets, full ones as long as their frame offsets fit.
+
+    Parameters
+    ----------
+    photons
+        In time order; times on the grid of detector frames that the first one sets.
+    burst_id
+        ``sbYYMMDDnn``.
+    first_sequence
+        Sequence count of the first packet; it wraps at 16384.
+
+    Raises
+    ------
+    InvalidInput
+        A photon that no packet can carry: off the detector or the frame grid, of a pulse height that the
+        detector does not know, before the epoch, not in order.
+
+    Notes
+    -----
+    The clock's tick (15 us) does not divide the frame time, so decoded times differ from the given ones by up
+    to a tenth of a tick, all by the same; times that were decoded once come back bit for bit.
+    """
+    _check_ranges(photons)
+    if not len(photons):
+        return []
+    clock, kind = frame_clock(), layout().photon
+    origin, frames = _frame_numbers(photons.time, clock)
+    starts, references = _partition(frames, kind.slots, clock)
+    count = np.diff(np.append(starts, len(photons)))
+    records = _blank(kind, len(starts), burst_id, first_sequence)
+    # References are multiples of a number of frames that lasts whole ticks: this product is exact.
+    _write_time(kind, records, origin + references * clock.units_per_frame // clock.units_per_tick)
+    kind.write(records, "PHOTON_COUNT", count)
+    packet = np.repeat(np.arange(len(starts)), count)
+    slot = np.arange(len(photons)) - starts[packet]
+    columns = {
+        "FRAME": frames - references[packet],
+        "COLUMN": photons.x,
+        "ROW": photons.y,
+        "PHA": photons.pha,
+    }
+    for field, values in columns.items():
+        records["SLOTS"][field][packet, slot] = values
+    return _finish(kind, records)
+
+
+def encode_pointing(attitude: AttitudeHistory, burst_id: str, first_sequence: int = 0) -> list[bytes]:
+    """Pack attitude samples into pointing packets, one each.
+
+    Raises
+    ------
+    InvalidInput
+        A time before the epoch or beyond the clock.
+    """
+    kind = layout().pointing
+    records = _blank(kind, len(attitude), burst_id, first_sequence)
+    _write_time(kind, records, np.rint(attitude.time * TICKS_PER_SECOND).astype(np.int64))
+    kind.write(records, "STABLE", attitude.stable)
+    for index, element in enumerate(("QX", "QY", "QZ", "QW")):
+        kind.write(records, element, attitude.quaternion[:, index])
+    return _finish(kind, records)
+
+
+def _check_ranges(photons: PhotonList) -> None:
+    highest = instrument()["energy"]["pha_channels"] - 1
+    for name, values, limit in (("x", photons.x, 255), ("y", photons.y, 255), ("pha", photons.pha, highest)):
+        if len(values) and not (values.min() >= 0 and values.max() <= limit):
+            raise InvalidInput(f"photons: {name} outside 0..{limit} does not fit a VHF packet")
+    if not np.all(np.diff(photons.time) >= 0):
+        raise InvalidInput("photons: not in time order")
+
+
+def _frame_numbers(time: npt.NDArray[np.float64], clock: FrameClock) -> tuple[int, Integers]:
+    """Frame of each photon, counted from a frame whose start is (nearly) a tick of the clock.
+
+    Of the few frames up to the first photon's, the one closest to a tick is taken.
+    """
+    frame_s = clock.units_per_frame / clock.units_per_second
+    back = np.arange(clock.frames_per_whole_ticks)
+    candidates = (time[0] - back * frame_s) * TICKS_PER_SECOND
+    best = int(np.argmin(np.abs(candidates - np.rint(candidates))))
+    steps = (time - time[0]) / frame_s
+    frames = np.rint(steps).astype(np.int64)
+    if np.max(np.abs(steps - frames)) > FRAME_TOLERANCE:
+        raise InvalidInput(f"photons: times are not starts of detector frames ({frame_s:g} s apart)")
+    return round(candidates[best]), frames + best
+
+
+def _partition(frames: Integers, slots: int, clock: FrameClock) -> tuple[Integers, Integers]:
+    """First photon and reference frame of each packet."""
+    numbers = frames.tolist()
+    starts, references, start = [], [], 0
+    while start < len(numbers):
+        reference = numbers[start] - numbers[start] % clock.frames_per_whole_ticks
+        starts.append(start)
+        references.append(reference)
+        start = bisect_right(numbers, reference + MAX_FRAME_OFFSET, start, min(start + slots, len(numbers)))
+    return np.array(starts), np.array(references)
+
+
+def _blank(kind: PacketType, count: int, burst_id: str, first_sequence: int) -> Records:
+    records = kind.blank(count)
+    kind.write(records, "SRC_SEQ_CTR", (first_sequence + np.arange(count)) % SEQUENCE_MODULUS)
+    kind.write(records, "BURST_ID", int(burst_id.removeprefix("sb")))
+    return records
+
+
+def _write_time(kind: PacketType, records: Records, ticks: Integers) -> None:
+    if len(ticks) and not (ticks.min() >= 0 and ticks.max() < MAX_TICKS):
+        raise InvalidInput("time before the epoch or beyond the range of the on-board clock")
+    kind.write(records, "TIME_COARSE", ticks // TICKS_PER_SECOND)
+    kind.write(records, "TIME_FINE", ticks % TICKS_PER_SECOND)
+
+
+def _finish(kind: PacketType, records: Records) -> list[bytes]:
+    """Set the packet error control and cut the packets apart."""
+    body = records.view(np.uint8).reshape(len(records), kind.size)[:, :-2]
+    kind.write(records, "PACKET_ERROR_CONTROL", crc16(np.ascontiguousarray(body)))
+    raw = records.tobytes()
+    return [raw[start : start + kind.size] for start in range(0, len(raw), kind.size)]

@@ -1,0 +1,150 @@
+"""The ``Param`` elements of a notice as checked values: here text from outside becomes numbers and times.
+
+Every refusal is an `InvalidInput` that names the field and shows the value, escaped and shortened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from math import isfinite, pi
+
+from mxtvhf.errors import InvalidInput
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NOT_AVAILABLE = {"", "none", "null", "nan", "n/a", "na", "unknown"}
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+_UNITS: Mapping[str, tuple[str, float]] = {
+    "deg": ("angle", 1.0),
+    "degree": ("angle", 1.0),
+    "degrees": ("angle", 1.0),
+    "arcmin": ("angle", 1 / 60),
+    "arcsec": ("angle", 1 / 3600),
+    "rad": ("angle", 180 / pi),
+    "s": ("time", 1.0),
+    "sec": ("time", 1.0),
+    "ms": ("time", 1e-3),
+    "keV": ("energy", 1.0),
+    "eV": ("energy", 1e-3),
+    "MeV": ("energy", 1e3),
+    "km": ("length", 1.0),
+    "m": ("length", 1e-3),
+}
+"""Unit -> what it measures and its size in the first unit of that kind."""
+
+
+class Parameters:
+    """The parameters of a notice by name, whatever their group.
+
+    Parameters
+    ----------
+    params
+        The XML attributes of each ``Param``: ``name``, ``value``, ``unit``.
+    older_names
+        Name in use today -> the one that older notices have in its place.
+    """
+
+    def __init__(self, params: Iterable[Mapping[str, str]], older_names: Mapping[str, str]) -> None:
+        self._older_names = older_names
+        self._params: dict[str, list[Mapping[str, str]]] = {}
+        for param in params:
+            self._params.setdefault(param.get("name", ""), []).append(param)
+
+    def _one(self, name: str) -> Mapping[str, str]:
+        found = self._params.get(name) or self._params.get(self._older_names.get(name, name), [])
+        if len({param.get("value", "").strip() for param in found}) > 1:
+            raise InvalidInput(f"{name} is given {len(found)} times with different values")
+        return found[0] if found else {}
+
+    def text(self, name: str) -> str | None:
+        """Give the value; None when absent, empty or a word for "not available"."""
+        value = self._one(name).get("value", "").strip()
+        return None if value.lower() in _NOT_AVAILABLE else value
+
+    def needed(self, name: str) -> str:
+        """Give the value of a parameter without which the notice means nothing."""
+        value = self.text(name)
+        if value is None:
+            raise InvalidInput(f"no {name} in What")
+        return value
+
+    def unit(self, name: str) -> str:
+        """Give the unit as written; empty without one."""
+        return self._one(name).get("unit", "").strip()
+
+    def number(self, name: str, unit: str | None = None) -> float | None:
+        """Give a finite number in ``unit``; a parameter without a unit is taken to have that one."""
+        value = self.text(name)
+        if value is None:
+            return None
+        scale = factor(self.unit(name) or unit, unit, name) if unit else 1.0
+        return finite(value, name) * scale
+
+    def whole_number(self, name: str) -> int | None:
+        """Give a non-negative integer of at most nine digits."""
+        value = self.text(name)
+        if value is not None and not re.fullmatch(r"[0-9]{1,9}", value):
+            raise InvalidInput(f"{name} {shown(value)} is not a whole number")
+        return None if value is None else int(value)
+
+    def flag(self, name: str) -> bool | None:
+        """Give a truth value."""
+        value = self.text(name)
+        if value is not None and value.lower() not in _FLAGS:
+            raise InvalidInput(f"{name} {shown(value)} is neither True nor False")
+        return None if value is None else _FLAGS[value.lower()]
+
+    def time(self, name: str) -> datetime | None:
+        """Give a date and time in UTC."""
+        value = self.text(name)
+        return None if value is None else utc(value, name)
+
+
+def utc(text: str, field: str) -> datetime:
+    """Read an ISO 8601 date and time; without a zone it is UTC.
+
+    A leap second 23:59:60 becomes the first second of the next day, as in POSIX time: a datetime cannot hold
+    it, and the error stays below 1 s. Digits beyond the microsecond are cut.
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise InvalidInput(f"{field} {shown(text)} is not a date and time like 2026-05-11T11:03:32.000")
+    day, minutes, seconds, fraction, zone = match.groups(default="")
+    leap = minutes == "23:59:" and seconds == "60" and zone in ("", "Z", "+00:00", "+0000")
+    try:
+        moment = datetime.fromisoformat(
+            f"{day}T{minutes}{'59' if leap else seconds}{fraction[:7]}{zone or 'Z'}"
+        )
+        return (moment + timedelta(seconds=leap)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"{field} {shown(text)}: {one_line(error)}") from None
+
+
+def finite(text: str, field: str) -> float:
+    """Read a plain decimal number; NaN, infinity and what overflows to it are refused."""
+    value = float(text) if _NUMBER.fullmatch(text) else float("nan")
+    if not isfinite(value):
+        raise InvalidInput(f"{field} {shown(text)} is not a finite number")
+    return value
+
+
+def factor(given: str, wanted: str, field: str) -> float:
+    """Give the factor from one unit to another of the same kind."""
+    kind, size = _UNITS.get(given, ("", 0.0))
+    wanted_kind, wanted_size = _UNITS[wanted]
+    if kind != wanted_kind:
+        raise InvalidInput(f"{field} has the unit {shown(given)}, which cannot be converted to {wanted}")
+    return size / wanted_size
+
+
+def shown(text: str) -> str:
+    """Quote untrusted text for a message: escaped, at most 80 characters."""
+    return ascii(text if len(text) <= 80 else text[:77] + "...")
+
+
+def one_line(problem: object) -> str:
+    """Give the first 200 characters of a message in one line of printable ASCII."""
+    return ascii(" ".join(str(problem).split())[:200])[1:-1]

@@ -1,0 +1,218 @@
+"""Put a report together from what a run found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mxtvhf import __version__
+from mxtvhf.angles import angle_text, declination_text, right_ascension_text
+from mxtvhf.claims import crosscheck_settings
+from mxtvhf.crosscheck import compare
+from mxtvhf.instrument import instrument
+from mxtvhf.missiontime import utc_from_met
+from mxtvhf.models import Alert, CrossCheck, Origin, Position, PositionPair, Product, TimelineEntry, Verdict
+from mxtvhf.photons import PhotonList
+from mxtvhf.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
+
+REFERENCE_GP = (
+    "GP is the reference service: the same photons and the same method, no independent confirmation."
+)
+
+
+def build_report(
+    run: RunRecord,
+    crosscheck: CrossCheck,
+    *,
+    status: ReportStatus,
+    photons: PhotonList | None,
+    plots: dict[str, Product],
+    written: datetime,
+) -> Report:
+    """Assemble the report of a run.
+
+    Parameters
+    ----------
+    run
+        What the run was given and did.
+    crosscheck
+        The comparison of all positions.
+    status
+        ``preliminary`` or ``final``.
+    photons
+        The decoded photons; None when there are none at hand.
+    plots
+        The plots already written.
+    written
+        The moment of the report, UTC.
+
+    Returns
+    -------
+    Report
+        The same for the same input, always.
+    """
+    alerts = (run.alert, *run.related)
+    trigger = burst_trigger_time(alerts)
+    summary = photon_summary(photons)
+    is_test = run.alert.is_test
+    is_retracted = any(alert.is_retraction for alert in alerts)
+    marks = ["TEST"] * is_test + ["REPLAY"] * run.is_replay + ["RETRACTED"] * is_retracted
+    return Report(
+        burst_id=run.alert.burst_id,
+        run_id=run.run_id,
+        sequence=run.sequence,
+        status=status,
+        is_test=is_test,
+        is_retracted=is_retracted,
+        is_replay=run.is_replay,
+        written=written,
+        headline=" · ".join(marks + _headline(run, crosscheck, summary, trigger)),
+        best_position=crosscheck.best,
+        best_reason=crosscheck.best_reason,
+        positions=crosscheck.positions,
+        crosscheck=crosscheck.pairs,
+        claims=crosscheck.claims,
+        gp=crosscheck.gp,
+        localisation=run.localisation,
+        packets=run.packets,
+        photons=summary,
+        products=dict(sorted({**run.products, **plots}.items())),
+        timeline=_timeline(run, summary, trigger, written),
+        trigger_time=trigger,
+        alert=AlertSummary.of(run.alert),
+        related=tuple(AlertSummary.of(alert) for alert in run.related),
+        warnings=tuple(_warnings(run, crosscheck)),
+        calibration=_calibration(run),
+        version=__version__,
+    )
+
+
+def burst_trigger_time(alerts: Sequence[Alert]) -> datetime | None:
+    """T0 of the burst: ``Alert_Seq_T0`` where a notice has it, else the earliest ECLAIRs or GRM time.
+
+    The ``ISOTime`` of an MXT notice is the start of its observation, minutes later, and never T0.
+    """
+    published = [alert.trigger_time for alert in alerts if alert.trigger_time is not None]
+    triggers = [alert.event_time for alert in alerts if alert.packet_type in range(201, 206)]
+    return min(published or triggers, default=None)
+
+
+def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
+    """Count and first and last moment of the photons."""
+    if photons is None:
+        return None
+    if not len(photons):
+        return PhotonSummary(count=0, first=None, last=None)
+    first, last = float(photons.time.min()), float(photons.time.max())
+    return PhotonSummary(count=len(photons), first=utc_from_met(first), last=utc_from_met(last))
+
+
+def radius_text(position: Position) -> str:
+    """Write the 90 % radius with its parts: ``48.0" (stat 41.0", sys 25.0")``."""
+    if position.r90_arcsec is None:
+        return "unknown"
+    if position.r90_stat_arcsec is None:
+        return angle_text(position.r90_arcsec)
+    parts = f"stat {angle_text(position.r90_stat_arcsec)}, sys {angle_text(position.r90_sys_arcsec)}"
+    return f"{angle_text(position.r90_arcsec)} ({parts})"
+
+
+def _headline(
+    run: RunRecord, crosscheck: CrossCheck, photons: PhotonSummary | None, trigger: datetime | None
+) -> list[str]:
+    best = crosscheck.best
+    parts = [f"{run.alert.burst_id} #{run.sequence}"]
+    if best is None:
+        parts.append("no position")
+    else:
+        parts.append(f"RA {right_ascension_text(best.ra_deg)} Dec {declination_text(best.dec_deg)}")
+        parts.append(f"{best.ra_deg:.4f} {best.dec_deg:+.4f} deg")
+        parts.append(f"R90 {radius_text(best)}")
+        parts.append(f"{best.origin} {best.label}")
+    if photons is not None:
+        parts.append(_photons_text(photons, trigger))
+    parts.append(_verdict_text(crosscheck))
+    return parts
+
+
+def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
+    text = "1 photon" if photons.count == 1 else f"{photons.count} photons"
+    if trigger is None or photons.first is None or photons.last is None:
+        return text
+    since = [(moment - trigger).total_seconds() for moment in (photons.first, photons.last)]
+    return f"{text} T0{since[0]:+.0f} s to T0{since[1]:+.0f} s"
+
+
+def versus_eclairs(best: Position | None, positions: Sequence[Position]) -> PositionPair | None:
+    """Compare the best position with the latest ECLAIRs one; None where that makes no sense."""
+    eclairs = [position for position in positions if position.origin is Origin.ECLAIRS]
+    if best is None or best.origin is Origin.ECLAIRS or not eclairs:
+        return None
+    return compare(best, eclairs[-1])
+
+
+def _verdict_text(crosscheck: CrossCheck) -> str:
+    """Say how the best position compares with the latest ECLAIRs one."""
+    best = crosscheck.best
+    if best is None:
+        return "nothing to compare"
+    if best.origin is Origin.ECLAIRS:
+        refused = any(pair.verdict is Verdict.INCONSISTENT for pair in crosscheck.pairs)
+        return "another position is inconsistent with it" if refused else "no better position"
+    pair = versus_eclairs(best, crosscheck.positions)
+    if pair is None:
+        return "no ECLAIRs position to compare with"
+    return f"{pair.verdict} with ECLAIRs, {angle_text(pair.separation_arcsec)} away"
+
+
+def _timeline(
+    run: RunRecord, photons: PhotonSummary | None, trigger: datetime | None, written: datetime
+) -> tuple[TimelineEntry, ...]:
+    moments = [(entry.name, entry.time) for entry in run.timeline]
+    moments += [
+        (f"notice_published {alert.notice_type}", alert.published)
+        for alert in (run.alert, *run.related)
+        if alert.published is not None
+    ]
+    if trigger is not None:
+        moments.append(("trigger", trigger))
+    if photons is not None and photons.first is not None and photons.last is not None:
+        moments += [("first_photon", photons.first), ("last_photon", photons.last)]
+    moments.append(("report_written", written))
+    moments.sort(key=lambda moment: (moment[1], moment[0]))
+    return tuple(
+        TimelineEntry(
+            name=name,
+            time=time,
+            seconds_after_trigger=None if trigger is None else round((time - trigger).total_seconds(), 3),
+        )
+        for name, time in moments
+    )
+
+
+def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
+    """Collect what a reader must know before trusting the result."""
+    found = [f"{warning[0].upper()}{warning[1:]}." for warning in run.warnings]
+    localisation = run.localisation
+    if localisation is None:
+        found.append("No position was derived from the VHF photons: the localisation has no result.")
+    elif not localisation.detected:
+        found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
+    if crosscheck.gp.is_reference:
+        found.append(REFERENCE_GP)
+    found += [pair.explanation for pair in crosscheck.pairs if pair.verdict is Verdict.INCONSISTENT]
+    found += [
+        f"{alert.notice_type}: SNR {alert.snr:g} is the largest number the notice can hold."
+        for alert in (run.alert, *run.related)
+        if alert.snr_saturated and alert.snr is not None
+    ]
+    assumed = [name for name, part in instrument().items() if isinstance(part, dict) and part.get("assumed")]
+    if localisation is not None and assumed:
+        found.append(f"Assumed calibration, no public source: {', '.join(assumed)}.")
+    return found
+
+
+def _calibration(run: RunRecord) -> dict[str, str]:
+    items = {"instrument": instrument()["version"], "crosscheck": crosscheck_settings()["version"]}
+    items |= run.localisation.calibration if run.localisation else {}
+    return dict(sorted(items.items()))

@@ -1,0 +1,181 @@
+"""The report of a run, as published: see ``docs/report.md`` and ``docs/report.schema.json``."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal, Self
+
+from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema
+
+from mxtvhf.errors import Failure
+from mxtvhf.models import (
+    Alert,
+    BurstId,
+    ClaimCheck,
+    GpOutcome,
+    Localisation,
+    Model,
+    PacketCounts,
+    Position,
+    PositionPair,
+    Product,
+    TimelineEntry,
+    utc_text,
+)
+
+SCHEMA_ID = "urn:mxt-vhf:report:1"
+
+ReportStatus = Literal["preliminary", "final"]
+
+
+class RunRecord(Model):
+    """What a run was given and did up to its report."""
+
+    run_id: str
+    sequence: int = Field(ge=1)
+    alert: Alert
+    """The notice that started the run."""
+    related: tuple[Alert, ...] = ()
+    """The other notices of the burst."""
+    packets: PacketCounts | None = None
+    localisation: Localisation | None = None
+    products: dict[str, Product] = Field(default_factory=dict)
+    """Products made before the report: event file, photon list, ..."""
+    timeline: tuple[TimelineEntry, ...] = ()
+    """``alert_received``, ``run_created``, ``<step>_started``, ``<step>_ended``; the report adds the burst's
+    own moments (trigger, notices, photons) and its own."""
+    warnings: tuple[str, ...] = ()
+    """What earlier steps want a reader to know."""
+    is_replay: bool = False
+    """True when an archived alert was sent again."""
+
+
+class AlertSummary(Model):
+    """A notice, in short."""
+
+    ivorn: str
+    notice_type: str
+    notice_level: str
+    instrument: str
+    role: str
+    published: AwareDatetime | None
+    event_time: AwareDatetime
+    """``ISOTime``; of an MXT notice the start of the MXT observation."""
+    snr: float | None
+    snr_saturated: bool
+
+    @classmethod
+    def of(cls, alert: Alert) -> Self:
+        """Summarise an alert."""
+        return cls(**{name: getattr(alert, name) for name in cls.model_fields})
+
+
+class PhotonSummary(Model):
+    """The photons of the run."""
+
+    count: int
+    first: AwareDatetime | None
+    """Start of the first photon's detector frame; None without photons."""
+    last: AwareDatetime | None
+
+
+class Report(Model):
+    """All that a run found, for people and programs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    schema_version: Literal[1] = 1
+    burst_id: BurstId
+    run_id: str
+    sequence: int
+    """Number of the input among the inputs of the burst."""
+    status: ReportStatus
+    """``preliminary``: at once, without GP; ``final``: at the end of the run."""
+    is_test: bool
+    """True when the alert was sent as a test."""
+    is_retracted: bool
+    """True when a notice took the burst back."""
+    is_replay: bool
+    """True when an archived alert was sent again: no burst of now."""
+    written: AwareDatetime
+    headline: str
+    """The result in one line of plain text."""
+    best_position: Position | None
+    """The position recommended to observers; None when there is none."""
+    best_reason: str
+    """Why it is recommended, or why there is none."""
+    positions: tuple[Position, ...]
+    crosscheck: tuple[PositionPair, ...]
+    """Every pair of ``positions``."""
+    claims: tuple[ClaimCheck, ...]
+    """What the notices claim, recomputed."""
+    gp: GpOutcome
+    localisation: Localisation | None
+    """Our own result; None when it was not made."""
+    packets: PacketCounts | None
+    photons: PhotonSummary | None
+    products: dict[str, Product]
+    """Name -> file; the plots are among them."""
+    timeline: tuple[TimelineEntry, ...]
+    """In order of time."""
+    trigger_time: AwareDatetime | None
+    """T0 of the burst; None when no notice tells."""
+    alert: AlertSummary
+    related: tuple[AlertSummary, ...]
+    warnings: tuple[str, ...]
+    calibration: dict[str, str]
+    """Calibration item -> version used."""
+    version: str
+    """Version of this software."""
+
+    def to_json(self) -> bytes:
+        """Write the report as JSON: a stable order of fields, every time in UTC with milliseconds.
+
+        Raises
+        ------
+        Failure
+            A number is not finite.
+        """
+        fields = self.model_dump()
+        try:
+            text = json.dumps(fields, default=_moment_text, indent=2, ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise Failure(f"report of {self.run_id}: {error}") from error
+        return text.encode() + b"\n"
+
+
+class ReportProducts(Model):
+    """Where a report was written, and what it says in short."""
+
+    status: ReportStatus
+    headline: str
+    best_position: Position | None
+    json_file: Product
+    html_file: Product
+    plots: dict[str, Product]
+
+
+class _EveryField(GenerateJsonSchema):
+    """Every field is written, also one that has a default."""
+
+    def field_is_required(self, *args: Any, **options: Any) -> bool:
+        return True
+
+
+@cache
+def report_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the written report; published as ``docs/report.schema.json``."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **Report.model_json_schema(mode="serialization", schema_generator=_EveryField),
+    }
+
+
+def _moment_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return utc_text(value)
+    raise TypeError(f"a report holds no {type(value).__name__}")

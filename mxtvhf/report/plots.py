@@ -1,0 +1,398 @@
+"""The plots of a report: the sky, the detector, the light curve.
+
+Matplotlib is imported where it draws: it takes about a second, and most processes never draw. The
+reports wait for the plots; so scales and the sky's legend are drawn line by line here, in about two thirds of
+the time that a panel with matplotlib's own takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.angles import (
+    angle_text,
+    declination_text,
+    right_ascension_text,
+    separation_arcsec,
+    tangent_offset_arcmin,
+)
+from mxtvhf.crosscheck import name
+from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.models import Localisation, Origin, Position
+from mxtvhf.photons import PhotonList
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LINES: dict[Origin, tuple[str, Any]] = {
+    Origin.ECLAIRS: ("#0b62a8", "-"),
+    Origin.MXT_ONBOARD: ("#b86e00", (0, (5, 2.5))),
+    Origin.MXT_VHF: ("#c0185f", "-"),
+    Origin.GP: ("#00795a", (0, (1.2, 2))),
+    Origin.VT: ("#6a3fc4", (0, (7, 2, 1.2, 2))),
+    Origin.GRM: ("#5b6875", (0, (1, 4))),
+    Origin.OTHER: ("#5b6875", (0, (4, 1, 1, 1, 1, 1))),
+}
+"""Colour and dash pattern of each origin, the pattern for those who do not tell the colours apart.
+
+Our own line is whole like that of ECLAIRs, and thicker than all others.
+"""
+
+WIDEST_SKY_ARCMIN = 90.0
+"""A circle that reaches farther out is not drawn (GRM's are of many degrees) but named in the legend."""
+
+SMOOTHING_PIXELS = 3.0
+"""Sigma of the Gaussian that makes single photons visible on 256 x 256 pixels, pixels."""
+
+DPI = 110
+WIDTH_INCH = 4.6
+LEFT_INCH, RIGHT_INCH = 0.64, 0.18
+PANEL_INCH = WIDTH_INCH - LEFT_INCH - RIGHT_INCH
+ROW_INCH = 0.19
+INK, SOFT, GRID, UNUSED = "#1f2933", "#5b6875", "#e3e8ed", "#2fd6c8"
+TICKS: dict[str, Any] = {"color": SOFT, "linestyle": "none", "markersize": 3.5, "clip_on": False}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawn plot with its words."""
+
+    caption: str
+    description: str
+    """What it shows, for those who do not see it."""
+    figure: Figure
+
+    @cached_property
+    def png(self) -> bytes:
+        """The plot as PNG; the same plot gives the same bytes."""
+        file = BytesIO()
+        # The report waits for it: a file a little larger is written in half the time.
+        self.figure.savefig(file, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 1})
+        return file.getvalue()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return self.figure.canvas.get_width_height()
+
+
+def sky_plot(
+    positions: Sequence[Position], best: Position, *, half_width_arcmin: float | None = None
+) -> Plot:
+    """Draw the 90 % circles of all positions around the best one, North up, East left.
+
+    Parameters
+    ----------
+    positions
+        What to draw, in order; one without a radius is a cross only.
+    best
+        Centre of the tangent plane.
+    half_width_arcmin
+        Half the width of the view; None shows all circles that end within ``WIDEST_SKY_ARCMIN``.
+    """
+    reaches = {position.label: _reach(position, best) for position in positions}
+    shown = [position for position in positions if reaches[position.label] <= WIDEST_SKY_ARCMIN]
+    half = half_width_arcmin or 1.12 * max((reaches[position.label] for position in shown), default=1.0)
+    place = f"{right_ascension_text(best.ra_deg)} {declination_text(best.dec_deg)}"
+    figure, axes = _panel(PANEL_INCH, 0.6 + ROW_INCH * len(positions))
+    axes.set(xlim=(half, -half), ylim=(-half, half))
+    _scales(axes, f"East offset from {place} (arcmin)", "North offset (arcmin)", grid=True)
+    _compass(axes)
+    styles = _styles(shown)
+    for position in shown:
+        _circle(axes, position, best, styles[position.label])
+    _sky_legend(figure, positions, styles)
+    circles = "; ".join(_entry(position, position in shown) for position in positions)
+    return Plot(
+        "Sky, 90 % circles" if half_width_arcmin is None else "Sky, around the best position",
+        f"Sky map {2 * half:.3g} arcmin wide around {place}, North up, East left. 90 % circles: {circles}.",
+        figure,
+    )
+
+
+def zoom_half_width_arcmin(positions: Sequence[Position], best: Position) -> float | None:
+    """Half width of a closer view of the best position, arcmin; None when the full view shows it well."""
+    radius = (best.r90_arcsec or 0.0) / 60.0
+    widest = max((reach for p in positions if (reach := _reach(p, best)) <= WIDEST_SKY_ARCMIN), default=0.0)
+    return 3.0 * radius if radius > 0.0 and widest > 5.0 * radius else None
+
+
+def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plot:
+    """Draw the smoothed counts on the detector with the source found.
+
+    Parameters
+    ----------
+    photons
+        The photons; at least one.
+    localisation
+        Where the source is; its 90 % circle and the arms of the optics' cross are marked, and the hot pixels,
+        whose photons are left out.
+    """
+    from matplotlib import colormaps
+    from scipy.ndimage import gaussian_filter
+
+    detector = instrument()["detector"]
+    columns, rows = detector["columns"], detector["rows"]
+    counts = np.zeros((rows, columns))
+    np.add.at(counts, (photons.y, photons.x), 1.0)
+    hot = localisation.hot_pixels if localisation else ()
+    for column, row in hot:
+        counts[row, column] = 0.0
+    smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
+    figure, axes = _panel(PANEL_INCH, 1.36)
+    brightest = max(float(smooth.max()), 1e-12)
+    # Coloured here, once per detector pixel: imshow would do it for every pixel of the picture.
+    colours = colormaps["magma"](np.sqrt(smooth / brightest), bytes=True)
+    axes.imshow(colours, origin="lower", interpolation="nearest")
+    axes.autoscale(False)
+    _scales(axes, "Detector column (pixel)", "Detector row (pixel)", grid=False)
+    _colour_bar(figure, brightest)
+    words = f"Smoothed counts on the detector, {len(photons)} in all"
+    if localisation and localisation.detector_x is not None and localisation.detector_y is not None:
+        _source(axes, localisation.detector_x, localisation.detector_y, localisation.position)
+        words += f"; source at column {localisation.detector_x:.1f}, row {localisation.detector_y:.1f}"
+    if hot:
+        axes.plot(*zip(*hot, strict=True), "x", color=UNUSED, markersize=6, label="hot pixels, not used")
+        words += f"; {len(hot)} hot pixels not used"
+    _detector_legend(figure, axes)
+    return Plot("Detector", f"{words}.", figure)
+
+
+def light_curve_plot(photons: PhotonList, start_met: float, *, is_trigger: bool) -> Plot:
+    """Draw counts per bin against time, whole detector; bars are the square root of the counts.
+
+    Parameters
+    ----------
+    photons
+        The photons; at least one.
+    start_met
+        Zero of the time axis, s of MET.
+    is_trigger
+        True when that zero is the burst's trigger, so that the axis says so.
+    """
+    first, width, counts = binned(photons.time - start_met)
+    edges = first + width * np.arange(len(counts) + 1)
+    zero = "the trigger T0" if is_trigger else "the first photon"
+    figure, axes = _panel(2.9, 0.56)
+    axes.stairs(counts, edges, fill=True, color="#cfe0ee")
+    axes.stairs(counts, edges, color="#0b62a8", linewidth=1.3)
+    error, middle = np.sqrt(counts), (edges[:-1] + edges[1:]) / 2
+    axes.vlines(middle, counts - error, counts + error, color="#0b62a8", linewidth=1.0)
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.12 * float((counts + error).max())))
+    _scales(axes, f"Time since {zero} (s)", f"Photons per {width:g} s", grid=True)
+    return Plot(
+        "Light curve",
+        f"Photons against time, {len(photons)} in all, {edges[0]:g} s to {edges[-1]:g} s since {zero}, "
+        f"in bins of {width:g} s; at most {counts.max():g} in a bin.",
+        figure,
+    )
+
+
+def binned(since: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np.float64]]:
+    """Bin times: start of the first bin, bin width (a round number, about 30 bins), counts per bin.
+
+    Bins start at a multiple of the width, and are never shorter than a detector frame.
+    """
+    span = float(np.ptp(since))
+    frame: float = instrument()["detector"]["frame_time_s"]
+    candidates = [factor * 10.0**power for power in range(-1, 7) for factor in (1.0, 2.0, 5.0)]
+    width = next(one for one in candidates if one >= max(span / 30.0, frame))
+    first = float(np.floor(since.min() / width) * width)
+    index = np.floor((since - first) / width + 1e-9).astype(np.int64)
+    return first, width, np.bincount(index).astype(np.float64)
+
+
+def _panel(height: float, below: float) -> tuple[Figure, Axes]:
+    """Make a figure with one panel of a height, and room below for labels and legend, inches."""
+    from matplotlib.figure import Figure
+
+    total = height + below + 0.1
+    figure = Figure(figsize=(WIDTH_INCH, total), dpi=DPI, facecolor="white")
+    box = (LEFT_INCH / WIDTH_INCH, below / total, PANEL_INCH / WIDTH_INCH, height / total)
+    axes = figure.add_axes(box)
+    _frame(axes)
+    return figure, axes
+
+
+def _frame(axes: Axes) -> None:
+    """Leave of matplotlib's own scales only the frame."""
+    axes.spines[:].set_color(SOFT)
+    axes.xaxis.set_visible(False)
+    axes.yaxis.set_visible(False)
+
+
+def _scales(axes: Axes, across: str, upward: str, *, grid: bool) -> None:
+    """Draw ticks, their numbers and the names of both scales, and the grid; the limits must be set."""
+    (left, right), (lower, upper) = axes.get_xlim(), axes.get_ylim()
+    columns, rows = ticks_of(left, right), ticks_of(lower, upper)
+    if grid:
+        axes.vlines(list(columns), lower, upper, color=GRID, linewidth=0.8, zorder=0)
+        axes.hlines(list(rows), left, right, color=GRID, linewidth=0.8, zorder=0)
+    _lower_scale(axes, columns, across)
+    _left_scale(axes, rows, upward)
+
+
+def ticks_of(first: float, last: float) -> dict[float, str]:
+    """Find up to seven round numbers within two limits, and how they are written."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = sorted((first, last))
+    places = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return {
+        float(place): f"{place:g}".replace("-", "\N{MINUS SIGN}") for place in places if low <= place <= high
+    }
+
+
+def _lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
+    """Draw the scale below a panel."""
+    where, inch = axes.get_xaxis_transform(), axes.figure.dpi / axes.bbox.height
+    axes.plot(list(ticks), np.zeros(len(ticks)), marker=3, transform=where, **TICKS)
+    number: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 9, "color": INK, "transform": where}
+    for tick, text in ticks.items():
+        axes.text(tick, -0.09 * inch, text, **number)
+    axes.text(0.5, -0.27 * inch, words, ha="center", va="top", transform=axes.transAxes)
+
+
+def _left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
+    """Draw the scale left of a panel."""
+    where, inch = axes.get_yaxis_transform(), axes.figure.dpi / axes.bbox.width
+    axes.plot(np.zeros(len(ticks)), list(ticks), marker=0, transform=where, **TICKS)
+    number: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9, "color": INK, "transform": where}
+    for tick, text in ticks.items():
+        axes.text(-0.09 * inch, tick, text, **number)
+    axes.text(-0.53 * inch, 0.5, words, ha="center", va="center", rotation=90, transform=axes.transAxes)
+
+
+def _reach(position: Position, best: Position) -> float:
+    """How far from the centre a position's circle extends, arcmin; infinite far from the tangent point."""
+    away = separation_arcsec(best.ra_deg, best.dec_deg, position.ra_deg, position.dec_deg) / 60.0
+    if away > 2.0 * WIDEST_SKY_ARCMIN:
+        return float("inf")
+    return float(np.hypot(*_offset(position, best))) + (position.r90_arcsec or 0.0) / 60.0
+
+
+def _offset(position: Position, best: Position) -> tuple[float, float]:
+    return tangent_offset_arcmin(position.ra_deg, position.dec_deg, best.ra_deg, best.dec_deg)
+
+
+def _styles(positions: Sequence[Position]) -> dict[str, dict[str, Any]]:
+    """Line of each position by its label; one that a later one of its origin supersedes is pale."""
+    latest = {position.origin: position.label for position in positions}
+    return {
+        position.label: {
+            "color": LINES[position.origin][0],
+            "linestyle": LINES[position.origin][1],
+            "linewidth": 2.2 if position.origin is Origin.MXT_VHF else 1.5,
+            "alpha": 1.0 if latest[position.origin] == position.label else 0.45,
+        }
+        for position in positions
+    }
+
+
+def _circle(axes: Axes, position: Position, best: Position, style: dict[str, Any]) -> None:
+    from matplotlib.patches import Circle
+
+    centre = _offset(position, best)
+    if position.r90_arcsec:
+        axes.add_patch(Circle(centre, position.r90_arcsec / 60.0, fill=False, **style))
+    axes.plot(*centre, "+", color=style["color"], alpha=style["alpha"], markersize=7)
+
+
+def _compass(axes: Axes) -> None:
+    """Draw arrows to the North (up) and the East (left) in the lower right corner."""
+    x, y, length = 0.955, 0.04, 0.085
+    style: dict[str, Any] = {"color": INK, "markersize": 4.5, "transform": axes.transAxes}
+    axes.plot((x - length, x, x), (y, y, y + length), linewidth=1.0, **style)
+    for words, marker, tip, far in (
+        ("N", "^", (x, y + length), (x, y + length + 0.035)),
+        ("E", "<", (x - length, y), (x - length - 0.03, y)),
+    ):
+        axes.plot(*tip, marker, **style)
+        axes.text(*far, words, ha="center", va="center", color=INK, transform=axes.transAxes)
+
+
+def _sky_legend(figure: Figure, positions: Sequence[Position], styles: dict[str, dict[str, Any]]) -> None:
+    """List all positions below the panel, with the line of each that is drawn."""
+    from matplotlib.lines import Line2D
+
+    inches = figure.dpi_scale_trans
+    for row, position in enumerate(reversed(positions)):
+        y = 0.13 + ROW_INCH * row
+        if position.label in styles:
+            ends = (LEFT_INCH + 0.06, LEFT_INCH + 0.46)
+            figure.add_artist(Line2D(ends, (y, y), transform=inches, **styles[position.label]))
+        words = _entry(position, position.label in styles)
+        place: dict[str, Any] = {"va": "center_baseline", "fontsize": 9, "transform": inches}
+        figure.text(LEFT_INCH + 0.55, y, words, parse_math=False, **place)
+
+
+def _entry(position: Position, shown: bool) -> str:
+    size = f"R90 {angle_text(position.r90_arcsec)}" if position.r90_arcsec else "no radius"
+    return f"{name(position)}, {size}{'' if shown else ', too wide for this view'}"
+
+
+def _source(axes: Axes, column: float, row: float, position: Position | None) -> None:
+    """Mark the fitted place: its 90 % circle and, outside, the directions of the optics' arms."""
+    from matplotlib.patches import Circle
+
+    radius = 7.0
+    if position is not None and position.r90_arcsec:
+        radius = position.r90_arcsec / pixel_scale_arcsec()
+    axes.add_patch(Circle((column, row), radius, fill=False, color="white", linewidth=1.4))
+    ring: dict[str, Any] = {
+        "color": "none",
+        "markeredgecolor": "white",
+        "markeredgewidth": 1.4,
+        "markersize": 8,
+    }
+    axes.plot([], [], "o", label="source, R90", **ring)
+    gap = max(radius, 4.0) + 3.0
+    arms: dict[str, Any] = {"color": "white", "alpha": 0.6, "linewidth": 0.9, "linestyle": (0, (2, 4))}
+    axes.plot([], [], label="arms of the optics", **arms)
+    for sign in (-1, 1):
+        near, far = gap * sign, 1000.0 * sign
+        axes.plot([column + near, column + far], [row, row], **arms)
+        axes.plot([column, column], [row + near, row + far], **arms)
+
+
+def _colour_bar(figure: Figure, brightest: float) -> None:
+    """Draw the scale of the colours below the detector: the square root of the counts up to the brightest."""
+    from matplotlib import colormaps
+
+    height = figure.get_figheight()
+    axes = figure.add_axes((LEFT_INCH / WIDTH_INCH, 0.78 / height, PANEL_INCH / WIDTH_INCH, 0.11 / height))
+    scale = colormaps["magma"](np.linspace(0.0, 1.0, 256), bytes=True)
+    axes.imshow(scale[np.newaxis], aspect="auto", interpolation="nearest", extent=(0.0, 1.0, 0.0, 1.0))
+    _frame(axes)
+    ticks = {part**0.5: f"{part * brightest:.2g}" for part in (0.0, 0.1, 0.3, 0.6, 1.0)}
+    _lower_scale(axes, ticks, f"Counts per pixel, smoothed (Gaussian, sigma {SMOOTHING_PIXELS:g} pixels)")
+
+
+def _detector_legend(figure: Figure, axes: Axes) -> None:
+    """Explain the marks at the bottom, on the dark ground they are made for."""
+    marks, words = axes.get_legend_handles_labels()
+    if marks:
+        figure.legend(
+            marks,
+            words,
+            loc="lower center",
+            bbox_to_anchor=((LEFT_INCH + PANEL_INCH / 2) / WIDTH_INCH, 0.0),
+            ncols=len(marks),
+            fontsize=8,
+            handlelength=1.6,
+            facecolor="black",
+            edgecolor="none",
+            framealpha=1.0,
+            labelcolor="white",
+            borderaxespad=0.4,
+            handletextpad=0.5,
+            columnspacing=1.4,
+        )

@@ -1,0 +1,51 @@
+"""Settings of an installation, from environment variables with the prefix ``MXTVHF_``.
+
+Read at the edges only (command line, operators, services); the science never looks here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where an installation keeps its things and what it may read."""
+
+    model_config = SettingsConfigDict(env_prefix="MXTVHF_", frozen=True)
+
+    state: Path = Field(default=Path("var"), description="folder of all state; git-ignored")
+    input_roots: tuple[Path, ...] = Field(
+        default=(Path.home(), Path(tempfile.gettempdir())),
+        description="folders from which a run may read its alert and packets (JSON list)",
+    )
+
+    @property
+    def home(self) -> Path:
+        """The state folder as an absolute path."""
+        return self.state.resolve()
+
+    @property
+    def archive(self) -> Path:
+        """Raw inputs as received, by burst; append-only."""
+        return self.home / "archive"
+
+    @property
+    def products(self) -> Path:
+        """Products, ``<burst>/<run>/``."""
+        return self.home / "products"
+
+    @property
+    def inbox(self) -> Path:
+        """Where alerts and packets may be laid for a run."""
+        return self.home / "inbox"
+
+    def readable_roots(self) -> tuple[Path, ...]:
+        """All folders from which inputs may be read, resolved.
+
+        Of the state only the archive and the inbox: beside them lie its secrets.
+        """
+        return tuple(root.resolve() for root in (self.archive, self.inbox, *self.input_roots))

@@ -1,0 +1,1 @@
+"""The satellite, simulated: a burst, its photons, its notices and its downlink."""

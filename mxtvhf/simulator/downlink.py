@@ -1,0 +1,60 @@
+"""The VHF link: what becomes of the satellite's packets on their way through the stations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mxtvhf.packets.layout import PacketType, layout
+from mxtvhf.packets.times import Integers, ticks
+
+
+def downlink(
+    photon_packets: list[bytes],
+    pointing_packets: list[bytes],
+    *,
+    loss: float,
+    repeat: float,
+    shuffle: float,
+    corrupt: float,
+    rng: np.random.Generator,
+) -> bytes:
+    """Return the stream of bytes that the ground receives.
+
+    Parameters
+    ----------
+    photon_packets, pointing_packets
+        As sent; they are merged in order of their times.
+    loss
+        Probability that a packet never arrives at all, 0..1.
+    repeat
+        Mean number of further copies of a packet that arrives (several stations, several transmissions);
+        Poisson distributed.
+    shuffle
+        Delay of a copy: 0 keeps the order, 1 mixes the whole stream, between them a copy arrives late by up
+        to this fraction of the stream.
+    corrupt
+        Probability that a copy arrives with one bit flipped, 0..1.
+    rng
+        Source of all randomness.
+    """
+    kinds = layout()
+    packets = [*pointing_packets, *photon_packets]
+    time = np.append(_ticks(kinds.pointing, pointing_packets), _ticks(kinds.photon, photon_packets))
+    sent = [packets[index] for index in np.argsort(time, kind="stable")]
+    copies = np.where(rng.random(len(sent)) < loss, 0, 1 + rng.poisson(repeat, len(sent)))
+    heard = np.repeat(np.arange(len(sent)), copies)
+    arrival = heard + shuffle * len(sent) * rng.random(len(heard))
+    flipped = rng.random(len(heard)) < corrupt
+    return b"".join(
+        _with_flipped_bit(sent[heard[index]], rng) if flipped[index] else sent[heard[index]]
+        for index in np.argsort(arrival, kind="stable")
+    )
+
+
+def _ticks(kind: PacketType, packets: list[bytes]) -> Integers:
+    return ticks(kind, np.frombuffer(b"".join(packets), kind.dtype))
+
+
+def _with_flipped_bit(packet: bytes, rng: np.random.Generator) -> bytes:
+    bit = int(rng.integers(8 * len(packet)))
+    return (int.from_bytes(packet) ^ (1 << bit)).to_bytes(len(packet))

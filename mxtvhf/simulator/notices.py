@@ -1,0 +1,340 @@
+"""SVOM notices of a simulated burst: an `Alert` written as VOEvent 2.0, and the alerts of a burst."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from math import degrees, hypot, log, pi, radians, sqrt
+from typing import Literal
+
+import numpy as np
+from astropy.coordinates import angular_separation, offset_by
+from lxml import etree
+
+from mxtvhf.instrument import instrument
+from mxtvhf.models import Alert, Attitude, Citation, Origin, Position
+from mxtvhf.voevent import notice_facts, notice_position, systematic_r90
+
+_VOEVENT = "http://www.ivoa.net/xml/VOEvent/v2.0"
+_SCHEMA_LOCATION = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
+_FRAME = "UTC-ICRS-GEO"
+
+_Param = tuple[str, object, str | None, str]
+"""Name, value (None: left out), unit, UCD."""
+
+
+def write_notice(alert: Alert) -> bytes:
+    """Write an alert as SVOM writes its notices, valid VOEvent 2.0.
+
+    The inverse of `mxtvhf.voevent.read_alert`: what that can read comes back equal. The author is this
+    project, and a Description says that the notice is simulated; the ivorn is the alert's own.
+
+    Parameters
+    ----------
+    alert
+        ``r90_arcsec`` of its position is what is published as ``Error2Radius``; None is written as -1 (GRM)
+        or 0 (VT), the only instruments that publish a position without a radius.
+    """
+    root = etree.Element(f"{{{_VOEVENT}}}VOEvent", nsmap={"voe": _VOEVENT})
+    root.set(_SCHEMA_LOCATION, f"{_VOEVENT} http://www.ivoa.net/xml/VOEvent/VOEvent-v2.0.xsd")
+    for name, value in (("role", alert.role), ("version", "2.0"), ("ivorn", alert.ivorn)):
+        root.set(name, value)
+    _add_who(root, alert)
+    _add_what(root, alert)
+    _add_where_when(root, alert)
+    _add(_add(root, "How"), "Description", notice_facts()["simulated"]["description"])
+    if alert.citations:
+        citations = _add(root, "Citations")
+        for citation in alert.citations:
+            _add(citations, "EventIVORN", citation.ivorn).set("cite", citation.cite)
+    written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return written
+
+
+def eclairs_wakeup_notice(
+    burst_id: str,
+    *,
+    ra_deg: float,
+    dec_deg: float,
+    trigger_time: datetime,
+    snr: float,
+    rng: np.random.Generator,
+    attitude: Attitude | None = None,
+    role: Literal["observation", "test"] = "test",
+) -> Alert:
+    """Make the ``eclairs-wakeup`` alert of a burst.
+
+    Parameters
+    ----------
+    burst_id
+        SVOM burst id.
+    ra_deg, dec_deg
+        True position, ICRS degrees.
+    trigger_time
+        T0, UTC.
+    snr
+        ECLAIRs' image SNR; the statistical R90 is 77.0 arcmin / SNR (``data/notices.toml``).
+    rng
+        Source of the scatter. The published radius, systematic included, holds the true position in 90 % of
+        cases.
+    attitude
+        Satellite attitude before the slew.
+    role
+        VOEvent role.
+    """
+    facts = notice_facts()
+    stat = 60 * facts["eclairs_snr_radius"]["amplitude_arcmin"] / snr
+    radius = hypot(stat, systematic_r90(Origin.ECLAIRS, trigger_time))
+    timescale = 20.48
+    ivorn = f"ivo://org.svom/fsc#{burst_id}_eclairs-wakeup"
+    ra, dec = _scattered(ra_deg, dec_deg, radius, rng)
+    return Alert(
+        ivorn=ivorn,
+        burst_id=burst_id,
+        notice_type="eclairs-wakeup",
+        packet_type=202,
+        notice_level="N1e",
+        instrument="ECLAIRs",
+        role=role,
+        published=trigger_time + timedelta(seconds=facts["latency_s"]["eclairs_wakeup"]),
+        event_time=trigger_time,
+        trigger_time=trigger_time,
+        time_window=(trigger_time, trigger_time + timedelta(seconds=timescale)),
+        timescale_s=timescale,
+        energy_band_kev=(5.0, 20.0),
+        trigger_type="IMT",
+        position=_published(Origin.ECLAIRS, "eclairs-wakeup", ra, dec, radius, trigger_time, ivorn),
+        attitude=attitude,
+        snr=round(snr, 2),
+        slew_status="accepted",
+    )
+
+
+def onboard_mxt_notice(
+    eclairs: Alert,
+    *,
+    ra_deg: float,
+    dec_deg: float,
+    start: datetime,
+    snr: float,
+    rng: np.random.Generator,
+) -> Alert:
+    """Make the ``mxt-initial_qfN`` alert that follows an ECLAIRs alert.
+
+    As in real notices the event time is the start of the MXT observation, the attitude is that before the
+    slew, and the SNR stops at 255. Unlike in them ``within_eclairs_r90`` and ``eclairs_angle_arcmin`` follow
+    from the two published positions and the published ECLAIRs radius. No flux is given: its published unit is
+    unknown.
+
+    Parameters
+    ----------
+    eclairs
+        The alert of the same burst that it follows; gives burst id, role, T0 and attitude.
+    ra_deg, dec_deg
+        True position, ICRS degrees.
+    start
+        Start of the MXT observation, UTC.
+    snr
+        On-board SNR; ``data/instrument.toml`` ``[snr_radius]`` gives the statistical R90 and its scatter.
+    rng
+        Source of the scatter. The position scatters with the statistical radius only: the systematic is one
+        of attitude and alignment, which the photons of the same observation share.
+    """
+    law = instrument()["snr_radius"]
+    stat = (
+        law["amplitude_arcsec"] * (snr / 100) ** law["index"] * (1 + law["scatter"] * rng.standard_normal())
+    )
+    radius = hypot(stat, systematic_r90(Origin.MXT_ONBOARD, start))
+    quality = 1 + sum(stat < limit for limit in notice_facts()["quality_factor"]["limits_arcsec"])
+    notice_type = f"mxt-initial_qf{quality}"
+    ivorn = f"ivo://org.svom/fsc#{eclairs.burst_id}_{notice_type}"
+    ra, dec = _scattered(ra_deg, dec_deg, stat, rng)
+    position = _published(Origin.MXT_ONBOARD, notice_type, ra, dec, radius, start, ivorn)
+    angle = None if eclairs.position is None else _separation_arcmin(position, eclairs.position)
+    circle = None if eclairs.position is None else eclairs.position.r90_arcsec
+    return Alert(
+        ivorn=ivorn,
+        burst_id=eclairs.burst_id,
+        notice_type=notice_type,
+        packet_type=209,
+        notice_level="N2m",
+        instrument="MXT",
+        role=eclairs.role,
+        published=start + timedelta(seconds=notice_facts()["latency_s"]["mxt_initial"]),
+        event_time=start,
+        trigger_time=eclairs.trigger_time,
+        position=position,
+        attitude=eclairs.attitude,
+        snr=min(round(snr, 2), law["snr_saturation"]),
+        snr_saturated=round(snr, 2) >= law["snr_saturation"],
+        within_eclairs_r90=None if angle is None or circle is None else 60 * angle <= circle,
+        eclairs_angle_arcmin=None if angle is None else round(angle, 2),
+        use_vt_attitude=False,
+        citations=(Citation(ivorn=eclairs.ivorn, cite="followup"),),
+    )
+
+
+def _scattered(
+    ra_deg: float, dec_deg: float, r90_arcsec: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Measure a position: round Gaussian errors, 90 % of which lie within ``r90_arcsec``."""
+    distance = rng.rayleigh(r90_arcsec / sqrt(2 * log(10)))
+    ra, dec = offset_by(radians(ra_deg), radians(dec_deg), rng.uniform(0, 2 * pi), radians(distance / 3600))
+    return float(ra.deg), float(dec.deg)
+
+
+def _published(
+    origin: Origin,
+    label: str,
+    ra_deg: float,
+    dec_deg: float,
+    radius_arcsec: float,
+    time: datetime,
+    ivorn: str,
+) -> Position:
+    """Round a position as notices do: four decimals of a degree."""
+    return notice_position(
+        origin,
+        label,
+        ra_deg=round(ra_deg % 360, 4) % 360,
+        dec_deg=round(dec_deg, 4),
+        radius_arcsec=round(3600 * round(radius_arcsec / 3600, 4), 6),
+        time=time,
+        reference=ivorn,
+    )
+
+
+def _separation_arcmin(one: Position, other: Position) -> float:
+    places = (one.ra_deg, one.dec_deg, other.ra_deg, other.dec_deg)
+    return 60 * degrees(float(angular_separation(*map(radians, places))))
+
+
+def _add(parent: etree._Element, tag: str, text: str | None = None) -> etree._Element:
+    element = etree.SubElement(parent, tag)
+    element.text = text
+    return element
+
+
+def _add_who(root: etree._Element, alert: Alert) -> None:
+    author = notice_facts()["simulated"]
+    who = _add(root, "Who")
+    _add(who, "AuthorIVORN", author["author_ivorn"])
+    if alert.published is not None:
+        _add(who, "Date", alert.published.astimezone(UTC).isoformat())
+    details = _add(who, "Author")
+    _add(details, "title", author["title"])
+    _add(details, "shortName", author["short_name"])
+
+
+def _add_what(root: etree._Element, alert: Alert) -> None:
+    what = _add(root, "What")
+    _add_params(
+        what,
+        [
+            ("Packet_Type", alert.packet_type, None, "meta.id"),
+            ("Pkt_Ser_Num", 1, None, "meta.id"),
+            ("Instrument", alert.instrument, None, "instr"),
+        ],
+    )
+    groups: dict[str, list[_Param]] = {
+        "Svom_Identifiers": [
+            ("Notice_Level", alert.notice_level, None, "meta.id"),
+            ("Burst_Id", alert.burst_id, None, "meta.id"),
+            ("Alert_Seq_T0", alert.trigger_time, None, "time.start"),
+        ],
+        "Detection_Info": _detection(alert),
+        "Target_Info": [
+            ("Onboard_Catalog_Id", alert.catalog_id, None, "meta.id.assoc"),
+            ("Source_Name", alert.source_name, None, "meta.id.assoc"),
+            ("Within_ECLAIRs_R90", alert.within_eclairs_r90, None, "instr.param"),
+            ("ECLAIRs_Angle", alert.eclairs_angle_arcmin, "arcmin", "pos.angdistance"),
+        ],
+        "Satellite_Info": _satellite(alert),
+    }
+    for name, params in groups.items():
+        if any(value is not None for _, value, *_ in params):
+            group = _add(what, "Group")
+            group.set("name", name)
+            _add_params(group, params)
+
+
+def _detection(alert: Alert) -> list[_Param]:
+    window_start, window_end = alert.time_window or (None, None)
+    low, high = alert.energy_band_kev or (None, None)
+    flux_unit = "erg.cm^-2.s^-1"
+    return [
+        ("SNR", alert.snr, "sigma", "stat.snr"),
+        ("Timescale", alert.timescale_s, "s", "time.interval"),
+        ("Time_Window_Start", window_start, None, "time.start"),
+        ("Time_Window_End", window_end, None, "time.end"),
+        ("Lower_Energy_Bound", low, "keV", "em.energy"),
+        ("Upper_Energy_Bound", high, "keV", "em.energy"),
+        ("Trigger_Type", alert.trigger_type, None, "instr.param"),
+        ("Triggered_GRDs", alert.triggered_grds, None, "instr.param"),
+        ("Mean_Flux", alert.mean_flux, flux_unit, "phot.flux"),
+        ("Flux_Error", alert.flux_error, flux_unit, "phot.flux"),
+    ]
+
+
+def _satellite(alert: Alert) -> list[_Param]:
+    params: list[_Param] = [
+        ("Slew_Status", alert.slew_status, None, "meta.code.status"),
+        ("Use_VT_Attitude", alert.use_vt_attitude, None, "instr.param"),
+    ]
+    if alert.attitude is not None:
+        params += [
+            ("Attitude_Ra", alert.attitude.ra_deg, "deg", "instr.param"),
+            ("Attitude_Dec", alert.attitude.dec_deg, "deg", "instr.param"),
+            ("Attitude_Roll", alert.attitude.roll_deg, "deg", "instr.param"),
+        ]
+    if alert.satellite is not None:
+        params += [
+            ("Sat_Longitude", alert.satellite.longitude_deg, "deg", "pos.earth.lon"),
+            ("Sat_Latitude", alert.satellite.latitude_deg, "deg", "pos.earth.lat"),
+            ("Sat_Altitude", alert.satellite.altitude_km, "km", "pos.earth.altitude"),
+        ]
+    return params
+
+
+def _add_params(parent: etree._Element, params: Iterable[_Param]) -> None:
+    for name, value, unit, ucd in params:
+        if value is None:
+            continue
+        param = _add(parent, "Param")
+        param.set("name", name)
+        param.set("value", _naive_utc(value) + "Z" if isinstance(value, datetime) else str(value))
+        if unit is not None:
+            param.set("unit", unit)
+        param.set("ucd", ucd)
+
+
+def _add_where_when(root: etree._Element, alert: Alert) -> None:
+    place = _add(_add(root, "WhereWhen"), "ObsDataLocation")
+    _add(place, "ObservatoryLocation").set("id", "GEOLEO")
+    observation = _add(place, "ObservationLocation")
+    _add(observation, "AstroCoordSystem").set("id", _FRAME)
+    coordinates = _add(observation, "AstroCoords")
+    coordinates.set("coord_system_id", _FRAME)
+    time = _add(coordinates, "Time")
+    time.set("unit", "s")
+    _add(_add(time, "TimeInstant"), "ISOTime", _naive_utc(alert.event_time))
+    if alert.position is not None:
+        _add_position(coordinates, alert.position)
+
+
+def _add_position(coordinates: etree._Element, position: Position) -> None:
+    element = _add(coordinates, "Position2D")
+    element.set("unit", "deg")
+    _add(element, "Name1", "RA")
+    _add(element, "Name2", "Dec")
+    values = _add(element, "Value2")
+    _add(values, "C1", str(position.ra_deg))
+    _add(values, "C2", str(position.dec_deg))
+    none = 0 if position.origin is Origin.VT else -1
+    # 12 decimals of a degree give any arcsec of 6 decimals back.
+    radius = none if position.r90_arcsec is None else round(position.r90_arcsec / 3600, 12)
+    _add(element, "Error2Radius", str(radius))
+
+
+def _naive_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()

@@ -1,0 +1,240 @@
+"""A whole burst as the ground receives it: its notices, its VHF packets, and the truth to compare with."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
+
+from mxtvhf.archive import write_atomically
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument import instrument
+from mxtvhf.localisation import localise
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegative, RightAscension, utc_text
+from mxtvhf.packets import encode_photons, encode_pointing
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.simulator.bursts import known_burst, known_bursts
+from mxtvhf.simulator.downlink import downlink
+from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
+from mxtvhf.simulator.sky import PowerLaw, expected_counts, simulate_photons
+
+DEFAULT_COUNTS = 300.0
+ATTITUDE_STEP_S = 10.0
+ONBOARD_EXCESS = 1.2
+"""The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
+
+
+class Scenario(Model):
+    """A burst to be simulated; see ``mxtvhf simulate --help`` for the command line's names of these."""
+
+    burst_id: BurstId
+    ra_deg: RightAscension
+    dec_deg: Declination
+    trigger_time: AwareDatetime
+    start: AwareDatetime
+    """Start of the MXT observation, UTC; after the trigger."""
+    duration_s: float = Field(default=300.0, gt=0.0, le=86_400.0)
+    counts: NonNegative | None = None
+    """Expected source photons on the detector; None: from ``flux``."""
+    flux: NonNegative | None = None
+    """Mean flux in 0.3-10 keV, erg/cm2/s."""
+    background: NonNegative | None = None
+    """Expected background photons; None: the instrument's rate times the duration."""
+    photon_index: float = Field(default=2.0, ge=-3.0, le=10.0)
+    decay: float = Field(default=1.2, ge=0.0, le=10.0)
+    roll_deg: float = Field(default=30.0, ge=-360.0, le=360.0)
+    offset_arcmin: float = Field(default=4.0, ge=0.0, le=25.0)
+    """Distance of the burst from the boresight; its direction is drawn."""
+    eclairs_snr: float = Field(default=10.0, gt=0.0, le=1000.0)
+    loss: float = Field(default=0.0, ge=0.0, le=1.0)
+    repeat: float = Field(default=1.0, ge=0.0, le=100.0)
+    shuffle: float = Field(default=0.05, ge=0.0, le=1.0)
+    corrupt: float = Field(default=0.0, ge=0.0, le=1.0)
+    role: Literal["test", "observation"] = "test"
+    """A simulated burst is a test unless asked otherwise: it must never be announced as real."""
+    seed: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.counts is None) == (self.flux is None):
+            raise ValueError("give either counts or flux")
+        if self.start <= self.trigger_time:
+            raise ValueError("start: the MXT observation begins after the trigger")
+        return self
+
+
+def scenario_of(
+    burst_id: str,
+    *,
+    ra_deg: float | None = None,
+    dec_deg: float | None = None,
+    start: datetime | None = None,
+    **options: object,
+) -> Scenario:
+    """Complete a scenario with the public facts of the burst, where it is a known one.
+
+    Parameters
+    ----------
+    burst_id
+        SVOM burst id; of an unknown burst a position is needed, and T0 is noon of its day.
+    ra_deg, dec_deg
+        True position, ICRS degrees; by default the best public position of a known burst.
+    start
+        Start of the MXT observation, UTC; by default the public one, else T0 + 180 s.
+    options
+        Further fields of ``Scenario``; None means the default.
+
+    Raises
+    ------
+    InvalidInput
+        The burst is not known and no position is given, or an option is out of its range.
+    """
+    if (ra_deg is None) != (dec_deg is None):
+        raise InvalidInput("give both --ra and --dec, or none of them")
+    facts = known_bursts().get(burst_id)
+    if ra_deg is None:
+        best = known_burst(burst_id).best
+        ra_deg, dec_deg = best.ra_deg, best.dec_deg
+    given = {name: value for name, value in options.items() if value is not None}
+    if "flux" not in given:
+        given.setdefault("counts", DEFAULT_COUNTS)
+    if facts is not None and facts.eclairs_snr is not None:
+        given.setdefault("eclairs_snr", facts.eclairs_snr)
+    try:
+        trigger = facts.trigger_time if facts else _noon_of(burst_id)
+        start = start or (facts.mxt_start if facts else None) or trigger + timedelta(seconds=180)
+        if start <= trigger:
+            # An observation given for another time than the public one: the burst moves with it.
+            trigger = start - timedelta(seconds=180)
+        fields = {"burst_id": burst_id, "ra_deg": ra_deg, "dec_deg": dec_deg, "trigger_time": trigger}
+        return Scenario.model_validate({**fields, "start": start, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"simulation: {where}: {first['msg']} (got {first['input']!r})") from None
+
+
+def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
+    """Simulate a burst and write ``alert.xml``, ``eclairs-wakeup.xml``, ``packets.bin`` and ``truth.json``.
+
+    ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
+
+    Returns
+    -------
+    list
+        The files, the alert first.
+    """
+    rng = np.random.default_rng(scenario.seed)
+    pointing, (x, y) = _pointing(scenario, rng)
+    start = met_from_utc(scenario.start)
+    stop = start + scenario.duration_s
+    counts = _source_counts(scenario, x, y)
+    background = scenario.background
+    if background is None:
+        background = instrument()["background"]["rate_per_s"] * scenario.duration_s
+    photons = simulate_photons(
+        x=x,
+        y=y,
+        counts=counts,
+        background=background,
+        start=start,
+        stop=stop,
+        rng=rng,
+        burst_time=met_from_utc(scenario.trigger_time),
+        decay_index=scenario.decay,
+        spectrum=PowerLaw(photon_index=scenario.photon_index),
+    )
+    wakeup, alert = _notices(scenario, photons, rng)
+    packets = downlink(
+        encode_photons(photons, scenario.burst_id),
+        encode_pointing(_attitude(pointing, start, stop), scenario.burst_id),
+        loss=scenario.loss,
+        repeat=scenario.repeat,
+        shuffle=scenario.shuffle,
+        corrupt=scenario.corrupt,
+        rng=rng,
+    )
+    truth = {
+        **scenario.model_dump(exclude={"trigger_time", "start"}),
+        "trigger_time": utc_text(scenario.trigger_time),
+        "start": utc_text(scenario.start),
+        "counts": counts,
+        "background": background,
+        "n_photons": len(photons),
+        "detector_x": x,
+        "detector_y": y,
+        "pointing": {"ra_deg": pointing.ra_deg, "dec_deg": pointing.dec_deg, "roll_deg": pointing.roll_deg},
+    }
+    files = {
+        "alert.xml": write_notice(alert),
+        "eclairs-wakeup.xml": write_notice(wakeup),
+        "packets.bin": packets,
+        "truth.json": json.dumps(truth, indent=1, sort_keys=True).encode() + b"\n",
+    }
+    for name, content in files.items():
+        write_atomically(out / name, content)
+    return [out / name for name in files]
+
+
+def _pointing(scenario: Scenario, rng: np.random.Generator) -> tuple[Pointing, tuple[float, float]]:
+    """Point the boresight beside the burst, in a direction drawn, and say on which pixel the burst falls."""
+    source = SkyCoord(scenario.ra_deg, scenario.dec_deg, unit="deg")
+    direction = rng.uniform(0.0, 360.0)
+    boresight = source.directional_offset_by(direction * u.deg, scenario.offset_arcmin * u.arcmin)
+    pointing = Pointing(float(boresight.ra.deg), float(boresight.dec.deg), scenario.roll_deg)
+    x, y = pointing.sky_to_pixel(scenario.ra_deg, scenario.dec_deg)
+    return pointing, (float(x), float(y))
+
+
+def _attitude(pointing: Pointing, start: float, stop: float) -> AttitudeHistory:
+    time = np.append(np.arange(start, stop, ATTITUDE_STEP_S), stop)
+    return AttitudeHistory(
+        time=time,
+        quaternion=np.tile(pointing.quaternion(), (len(time), 1)),
+        stable=np.ones(len(time), dtype=np.bool_),
+    )
+
+
+def _source_counts(scenario: Scenario, x: float, y: float) -> float:
+    if scenario.counts is not None:
+        return scenario.counts
+    spectrum = PowerLaw(photon_index=scenario.photon_index)
+    return expected_counts(scenario.flux or 0.0, scenario.duration_s, x, y, spectrum)
+
+
+def _notices(scenario: Scenario, photons: PhotonList, rng: np.random.Generator) -> tuple[Alert, Alert]:
+    """Make the ECLAIRs notice and the notice that starts the run."""
+    wakeup = eclairs_wakeup_notice(
+        scenario.burst_id,
+        ra_deg=scenario.ra_deg,
+        dec_deg=scenario.dec_deg,
+        trigger_time=scenario.trigger_time,
+        snr=scenario.eclairs_snr,
+        rng=rng,
+        attitude=Attitude(ra_deg=(scenario.ra_deg + 40.0) % 360.0, dec_deg=0.0, roll_deg=scenario.roll_deg),
+        role=scenario.role,
+    )
+    found = localise(photons.x, photons.y) if len(photons) else None
+    if found is None or not found.detected:
+        return wakeup, wakeup
+    law = instrument()["snr_radius"]
+    snr = 100.0 * (ONBOARD_EXCESS * found.r90 / law["amplitude_arcsec"]) ** (1.0 / law["index"])
+    alert = onboard_mxt_notice(
+        wakeup, ra_deg=scenario.ra_deg, dec_deg=scenario.dec_deg, start=scenario.start, snr=snr, rng=rng
+    )
+    return wakeup, alert
+
+
+def _noon_of(burst_id: str) -> datetime:
+    try:
+        return datetime.strptime(burst_id[:8], "sb%y%m%d").replace(hour=12, tzinfo=UTC)
+    except ValueError:
+        raise InvalidInput(f"burst id {burst_id!r}: not of the form sbYYMMDDnn") from None

@@ -1,0 +1,140 @@
+"""The environment that makes Airflow a low-latency engine: each setting with its reason.
+
+Airflow's defaults are a batch engine's: a dead worker is noticed after 5 minutes, the scheduler sleeps for a
+second between two tasks. The figures behind the choices stand in ``docs/performance.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+ADMIN = "admin"
+
+
+def secret(path: Path, length: int = 32) -> str:
+    """Return the secret kept in a file, made at the first call, readable by its owner only (mode 0600)."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(length) + "\n")
+    return path.read_text().strip()
+
+
+def loopback_without_proxy() -> dict[str, str]:
+    """Return ``NO_PROXY`` with loopback added: a proxy of the environment must not get what stays here."""
+    given = ",".join(os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")).split(",")
+    value = ",".join(sorted({*given, "127.0.0.1", "localhost"} - {""}))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def admin_password(state: Path) -> str:
+    """Return the password of the user ``admin``, made at the first call.
+
+    It lies in the file from which Airflow's SimpleAuthManager reads, so that Airflow itself never makes one
+    (it would print it into its log).
+    """
+    path = password_file(state)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump({ADMIN: secrets.token_urlsafe(12)}, file)
+    password: str = json.loads(path.read_text())[ADMIN]
+    return password
+
+
+def password_file(state: Path) -> Path:
+    """Return the file of the passwords of the web UI, mode 0600."""
+    return state / "secrets" / "passwords.json"
+
+
+def airflow_environment(*, project: Path, state: Path, port: int, database_uri: str) -> dict[str, str]:
+    """Return the environment variables of all Airflow processes of the embedded stack.
+
+    Parameters
+    ----------
+    project
+        The checkout: its ``dags`` and ``plugins`` folders are used.
+    state
+        The state folder; logs, secrets and Airflow's own home lie below it.
+    port
+        Loopback port of the API server and web UI.
+    database_uri
+        SQLAlchemy URI of the metadata database.
+    """
+    section: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": project / "dags",
+            "plugins_folder": project / "plugins",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
+            "parallelism": 8,
+            "max_active_runs_per_dag": 64,
+            "max_active_tasks_per_dag": 64,
+            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
+            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "simple_auth_manager_users": f"{ADMIN}:admin",
+            "simple_auth_manager_passwords_file": password_file(state),
+            "fernet_key": secret(state / "secrets" / "fernet", 32) + "=",
+            "test_connection": "Disabled",
+            # A sensor that nobody gave a limit must not wait for the default 7 days.
+            "default_task_execution_timeout": 3600,
+        },
+        "database": {"sql_alchemy_conn": database_uri, "load_default_connections": False},
+        "api": {
+            "host": "127.0.0.1",
+            "port": port,
+            "workers": 1,
+            "base_url": f"http://127.0.0.1:{port}",
+            "expose_config": False,
+            "secret_key": secret(state / "secrets" / "api"),
+        },
+        "api_auth": {"jwt_secret": secret(state / "secrets" / "jwt", 64)},
+        "scheduler": {
+            # At the default of 1 s a chain of 7 no-op tasks takes 8-9 s, at 0.1 s less than 2 s.
+            "scheduler_idle_sleep_time": 0.1,
+            # How soon a killed worker is noticed; the default of 300 s is a batch engine's.
+            "task_instance_heartbeat_timeout": 60,
+            "task_instance_heartbeat_sec": 5,
+            "task_instance_heartbeat_timeout_detection_interval": 5,
+            "orphaned_tasks_check_interval": 30,
+            "task_queued_timeout": 60,
+            "task_queued_timeout_check_interval": 10,
+            "enable_health_check": False,
+        },
+        # How soon the waits of a killed triggerer are taken up by the next one (default 30 s).
+        "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
+        "dag_processor": {
+            # DAG files change by a new version of the project, not while it runs.
+            "min_file_process_interval": 60,
+            "refresh_interval": 30,
+        },
+        "logging": {
+            "base_log_folder": state / "log" / "tasks",
+            "dag_processor_child_process_log_directory": state / "log" / "dag_processor",
+        },
+        "usage_data_collection": {"enabled": False},
+    }
+    settings = {
+        f"AIRFLOW__{name.upper()}__{key.upper()}": str(value)
+        for name, keys in section.items()
+        for key, value in keys.items()
+    }
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+    return {
+        **inherited,
+        **settings,
+        "AIRFLOW_HOME": str(state / "airflow"),
+        "MXTVHF_STATE": str(state),
+        # For `python -m mxtvhf_airflow.scheduler`; Airflow itself adds the folder later.
+        "PYTHONPATH": str(project / "plugins"),
+        # A task has one core: more threads of numpy's would only get into each other's way.
+        "OPENBLAS_NUM_THREADS": "1",
+        **loopback_without_proxy(),
+        "PYTHONUNBUFFERED": "1",
+    }

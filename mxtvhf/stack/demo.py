@@ -1,0 +1,119 @@
+"""``make run`` and ``make demo``: the stack comes up and one real burst goes through the DAG."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.errors import Failure
+from mxtvhf.products import product_folder
+from mxtvhf.report import Report
+from mxtvhf.settings import Settings
+from mxtvhf.simulator.scenario import Scenario, scenario_of, write_scenario
+from mxtvhf.stack.embedded import Stack, embedded_stack, step
+
+FINAL = ("success", "failed")
+RUN_TIMEOUT_S = 180.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(
+    settings: Settings, *, project: Path, port: int, gp_port: int, burst_id: str, seed: int, demo: bool
+) -> int:
+    """Start the stack, send the burst through the DAG, print the report.
+
+    Returns
+    -------
+    int
+        Exit status: 0 only when the run succeeded.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
+    print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
+    scenario = scenario_of(burst_id, seed=seed)
+    try:
+        with embedded_stack(settings, project=project, port=port, gp_port=gp_port) as stack:
+            _show_access(stack)
+            succeeded, report = send_burst(stack, settings, scenario)
+            if not demo:
+                print("Up until Ctrl-C.", file=sys.stderr)
+                _stay(stack)
+    except KeyboardInterrupt:
+        print("\nMXT-VHF: stopped", file=sys.stderr)
+        return 0 if not demo else 130
+    if report is not None:
+        print(report)
+    return 0 if succeeded else 1
+
+
+def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bool, Path | None]:
+    """Simulate a burst's notices and packets, send them through the DAG and show the result.
+
+    Returns
+    -------
+    tuple
+        Whether the run succeeded, and its report; None when there is none.
+    """
+    burst_id = scenario.burst_id
+    folder = settings.inbox / burst_id / f"seed-{scenario.seed}"
+    write_scenario(scenario, folder)
+    run_id = _start_run(stack.api, burst_id, folder)
+    with step(f"run {run_id}"):
+        state = _wait_for_run(stack.api, run_id)
+    print(f"\nRun:    {stack.url}/dags/{DAG_ID}/runs/{run_id}", file=sys.stderr)
+    if state != "success":
+        failed = [task for task, state in stack.api.task_states(run_id).items() if state == "failed"]
+        print(f"        {state}: {', '.join(failed) or 'no task'} failed", file=sys.stderr)
+    report = product_folder(settings.products, burst_id, run_id) / "report.json"
+    if not report.exists():
+        return False, None
+    print(f"Report: {stack.url}/mxtvhf/runs/{run_id}/report", file=sys.stderr)
+    print(f"\n{Report.model_validate_json(report.read_bytes()).headline}\n", file=sys.stderr)
+    return state == "success", report
+
+
+def _start_run(api: AirflowApi, burst_id: str, folder: Path) -> str:
+    """Start a run under the first sequence number that was not used yet."""
+    sequence = 1
+    conf = {
+        "burst_id": burst_id,
+        "alert": (folder / "alert.xml").as_uri(),
+        "packets": (folder / "packets.bin").as_uri(),
+    }
+    while not api.start_run(f"{burst_id}__{sequence}", {**conf, "sequence": sequence}):
+        sequence += 1
+    return f"{burst_id}__{sequence}"
+
+
+def _wait_for_run(api: AirflowApi, run_id: str) -> str:
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while (state := str(api.run(run_id)["state"])) not in FINAL:
+        if time.monotonic() > deadline:
+            raise Failure(f"run {run_id}: still {state} after {RUN_TIMEOUT_S:.0f} s")
+        time.sleep(0.1)
+    return state
+
+
+def _show_access(stack: Stack) -> None:
+    print(f"Airflow: {stack.url}  user admin, password in {stack.password_file}", file=sys.stderr)
+    shown = stack.password_file.with_suffix(".shown")
+    if not shown.exists():
+        print(f"         password (shown only now): {stack.password}", file=sys.stderr)
+        shown.touch()
+
+
+def _stay(stack: Stack) -> None:
+    while True:
+        stack.processes.check()
+        time.sleep(1)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    # A second Ctrl-C must not interrupt the ending of the processes.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,200 @@
+"""Bringing the embedded stack up, with progress for the person who waits, and down again."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.errors import Failure
+from mxtvhf.settings import Settings
+from mxtvhf.stack.airflow_environment import (
+    ADMIN,
+    admin_password,
+    airflow_environment,
+    loopback_without_proxy,
+    password_file,
+)
+from mxtvhf.stack.database import embedded_postgresql
+from mxtvhf.stack.processes import ProcessGroup, wait_until
+
+DAG_IDS = (DAG_ID, "mxt_vhf_replay")
+LOOPBACK = "127.0.0.1"
+FREE_DISK_BYTES = 500_000_000
+"""What a first start writes (database 60 MB, logs, products) with a margin."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack, as its user sees it."""
+
+    api: AirflowApi
+    url: str
+    gp_url: str
+    password: str
+    password_file: Path
+    processes: ProcessGroup
+
+
+@contextmanager
+def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int) -> Iterator[Stack]:
+    """Start PostgreSQL, the GP service and Airflow; end every process when the context is left.
+
+    Parameters
+    ----------
+    settings
+        Names the state folder; a later start finds there what an earlier one left.
+    project
+        The checkout with ``dags`` and ``plugins``.
+    port, gp_port
+        Loopback ports of Airflow and of the GP service.
+
+    Raises
+    ------
+    Failure
+        A port is in use, the disk is full, another stack uses the same state, or a process did not start.
+    """
+    state = settings.home
+    url, gp_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{gp_port}"
+    _check_disk(state)
+    os.environ.update(loopback_without_proxy())
+    with ExitStack() as ending:
+        ending.enter_context(_only_one(state))
+        for wanted in (port, gp_port):
+            _check_port(wanted)
+        with step("PostgreSQL"):
+            database_uri = ending.enter_context(embedded_postgresql(state / "postgres"))
+        api = AirflowApi(url, ADMIN, admin_password(state))
+        environment = airflow_environment(project=project, state=state, port=port, database_uri=database_uri)
+        processes = ending.enter_context(ProcessGroup(environment, state / "log"))
+        ending.callback(_stop, processes)
+        with step("Airflow's database tables"):
+            _migrate(processes, state)
+        with step("Airflow and the GP service"):
+            _start_services(processes, settings, gp_port)
+            wait_until(api.is_healthy, what="Airflow", timeout=180, processes=processes)
+        with step("DAGs and the connection to GP"):
+            for dag_id in DAG_IDS:
+                ready = partial(api.unpause, dag_id)
+                wait_until(ready, what=f"DAG {dag_id}", timeout=120, processes=processes)
+            _connect_gp(api, gp_url)
+        yield Stack(
+            api=api,
+            url=url,
+            gp_url=gp_url,
+            password=admin_password(state),
+            password_file=password_file(state),
+            processes=processes,
+        )
+
+
+def _stop(processes: ProcessGroup) -> None:
+    with step("stopping all processes"):
+        processes.stop()
+
+
+def _connect_gp(api: AirflowApi, gp_url: str) -> None:
+    """Point the Connection to the reference GP, unless its user has pointed it to another machine."""
+    wanted = gp_connection(gp_url)
+    existing = api.connection(wanted["connection_id"])
+    if existing is None or urlsplit(existing["host"] or "").hostname == LOOPBACK:
+        api.put_connection(wanted)
+
+
+def gp_connection(gp_url: str) -> dict[str, str]:
+    """Return the Airflow Connection ``mxt_gp`` of the reference GP service."""
+    return {
+        "connection_id": "mxt_gp",
+        "conn_type": "http",
+        "host": gp_url,
+        "description": "General Program pipeline: here the reference service of `mxtvhf gp`",
+        "extra": '{"send_event_file": true}',
+    }
+
+
+def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -> None:
+    settings.products.mkdir(parents=True, exist_ok=True)
+    python = sys.executable
+    airflow = [python, "-m", "airflow"]
+    processes.start(
+        "gp",
+        [python, "-m", "mxtvhf", "gp", "--port", str(gp_port), "--data", str(settings.products),
+         "--state", str(settings.home / "gp")],
+    )  # fmt: skip
+    # Logs are read from the disk by the API server: no log servers, which would listen on all addresses.
+    processes.start("scheduler", [python, "-m", "mxtvhf_airflow.scheduler", "--skip-serve-logs"])
+    processes.start("api-server", [*airflow, "api-server"])
+    processes.start("dag-processor", [*airflow, "dag-processor"])
+    processes.start("triggerer", [*airflow, "triggerer", "--skip-serve-logs"])
+
+
+def _migrate(processes: ProcessGroup, state: Path) -> None:
+    """Make or upgrade Airflow's tables, once per version of Airflow."""
+    from importlib.metadata import version
+
+    marker = state / "postgres" / "airflow-version"
+    if marker.exists() and marker.read_text() == version("apache-airflow"):
+        return
+    processes.run("migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
+    marker.write_text(version("apache-airflow"))
+
+
+@contextmanager
+def step(what: str, stream: TextIO | None = None) -> Iterator[None]:
+    """Show what is being done, and how long it took."""
+    out = stream or sys.stderr
+    print(f"  {what} ...", end="", file=out, flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(" failed", file=out, flush=True)
+        raise
+    print(f" {time.monotonic() - start:.1f} s", file=out, flush=True)
+
+
+def _check_disk(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{state}: the state folder cannot be made: {error.strerror}") from error
+    free = shutil.disk_usage(state).free
+    if free < FREE_DISK_BYTES:
+        raise Failure(
+            f"{state}: only {free / 1e6:.0f} MB free on this disk, {FREE_DISK_BYTES / 1e6:.0f} needed"
+        )
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            reason = "in use by another program" if error.errno == errno.EADDRINUSE else error.strerror
+            raise Failure(
+                f"port {port}: {reason}; choose others with `make run PORT=8081 GP_PORT=8766`"
+            ) from error
+
+
+@contextmanager
+def _only_one(state: Path) -> Iterator[None]:
+    """Hold the state folder's lock: two stacks on one state would ruin it."""
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failure(f"{state}: another `make run` or `make demo` uses this state folder") from error
+        yield

@@ -1,0 +1,44 @@
+"""Step 6: compare every position of the burst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mxtvhf.crosscheck import crosscheck
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Alert, CrossCheck, GpOutcome, Localisation, Position
+
+
+def crosscheck_positions(
+    alerts: Sequence[Alert], localisation: Localisation | None, gp: GpOutcome
+) -> CrossCheck:
+    """Collect the positions of a burst from its notices, the VHF photons and GP, and compare them.
+
+    Parameters
+    ----------
+    alerts
+        All notices of the burst at hand, in any order; of one ivorn the last is taken. The position of a
+        retraction is that of the notice it takes back, so it is not counted again.
+    localisation
+        Our result; None when it was not made.
+    gp
+        GP's result, or why there is none.
+
+    Returns
+    -------
+    CrossCheck
+        Complete also when every input but the alert is missing.
+
+    Raises
+    ------
+    InvalidInput
+        The notices are of more than one burst.
+    """
+    by_ivorn = {alert.ivorn: alert for alert in alerts}
+    ordered = sorted(by_ivorn.values(), key=lambda alert: (alert.published or alert.event_time, alert.ivorn))
+    bursts = sorted({alert.burst_id for alert in ordered})
+    if len(bursts) > 1:
+        raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
+    positions: list[Position | None] = [alert.position for alert in ordered if not alert.is_retraction]
+    positions += [localisation.position if localisation else None, gp.position]
+    return crosscheck([position for position in positions if position is not None], ordered, gp)

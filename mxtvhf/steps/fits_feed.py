@@ -1,0 +1,99 @@
+"""Step 3: photons and attitude become an OGIP event file, the input of every analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AwareDatetime, ValidationError
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventcards import EventHeader
+from mxtvhf.eventfile import write_event_file
+from mxtvhf.missiontime import utc_from_met
+from mxtvhf.models import Alert, Declination, Model, RightAscension
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory
+from mxtvhf.steps.photons_extraction import Extraction
+
+
+class EventProduct(Model):
+    """The event file, and what it covers."""
+
+    path: str
+    sha256: str
+    n_photons: int
+    n_outside_gti: int
+    """Photons left out because the pointing was not stable."""
+    exposure_s: float
+    tstart: AwareDatetime
+    """Start of the good time intervals, UTC."""
+    tstop: AwareDatetime
+    ra_deg: RightAscension
+    """Boresight, ICRS."""
+    dec_deg: Declination
+    roll_deg: float
+    attitude_spread_arcsec: float
+    """Largest angle of a stable attitude sample from the mean."""
+    warnings: tuple[str, ...]
+
+
+def fits_feed(
+    extraction: Extraction, alert: Alert, out: Path, *, apid: str, target: str, orbit: str
+) -> EventProduct:
+    """Write the event file of an extraction.
+
+    Parameters
+    ----------
+    extraction
+        What ``photons_extraction`` gave.
+    alert
+        The notice; gives the ivorn.
+    out
+        Product folder; gets ``events.fits``.
+    apid, target, orbit
+        GP's names of the observation; together they are ``OBS_ID``.
+
+    Raises
+    ------
+    InvalidInput
+        The pointing was never stable, or a name does not fit a FITS header.
+    """
+    photons = PhotonList.load(Path(extraction.photons_path))
+    attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
+    header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
+    info = write_event_file(out / "events.fits", photons, attitude, header=header)
+    pointing = info.fixed.pointing
+    warnings = []
+    if not info.fixed.steady:
+        warnings.append(f"stable attitude samples spread by {info.fixed.spread_arcsec:.1f} arcsec")
+    if info.n_outside_gti:
+        warnings.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
+    return EventProduct(
+        path=str(info.path),
+        sha256=info.sha256,
+        n_photons=info.n_photons,
+        n_outside_gti=info.n_outside_gti,
+        exposure_s=info.exposure_s,
+        tstart=utc_from_met(info.tstart),
+        tstop=utc_from_met(info.tstop),
+        ra_deg=pointing.ra_deg,
+        dec_deg=pointing.dec_deg,
+        roll_deg=pointing.roll_deg,
+        attitude_spread_arcsec=info.fixed.spread_arcsec,
+        warnings=tuple(warnings),
+    )
+
+
+def _header(extraction: Extraction, alert: Alert, obs_id: str) -> EventHeader:
+    date = _date(extraction, alert)
+    try:
+        return EventHeader(burst_id=extraction.burst_id, ivorn=alert.ivorn, obs_id=obs_id, date=date)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InvalidInput(f"{problem['loc'][0]} {problem['input']!r} does not fit a FITS header") from error
+
+
+def _date(extraction: Extraction, alert: Alert) -> AwareDatetime:
+    """Return when all inputs existed; unlike the clock's, this date is the same in a rerun."""
+    moments = [alert.published or alert.event_time, extraction.last_utc]
+    return max(moment for moment in moments if moment is not None)

@@ -1,0 +1,108 @@
+"""Step 2: the VHF packets of a burst become photons and an attitude history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import AwareDatetime
+
+from mxtvhf.archive import write_atomically
+from mxtvhf.inputs import MAX_PACKETS_BYTES, read_limited
+from mxtvhf.missiontime import utc_from_met
+from mxtvhf.models import BurstId, Model, PacketCounts
+from mxtvhf.packets import DecodedStream, decode_stream
+
+
+class Extraction(Model):
+    """What was extracted, and where it is."""
+
+    burst_id: BurstId
+    photons_path: str
+    """Numpy file of the photons, see `PhotonList.load`."""
+    attitude_path: str
+    """Numpy file of the attitude, see `AttitudeHistory.from_bytes`."""
+    rejected_path: str | None
+    """JSON list of what was not used; the bytes are beside it with the suffix ``.bin``."""
+    packets: PacketCounts
+    foreign: dict[str, int]
+    """Sound packets of other bursts or APIDs: which, how many."""
+    n_photons: int
+    last_utc: AwareDatetime | None
+    """Start of the last photon's frame; None without photons."""
+    warnings: tuple[str, ...]
+    """What a person should know before trusting the photons."""
+
+
+def photons_extraction(packets: Path, burst_id: str, out: Path) -> Extraction:
+    """Decode a packet file.
+
+    Parameters
+    ----------
+    packets
+        The stream as received.
+    burst_id
+        Whose photons are wanted.
+    out
+        Product folder; gets ``photons.npz``, ``attitude.npz`` and, when bytes were rejected,
+        ``rejected_packets.bin`` with ``rejected_packets.json``.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, is empty, or holds no packet that can be used.
+    NotOurs
+        All its packets are of other bursts.
+    """
+    raw = read_limited(packets, MAX_PACKETS_BYTES)
+    stream = decode_stream(raw, burst_id, name=packets.name)
+    photons_path, attitude_path = out / "photons.npz", out / "attitude.npz"
+    write_atomically(photons_path, stream.photons.to_bytes())
+    write_atomically(attitude_path, stream.attitude.to_bytes())
+    time = stream.photons.time
+    return Extraction(
+        burst_id=burst_id,
+        photons_path=str(photons_path),
+        attitude_path=str(attitude_path),
+        rejected_path=_keep_rejected(raw, stream, packets.name, out),
+        packets=stream.counts,
+        foreign=stream.foreign,
+        n_photons=len(stream.photons),
+        last_utc=utc_from_met(float(time[-1])) if len(time) else None,
+        warnings=_warnings(stream),
+    )
+
+
+def _keep_rejected(raw: bytes, stream: DecodedStream, name: str, out: Path) -> str | None:
+    """Write the rejected bytes one after the other, and where they came from."""
+    if not stream.rejects:
+        return None
+    note = {
+        "input": name,
+        "rejects": [{"offset": r.offset, "length": r.length, "reason": r.reason} for r in stream.rejects],
+    }
+    path = out / "rejected_packets.json"
+    write_atomically(
+        path.with_suffix(".bin"), b"".join(raw[r.offset : r.offset + r.length] for r in stream.rejects)
+    )
+    write_atomically(path, json.dumps(note, indent=1).encode() + b"\n")
+    return str(path)
+
+
+def _warnings(stream: DecodedStream) -> tuple[str, ...]:
+    counts = stream.counts
+    found = []
+    if not len(stream.photons):
+        found.append("no photons")
+    if counts.missing:
+        found.append("1 packet never came" if counts.missing == 1 else f"{counts.missing} packets never came")
+    if counts.corrupt:
+        reasons = sorted({reject.reason for reject in stream.rejects})
+        found.append(
+            f"{counts.corrupt} corrupt, not used: {'; '.join(reasons[:3])}{'; ...' if reasons[3:] else ''}"
+        )
+    if stream.foreign:
+        found.append("left out: " + ", ".join(f"{n} of {what}" for what, n in sorted(stream.foreign.items())))
+    if not stream.attitude.stable.all():
+        found.append("the pointing was not stable all the time")
+    return tuple(found)

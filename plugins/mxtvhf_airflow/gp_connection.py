@@ -1,0 +1,54 @@
+"""GP's address and login, from an Airflow Connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from mxtvhf.gp import GpClient
+
+
+def gp_connection(conn_id: str) -> Connection:
+    """Return the Airflow Connection of GP; without one no retry helps."""
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise AirflowFailException(f"Airflow Connection {conn_id!r} of GP is not defined") from None
+
+
+def gp_client(connection: Connection) -> GpClient:
+    """Return a client for the GP of an Airflow Connection."""
+    from mxtvhf.errors import InvalidInput
+    from mxtvhf.gp import GpClient
+
+    try:
+        return GpClient(gp_base_url(connection), auth=gp_auth(connection))
+    except InvalidInput as error:
+        raise AirflowFailException(f"Airflow Connection {connection.conn_id!r}: {error}") from None
+
+
+def gp_auth(connection: Connection) -> tuple[str, str] | None:
+    """Return login and password of the Connection, if it has them."""
+    return (connection.login, connection.password or "") if connection.login else None
+
+
+def gp_base_url(connection: Connection) -> str:
+    """Return the base URL of a Connection, written in any of the ways that Airflow's HttpHook takes.
+
+    The host is ``gp.example.org`` or a whole URL, a path is allowed in both; the schema is ``http`` (the
+    default) or ``https``; the port belongs to the host name, before the path. A schema that is neither is
+    the path of a Connection that was given as ``http://host:port/path``.
+    """
+    host, schema = connection.host or "", (connection.schema or "").strip("/")
+    protocol = schema if schema in ("http", "https") else "http"
+    parts = urlsplit(host if "://" in host else f"{protocol}://{host}")
+    has_port = ":" in parts.netloc.rpartition("]")[2]
+    netloc = f"{parts.netloc}:{connection.port}" if connection.port and not has_port else parts.netloc
+    path = parts.path.rstrip("/") + (f"/{schema}" if schema and schema != protocol else "")
+    return parts._replace(netloc=netloc, path=path).geturl()

@@ -1,0 +1,145 @@
+"""The trigger that asks GP again and again while the task ``wait_mxt_gp`` is deferred."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from airflow.sdk import BaseHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from mxtvhf.errors import MxtVhfError
+from mxtvhf.gp_contract import (
+    HEADERS,
+    MAX_BODY,
+    Answer,
+    GpAnswerError,
+    GpBusy,
+    GpStatus,
+    GpUnknownJobError,
+    checked_base_url,
+    job_status,
+    pause_after_failures,
+)
+from mxtvhf_airflow.gp_connection import gp_auth, gp_base_url
+
+LONGEST_REQUEST = 10.0
+"""Seconds for one poll, from the connection to the end of the answer."""
+
+
+class MxtGpTrigger(BaseTrigger):
+    """Polls GP until the job ends, an answer is beyond hope, or the deadline is there.
+
+    Fires one event: ``{"status": <GpStatus>}`` or ``{"error": <one line>}``. Nothing is started and
+    nothing is cancelled: it may be killed, moved or run twice (and has no ``on_kill`` on purpose).
+
+    :param gp_conn_id: Airflow Connection of GP (type http).
+    :param process_id: the job.
+    :param deadline: when to give up, ISO 8601 with UTC offset. Absolute, so that a triggerer that
+        was restarted does not start to wait anew.
+    :param poll_interval: seconds between two polls; failing polls are spaced further and further.
+    :param unknown_grace: seconds for which GP may say that it does not know the job, as while it restarts.
+    """
+
+    def __init__(
+        self,
+        gp_conn_id: str,
+        process_id: str,
+        deadline: str,
+        poll_interval: float = 1.0,
+        unknown_grace: float = 15.0,
+    ) -> None:
+        super().__init__()
+        self.gp_conn_id = gp_conn_id
+        self.process_id = process_id
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.unknown_grace = unknown_grace
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        names = ("gp_conn_id", "process_id", "deadline", "poll_interval", "unknown_grace")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {n: getattr(self, n) for n in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Fire the one event."""
+        try:
+            status = await self._end_of_job()
+        except MxtVhfError as error:
+            yield TriggerEvent({"error": str(error)})
+        else:
+            yield TriggerEvent({"status": status.model_dump(mode="json")})
+
+    async def _end_of_job(self) -> GpStatus:
+        connection = await BaseHook.aget_connection(self.gp_conn_id)
+        base_url, auth = checked_base_url(gp_base_url(connection)), gp_auth(connection)
+        async with aiohttp.ClientSession(
+            auth=aiohttp.BasicAuth(*auth) if auth else None,
+            headers=HEADERS,
+            auto_decompress=False,
+            trust_env=True,
+        ) as session:
+            return await self._poll(session, f"{base_url}/status")
+
+    async def _poll(self, session: aiohttp.ClientSession, url: str) -> GpStatus:
+        """Ask until the job has ended; every other way out is an error."""
+        failures, unknown_since = 0, None
+        while True:
+            retry_after = None
+            try:
+                status = await ask_status(session, url, self.process_id, self._seconds_for_request())
+            except GpBusy as error:
+                failures, retry_after, last = failures + 1, error.retry_after, str(error)
+                self.log.warning("%s", error)
+            except GpUnknownJobError as error:
+                failures, last = 0, str(error)
+                unknown_since = unknown_since or time.monotonic()
+                if time.monotonic() - unknown_since >= self.unknown_grace:
+                    raise
+            else:
+                if status.state.is_final:
+                    return status
+                failures, unknown_since, last = 0, None, status.state.value
+            left = self._seconds_left()
+            if left <= 0.0:
+                raise GpAnswerError(
+                    f"GP process {self.process_id}: no result until {self.deadline}, given up; last: {last}"
+                )
+            await asyncio.sleep(min(left, pause_after_failures(failures, retry_after, self.poll_interval)))
+
+    def _seconds_left(self) -> float:
+        return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
+
+    def _seconds_for_request(self) -> float:
+        """Seconds that one poll may take: never far beyond the deadline."""
+        return max(1.0, min(LONGEST_REQUEST, self._seconds_left()))
+
+
+async def ask_status(session: aiohttp.ClientSession, url: str, process_id: str, seconds: float) -> GpStatus:
+    """Ask once, as ``GpClient.status`` does, without blocking; the same errors.
+
+    :param seconds: for everything, from the connection to the end of the answer.
+    """
+    try:
+        async with session.get(
+            url,
+            params={"seqid": process_id},
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=seconds),
+        ) as response:
+            body = bytearray()
+            while len(body) <= MAX_BODY and (part := await response.content.read(65_536)):
+                body += part
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            answer = Answer("GET", str(response.url), response.status, bytes(body[: MAX_BODY + 1]), headers)
+    except aiohttp.ClientSSLError as error:
+        raise GpAnswerError(f"GET {url}: no TLS connection ({error.os_error.strerror})") from None
+    except TimeoutError:
+        raise GpBusy(f"GET {url}?seqid={process_id}: no answer within {seconds:.0f} s") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise GpBusy(f"GET {url}?seqid={process_id}: {error or type(error).__name__}") from None
+    return job_status(answer, process_id)

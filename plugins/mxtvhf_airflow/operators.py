@@ -1,0 +1,168 @@
+"""One operator per step: read typed input from XCom, call the pure function, hand on a small summary.
+
+Heavy imports (astropy, scipy) stay inside the functions: every Airflow process imports this module.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from mxtvhf_airflow.links import ReportLink
+from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from mxtvhf.models import Model
+    from mxtvhf.photons import PhotonList
+    from mxtvhf.report import RunRecord
+
+
+class StepOperator(BaseOperator):
+    """Base of the operators: runs ``step`` and records when it began and ended."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the step; its result is the task's XCom."""
+        started = datetime.now(UTC)
+        with airflow_errors(self.log):
+            run = run_of(context)
+            self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
+            result = self.step(run)
+        timing = [started.isoformat(), datetime.now(UTC).isoformat()]
+        context["ti"].xcom_push(key=TIMING_KEY, value=timing)
+        return result.model_dump(mode="json")
+
+    def step(self, run: Run) -> Model:
+        """Call the pure function of the step."""
+        raise NotImplementedError
+
+
+class ReceptionMessageOperator(StepOperator):
+    """Step 1: keep the inputs as received, read the alert; skip the run when nothing is to be analysed."""
+
+    def step(self, run: Run) -> Model:
+        """Receive."""
+        from mxtvhf.archive import Archive
+        from mxtvhf.steps.reception_message import check_analysable, reception_message
+
+        reception = reception_message(
+            run.conf,
+            run_id=run.run_id,
+            archive=Archive(run.settings.archive),
+            roots=run.settings.readable_roots(),
+            is_replay=run.is_replay,
+        )
+        check_analysable(reception)
+        return reception
+
+
+class PhotonsExtractionOperator(StepOperator):
+    """Step 2: decode the packets into photons."""
+
+    def step(self, run: Run) -> Model:
+        """Decode."""
+        from mxtvhf.steps.photons_extraction import photons_extraction
+
+        reception = run.reception()
+        return photons_extraction(Path(str(reception.packets_path)), run.burst_id, run.out)
+
+
+class FitsFeedOperator(StepOperator):
+    """Step 3: write the photons as an OGIP event file."""
+
+    def step(self, run: Run) -> Model:
+        """Write."""
+        from mxtvhf.steps.fits_feed import fits_feed
+
+        return fits_feed(
+            run.extraction(),
+            run.reception().alert,
+            run.out,
+            apid=run.conf.apid,
+            target=run.conf.target,
+            orbit=run.conf.orbit,
+        )
+
+
+class VhfLocalisationOperator(StepOperator):
+    """Beside step 4: find the source in the VHF photons."""
+
+    def step(self, run: Run) -> Model:
+        """Localise."""
+        from mxtvhf.steps.vhf_localisation import vhf_localisation
+
+        return vhf_localisation(Path(run.event_product().path))
+
+
+class PreliminaryReportOperator(StepOperator):
+    """Beside step 4: send the VHF position at once, without waiting for GP."""
+
+    operator_extra_links = (ReportLink(),)
+    report_page = "preliminary/report.html"
+
+    def step(self, run: Run) -> Model:
+        """Report."""
+        from mxtvhf.steps.preliminary_report import preliminary_report
+
+        return preliminary_report(record(run), photons=photons(run), out=run.out, written=datetime.now(UTC))
+
+
+class CrosscheckPositionsOperator(StepOperator):
+    """Step 6: compare every position of the burst, with GP's or with the reason why GP is missing."""
+
+    def step(self, run: Run) -> Model:
+        """Compare."""
+        from mxtvhf.steps.crosscheck_positions import crosscheck_positions
+        from mxtvhf_airflow.gp import gp_outcome_of_run
+
+        reception = run.reception()
+        return crosscheck_positions(
+            (reception.alert, *reception.related), run.localisation(), gp_outcome_of_run(run.context)
+        )
+
+
+class UpdateBAOperator(StepOperator):
+    """Step 7: bring the result to the Burst Advocate."""
+
+    operator_extra_links = (ReportLink(),)
+    report_page = "report.html"
+
+    def step(self, run: Run) -> Model:
+        """Report."""
+        from mxtvhf.steps.update_ba import update_ba
+
+        return update_ba(
+            record(run),
+            run.crosscheck(),
+            photons=photons(run),
+            out=run.out,
+            written=datetime.now(UTC),
+        )
+
+
+def photons(run: Run) -> PhotonList:
+    """Read the run's photons."""
+    from mxtvhf.photons import PhotonList
+
+    return PhotonList.load(Path(run.extraction().photons_path))
+
+
+def record(run: Run) -> RunRecord:
+    """Collect what the run did so far, for its report."""
+    from mxtvhf.chain import run_record
+
+    return run_record(
+        run.run_id,
+        run.conf,
+        run.reception(),
+        run.extraction(),
+        run.event_product(),
+        run.localisation(),
+        out=run.out,
+        timeline=run.timeline(),
+        is_replay=run.is_replay,
+    )

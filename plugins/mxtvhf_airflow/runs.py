@@ -1,0 +1,165 @@
+"""What every operator needs to know of its run, read once from Airflow's context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from mxtvhf.errors import Failure, InvalidInput, NothingToDo, Retriable
+from mxtvhf.models import CrossCheck, Localisation, Model, RunConf, TimelineEntry
+from mxtvhf.products import product_folder
+from mxtvhf.replay import REPLAY_MARK
+from mxtvhf.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.types import Logger
+
+    from mxtvhf.steps.fits_feed import EventProduct
+    from mxtvhf.steps.photons_extraction import Extraction
+    from mxtvhf.steps.reception_message import Reception
+
+
+TIMING_KEY = "timing"
+"""XCom of every step: when it began and ended, ISO 8601 UTC."""
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the DAG ``mxt_vhf``, as a task sees it."""
+
+    run_id: str
+    conf: RunConf
+    created: datetime
+    settings: Settings
+    context: Context
+
+    @property
+    def burst_id(self) -> str:
+        """Burst that the run is about."""
+        return self.conf.burst_id
+
+    @property
+    def out(self) -> Path:
+        """The run's product folder."""
+        return product_folder(self.settings.products, self.burst_id, self.run_id)
+
+    @property
+    def is_replay(self) -> bool:
+        """True for a run started by the replay DAG."""
+        return REPLAY_MARK in self.run_id
+
+    def reception(self) -> Reception:
+        """Return what ``reception_message`` gave."""
+        from mxtvhf.steps.reception_message import Reception
+
+        return self._pull("reception_message", Reception)
+
+    def extraction(self) -> Extraction:
+        """Return what ``photons_extraction`` gave."""
+        from mxtvhf.steps.photons_extraction import Extraction
+
+        return self._pull("photons_extraction", Extraction)
+
+    def event_product(self) -> EventProduct:
+        """Return what ``fits_feed`` gave."""
+        from mxtvhf.steps.fits_feed import EventProduct
+
+        return self._pull("fits_feed", EventProduct)
+
+    def localisation(self) -> Localisation | None:
+        """Return what ``vhf_localisation`` gave; None when it failed."""
+        task_id = "vhf_localisation"
+        if task_states(self.context, [task_id]).get(task_id) != "success":
+            return None
+        return self._pull(task_id, Localisation)
+
+    def crosscheck(self) -> CrossCheck:
+        """Return what ``crosscheck_positions`` gave."""
+        return self._pull("crosscheck_positions", CrossCheck)
+
+    def timeline(self) -> list[TimelineEntry]:
+        """When the run was made and when its steps, so far, began and ended."""
+        entries = [TimelineEntry(name="run_created", time=self.created)]
+        tasks = sorted(self._ti.task.dag.task_ids)
+        for task_id, timing in zip(tasks, self._ti.xcom_pull(task_ids=tasks, key=TIMING_KEY), strict=True):
+            if timing is not None:
+                entries += [
+                    TimelineEntry(name=f"{task_id}_{word}", time=moment)
+                    for word, moment in zip(("started", "ended"), timing, strict=True)
+                ]
+        return entries
+
+    @property
+    def _ti(self) -> Any:
+        return self.context["ti"]
+
+    def _pull(self, task_id: str, model: type[M]) -> M:
+        return model.model_validate(self._ti.xcom_pull(task_ids=task_id))
+
+
+def task_states(context: Context, task_ids: Sequence[str]) -> dict[str, str]:
+    """Return the states of other tasks of this run.
+
+    An XCom alone does not tell: that of an earlier attempt stays when a cleared task is not run again.
+    """
+    ti: Any = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, task_ids=list(task_ids), run_ids=[ti.run_id])
+    return {task: str(state) for task, state in found.get(ti.run_id, {}).items()}
+
+
+def run_of(context: Context) -> Run:
+    """Read the run from Airflow's context.
+
+    Raises
+    ------
+    InvalidInput
+        The run's parameters are not a ``RunConf``; the message names the field.
+    """
+    dag_run = context["dag_run"]
+    return Run(
+        run_id=dag_run.run_id,
+        conf=run_conf(context["params"]),
+        created=dag_run.run_after,
+        settings=Settings(),
+        context=context,
+    )
+
+
+def run_conf(params: Any) -> RunConf:
+    """Check the parameters of a run."""
+    from pydantic import ValidationError
+
+    try:
+        return RunConf.model_validate(dict(params))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidInput(f"dag_run.conf: {problems}") from error
+
+
+@contextmanager
+def airflow_errors(log: Logger) -> Iterator[None]:
+    """Log our errors as one line and turn them into Airflow's.
+
+    ``NothingToDo`` skips the task and all after it, ``Retriable`` fails it to be tried again, other errors
+    fail it at once.
+    """
+    try:
+        yield
+    except NothingToDo as reason:
+        log.warning("nothing to do: %s", reason)
+        raise AirflowSkipException(str(reason)) from None
+    except Retriable as error:
+        log.error("%s", error)
+        raise
+    except (InvalidInput, Failure) as error:
+        log.error("%s", error)
+        raise AirflowFailException(str(error)) from error

@@ -1,0 +1,49 @@
+"""``airflow scheduler`` that has imported and tried all that the tasks need before its workers are forked.
+
+LocalExecutor forks its workers from the scheduler, and a process per task from a worker. What the scheduler
+has loaded is there at once in each of them; else every task imports numpy, astropy and scipy anew (about 2 s
+on 2 cores) and reads the packet layout, the leap seconds and the fonts again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+WARM_UP_BURST = "sb26030704"
+AIRFLOW_MODULES = (
+    "airflow.dag_processing.dagbag",
+    "airflow.providers.standard.operators.empty",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "mxtvhf_airflow.gp",
+    "mxtvhf_airflow.operators",
+    "mxtvhf_airflow.params",
+)
+
+
+def main() -> None:
+    """Warm up, then be the scheduler; the command line's arguments are the scheduler's."""
+    for module in AIRFLOW_MODULES:
+        importlib.import_module(module)
+    process_a_burst()
+    from airflow.__main__ import main as airflow
+
+    sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
+    airflow()
+
+
+def process_a_burst() -> None:
+    """Run all steps once, so that what is loaded or computed at first use is there."""
+    from mxtvhf.chain import process_burst
+    from mxtvhf.simulator.scenario import scenario_of, write_scenario
+
+    with TemporaryDirectory() as folder:
+        alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))
+        process_burst(alert, packets, Path(folder) / "products")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""A real Airflow with its PostgreSQL and the reference GP service, started once for all integration tests."""
+
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from mxtvhf.settings import Settings
+from mxtvhf.stack.embedded import embedded_stack, gp_connection
+from mxtvhf.stack.processes import wait_until
+
+PROJECT = Path(__file__).parents[2]
+FINAL = ("success", "failed")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    return Settings(state=tmp_path_factory.mktemp("state") / "var")
+
+
+@pytest.fixture(scope="session")
+def stack(settings):
+    with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
+        yield running
+
+
+class Runner:
+    """Starts runs of the DAG and waits for their end."""
+
+    def __init__(self, stack, settings):
+        self.api = stack.api
+        self.settings = settings
+
+    def wait(self, run_id, timeout=120.0, dag_id="mxt_vhf"):
+        wait_until(
+            lambda: self.api.run(run_id, dag_id=dag_id)["state"] in FINAL, what=run_id, timeout=timeout
+        )
+        return self.api.run(run_id, dag_id=dag_id)["state"]
+
+    def __call__(self, run_id, timeout=120.0, **conf):
+        assert self.api.start_run(run_id, conf)
+        return self.wait(run_id, timeout)
+
+    def ids(self, dag_id="mxt_vhf"):
+        """Ids of all runs."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after"
+        return [run["dag_run_id"] for run in self.api.get(path)["dag_runs"]]
+
+    def task(self, run_id, task_id, what):
+        """Something of a task instance."""
+        return self.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances/{task_id}/{what}")
+
+    def xcom(self, run_id, task_id):
+        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
+
+    def links(self, run_id, task_id):
+        return self.task(run_id, task_id, "links")["extra_links"]
+
+    def log(self, run_id, task_id, attempt=1):
+        lines = self.task(run_id, task_id, f"logs/{attempt}")["content"]
+        return "\n".join(str(line["event"]) for line in lines)
+
+    def folder(self, run_id):
+        return next(self.settings.products.glob(f"sb*/{run_id}"))
+
+
+@pytest.fixture(scope="session")
+def web(stack):
+    """Get a page of Airflow's web server as the logged-in user."""
+    login = {"username": "admin", "password": stack.password}
+    token = requests.post(f"{stack.url}/auth/token", json=login, timeout=10).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    return lambda path: requests.get(stack.url + path, headers=headers, timeout=10, allow_redirects=False)
+
+
+@pytest.fixture(scope="session")
+def run(stack, settings):
+    return Runner(stack, settings)
+
+
+class BadGp(BaseHTTPRequestHandler):
+    """A GP that misbehaves as its server's ``mode`` says, and counts what it is asked."""
+
+    def answer(self, status, body, content_type="application/json"):
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.posts += 1
+        if self.server.mode == "html":
+            self.answer(200, b"<html>maintenance</html>", "text/html")
+        elif self.server.mode == "500":
+            self.answer(500, b'{"detail": "database is down"}')
+        else:
+            self.answer(200, b'{"processing_descriptor": {"process_id": "job-1"}}')
+
+    def do_GET(self):
+        self.server.polls += 1
+        self.answer(200, self.server.status)
+
+    def log_message(self, *args):
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def bad_gp(stack):
+    """Point the Connection ``mxt_gp`` at a server that misbehaves; put it back afterwards."""
+
+    @contextmanager
+    def serve(mode, status=b""):
+        with ThreadingHTTPServer(("127.0.0.1", 0), BadGp) as server:
+            server.mode, server.status, server.posts, server.polls = mode, status, 0, 0
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            stack.api.put_connection(gp_connection(f"http://127.0.0.1:{server.server_port}"))
+            try:
+                yield server
+            finally:
+                server.shutdown()
+                thread.join()
+                stack.api.put_connection(gp_connection(stack.gp_url))
+
+    return serve

@@ -1,0 +1,104 @@
+"""The web UI as a person uses it: log in, fill in the form, watch the run, read the report."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.processes import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
+
+BURST = "sb26022802"
+# No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, stack):
+    context = browser.new_context(base_url=stack.url, viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto("/")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{stack.url}/")
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def burst_folder(settings):
+    folder = settings.inbox / "browser"
+    write_scenario(scenario_of(BURST, seed=3), folder)
+    return folder
+
+
+def field(page, name):
+    return page.locator(f"[name=element_{name}]")
+
+
+def open_form(page):
+    page.goto("/dags/mxt_vhf")
+    page.get_by_role("button", name="Trigger Dag").first.click()
+    expect(field(page, "burst_id")).to_be_visible()
+
+
+def test_from_the_form_to_the_report(page, run, burst_folder):
+    open_form(page)
+    field(page, "burst_id").fill(BURST)
+    field(page, "alert").fill(str(burst_folder / "alert.xml"))
+    field(page, "packets").fill(str(burst_folder / "packets.bin"))
+    before = set(run.ids())
+    page.get_by_role("button", name="Trigger", exact=True).last.click()
+    wait_until(lambda: set(run.ids()) - before, what="run", timeout=30)
+    (run_id,) = set(run.ids()) - before
+    assert run.wait(run_id) == "success"
+
+    page.goto(f"/dags/mxt_vhf/runs/{run_id}")
+    expect(page.get_by_text("Success").first).to_be_visible()
+    page.get_by_role("link", name="Report", exact=True).first.click()
+    report = page.frame_locator("iframe")
+    truth = json.loads((burst_folder / "truth.json").read_text())
+    expect(report.locator("body")).to_contain_text(BURST)
+    expect(report.locator("body")).to_contain_text("consistent")
+    expect(report.locator("body")).to_contain_text(re.compile(f"{truth['ra_deg']:.1f}"))
+    expect(report.locator("img").first).to_be_visible()
+
+    page.goto(f"/dags/mxt_vhf/runs/{run_id}/tasks/update_BA/details")
+    expect(page.get_by_role("link", name="Report", exact=True)).to_have_attribute(
+        "href", re.compile("/mxtvhf/runs/.*/report.html")
+    )
+
+
+def test_the_form_describes_and_checks_its_fields(page):
+    open_form(page)
+    expect(page.get_by_text("SVOM burst id, sbYYMMDDnn")).to_be_visible()
+    expect(page.get_by_text("This field is required").first).to_be_visible()
+    assert page.get_by_role("button", name="Trigger", exact=True).last.is_disabled()
+
+
+def test_nobody_reads_a_report_without_logging_in(browser, stack):
+    page = browser.new_page()
+    answer = page.goto(f"{stack.url}/mxtvhf/runs/any/report.html")
+    assert answer.status in (401, 403)
+    page.close()

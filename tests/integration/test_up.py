@@ -1,0 +1,77 @@
+"""``mxtvhf up``: what ``make demo`` and ``make run`` call, as processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import PROJECT, free_port
+
+from mxtvhf.stack.processes import wait_until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """The command on a state folder of its own, and its environment."""
+    ports = ["--port", str(free_port()), "--gp-port", str(free_port())]
+    state = tmp_path_factory.mktemp("up") / "var"
+    environment = {**os.environ, "MXTVHF_STATE": str(state), "http_proxy": "http://127.0.0.1:9"}
+    return [sys.executable, "-m", "mxtvhf", "up", "--project", str(PROJECT), *ports], environment
+
+
+def left_over(environment):
+    """Processes that work on the state folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        if process.info["pid"] != os.getpid() and environment["MXTVHF_STATE"] in " ".join(
+            process.info["cmdline"] or []
+        ):
+            found.append(process)
+    return found
+
+
+def test_the_demo_ends_by_itself_with_the_report(command):
+    arguments, environment = command
+    done = subprocess.run(
+        [*arguments, "--demo", "--seed", "4"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(Path(done.stdout.splitlines()[-1]).read_text())
+    assert report["status"] == "final"
+    assert "password (shown only now)" in done.stderr
+    assert not left_over(environment)
+
+
+def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_path):
+    arguments, environment = command
+    log = tmp_path / "log"
+    with log.open("w") as output, subprocess.Popen(arguments, env=environment, stderr=output) as process:
+        wait_until(
+            lambda: "Up until Ctrl-C" in log.read_text() or process.poll() is not None,
+            what="second start",
+            timeout=120,
+        )
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    text = log.read_text()
+    assert "run sb26030704__2" in text
+    assert "password (shown" not in text
+    assert len(below) > 5
+    assert not [child for child in below if child.is_running()]
+    assert not left_over(environment)
+
+
+def test_an_unknown_burst_is_refused_before_anything_starts(command):
+    arguments, environment = command
+    done = subprocess.run(
+        [*arguments, "--burst", "sb99010101"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("mxtvhf: burst 'sb99010101' is not known")

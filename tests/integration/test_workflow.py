@@ -1,0 +1,362 @@
+"""The DAG in a real Airflow: from an alert to a report, and what bad input does to a run."""
+
+import json
+import re
+import subprocess
+from datetime import datetime
+
+import pytest
+import requests
+
+from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.archive import sha256_of
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Position
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.processes import wait_until
+
+pytestmark = pytest.mark.integration
+
+BURST = "sb26030704"
+OTHER = "sb26030303"
+
+
+@pytest.fixture(scope="session")
+def burst_files(settings):
+    folder = settings.inbox / "simulated"
+    write_scenario(scenario_of(BURST, seed=7), folder)
+    return folder
+
+
+@pytest.fixture
+def conf(burst_files):
+    return {
+        "burst_id": BURST,
+        "alert": (burst_files / "alert.xml").as_uri(),
+        "packets": (burst_files / "packets.bin").as_uri(),
+    }
+
+
+@pytest.fixture(scope="session")
+def finished(run, burst_files):
+    """One good run, looked at by several tests."""
+    run_id = f"{BURST}__1"
+    state = run(
+        run_id,
+        burst_id=BURST,
+        alert=(burst_files / "alert.xml").as_uri(),
+        packets=(burst_files / "packets.bin").as_uri(),
+    )
+    assert state == "success", run.api.task_states(run_id)
+    return run_id
+
+
+def report_of(run, run_id, name="report.json"):
+    return json.loads((run.folder(run_id) / name).read_text())
+
+
+def moment(report, name):
+    return next(
+        datetime.fromisoformat(entry["time"]) for entry in report["timeline"] if entry["name"] == name
+    )
+
+
+def test_a_burst_becomes_a_report_with_the_true_position(run, finished, burst_files):
+    report = report_of(run, finished)
+    truth = json.loads((burst_files / "truth.json").read_text())
+    best = Position.model_validate(report["best_position"])
+    assert separation_arcsec(best.ra_deg, best.dec_deg, truth["ra_deg"], truth["dec_deg"]) < best.r90_arcsec
+    assert {position["origin"] for position in report["positions"]} == {
+        "ECLAIRs",
+        "MXT on-board",
+        "MXT-VHF",
+        "MXT GP",
+    }
+    assert report["gp"]["available"]
+    assert all(pair["verdict"] == "consistent" for pair in report["crosscheck"])
+    assert report["packets"]["repeated"] > 0
+    assert report["is_test"]
+
+
+def test_every_task_of_the_workflow_ran(run, finished):
+    states = run.api.task_states(finished)
+    assert set(states) == {
+        "reception_message",
+        "photons_extraction",
+        "fits_feed",
+        "start_mxt_gp_pipeline",
+        "wait_mxt_gp",
+        "vhf_localisation",
+        "preliminary_report",
+        "crosscheck_positions",
+        "update_BA",
+        "run_complete",
+    }
+    assert set(states.values()) == {"success"}
+
+
+def test_the_preliminary_report_comes_before_gp_has_answered(run, finished):
+    final, preliminary = report_of(run, finished), report_of(run, finished, "preliminary/report.json")
+    assert preliminary["status"] == "preliminary"
+    assert not preliminary["gp"]["available"]
+    assert moment(preliminary, "report_written") < moment(final, "report_written")
+    assert preliminary["best_position"]["origin"] in ("MXT-VHF", "MXT on-board")
+
+
+def test_the_event_file_is_clean_fits(run, finished):
+    report = report_of(run, finished)
+    path = run.folder(finished) / report["products"]["event_file"]["path"]
+    checked = subprocess.run(["fitsverify", "-q", path], capture_output=True, text=True, check=False)
+    assert checked.stdout.startswith("verification OK"), checked.stdout
+
+
+def test_products_are_what_the_report_says(run, finished):
+    for product in report_of(run, finished)["products"].values():
+        assert sha256_of((run.folder(finished) / product["path"]).read_bytes()) == product["sha256"]
+
+
+def test_no_photons_travel_through_xcom(run, finished):
+    for task in ("photons_extraction", "fits_feed", "vhf_localisation", "update_BA"):
+        assert len(json.dumps(run.xcom(finished, task))) < 20_000
+
+
+def test_the_tasks_link_to_their_reports(stack, run, web, finished):
+    for task, name in (("update_BA", "report.html"), ("preliminary_report", "preliminary/report.html")):
+        links = run.links(finished, task)
+        assert links == {"Report": f"/mxtvhf/runs/{finished}/{name}"}
+        url = stack.url + links["Report"]
+        assert requests.get(url, timeout=10, allow_redirects=False).status_code in (401, 403)
+        page = web(links["Report"])
+        assert BURST in page.text
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_pages_never_leave_the_run(web, finished):
+    assert web(f"/mxtvhf/runs/{finished}/..%2f..%2f..%2fsecrets%2fpasswords.json").status_code == 404
+
+
+def test_a_run_without_a_report_says_so_on_a_page(web):
+    page = web("/mxtvhf/runs/<b>none/report")
+    assert page.status_code == 404
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "&lt;b&gt;none" in page.text
+
+
+def test_the_same_run_id_never_runs_twice(run, finished, conf):
+    assert not run.api.start_run(finished, conf)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"burst_id": "../../etc"}, "burst_id"),
+        ({"burst_id": None}, "burst_id"),
+        ({"orbit": "{{ 7*7 }}"}, "orbit"),
+        ({"sequence": 0}, "sequence"),
+        ({"alert": ""}, "alert"),
+    ],
+)
+def test_a_wrong_conf_is_refused_at_the_door(run, conf, change, field):
+    with pytest.raises(InvalidInput, match=r"HTTP 4\d\d") as error:
+        run.api.start_run("refused", {**conf, **change})
+    assert field in str(error.value)
+
+
+def test_an_unknown_field_is_refused_by_the_run(run, conf):
+    run_id = "unknown-field"
+    assert run(run_id, **conf, gp_url="http://169.254.169.254/") == "failed"
+    assert run.api.task_states(run_id)["reception_message"] == "failed"
+    assert "gp_url" in run.log(run_id, "reception_message")
+
+
+BOMB = """<?xml version="1.0"?><!DOCTYPE v [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>
+<v>&b;</v>"""
+SWIFT = """<?xml version="1.0"?><voe:VOEvent xmlns:voe="http://www.ivoa.net/xml/VOEvent/v2.0" version="2.0"
+role="test" ivorn="ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1"><Who><AuthorIVORN>ivo://nasa.gsfc.tan/gcn
+</AuthorIVORN></Who></voe:VOEvent>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "alert", "cause"),
+    [
+        ("malformed", "<voe:VOEvent", "XML"),
+        ("bomb", BOMB, "DOCTYPE|document type"),
+        ("other-mission", SWIFT, "SWIFT#BAT_GRB_Pos_1"),
+        ("impossible", "{impossible}", "C2|Dec"),
+    ],
+    ids=("malformed", "bomb", "other-mission", "impossible"),
+)
+def test_a_bad_alert_fails_at_reception_and_is_kept(run, settings, conf, burst_files, name, alert, cause):
+    good = (burst_files / "alert.xml").read_text()
+    alert = alert.replace("{impossible}", re.sub("<C2>.*</C2>", "<C2>91.0</C2>", good))
+    run_id = f"bad-alert-{name}"
+    before = set((settings.archive / "quarantine").glob("*.json"))
+    assert run(run_id, **{**conf, "alert": alert}) == "failed"
+    states = run.api.task_states(run_id)
+    assert states["reception_message"] == "failed"
+    assert states["update_BA"] == "upstream_failed"
+    assert re.search(cause, run.log(run_id, "reception_message"))
+    (note,) = set((settings.archive / "quarantine").glob("*.json")) - before
+    assert re.search(cause, json.loads(note.read_text())["reason"])
+    assert note.with_suffix(".bin").read_bytes() == alert.encode()
+
+
+def test_an_alert_of_another_burst_is_refused(run, conf):
+    assert run("other-burst", **{**conf, "burst_id": OTHER}) == "failed"
+    assert "the alert is of burst sb26030704" in run.log("other-burst", "reception_message")
+
+
+def test_a_notice_without_a_position_stops_in_good_order(run, settings, conf, grm_notice):
+    assert run("grm", burst_id="sb26020809", alert=grm_notice.decode(), packets=conf["packets"]) == "success"
+    states = run.api.task_states("grm")
+    assert set(states.values()) == {"skipped"}
+    assert "without a position" in run.log("grm", "reception_message")
+    assert len(list((settings.archive / "sb26020809" / "alerts").glob("*.xml"))) == 1
+
+
+@pytest.fixture
+def grm_notice():
+    from mxtvhf.models import Alert
+    from mxtvhf.simulator.notices import write_notice
+
+    facts = {
+        "ivorn": "ivo://org.svom/fsc#sb26020809_grm-trigger",
+        "burst_id": "sb26020809",
+        "notice_type": "grm-trigger",
+        "packet_type": 201,
+        "notice_level": "N1g",
+        "instrument": "GRM",
+        "role": "test",
+        "published": "2026-02-08T17:51:17Z",
+        "event_time": "2026-02-08T17:50:54Z",
+        "position": None,
+        "attitude": None,
+        "snr": 5.5,
+    }
+    return write_notice(Alert.model_validate(facts))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "cause"),
+    [
+        ("empty", lambda raw: b"", "empty"),
+        ("noise", lambda raw: bytes(range(256)) * 8, "no .*packet"),
+        ("foreign", None, OTHER),
+    ],
+    ids=("empty", "noise", "foreign"),
+)
+def test_bad_packets_fail_at_the_extraction_and_are_kept(
+    run, settings, conf, tmp_path_factory, name, damage, cause
+):
+    folder = settings.inbox / f"packets-{name}"
+    if damage is None:
+        write_scenario(scenario_of(OTHER, seed=1), folder)
+    else:
+        folder.mkdir(parents=True)
+        (folder / "packets.bin").write_bytes(damage(b""))
+    run_id = f"bad-packets-{name}"
+    packets = folder / "packets.bin"
+    assert run(run_id, **{**conf, "packets": str(packets)}) == "failed"
+    states = run.api.task_states(run_id)
+    assert (states["reception_message"], states["photons_extraction"]) == ("success", "failed")
+    assert re.search(cause, run.log(run_id, "photons_extraction"))
+    kept = [path.read_bytes() for path in (settings.archive / BURST / "packets").glob("*.bin")]
+    assert packets.read_bytes() in kept
+
+
+def test_a_damaged_stream_still_gives_a_report_that_says_so(run, settings, conf, burst_files):
+    folder = settings.inbox / "damaged"
+    folder.mkdir()
+    raw = bytearray((burst_files / "packets.bin").read_bytes())
+    raw[40] ^= 0xFF
+    (folder / "packets.bin").write_bytes(bytes(raw[: len(raw) - 30]))
+    assert run("damaged", **{**conf, "packets": str(folder / "packets.bin")}) == "success"
+    report = report_of(run, "damaged")
+    assert report["packets"]["corrupt"] == 2
+    assert any("corrupt" in warning for warning in report["warnings"])
+
+
+GP_ERROR = b'{"processing_descriptor": {"process_id": "job-1", "state": "FAILED", "message": "no attitude"}}'
+GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}'
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "task", "cause"),
+    [
+        ("html", b"", "start_mxt_gp_pipeline", "HTML|text/html"),
+        ("500", b"", "start_mxt_gp_pipeline", "500"),
+        ("status", GP_ERROR, "wait_mxt_gp", "no attitude"),
+        ("status", b"<html>", "wait_mxt_gp", "JSON"),
+        ("status", GP_RUNNING, "wait_mxt_gp", "no result until .* given up"),
+    ],
+    ids=("start-html", "start-500", "failed", "status-html", "endless"),
+)
+def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
+    run, conf, bad_gp, mode, status, task, cause
+):
+    run_id = f"gp-{mode}-{len(status)}"
+    with bad_gp(mode, status) as server:
+        assert run(run_id, **conf, gp_timeout_s=3) == "failed"
+        # Also after a 500: GP may have started all the same.
+        assert server.posts == 1
+    states = run.api.task_states(run_id)
+    assert states[task] == "failed"
+    assert states["update_BA"] == "success"
+    report = report_of(run, run_id)
+    assert not report["gp"]["available"]
+    assert re.search(cause, report["gp"]["reason"])
+    assert report["best_position"] is not None
+
+
+def test_gp_down_is_named(run, conf, stack):
+    from conftest import free_port
+
+    from mxtvhf.stack.embedded import gp_connection
+
+    url = f"http://127.0.0.1:{free_port()}"
+    stack.api.put_connection(gp_connection(url))
+    try:
+        assert run("gp-down", **conf) == "failed"
+    finally:
+        stack.api.put_connection(gp_connection(stack.gp_url))
+    assert run.api.task_states("gp-down")["start_mxt_gp_pipeline"] == "failed"
+    assert url in report_of(run, "gp-down")["gp"]["reason"]
+
+
+def test_waiting_for_gp_holds_no_worker(run, conf, bad_gp):
+    with bad_gp("status", GP_RUNNING):
+        assert run.api.start_run("gp-slow", {**conf, "gp_timeout_s": 15})
+        wait_until(
+            lambda: run.api.task_states("gp-slow").get("wait_mxt_gp") == "deferred",
+            what="deferral",
+            timeout=60,
+        )
+        assert run.wait("gp-slow") == "failed"
+
+
+def test_the_replay_dag_sends_archived_alerts_again(run, finished):
+    replay, before = "manual-replay", set(run.ids())
+    assert run.api.start_run(replay, {"burst_id": BURST, "limit": 1}, dag_id="mxt_vhf_replay")
+    assert run.wait(replay, dag_id="mxt_vhf_replay") == "success"
+    replays = sorted(set(run.ids()) - before)
+    assert len(replays) == 1
+    assert "__replay_" in replays[0]
+    assert run.wait(replays[0]) == "success"
+    original, again = report_of(run, finished), report_of(run, replays[0])
+    assert again["is_replay"]
+    assert not original["is_replay"]
+    assert again["best_position"]["ra_deg"] == original["best_position"]["ra_deg"]
+    assert again["products"]["event_file"] == original["products"]["event_file"]
+
+
+def test_dag_is_documented(stack):
+    assert stack.api.get(f"/api/v2/dags/{DAG_ID}/details")["doc_md"].startswith("### From an alert")
+
+
+def test_the_state_has_no_open_secrets(settings):
+    for path in (settings.home / "secrets").iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+    password = json.loads((settings.home / "secrets" / "passwords.json").read_text())["admin"]
+    for log in (settings.home / "log").rglob("*.log"):
+        assert password not in log.read_text(errors="replace")

@@ -1,0 +1,117 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Alert, Citation, GpOutcome, Localisation, Origin, Position
+from mxtvhf.steps.crosscheck_positions import crosscheck_positions
+
+T0 = datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC)
+NO_GP = GpOutcome(available=False, reason="HTTP 503")
+
+
+def place(origin: Origin, label: str, dec: float, r90: float | None) -> Position:
+    return Position(
+        origin=origin,
+        label=label,
+        ra_deg=155.5,
+        dec_deg=dec,
+        r90_stat_arcsec=r90,
+        r90_sys_arcsec=0.0,
+        r90_arcsec=r90,
+    )
+
+
+def notice(
+    kind: str, minute: int, where: Position | None, burst: str = "sb26030704", **more: object
+) -> Alert:
+    return Alert.model_validate(
+        {
+            "ivorn": f"ivo://org.svom/fsc#{burst}_{kind}",
+            "burst_id": burst,
+            "notice_type": kind,
+            "packet_type": 219 if kind == "retraction" else 202,
+            "notice_level": "N1e",
+            "instrument": "ECLAIRs",
+            "role": "observation",
+            "published": T0 + timedelta(minutes=minute),
+            "event_time": T0,
+            "position": where,
+            "attitude": None,
+            "snr": 9.0,
+            **more,
+        }
+    )
+
+
+WAKEUP = notice("eclairs-wakeup", 1, place(Origin.ECLAIRS, "eclairs-wakeup", -21.06, 480.0))
+SLEWING = notice("slewing", 3, place(Origin.ECLAIRS, "slewing", -21.05, 400.0))
+INITIAL = notice("mxt-initial_qf3", 5, place(Origin.MXT_ONBOARD, "mxt-initial_qf3", -21.0, 52.2))
+
+
+def localisation(position: Position | None) -> Localisation:
+    return Localisation(
+        detected=position is not None,
+        position=position,
+        r50_arcsec=None,
+        detector_x=None,
+        detector_y=None,
+        ts=1.0,
+        n_photons=10,
+        n_source=0.0,
+        n_background=10.0,
+        reason=None if position else "no significant source",
+    )
+
+
+def test_all_origins_in_order_of_publication() -> None:
+    vhf = place(Origin.MXT_VHF, "VHF photons", -21.0, 40.0)
+    gp = GpOutcome(available=True, position=place(Origin.GP, "GP", -21.0, 35.0))
+    result = crosscheck_positions([INITIAL, SLEWING, WAKEUP], localisation(vhf), gp)
+    assert [position.label for position in result.positions] == [
+        "eclairs-wakeup",
+        "slewing",
+        "mxt-initial_qf3",
+        "VHF photons",
+        "GP",
+    ]
+    assert len(result.pairs) == 10
+    assert result.best == gp.position
+
+
+def test_nothing_found_leaves_the_notices() -> None:
+    result = crosscheck_positions([WAKEUP, INITIAL], localisation(None), NO_GP)
+    assert result.best == INITIAL.position
+    assert result.gp == NO_GP
+
+
+def test_alert_alone_without_localisation() -> None:
+    result = crosscheck_positions([WAKEUP], None, NO_GP)
+    assert result.best == WAKEUP.position
+    assert "only credible position" in result.best_reason
+
+
+def test_a_notice_received_twice_counts_once() -> None:
+    assert len(crosscheck_positions([WAKEUP, INITIAL, WAKEUP], None, NO_GP).positions) == 2
+
+
+def test_notice_without_position() -> None:
+    assert crosscheck_positions([notice("grm-trigger", 0, None)], None, NO_GP).best is None
+
+
+def test_position_of_a_retraction_is_not_counted_again() -> None:
+    retraction = notice(
+        "retraction",
+        9,
+        place(Origin.ECLAIRS, "retraction", -21.06, 480.0),
+        citations=(Citation(ivorn=WAKEUP.ivorn, cite="retraction"),),
+    )
+    result = crosscheck_positions([WAKEUP, retraction], None, NO_GP)
+    assert result.positions == (WAKEUP.position,)
+    assert result.best_reason.startswith("The burst was retracted.")
+
+
+def test_notices_of_two_bursts_are_refused() -> None:
+    other = notice("eclairs-wakeup", 1, WAKEUP.position, burst="sb26030408")
+    with pytest.raises(InvalidInput, match="more than one burst: sb26030408, sb26030704"):
+        crosscheck_positions([WAKEUP, other], None, NO_GP)

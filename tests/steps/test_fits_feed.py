@@ -1,0 +1,101 @@
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventfile import read_event_file
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.models import Alert
+from mxtvhf.packets import encode_photons, encode_pointing
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory, quaternion_of
+from mxtvhf.steps.fits_feed import EventProduct, fits_feed
+from mxtvhf.steps.photons_extraction import photons_extraction
+
+BURST = "sb26051102"
+OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
+START = met_from_utc(OBSERVED)
+ALERT = Alert(
+    ivorn="ivo://org.svom/fsc#sb26051102_mxt-initial_qf4",
+    burst_id=BURST,
+    notice_type="mxt-initial_qf4",
+    packet_type=209,
+    notice_level="N2m",
+    instrument="MXT",
+    role="test",
+    published=OBSERVED + timedelta(seconds=20),
+    event_time=OBSERVED,
+    position=None,
+    attitude=None,
+    snr=None,
+)
+GP = {"apid": "00810300005", "target": "2", "orbit": "7"}
+
+
+@pytest.fixture
+def extraction(tmp_path):
+    def extraction(stable=(1,) * 10, decs=None):
+        count = 600
+        columns = np.random.default_rng(0).integers(0, 256, (3, count))
+        photons = PhotonList(START + 0.1 * np.arange(count), *columns.astype(np.int16))
+        quaternion = np.array([quaternion_of(10.0, dec, 30.0) for dec in decs or [20.0] * len(stable)])
+        attitude = AttitudeHistory(START + 6.0 * np.arange(len(stable)), quaternion, np.array(stable, bool))
+        path = tmp_path / "packets.bin"
+        path.write_bytes(b"".join(encode_photons(photons, BURST) + encode_pointing(attitude, BURST)))
+        return photons_extraction(path, BURST, tmp_path / "out")
+
+    return extraction
+
+
+def test_the_event_file_holds_the_photons(extraction, tmp_path):
+    product = fits_feed(extraction(), ALERT, tmp_path / "out", **GP)
+    path = Path(product.path)
+    events = read_event_file(path)
+    assert len(events.photons) == product.n_photons == 600
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == product.sha256
+    assert (product.ra_deg, product.dec_deg, product.roll_deg) == pytest.approx((10.0, 20.0, 30.0))
+    assert product.exposure_s == pytest.approx(60.0)
+    assert abs(product.tstart - OBSERVED) < timedelta(milliseconds=1)
+    assert abs(product.tstop - OBSERVED - timedelta(seconds=60)) < timedelta(milliseconds=1)
+    assert product.warnings == ()
+    assert events.header["OBS_ID"] == "00810300005_2_7"
+    assert events.header["IVORN"] == ALERT.ivorn
+    # All inputs existed when the last photon had been seen, after the notice.
+    assert events.header["DATE"].startswith("2026-05-11T11:04:31.9")
+
+
+def test_the_product_travels_as_json(extraction, tmp_path):
+    product = fits_feed(extraction(), ALERT, tmp_path / "out", **GP)
+    assert EventProduct.model_validate(json.loads(product.model_dump_json())) == product
+
+
+def test_a_rerun_gives_the_same_file(extraction, tmp_path):
+    first, second = (fits_feed(extraction(), ALERT, tmp_path / name, **GP) for name in ("one", "two"))
+    assert first.sha256 == second.sha256
+
+
+def test_photons_of_the_slew_are_left_out_and_it_is_said(extraction, tmp_path):
+    product = fits_feed(extraction(stable=[0, 0] + [1] * 8), ALERT, tmp_path / "out", **GP)
+    assert (product.n_photons, product.n_outside_gti) == (480, 120)
+    assert product.warnings == ("120 photons left out: the pointing was not stable",)
+    assert product.exposure_s == pytest.approx(48.0)
+
+
+def test_a_drift_of_the_pointing_is_said(extraction, tmp_path):
+    product = fits_feed(extraction(decs=[20.0] * 5 + [20.01] * 5), ALERT, tmp_path / "out", **GP)
+    assert product.attitude_spread_arcsec == pytest.approx(18.0, abs=0.01)
+    assert product.warnings == ("stable attitude samples spread by 18.0 arcsec",)
+
+
+def test_never_stable_is_refused(extraction, tmp_path):
+    with pytest.raises(InvalidInput, match="none of the 10 samples is of stable pointing"):
+        fits_feed(extraction(stable=[0] * 10), ALERT, tmp_path / "out", **GP)
+
+
+def test_names_that_no_header_can_hold_are_refused(extraction, tmp_path):
+    with pytest.raises(InvalidInput, match=r"obs_id .* does not fit a FITS header"):
+        fits_feed(extraction(), ALERT, tmp_path / "out", apid="1", target="é", orbit="1")

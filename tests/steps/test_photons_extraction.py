@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.packets import encode_photons, encode_pointing
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory, quaternion_of
+from mxtvhf.steps.photons_extraction import Extraction, photons_extraction
+
+BURST = "sb26051102"
+START = 295268612.0
+
+
+def photon_packets(burst=BURST, count=60):
+    columns = np.random.default_rng(0).integers(0, 256, (3, count))
+    return encode_photons(PhotonList(START + 0.1 * np.arange(count), *columns.astype(np.int16)), burst)
+
+
+def pointing_packets(stable=(1, 1)):
+    count = len(stable)
+    quaternion = np.tile(quaternion_of(10.0, 20.0, 30.0), (count, 1))
+    return encode_pointing(
+        AttitudeHistory(START + np.arange(count), quaternion, np.array(stable, bool)), BURST
+    )
+
+
+@pytest.fixture
+def extract(tmp_path):
+    def extract(*packets):
+        path = tmp_path / "packets.bin"
+        path.write_bytes(b"".join(packets))
+        return photons_extraction(path, BURST, tmp_path / "out")
+
+    return extract
+
+
+def test_photons_and_attitude_are_kept_and_summed_up(extract):
+    found = extract(*photon_packets(), *pointing_packets())
+    photons = PhotonList.load(Path(found.photons_path))
+    assert len(photons) == found.n_photons == 60
+    assert met_from_utc(found.last_utc) == pytest.approx(START + 5.9, abs=1e-5)
+    attitude = AttitudeHistory.from_bytes(Path(found.attitude_path).read_bytes())
+    assert len(attitude) == 2
+    assert (found.rejected_path, found.warnings) == (None, ())
+    assert found.packets.good == 7
+
+
+def test_the_extraction_is_small_and_travels_as_json(extract):
+    found = extract(*photon_packets(count=12_000), *pointing_packets())
+    text = found.model_dump_json()
+    assert len(text) < 2000
+    assert Extraction.model_validate(json.loads(text)) == found
+
+
+def test_rejected_bytes_are_kept_with_place_and_reason(extract):
+    first, *others = photon_packets()
+    damaged = bytearray(others[1])
+    damaged[40] ^= 4
+    found = extract(first, b"noise", others[0], bytes(damaged), *others[2:], *pointing_packets())
+    note = json.loads(Path(found.rejected_path).read_text())
+    assert note == {
+        "input": "packets.bin",
+        "rejects": [
+            {"offset": 92, "length": 5, "reason": "5 bytes left over"},
+            {"offset": 92 + 5 + 92, "length": 92, "reason": "wrong CRC"},
+        ],
+    }
+    assert Path(found.rejected_path).with_suffix(".bin").read_bytes() == b"noise" + damaged
+    assert found.warnings == ("1 packet never came", "2 corrupt, not used: 5 bytes left over; wrong CRC")
+
+
+def test_a_rerun_gives_the_same_files(extract):
+    packets = [*photon_packets(), b"noise", *pointing_packets()]
+    first, second = (
+        {path.name: path.read_bytes() for path in Path(extract(*packets).photons_path).parent.iterdir()}
+        for _ in range(2)
+    )
+    assert first == second
+    assert set(first) == {"photons.npz", "attitude.npz", "rejected_packets.bin", "rejected_packets.json"}
+
+
+def test_what_is_odd_is_said(extract):
+    found = extract(*photon_packets("sb26051103"), *pointing_packets((0, 1)))
+    assert found.n_photons == 0
+    assert found.last_utc is None
+    assert found.warnings == (
+        "no photons",
+        "left out: 5 of burst sb26051103",
+        "the pointing was not stable all the time",
+    )
+
+
+@pytest.mark.parametrize(
+    ("packets", "error", "cause"),
+    [
+        ([], InvalidInput, "packets.bin: empty"),
+        ([b"\0" * 500], InvalidInput, "packets.bin: no valid packet in 500 bytes"),
+        (photon_packets("sb26042105"), NotOurs, "packets.bin: .*found 5 of burst sb26042105"),
+        (photon_packets(), InvalidInput, "packets.bin: no pointing packet"),
+    ],
+)
+def test_a_stream_without_use_is_refused(extract, tmp_path, packets, error, cause):
+    with pytest.raises(error, match=cause):
+        extract(*packets)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match=r"none\.bin: cannot be read: No such file"):
+        photons_extraction(tmp_path / "none.bin", BURST, tmp_path)

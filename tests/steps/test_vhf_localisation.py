@@ -1,0 +1,108 @@
+import re
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventcards import EventHeader
+from mxtvhf.eventfile import write_event_file
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.models import Origin
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
+
+START = 295_000_000.0
+POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
+HEADER = EventHeader(
+    burst_id="sb26051102",
+    ivorn="ivo://org.svom/fsc#sb26051102_eclairs-wakeup",
+    obs_id="1",
+    date=datetime(2026, 5, 11, tzinfo=UTC),
+)
+
+
+def event_file(folder, photons):
+    time = np.arange(START - 5.0, START + 310.0, 5.0)
+    attitude = AttitudeHistory(time, np.tile(POINTING.quaternion(), (len(time), 1)), np.ones(len(time), bool))
+    write_event_file(folder / "events.fits", photons, attitude, header=HEADER)
+    return folder / "events.fits"
+
+
+def burst(seed=1, **changes):
+    case = {"x": 100.3, "y": 60.2, "counts": 300, "background": 100, "start": START, "stop": START + 300}
+    return simulate_photons(**{**case, **changes}, rng=np.random.default_rng(seed))
+
+
+def test_a_source_is_placed_on_the_sky(tmp_path):
+    photons = burst()
+    found = vhf_localisation(event_file(tmp_path, photons))
+    assert found.detected
+    assert found.reason is None
+    position = found.position
+    assert (position.origin, position.label) == (Origin.MXT_VHF, "photons")
+    ra, dec = POINTING.pixel_to_sky(100.3, 60.2)
+    assert (
+        separation_arcsec(position.ra_deg, position.dec_deg, float(ra), float(dec)) < 2 * position.r90_arcsec
+    )
+    assert position.r90_sys_arcsec == 25.0
+    assert position.r90_arcsec == pytest.approx(np.hypot(position.r90_stat_arcsec, 25.0))
+    assert found.r50_arcsec < position.r90_stat_arcsec
+    assert met_from_utc(position.time) == pytest.approx(photons.time[-1], abs=1e-5)
+    assert found.n_photons == len(photons)
+    assert found.n_source == pytest.approx(300, abs=80)
+    assert set(found.calibration) == {"instrument", "detection"}
+
+
+@pytest.mark.parametrize(
+    ("photons", "words"),
+    [
+        (burst(counts=0, background=60), "no significant source in"),
+        (
+            PhotonList(
+                np.full(60, START + 5.0),
+                np.full(60, 7, np.int16),
+                np.full(60, 9, np.int16),
+                np.full(60, 400, np.int32),
+            ),
+            r"1 hot pixels \(column, row\): \(7, 9\)",
+        ),
+        (burst(counts=0, background=0), "none of its 0 photons"),
+    ],
+    ids=["background", "hot pixel", "empty"],
+)
+def test_no_source_gives_a_reason_and_no_circle(tmp_path, photons, words):
+    found = vhf_localisation(event_file(tmp_path, photons))
+    assert not found.detected
+    assert found.position is None
+    assert (found.r50_arcsec, found.detector_x, found.detector_y) == (None, None, None)
+    assert np.isfinite([found.ts, found.n_source, found.n_background]).all()
+    assert re.search(words, found.reason)
+
+
+def test_photons_outside_the_energy_band_are_left_out(tmp_path):
+    assert in_band(np.array([0, 79, 80, 4000, 4001, 4095], np.int32)).tolist() == [
+        False, False, True, True, False, False,
+    ]  # fmt: skip
+    photons = burst()
+    found = vhf_localisation(
+        event_file(tmp_path, PhotonList(photons.time, photons.x, photons.y, photons.pha * 0 + 10))
+    )
+    assert not found.detected
+    assert found.n_photons == 0
+    assert "energy band" in found.reason
+
+
+def test_an_address_beside_the_detector_names_the_file(tmp_path):
+    photons = burst()
+    path = event_file(tmp_path, PhotonList(photons.time, photons.x + 200, photons.y, photons.pha))
+    with pytest.raises(InvalidInput, match=r"events\.fits.* is not a whole number of 0\.\.255"):
+        vhf_localisation(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"nothing\.fits"):
+        vhf_localisation(tmp_path / "nothing.fits")

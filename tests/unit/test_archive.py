@@ -1,0 +1,122 @@
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mxtvhf.archive import Archive, ArchivedInput, write_atomically, write_once
+from mxtvhf.models import RunConf
+
+BURST = "sb26051102"
+T = datetime(2026, 5, 11, 11, 4, tzinfo=UTC)
+
+
+def entry(run_id, received=T, packets="/p.bin", **changes):
+    conf = RunConf(burst_id=BURST, alert="/a.xml", packets=packets, sequence=1)
+    return ArchivedInput(run_id=run_id, burst_id=BURST, conf=conf, received=received, **changes)
+
+
+def test_the_same_bytes_are_kept_once(tmp_path):
+    archive = Archive(tmp_path)
+    first = archive.keep_alert(BURST, b"<alert/>")
+    again = archive.keep_alert(BURST, b"<alert/>")
+    other = archive.keep_alert(BURST, b"<other/>")
+    assert first == again != other
+    assert first.read_bytes() == b"<alert/>"
+
+
+def test_the_first_record_of_a_run_stays(tmp_path):
+    archive = Archive(tmp_path)
+    archive.keep_input(entry("sb26051102__1"))
+    again = archive.keep_input(entry("sb26051102__1", received=T + timedelta(days=1)))
+    assert again.received == T
+    assert list(archive.inputs()) == [again]
+
+
+def test_a_run_that_found_its_packets_later_gets_a_further_record(tmp_path):
+    archive = Archive(tmp_path)
+    archive.keep_input(entry("sb26051102__1", packets="/missing"))
+    again = archive.keep_input(entry("sb26051102__1", received=T + timedelta(hours=1)))
+    assert again.received == T
+    assert {kept.conf.packets for kept in archive.inputs()} == {"/missing", "/p.bin"}
+
+
+def test_run_ids_that_make_the_same_file_name_keep_their_records(tmp_path):
+    archive = Archive(tmp_path)
+    run_ids = {"a/b", "a_b", "x" * 250, "x" * 251}
+    for run_id in run_ids:
+        assert archive.keep_input(entry(run_id)).run_id == run_id
+    assert {kept.run_id for kept in archive.inputs()} == run_ids
+
+
+def test_the_original_of_a_replay_is_the_newest_input_with_its_bytes(tmp_path):
+    archive = Archive(tmp_path)
+    archive.keep_input(entry("first"))
+    newest = archive.keep_input(entry("again", received=T + timedelta(hours=1)))
+    archive.keep_input(entry("other", received=T + timedelta(hours=2), packets=None))
+    replay = archive.keep_input(entry("replay", received=T + timedelta(hours=3), is_replay=True))
+    assert archive.original_of(replay) == newest
+
+
+def test_receipts_tell_when_a_notice_came_last(tmp_path):
+    archive = Archive(tmp_path)
+    first, other = (archive.keep_alert(BURST, raw) for raw in (b"<alert/>", b"<other/>"))
+    later = T + timedelta(minutes=5)
+    for kept, received in ((first, T), (other, T), (first, later), (first, later)):
+        archive.log_receipt(kept, received)
+    assert archive.notices(BURST, until=T) == {first: T, other: T}
+    assert archive.notices(BURST, until=later) == {first: later, other: T}
+    assert len((first.parent / "received.jsonl").read_text().splitlines()) == 3
+    assert archive.notices("sb26051103", until=later) == {}
+
+
+def test_a_receipt_cut_short_spoils_no_other(tmp_path):
+    archive = Archive(tmp_path)
+    kept = archive.keep_alert(BURST, b"<alert/>")
+    (kept.parent / "received.jsonl").write_bytes(b'{"alert":"5e')
+    archive.log_receipt(kept, T)
+    assert archive.notices(BURST, until=T) == {kept: T}
+
+
+def test_quarantine_keeps_the_bytes_and_says_why(tmp_path):
+    path = Archive(tmp_path).quarantine(b"\x00junk", name="inbox/x.xml", reason="not XML")
+    assert path.read_bytes() == b"\x00junk"
+    note = json.loads(path.with_suffix(".json").read_text())
+    assert (note["input"], note["reason"], note["size"]) == ("inbox/x.xml", "not XML", 5)
+
+
+def test_a_second_quarantine_of_the_same_bytes_adds_a_note(tmp_path):
+    archive = Archive(tmp_path)
+    path = archive.quarantine(b"junk", name="a", reason="not XML")
+    first = path.with_suffix(".json").read_bytes()
+    for _ in range(2):
+        assert archive.quarantine(b"junk", name="a", reason="not XML") == path
+        assert archive.quarantine(b"junk", name="b", reason="not XML") == path
+    assert path.with_suffix(".json").read_bytes() == first
+    notes = [json.loads(note.read_bytes()) for note in path.parent.glob("*.json")]
+    assert sorted(note["input"] for note in notes) == ["a", "b"]
+
+
+def test_what_is_written_once_stays(tmp_path):
+    assert write_once(tmp_path / "file", b"first")
+    assert not write_once(tmp_path / "file", b"second")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    target = tmp_path / "folder" / "file"
+    write_atomically(target, b"old")
+
+    def no_space(fd):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_written_file_is_readable_by_others(tmp_path):
+    write_atomically(tmp_path / "file", b"x")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644

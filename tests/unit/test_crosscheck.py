@@ -1,0 +1,314 @@
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from math import cos, hypot, log, radians, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mxtvhf.crosscheck import NOT_INDEPENDENT, compare, crosscheck, recommend, verdict_of
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Alert, ClaimCheck, GpOutcome, Origin, Position, Verdict
+
+NO_GP = GpOutcome(available=False, reason="GP did not answer")
+T0 = datetime(2026, 5, 11, 11, 0, 32, tzinfo=UTC)
+
+
+def position(origin: Origin, label: str, ra: float, dec: float, r90: float | None) -> Position:
+    return Position(
+        origin=origin,
+        label=label,
+        ra_deg=ra,
+        dec_deg=dec,
+        r90_stat_arcsec=r90,
+        r90_sys_arcsec=0.0,
+        r90_arcsec=r90,
+    )
+
+
+def eclairs(label: str, ra: float, dec: float, r90_arcmin: float) -> Position:
+    return position(Origin.ECLAIRS, label, ra, dec, 60.0 * r90_arcmin)
+
+
+def mxt(label: str, ra: float, dec: float, r90: float) -> Position:
+    return position(Origin.MXT_ONBOARD, label, ra, dec, r90)
+
+
+def notice(where: Position | None, minute: int, **claims: Any) -> Alert:
+    label = where.label if where else "grm-trigger"
+    return Alert(
+        ivorn=f"ivo://org.svom/fsc#sb26051102_{label}",
+        burst_id="sb26051102",
+        notice_type=label,
+        packet_type=claims.pop("packet_type", 202),
+        notice_level="N1e",
+        instrument="ECLAIRs",
+        role="observation",
+        published=T0 + timedelta(minutes=minute),
+        event_time=T0,
+        position=where,
+        attitude=None,
+        snr=10.0,
+        **claims,
+    )
+
+
+# The real bursts: ECLAIRs and MXT or VT positions as published, and what they are to each other.
+REAL = {
+    "sb26022501": (
+        eclairs("slewing", 204.6748, 44.6546, 5.12),
+        mxt("mxt-initial_qf1", 204.8665, 45.1204, 231.5),
+        29.11,
+        Verdict.INCONSISTENT,
+    ),
+    "sb26022802": (
+        eclairs("eclairs-wakeup", 237.8312, 26.3060, 7.51),
+        mxt("mxt-initial_qf1", 237.4411, 26.0376, 242.3),
+        26.47,
+        Verdict.INCONSISTENT,
+    ),
+    "sb26022802 update": (
+        eclairs("eclairs-wakeup", 237.8312, 26.3060, 7.51),
+        mxt("mxt-update_qf2", 237.4077, 26.0255, 122.4),
+        28.34,
+        Verdict.INCONSISTENT,
+    ),
+    "sb26030303": (
+        eclairs("eclairs-wakeup", 92.9479, 41.1688, 9.89),
+        mxt("mxt-initial_qf1", 92.9910, 41.2443, 148.0),
+        4.93,
+        Verdict.CONSISTENT,
+    ),
+    "sb26030704": (
+        eclairs("eclairs-wakeup", 155.5760, -21.0620, 8.01),
+        mxt("mxt-initial_qf3", 155.5246, -21.0037, 52.2),
+        4.53,
+        Verdict.CONSISTENT,
+    ),
+    "sb25070404": (
+        eclairs("best alert", 17.1325, -17.2798, 6.78),
+        mxt("VHF on-board", 17.1760, -17.3394, 102.0),
+        4.36,
+        Verdict.CONSISTENT,
+    ),
+    "sb25080601": (
+        eclairs("best alert", 348.4237, 1.3791, 7.62),
+        mxt("VHF on-board", 348.4214, 1.3820, 85.0),
+        0.22,
+        Verdict.CONSISTENT,
+    ),
+    # Outside the ECLAIRs 90 % circle, as one source in ten is: p = 0.1 ** (4.78 / 4.72) ** 2 = 0.094.
+    "sb26050905": (
+        eclairs("slewing", 176.8870, 0.2095, 4.72),
+        position(Origin.VT, "VT candidate", 176.89974, 0.28822, 0.5),
+        4.78,
+        Verdict.CONSISTENT,
+    ),
+}
+
+
+@pytest.mark.parametrize("burst", REAL)
+def test_real_bursts(burst: str) -> None:
+    first, second, arcmin, verdict = REAL[burst]
+    pair = compare(first, second)
+    assert pair.separation_arcsec / 60.0 == pytest.approx(arcmin, abs=0.01)
+    assert pair.verdict is verdict
+    best, reason = recommend([first, second])
+    assert best == (first if verdict is Verdict.INCONSISTENT else second)
+    assert (first.label in reason) == (verdict is Verdict.INCONSISTENT)
+
+
+def test_far_x_ray_source_is_explained() -> None:
+    first, second, _, _ = REAL["sb26022501"]
+    pair = compare(first, second)
+    assert "29.1' apart" in pair.explanation
+    assert "p < 1e-12" in pair.explanation
+    _, reason = recommend([first, second])
+    assert "Not taken" in reason
+    assert "mxt-initial_qf1" in reason
+
+
+def test_p_value_by_hand() -> None:
+    # sigma = r90 / sqrt(-2 ln 0.1); r90 of 30" and 40" give a combined one of 50".
+    pair = compare(mxt("a", 10.0, 0.0, 30.0), mxt("b", 10.0, 100.0 / 3600.0, 40.0))
+    sigmas = [r90 / sqrt(-2.0 * log(0.1)) for r90 in (30.0, 40.0)]
+    assert pair.combined_r90_arcsec == pytest.approx(50.0)
+    assert pair.p_value == pytest.approx(np.exp(-(100.0**2) / (2.0 * hypot(*sigmas) ** 2)))
+
+
+def test_p_value_is_uniform_for_one_source() -> None:
+    draw = np.random.default_rng(5)
+    radii = 120.0, 40.0
+    p_values = []
+    for _ in range(4000):
+        places = [draw.normal(0.0, r90 / 2.145966 / 3600.0, 2) for r90 in radii]
+        first, second = (
+            mxt(label, 100.0 + place[0], place[1], r90)
+            for label, place, r90 in zip("ab", places, radii, strict=True)
+        )
+        p_values.append(compare(first, second).p_value)
+    for quantile in (0.01, 0.1, 0.5, 0.9):
+        share = np.mean(np.array(p_values) < quantile)
+        assert share == pytest.approx(quantile, abs=4.0 * sqrt(quantile * (1 - quantile) / 4000))
+
+
+@given(st.floats(0.0, 0.1), st.floats(0.1, 600.0), st.floats(0.1, 600.0))
+def test_comparison_is_symmetric(offset: float, r1: float, r2: float) -> None:
+    first, second = mxt("a", 30.0, -60.0, r1), mxt("b", 30.0, -60.0 + offset, r2)
+    forth, back = compare(first, second), compare(second, first)
+    assert forth.p_value == pytest.approx(back.p_value, rel=1e-6)
+    assert forth.separation_arcsec == pytest.approx(back.separation_arcsec, abs=1e-9)
+    assert 0.0 <= (forth.p_value or 0.0) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("p_value", "verdict"),
+    [
+        (1.0, Verdict.CONSISTENT),
+        (0.01, Verdict.CONSISTENT),
+        (0.0099, Verdict.UNCLEAR),
+        (1e-4, Verdict.UNCLEAR),
+        (9.9e-5, Verdict.INCONSISTENT),
+        (0.0, Verdict.INCONSISTENT),
+    ],
+)
+def test_verdict_limits(p_value: float, verdict: Verdict) -> None:
+    assert verdict_of(p_value) is verdict
+
+
+def test_position_without_radius_is_unclear() -> None:
+    grm = position(Origin.GRM, "grm-trigger", 12.0, 3.0, None)
+    pair = compare(grm, mxt("a", 10.0, 3.0, 30.0))
+    assert (pair.p_value, pair.combined_r90_arcsec, pair.verdict) == (None, None, Verdict.UNCLEAR)
+    assert "no error radius is known of GRM grm-trigger" in pair.explanation
+    assert recommend([grm]) == (None, "No position with an error radius is at hand.")
+
+
+def test_the_last_position_of_an_origin_supersedes() -> None:
+    # As in sb26051102: the refined ECLAIRs circle is larger than the first one.
+    wakeup, slewing = eclairs("eclairs-wakeup", 20.0, 0.0, 2.63), eclairs("slewing", 20.0, 0.05, 3.55)
+    assert recommend([wakeup, slewing])[0] == slewing
+
+
+def test_best_does_not_depend_on_the_order_of_origins() -> None:
+    found = [
+        eclairs("slewing", 20.0, 0.0, 4.0),
+        mxt("mxt-initial_qf4", 20.01, 0.0, 32.0),
+        position(Origin.MXT_VHF, "VHF photons", 20.011, 0.001, 32.0),
+        position(Origin.GRM, "grm-trigger", 25.0, 0.0, None),
+    ]
+    assert {recommend(order)[0].label for order in permutations(found)} == {"VHF photons"}  # type: ignore[union-attr]
+
+
+def test_disagreement_of_credible_positions_is_told() -> None:
+    found = [eclairs("slewing", 20.0, 0.0, 4.0), mxt("a", 20.03, 0.0, 30.0)]
+    vhf = position(Origin.MXT_VHF, "VHF photons", 20.0, 0.0, 28.0)
+    best, reason = recommend([*found, vhf])
+    assert best == vhf
+    assert "But MXT-VHF VHF photons and MXT on-board a are 1.80' apart" in reason
+
+
+def test_the_reference_gp_is_compared_but_does_not_count_beside_our_own_position() -> None:
+    there = eclairs("slewing", 20.0, 0.0, 4.0)
+    vhf = position(Origin.MXT_VHF, "VHF photons", 20.0, 0.0, 28.0)
+    same = position(Origin.GP, "reference service", 20.0, 0.0, 28.0)
+    gp = GpOutcome(available=True, position=same, is_reference=True)
+    result = crosscheck([there, vhf, same], [], gp)
+    assert result.best == vhf
+    assert "of 2 positions" in result.best_reason
+    assert result.positions == (there, vhf, same)
+    told = [pair.explanation.endswith(NOT_INDEPENDENT) for pair in result.pairs]
+    assert told == [False, False, True]
+    partner = crosscheck([there, vhf, same], [], gp.model_copy(update={"is_reference": False}))
+    assert partner.best == same
+    assert NOT_INDEPENDENT not in partner.pairs[-1].explanation
+    # Where our own analysis gave nothing, its repetition by GP is better than nothing.
+    assert crosscheck([there, same], [], gp).best == same
+
+
+def beside(there: Position, label: str, arcmin: float, r90: float) -> Position:
+    """An MXT position east of another, at a distance."""
+    return mxt(label, there.ra_deg + arcmin / 60.0 / cos(radians(there.dec_deg)), there.dec_deg, r90)
+
+
+def claims_of(*alerts: Alert) -> dict[str, ClaimCheck]:
+    return {check.claim: check for check in crosscheck([], alerts, NO_GP).claims}
+
+
+def test_flag_at_1_4_arcmin_of_4_9_is_contradicted() -> None:
+    # sb26050402's published numbers.
+    there = eclairs("eclairs-wakeup", 351.0, -0.3, 4.91)
+    here = beside(there, "mxt-initial_qf1", 1.42, 176.8)
+    claims = claims_of(notice(there, 1), notice(here, 9, within_eclairs_r90=False, eclairs_angle_arcmin=1.42))
+    within = claims["Within_ECLAIRs_R90"]
+    assert (within.published, within.recomputed, within.agrees) == ("False", "True", False)
+    assert within.explanation == "85.2\" from eclairs-wakeup, inside its R90 of 4.91'"
+    assert claims["ECLAIRs_Angle"].agrees
+
+
+def test_claims_name_the_notice_they_refer_to() -> None:
+    # sb26051102: the published angle is that from the wake-up position, not from the later one.
+    wakeup = eclairs("eclairs-wakeup", 20.0, 0.0, 2.63)
+    here = beside(wakeup, "mxt-initial_qf4", 3.78, 32.0)
+    slewing = eclairs("slewing", here.ra_deg, 1.81 / 60.0, 3.55)
+    claims = claims_of(
+        notice(wakeup, 1),
+        notice(slewing, 2),
+        notice(here, 9, within_eclairs_r90=True, eclairs_angle_arcmin=3.78),
+    )
+    angle, within = claims["ECLAIRs_Angle"], claims["Within_ECLAIRs_R90"]
+    assert angle.agrees
+    assert angle.explanation == "3.78' from the position of eclairs-wakeup; slewing: 1.81'"
+    assert within.agrees is False
+    assert within.explanation == (
+        "3.78' from eclairs-wakeup, outside its R90 of 2.63'; 1.81' from slewing, inside its R90 of 3.55'"
+    )
+
+
+def test_wrong_angle_is_contradicted_with_the_latest_notice() -> None:
+    wakeup, slewing = eclairs("eclairs-wakeup", 20.0, 0.0, 5.0), eclairs("slewing", 20.0, 0.02, 5.0)
+    here = beside(wakeup, "mxt-initial_qf4", 2.0, 32.0)
+    claims = claims_of(notice(wakeup, 1), notice(slewing, 2), notice(here, 9, eclairs_angle_arcmin=9.0))
+    assert claims["ECLAIRs_Angle"].agrees is False
+    assert claims["ECLAIRs_Angle"].explanation.startswith("2.33' from the position of slewing;")
+
+
+def test_claims_without_eclairs_are_not_checked() -> None:
+    # sb26033003: only the published angle is known.
+    here = mxt("mxt-initial_qf1", 252.6053, 36.7647, 205.6)
+    checks = crosscheck([here], [notice(here, 9, within_eclairs_r90=False, eclairs_angle_arcmin=6.32)], NO_GP)
+    assert [check.agrees for check in checks.claims] == [None, None]
+    assert {check.explanation for check in checks.claims} == {"not checked: no ECLAIRs position at hand"}
+
+
+def test_impossible_flux_is_contradicted() -> None:
+    here = mxt("mxt-initial_qf1", 252.6053, 36.7647, 205.6)
+    checks = claims_of(notice(here, 9, mean_flux=0.23, flux_error=0.48, flux_credible=False))
+    assert checks["Mean_Flux"].agrees is False
+    assert checks["Mean_Flux"].published == "0.23 +- 0.48 erg/cm2/s"
+    assert not claims_of(notice(here, 9, mean_flux=1e-10))
+
+
+def test_full_result_without_gp_and_without_positions() -> None:
+    result = crosscheck([], [notice(None, 1)], NO_GP)
+    assert (result.positions, result.pairs, result.best) == ((), (), None)
+    assert result.gp.reason == "GP did not answer"
+
+
+def test_all_pairs_are_compared() -> None:
+    found = [mxt(label, 20.0, 0.0, 30.0) for label in "abcd"]
+    pairs = crosscheck(found, [], NO_GP).pairs
+    assert [(pair.first + pair.second) for pair in pairs] == ["ab", "ac", "ad", "bc", "bd", "cd"]
+
+
+def test_labels_must_differ() -> None:
+    with pytest.raises(InvalidInput, match="more than one position is called a"):
+        crosscheck([mxt("a", 1.0, 1.0, 9.0), mxt("a", 1.0, 1.0, 9.0)], [], NO_GP)
+
+
+def test_retraction_is_told() -> None:
+    there = eclairs("retraction", 20.0, 0.0, 5.0)
+    result = crosscheck([], [notice(there, 5, packet_type=219)], NO_GP)
+    assert result.best_reason.startswith("The burst was retracted.")

@@ -1,0 +1,231 @@
+import subprocess
+import warnings
+from datetime import UTC, datetime
+
+import fitsio
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.time import Time
+from astropy.wcs import WCS, FITSFixedWarning
+from pydantic import ValidationError
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventcards import EventHeader
+from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import AttitudeHistory, Pointing, quaternion_of
+
+OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
+START = met_from_utc(OBSERVED)
+HEADER = EventHeader(
+    burst_id="sb26051102",
+    ivorn="ivo://org.svom/fsc#sb26051102_mxt-initial_qf4",
+    obs_id="00810300005_2_2",
+    date=datetime(2026, 5, 11, 12, 0, 0, 500_000, tzinfo=UTC),
+)
+
+
+def photon_list(count):
+    rng = np.random.default_rng(count)
+    return PhotonList(
+        START + 0.1 * np.sort(rng.integers(0, 3000, count)),
+        rng.integers(0, 256, count).astype(np.int16),
+        rng.integers(0, 256, count).astype(np.int16),
+        rng.integers(0, 4096, count).astype(np.int32),
+    )
+
+
+def attitude_history(flags=(1,) * 31, ra=123.456, dec=-45.6):
+    count = len(flags)
+    quaternion = np.tile(quaternion_of(ra, dec, 200.0), (count, 1))
+    return AttitudeHistory(START + 10.0 * np.arange(count), quaternion, np.array(flags, bool))
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "events.fits"
+    return path, write_event_file(path, photon_list(300), attitude_history(), header=HEADER)
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+@pytest.mark.parametrize("dec", [-45.6, 90.0])
+def test_fitsverify_finds_nothing(tmp_path, count, dec):
+    path = tmp_path / "events.fits"
+    write_event_file(path, photon_list(count), attitude_history(dec=dec), header=HEADER)
+    report = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True)
+    assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
+    assert report.returncode == 0
+
+
+@pytest.mark.parametrize("count", [0, 300])
+def test_what_is_written_is_read(tmp_path, count):
+    path, photons, attitude = tmp_path / "events.fits", photon_list(count), attitude_history()
+    info = write_event_file(path, photons, attitude, header=HEADER)
+    events = read_event_file(path)
+    for column in ("time", "x", "y", "pha"):
+        mine, theirs = getattr(photons, column), getattr(events.photons, column)
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(events.attitude.quaternion, attitude.quaternion)
+    np.testing.assert_array_equal(events.attitude.stable, attitude.stable)
+    assert events.pointing == info.fixed.pointing
+    assert events.gti.tolist() == [[info.tstart, info.tstop]]
+    assert events.header["BURST_ID"] == "sb26051102"
+
+
+def test_the_second_reader_reads_the_same(written):
+    photons = photon_list(300)
+    with fitsio.FITS(str(written[0])) as parts:
+        assert [part.get_extname() for part in parts] == ["", "EVENTS", "GTI", "ATTITUDE"]
+        table = parts["EVENTS"].read()
+        np.testing.assert_array_equal(table["TIME"], photons.time)
+        np.testing.assert_array_equal(table["RAWX"], photons.x)
+        np.testing.assert_array_equal(table["RAWY"], photons.y)
+        np.testing.assert_array_equal(table["PHA"], photons.pha)
+        assert parts["ATTITUDE"].read()["STABLE"].all()
+
+
+def test_the_primary_header_has_the_products_keywords_in_order(written):
+    header = fits.getheader(written[0])
+    expected = [
+        *("ORIGIN", "TELESCOP", "INSTRUME", "CREATOR", "CARD", "PROGRAM", "PRDM_VER", "GLDM_VER", "PROC_VER"),
+        *("PIP_VER", "DSTREAM", "DATE", "TIMEREF", "TIMESYS", "TIMEUNIT", "MJDREFI", "MJDREFF"),
+        *("OBS_ID", "BURST_ID", "IVORN"),
+    ]
+    assert [key for key in header if key in expected] == expected
+    assert (header["TELESCOP"], header["INSTRUME"], header["DSTREAM"]) == ("SVOM", "MXT", "VHF")
+    assert header["DATE"] == "2026-05-11T12:00:00.500"
+
+
+def test_times_are_the_utc_of_the_photons(written):
+    header = fits.getheader(written[0], "EVENTS")
+    moment = Time(header["MJDREFI"], header["MJDREFF"] + START / 86400, format="mjd", scale="tt")
+    assert abs((moment - Time(OBSERVED)).to_value("s")) < 1e-5
+    assert abs((Time(header["DATE-OBS"], scale="tt") - Time(OBSERVED)).to_value("s")) < 1e-3
+    assert header["TSTART"] == START
+
+
+def test_sky_coordinates_are_those_of_the_pointing(written):
+    path, info = written
+    with fits.open(path) as parts:
+        table = parts["EVENTS"]
+        with warnings.catch_warnings():
+            # Wcslib calls DATE-OBS, which OGIP wants in every extension, a keyword of images.
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            wcs = WCS(table.header, keysel=["pixel"], colsel=[2, 3])
+        sky = wcs.wcs_pix2world(table.data["X"], table.data["Y"], 1)
+        expected = info.fixed.pointing.pixel_to_sky(table.data["RAWX"], table.data["RAWY"])
+        np.testing.assert_allclose(sky, expected, rtol=0, atol=1e-11)
+        for column in ("X", "Y"):
+            number = table.columns.names.index(column) + 1
+            assert table.header[f"TLMIN{number}"] <= table.data[column].min()
+            assert table.data[column].max() <= table.header[f"TLMAX{number}"]
+
+
+@pytest.mark.parametrize("roll", [0.0, 45.0, 200.0])
+def test_north_is_up_in_the_sky_image(tmp_path, roll):
+    attitude = AttitudeHistory(np.array([START]), quaternion_of(80.0, 20.0, roll)[None], np.array([True]))
+    path = tmp_path / "events.fits"
+    write_event_file(path, photon_list(50), attitude, header=HEADER)
+    with fits.open(path) as parts:
+        data = parts["EVENTS"].data
+        ra, dec = Pointing(80.0, 20.0, roll).pixel_to_sky(data["RAWX"], data["RAWY"])
+        assert np.corrcoef(data["Y"], dec)[0, 1] > 0.999
+        assert np.corrcoef(data["X"], ra)[0, 1] < -0.999
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    infos = [
+        write_event_file(tmp_path / name, photon_list(20), attitude_history(), header=HEADER) for name in "ab"
+    ]
+    assert infos[0].sha256 == infos[1].sha256
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_photons_outside_stable_pointing_are_left_out(tmp_path):
+    flags = [0] * 5 + [1] * 10 + [0] * 5 + [1] * 11
+    path, photons = tmp_path / "events.fits", photon_list(1000)
+    info = write_event_file(path, photons, attitude_history(flags), header=HEADER)
+    events = read_event_file(path)
+    assert events.gti.tolist() == [[START + 50, START + 150], [START + 200, START + 300]]
+    since = photons.time - START
+    inside = (since >= 50) & (since < 150) | (since >= 200)
+    np.testing.assert_array_equal(events.photons.time, photons.time[inside])
+    np.testing.assert_array_equal(events.photons.x, photons.x[inside])
+    assert info.n_outside_gti == 1000 - inside.sum()
+    assert info.exposure_s == pytest.approx(200.0)
+
+
+def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):
+    path = tmp_path / "events.fits"
+    info = write_event_file(path, photon_list(0), attitude_history([0, 1]), header=HEADER)
+    assert (info.n_photons, info.exposure_s) == (0, 0.0)
+    assert read_event_file(path).gti.shape == (0, 2)
+
+
+def test_never_stable_is_refused_and_leaves_no_file(tmp_path):
+    with pytest.raises(InvalidInput, match="stable"):
+        write_event_file(tmp_path / "e.fits", photon_list(3), attitude_history([0, 0]), header=HEADER)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pi_is_the_energy_in_channels_of_ten_ev():
+    pha = np.array([0, 3, 4, 400, 4095], np.int32)
+    assert pi_channels(pha).tolist() == [0, 0, 1, 100, 1023]
+
+
+def test_a_header_that_fits_cannot_hold_is_refused():
+    with pytest.raises(ValidationError, match="ivorn"):
+        HEADER.model_validate(HEADER.model_dump() | {"ivorn": "ivo://é"})
+
+
+def damaged(path, change):
+    path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda raw: b"", "not a FITS file"),
+        (lambda raw: b"<html>", "not a FITS file"),
+        (lambda raw: b"\x1f\x8b" + raw, "not a FITS file"),
+        (lambda raw: raw[:3000], "HDU PRIMARY"),
+        (lambda raw: raw[:5760], "HDU EVENTS.*not found"),
+        (lambda raw: raw[:15_000], "HDU EVENTS"),
+        (lambda raw: raw.replace(b"XTENSION= 'BINTABLE'", b"XTENSION= 'B\xffNTABLE'", 1), "HDU EVENTS"),
+        (lambda raw: raw[:16_000] + b"\x55" + raw[16_001:], "HDU EVENTS: Checksum"),
+        (lambda raw: raw.replace(b"'SVOM    '", b"'SWIFT   '", 1), "HDU PRIMARY"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_the_part_at_fault(written, change, cause):
+    path = damaged(written[0], change)
+    with pytest.raises(InvalidInput, match=f"events.fits: {cause}") as caught:
+        read_event_file(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "edit", "cause"),
+    [
+        ("PRIMARY", {"TELESCOP": "SWIFT"}, "TELESCOP is 'SWIFT', not 'SVOM'"),
+        ("PRIMARY", {"TIMESYS": "UTC"}, "TIMESYS is 'UTC'"),
+        ("EVENTS", {"TTYPE4": "DETX"}, "RAWX"),
+        ("ATTITUDE", {"TTYPE3": "FLAG"}, "HDU ATTITUDE.*STABLE"),
+        ("GTI", {"EXTNAME": "BTI"}, "HDU GTI"),
+    ],
+)
+def test_a_foreign_file_is_refused(written, part, edit, cause):
+    path = written[0]
+    with fits.open(path, mode="update", checksum="remove") as parts:
+        parts[part].header.update(edit)
+    with pytest.raises(InvalidInput, match=cause):
+        read_event_file(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match=r"none\.fits: No such file"):
+        read_event_file(tmp_path / "none.fits")

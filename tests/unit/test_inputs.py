@@ -1,0 +1,100 @@
+import os
+
+import pytest
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.inputs import TooLarge, is_inline, local_path, read_limited
+from mxtvhf.settings import Settings
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / "alert one.xml").write_bytes(b"<x/>")
+    (tmp_path / "secret").write_bytes(b"no")
+    return folder.resolve()
+
+
+def test_uri_and_path_name_the_same_file(root):
+    wanted = root / "alert one.xml"
+    assert local_path(str(wanted), [root]) == wanted
+    assert local_path(wanted.as_uri(), [root]) == wanted
+    assert local_path(f"file://localhost{root}/alert%20one.xml", [root]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("uri", "cause"),
+    [
+        ("http://169.254.169.254/latest", "only local files"),
+        ("file://elsewhere/alert.xml", "only local files"),
+        ("ftp://127.0.0.1/alert.xml", "only local files"),
+        ("alert.xml", "not an absolute path"),
+        ("", "not an absolute path"),
+        ("/tmp/a\0b", "not an absolute path"),
+        ("{root}/../secret", "outside the folders"),
+        ("file://{root}/%2e%2e/secret", "outside the folders"),
+        ("/etc/passwd", "outside the folders"),
+        ("{root}/none.xml", "no such file"),
+        ("{root}", "no such file"),
+        ("file://{root}/a%00b", "not an absolute path"),
+        ("{root}/" + "a" * 300, "File name too long"),
+        ("{root}/\ud800", "no usable path"),
+        ("file://[::1/alert.xml", "no usable path"),
+    ],
+)
+def test_what_may_not_be_read_is_refused_with_the_cause(root, uri, cause):
+    uri = uri.replace("{root}", str(root))
+    with pytest.raises(InvalidInput, match=cause) as error:
+        local_path(uri, [root])
+    assert repr(uri) in str(error.value)
+
+
+def test_a_link_out_of_the_roots_is_refused(root):
+    (root / "link").symlink_to(root.parent / "secret")
+    with pytest.raises(InvalidInput, match="outside the folders"):
+        local_path(str(root / "link"), [root])
+
+
+def test_a_loop_of_links_is_refused(root):
+    (root / "a").symlink_to(root / "b")
+    (root / "b").symlink_to(root / "a")
+    with pytest.raises(InvalidInput, match=r"/a'.*loop"):
+        local_path(str(root / "a"), [root])
+
+
+def test_a_pipe_is_refused_and_not_waited_for(root):
+    os.mkfifo(root / "pipe.xml")
+    with pytest.raises(InvalidInput, match="no such file"):
+        local_path(str(root / "pipe.xml"), [root])
+
+
+def test_the_message_stays_short_whatever_the_name(root):
+    with pytest.raises(InvalidInput) as error:
+        local_path("/" + "a" * 100_000, [root])
+    assert len(str(error.value)) < 2000
+
+
+def test_too_large_a_file_is_refused_and_its_start_handed_over(root):
+    assert read_limited(root / "alert one.xml", 4) == b"<x/>"
+    with pytest.raises(TooLarge, match="larger than 3 bytes") as error:
+        read_limited(root / "alert one.xml", 3)
+    assert error.value.start == b"<x/"
+
+
+def test_of_the_state_only_archive_and_inbox_may_be_read(tmp_path):
+    settings = Settings(state=tmp_path / "var", input_roots=())
+    for name, readable in (("archive", True), ("inbox", True), ("secrets", False), ("products", False)):
+        path = settings.home / name / "file"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        if readable:
+            assert local_path(str(path), settings.readable_roots()) == path
+        else:
+            with pytest.raises(InvalidInput, match="outside the folders"):
+                local_path(str(path), settings.readable_roots())
+
+
+def test_inline_xml_is_told_from_a_path():
+    assert is_inline("\ufeff  <?xml version='1.0'?>")
+    assert not is_inline("/a/path.xml")

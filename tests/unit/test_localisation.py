@@ -1,0 +1,303 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mxtvhf import likelihood
+from mxtvhf.errors import InvalidInput
+from mxtvhf.hotpixels import hot_pixels
+from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.likelihood import Counts
+from mxtvhf.localisation import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
+from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.simulator.sky import simulate_photons
+
+PSF = default_psf()
+GOOD = np.ones((256, 256), dtype=bool)
+COLUMNS = np.zeros((256, 256), dtype=bool)
+COLUMNS[:, [30, 31, 32, 77, 100, 126, 127, 128, 129, 160, 200, 201, 202, 240]] = True
+
+
+def burst(seed, *, x=100.3, y=60.2, counts=120, background=300, psf=None, bad=None, exact=True):
+    return simulate_photons(
+        x=x, y=y, counts=counts, background=background, start=0.0, stop=100.0,
+        rng=np.random.default_rng(seed), psf=psf, bad_pixels=bad, exact=exact,
+    )  # fmt: skip
+
+
+def counts_of(photons, good=GOOD):
+    return Counts.from_image(detector_image(photons.x, photons.y), good)
+
+
+def log_likelihood(photons, x, y, ratio, good=GOOD):
+    """The definition, photon by photon."""
+    image = PSF.image(x, y)
+    signal = np.log1p(ratio * image[photons.y, photons.x])[good[photons.y, photons.x]]
+    return signal.sum() - signal.size * np.log1p(ratio * image[good].sum() / good.sum())
+
+
+# --- likelihood
+
+
+@pytest.mark.parametrize("good", [GOOD, ~COLUMNS], ids=["all pixels", "bad columns"])
+def test_derivatives_of_the_likelihood(good):
+    photons = burst(1)
+    counts = counts_of(photons, good)
+    at, step = np.array([101.0, 58.0, 11.0]), 1e-4
+    value, gradient, hessian = likelihood._derivatives(counts, PSF, at)
+    assert value == pytest.approx(log_likelihood(photons, 101.0, 58.0, np.exp(11.0), good), rel=1e-10)
+    for k, shift in enumerate(step * np.eye(3)):
+        after, before = (likelihood._derivatives(counts, PSF, at + sign * shift) for sign in (1, -1))
+        assert gradient[k] == pytest.approx((after[0] - before[0]) / (2 * step), abs=1e-5)
+        np.testing.assert_allclose(hessian[k], (after[1] - before[1]) / (2 * step), atol=1e-5)
+
+
+def test_the_map_of_the_whole_field_is_the_likelihood_at_the_cells_centres():
+    photons = burst(2, counts=2000)
+    field, part = likelihood.whole_field(counts_of(photons), PSF)
+    centre = likelihood.cell_centres()
+    for k, row, column in [(5, 7, 12), (9, 0, 0), (12, 31, 3)]:
+        x, y = centre[column], centre[row]
+        expected = log_likelihood(photons, x, y, likelihood._RATIOS[k])
+        assert field[k, row, column] == pytest.approx(expected, rel=0.03, abs=1.0)
+        odds = likelihood._RATIOS[k] * PSF.enclosed(x, y)
+        assert part[k, row, column] == pytest.approx(odds / (256**2 + odds))
+
+
+def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_free():
+    photons = burst(3)
+    found = localise(photons.x, photons.y)
+    image = detector_image(photons.x, photons.y)
+
+    def poisson(x, y, source, background):
+        shape = PSF.image(x, y)
+        rate = source * shape / shape.sum() + background / 256**2
+        return (image * np.log(rate) - rate).sum()
+
+    best = poisson(found.x, found.y, found.n_source, found.n_background)
+    for dx, dy, ds, db in np.vstack([0.5 * np.eye(4), -0.5 * np.eye(4)]):
+        assert poisson(found.x + dx, found.y + dy, found.n_source + ds, found.n_background + db) < best
+    empty = poisson(found.x, found.y, 0.0, len(photons))
+    assert found.ts == pytest.approx(2 * (best - empty), rel=1e-6)
+    assert found.n_source + found.n_background == pytest.approx(len(photons))
+
+
+# --- posterior
+
+
+@pytest.mark.parametrize("counts", [30, 120])
+def test_radii_agree_with_a_brute_force_posterior(counts):
+    photons = burst(4, counts=counts, background=60)
+    found = localise(photons.x, photons.y)
+    axis = np.arange(1.0, 256.0, 2.0)
+    parts, weight = np.polynomial.legendre.leggauss(40)
+    parts, weight = 0.5 * (parts + 1), 0.5 * weight
+    profile = PSF.fractions(axis, 256)
+    posterior_map = np.empty((axis.size, axis.size))
+    for k in range(axis.size):
+        seen = profile[k].sum() * profile.sum(axis=1, keepdims=True)
+        excess = 256**2 * profile[k, photons.y] * profile[:, photons.x] / seen - 1
+        values = np.log1p(parts[:, None, None] * excess).sum(axis=-1) - 0.5 * found.ts
+        posterior_map[k] = weight @ np.exp(values)
+    distance = np.hypot(axis - found.x, (axis - found.y)[:, None]).ravel()
+    order = np.argsort(distance)
+    inside = np.cumsum(posterior_map.ravel()[order])
+    r50, r90 = pixel_scale_arcsec() * np.interp([0.5, 0.9], inside / inside[-1], distance[order])
+    assert found.r50 == pytest.approx(r50, rel=0.06)
+    assert found.r90 == pytest.approx(r90, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("case", "low", "high"),
+    [
+        ({"counts": 60, "background": 50}, 0.82, 0.97),
+        ({"counts": 300, "background": 1000}, 0.82, 0.97),
+        ({"counts": 120, "background": 300, "bad": COLUMNS}, 0.82, 0.97),
+        ({"counts": 20, "background": 50}, 0.84, 0.99),
+    ],
+    ids=["strong", "many", "bad columns", "faint"],
+)
+def test_r90_holds_the_source_nine_times_in_ten(case, low, high):
+    """Binomial scatter of 200 bursts is 2.1 %; the limits are more than three of it away."""
+    rng = np.random.default_rng(6)
+    inside = []
+    for seed in range(200):
+        x, y = rng.uniform(20, 235, 2)
+        photons = burst(seed, x=x, y=y, exact=False, **case)
+        found = localise(photons.x, photons.y, bad_pixels=case.get("bad"))
+        inside.append(pixel_scale_arcsec() * np.hypot(found.x - x, found.y - y) <= found.r90)
+    assert low < np.mean(inside) < high
+
+
+def test_errors_are_near_the_cramer_rao_bound():
+    image, (along_x, along_y) = PSF.image(100.3, 60.2), PSF.gradient(100.3, 60.2)
+    total = image.sum()
+    rate = 120 * image / total + 300 / 256**2
+    slopes = np.stack([120 * along_x / total, 120 * along_y / total, image / total, np.ones_like(image)])
+    fisher = np.einsum("ikl,jkl->ij", slopes / rate, slopes)
+    bound = np.sqrt(np.trace(np.linalg.inv(fisher)[:2, :2]))
+    errors = []
+    for seed in range(150):
+        photons = burst(seed)
+        found = localise(photons.x, photons.y)
+        errors.append(np.hypot(found.x - 100.3, found.y - 60.2))
+    assert np.sqrt(np.mean(np.square(errors))) < 1.2 * bound
+
+
+# --- detection
+
+
+def test_background_alone_is_no_source():
+    rng = np.random.default_rng(7)
+    for background in (5, 50, 300, 1000):
+        for _ in range(15):
+            assert not localise(*rng.integers(0, 256, (2, background))).detected
+
+
+def test_a_source_too_faint_is_not_claimed_and_its_circle_is_wide():
+    photons = burst(8, counts=4, background=300)
+    found = localise(photons.x, photons.y)
+    assert not found.detected
+    assert found.ts < ts_threshold()
+    assert found.r90 > 1000.0
+
+
+def test_a_source_in_the_corner_is_found_on_the_detector():
+    photons = burst(9, x=1.0, y=254.0, counts=300)
+    found = localise(photons.x, photons.y)
+    assert found.detected
+    assert pixel_scale_arcsec() * np.hypot(found.x - 1.0, found.y - 254.0) < 2 * found.r90
+    assert -0.5 <= found.x <= 255.5
+    assert -0.5 <= found.y <= 255.5
+
+
+def test_another_psf_may_be_assumed():
+    sharp = LobsterEyePsf(core_fwhm_arcmin=6.0)
+    photons = burst(10, psf=sharp)
+    ours, default = (localise(photons.x, photons.y, psf=psf) for psf in (sharp, None))
+    assert ours.r90 < default.r90
+    assert ours.ts > default.ts
+
+
+def test_a_million_photons():
+    photons = burst(11, counts=500_000, background=500_000)
+    found = localise(photons.x, photons.y)
+    assert np.hypot(found.x - 100.3, found.y - 60.2) * pixel_scale_arcsec() < 2 * found.r90
+    assert found.r90 < 3.0
+    assert found.n_source == pytest.approx(500_000, rel=0.01)
+    assert found.hot_pixels == ()
+
+
+# --- hot and bad pixels
+
+
+@given(
+    n=st.integers(4, 10_000), column=st.integers(0, 255), row=st.integers(0, 255), others=st.integers(1, 30)
+)
+@settings(max_examples=40, deadline=None)
+def test_a_hot_pixel_is_as_if_it_were_known_to_be_bad(n, column, row, others):
+    x, y = np.random.default_rng(n).integers(0, 256, (2, others))
+    found = localise([column] * n + list(x), [row] * n + list(y))
+    if (column, row) not in set(zip(x, y, strict=True)):
+        known = localise(x, y, bad_pixels=[(column, row)])
+        assert found == replace(known, hot_pixels=((column, row),))
+    assert found.hot_pixels == ((column, row),)
+
+
+@given(n=st.integers(1, 10_000), column=st.integers(0, 255), row=st.integers(0, 255))
+@settings(max_examples=40, deadline=None)
+def test_one_pixel_alone_is_never_a_source(n, column, row):
+    assert not localise([column] * n, [row] * n).detected
+
+
+def test_nothing_is_left_beside_a_hot_pixel():
+    found = localise([7] * 50, [9] * 50)
+    assert found.hot_pixels == ((7, 9),)
+    assert (found.detected, found.ts, found.n_source) == (False, 0.0, 0.0)
+    assert np.isnan([found.x, found.y, found.r50, found.r90]).all()
+
+
+def test_a_source_is_found_beside_a_hot_pixel():
+    photons = burst(12)
+    clean = localise(photons.x, photons.y)
+    found = localise([*photons.x, *[200] * 400], [*photons.y, *[200] * 400])
+    assert found.hot_pixels == ((200, 200),)
+    assert (found.x, found.y) == pytest.approx((clean.x, clean.y), abs=0.05)
+
+
+@pytest.mark.parametrize("counts", [120, 5000, 300_000])
+def test_the_core_of_a_source_is_not_hot(counts):
+    for width in (3.0, 10.0):
+        photons = burst(13, counts=counts, psf=LobsterEyePsf(core_fwhm_arcmin=width))
+        assert not hot_pixels(detector_image(photons.x, photons.y), GOOD).any()
+
+
+def test_bad_pixels_as_mask_and_as_list_are_the_same():
+    photons = burst(14)
+    row, column = np.nonzero(COLUMNS)
+    by_mask = localise(photons.x, photons.y, bad_pixels=COLUMNS)
+    by_list = localise(photons.x, photons.y, bad_pixels=np.stack([column, row], axis=1))
+    assert by_mask == by_list
+    used = by_mask.n_source + by_mask.n_background
+    assert used == pytest.approx((~COLUMNS[photons.y, photons.x]).sum())
+    assert not bad_pixel_mask([]).any()
+
+
+# --- input
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        ([], [], "empty"),
+        ([1, 2], [3], "2 x but 1 y"),
+        ([1.5], [2], "x: address 1.5"),
+        ([1], [256], "y: address 256"),
+        ([-1], [0], "x: address -1"),
+        ([float("nan")], [0], "x: address nan"),
+        ([float("inf")], [0], "x: address inf"),
+        (["a"], [0], "must be numbers"),
+        ([[1]], [[2]], "flat list"),
+        ([True], [False], "must be numbers"),
+    ],
+)
+def test_bad_photon_lists_are_refused(x, y, words):
+    with pytest.raises(InvalidInput, match=words):
+        localise(x, y)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (np.zeros((10, 10), dtype=bool), "mask of shape"),
+        ([1, 2, 3], "list of shape"),
+        ([[1, 300]], "bad pixel row: address 300"),
+        ([[-1, 3]], "bad pixel column: address -1"),
+        (np.ones((256, 256), dtype=bool), "none of the detector"),
+    ],
+)
+def test_bad_bad_pixels_are_refused(bad, words):
+    with pytest.raises(InvalidInput, match=words):
+        localise([1], [2], bad_pixels=bad)
+
+
+@given(
+    addresses=hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=200)).map(
+        lambda a: a[:2] if len(a) > 1 else np.vstack([a, a])
+    ),
+    wild=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_addresses_give_a_result_or_a_clear_error(addresses, wild):
+    x, y = addresses if wild else np.abs(addresses % 256)
+    if wild and (np.any(x < 0) or np.any(x > 255) or np.any(y < 0) or np.any(y > 255)):
+        with pytest.raises(InvalidInput):
+            localise(x, y)
+        return
+    found = localise(x, y)
+    assert found.ts >= 0
+    assert found.n_source + found.n_background <= len(x) + 1e-6
+    assert np.isnan(found.x) or (0 <= found.r50 <= found.r90 and -0.5 <= found.x <= 255.5)

@@ -1,0 +1,79 @@
+import subprocess
+import sys
+import textwrap
+
+import psutil
+import pytest
+
+from mxtvhf.errors import Failure
+from mxtvhf.stack.processes import ProcessGroup, wait_until
+
+# A process that ignores SIGTERM and starts a grandchild in a session of its own.
+STUBBORN = textwrap.dedent("""
+    import signal, subprocess, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    print(child.pid, flush=True)
+    time.sleep(600)
+""")
+
+
+def test_leaving_the_group_ends_every_descendant(tmp_path):
+    with ProcessGroup({}, tmp_path, grace=0.5) as group:
+        process = group.start("stubborn", [sys.executable, "-c", STUBBORN])
+        log = tmp_path / "stubborn.log"
+        wait_until(lambda: log.read_text().strip().isdigit(), what="grandchild", timeout=20)
+        grandchild = int(log.read_text())
+        assert psutil.pid_exists(grandchild)
+    assert process.poll() is not None
+    assert not psutil.pid_exists(grandchild)
+
+
+def test_other_children_of_the_caller_live_on(tmp_path):
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    before = subprocess.Popen(sleep)
+    with ProcessGroup({}, tmp_path) as group:
+        group.start("sleeper", sleep)
+        during = subprocess.Popen(sleep)
+    for other in (before, during):
+        with other:
+            assert other.poll() is None
+            other.kill()
+
+
+def test_a_killed_launcher_takes_its_children_along(tmp_path):
+    launcher = textwrap.dedent("""
+        import pathlib, sys, time
+        from mxtvhf.stack.processes import ProcessGroup
+        group = ProcessGroup({}, pathlib.Path(sys.argv[1])).__enter__()
+        print(group.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
+        time.sleep(600)
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", launcher, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        sleeper = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+    wait_until(
+        lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE, what="end", timeout=20
+    )
+
+
+def test_a_process_that_dies_is_noticed_with_its_last_words(tmp_path):
+    with ProcessGroup({}, tmp_path) as group:
+        group.start("failing", [sys.executable, "-c", "import sys; print('no port'); sys.exit(3)"])
+        with pytest.raises(Failure, match=r"failing ended with status 3:\nno port"):
+            wait_until(lambda: False, what="failing", timeout=20, processes=group)
+
+
+def test_run_to_the_end_reports_a_failure(tmp_path):
+    with ProcessGroup({}, tmp_path) as group:
+        group.run("good", [sys.executable, "-c", "pass"])
+        with pytest.raises(Failure, match="bad ended with status 1"):
+            group.run("bad", [sys.executable, "-c", "raise SystemExit(1)"])
+
+
+def test_waiting_ends_with_a_clear_error():
+    with pytest.raises(Failure, match="the moon: not ready after 0 s"):
+        wait_until(lambda: False, what="the moon", timeout=0.2)

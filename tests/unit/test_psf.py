@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import dblquad, quad
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.psf import LobsterEyePsf, detector_pixels
+
+PSF = LobsterEyePsf()
+SHAPES = st.builds(
+    LobsterEyePsf,
+    core_fwhm_arcmin=st.floats(2.0, 30.0),
+    arm_half_length_pixel=st.floats(60.0, 2000.0),
+    eta=st.floats(0.0, 2.0),
+)
+PLACES = st.floats(-0.5, 255.5)
+
+
+def formula(u, psf):
+    core, half = psf.core_fwhm_pixel, psf.arm_half_length_pixel
+    if abs(u) >= half:
+        return 0.0
+    return 1 / (1 + (2 * u / core) ** 2) + psf.eta * core / half * (1 - (u / half) ** 2)
+
+
+def test_the_core_is_as_wide_as_asked():
+    psf = LobsterEyePsf(core_fwhm_arcmin=10.0, eta=0.0)
+    half = 0.5 * 600.0 / pixel_scale_arcsec()
+    assert psf.profile(half) == pytest.approx(0.5 * psf.profile(0.0), rel=1e-12)
+
+
+def test_the_default_shares_are_those_of_the_instrument_file():
+    """Spot, arms and patch hold 50, 41 and 9 % of the photons."""
+    core = PSF.core_fwhm_pixel * np.arctan(2 * PSF.arm_half_length_pixel / PSF.core_fwhm_pixel)
+    part = core / (core + 4 / 3 * PSF.eta * PSF.core_fwhm_pixel)
+    assert part**2 == pytest.approx(0.50, abs=0.005)
+    assert 2 * part * (1 - part) == pytest.approx(0.41, abs=0.005)
+    assert (1 - part) ** 2 == pytest.approx(0.09, abs=0.005)
+
+
+@given(psf=SHAPES)
+def test_profile_is_the_formula_normalised_over_its_support(psf):
+    half = psf.arm_half_length_pixel
+    total = 2 * quad(formula, 0, half, args=(psf,), epsabs=0, epsrel=1e-10)[0]
+    for u in (0.0, 0.3 * half, -0.9 * half, half, 3 * half):
+        assert psf.profile(u) == pytest.approx(formula(u, psf) / total, rel=1e-8)
+    assert psf.cumulative(2 * half) - psf.cumulative(-2 * half) == pytest.approx(1.0, rel=1e-12)
+
+
+@given(psf=SHAPES, centre=PLACES, pixel=st.integers(0, 255))
+def test_a_pixel_holds_the_integral_of_the_profile(psf, centre, pixel):
+    low, high = pixel - 0.5 - centre, pixel + 0.5 - centre
+    kinks = [u for u in (-psf.arm_half_length_pixel, psf.arm_half_length_pixel) if low < u < high]
+    expected = quad(psf.profile, low, high, points=kinks or None, epsabs=1e-15)[0]
+    assert psf.fractions(centre, 256)[pixel] == pytest.approx(expected, rel=1e-9, abs=1e-14)
+
+
+def test_the_density_integrates_to_the_image():
+    image = PSF.image(100.3, 60.2)
+    for column, row in ((100, 60), (101, 55), (240, 3)):
+        expected, _ = dblquad(
+            lambda y, x: PSF.pdf(x - 100.3, y - 60.2), column - 0.5, column + 0.5, row - 0.5, row + 0.5
+        )
+        assert image[row, column] == pytest.approx(expected, rel=1e-9)
+
+
+@given(centre=PLACES)
+def test_response_holds_the_derivatives_by_the_centre(centre):
+    step = 1e-3
+    value, slope, bend = PSF.response(centre, 256)
+    after, before = PSF.response(centre + step, 256), PSF.response(centre - step, 256)
+    np.testing.assert_allclose(value, PSF.fractions(centre, 256), rtol=1e-12)
+    np.testing.assert_allclose(slope, (after[0] - before[0]) / (2 * step), atol=1e-10)
+    np.testing.assert_allclose(bend, (after[1] - before[1]) / (2 * step), atol=1e-10)
+
+
+@given(x=PLACES, y=PLACES)
+def test_image_and_gradient_are_row_by_column(x, y):
+    image = PSF.image(x, y)
+    assert image.shape == (detector_pixels(), detector_pixels())
+    row, column = np.unravel_index(image.argmax(), image.shape)
+    assert abs(column - x) <= 0.5 + 1e-9
+    assert abs(row - y) <= 0.5 + 1e-9
+    step = 1e-3
+    along_x, along_y = PSF.gradient(x, y)
+    np.testing.assert_allclose(
+        along_x, (PSF.image(x + step, y) - PSF.image(x - step, y)) / (2 * step), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        along_y, (PSF.image(x, y + step) - PSF.image(x, y - step)) / (2 * step), atol=1e-12
+    )
+
+
+def test_enclosed_part_falls_towards_the_edge_and_with_bad_pixels():
+    good = np.ones((256, 256), dtype=bool)
+    good[:, 100:140] = False
+    middle = PSF.enclosed(127.5, 127.5)
+    assert middle == pytest.approx(0.571, abs=0.001)
+    assert PSF.enclosed(0.0, 127.5) < 0.6 * middle
+    assert PSF.enclosed(127.5, 127.5, good) < 0.6 * middle
+    assert PSF.enclosed(127.5, 127.5) == pytest.approx(PSF.image(127.5, 127.5).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("core_fwhm_arcmin", 0.0),
+        ("core_fwhm_arcmin", float("nan")),
+        ("arm_half_length_pixel", -1.0),
+        ("arm_half_length_pixel", float("inf")),
+        ("eta", -0.1),
+        ("eta", float("nan")),
+    ],
+)
+def test_an_impossible_shape_is_refused(name, value):
+    with pytest.raises(InvalidInput, match=name):
+        LobsterEyePsf(**{name: value})

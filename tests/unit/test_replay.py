@@ -1,0 +1,102 @@
+import re
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from mxtvhf.archive import Archive, ArchivedInput
+from mxtvhf.models import RunConf
+from mxtvhf.replay import MAX_RUN_ID, REPLAY_MARK, select_replays
+from mxtvhf.simulator.notices import eclairs_wakeup_notice, write_notice
+
+START = datetime(2026, 5, 11, 11, tzinfo=UTC)
+AT = datetime(2026, 6, 1, 4, tzinfo=UTC)
+MARK = "__replay_20260601T040000.000000Z"
+BURST, OTHER = "sb26051102", "sb26042105"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return Archive(tmp_path)
+
+
+def notice(burst):
+    rng = np.random.default_rng(1)
+    return write_notice(
+        eclairs_wakeup_notice(burst, ra_deg=10.0, dec_deg=5.0, trigger_time=START, snr=10.0, rng=rng)
+    )
+
+
+def keep(archive, run_id, minutes, packets=b"packets", *, burst=BURST, alert=None, is_replay=False):
+    kept = archive.keep_packets(burst, packets) if isinstance(packets, bytes) else packets
+    path = archive.keep_alert(burst, alert or notice(burst))
+    archive.keep_input(
+        ArchivedInput(
+            run_id=run_id,
+            burst_id=burst,
+            conf=RunConf(burst_id=burst, alert=str(path), packets=kept and str(kept)),
+            received=START + timedelta(minutes=minutes),
+            is_replay=is_replay,
+        )
+    )
+
+
+def run_ids(archive, **options):
+    return [replay.run_id for replay in select_replays(archive, at=AT, **options)]
+
+
+def test_newest_first_without_replays(archive):
+    keep(archive, f"{BURST}__1", 0)
+    keep(archive, f"{BURST}__2", 5, b"more packets")
+    keep(archive, f"{OTHER}__1", 9, burst=OTHER)
+    keep(archive, f"{OTHER}__1__replay_20260512T040000.000000Z", 20, burst=OTHER, is_replay=True)
+    assert run_ids(archive) == [f"{OTHER}__1{MARK}", f"{BURST}__2{MARK}", f"{BURST}__1{MARK}"]
+
+
+def test_inputs_of_one_sequence_are_all_replayed_but_the_same_bytes_once(archive):
+    keep(archive, "manual__2026-05-11T11:00:00+00:00", 0)
+    keep(archive, "manual__2026-05-11T11:01:00+00:00", 1, b"more packets")
+    keep(archive, "again", 2)
+    assert run_ids(archive) == [f"again{MARK}", f"manual__2026-05-11T11:01:00+00:00{MARK}"]
+
+
+def test_two_inputs_of_one_run_id_give_two_replays(archive):
+    keep(archive, "run", 0)
+    keep(archive, "run", 1, b"more packets")
+    assert len(set(run_ids(archive))) == 2
+
+
+def test_run_ids_are_what_airflow_takes(archive):
+    for minutes, run_id in enumerate(("x" * 250, "x" * 250 + "y", "a b/\u00e9", "a_b/\u00e9")):
+        keep(archive, run_id, minutes, bytes([minutes]))
+    found = run_ids(archive)
+    assert len(set(found)) == 4
+    for run_id in found:
+        assert re.fullmatch(r"[A-Za-z0-9_.~:+-]+", run_id)
+        assert len(run_id) <= MAX_RUN_ID
+        assert run_id.endswith(MARK)
+        assert REPLAY_MARK in run_id
+
+
+def test_what_cannot_become_a_run_is_left_out(archive):
+    keep(archive, "malformed", 0, alert=b"<voe:VOEvent")
+    keep(archive, "other burst", 1, alert=notice(OTHER))
+    keep(archive, "packets missing", 2, "/data/packets.bin")
+    keep(archive, "no-packets", 3, None)
+    assert run_ids(archive) == [f"no-packets{MARK}"]
+
+
+def test_one_burst_and_a_limit(archive):
+    for minutes in range(1, 5):
+        keep(archive, f"run-{minutes}", minutes, bytes([minutes]))
+    keep(archive, "other", 60, burst=OTHER)
+    assert run_ids(archive, burst_id=BURST, limit=2) == [f"run-4{MARK}", f"run-3{MARK}"]
+
+
+def test_the_same_time_gives_the_same_run_ids(archive):
+    keep(archive, f"{BURST}__1", 0)
+    assert select_replays(archive, at=AT) == select_replays(archive, at=AT)
+
+
+def test_an_empty_archive_has_nothing_to_replay(archive):
+    assert select_replays(archive, at=AT) == []

@@ -1,0 +1,88 @@
+import json
+from datetime import UTC, datetime
+from math import hypot
+
+import pytest
+
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.errors import InvalidInput
+from mxtvhf.packets import decode_stream
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.voevent import read_alert
+
+KNOWN = "sb26030704"
+
+
+def written(folder, burst=KNOWN, **options):
+    write_scenario(scenario_of(burst, **options), folder)
+    return json.loads((folder / "truth.json").read_text())
+
+
+def test_a_known_burst_brings_its_place_and_times(tmp_path):
+    truth = written(tmp_path)
+    assert (truth["ra_deg"], truth["dec_deg"]) == (155.5246, -21.0037)
+    assert truth["trigger_time"] == "2026-03-07T13:45:06.207Z"
+    stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+    assert len(stream.photons) == truth["n_photons"]
+    x, y = stream.attitude.quaternion[0], truth["pointing"]
+    assert x.shape == (4,)
+    offset = separation_arcsec(truth["ra_deg"], truth["dec_deg"], y["ra_deg"], y["dec_deg"])
+    assert offset == pytest.approx(240.0, abs=1e-6)
+    assert hypot(truth["detector_x"] - 127.5, truth["detector_y"] - 127.5) == pytest.approx(17.7, abs=0.1)
+
+
+def test_the_notices_are_of_the_burst_and_tests(tmp_path):
+    written(tmp_path)
+    alert, wakeup = (
+        read_alert((tmp_path / f"{name}.xml").read_bytes()) for name in ("alert", "eclairs-wakeup")
+    )
+    assert alert.burst_id == wakeup.burst_id == KNOWN
+    assert alert.notice_type.startswith("mxt-initial_qf")
+    assert alert.is_test
+    assert wakeup.is_test
+    assert alert.citations[0].ivorn == wakeup.ivorn
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        written(tmp_path / name, seed=seed, loss=0.1, corrupt=0.05)
+    packets = [(tmp_path / name / "packets.bin").read_bytes() for name in "abc"]
+    assert packets[0] == packets[1] != packets[2]
+
+
+def test_without_enough_photons_the_alert_is_eclairs_own(tmp_path):
+    written(tmp_path, counts=2.0, background=20.0)
+    assert read_alert((tmp_path / "alert.xml").read_bytes()).notice_type == "eclairs-wakeup"
+
+
+def test_an_unknown_burst_at_a_given_place_and_time(tmp_path):
+    start = datetime(2026, 7, 1, 3, 4, 5, tzinfo=UTC)
+    truth = written(tmp_path, "sb26070101", ra_deg=359.99, dec_deg=89.5, start=start, counts=100.0)
+    assert truth["start"] == "2026-07-01T03:04:05.000Z"
+    assert truth["trigger_time"] == "2026-07-01T03:01:05.000Z"
+    assert read_alert((tmp_path / "alert.xml").read_bytes()).burst_id == "sb26070101"
+
+
+def test_a_flux_stands_for_counts(tmp_path):
+    faint, bright = (
+        written(tmp_path / str(flux), flux=flux, counts=None)["counts"] for flux in (1e-11, 1e-10)
+    )
+    assert bright == pytest.approx(10 * faint)
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({"burst_id": "sb26070101"}, "'sb26070101' is not known"),
+        ({"burst_id": "../etc", "ra_deg": 1.0, "dec_deg": 1.0}, "not of the form sbYYMMDDnn"),
+        ({"burst_id": KNOWN, "ra_deg": 1.0}, "both --ra and --dec"),
+        ({"burst_id": KNOWN, "ra_deg": 360.0, "dec_deg": 0.0}, "ra_deg"),
+        ({"burst_id": KNOWN, "counts": -1.0}, "counts"),
+        ({"burst_id": KNOWN, "counts": 1.0, "flux": 1.0}, "either counts or flux"),
+        ({"burst_id": KNOWN, "loss": 1.5}, "loss"),
+        ({"burst_id": KNOWN, "role": "tset"}, "role"),
+    ],
+)
+def test_impossible_scenarios_are_refused(options, cause):
+    with pytest.raises(InvalidInput, match=cause):
+        scenario_of(**options)

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the Debian packages that the tests use, where they are missing.
+set -eu
+missing=""
+for pair in fitsverify:fitsverify chromium:chromium; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+done
+[ -z "$missing" ] && exit 0
+root=""
+[ "$(id -u)" = 0 ] || root=sudo
+printf 'Installing Debian packages:%s\n' "$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+{ $root apt-get update -qq && $root apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||
+    { printf 'test-packages: cannot install%s; install them by hand\n' "$missing" >&2; exit 1; }
