@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,20 @@ class SeparablePsf(Protocol):
         ...
 
     def __hash__(self) -> int: ...
+
+
+@runtime_checkable
+class VariableWidthPsf(SeparablePsf, Protocol):
+    """A PSF whose core's width is not known exactly, and that can be had with another one."""
+
+    @property
+    def width_sigma(self) -> float:
+        """Standard error of the logarithm of the core's width; 0: known exactly."""
+        ...
+
+    def scaled(self, factor: float) -> VariableWidthPsf:
+        """Return the PSF with the width of its core multiplied by ``factor``."""
+        ...
 
 
 def _psf_constant(name: str) -> float:
