@@ -10,14 +10,14 @@ Conventions, once and for all:
 * The detector is the tangent plane of the sky (gnomonic, TAN): a pixel at a distance d from the boresight
   pixel sees the angle arctan(d pixel_size / focal_length) from the boresight.
 
-The body axes are an assumption, as are the boresight's numbers in ``data/instrument.toml``.
+The body axes are an assumption. How the detector lies in the body frame is calibration: an ``Alignment``.
 Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from mxtvhf.calibration import Alignment, default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 
@@ -76,22 +77,28 @@ class AttitudeHistory:
 
 @dataclass(frozen=True)
 class Pointing:
-    """A fixed pointing: the boresight in ICRS and the roll about it, degrees."""
+    """A fixed pointing: the boresight in ICRS and the roll about it, degrees; and how the detector lies."""
 
     ra_deg: float
     dec_deg: float
     roll_deg: float
+    alignment: Alignment = field(default_factory=lambda: default_calibration().alignment, repr=False)
 
     @classmethod
-    def from_quaternion(cls, quaternion: npt.ArrayLike) -> Pointing:
-        """Return the pointing of one attitude (body to ICRS, scalar last)."""
+    def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
+        """Return the pointing of one attitude (body to ICRS, scalar last); default: latest alignment."""
         matrix = Rotation.from_quat(quaternion).as_matrix()
         x, y, z = matrix[:, 0]
         ra, dec = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
         _, east, north = _sky_axes(ra, dec).T
         up = matrix[:, 2]
         roll = np.degrees(np.arctan2(up @ east, up @ north))
-        return cls(_wrapped(np.degrees(ra)).item(), float(np.degrees(dec)), _wrapped(roll).item())
+        return cls(
+            _wrapped(np.degrees(ra)).item(),
+            float(np.degrees(dec)),
+            _wrapped(roll).item(),
+            alignment or default_calibration().alignment,
+        )
 
     def quaternion(self) -> Floats:
         """Return the attitude of this pointing; see ``quaternion_of``."""
@@ -106,8 +113,8 @@ class Pointing:
             0-based continuous column and row, any shape.
         """
         (a, b), (c, d) = self._plane_per_pixel()
-        column, row = _boresight_pixel()
-        dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
+        dx = np.asarray(x, float) - self.alignment.column
+        dy = np.asarray(y, float) - self.alignment.row
         xi, eta = a * dx + b * dy, c * dx + d * dy
         dec0 = radians(self.dec_deg)
         towards = cos(dec0) - eta * sin(dec0)
@@ -122,13 +129,13 @@ class Pointing:
         """
         xi, eta = self._to_plane(np.asarray(ra_deg, float), np.asarray(dec_deg, float))
         (a, b), (c, d) = np.linalg.inv(self._plane_per_pixel())
-        column, row = _boresight_pixel()
-        return column + a * xi + b * eta, row + c * xi + d * eta
+        return self.alignment.column + a * xi + b * eta, self.alignment.row + c * xi + d * eta
 
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Offsets of detector pixels from the boresight in the tangent plane, degrees East and North."""
-        column, row = _boresight_pixel()
-        offset = np.stack([np.asarray(x, float) - column, np.asarray(y, float) - row])
+        offset = np.stack(
+            [np.asarray(x, float) - self.alignment.column, np.asarray(y, float) - self.alignment.row]
+        )
         east, north = np.degrees(self._plane_per_pixel()) @ offset
         return east, north
 
@@ -136,8 +143,8 @@ class Pointing:
         """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
         this = instrument()
         scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
-        angle = radians(self.roll_deg + this["boresight"]["rotation_deg"])
-        across = scale * this["boresight"]["column_parity"]
+        angle = radians(self.roll_deg + self.alignment.rotation_deg)
+        across = scale * self.alignment.column_parity
         return np.array(
             [[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]]
         )
@@ -163,8 +170,8 @@ class FixedPointing:
     """False: the samples spread by more than ``data/pointing.toml`` allows."""
 
 
-def fixed_pointing(attitude: AttitudeHistory) -> FixedPointing:
-    """Return the mean attitude of the stable samples.
+def fixed_pointing(attitude: AttitudeHistory, alignment: Alignment | None = None) -> FixedPointing:
+    """Return the mean attitude of the stable samples, by default with the latest alignment.
 
     Raises
     ------
@@ -177,7 +184,7 @@ def fixed_pointing(attitude: AttitudeHistory) -> FixedPointing:
     mean = rotations.mean()
     spread = 3600.0 * degrees((mean.inv() * rotations).magnitude().max())
     steady = spread <= _limits()["steady"]["spread_arcsec"]
-    return FixedPointing(Pointing.from_quaternion(mean.as_quat()), spread, steady)
+    return FixedPointing(Pointing.from_quaternion(mean.as_quat(), alignment), spread, steady)
 
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
@@ -213,11 +220,6 @@ def stable_intervals(attitude: AttitudeHistory, start: float, stop: float) -> Fl
     intervals = np.stack([edges[:-1], edges[1:]], axis=1)[state]
     kept: Floats = intervals[intervals[:, 1] > intervals[:, 0]]
     return kept
-
-
-def _boresight_pixel() -> tuple[float, float]:
-    this = instrument()["boresight"]
-    return this["column"], this["row"]
 
 
 def _sky_axes(ra: float, dec: float) -> Floats:
