@@ -1,0 +1,166 @@
+"""What the analysis of a source gives: light curve, decay, hardness and spectrum, with errors of 1 sigma."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from mxtvhf.models import Model, Product
+
+
+@cache
+def analysis_constants() -> dict[str, Any]:
+    """Return ``data/analysis.toml``; see the file for units, meaning and sources."""
+    return tomllib.loads((files("mxtvhf") / "data" / "analysis.toml").read_text())
+
+
+class Measurement(Model):
+    """A number and how far the truth may be from it, at 68 %."""
+
+    value: float
+    error_low: float | None
+    """How much lower it may be, a positive number; None: no end was found."""
+    error_high: float | None
+    """How much higher."""
+
+
+class ExtractionRegions(Model):
+    """Where on the detector photons of the source and of the background were taken."""
+
+    x: float
+    """Centre, continuous 0-based pixel column."""
+    y: float
+    radius_pixel: float
+    """Of the source region, a circle."""
+    inner_radius_pixel: float
+    """The background region is what is farther away."""
+    source_pixels: int
+    """Good pixels."""
+    background_pixels: int
+    source_fraction: float
+    """Part of the source's photons in the source region; 1 are those that the whole detector would count, were
+    the source in its middle."""
+    background_fraction: float
+    """Part of the source's photons in the background region: no place on the detector is free of them."""
+    effective_fraction: float
+    """What is left of the source when the background region is subtracted: ``source_fraction`` less
+    ``background_fraction`` times the ratio of the areas."""
+    source_photons: int
+    """Photons in the source region, energy band and good time intervals."""
+    background_photons: int
+
+
+class RateBin(Model):
+    """A time interval of the light curve."""
+
+    start_s: float
+    """Seconds since the zero of time."""
+    stop_s: float
+    exposure_s: float
+    """Good time in it."""
+    source_photons: int
+    background_photons: int
+    rate: Measurement | None
+    """Source photons per second that the whole detector would count, were the source in its middle; None without
+    exposure."""
+
+
+class DecayFit(Model):
+    """A power law in time, rate(t) = rate_at_reference ((t - T0) / reference_s)^-index."""
+
+    index: Measurement
+    reference_s: float
+    """Seconds after T0."""
+    rate_at_reference: float
+    """Counts per second, as of ``RateBin``."""
+
+
+class LightCurve(Model):
+    """The source's rate against time."""
+
+    zero: AwareDatetime
+    """Zero of the bins' times, UTC."""
+    zero_is_trigger: bool
+    """True: T0 of the burst; False: the start of the good time intervals."""
+    exposure_s: float
+    mean: Measurement
+    """Mean rate over the exposure."""
+    bins: tuple[RateBin, ...]
+    """Of equal width."""
+    blocks: tuple[RateBin, ...]
+    """Bayesian blocks: between their edges a constant rate describes the photons."""
+    decay: DecayFit | None
+    decay_reason: str | None = None
+    """Why there is no decay index, or what is doubtful about it."""
+
+
+class Hardness(Model):
+    """Counts in two bands, compared."""
+
+    soft_kev: tuple[float, float]
+    hard_kev: tuple[float, float]
+    soft_photons: int
+    """Photons of the band in the source region, background included."""
+    hard_photons: int
+    ratio: Measurement
+    """(H - S) / (H + S) of the source's counts."""
+
+
+class SpectrumBin(Model):
+    """Some channels of the spectrum together."""
+
+    low_kev: float
+    high_kev: float
+    source_photons: int
+    background_photons: int
+    rate: Measurement
+    """Net counts per second and keV in the source region."""
+    model: float
+    """What the fitted model, folded through the response, gives for it."""
+
+
+class SpectralFit(Model):
+    """An absorbed power law that was fitted to the spectrum, averaged over the exposure."""
+
+    photon_index: Measurement
+    norm: Measurement
+    """Photons / keV / cm2 / s at 1 keV before absorption."""
+    flux: Measurement
+    """As it arrives (absorbed), erg/cm2/s in ``flux_band_kev``."""
+    unabsorbed_flux: Measurement
+    """The same before absorption."""
+    flux_band_kev: tuple[float, float]
+    nh_cm2: Measurement
+    """Column of absorbing hydrogen; errors are 0 when it was fixed."""
+    nh_free: bool
+    statistic: float
+    """C statistic of both regions' channels (Cash 1979, ApJ 228, 939)."""
+    expected_statistic: float
+    """What it would be on the average, were the model true."""
+    expected_sigma: float
+    trusted: bool
+    doubts: tuple[str, ...]
+    """Why not to trust it."""
+    bins: tuple[SpectrumBin, ...]
+
+
+class SourceAnalysis(Model):
+    """What the photons say about the source beyond its position."""
+
+    analysed: bool
+    """False: nothing was made, ``reason`` says why."""
+    reason: str | None = None
+    regions: ExtractionRegions | None = None
+    light_curve: LightCurve | None = None
+    hardness: Hardness | None = None
+    spectrum: SpectralFit | None = None
+    spectrum_reason: str | None = None
+    """Why there is no fit."""
+    products: dict[str, Product] = {}
+    """Name -> file, relative to the run's product folder."""
+    calibration: dict[str, str] = {}
+    """Calibration item -> version used."""
