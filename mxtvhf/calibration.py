@@ -219,6 +219,10 @@ class Calibration:
         """Return the version of each item, for the record in products."""
         return {item: file.version for item, file in self.files().items()}
 
+    def assumed(self) -> tuple[str, ...]:
+        """Return the items that are assumed, not known."""
+        return tuple(item for item, file in self.files().items() if file.assumed)
+
 
 class CalibrationStore:
     """The calibration files of one or more folders.

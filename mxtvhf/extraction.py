@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis import analysis_constants
-from mxtvhf.calibration import PsfCalibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.psf import LobsterEyePsf, detector_pixels
 
@@ -67,15 +66,6 @@ class Regions:
     def effective_fraction(self) -> float:
         """f_s - a f_b, see the module."""
         return self.source_fraction - self.area_ratio * self.background_fraction
-
-
-def psf_of(calibration: PsfCalibration) -> LobsterEyePsf:
-    """Return the PSF of a calibration file."""
-    return LobsterEyePsf(
-        core_fwhm_arcmin=calibration.core_fwhm_arcmin,
-        arm_half_length_pixel=calibration.arm_half_length_pixel,
-        eta=calibration.eta,
-    )
 
 
 def choose_regions(

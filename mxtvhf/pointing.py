@@ -77,28 +77,24 @@ class AttitudeHistory:
 
 @dataclass(frozen=True)
 class Pointing:
-    """A fixed pointing: the boresight in ICRS and the roll about it, degrees; and how the detector lies."""
+    """A fixed pointing: the boresight in ICRS and the roll about it, degrees."""
 
     ra_deg: float
     dec_deg: float
     roll_deg: float
     alignment: Alignment = field(default_factory=lambda: default_calibration().alignment, repr=False)
+    """How the detector lies about the boresight; by default the package's latest."""
 
     @classmethod
-    def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
-        """Return the pointing of one attitude (body to ICRS, scalar last); default: latest alignment."""
+    def from_quaternion(cls, quaternion: npt.ArrayLike) -> Pointing:
+        """Return the pointing of one attitude (body to ICRS, scalar last)."""
         matrix = Rotation.from_quat(quaternion).as_matrix()
         x, y, z = matrix[:, 0]
         ra, dec = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
         _, east, north = _sky_axes(ra, dec).T
         up = matrix[:, 2]
         roll = np.degrees(np.arctan2(up @ east, up @ north))
-        return cls(
-            _wrapped(np.degrees(ra)).item(),
-            float(np.degrees(dec)),
-            _wrapped(roll).item(),
-            alignment or default_calibration().alignment,
-        )
+        return cls(_wrapped(np.degrees(ra)).item(), float(np.degrees(dec)), _wrapped(roll).item())
 
     def quaternion(self) -> Floats:
         """Return the attitude of this pointing; see ``quaternion_of``."""
@@ -170,8 +166,8 @@ class FixedPointing:
     """False: the samples spread by more than ``data/pointing.toml`` allows."""
 
 
-def fixed_pointing(attitude: AttitudeHistory, alignment: Alignment | None = None) -> FixedPointing:
-    """Return the mean attitude of the stable samples, by default with the latest alignment.
+def fixed_pointing(attitude: AttitudeHistory) -> FixedPointing:
+    """Return the mean attitude of the stable samples.
 
     Raises
     ------
@@ -184,7 +180,7 @@ def fixed_pointing(attitude: AttitudeHistory, alignment: Alignment | None = None
     mean = rotations.mean()
     spread = 3600.0 * degrees((mean.inv() * rotations).magnitude().max())
     steady = spread <= _limits()["steady"]["spread_arcsec"]
-    return FixedPointing(Pointing.from_quaternion(mean.as_quat(), alignment), spread, steady)
+    return FixedPointing(Pointing.from_quaternion(mean.as_quat()), spread, steady)
 
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:

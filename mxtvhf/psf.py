@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.calibration import PsfCalibration, default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
 
@@ -49,13 +50,9 @@ class SeparablePsf(Protocol):
     def __hash__(self) -> int: ...
 
 
-def _psf_constant(name: str) -> float:
-    return float(instrument()["psf"][name])
-
-
 @dataclass(frozen=True)
 class LobsterEyePsf:
-    """Analytic lobster-eye PSF P(x, y) = X(x) X(y), by default with the constants of the instrument.
+    """Analytic lobster-eye PSF P(x, y) = X(x) X(y), by default that of the package's latest calibration.
 
     ::
 
@@ -80,9 +77,11 @@ class LobsterEyePsf:
         A parameter that is not finite, a width or length that is not positive, a negative ``eta``.
     """
 
-    core_fwhm_arcmin: float = field(default_factory=lambda: _psf_constant("core_fwhm_arcmin"))
-    arm_half_length_pixel: float = field(default_factory=lambda: _psf_constant("arm_half_length_pixel"))
-    eta: float = field(default_factory=lambda: _psf_constant("eta"))
+    core_fwhm_arcmin: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_arcmin)
+    arm_half_length_pixel: float = field(
+        default_factory=lambda: default_calibration().psf.arm_half_length_pixel
+    )
+    eta: float = field(default_factory=lambda: default_calibration().psf.eta)
 
     def __post_init__(self) -> None:
         for name in ("core_fwhm_arcmin", "arm_half_length_pixel"):
@@ -90,6 +89,11 @@ class LobsterEyePsf:
                 raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a positive number")
         if not 0.0 <= self.eta < np.inf:
             raise InvalidInput(f"PSF: eta = {self.eta} is not a number >= 0")
+
+    @classmethod
+    def of(cls, calibration: PsfCalibration) -> LobsterEyePsf:
+        """Return the PSF of a calibration file."""
+        return cls(calibration.core_fwhm_arcmin, calibration.arm_half_length_pixel, calibration.eta)
 
     @cached_property
     def core_fwhm_pixel(self) -> float:
