@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from math import floor, log10
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from mxtvhf.models import Model, Product
 
@@ -42,13 +43,16 @@ class ExtractionRegions(Model):
     """Good pixels."""
     background_pixels: int
     source_fraction: float
-    """Part of the source's photons in the source region; 1 are those that the whole detector would count, were
-    the source in its middle."""
+    """Part of the source's photons in the source region; 1 are those that the whole detector would count,
+    were the source in its middle."""
     background_fraction: float
     """Part of the source's photons in the background region: no place on the detector is free of them."""
     effective_fraction: float
     """What is left of the source when the background region is subtracted: ``source_fraction`` less
     ``background_fraction`` times the ratio of the areas."""
+    effective_fraction_sigma: float
+    """Its relative uncertainty, 1 sigma, by that of the width of the PSF's core: a systematic error that
+    rates and fluxes have beside their own."""
     source_photons: int
     """Photons in the source region, energy band and good time intervals."""
     background_photons: int
@@ -65,8 +69,8 @@ class RateBin(Model):
     source_photons: int
     background_photons: int
     rate: Measurement | None
-    """Source photons per second that the whole detector would count, were the source in its middle; None without
-    exposure."""
+    """Source photons per second that the whole detector would count, were the source in its middle; None
+    without exposure."""
 
 
 class DecayFit(Model):
@@ -160,7 +164,52 @@ class SourceAnalysis(Model):
     spectrum: SpectralFit | None = None
     spectrum_reason: str | None = None
     """Why there is no fit."""
-    products: dict[str, Product] = {}
+    products: dict[str, Product] = Field(default_factory=dict)
     """Name -> file, relative to the run's product folder."""
-    calibration: dict[str, str] = {}
+    calibration: dict[str, str] = Field(default_factory=dict)
     """Calibration item -> version used."""
+
+
+def measurement_text(measured: Measurement, unit: str = "") -> str:
+    """Write a measurement with its errors: ``2.03 -0.34 +0.37``; the errors decide about the digits.
+
+    Very small and very large numbers have a common power of ten: ``(7.2 -2.4 +3.7)e-12 erg/cm2/s``.
+    """
+    errors = [error for error in (measured.error_low, measured.error_high) if error]
+    power = floor(log10(abs(measured.value))) if measured.value else 0
+    power = power if abs(power) > 2 else 0
+    finest = min((floor(log10(error)) for error in errors), default=power - 2) - power
+    digits = max(0, 1 - finest)
+    low, high = (
+        "?" if error is None else f"{error / 10.0**power:.{digits}f}"
+        for error in (measured.error_low, measured.error_high)
+    )
+    text = f"{measured.value / 10.0**power:.{digits}f}"
+    if (measured.error_low, measured.error_high) != (0.0, 0.0):
+        text += f" -{low} +{high}"
+    return f"({text})e{power:+03d} {unit}".rstrip() if power else f"{text} {unit}".rstrip()
+
+
+def analysis_text(found: SourceAnalysis) -> list[str]:
+    """Say in a few lines of plain text what was found."""
+    if found.light_curve is None or found.hardness is None:
+        return [f"not analysed: {found.reason}"]
+    curve, fit = found.light_curve, found.spectrum
+    lines = [
+        f"mean rate {measurement_text(curve.mean, 'counts/s')} over {curve.exposure_s:.0f} s",
+        f"decay index {measurement_text(curve.decay.index)}"
+        if curve.decay
+        else f"no decay index: {curve.decay_reason}",
+        f"hardness {measurement_text(found.hardness.ratio)}",
+    ]
+    if fit is None:
+        return [*lines, f"no spectral fit: {found.spectrum_reason}"]
+    band = "-".join(f"{edge:g}" for edge in fit.flux_band_kev)
+    return [
+        *lines,
+        f"photon index {measurement_text(fit.photon_index)}",
+        f"nH {measurement_text(fit.nh_cm2, '1/cm2')}{'' if fit.nh_free else ' (fixed)'}",
+        f"flux {band} keV {measurement_text(fit.flux, 'erg/cm2/s')}",
+        f"unabsorbed {measurement_text(fit.unabsorbed_flux, 'erg/cm2/s')}",
+        *(f"doubtful: {doubt}" for doubt in fit.doubts),
+    ]

@@ -155,6 +155,26 @@ def localise(
 
 
 @app.command()
+def analyse(
+    events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
+    out: Annotated[Path, typer.Option(help="folder for light curve, spectrum and responses")],
+    t0: Annotated[datetime | None, typer.Option(help="T0 of the burst, UTC, for the decay index")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the source in an event file and make its light curve and spectrum."""
+    from mxtvhf.analysis import analysis_text
+    from mxtvhf.steps.source_analysis import source_analysis
+    from mxtvhf.steps.vhf_localisation import vhf_localisation
+
+    trigger = t0.replace(tzinfo=t0.tzinfo or UTC) if t0 else None
+    found = source_analysis(events, vhf_localisation(events), out, trigger_time=trigger)
+    if as_json:
+        _print_json(found.model_dump(mode="json"))
+    else:
+        print("\n".join(analysis_text(found)))
+
+
+@app.command()
 def crosscheck(
     alerts: Annotated[list[Path], typer.Argument(help="notices of one burst")],
     events: Annotated[Path | None, typer.Option(help="event file to localise and compare, too")] = None,

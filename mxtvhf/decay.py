@@ -4,10 +4,10 @@ A photon at time t in region R (source or background, see `mxtvhf.extraction`) h
 
     p(R, t) = f (f_R / (f_s + f_b)) g(t) / G  +  (1 - f) (A_R / (A_s + A_b)) / T,      g = (t - T0)^-index
 
-over the good time T, G being the integral of g over it: a part f of the photons of both regions comes from the
-fading source, the rest from a background constant in time. The likelihood is evaluated for a series of indices,
-each with the best f; its maximum is the index, and where it is lower by 1/2 are the ends of the 68 % interval
-(profile likelihood; Wilks 1938). Nothing is binned.
+over the good time T, G being the integral of g over it: a part f of the photons of both regions comes from
+the fading source, the rest from a background constant in time. The likelihood is evaluated for a series of
+indices, each with the best f; its maximum is the index, and where it is lower by 1/2 are the ends of the 68
+% interval (profile likelihood; Wilks 1938). Nothing is binned.
 """
 
 from __future__ import annotations

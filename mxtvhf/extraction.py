@@ -6,9 +6,9 @@ photons and a background of b per pixel put
     N_s = S f_s + b A_s,      N_b = S f_b + b A_b
 
 photons on the source region and the background region, of A_s and A_b good pixels. With a = A_s / A_b the
-difference N_s - a N_b has the mean S (f_s - a f_b): the effective fraction, which corrects rates and effective
-area. S counts the photons that the whole detector would get of the same source in its middle, as the effective
-area does; so vignetting by the detector's edges is in the fractions.
+difference N_s - a N_b has the mean S (f_s - a f_b): the effective fraction, which corrects rates and
+effective area. S counts the photons that the whole detector would get of the same source in its middle, as
+the effective area does; so vignetting by the detector's edges is in the fractions.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def choose_regions(
     Raises
     ------
     InvalidInput
-        A position off the detector, no source photons, a number that is not finite, or too few good pixels for
-        a source and a background region.
+        A position off the detector, no source photons, a number that is not finite, or too few good pixels
+        for a source and a background region.
     """
     edge = detector_pixels() - 0.5
     if not (-0.5 <= x <= edge and -0.5 <= y <= edge):
@@ -102,7 +102,8 @@ def choose_regions(
     signal_to_noise = _expected(x, y, radii, n_source, n_background, psf, good)
     if not (signal_to_noise > 0.0).any():
         raise InvalidInput(
-            f"source region at ({x:.1f}, {y:.1f}): {int(good.sum())} good pixels are too few for it and a background"
+            f"source region at ({x:.1f}, {y:.1f}): too few of the detector's pixels are good for it "
+            f"and a background region ({int(good.sum())})"
         )
     return regions_at(x, y, float(radii[np.argmax(signal_to_noise)]), psf=psf, good=good)
 
@@ -127,7 +128,7 @@ def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, good: M
 def distances(x: float, y: float) -> Floats:
     """Distance (pixels) of every pixel's centre from a position, ``[row, column]``."""
     pixel = np.arange(detector_pixels())
-    return np.hypot((pixel - y)[:, np.newaxis], pixel - x)
+    return np.asarray(np.hypot((pixel - y)[:, np.newaxis], pixel - x))
 
 
 def _reference(psf: LobsterEyePsf) -> float:
@@ -153,4 +154,4 @@ def _expected(
     in_source, in_background = source * within[inside], source * (within[-1] - within[outside])
     noise = in_source + background * inside + ratio**2 * (in_background + background * background_pixels)
     signal = in_source - ratio * in_background
-    return np.where(usable, signal / np.sqrt(np.maximum(noise, 1e-300)), 0.0)
+    return np.asarray(np.where(usable, signal / np.sqrt(np.maximum(noise, 1e-300)), 0.0))

@@ -2,8 +2,8 @@
 
 In each band the source's counts s have the posterior of an on-off measurement with flat priors (Loredo 1992,
 "Promise of Bayesian inference for astrophysics", eq. 5.13): a sum of Gamma distributions of i + 1,
-i = 0 .. N_s, with the weights (1 + 1/a)^i (N_s + N_b - i)! / (N_s - i)!. The ratio's posterior comes by drawing
-from both (as Park et al. 2006, ApJ 652, 610); its median and 68 % interval are given.
+i = 0 .. N_s, with the weights (1 + 1/a)^i (N_s + N_b - i)! / (N_s - i)!. The ratio's posterior comes by
+drawing from both (as Park et al. 2006, ApJ 652, 610); its median and 68 % interval are given.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def draw_source_counts(
 ) -> Floats:
     """Draw from the posterior of the source's counts in the source region, see the module."""
     i = np.arange(source + 1)
-    log_weight = i * np.log1p(1.0 / area_ratio) + gammaln(source + background - i + 1) - gammaln(source - i + 1)
+    log_weight = (
+        i * np.log1p(1.0 / area_ratio) + gammaln(source + background - i + 1) - gammaln(source - i + 1)
+    )
     weight = np.exp(log_weight - log_weight.max())
     return rng.gamma(1.0 + rng.choice(i, size=draws, p=weight / weight.sum()))
 

@@ -1,13 +1,13 @@
 """The source's rate against time: fixed bins, Bayesian blocks, and what good time each of them has.
 
-The background is subtracted region from region (see `mxtvhf.extraction`), bin by bin, so that it may change in
-time. Errors are those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303, 336,
-tabulates (Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the lower
-one of the background region.
+The background is subtracted region from region (see `mxtvhf.extraction`), bin by bin, so that it may change
+in time. Errors are those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303,
+336, tabulates (Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the
+lower one of the background region.
 
-Bayesian blocks (Scargle et al. 2013, ApJ 764, 167, event data) are made of all photons of the source region in
-good time: gaps are cut out, and where the background is constant in time every change is one of the source.
-Rates of the blocks are then background-subtracted as those of the bins.
+Bayesian blocks (Scargle et al. 2013, ApJ 764, 167, event data) are made of all photons of the source region
+in good time: gaps are cut out, and where the background is constant in time every change is one of the
+source. Rates of the blocks are then background-subtracted as those of the bins.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def time_of_live(live: Floats, gti: Floats) -> Floats:
 
 
 def fixed_edges(photons: RegionPhotons) -> Floats:
-    """Edges (MET) of bins of equal width, a round number of seconds; the last bin may reach beyond the data."""
+    """Edges (MET) of bins of equal width, a round number of seconds; the last may end after the data."""
     rules = analysis_constants()["light_curve"]
     wanted = min(rules["most_bins"], max(1.0, photons.source_time.size / rules["photons_per_bin"]))
     start, stop = photons.gti[0, 0], photons.gti[-1, 1]

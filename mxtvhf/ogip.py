@@ -63,12 +63,16 @@ class ProductHeader:
 
     def time_cards(self) -> list[Card]:
         """Return the time system of the event file."""
-        return [(name, self.events[name], "as the event file") for name in _COPIED_TIME if name in self.events]
+        return [
+            (name, self.events[name], "as the event file") for name in _COPIED_TIME if name in self.events
+        ]
 
     def calibration_cards(self) -> list[Card]:
         """Return the calibration that was used, as ``CALn`` = item and version."""
         used = sorted(self.calibration.items())
-        return [(f"CAL{k}", f"{item} {version}", "calibration used") for k, (item, version) in enumerate(used, 1)]
+        return [
+            (f"CAL{k}", f"{item} {version}", "calibration used") for k, (item, version) in enumerate(used, 1)
+        ]
 
 
 def write_fits(path: Path, parts: list[Any]) -> Product:

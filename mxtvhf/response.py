@@ -1,6 +1,7 @@
 """The response of telescope and detector: effective area and redistribution, as arrays and as OGIP files.
 
-Formats: OGIP/92-002 (CAL/GEN/92-002, RMF ``MATRIX`` and ``EBOUNDS``, ARF ``SPECRESP``) and its addendum 92-002a.
+Formats: OGIP/92-002 (CAL/GEN/92-002, RMF ``MATRIX`` and ``EBOUNDS``, ARF ``SPECRESP``) and its addendum
+92-002a.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def redistribution_matrix(redistribution: Redistribution, bins: int) -> Floats:
 
 
 def write_arf(path: Path, response: Response, fraction: float, header: ProductHeader) -> Product:
-    """Write the effective area of a source region, ``fraction`` of the whole detector's (see `extraction`)."""
+    """Write the effective area of a source region: ``fraction`` (see `extraction`) of the detector's."""
     columns = [
         fits.Column("ENERG_LO", "1E", unit="keV", array=response.energy_edges[:-1]),
         fits.Column("ENERG_HI", "1E", unit="keV", array=response.energy_edges[1:]),

@@ -1,8 +1,8 @@
 """A first fit of the spectrum: an absorbed power law, with errors by profile likelihood.
 
-The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `mxtvhf.absorption`); minimisation and profiles (MINOS:
-where twice the log-likelihood is 1 lower) are those of MINUIT by iminuit. To have errors of norm and fluxes by
-the same method, each of them stands in turn for the amplitude. Numbers are means over the exposure.
+The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `mxtvhf.absorption`); minimisation and profiles
+(MINOS: where twice the log-likelihood is 1 lower) are those of MINUIT by iminuit. To have errors of norm and
+fluxes by the same method, each of them stands in turn for the amplitude. Numbers are means over the exposure.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class Spectrum:
         low, high = analysis_constants()["band"]["energy_kev"]
         first, last = np.searchsorted(channel_edges(), (low - 1e-6, high - 1e-6))
         edges = channel_edges()[first : last + 1]
-        pieces = np.searchsorted(edges, np.array(analysis_constants()["spectrum"]["background_pieces_kev"]) - 1e-6)
+        pieces = np.searchsorted(
+            edges, np.array(analysis_constants()["spectrum"]["background_pieces_kev"]) - 1e-6
+        )
         counts = np.stack([source[first:last], background[first:last]])
         data = SpectralData(counts, pieces[:-1], photons.regions, photons.exposure)
         cut = Response(response.energy_edges, response.area, response.matrix[:, first:last])
@@ -206,7 +208,7 @@ def _parameter(fit: Minuit, name: str) -> Measurement:
     """Value and errors of a parameter; no errors where MINOS found none, 0 for a fixed one."""
     if fit.fixed[name]:
         return Measurement(value=fit.values[name], error_low=0.0, error_high=0.0)
-    error = fit.merrors[name] if name in fit.merrors else None
+    error = fit.merrors.get(name)
     return Measurement(
         value=fit.values[name],
         error_low=-error.lower if error and error.lower_valid else None,

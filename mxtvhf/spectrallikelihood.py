@@ -4,10 +4,10 @@ In channel k, of energy piece p, the two regions (see `mxtvhf.extraction`) hold 
 
     T f_s m_k + A_s b_p,      T f_b m_k + A_b b_p,
 
-m being the source's spectrum folded through the response, per second, and b the background per pixel and channel,
-flat within each of a few pieces and free in each. The best b of each piece for a given m is found by Newton's
-method, as for the W statistic of XSPEC, which is the same with a piece for each channel and is biased where
-channels without background photons are many (XSPEC manual, appendix B).
+m being the source's spectrum folded through the response, per second, and b the background per pixel and
+channel, flat within each of a few pieces and free in each. The best b of each piece for a given m is found
+by Newton's method, as for the W statistic of XSPEC, which is the same with a piece for each channel and is
+biased where channels without background photons are many (XSPEC manual, appendix B).
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class SpectralData:
         return np.diff([*self.pieces, self.counts.shape[1]]).astype(np.float64)
 
     def source_means(self, folded: Floats) -> Floats:
-        """Source photons of both regions, shape (2, channels); ``folded`` in counts/s of the whole detector."""
+        """Source photons, shape (2, channels), for a spectrum ``folded`` (counts/s, whole detector)."""
         fractions = np.array([self.regions.source_fraction, self.regions.background_fraction])
         return np.outer(fractions * self.exposure, folded)
 
     def means(self, folded: Floats) -> Floats:
-        """Expected photons of both regions with the best background for it, shape (2, channels)."""
+        """Return the photons expected with the best background for it, shape (2, channels)."""
         source = self.source_means(folded)
         level = np.repeat(self._background(source), self._channels.astype(np.intp))
         return np.asarray(source + self._areas * level)
@@ -92,13 +92,14 @@ class SpectralData:
             level, before = np.maximum(level + step, 0.0), level
             if np.all(np.abs(level - before) <= 1e-9 * level):
                 break
-        return level
+        return np.asarray(level)
 
 
 def expected_statistic(means: Floats) -> tuple[float, float]:
     """Mean and standard deviation of the C statistic were ``means`` true (as Kaastra 2017, A&A 605, A51).
 
-    Below `_MANY` summed over the Poisson numbers themselves, above by the large-number values 1 + 1/(6 m) and 2.
+    Below `_MANY` summed over the Poisson numbers themselves, above by the large-number values 1 + 1/(6 m)
+    and 2.
     """
     few = np.unique(np.round(means[means <= _MANY], 6), return_counts=True)
     mean, square = _moments(few[0])

@@ -1,9 +1,9 @@
 """The spectra of the source and the background region as OGIP type I files.
 
-Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the region's part of the detector's pixels. The background file
-holds source photons, too; the ARF's effective area is what is left of the source after it was subtracted, with
-their ratio of ``BACKSCAL`` (see `mxtvhf.extraction`), so that any tool that subtracts or models the background
-file gets the source's flux.
+Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the region's part of the detector's pixels. The background
+file holds source photons, too; the ARF's effective area is what is left of the source after it was
+subtracted, with their ratio of ``BACKSCAL`` (see `mxtvhf.extraction`), so that any tool that subtracts or
+models the background file gets the source's flux.
 """
 
 from __future__ import annotations
@@ -53,14 +53,16 @@ def write_spectra(
     }
 
 
-def _write(
-    path: Path, counts: Counts, kind: str, photons: RegionPhotons, header: ProductHeader
-) -> Product:
+def _write(path: Path, counts: Counts, kind: str, photons: RegionPhotons, header: ProductHeader) -> Product:
     columns = [
         fits.Column("CHANNEL", "1I", array=np.arange(len(counts))),
         fits.Column("COUNTS", "1J", unit="count", array=counts),
     ]
-    cards = [*_spectrum_cards(kind, len(counts), photons), *region_cards(photons.regions), *header.time_cards()]
+    cards = [
+        *_spectrum_cards(kind, len(counts), photons),
+        *region_cards(photons.regions),
+        *header.time_cards(),
+    ]
     card = "QPHA_MXT" if kind == "TOTAL" else "QBKG_MXT"
     return write_fits(path, [header.primary(card), header.table("SPECTRUM", columns, cards)])
 
