@@ -179,7 +179,7 @@ def measurement_text(measured: Measurement, unit: str = "") -> str:
     power = floor(log10(abs(measured.value))) if measured.value else 0
     power = power if abs(power) > 2 else 0
     finest = min((floor(log10(error)) for error in errors), default=power - 2) - power
-    digits = max(0, 1 - finest)
+    digits = max(0, 1 - finest) if errors else 1
     low, high = (
         "?" if error is None else f"{error / 10.0**power:.{digits}f}"
         for error in (measured.error_low, measured.error_high)

@@ -102,17 +102,17 @@ def _matrix(response: Response, header: ProductHeader) -> fits.BinTableHDU:
     filled = response.matrix > 0.0
     first = filled.argmax(axis=1)
     number = filled.sum(axis=1)
-    rows = np.empty(len(first), dtype=object)
-    rows[:] = [
-        row[k : k + n].astype(np.float32) for row, k, n in zip(response.matrix, first, number, strict=True)
-    ]
+    # Rows of one length, filled up with zeros, as the format allows.
+    rows = np.zeros((len(first), number.max()), dtype=np.float32)
+    for filling, row, k, n in zip(rows, response.matrix, first, number, strict=True):
+        filling[:n] = row[k : k + n]
     columns = [
         fits.Column("ENERG_LO", "1E", unit="keV", array=response.energy_edges[:-1]),
         fits.Column("ENERG_HI", "1E", unit="keV", array=response.energy_edges[1:]),
         fits.Column("N_GRP", "1I", array=np.ones(len(first))),
         fits.Column("F_CHAN", "1I", array=first),
         fits.Column("N_CHAN", "1I", array=number),
-        fits.Column("MATRIX", f"PE({number.max()})", array=rows),
+        fits.Column("MATRIX", f"{number.max()}E", array=rows),
     ]
     channels = response.matrix.shape[1]
     cards: list[Card] = [

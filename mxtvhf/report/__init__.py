@@ -1,7 +1,15 @@
 """The report of a run: a ``RunRecord`` and a ``CrossCheck`` in, JSON, a page and plots out."""
 
-from mxtvhf.report.assembly import build_report
+from mxtvhf.report.assembly import build_report, burst_trigger_time
 from mxtvhf.report.model import Report, ReportProducts, RunRecord, report_schema
 from mxtvhf.report.writing import write_report
 
-__all__ = ["Report", "ReportProducts", "RunRecord", "build_report", "report_schema", "write_report"]
+__all__ = [
+    "Report",
+    "ReportProducts",
+    "RunRecord",
+    "build_report",
+    "burst_trigger_time",
+    "report_schema",
+    "write_report",
+]

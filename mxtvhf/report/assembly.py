@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mxtvhf import __version__
+from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text
 from mxtvhf.claims import crosscheck_settings
 from mxtvhf.crosscheck import compare
@@ -74,6 +75,7 @@ def build_report(
         claims=crosscheck.claims,
         gp=crosscheck.gp,
         localisation=run.localisation,
+        analysis=run.analysis,
         packets=run.packets,
         photons=summary,
         products=dict(sorted({**run.products, **plots}.items())),
@@ -198,6 +200,7 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append("No position was derived from the VHF photons: the localisation has no result.")
     elif not localisation.detected:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
+    found += _analysis_warnings(run.analysis)
     if crosscheck.gp.is_reference:
         found.append(REFERENCE_GP)
     found += [pair.explanation for pair in crosscheck.pairs if pair.verdict is Verdict.INCONSISTENT]
@@ -212,7 +215,15 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     return found
 
 
+def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
+    fit = analysis.spectrum if analysis else None
+    if fit is None or fit.trusted:
+        return []
+    return [f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}."]
+
+
 def _calibration(run: RunRecord) -> dict[str, str]:
     items = {"instrument": instrument()["version"], "crosscheck": crosscheck_settings()["version"]}
     items |= run.localisation.calibration if run.localisation else {}
+    items |= run.analysis.calibration if run.analysis else {}
     return dict(sorted(items.items()))
