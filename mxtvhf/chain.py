@@ -181,7 +181,7 @@ def run_record(
 def _analysed(
     event: EventProduct, localisation: Localisation, trigger_time: datetime | None, out: Path
 ) -> SourceAnalysis:
-    """Make light curve and spectrum; what is wrong with them is a reason in the report, never an error here."""
+    """Make light curve and spectrum; their trouble is a reason in the report, never an error here."""
     try:
         return source_analysis(Path(event.path), localisation, out, trigger_time=trigger_time)
     except MxtVhfError as error:

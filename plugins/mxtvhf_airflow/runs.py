@@ -72,8 +72,7 @@ class Run:
 
     def event_product(self) -> EventProduct:
         """Return what ``fits_feed`` gave."""
-        from mxtvhf.analysis import SourceAnalysis
-    from mxtvhf.steps.fits_feed import EventProduct
+        from mxtvhf.steps.fits_feed import EventProduct
 
         return self._pull("fits_feed", EventProduct)
 
