@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -12,7 +12,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.likelihood import Counts, SourceFit, maximise, starting_points, whole_field
-from mxtvhf.posterior import radii
+from mxtvhf.posterior import PositionPosterior, position_posterior
 from mxtvhf.psf import LobsterEyePsf, SeparablePsf, detector_pixels
 
 Pixels = npt.NDArray[np.intp]
@@ -39,6 +39,8 @@ class SourceLocalisation:
         Whether ``ts`` and ``n_source`` reach the thresholds of ``data/calibration/detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
+    posterior
+        Of the position over the whole detector; None when there is no photon on good pixels.
     """
 
     x: float
@@ -50,6 +52,7 @@ class SourceLocalisation:
     n_background: float
     detected: bool
     hot_pixels: tuple[tuple[int, int], ...] = ()
+    posterior: PositionPosterior | None = field(default=None, compare=False)
 
 
 @cache
@@ -99,9 +102,10 @@ def localise(
         nan = float("nan")
         return SourceLocalisation(nan, nan, nan, nan, 0.0, 0.0, 0.0, False, flagged)
     psf = default_psf() if psf is None else psf
-    field = whole_field(counts, psf)
-    fit = _best(counts, psf, starting_points(field[0]))
-    r50, r90 = pixel_scale_arcsec() * radii(counts, psf, fit, field, (0.5, 0.9))
+    whole = whole_field(counts, psf)
+    fit = _best(counts, psf, starting_points(whole[0]))
+    posterior = position_posterior(counts, psf, fit, whole)
+    r50, r90 = pixel_scale_arcsec() * posterior.radii((0.5, 0.9))
     ts = max(0.0, 2.0 * fit.log_likelihood)
     n_source = fit.source_part * counts.total
     return SourceLocalisation(
@@ -114,6 +118,7 @@ def localise(
         n_background=(1.0 - fit.source_part) * counts.total,
         detected=ts >= ts_threshold() and n_source >= least_photons(),
         hot_pixels=flagged,
+        posterior=posterior,
     )
 
 
