@@ -227,6 +227,10 @@ class Localisation(Model):
     ts: float
     """Test statistic, 2 (ln L_source - ln L_background)."""
     n_photons: int
+    exposure_s: float | None = None
+    """Sum of the good times of the photons, seconds."""
+    data_stream: str | None = None
+    """``VHF`` or ``XBand``: how the photons came to the ground."""
     n_source: float
     n_background: float
     hot_pixels: tuple[tuple[int, int], ...] = ()
@@ -281,7 +285,8 @@ class GpOutcome(Model):
     process_id: str | None = None
     position: Position | None = None
     is_reference: bool = False
-    """True when the reference service answered: our own photons and method, no independent confirmation."""
+    """True when the reference service answered: our method, our photons among its own, no independent
+    confirmation."""
 
 
 class CrossCheck(Model):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from math import hypot
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import read_event_file
+from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.hotpixels import detection_constants
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import SourceLocalisation, least_photons, localise, ts_threshold
@@ -46,7 +47,7 @@ def vhf_localisation(event_file: Path) -> Localisation:
     if not used.any():
         return Localisation(
             detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
-            n_photons=0, n_source=0.0, n_background=0.0, calibration=_calibration(),
+            n_photons=0, n_source=0.0, n_background=0.0, calibration=_calibration(), **_stream(events),
             reason=f"{event_file.name}: none of its {len(photons)} photons is in the energy band",
         )  # fmt: skip
     try:
@@ -66,6 +67,7 @@ def vhf_localisation(event_file: Path) -> Localisation:
         hot_pixels=found.hot_pixels,
         reason=None if found.detected else _why_not(found, int(used.sum())),
         calibration=_calibration(),
+        **_stream(events),
     )
 
 
@@ -101,6 +103,10 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
         reason += f"; left out {len(found.hot_pixels)} hot pixels (column, row): {listed}"
     return reason
+
+
+def _stream(events: EventFile) -> dict[str, Any]:
+    return {"exposure_s": events.header.get("EXPOSURE"), "data_stream": events.header.get("DSTREAM")}
 
 
 def _calibration() -> dict[str, str]:
