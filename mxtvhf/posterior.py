@@ -63,7 +63,8 @@ class PositionPosterior:
             Continuous 0-based pixels, any shape.
         """
         x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
-        return np.where(_on_detector(x, y), self._relative(x, y) / self._total, 0.0)
+        density = self._relative(x.ravel(), y.ravel()) / self._total
+        return np.where(_on_detector(x, y), density.reshape(x.shape), 0.0)
 
     def radii(self, parts: Sequence[float]) -> Floats:
         """Radii (pixels) of the circles about the peak that hold the given parts of the probability."""
