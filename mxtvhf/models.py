@@ -213,6 +213,16 @@ class Product(Model):
     sha256: str
 
 
+class CredibleRegion(Model):
+    """The smallest region of the sky that holds a part of the posterior, systematic error included."""
+
+    part: float
+    """Of the probability, e.g. 0.9."""
+    area_arcmin2: float
+    outlines: tuple[tuple[tuple[float, float], ...], ...]
+    """Closed lines around its pieces (and around holes in them): right ascension and declination, degrees."""
+
+
 class Localisation(Model):
     """What the photons say about where the source is."""
 
@@ -236,6 +246,10 @@ class Localisation(Model):
     hot_pixels: tuple[tuple[int, int], ...] = ()
     """(column, row) of pixels left out because no source can be so narrow."""
     reason: str | None = None
+    regions: tuple[CredibleRegion, ...] = ()
+    """With 50 and 90 % of the posterior; empty without a source."""
+    products: dict[str, Product] = {}
+    """The files with the posterior on the sky: name -> file."""
     calibration: dict[str, str] = {}
     """Calibration item -> version used."""
 

@@ -95,7 +95,7 @@ class VhfLocalisationOperator(StepOperator):
         """Localise."""
         from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-        return vhf_localisation(Path(run.event_product().path))
+        return vhf_localisation(Path(run.event_product().path), run.out)
 
 
 class PreliminaryReportOperator(StepOperator):
