@@ -14,6 +14,7 @@ from astropy.time import Time
 from pydantic import AwareDatetime, Field
 
 from mxtvhf import __version__
+from mxtvhf.calibration import Calibration
 from mxtvhf.instrument import instrument
 from mxtvhf.models import BurstId, Model, utc_text
 from mxtvhf.photons import PhotonList
@@ -50,6 +51,7 @@ class Observation:
     gti: npt.NDArray[np.float64]
     tstart: float
     tstop: float
+    calibration: Calibration
 
     @property
     def exposure(self) -> float:

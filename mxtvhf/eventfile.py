@@ -18,7 +18,7 @@ Sources: OGIP/93-003 (event lists: HDUCLASn, GTI); OGIP/94-001 (TLMIN, TLMAX, EX
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +29,7 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from mxtvhf.archive import write_atomically
+from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import (
     EventHeader,
@@ -40,6 +41,7 @@ from mxtvhf.eventcards import (
     table_cards,
 )
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.missiontime import utc_from_met
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import AttitudeHistory, FixedPointing, Pointing, fixed_pointing, stable_intervals
 
@@ -71,6 +73,8 @@ class EventFileInfo:
     """Start and stop of the good time intervals, seconds of MET."""
     exposure_s: float
     fixed: FixedPointing
+    calibration: Calibration
+    """What X, Y and PI were made with: the one for ``tstart``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +93,8 @@ class EventFile:
         The samples that were received.
     header
         Keywords of the primary header.
+    tstart
+        Start of the good time intervals, seconds of MET; the calibration to use is the one for it.
     """
 
     photons: PhotonList
@@ -96,10 +102,16 @@ class EventFile:
     pointing: Pointing
     attitude: AttitudeHistory
     header: dict[str, Any]
+    tstart: float
 
 
 def write_event_file(
-    path: Path, photons: PhotonList, attitude: AttitudeHistory, *, header: EventHeader
+    path: Path,
+    photons: PhotonList,
+    attitude: AttitudeHistory,
+    *,
+    header: EventHeader,
+    store: CalibrationStore | None = None,
 ) -> EventFileInfo:
     """Write an event file; it is seen complete or not at all.
 
@@ -113,13 +125,15 @@ def write_event_file(
         At least one sample.
     header
         The observation.
+    store
+        Where the calibration for the start of the observation comes from; by default the package.
 
     Raises
     ------
     InvalidInput
-        No attitude sample is of stable pointing.
+        No attitude sample is of stable pointing, or no calibration is valid at the start.
     """
-    observation = _observe(photons, attitude, header)
+    observation = _observe(photons, attitude, header, store or packaged_store())
     primary = fits.PrimaryHDU()
     primary.header.extend(primary_cards(observation), end=True)
     parts = [primary, _events(observation), _gti(observation), _attitude(observation)]
@@ -138,11 +152,14 @@ def write_event_file(
         tstop=observation.tstop,
         exposure_s=observation.exposure,
         fixed=observation.fixed,
+        calibration=observation.calibration,
     )
 
 
-def _observe(photons: PhotonList, attitude: AttitudeHistory, header: EventHeader) -> Observation:
-    """Find pointing and good times, and keep the photons in them."""
+def _observe(
+    photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, store: CalibrationStore
+) -> Observation:
+    """Find pointing, good times and calibration, and keep the photons in the good times."""
     fixed = fixed_pointing(attitude)
     start, stop = attitude.time[0], attitude.time[-1]
     if len(photons):
@@ -154,7 +171,9 @@ def _observe(photons: PhotonList, attitude: AttitudeHistory, header: EventHeader
         rows = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)] or [first])
         photons = PhotonList(photons.time[rows], photons.x[rows], photons.y[rows], photons.pha[rows])
     tstart, tstop = (gti[0, 0], gti[-1, 1]) if len(gti) else (start, stop)
-    return Observation(photons, attitude, header, fixed, gti, float(tstart), float(tstop))
+    calibration = store.at(utc_from_met(float(tstart)))
+    fixed = replace(fixed, pointing=replace(fixed.pointing, alignment=calibration.alignment))
+    return Observation(photons, attitude, header, fixed, gti, float(tstart), float(tstop), calibration)
 
 
 def _events(observation: Observation) -> fits.BinTableHDU:
@@ -169,7 +188,7 @@ def _events(observation: Observation) -> fits.BinTableHDU:
         fits.Column("RAWX", "1I", unit="pixel", array=photons.x),
         fits.Column("RAWY", "1I", unit="pixel", array=photons.y),
         fits.Column("PHA", "1J", unit="chan", array=photons.pha),
-        fits.Column("PI", "1J", unit="chan", array=pi_channels(photons.pha)),
+        fits.Column("PI", "1J", unit="chan", array=pi_channels(photons.pha, observation.calibration.gain)),
     ]
     part = _table("EVENTS", columns, observation, hduclas1="EVENTS", hduclas2="ALL")
     part.header.extend(event_limits() + sky_wcs(observation.fixed.pointing, centre, scale), end=True)
@@ -196,13 +215,15 @@ def _attitude(observation: Observation) -> fits.BinTableHDU:
     return part
 
 
-def pi_channels(pha: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Return the pulse-invariant channel of pulse heights: energy over the channel width, rounded down."""
-    scale = instrument()["energy"]
-    energy = scale["offset_kev"] + scale["gain_kev_per_channel"] * pha
+def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]:
+    """Return the pulse-invariant channel of pulse heights: energy over the channel width, rounded down.
+
+    Energies beyond the channels go to the first or last of them.
+    """
+    pi = constants()["pi"]
     # A PHA channel's centre may lie on the edge of a PI channel: do not let a rounding error decide.
-    channels = np.floor(energy / constants()["pi"]["channel_width_kev"] + 1e-9)
-    return np.asarray(channels, np.int32)
+    channels = np.floor(gain.energy(pha) / pi["channel_width_kev"] + 1e-9)
+    return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)
 
 
 def _table(
@@ -235,7 +256,7 @@ def read_event_file(path: Path) -> EventFile:
         # returns the first, and the error could not name the one at fault; 1 checks each when it is read.
         with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=1) as parts:
             header = _primary_header(parts[0])
-            pointing = Pointing(*(float(header[key]) for key in ("RA_PNT", "DEC_PNT", "PA_PNT")))
+            ra, dec, roll, tstart = (float(header[key]) for key in ("RA_PNT", "DEC_PNT", "PA_PNT", "TSTART"))
             for part, columns in _TABLES.items():
                 tables[part] = [_column(parts[part], name, *kind) for name, kind in columns.items()]
     except _UNREADABLE as error:
@@ -243,9 +264,10 @@ def read_event_file(path: Path) -> EventFile:
     return EventFile(
         photons=PhotonList(*tables["EVENTS"]),
         gti=np.stack(tables["GTI"], axis=1),
-        pointing=pointing,
+        pointing=Pointing(ra, dec, roll),
         attitude=AttitudeHistory(*tables["ATTITUDE"]),
         header=header,
+        tstart=tstart,
     )
 
 

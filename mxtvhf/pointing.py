@@ -10,14 +10,14 @@ Conventions, once and for all:
 * The detector is the tangent plane of the sky (gnomonic, TAN): a pixel at a distance d from the boresight
   pixel sees the angle arctan(d pixel_size / focal_length) from the boresight.
 
-The body axes are an assumption, as are the boresight's numbers in ``data/instrument.toml``.
+The body axes are an assumption. How the detector lies in the body frame is calibration: an ``Alignment``.
 Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from mxtvhf.calibration import Alignment, default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 
@@ -81,6 +82,8 @@ class Pointing:
     ra_deg: float
     dec_deg: float
     roll_deg: float
+    alignment: Alignment = field(default_factory=lambda: default_calibration().alignment, repr=False)
+    """How the detector lies about the boresight; by default the package's latest."""
 
     @classmethod
     def from_quaternion(cls, quaternion: npt.ArrayLike) -> Pointing:
@@ -106,8 +109,8 @@ class Pointing:
             0-based continuous column and row, any shape.
         """
         (a, b), (c, d) = self._plane_per_pixel()
-        column, row = _boresight_pixel()
-        dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
+        dx = np.asarray(x, float) - self.alignment.column
+        dy = np.asarray(y, float) - self.alignment.row
         xi, eta = a * dx + b * dy, c * dx + d * dy
         dec0 = radians(self.dec_deg)
         towards = cos(dec0) - eta * sin(dec0)
@@ -122,13 +125,13 @@ class Pointing:
         """
         xi, eta = self._to_plane(np.asarray(ra_deg, float), np.asarray(dec_deg, float))
         (a, b), (c, d) = np.linalg.inv(self._plane_per_pixel())
-        column, row = _boresight_pixel()
-        return column + a * xi + b * eta, row + c * xi + d * eta
+        return self.alignment.column + a * xi + b * eta, self.alignment.row + c * xi + d * eta
 
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Offsets of detector pixels from the boresight in the tangent plane, degrees East and North."""
-        column, row = _boresight_pixel()
-        offset = np.stack([np.asarray(x, float) - column, np.asarray(y, float) - row])
+        offset = np.stack(
+            [np.asarray(x, float) - self.alignment.column, np.asarray(y, float) - self.alignment.row]
+        )
         east, north = np.degrees(self._plane_per_pixel()) @ offset
         return east, north
 
@@ -136,8 +139,8 @@ class Pointing:
         """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
         this = instrument()
         scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
-        angle = radians(self.roll_deg + this["boresight"]["rotation_deg"])
-        across = scale * this["boresight"]["column_parity"]
+        angle = radians(self.roll_deg + self.alignment.rotation_deg)
+        across = scale * self.alignment.column_parity
         return np.array(
             [[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]]
         )
@@ -213,11 +216,6 @@ def stable_intervals(attitude: AttitudeHistory, start: float, stop: float) -> Fl
     intervals = np.stack([edges[:-1], edges[1:]], axis=1)[state]
     kept: Floats = intervals[intervals[:, 1] > intervals[:, 0]]
     return kept
-
-
-def _boresight_pixel() -> tuple[float, float]:
-    this = instrument()["boresight"]
-    return this["column"], this["row"]
 
 
 def _sky_axes(ra: float, dec: float) -> Floats:

@@ -17,7 +17,8 @@ from scipy import ndimage
 from scipy.interpolate import RectBivariateSpline
 from scipy.special import log_ndtr
 
-from mxtvhf.likelihood import CELL, Counts, SourceFit, cell_centres
+from mxtvhf.likelihood import CELL, Counts, SourceFit, cell_centres, log_prior_of_cells
+from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
 
 _HALF_WIDTH = 5.0
@@ -146,7 +147,11 @@ class PositionPosterior:
 
 
 def position_posterior(
-    counts: Counts, psf: SeparablePsf, fit: SourceFit, field: tuple[Floats, Floats]
+    counts: Counts,
+    psf: SeparablePsf,
+    fit: SourceFit,
+    field: tuple[Floats, Floats],
+    prior: PositionPrior | None = None,
 ) -> PositionPosterior:
     """Return the posterior about a maximum of the likelihood.
 
@@ -156,11 +161,17 @@ def position_posterior(
         The photons, the PSF and the maximum.
     field
         ln L and f from ``likelihood.whole_field``.
+    prior
+        Of the position; None: flat.
     """
     reach = min(_HALF_WIDTH * max(fit.sigma), detector_pixels() / 2.0)
     offset = np.linspace(-reach, reach, _GRID)
-    near = RectBivariateSpline(offset, offset, _log_marginal(counts, psf, fit, offset))
+    log_near = _log_marginal(counts, psf, fit, offset)
     log_likelihood, part = field
+    if prior is not None:
+        log_near = log_near + prior.log_ratio(fit.x + offset, fit.y + offset[:, np.newaxis])
+        log_likelihood = log_likelihood + log_prior_of_cells(prior)
+    near = RectBivariateSpline(offset, offset, log_near)
     far = (np.exp(log_likelihood - fit.log_likelihood) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
     if reach < 2 * CELL:
         # Of a sharp posterior the cells about its peak know less than the fine grid.
@@ -188,6 +199,8 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
     column, row = column[:, blocks.column], row[:, blocks.row]
     part = min(max(fit.source_part, 1e-3), 1.0 - 1e-3)
     out = np.empty((step.size, step.size))
+    if blocks.contrast is not None:
+        column = column * blocks.contrast
     for k in range(step.size):
         excess = scale[k, :, np.newaxis] * (row[k] * column) - 1.0
         out[k] = _integral_over_part(excess, blocks.number, part)

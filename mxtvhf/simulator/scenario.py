@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,16 +15,18 @@ from astropy.coordinates import SkyCoord
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.archive import write_atomically
+from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import localise
-from mxtvhf.missiontime import met_from_utc, utc_from_met
+from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegative, RightAscension, utc_text
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
@@ -52,7 +54,7 @@ class Scenario(Model):
     flux: NonNegative | None = None
     """Mean flux in 0.3-10 keV, erg/cm2/s."""
     background: NonNegative | None = None
-    """Expected background photons; None: the instrument's rate times the duration."""
+    """Expected background photons; None: the calibration's rate times the duration."""
     photon_index: float = Field(default=2.0, ge=-3.0, le=10.0)
     decay: float = Field(default=1.2, ge=0.0, le=10.0)
     roll_deg: float = Field(default=30.0, ge=-360.0, le=360.0)
@@ -131,26 +133,32 @@ def scenario_of(
         raise InvalidInput(f"simulation: {where}: {first['msg']} (got {first['input']!r})") from None
 
 
-def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
+def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None = None) -> list[Path]:
     """Simulate a burst and write ``alert.xml``, ``eclairs-wakeup.xml``, ``packets.bin`` and ``truth.json``.
 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
     With ``xband_s`` there is also ``xband_events.fits``, all photons of the longer exposure; those sent by
     VHF are the same with and without it.
 
+    Parameters
+    ----------
+    store
+        The instrument is as its calibration for the start of the observation says; by default the package's.
+
     Returns
     -------
     list
         The files, the alert first.
     """
+    calibration = (store or packaged_store()).at(scenario.start)
     rng = np.random.default_rng(scenario.seed)
-    pointing, (x, y) = _pointing(scenario, rng)
+    pointing, (x, y) = _pointing(scenario, calibration, rng)
     start = met_from_utc(scenario.start)
     stop = start + scenario.duration_s
-    counts = _source_counts(scenario, x, y)
+    counts = _source_counts(scenario, x, y, calibration)
     background = scenario.background
     if background is None:
-        background = instrument()["background"]["rate_per_s"] * scenario.duration_s
+        background = calibration.background.rate_per_s * scenario.duration_s
     draw = partial(
         simulate_photons,
         x=x,
@@ -158,9 +166,11 @@ def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
         burst_time=met_from_utc(scenario.trigger_time),
         decay_index=scenario.decay,
         spectrum=PowerLaw(photon_index=scenario.photon_index),
+        calibration=calibration,
+        bad_pixels=calibration.bad_pixels.mask(),
     )
     photons = draw(counts=counts, background=background, start=start, stop=stop, rng=rng)
-    wakeup, alert = _notices(scenario, photons, rng)
+    wakeup, alert = _notices(scenario, photons, calibration, rng)
     packets = downlink(
         encode_photons(photons, scenario.burst_id),
         encode_pointing(_attitude(pointing, start, stop), scenario.burst_id),
@@ -191,22 +201,25 @@ def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
         write_atomically(out / name, content)
     written = [out / name for name in files]
     if scenario.xband_s is not None:
-        later = _photons_after(scenario, draw, counts, background)
-        written.append(_write_xband(scenario, wakeup.ivorn, out, pointing, (photons, later)))
+        attitude = _attitude(pointing, start, start + scenario.xband_s)
+        everything = photons.followed_by(_later_photons(scenario, draw, counts, background))
+        header = _xband_header(scenario, wakeup, end=scenario.start + timedelta(seconds=scenario.xband_s))
+        write_event_file(out / XBAND_FILE, everything, attitude, header=header, store=store)
+        written.append(out / XBAND_FILE)
     return written
 
 
-def _photons_after(
+def _later_photons(
     scenario: Scenario, draw: Callable[..., PhotonList], counts: float, background: float
 ) -> PhotonList:
     """Draw the photons after those sent by VHF, from random numbers of their own."""
     start, since = met_from_utc(scenario.start), (scenario.start - scenario.trigger_time).total_seconds()
     sent, whole = scenario.duration_s, scenario.xband_s or 0.0
-    fading = fluence(since + sent, since + whole, scenario.decay) / fluence(
-        since, since + sent, scenario.decay
+    before, after = (
+        fluence(since + first, since + last, scenario.decay) for first, last in ((0.0, sent), (sent, whole))
     )
     return draw(
-        counts=counts * fading,
+        counts=counts * after / before,
         background=background * (whole - sent) / sent,
         start=start + sent,
         stop=start + whole,
@@ -214,30 +227,26 @@ def _photons_after(
     )
 
 
-def _write_xband(
-    scenario: Scenario, ivorn: str, out: Path, pointing: Pointing, parts: Sequence[PhotonList]
-) -> Path:
-    """Write the event file of all photons; its date is the end of the exposure."""
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "x", "y", "pha")]
-    start, stop = met_from_utc(scenario.start), met_from_utc(scenario.start) + (scenario.xband_s or 0.0)
-    header = EventHeader(
+def _xband_header(scenario: Scenario, wakeup: Alert, *, end: datetime) -> EventHeader:
+    return EventHeader(
         burst_id=scenario.burst_id,
-        ivorn=ivorn,
+        ivorn=wakeup.ivorn,
         obs_id=f"{scenario.burst_id}-{scenario.seed}",
-        date=utc_from_met(stop),
+        date=end,
         dstream="XBand",
     )
-    path = out / XBAND_FILE
-    write_event_file(path, PhotonList(*columns), _attitude(pointing, start, stop), header=header)
-    return path
 
 
-def _pointing(scenario: Scenario, rng: np.random.Generator) -> tuple[Pointing, tuple[float, float]]:
+def _pointing(
+    scenario: Scenario, calibration: Calibration, rng: np.random.Generator
+) -> tuple[Pointing, tuple[float, float]]:
     """Point the boresight beside the burst, in a direction drawn, and say on which pixel the burst falls."""
     source = SkyCoord(scenario.ra_deg, scenario.dec_deg, unit="deg")
     direction = rng.uniform(0.0, 360.0)
     boresight = source.directional_offset_by(direction * u.deg, scenario.offset_arcmin * u.arcmin)
-    pointing = Pointing(float(boresight.ra.deg), float(boresight.dec.deg), scenario.roll_deg)
+    pointing = Pointing(
+        float(boresight.ra.deg), float(boresight.dec.deg), scenario.roll_deg, calibration.alignment
+    )
     x, y = pointing.sky_to_pixel(scenario.ra_deg, scenario.dec_deg)
     return pointing, (float(x), float(y))
 
@@ -251,14 +260,16 @@ def _attitude(pointing: Pointing, start: float, stop: float) -> AttitudeHistory:
     )
 
 
-def _source_counts(scenario: Scenario, x: float, y: float) -> float:
+def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibration) -> float:
     if scenario.counts is not None:
         return scenario.counts
     spectrum = PowerLaw(photon_index=scenario.photon_index)
-    return expected_counts(scenario.flux or 0.0, scenario.duration_s, x, y, spectrum)
+    return expected_counts(scenario.flux or 0.0, scenario.duration_s, x, y, spectrum, calibration)
 
 
-def _notices(scenario: Scenario, photons: PhotonList, rng: np.random.Generator) -> tuple[Alert, Alert]:
+def _notices(
+    scenario: Scenario, photons: PhotonList, calibration: Calibration, rng: np.random.Generator
+) -> tuple[Alert, Alert]:
     """Make the ECLAIRs notice and the notice that starts the run."""
     wakeup = eclairs_wakeup_notice(
         scenario.burst_id,
@@ -270,8 +281,11 @@ def _notices(scenario: Scenario, photons: PhotonList, rng: np.random.Generator) 
         attitude=Attitude(ra_deg=(scenario.ra_deg + 40.0) % 360.0, dec_deg=0.0, roll_deg=scenario.roll_deg),
         role=scenario.role,
     )
-    found = localise(photons.x, photons.y) if len(photons) else None
-    if found is None or not found.detected:
+    if not len(photons):
+        return wakeup, wakeup
+    psf, bad_pixels = LobsterEyePsf.of(calibration.psf), calibration.bad_pixels.mask()
+    found = localise(photons.x, photons.y, psf=psf, bad_pixels=bad_pixels)
+    if not found.detected:
         return wakeup, wakeup
     law = instrument()["snr_radius"]
     snr = 100.0 * (ONBOARD_EXCESS * found.r90 / law["amplitude_arcsec"]) ** (1.0 / law["index"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
+from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
@@ -35,10 +36,21 @@ class EventProduct(Model):
     attitude_spread_arcsec: float
     """Largest angle of a stable attitude sample from the mean."""
     warnings: tuple[str, ...]
+    calibration: dict[str, str]
+    """Calibration item -> version, for the start of the observation."""
+    assumed_calibration: tuple[str, ...]
+    """Those of the items that have no public source."""
 
 
 def fits_feed(
-    extraction: Extraction, alert: Alert, out: Path, *, apid: str, target: str, orbit: str
+    extraction: Extraction,
+    alert: Alert,
+    out: Path,
+    *,
+    apid: str,
+    target: str,
+    orbit: str,
+    store: CalibrationStore | None = None,
 ) -> EventProduct:
     """Write the event file of an extraction.
 
@@ -52,16 +64,18 @@ def fits_feed(
         Product folder; gets ``events.fits``.
     apid, target, orbit
         GP's names of the observation; together they are ``OBS_ID``.
+    store
+        The calibration files; by default those of the package.
 
     Raises
     ------
     InvalidInput
-        The pointing was never stable, or a name does not fit a FITS header.
+        The pointing was never stable, no calibration is valid then, or a name does not fit a FITS header.
     """
     photons = PhotonList.load(Path(extraction.photons_path))
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
     header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
-    info = write_event_file(out / "events.fits", photons, attitude, header=header)
+    info = write_event_file(out / "events.fits", photons, attitude, header=header, store=store)
     pointing = info.fixed.pointing
     warnings = []
     if not info.fixed.steady:
@@ -81,6 +95,8 @@ def fits_feed(
         roll_deg=pointing.roll_deg,
         attitude_spread_arcsec=info.fixed.spread_arcsec,
         warnings=tuple(warnings),
+        calibration=info.calibration.versions(),
+        assumed_calibration=info.calibration.assumed(),
     )
 
 

@@ -10,6 +10,7 @@ from astropy.time import Time
 from astropy.wcs import WCS, FITSFixedWarning
 from pydantic import ValidationError
 
+from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
@@ -174,7 +175,29 @@ def test_never_stable_is_refused_and_leaves_no_file(tmp_path):
 
 def test_pi_is_the_energy_in_channels_of_ten_ev():
     pha = np.array([0, 3, 4, 400, 4095], np.int32)
-    assert pi_channels(pha).tolist() == [0, 0, 1, 100, 1023]
+    gain = default_calibration().gain
+    assert pi_channels(pha, gain).tolist() == [0, 0, 1, 100, 1023]
+    shifted = gain.model_copy(update={"offset_kev": -0.02, "kev_per_channel": 0.005})
+    assert pi_channels(pha, shifted).tolist() == [0, 0, 0, 198, 1023]
+
+
+def test_the_calibration_is_that_of_the_start_of_the_good_times(tmp_path, exchange):
+    """X, Y and PI are made with it, and a reader finds the moment to choose the same."""
+    since = f"{OBSERVED:%Y-%m-%dT%H:%M:%SZ}"
+    exchange("gain", offset_kev=0.1, valid_from=since)
+    store = CalibrationStore(packaged_folder(), exchange("alignment", column=130.5, valid_from=since))
+    plain, changed, attitude = tmp_path / "plain.fits", tmp_path / "changed.fits", attitude_history()
+    write_event_file(plain, photon_list(300), attitude, header=HEADER)
+    info = write_event_file(changed, photon_list(300), attitude, header=HEADER, store=store)
+    assert info.calibration == store.at(OBSERVED) != packaged_store().at(OBSERVED)
+    assert read_event_file(changed).tstart == info.tstart == pytest.approx(START, abs=1e-3)
+    first, second = fits.getdata(plain, "EVENTS"), fits.getdata(changed, "EVENTS")
+    np.testing.assert_allclose(np.hypot(first["X"] - second["X"], first["Y"] - second["Y"]), 3.0, atol=1e-9)
+    inside = second["PI"] < 1023
+    assert set(second["PI"][inside] - first["PI"][inside]) == {10}
+    early = AttitudeHistory(attitude.time - 400.0, attitude.quaternion, attitude.stable)
+    before = write_event_file(changed, photon_list(0), early, header=HEADER, store=store)
+    assert before.calibration == packaged_store().at(OBSERVED)
 
 
 def test_a_header_that_fits_cannot_hold_is_refused():

@@ -181,3 +181,21 @@ def test_an_attitude_history_survives_its_file():
     again = AttitudeHistory.from_bytes(attitude.to_bytes())
     np.testing.assert_array_equal(again.quaternion, attitude.quaternion)
     assert again.stable.tolist() == [True, False, True]
+
+
+@given(ra=right_ascensions, dec=declinations, roll=rolls, x=pixels, y=pixels)
+def test_the_alignment_tells_how_the_detector_lies(ra, dec, roll, x, y):
+    """A detector that is moved, turned and mirrored sees what the pixel at that place saw before."""
+    plain = Pointing(ra, dec, roll)
+    changes = {"column": 120.0, "row": 130.0, "rotation_deg": 3.0, "column_parity": 1}
+    other = Pointing(ra, dec, roll, plain.alignment.model_copy(update=changes))
+    turn = np.radians(3.0)
+    across, up = -(x - 120.0), y - 130.0
+    same = (
+        127.5 + across * np.cos(turn) - up * np.sin(turn),
+        127.5 + across * np.sin(turn) + up * np.cos(turn),
+    )
+    np.testing.assert_allclose(
+        unit(*other.pixel_to_sky(x, y)), unit(*plain.pixel_to_sky(*same)), rtol=0, atol=1e-14
+    )
+    np.testing.assert_allclose(other.sky_to_pixel(*other.pixel_to_sky(x, y)), (x, y), rtol=0, atol=1e-8)
