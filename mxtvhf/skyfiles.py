@@ -138,7 +138,6 @@ def _fits(
             ("OBJECT", observed.burst_id, "burst"),
             ("TELESCOP", "SVOM", "mission"),
             ("INSTRUME", "MXT", "instrument"),
-            ("TIMESYS", "UTC", "time system"),
             ("DATE-OBS", start, "[UTC] start of good times"),
             ("MJD-OBS", float(Time(observed.start).mjd), "[d] start of good times"),
             ("DATE", observed.date, "[UTC] when all inputs existed"),

@@ -36,6 +36,7 @@ Cells = npt.NDArray[np.int64]
 
 FINEST = 16
 """Order of the finest cells: 3.2 arcsec, a quarter of the systematic error's sigma."""
+_DEEPEST = FINEST + 1
 _SCANNED = 13
 """Order of the cells (26 arcsec) whose density is asked for all over the detector."""
 _SEEDS = 10
@@ -45,7 +46,10 @@ _COARSEST = 11
 _HEAVY = 5e-4
 """A cell with more probability than this is split."""
 _LIGHT = 1e-6
-"""A scanned cell with less than this is not looked at closer: its centre stands for all of it."""
+"""Of a scanned cell with less than this the centre stands for all of it."""
+_ROUGH = 1e-6
+"""A cell whose four pieces together hold more or less than its centre said, by more than this, is looked at
+still closer; all cells of the map together are then true to 0.001."""
 _CONTOUR_STEPS = 24
 """Steps of the grid for the contour across a region, as far as none is longer than a detector pixel."""
 _SR_PER_ARCMIN2 = radians(1.0 / 60.0) ** 2
@@ -111,11 +115,11 @@ def sky_map(posterior: PositionPosterior, pointing: Pointing) -> SkyMap:
         Of total probability 1.
     """
     first, weight = _probabilities(posterior, pointing)
-    held = np.concatenate([[0.0], np.cumsum(weight / weight.sum())])
+    held = np.concatenate([[0.0], np.cumsum(weight)])
     order, index = 0, np.arange(12, dtype=np.int64)
     uniq, density = [], []
     while index.size:
-        span = 2 * (FINEST - order)
+        span = 2 * (_DEEPEST - order)
         start, stop = np.searchsorted(first, [index << span, (index + 1) << span])
         probability = held[stop] - held[start]
         split = (probability > _HEAVY) | ((probability > 0.0) & (order < _COARSEST))
@@ -123,7 +127,7 @@ def sky_map(posterior: PositionPosterior, pointing: Pointing) -> SkyMap:
         uniq.append(level_ipix_to_uniq(order, index[~split]))
         density.append(probability[~split] / cell_area(order))
         order, index = order + 1, _children(index[split], 1)
-    return SkyMap(np.concatenate(uniq), np.concatenate(density))
+    return SkyMap(np.concatenate(uniq), np.concatenate(density) / held[-1])
 
 
 def _probabilities(posterior: PositionPosterior, pointing: Pointing) -> tuple[Cells, Floats]:
@@ -132,19 +136,21 @@ def _probabilities(posterior: PositionPosterior, pointing: Pointing) -> tuple[Ce
     Returns
     -------
     first, probability
-        The first of a cell's pieces of order ``FINEST``, ascending; the probability of all of them.
+        The first of a cell's pieces of order ``_DEEPEST``, ascending; the probability of all of them.
     """
     order, index = _SCANNED, _detector_cells(pointing)
+    weight = _density(posterior, pointing, *_centres(order, index)) * cell_area(order)
+    split = weight > _LIGHT
     parts = []
     while True:
-        weight = _density(posterior, pointing, *_centres(order, index)) * cell_area(order)
-        split = weight > (_LIGHT if order == _SCANNED else _HEAVY)
-        split &= order < FINEST
         done = ~split & (weight > 0.0)
-        parts.append((index[done] << 2 * (FINEST - order), weight[done]))
-        if not split.any():
+        parts.append((index[done] << 2 * (_DEEPEST - order), weight[done]))
+        if order == _DEEPEST or not split.any():
             break
-        order, index = order + 1, _children(index[split], 1)
+        order, index, mother = order + 1, _children(index[split], 1), weight[split]
+        weight = _density(posterior, pointing, *_centres(order, index)) * cell_area(order)
+        rough = np.abs(weight.reshape(-1, 4).sum(axis=1) - mother) > _ROUGH
+        split = ((weight > _HEAVY) | np.repeat(rough, 4)) & (order < _DEEPEST)
     first, probability = (np.concatenate(column) for column in zip(*parts, strict=True))
     ascending = np.argsort(first)
     return first[ascending], probability[ascending]
