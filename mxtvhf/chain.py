@@ -98,7 +98,7 @@ def process_burst(
             extraction, reception.alert, out, apid=conf.apid, target=conf.target, orbit=conf.orbit
         )
     with timeline.step("vhf_localisation"):
-        localisation = vhf_localisation(Path(event.path))
+        localisation = vhf_localisation(Path(event.path), out)
     photons = PhotonList.load(Path(extraction.photons_path))
 
     def record(analysis: SourceAnalysis | None = None) -> RunRecord:
@@ -161,6 +161,8 @@ def run_record(
     }
     if extraction.rejected_path is not None:
         products["rejected_packets"] = _product(Path(extraction.rejected_path), out)
+    if localisation is not None:
+        products |= localisation.products
     if analysis is not None:
         products |= analysis.products
     return RunRecord(

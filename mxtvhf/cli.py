@@ -84,6 +84,9 @@ def simulate(
     corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
     role: Annotated[str | None, typer.Option(help="VOEvent role: test (default) or observation")] = None,
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
+    xband: Annotated[
+        float | None, typer.Option(help="also write the X-band event file of an exposure of so many seconds")
+    ] = None,
 ) -> None:
     """Make the notices and the VHF packets of a burst, and the truth to compare with."""
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -107,6 +110,7 @@ def simulate(
         corrupt=corrupt,
         role=role,
         seed=seed,
+        xband_s=xband,
     )
     for path in write_scenario(scenario, out):
         print(path)

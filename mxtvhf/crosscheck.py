@@ -8,8 +8,8 @@ which is ``0.1 ** (s^2 / (r1^2 + r2^2))``.
 
 Positions that share photons or systematics (an MXT notice and its update, the on-board and the VHF
 position) are correlated: their separation is then smaller than assumed here, so that p is too large and the
-verdict "inconsistent" is, if anything, given too seldom. The reference GP analyses our own photons by our own
-method: its agreement with us confirms nothing, and the comparison says so.
+verdict "inconsistent" is, if anything, given too seldom. The reference GP analyses photons that ours are
+among, by our own method: its agreement with us is no independent one, and the comparison says so.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ PREFERENCE = (
 SMALLEST_P_SHOWN = 1e-12
 """Below this a p-value only says "impossible": no error distribution is known that far out."""
 
-NOT_INDEPENDENT = "They are not independent: this GP uses the same photons and the same method."
-"""Added to the comparison of our position with the one that the reference GP found in the same photons."""
+NOT_INDEPENDENT = "They are not independent: this GP uses the same method, and our photons are among its own."
+"""Added to the comparison of our position with the one that the reference GP found."""
 
 
 def compare(first: Position, second: Position) -> PositionPair:
@@ -128,7 +128,7 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
 
 
 def _pair(first: Position, second: Position, gp: GpOutcome) -> PositionPair:
-    """Compare two positions; say so where they are of the same photons and the same method."""
+    """Compare two positions; say so where they share photons and method."""
     pair = compare(first, second)
     if gp.is_reference and {first.origin, second.origin} == {Origin.GP, Origin.MXT_VHF}:
         return pair.model_copy(update={"explanation": f"{pair.explanation} {NOT_INDEPENDENT}"})
@@ -147,7 +147,8 @@ def recommend(positions: Sequence[Position], *, gp_is_reference: bool = False) -
     positions
         All positions, in order of publication.
     gp_is_reference
-        True when GP's position is the reference service's: it repeats our own, and does not count beside it.
+        True when GP's position is the reference service's: not independent of ours, it does not count
+        beside it.
 
     Returns
     -------

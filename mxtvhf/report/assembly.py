@@ -17,7 +17,7 @@ from mxtvhf.photons import PhotonList
 from mxtvhf.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
 
 REFERENCE_GP = (
-    "GP is the reference service: the same photons and the same method, no independent confirmation."
+    "GP is the reference service: the same method, our photons among its own, no independent confirmation."
 )
 
 

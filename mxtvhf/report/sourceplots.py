@@ -86,8 +86,8 @@ def spectrum_plot(fit: SpectralFit) -> Plot:
     _legend(axes)
     return Plot(
         "Spectrum of the source",
-        f"Net counts per second and keV in {len(fit.bins)} bins with the folded absorbed power law: photon index "
-        f"{measurement_text(fit.photon_index)}, flux {measurement_text(fit.flux, 'erg/cm2/s')}.",
+        f"Net counts per second and keV in {len(fit.bins)} bins with the folded absorbed power law: "
+        f"photon index {measurement_text(fit.photon_index)}, flux {measurement_text(fit.flux, 'erg/cm2/s')}.",
         figure,
     )
 

@@ -96,7 +96,7 @@ class VhfLocalisationOperator(StepOperator):
         """Localise."""
         from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-        return vhf_localisation(Path(run.event_product().path))
+        return vhf_localisation(Path(run.event_product().path), run.out)
 
 
 class SourceAnalysisOperator(StepOperator):
