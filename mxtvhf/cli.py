@@ -86,6 +86,9 @@ def simulate(
     corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
     role: Annotated[str | None, typer.Option(help="VOEvent role: test (default) or observation")] = None,
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
+    xband: Annotated[
+        float | None, typer.Option(help="also write the X-band event file of an exposure of so many seconds")
+    ] = None,
 ) -> None:
     """Make the notices and the VHF packets of a burst, and the truth to compare with."""
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -109,6 +112,7 @@ def simulate(
         corrupt=corrupt,
         role=role,
         seed=seed,
+        xband_s=xband,
     )
     for path in write_scenario(scenario, out, Settings().calibration_store()):
         print(path)
@@ -142,7 +146,7 @@ def localise(
     """Find the source in an event file."""
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-    found = vhf_localisation(events, Settings().calibration_store())
+    found = vhf_localisation(events, store=Settings().calibration_store())
     if as_json:
         _print_json(found.model_dump(mode="json"))
     elif found.position is None:
@@ -154,6 +158,28 @@ def localise(
             f"(statistical {where.r90_stat_arcsec:.1f})  "
             f"{found.n_source:.0f} source photons, TS {found.ts:.1f}"
         )
+
+
+@app.command()
+def analyse(
+    events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
+    out: Annotated[Path, typer.Option(help="folder for light curve, spectrum and responses")],
+    t0: Annotated[datetime | None, typer.Option(help="T0 of the burst, UTC, for the decay index")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the source in an event file and make its light curve and spectrum."""
+    from mxtvhf.analysis import analysis_text
+    from mxtvhf.steps.source_analysis import source_analysis
+    from mxtvhf.steps.vhf_localisation import vhf_localisation
+
+    trigger = t0.replace(tzinfo=t0.tzinfo or UTC) if t0 else None
+    store = Settings().calibration_store()
+    place = vhf_localisation(events, store=store)
+    found = source_analysis(events, place, out, trigger_time=trigger, store=store)
+    if as_json:
+        _print_json(found.model_dump(mode="json"))
+    else:
+        print("\n".join(analysis_text(found)))
 
 
 @app.command()
@@ -173,7 +199,7 @@ def crosscheck(
     bursts = {notice.burst_id for notice in notices}
     if len(bursts) != 1:
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
-    found = vhf_localisation(events, Settings().calibration_store()) if events else None
+    found = vhf_localisation(events, alerts=notices, store=Settings().calibration_store()) if events else None
     result = crosscheck_positions(notices, found, GpOutcome(available=False, reason="not asked"))
     if as_json:
         _print_json(result.model_dump(mode="json"))

@@ -8,8 +8,8 @@ which is ``0.1 ** (s^2 / (r1^2 + r2^2))``.
 
 Positions that share photons or systematics (an MXT notice and its update, the on-board and the VHF
 position) are correlated: their separation is then smaller than assumed here, so that p is too large and the
-verdict "inconsistent" is, if anything, given too seldom. The reference GP analyses our own photons by our own
-method: its agreement with us confirms nothing, and the comparison says so.
+verdict "inconsistent" is, if anything, given too seldom. The reference GP analyses photons that ours are
+among, by our own method: its agreement with us is no independent one, and the comparison says so.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ PREFERENCE = (
 SMALLEST_P_SHOWN = 1e-12
 """Below this a p-value only says "impossible": no error distribution is known that far out."""
 
-NOT_INDEPENDENT = "They are not independent: this GP uses the same photons and the same method."
-"""Added to the comparison of our position with the one that the reference GP found in the same photons."""
+NOT_INDEPENDENT = "They are not independent: this GP uses the same method, and our photons are among its own."
+"""Added to the comparison of our position with the one that the reference GP found."""
+
+FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of ECLAIRs' circle."
+"""Added to the comparison of our position with ECLAIRs', where the photons alone showed no source."""
 
 
 def compare(first: Position, second: Position) -> PositionPair:
@@ -88,7 +91,9 @@ def verdict_of(p_value: float) -> Verdict:
     return Verdict.INCONSISTENT if p_value < limits["inconsistent_below"] else Verdict.UNCLEAR
 
 
-def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOutcome) -> CrossCheck:
+def crosscheck(
+    positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOutcome, *, uses_eclairs: bool = False
+) -> CrossCheck:
     """Compare all positions of a burst, check the notices' claims, and recommend a position.
 
     Parameters
@@ -99,6 +104,8 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
         The notices of the burst, in order of publication.
     gp
         What GP gave, or why it gave nothing; its position must be among ``positions``.
+    uses_eclairs
+        True when our position was found with the help of ECLAIRs' circle.
 
     Returns
     -------
@@ -119,7 +126,7 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
         reason = f"The burst was retracted. {reason}"
     return CrossCheck(
         positions=tuple(positions),
-        pairs=tuple(_pair(first, second, gp) for first, second in combinations(positions, 2)),
+        pairs=tuple(_pair(first, second, gp, uses_eclairs) for first, second in combinations(positions, 2)),
         claims=check_claims(alerts),
         gp=gp,
         best=best,
@@ -127,11 +134,14 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
     )
 
 
-def _pair(first: Position, second: Position, gp: GpOutcome) -> PositionPair:
-    """Compare two positions; say so where they are of the same photons and the same method."""
+def _pair(first: Position, second: Position, gp: GpOutcome, uses_eclairs: bool) -> PositionPair:
+    """Compare two positions; say so where they share photons and method."""
     pair = compare(first, second)
-    if gp.is_reference and {first.origin, second.origin} == {Origin.GP, Origin.MXT_VHF}:
+    origins = {first.origin, second.origin}
+    if gp.is_reference and origins == {Origin.GP, Origin.MXT_VHF}:
         return pair.model_copy(update={"explanation": f"{pair.explanation} {NOT_INDEPENDENT}"})
+    if uses_eclairs and origins == {Origin.ECLAIRS, Origin.MXT_VHF}:
+        return pair.model_copy(update={"explanation": f"{pair.explanation} {FOUND_BY_ECLAIRS}"})
     return pair
 
 
@@ -147,7 +157,8 @@ def recommend(positions: Sequence[Position], *, gp_is_reference: bool = False) -
     positions
         All positions, in order of publication.
     gp_is_reference
-        True when GP's position is the reference service's: it repeats our own, and does not count beside it.
+        True when GP's position is the reference service's: not independent of ours, it does not count
+        beside it.
 
     Returns
     -------

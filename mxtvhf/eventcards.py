@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ class EventHeader(Model):
     obs_id: str = Field(max_length=68, pattern=PRINTABLE)
     date: AwareDatetime
     """``DATE``; given, not read from a clock, so that the same input gives the same bytes."""
+    dstream: Literal["VHF", "XBand"] = "VHF"
+    """The data stream: the few photons sent at once by VHF, or all of them hours later by X-band."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ def primary_cards(observation: Observation) -> list[Card]:
         ("GLDM_VER", says["gldm_ver"], "global data model"),
         ("PROC_VER", says["proc_ver"], "processing"),
         ("PIP_VER", __version__, "pipeline version"),
-        ("DSTREAM", "VHF", "data stream"),
+        ("DSTREAM", header.dstream, "data stream"),
         ("DATE", utc_text(header.date).removesuffix("Z"), "[UTC] when all inputs existed"),
         *_time_system(),
         ("OBS_ID", header.obs_id, "observation"),

@@ -134,7 +134,7 @@ class GpResult(WireModel):
             label=label,
             r90_arcsec=hypot(self.r90_stat_arcsec, self.r90_sys_arcsec),
             reference=f"GP process {process_id}",
-            **self.model_dump(),
+            **self.model_dump(include=set(GpResult.model_fields)),
         )
 
 

@@ -213,6 +213,16 @@ class Product(Model):
     sha256: str
 
 
+class CredibleRegion(Model):
+    """The smallest region of the sky that holds a part of the posterior, systematic error included."""
+
+    part: float
+    """Of the probability, e.g. 0.9."""
+    area_arcmin2: float
+    outlines: tuple[tuple[tuple[float, float], ...], ...]
+    """Closed lines around its pieces (and around holes in them): right ascension and declination, degrees."""
+
+
 class Localisation(Model):
     """What the photons say about where the source is."""
 
@@ -227,11 +237,28 @@ class Localisation(Model):
     ts: float
     """Test statistic, 2 (ln L_source - ln L_background)."""
     n_photons: int
+    exposure_s: float | None = None
+    """Sum of the good times of the photons, seconds."""
+    data_stream: str | None = None
+    """``VHF`` or ``XBand``: how the photons came to the ground."""
     n_source: float
     n_background: float
     hot_pixels: tuple[tuple[int, int], ...] = ()
     """(column, row) of pixels left out because no source can be so narrow."""
     reason: str | None = None
+    uses: tuple[str, ...] = ()
+    """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is
+    asked only where the photons alone show no source)."""
+    core_fwhm_arcmin: float | None = None
+    """Width of the PSF's core by the fit, arcmin."""
+    upper_limit_photons: float | None = None
+    """90 % upper limit of the expected source photons where no source was found."""
+    upper_limit_flux: float | None = None
+    """The same as a mean flux (0.3-10 keV, absorbed, expected spectrum), erg/cm2/s."""
+    regions: tuple[CredibleRegion, ...] = ()
+    """With 50 and 90 % of the posterior; empty without a source."""
+    products: dict[str, Product] = {}
+    """The files with the posterior on the sky: name -> file."""
     calibration: dict[str, str] = {}
     """Calibration item -> version used."""
 
@@ -281,7 +308,8 @@ class GpOutcome(Model):
     process_id: str | None = None
     position: Position | None = None
     is_reference: bool = False
-    """True when the reference service answered: our own photons and method, no independent confirmation."""
+    """True when the reference service answered: our method, our photons among its own, no independent
+    confirmation."""
 
 
 class CrossCheck(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
 
@@ -32,6 +32,11 @@ class PhotonList:
     def __len__(self) -> int:
         """Return the number of photons."""
         return len(self.time)
+
+    def followed_by(self, later: PhotonList) -> PhotonList:
+        """Return these photons and, after them, later ones."""
+        names = (column.name for column in fields(self))
+        return PhotonList(*(np.concatenate([getattr(self, name), getattr(later, name)]) for name in names))
 
     def to_bytes(self) -> bytes:
         """Return the columns as a numpy ``.npz`` file."""

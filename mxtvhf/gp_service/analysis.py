@@ -18,7 +18,18 @@ def localise_events(event_file: Path, store: CalibrationStore | None = None) -> 
     """Our own localisation. Imported when first used: it brings astropy and scipy."""
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-    return vhf_localisation(event_file, store)
+    return vhf_localisation(event_file, store=store)
+
+
+class AnalysisResult(GpResult):
+    """What the reference service adds to the contract's result: from what the position is."""
+
+    exposure_s: float | None = None
+    """Sum of the event file's good times, seconds; None in results of an older version of the service."""
+    n_photons: int | None = None
+    """Photons in the energy band."""
+    data_stream: str | None = None
+    """``XBand`` or ``VHF``, the event file's ``DSTREAM``."""
 
 
 def event_file_of(request: GpRequest, data: Path) -> Path:
@@ -27,17 +38,24 @@ def event_file_of(request: GpRequest, data: Path) -> Path:
     Parameters
     ----------
     request
-        With ``event_file`` (absolute, or relative to ``data``), else ``apid``, ``target`` and ``orbit``
-        name it: ``<apid>_<target>_<orbit>.fits``.
+        The X-band file of its observation, ``<apid>_<target>_<orbit>.fits``, is taken where there is one;
+        else its ``event_file`` (absolute, or relative to ``data``), when it names one.
     data
         The folder that the service may read.
 
     Raises
     ------
     InvalidInput
-        The file lies outside ``data``, after following links.
+        A file lies outside ``data``, after following links.
     """
-    name = request.event_file or f"{request.apid}_{request.target}_{request.orbit}.fits"
+    whole = _inside(data, f"{request.apid}_{request.target}_{request.orbit}.fits")
+    if request.event_file is None:
+        return whole
+    named = _inside(data, request.event_file)
+    return whole if whole.is_file() else named
+
+
+def _inside(data: Path, name: str) -> Path:
     try:
         path = (data / name).resolve()
     except (ValueError, OSError, RuntimeError):
@@ -47,7 +65,7 @@ def event_file_of(request: GpRequest, data: Path) -> Path:
     return path
 
 
-def analyse(request: GpRequest, data: Path, localise: Localiser = localise_events) -> GpResult:
+def analyse(request: GpRequest, data: Path, localise: Localiser = localise_events) -> AnalysisResult:
     """Localise the source in the request's event file.
 
     Raises
@@ -70,9 +88,12 @@ def analyse(request: GpRequest, data: Path, localise: Localiser = localise_event
         raise NothingToDo(f"no detection in {path.name}: {found.reason or 'no significant source'}")
     if found.position.r90_stat_arcsec is None:
         raise Failure(f"localisation of {path.name} gives no radius")
-    return GpResult(
+    return AnalysisResult(
         ra_deg=found.position.ra_deg,
         dec_deg=found.position.dec_deg,
         r90_stat_arcsec=found.position.r90_stat_arcsec,
         r90_sys_arcsec=found.position.r90_sys_arcsec,
+        exposure_s=found.exposure_s,
+        n_photons=found.n_photons,
+        data_stream=found.data_stream,
     )

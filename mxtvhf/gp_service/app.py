@@ -16,13 +16,19 @@ from starlette.responses import Response
 from mxtvhf import __version__
 from mxtvhf.errors import InvalidInput
 from mxtvhf.gp_contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
-from mxtvhf.gp_service.analysis import Localiser, event_file_of, localise_events
+from mxtvhf.gp_service.analysis import AnalysisResult, Localiser, event_file_of, localise_events
 from mxtvhf.gp_service.jobs import Job, JobStore
 from mxtvhf.gp_service.workers import Workers
 from mxtvhf.models import GpRequest
 
 MAX_REQUEST = 65_536
 """Longest request body, bytes."""
+
+
+class ServiceAnswer(GpAnswer):
+    """The contract's answer, with what the reference service adds to the result."""
+
+    result: AnalysisResult | None = None
 
 
 class JobEntry(BaseModel):
@@ -90,8 +96,8 @@ def create_app(
     )
     app.state.store, app.state.pool, app.state.data = store, pool, data
     app.middleware("http")(_refuse_long_bodies)
-    app.post("/processing", response_model=GpAnswer)(start)
-    app.get("/status", response_model=GpAnswer)(status)
+    app.post("/processing", response_model=ServiceAnswer)(start)
+    app.get("/status", response_model=ServiceAnswer)(status)
     app.get("/jobs")(jobs)
     app.get("/health")(health)
     return app
@@ -108,7 +114,7 @@ async def _refuse_long_bodies(request: Request, call_next: RequestResponseEndpoi
     return await call_next(request)
 
 
-def start(body: GpRequest, request: Request) -> GpAnswer:
+def start(body: GpRequest, request: Request) -> ServiceAnswer:
     """Start an analysis. The same request twice starts two."""
     try:
         event_file_of(body, request.app.state.data)
@@ -119,7 +125,7 @@ def start(body: GpRequest, request: Request) -> GpAnswer:
     return _answer(job)
 
 
-def status(seqid: Annotated[str, Query(min_length=1, max_length=256)], request: Request) -> GpAnswer:
+def status(seqid: Annotated[str, Query(min_length=1, max_length=256)], request: Request) -> ServiceAnswer:
     """Tell where the job with this process id stands; its result once it is completed."""
     job = request.app.state.store.get(seqid)
     if job is None:
@@ -138,11 +144,11 @@ def health(request: Request) -> Health:
     return Health(status="ok", version=__version__, jobs=counts)
 
 
-def _answer(job: Job) -> GpAnswer:
+def _answer(job: Job) -> ServiceAnswer:
     descriptor = ProcessingDescriptor(
         process_id=job.process_id, state=job.state.value, message=job.message, service=REFERENCE_SERVICE
     )
-    return GpAnswer(processing_descriptor=descriptor, result=job.result)
+    return ServiceAnswer(processing_descriptor=descriptor, result=job.result)
 
 
 def _entry(job: Job) -> dict[str, Any]:

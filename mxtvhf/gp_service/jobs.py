@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.errors import Failure
-from mxtvhf.gp_contract import GpResult, GpState
+from mxtvhf.gp_contract import GpState
+from mxtvhf.gp_service.analysis import AnalysisResult
 from mxtvhf.models import GpRequest, utc_text
 
 MAX_STARTS = 3
@@ -42,7 +43,7 @@ class Job:
     request: GpRequest
     state: GpState
     message: str | None
-    result: GpResult | None
+    result: AnalysisResult | None
     submitted: str
     """UTC, ISO 8601."""
     ended: str | None
@@ -130,7 +131,7 @@ class JobStore:
                 (GpState.PENDING, process_id),
             )
 
-    def complete(self, process_id: str, result: GpResult) -> None:
+    def complete(self, process_id: str, result: AnalysisResult) -> None:
         """End a job with its result."""
         self._end(process_id, GpState.COMPLETED, None, result.model_dump_json())
 
@@ -172,7 +173,7 @@ def _job(row: sqlite3.Row) -> Job:
         request=GpRequest.model_validate_json(row["request"]),
         state=GpState(row["state"]),
         message=row["message"],
-        result=GpResult.model_validate(json.loads(row["result"])) if row["result"] else None,
+        result=AnalysisResult.model_validate(json.loads(row["result"])) if row["result"] else None,
         submitted=row["submitted"],
         ended=row["ended"],
     )

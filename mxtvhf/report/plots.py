@@ -1,13 +1,13 @@
-"""The plots of a report: the sky, the detector, the light curve.
+"""The plots of a report: the detector, the light curve; the sky is in ``skyplot``.
 
 Matplotlib is imported where it draws: it takes about a second, and most processes never draw. The
-reports wait for the plots; so scales and the sky's legend are drawn line by line here, in about two thirds of
-the time that a panel with matplotlib's own takes.
+reports wait for the plots; so scales and the sky's legend are drawn line by line, in about two thirds of the
+time that a panel with matplotlib's own takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -16,38 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.angles import (
-    angle_text,
-    declination_text,
-    right_ascension_text,
-    separation_arcsec,
-    tangent_offset_arcmin,
-)
-from mxtvhf.crosscheck import name
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.models import Localisation, Origin, Position
+from mxtvhf.models import Localisation, Position
 from mxtvhf.photons import PhotonList
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-LINES: dict[Origin, tuple[str, Any]] = {
-    Origin.ECLAIRS: ("#0b62a8", "-"),
-    Origin.MXT_ONBOARD: ("#b86e00", (0, (5, 2.5))),
-    Origin.MXT_VHF: ("#c0185f", "-"),
-    Origin.GP: ("#00795a", (0, (1.2, 2))),
-    Origin.VT: ("#6a3fc4", (0, (7, 2, 1.2, 2))),
-    Origin.GRM: ("#5b6875", (0, (1, 4))),
-    Origin.OTHER: ("#5b6875", (0, (4, 1, 1, 1, 1, 1))),
-}
-"""Colour and dash pattern of each origin, the pattern for those who do not tell the colours apart.
-
-Our own line is whole like that of ECLAIRs, and thicker than all others.
-"""
-
-WIDEST_SKY_ARCMIN = 90.0
-"""A circle that reaches farther out is not drawn (GRM's are of many degrees) but named in the legend."""
 
 SMOOTHING_PIXELS = 3.0
 """Sigma of the Gaussian that makes single photons visible on 256 x 256 pixels, pixels."""
@@ -56,7 +31,6 @@ DPI = 110
 WIDTH_INCH = 4.6
 LEFT_INCH, RIGHT_INCH = 0.64, 0.18
 PANEL_INCH = WIDTH_INCH - LEFT_INCH - RIGHT_INCH
-ROW_INCH = 0.19
 INK, SOFT, GRID, UNUSED = "#1f2933", "#5b6875", "#e3e8ed", "#2fd6c8"
 TICKS: dict[str, Any] = {"color": SOFT, "linestyle": "none", "markersize": 3.5, "clip_on": False}
 
@@ -84,47 +58,6 @@ class Plot:
         return self.figure.canvas.get_width_height()
 
 
-def sky_plot(
-    positions: Sequence[Position], best: Position, *, half_width_arcmin: float | None = None
-) -> Plot:
-    """Draw the 90 % circles of all positions around the best one, North up, East left.
-
-    Parameters
-    ----------
-    positions
-        What to draw, in order; one without a radius is a cross only.
-    best
-        Centre of the tangent plane.
-    half_width_arcmin
-        Half the width of the view; None shows all circles that end within ``WIDEST_SKY_ARCMIN``.
-    """
-    reaches = {position.label: _reach(position, best) for position in positions}
-    shown = [position for position in positions if reaches[position.label] <= WIDEST_SKY_ARCMIN]
-    half = half_width_arcmin or 1.12 * max((reaches[position.label] for position in shown), default=1.0)
-    place = f"{right_ascension_text(best.ra_deg)} {declination_text(best.dec_deg)}"
-    figure, axes = _panel(PANEL_INCH, 0.6 + ROW_INCH * len(positions))
-    axes.set(xlim=(half, -half), ylim=(-half, half))
-    _scales(axes, f"East offset from {place} (arcmin)", "North offset (arcmin)", grid=True)
-    _compass(axes)
-    styles = _styles(shown)
-    for position in shown:
-        _circle(axes, position, best, styles[position.label])
-    _sky_legend(figure, positions, styles)
-    circles = "; ".join(_entry(position, position in shown) for position in positions)
-    return Plot(
-        "Sky, 90 % circles" if half_width_arcmin is None else "Sky, around the best position",
-        f"Sky map {2 * half:.3g} arcmin wide around {place}, North up, East left. 90 % circles: {circles}.",
-        figure,
-    )
-
-
-def zoom_half_width_arcmin(positions: Sequence[Position], best: Position) -> float | None:
-    """Half width of a closer view of the best position, arcmin; None when the full view shows it well."""
-    radius = (best.r90_arcsec or 0.0) / 60.0
-    widest = max((reach for p in positions if (reach := _reach(p, best)) <= WIDEST_SKY_ARCMIN), default=0.0)
-    return 3.0 * radius if radius > 0.0 and widest > 5.0 * radius else None
-
-
 def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plot:
     """Draw the smoothed counts on the detector with the source found.
 
@@ -147,13 +80,13 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     for column, row in hot:
         counts[row, column] = 0.0
     smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
-    figure, axes = _panel(PANEL_INCH, 1.36)
+    figure, axes = panel(PANEL_INCH, 1.36)
     brightest = max(float(smooth.max()), 1e-12)
     # Coloured here, once per detector pixel: imshow would do it for every pixel of the picture.
     colours = colormaps["magma"](np.sqrt(smooth / brightest), bytes=True)
     axes.imshow(colours, origin="lower", interpolation="nearest")
     axes.autoscale(False)
-    _scales(axes, "Detector column (pixel)", "Detector row (pixel)", grid=False)
+    scales(axes, "Detector column (pixel)", "Detector row (pixel)", grid=False)
     _colour_bar(figure, brightest)
     words = f"Smoothed counts on the detector, {len(photons)} in all"
     if localisation and localisation.detector_x is not None and localisation.detector_y is not None:
@@ -181,13 +114,13 @@ def light_curve_plot(photons: PhotonList, start_met: float, *, is_trigger: bool)
     first, width, counts = binned(photons.time - start_met)
     edges = first + width * np.arange(len(counts) + 1)
     zero = "the trigger T0" if is_trigger else "the first photon"
-    figure, axes = _panel(2.9, 0.56)
+    figure, axes = panel(2.9, 0.56)
     axes.stairs(counts, edges, fill=True, color="#cfe0ee")
     axes.stairs(counts, edges, color="#0b62a8", linewidth=1.3)
     error, middle = np.sqrt(counts), (edges[:-1] + edges[1:]) / 2
     axes.vlines(middle, counts - error, counts + error, color="#0b62a8", linewidth=1.0)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.12 * float((counts + error).max())))
-    _scales(axes, f"Time since {zero} (s)", f"Photons per {width:g} s", grid=True)
+    scales(axes, f"Time since {zero} (s)", f"Photons per {width:g} s", grid=True)
     return Plot(
         "Light curve",
         f"Photons against time, {len(photons)} in all, {edges[0]:g} s to {edges[-1]:g} s since {zero}, "
@@ -210,7 +143,7 @@ def binned(since: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np
     return first, width, np.bincount(index).astype(np.float64)
 
 
-def _panel(height: float, below: float) -> tuple[Figure, Axes]:
+def panel(height: float, below: float) -> tuple[Figure, Axes]:
     """Make a figure with one panel of a height, and room below for labels and legend, inches."""
     from matplotlib.figure import Figure
 
@@ -229,15 +162,15 @@ def _frame(axes: Axes) -> None:
     axes.yaxis.set_visible(False)
 
 
-def _scales(axes: Axes, across: str, upward: str, *, grid: bool) -> None:
+def scales(axes: Axes, across: str, upward: str, *, grid: bool) -> None:
     """Draw ticks, their numbers and the names of both scales, and the grid; the limits must be set."""
     (left, right), (lower, upper) = axes.get_xlim(), axes.get_ylim()
     columns, rows = ticks_of(left, right), ticks_of(lower, upper)
     if grid:
         axes.vlines(list(columns), lower, upper, color=GRID, linewidth=0.8, zorder=0)
         axes.hlines(list(rows), left, right, color=GRID, linewidth=0.8, zorder=0)
-    _lower_scale(axes, columns, across)
-    _left_scale(axes, rows, upward)
+    lower_scale(axes, columns, across)
+    left_scale(axes, rows, upward)
 
 
 def ticks_of(first: float, last: float) -> dict[float, str]:
@@ -247,11 +180,13 @@ def ticks_of(first: float, last: float) -> dict[float, str]:
     low, high = sorted((first, last))
     places = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
     return {
-        float(place): f"{place:g}".replace("-", "\N{MINUS SIGN}") for place in places if low <= place <= high
+        float(place): f"{place:.10g}".replace("-", "\N{MINUS SIGN}")
+        for place in places
+        if low <= place <= high
     }
 
 
-def _lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
+def lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     """Draw the scale below a panel."""
     where, inch = axes.get_xaxis_transform(), axes.figure.dpi / axes.bbox.height
     axes.plot(list(ticks), np.zeros(len(ticks)), marker=3, transform=where, **TICKS)
@@ -261,7 +196,7 @@ def _lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     axes.text(0.5, -0.27 * inch, words, ha="center", va="top", transform=axes.transAxes)
 
 
-def _left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
+def left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     """Draw the scale left of a panel."""
     where, inch = axes.get_yaxis_transform(), axes.figure.dpi / axes.bbox.width
     axes.plot(np.zeros(len(ticks)), list(ticks), marker=0, transform=where, **TICKS)
@@ -269,74 +204,6 @@ def _left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     for tick, text in ticks.items():
         axes.text(-0.09 * inch, tick, text, **number)
     axes.text(-0.53 * inch, 0.5, words, ha="center", va="center", rotation=90, transform=axes.transAxes)
-
-
-def _reach(position: Position, best: Position) -> float:
-    """How far from the centre a position's circle extends, arcmin; infinite far from the tangent point."""
-    away = separation_arcsec(best.ra_deg, best.dec_deg, position.ra_deg, position.dec_deg) / 60.0
-    if away > 2.0 * WIDEST_SKY_ARCMIN:
-        return float("inf")
-    return float(np.hypot(*_offset(position, best))) + (position.r90_arcsec or 0.0) / 60.0
-
-
-def _offset(position: Position, best: Position) -> tuple[float, float]:
-    return tangent_offset_arcmin(position.ra_deg, position.dec_deg, best.ra_deg, best.dec_deg)
-
-
-def _styles(positions: Sequence[Position]) -> dict[str, dict[str, Any]]:
-    """Line of each position by its label; one that a later one of its origin supersedes is pale."""
-    latest = {position.origin: position.label for position in positions}
-    return {
-        position.label: {
-            "color": LINES[position.origin][0],
-            "linestyle": LINES[position.origin][1],
-            "linewidth": 2.2 if position.origin is Origin.MXT_VHF else 1.5,
-            "alpha": 1.0 if latest[position.origin] == position.label else 0.45,
-        }
-        for position in positions
-    }
-
-
-def _circle(axes: Axes, position: Position, best: Position, style: dict[str, Any]) -> None:
-    from matplotlib.patches import Circle
-
-    centre = _offset(position, best)
-    if position.r90_arcsec:
-        axes.add_patch(Circle(centre, position.r90_arcsec / 60.0, fill=False, **style))
-    axes.plot(*centre, "+", color=style["color"], alpha=style["alpha"], markersize=7)
-
-
-def _compass(axes: Axes) -> None:
-    """Draw arrows to the North (up) and the East (left) in the lower right corner."""
-    x, y, length = 0.955, 0.04, 0.085
-    style: dict[str, Any] = {"color": INK, "markersize": 4.5, "transform": axes.transAxes}
-    axes.plot((x - length, x, x), (y, y, y + length), linewidth=1.0, **style)
-    for words, marker, tip, far in (
-        ("N", "^", (x, y + length), (x, y + length + 0.035)),
-        ("E", "<", (x - length, y), (x - length - 0.03, y)),
-    ):
-        axes.plot(*tip, marker, **style)
-        axes.text(*far, words, ha="center", va="center", color=INK, transform=axes.transAxes)
-
-
-def _sky_legend(figure: Figure, positions: Sequence[Position], styles: dict[str, dict[str, Any]]) -> None:
-    """List all positions below the panel, with the line of each that is drawn."""
-    from matplotlib.lines import Line2D
-
-    inches = figure.dpi_scale_trans
-    for row, position in enumerate(reversed(positions)):
-        y = 0.13 + ROW_INCH * row
-        if position.label in styles:
-            ends = (LEFT_INCH + 0.06, LEFT_INCH + 0.46)
-            figure.add_artist(Line2D(ends, (y, y), transform=inches, **styles[position.label]))
-        words = _entry(position, position.label in styles)
-        place: dict[str, Any] = {"va": "center_baseline", "fontsize": 9, "transform": inches}
-        figure.text(LEFT_INCH + 0.55, y, words, parse_math=False, **place)
-
-
-def _entry(position: Position, shown: bool) -> str:
-    size = f"R90 {angle_text(position.r90_arcsec)}" if position.r90_arcsec else "no radius"
-    return f"{name(position)}, {size}{'' if shown else ', too wide for this view'}"
 
 
 def _source(axes: Axes, column: float, row: float, position: Position | None) -> None:
@@ -373,7 +240,7 @@ def _colour_bar(figure: Figure, brightest: float) -> None:
     axes.imshow(scale[np.newaxis], aspect="auto", interpolation="nearest", extent=(0.0, 1.0, 0.0, 1.0))
     _frame(axes)
     ticks = {part**0.5: f"{part * brightest:.2g}" for part in (0.0, 0.1, 0.3, 0.6, 1.0)}
-    _lower_scale(axes, ticks, f"Counts per pixel, smoothed (Gaussian, sigma {SMOOTHING_PIXELS:g} pixels)")
+    lower_scale(axes, ticks, f"Counts per pixel, smoothed (Gaussian, sigma {SMOOTHING_PIXELS:g} pixels)")
 
 
 def _detector_legend(figure: Figure, axes: Axes) -> None:

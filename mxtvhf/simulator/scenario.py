@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,6 +17,8 @@ from pydantic import AwareDatetime, Field, ValidationError, model_validator
 from mxtvhf.archive import write_atomically
 from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
+from mxtvhf.eventcards import EventHeader
+from mxtvhf.eventfile import write_event_file
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import localise
 from mxtvhf.missiontime import met_from_utc
@@ -27,10 +31,12 @@ from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.simulator.sky import expected_counts, simulate_photons
+from mxtvhf.simulator.sky import fluence, simulate_photons
+from mxtvhf.throughput import expected_counts
 
 DEFAULT_COUNTS = 300.0
 ATTITUDE_STEP_S = 10.0
+XBAND_FILE = "xband_events.fits"
 ONBOARD_EXCESS = 1.2
 """The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
 
@@ -64,6 +70,8 @@ class Scenario(Model):
     role: Literal["test", "observation"] = "test"
     """A simulated burst is a test unless asked otherwise: it must never be announced as real."""
     seed: int = Field(default=1, ge=0)
+    xband_s: float | None = Field(default=None, gt=0.0, le=86_400.0)
+    """Length of the exposure that comes later by X-band, longer than ``duration_s``; None: there is none."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -71,6 +79,8 @@ class Scenario(Model):
             raise ValueError("give either counts or flux")
         if self.start <= self.trigger_time:
             raise ValueError("start: the MXT observation begins after the trigger")
+        if self.xband_s is not None and self.xband_s <= self.duration_s:
+            raise ValueError("xband: the exposure is longer than the observation sent by VHF")
         return self
 
 
@@ -129,6 +139,8 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
     """Simulate a burst and write ``alert.xml``, ``eclairs-wakeup.xml``, ``packets.bin`` and ``truth.json``.
 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
+    With ``xband_s`` there is also ``xband_events.fits``, all photons of the longer exposure; those sent by
+    VHF are the same with and without it.
 
     Parameters
     ----------
@@ -149,20 +161,17 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
     background = scenario.background
     if background is None:
         background = calibration.background.rate_per_s * scenario.duration_s
-    photons = simulate_photons(
+    draw = partial(
+        simulate_photons,
         x=x,
         y=y,
-        counts=counts,
-        background=background,
-        start=start,
-        stop=stop,
-        rng=rng,
         burst_time=met_from_utc(scenario.trigger_time),
         decay_index=scenario.decay,
         spectrum=PowerLaw(photon_index=scenario.photon_index),
         calibration=calibration,
         bad_pixels=calibration.bad_pixels.mask(),
     )
+    photons = draw(counts=counts, background=background, start=start, stop=stop, rng=rng)
     wakeup, alert = _notices(scenario, photons, calibration, rng)
     packets = downlink(
         encode_photons(photons, scenario.burst_id),
@@ -192,7 +201,42 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
     }
     for name, content in files.items():
         write_atomically(out / name, content)
-    return [out / name for name in files]
+    written = [out / name for name in files]
+    if scenario.xband_s is not None:
+        attitude = _attitude(pointing, start, start + scenario.xband_s)
+        everything = photons.followed_by(_later_photons(scenario, draw, counts, background))
+        header = _xband_header(scenario, wakeup, end=scenario.start + timedelta(seconds=scenario.xband_s))
+        write_event_file(out / XBAND_FILE, everything, attitude, header=header, store=store)
+        written.append(out / XBAND_FILE)
+    return written
+
+
+def _later_photons(
+    scenario: Scenario, draw: Callable[..., PhotonList], counts: float, background: float
+) -> PhotonList:
+    """Draw the photons after those sent by VHF, from random numbers of their own."""
+    start, since = met_from_utc(scenario.start), (scenario.start - scenario.trigger_time).total_seconds()
+    sent, whole = scenario.duration_s, scenario.xband_s or 0.0
+    before, after = (
+        fluence(since + first, since + last, scenario.decay) for first, last in ((0.0, sent), (sent, whole))
+    )
+    return draw(
+        counts=counts * after / before,
+        background=background * (whole - sent) / sent,
+        start=start + sent,
+        stop=start + whole,
+        rng=np.random.default_rng(scenario.seed).spawn(1)[0],
+    )
+
+
+def _xband_header(scenario: Scenario, wakeup: Alert, *, end: datetime) -> EventHeader:
+    return EventHeader(
+        burst_id=scenario.burst_id,
+        ivorn=wakeup.ivorn,
+        obs_id=f"{scenario.burst_id}-{scenario.seed}",
+        date=end,
+        dstream="XBand",
+    )
 
 
 def _pointing(

@@ -9,15 +9,19 @@ from pathlib import Path
 from types import FrameType
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.archive import write_atomically
 from mxtvhf.errors import Failure
+from mxtvhf.models import RunConf
 from mxtvhf.products import product_folder
 from mxtvhf.report import Report
 from mxtvhf.settings import Settings
-from mxtvhf.simulator.scenario import Scenario, scenario_of, write_scenario
+from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
 from mxtvhf.stack.embedded import Stack, embedded_stack, step
 
 FINAL = ("success", "failed")
 RUN_TIMEOUT_S = 180.0
+XBAND_S = 1500.0
+"""Length of the exposure that the reference GP has, seconds."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,7 +38,7 @@ def run(
     for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
     print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
-    scenario = scenario_of(burst_id, seed=seed)
+    scenario = scenario_of(burst_id, seed=seed, xband_s=XBAND_S)
     try:
         with embedded_stack(settings, project=project, port=port, gp_port=gp_port) as stack:
             _show_access(stack)
@@ -53,6 +57,8 @@ def run(
 def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bool, Path | None]:
     """Simulate a burst's notices and packets, send them through the DAG and show the result.
 
+    What comes of the burst by X-band lies with the reference GP before the run starts.
+
     Returns
     -------
     tuple
@@ -61,7 +67,17 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     burst_id = scenario.burst_id
     folder = settings.inbox / burst_id / f"seed-{scenario.seed}"
     write_scenario(scenario, folder, settings.calibration_store())
-    run_id = _start_run(stack.api, burst_id, folder)
+    conf = RunConf(
+        burst_id=burst_id,
+        alert=(folder / "alert.xml").as_uri(),
+        packets=(folder / "packets.bin").as_uri(),
+        target=f"{burst_id}-{scenario.seed}",
+    )
+    if scenario.xband_s is not None:
+        # The reference GP finds the photons of an observation by its name, see `gp_service.analysis`.
+        name = f"{conf.apid}_{conf.target}_{conf.orbit}.fits"
+        write_atomically(settings.products / name, (folder / XBAND_FILE).read_bytes())
+    run_id = _start_run(stack.api, conf)
     with step(f"run {run_id}"):
         state = _wait_for_run(stack.api, run_id)
     print(f"\nRun:    {stack.url}/dags/{DAG_ID}/runs/{run_id}", file=sys.stderr)
@@ -76,17 +92,12 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     return state == "success", report
 
 
-def _start_run(api: AirflowApi, burst_id: str, folder: Path) -> str:
+def _start_run(api: AirflowApi, conf: RunConf) -> str:
     """Start a run under the first sequence number that was not used yet."""
-    sequence = 1
-    conf = {
-        "burst_id": burst_id,
-        "alert": (folder / "alert.xml").as_uri(),
-        "packets": (folder / "packets.bin").as_uri(),
-    }
-    while not api.start_run(f"{burst_id}__{sequence}", {**conf, "sequence": sequence}):
+    sequence, given = 1, conf.model_dump(mode="json", exclude_unset=True)
+    while not api.start_run(f"{conf.burst_id}__{sequence}", {**given, "sequence": sequence}):
         sequence += 1
-    return f"{burst_id}__{sequence}"
+    return f"{conf.burst_id}__{sequence}"
 
 
 def _wait_for_run(api: AirflowApi, run_id: str) -> str:

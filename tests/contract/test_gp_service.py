@@ -42,7 +42,7 @@ def found(ra_deg: float) -> Localisation:
         r90_sys_arcsec=25.0,
         r90_arcsec=47.2,
     )
-    return localisation(detected=True, position=position)
+    return localisation(detected=True, position=position, exposure_s=1500.0, data_stream="XBand")
 
 
 def localisation(**fields) -> Localisation:
@@ -78,8 +78,8 @@ class Service:
         self.url = f"http://127.0.0.1:{port}"
         self.client = GpClient(self.url)
 
-    def start(self, event_file: str | None = None) -> str:
-        return self.client.start(REQUEST.model_copy(update={"event_file": event_file}))
+    def start(self, event_file: str | None = None, orbit: str = "2") -> str:
+        return self.client.start(REQUEST.model_copy(update={"event_file": event_file, "orbit": orbit}))
 
     def end_of(self, process_id: str) -> GpStatus:
         while not (now := self.client.status(process_id)).state.is_final:
@@ -130,7 +130,19 @@ def test_the_request_may_name_another_event_file(service, data):
     (data / "burst").mkdir()
     (data / "burst" / "events.fits").write_text("7.25")
     for name in ("burst/events.fits", str(data / "burst" / "events.fits")):
-        assert service.end_of(service.start(name)).position.ra_deg == 7.25
+        assert service.end_of(service.start(name, orbit="3")).position.ra_deg == 7.25
+
+
+def test_the_x_band_file_of_the_observation_goes_before_the_event_file(service, data):
+    (data / "events.fits").write_text("7.25")
+    assert service.end_of(service.start("events.fits")).position.ra_deg == 123.5
+
+
+def test_the_result_says_from_what_it_is(service):
+    process_id = service.start()
+    service.end_of(process_id)
+    result = service.get(f"/status?seqid={process_id}").json()["result"]
+    assert (result["exposure_s"], result["n_photons"], result["data_stream"]) == (1500.0, 9, "XBand")
 
 
 def test_the_same_request_twice_is_two_jobs(service):
@@ -151,7 +163,7 @@ def test_the_same_request_twice_is_two_jobs(service):
 def test_a_job_that_fails_says_why_and_harms_no_other(service, data, content, message):
     if content is not None:
         (data / "e.fits").write_text(content)
-    end = service.end_of(service.start("e.fits"))
+    end = service.end_of(service.start("e.fits", orbit="3"))
     assert (end.state, end.message) == (GpState.FAILED, message)
     assert service.end_of(service.start()).state is GpState.COMPLETED
 
@@ -166,7 +178,7 @@ def test_event_files_outside_the_data_folder_are_refused(service, data, name):
 
 
 def test_a_name_that_no_file_can_have(service):
-    end = service.end_of(service.start("x" * 5000))
+    end = service.end_of(service.start("x" * 5000, orbit="3"))
     assert end.state is GpState.FAILED
     assert end.message.endswith("x: File name too long")
 

@@ -68,7 +68,7 @@ def test_another_calibration_gives_another_position_and_is_recorded(tmp_path, ex
     exchange("alignment", column=137.5, systematic_r90_arcsec=60.0)
     folder = exchange("bad_pixels", columns="[98, 99]")
     store = CalibrationStore(packaged_folder(), folder)
-    found = vhf_localisation(path, store)
+    found = vhf_localisation(path, store=store)
     assert localise_events(path, store) == found
     changed = {item for item, version in found.calibration.items() if version == "900-own"}
     assert changed == {"psf", "alignment", "bad_pixels"}

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import crosscheck
 from mxtvhf.errors import Failure
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import (
     Alert,
+    CredibleRegion,
     CrossCheck,
     GpOutcome,
     Localisation,
@@ -29,18 +31,11 @@ from mxtvhf.models import (
 )
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import Report, RunRecord, build_report, report_schema
-from mxtvhf.report.assembly import REFERENCE_GP, burst_trigger_time, photon_summary
+from mxtvhf.report.assembly import REFERENCE_GP, photon_summary
 from mxtvhf.report.page import latency_text, pairs_by_weight, render_page, sky_links
-from mxtvhf.report.plots import (
-    LINES,
-    binned,
-    detector_plot,
-    light_curve_plot,
-    sky_plot,
-    ticks_of,
-    zoom_half_width_arcmin,
-)
+from mxtvhf.report.plots import binned, detector_plot, light_curve_plot, ticks_of
 from mxtvhf.report.schema import schema_text
+from mxtvhf.report.skyplot import LINES, sky_plot, zoom_half_width_arcmin
 
 T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)
 WRITTEN = T0 + timedelta(seconds=200)
@@ -395,6 +390,27 @@ def test_sky_shows_east_left_and_names_what_is_too_wide() -> None:
     assert all(words in plot.description for words in legend)
 
 
+def test_sky_shades_the_regions_where_they_are() -> None:
+    def square(half: float) -> tuple[tuple[float, float], ...]:
+        across = half / 60.0 / np.cos(np.radians(VHF.dec_deg))
+        corners = [(1, 1), (-1, 1), (-1, -1), (1, -1), (1, 1)]
+        return tuple((VHF.ra_deg + i * across, VHF.dec_deg + j * half / 60.0) for i, j in corners)
+
+    regions = [
+        CredibleRegion(part=part, area_arcmin2=4 * half**2, outlines=(square(half),))
+        for part, half in ((0.5, 0.3), (0.9, 0.7))
+    ]
+    plot = sky_plot([VHF], VHF, regions=regions)
+    large, small, _ = plot.figure.axes[0].patches
+    for patch, half in ((large, 0.7), (small, 0.3)):
+        extent = patch.get_path().get_extents()
+        assert extent.min == pytest.approx([-half, -half], abs=1e-3)
+        assert extent.max == pytest.approx([half, half], abs=1e-3)
+    words = "MXT-VHF 50 % and 90 % region, 1.96 arcmin²"
+    assert words in [text.get_text() for text in plot.figure.texts]
+    assert words in plot.description
+
+
 def test_sky_tells_positions_apart_without_colour() -> None:
     others = [origin for origin in Origin if origin is not Origin.MXT_VHF]
     assert len({str(LINES[origin][1]) for origin in others}) == len(others)
@@ -437,6 +453,11 @@ def test_detector_shows_counts_source_and_hot_pixels() -> None:
     assert np.unravel_index(bright.argmax(), bright.shape) == (one.y[0], one.x[0])
     assert bright[hot[1], hot[0]] == bright.min()
     assert axes.patches[0].get_center() == (140.0, 110.0)
+    arms = [
+        line.get_xydata() for line in axes.lines if line.get_linestyle() == "--" and len(line.get_xydata())
+    ]
+    assert len(arms) == 4
+    assert all((arm == (140.0, 110.0)).all(axis=0).any() for arm in arms)
     assert (axes.get_xlim(), axes.get_ylim()) == ((-0.5, 255.5), (-0.5, 255.5))
     numbers = [text.get_text() for text in bar.texts]
     # One photon smoothed: 1 / (2 pi 3^2) at its pixel.

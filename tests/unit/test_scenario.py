@@ -2,12 +2,21 @@ import json
 from datetime import UTC, datetime
 from math import hypot
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import simpson
 
 from mxtvhf.angles import separation_arcsec
 from mxtvhf.errors import InvalidInput
+from mxtvhf.eventfile import read_event_file
+from mxtvhf.gp_service.analysis import analyse
+from mxtvhf.localisation import localise
+from mxtvhf.models import GpRequest
 from mxtvhf.packets import decode_stream
-from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
+from mxtvhf.simulator.sky import fluence
 from mxtvhf.voevent import read_alert
 
 KNOWN = "sb26030704"
@@ -81,8 +90,62 @@ def test_a_flux_stands_for_counts(tmp_path):
         ({"burst_id": KNOWN, "counts": 1.0, "flux": 1.0}, "either counts or flux"),
         ({"burst_id": KNOWN, "loss": 1.5}, "loss"),
         ({"burst_id": KNOWN, "role": "tset"}, "role"),
+        ({"burst_id": KNOWN, "xband_s": 300.0}, "xband: the exposure is longer than"),
     ],
 )
 def test_impossible_scenarios_are_refused(options, cause):
     with pytest.raises(InvalidInput, match=cause):
         scenario_of(**options)
+
+
+def test_the_x_band_file_holds_the_vhf_photons_and_later_ones(tmp_path):
+    without = written(tmp_path / "without")
+    truth = written(tmp_path / "with", xband_s=1500.0)
+    for name in ("packets.bin", "alert.xml", "eclairs-wakeup.xml"):
+        assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
+    assert not (tmp_path / "without" / XBAND_FILE).exists()
+    events = read_event_file(tmp_path / "with" / XBAND_FILE)
+    assert (events.header["DSTREAM"], events.header["EXPOSURE"]) == ("XBand", 1500.0)
+    sent = decode_stream((tmp_path / "with" / "packets.bin").read_bytes(), KNOWN, name="packets.bin").photons
+    first = slice(len(sent))
+    for name in ("x", "y", "pha"):
+        assert (getattr(events.photons, name)[first] == getattr(sent, name)).all()
+    assert len(sent) == truth["n_photons"] == without["n_photons"]
+    later = events.photons.time[len(sent) :] - events.photons.time[0]
+    assert (later > 290.0).all()
+    # Background 0.45/s; the source has faded as t^-1.2 since 234 s after T0.
+    assert len(later) == pytest.approx(940, rel=0.15)
+
+
+def test_the_same_seed_gives_the_same_x_band_bytes(tmp_path):
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        written(tmp_path / name, seed=seed, xband_s=600.0)
+    a, b, c = ((tmp_path / name / XBAND_FILE).read_bytes() for name in "abc")
+    assert a == b != c
+
+
+@given(first=st.floats(1.0, 1e4), ratio=st.floats(1.01, 100.0), decay=st.floats(0.0, 6.0))
+def test_fluence_is_the_integral_of_the_decay(first, ratio, decay):
+    steps = np.geomspace(first, first * ratio, 2001)
+    assert fluence(first, first * ratio, decay) == pytest.approx(
+        simpson(steps * steps**-decay, x=np.log(steps)), rel=1e-6
+    )
+    assert fluence(first, first * ratio, 1.0 + 1e-12) == pytest.approx(np.log(ratio), rel=1e-6)
+
+
+def test_more_photons_give_a_smaller_radius_that_holds_the_truth(tmp_path):
+    """The reference GP's position, from X-band data, against the VHF one of the same burst."""
+    held = 0
+    for seed in range(1, 7):
+        # A source that fades slowly gives most of its photons after those sent by VHF.
+        truth = written(tmp_path / str(seed), seed=seed, counts=100.0, decay=0.5, xband_s=1500.0)
+        request = GpRequest(apid="1", target="2", orbit="3", event_file=f"{seed}/{XBAND_FILE}")
+        whole = analyse(request, tmp_path)
+        sent = decode_stream((tmp_path / str(seed) / "packets.bin").read_bytes(), KNOWN, name="").photons
+        found = localise(sent.x, sent.y)
+        assert (whole.data_stream, whole.exposure_s) == ("XBand", 1500.0)
+        assert whole.n_photons > len(sent)
+        assert whole.r90_stat_arcsec < found.r90
+        away = separation_arcsec(truth["ra_deg"], truth["dec_deg"], whole.ra_deg, whole.dec_deg)
+        held += away <= whole.r90_stat_arcsec
+    assert held >= 4

@@ -1,0 +1,182 @@
+"""The posterior on the sky as files: multi-order sky map, coverage map (MOC) of the 90 % region, DS9 region.
+
+The sky map is the one of LIGO, Virgo and KAGRA (their public alerts user guide, "Working with Multi-Order
+Sky Maps"): a table of UNIQ and PROBDENSITY over the whole sky. The coverage map is IVOA's MOC 2.0 as NUNIQ,
+which readers of MOC 1.1 understand, too. The region file is by DS9's reference manual, "Regions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.time import Time
+from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
+
+from mxtvhf import __version__
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.eventcards import constants
+from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.models import CredibleRegion, Position, Product, utc_text
+from mxtvhf.pointing import Pointing
+from mxtvhf.posterior import PositionPosterior
+from mxtvhf.skymap import Cells, SkyMap, credible_region, sky_map
+
+PARTS = (0.5, 0.9)
+"""Of the probability, in the regions."""
+SIGMA_PER_R90 = 1.0 / sqrt(-2.0 * log(0.1))
+"""Of a round normal distribution: sigma per axis over the radius that holds 90 % (Rayleigh distribution)."""
+ROUND = 0.1
+"""A region whose outline is nowhere farther from the circle than this part of its radius is called round."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the files say about the observation."""
+
+    burst_id: str
+    start: datetime
+    """Of the good times."""
+    date: str
+    """``DATE`` of the event file, UTC in ISO 8601."""
+    calibration: str
+
+
+def write_sky_files(
+    out: Path, posterior: PositionPosterior, pointing: Pointing, position: Position, observed: Observed
+) -> tuple[tuple[CredibleRegion, ...], dict[str, Product]]:
+    """Write ``skymap.fits``, ``region90.fits`` and ``region90.reg``.
+
+    Parameters
+    ----------
+    out
+        The product folder.
+    posterior
+        Statistical; the systematic error is added here, as a round normal distribution.
+    pointing
+        Attitude of the observation.
+    position
+        The position with its radii.
+    observed
+        For the headers.
+
+    Returns
+    -------
+    regions, products
+        With 50 and 90 % of the probability; the files by name.
+    """
+    whole = posterior.smoothed(position.r90_sys_arcsec * SIGMA_PER_R90 / pixel_scale_arcsec())
+    sky = sky_map(whole, pointing)
+    regions = tuple(credible_region(sky, whole, pointing, part) for part in PARTS)
+    contents = {
+        "skymap": ("skymap.fits", sky_map_file(sky, observed)),
+        "region90": ("region90.fits", moc_file(sky.uniq[sky.region(0.9)], observed)),
+        "region90_ds9": ("region90.reg", ds9_file(position, regions[-1], observed.burst_id)),
+    }
+    products = {}
+    for product, (name, content) in contents.items():
+        write_atomically(out / name, content)
+        products[product] = Product(path=name, sha256=sha256_of(content))
+    return regions, products
+
+
+def sky_map_file(sky: SkyMap, observed: Observed) -> bytes:
+    """Return the multi-order sky map as a FITS file."""
+    columns = [
+        fits.Column("UNIQ", "K", array=sky.uniq),
+        fits.Column("PROBDENSITY", "D", unit="sr-1", array=sky.density),
+    ]
+    return _fits(columns, int(sky.order.max()), observed, [])
+
+
+def moc_file(uniq: Cells, observed: Observed) -> bytes:
+    """Return the coverage of some cells, of which none holds another, as a FITS file."""
+    joined = joined_cells(uniq)
+    order = int(uniq_to_level_ipix(joined)[0].max())
+    cards = [
+        ("MOCVERS", "2.0", "MOC version"),
+        ("MOCDIM", "SPACE", "what is covered"),
+        ("MOCORD_S", order, "finest order"),
+        ("MOCTOOL", f"mxtvhf {__version__}", "software"),
+    ]
+    return _fits([fits.Column("UNIQ", "K", array=joined)], order, observed, cards)
+
+
+def joined_cells(uniq: Cells) -> Cells:
+    """Return the cells with four sisters joined to their mother, ascending: the one way to cover a region."""
+    order, index = uniq_to_level_ipix(uniq)
+    mothers = np.empty(0, dtype=np.int64)
+    kept = []
+    for level in range(int(order.max()), -1, -1):
+        cells = np.union1d(index[order == level], mothers).astype(np.int64)
+        mothers, sisters = np.unique(cells >> 2, return_counts=True)
+        mothers = mothers[(sisters == 4) & (level > 0)]
+        kept.append(level_ipix_to_uniq(level, cells[~np.isin(cells >> 2, mothers)]))
+    return np.sort(np.concatenate(kept))
+
+
+def _fits(
+    columns: Sequence[fits.Column], order: int, observed: Observed, cards: Sequence[tuple[str, object, str]]
+) -> bytes:
+    table = fits.BinTableHDU.from_columns(fits.ColDefs(columns))
+    says, start = constants()["primary"], utc_text(observed.start).removesuffix("Z")
+    table.header.extend(
+        [
+            ("PIXTYPE", "HEALPIX", "HEALPix pixelisation"),
+            ("ORDERING", "NUNIQ", "cells by 4^(order + 1) + nested index"),
+            ("COORDSYS", "C", "celestial (ICRS)"),
+            ("MOCORDER", order, "finest order"),
+            ("INDXSCHM", "EXPLICIT", "cells are listed"),
+            *cards,
+            ("OBJECT", observed.burst_id, "burst"),
+            ("TELESCOP", "SVOM", "mission"),
+            ("INSTRUME", "MXT", "instrument"),
+            ("DATE-OBS", start, "[UTC] start of good times"),
+            ("MJD-OBS", float(Time(observed.start).mjd), "[d] start of good times"),
+            ("DATE", observed.date, "[UTC] when all inputs existed"),
+            ("CREATOR", says["creator"], "pipeline"),
+            ("PIP_VER", __version__, "pipeline version"),
+            ("ORIGIN", says["origin"], "where the file was made"),
+            ("CALVER", observed.calibration, "instrument calibration"),
+        ],
+        end=True,
+    )
+    parts = fits.HDUList([fits.PrimaryHDU(), table])
+    for part in parts:
+        part.add_checksum(when="")
+    file = BytesIO()
+    parts.writeto(file)
+    return file.getvalue()
+
+
+def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes:
+    """Return the position's circle as a DS9 region file; with the region's outline where it is not round."""
+    radius = position.r90_arcsec or 0.0
+    circle = f'circle({position.ra_deg:.6f},{position.dec_deg:+.6f},{radius:.3f}")'
+    lines = [
+        "# Region file format: DS9 version 4.1",
+        "global color=magenta width=2",
+        "icrs",
+        f"{circle} # text={{{burst_id} {position.origin} R90}}",
+    ]
+    if not is_round(position, region):
+        for outline in region.outlines:
+            places = ",".join(f"{ra:.6f},{dec:+.6f}" for ra, dec in outline[:-1])
+            lines.append(f"polygon({places}) # dash=1 text={{{100.0 * region.part:g} % region}}")
+    return "\n".join([*lines, ""]).encode()
+
+
+def is_round(position: Position, region: CredibleRegion) -> bool:
+    """Tell whether a region is nearly the position's 90 % circle."""
+    radius = position.r90_arcsec or 0.0
+    if len(region.outlines) != 1:
+        return False
+    distances = [separation_arcsec(position.ra_deg, position.dec_deg, *place) for place in region.outlines[0]]
+    return max(abs(distance - radius) for distance in distances) <= ROUND * radius
