@@ -20,9 +20,11 @@ import numpy as np
 
 from mxtvhf.analysis import Measurement
 from mxtvhf.calibration import default_calibration
+from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.psf import LobsterEyePsf
-from mxtvhf.simulator.sky import PowerLaw, expected_counts, simulate_photons
+from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source
+from mxtvhf.throughput import expected_counts
 
 START, T0 = 1000.0, 700.0
 PULLS = ("photon index", "flux", "unabsorbed", "decay", "mean rate")

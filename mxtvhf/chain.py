@@ -10,13 +10,15 @@ from pathlib import Path
 
 from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.burst import burst_trigger_time
+from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, MxtVhfError
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import UNKNOWN_GRACE_S, GpBusy, GpStatus, GpUnknownJobError, pause_after_failures
 from mxtvhf.inputs import MAX_ALERT_BYTES
 from mxtvhf.models import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
 from mxtvhf.photons import PhotonList
-from mxtvhf.report import RunRecord, burst_trigger_time
+from mxtvhf.report import RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.steps.photons_extraction import Extraction, photons_extraction
@@ -52,7 +54,13 @@ class Timeline:
 
 
 def process_burst(
-    alert: Path, packets: Path, out: Path, *, gp_url: str | None = None, gp_timeout_s: float = 600.0
+    alert: Path,
+    packets: Path,
+    out: Path,
+    *,
+    gp_url: str | None = None,
+    gp_timeout_s: float = 600.0,
+    store: CalibrationStore | None = None,
 ) -> Path:
     """Run all steps on one alert and its packets.
 
@@ -66,6 +74,8 @@ def process_burst(
         Base URL of the GP service; None: the report says that GP was not asked.
     gp_timeout_s
         Seconds to wait for GP.
+    store
+        The calibration files; by default those of the package.
 
     Returns
     -------
@@ -95,10 +105,17 @@ def process_burst(
         extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out)
     with timeline.step("fits_feed"):
         event = fits_feed(
-            extraction, reception.alert, out, apid=conf.apid, target=conf.target, orbit=conf.orbit
+            extraction,
+            reception.alert,
+            out,
+            apid=conf.apid,
+            target=conf.target,
+            orbit=conf.orbit,
+            store=store,
         )
     with timeline.step("vhf_localisation"):
-        localisation = vhf_localisation(Path(event.path), out)
+        alerts = (reception.alert, *reception.related)
+        localisation = vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
     photons = PhotonList.load(Path(extraction.photons_path))
 
     def record(analysis: SourceAnalysis | None = None) -> RunRecord:
@@ -117,13 +134,11 @@ def process_burst(
     with timeline.step("preliminary_report"):
         preliminary_report(record(), photons=photons, out=out, written=datetime.now(UTC))
     with timeline.step("source_analysis"):
-        analysis = _analysed(
-            event, localisation, burst_trigger_time((reception.alert, *reception.related)), out
-        )
+        analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
     with timeline.step("mxt_gp"):
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
-        crosscheck = crosscheck_positions((reception.alert, *reception.related), localisation, gp)
+        crosscheck = crosscheck_positions(alerts, localisation, gp)
     products = update_ba(record(analysis), crosscheck, photons=photons, out=out, written=datetime.now(UTC))
     return out / products.json_file.path
 
@@ -177,15 +192,21 @@ def run_record(
         timeline=(received, *timeline),
         warnings=(*extraction.warnings, *event.warnings),
         is_replay=is_replay,
+        calibration=event.calibration,
+        assumed_calibration=event.assumed_calibration,
     )
 
 
 def _analysed(
-    event: EventProduct, localisation: Localisation, trigger_time: datetime | None, out: Path
+    event: EventProduct,
+    localisation: Localisation,
+    trigger_time: datetime | None,
+    out: Path,
+    store: CalibrationStore | None,
 ) -> SourceAnalysis:
     """Make light curve and spectrum; their trouble is a reason in the report, never an error here."""
     try:
-        return source_analysis(Path(event.path), localisation, out, trigger_time=trigger_time)
+        return source_analysis(Path(event.path), localisation, out, trigger_time=trigger_time, store=store)
     except MxtVhfError as error:
         return SourceAnalysis(analysed=False, reason=str(error))
 

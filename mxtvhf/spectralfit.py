@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from mxtvhf.absorption import cross_section
 from mxtvhf.analysis import Measurement, SpectralFit, SpectrumBin, analysis_constants
 from mxtvhf.lightcurve import net_counts, scaled
+from mxtvhf.powerlaw import ERG_PER_KEV
 from mxtvhf.response import Response, channel_edges
 from mxtvhf.spectrallikelihood import SpectralData, expected_statistic
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-ERG_PER_KEV = 1.602176634e-9
-"""Exact since the SI of 2019."""
 _NH_UNIT = 1e22
 """MINUIT wants parameters of about 1."""
 

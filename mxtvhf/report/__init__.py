@@ -1,6 +1,6 @@
 """The report of a run: a ``RunRecord`` and a ``CrossCheck`` in, JSON, a page and plots out."""
 
-from mxtvhf.report.assembly import build_report, burst_trigger_time
+from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import Report, ReportProducts, RunRecord, report_schema
 from mxtvhf.report.writing import write_report
 
@@ -9,7 +9,6 @@ __all__ = [
     "ReportProducts",
     "RunRecord",
     "build_report",
-    "burst_trigger_time",
     "report_schema",
     "write_report",
 ]

@@ -8,11 +8,12 @@ from datetime import datetime
 from mxtvhf import __version__
 from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.claims import crosscheck_settings
 from mxtvhf.crosscheck import compare
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import utc_from_met
-from mxtvhf.models import Alert, CrossCheck, Origin, Position, PositionPair, Product, TimelineEntry, Verdict
+from mxtvhf.models import CrossCheck, Origin, Position, PositionPair, Product, TimelineEntry, Verdict
 from mxtvhf.photons import PhotonList
 from mxtvhf.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
 
@@ -87,16 +88,6 @@ def build_report(
         calibration=_calibration(run),
         version=__version__,
     )
-
-
-def burst_trigger_time(alerts: Sequence[Alert]) -> datetime | None:
-    """T0 of the burst: ``Alert_Seq_T0`` where a notice has it, else the earliest ECLAIRs or GRM time.
-
-    The ``ISOTime`` of an MXT notice is the start of its observation, minutes later, and never T0.
-    """
-    published = [alert.trigger_time for alert in alerts if alert.trigger_time is not None]
-    triggers = [alert.event_time for alert in alerts if alert.packet_type in range(201, 206)]
-    return min(published or triggers, default=None)
 
 
 def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
@@ -209,9 +200,8 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         for alert in (run.alert, *run.related)
         if alert.snr_saturated and alert.snr is not None
     ]
-    assumed = [name for name, part in instrument().items() if isinstance(part, dict) and part.get("assumed")]
-    if localisation is not None and assumed:
-        found.append(f"Assumed calibration, no public source: {', '.join(assumed)}.")
+    if run.assumed_calibration:
+        found.append(f"Assumed calibration, no public source: {', '.join(run.assumed_calibration)}.")
     return found
 
 
@@ -224,6 +214,7 @@ def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
 
 def _calibration(run: RunRecord) -> dict[str, str]:
     items = {"instrument": instrument()["version"], "crosscheck": crosscheck_settings()["version"]}
+    items |= run.calibration
     items |= run.localisation.calibration if run.localisation else {}
     items |= run.analysis.calibration if run.analysis else {}
     return dict(sorted(items.items()))

@@ -6,10 +6,11 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import CrossCheck, Product
 from mxtvhf.photons import PhotonList
-from mxtvhf.report.assembly import build_report, burst_trigger_time
+from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import ReportProducts, ReportStatus, RunRecord
 from mxtvhf.report.page import render_page
 from mxtvhf.report.plots import Plot, detector_plot, light_curve_plot

@@ -5,88 +5,17 @@ Left out on purpose: pile-up, split events, vignetting of the spectrum over the 
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.absorption import transmission
 from mxtvhf.calibration import FWHM_PER_SIGMA, Calibration, Gain, default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import bad_pixel_mask
 from mxtvhf.photons import PhotonList
+from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
-
-ERG_PER_KEV = 1.602176634e-9
-"""Exact since the SI of 2019."""
-_ENERGY_STEP_KEV = 0.005
-
-
-@cache
-def spectrum_constants() -> dict[str, Any]:
-    """Return ``data/spectrum.toml``; see the file for units and sources."""
-    return tomllib.loads((files("mxtvhf") / "data" / "spectrum.toml").read_text())
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """An absorbed power law, in photons.
-
-    Attributes
-    ----------
-    photon_index
-        N(E) ~ E^-index.
-    nh_cm2
-        Column of absorbing hydrogen, 1/cm2; see `mxtvhf.absorption`.
-    """
-
-    photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))
-    nh_cm2: float = field(default_factory=lambda: float(spectrum_constants()["source"]["nh_cm2"]))
-
-    def density(self, energy_kev: npt.ArrayLike) -> Floats:
-        """Photons per keV, with 1 at 1 keV before absorption."""
-        energy = np.asarray(energy_kev, dtype=np.float64)
-        return np.asarray(energy**-self.photon_index * transmission(energy, self.nh_cm2))
-
-
-def expected_counts(
-    flux: float,
-    exposure_s: float,
-    x: float,
-    y: float,
-    spectrum: PowerLaw | None = None,
-    calibration: Calibration | None = None,
-) -> float:
-    """Photons that a source puts on the detector.
-
-    Parameters
-    ----------
-    flux
-        Mean flux in 0.3-10 keV as it arrives (absorbed), erg/cm2/s.
-    exposure_s
-        Duration, s.
-    x, y
-        Position on the detector; the area scales with the part of the PSF that the detector encloses.
-    spectrum
-        By default the one of ``data/spectrum.toml``.
-    calibration
-        Gives effective area and PSF; by default the package's latest.
-    """
-    spectrum = spectrum or PowerLaw()
-    calibration = calibration or default_calibration()
-    energy = _energies(*spectrum_constants()["source"]["flux_band_kev"])
-    erg = ERG_PER_KEV * _ENERGY_STEP_KEV * (energy * spectrum.density(energy)).sum()
-    # Photons of the whole band of the detector are counted, as they are drawn.
-    energy = _energies(*instrument()["energy"]["band_kev"])
-    counted = (calibration.effective_area.at(energy) * spectrum.density(energy)).sum() * _ENERGY_STEP_KEV
-    middle, psf = 0.5 * (detector_pixels() - 1), LobsterEyePsf.of(calibration.psf)
-    enclosed = _enclosed(psf, x, y) / _enclosed(psf, middle, middle)
-    return float(flux / erg * counted * exposure_s * enclosed)
+from mxtvhf.throughput import ENERGY_STEP_KEV, energy_bins
 
 
 def simulate_photons(
@@ -214,9 +143,9 @@ def draw_pulse_heights(
     rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
 ) -> Floats:
     """Pulse heights (channels, not yet whole) of photons of a spectrum, through optics and detector."""
-    centre = _energies(*instrument()["energy"]["band_kev"])
+    centre = energy_bins(*instrument()["energy"]["band_kev"])
     energy = centre[_draw(rng, number, spectrum.density(centre) * calibration.effective_area.at(centre))]
-    energy += _ENERGY_STEP_KEV * (rng.random(number) - 0.5)
+    energy += ENERGY_STEP_KEV * (rng.random(number) - 0.5)
     energy += calibration.redistribution.fwhm(energy) / FWHM_PER_SIGMA * rng.standard_normal(number)
     return np.clip(calibration.gain.channel(energy), *_channels_of_the_band(calibration.gain))
 
@@ -229,21 +158,10 @@ def _channels_of_the_band(gain: Gain) -> tuple[float, float]:
     return max(np.ceil(low - 1e-9), 0.0), min(np.floor(high + 1e-9), energy["pha_channels"] - 1.0)
 
 
-def _energies(low: float, high: float) -> Floats:
-    """Centres of small equal bins from ``low`` to ``high`` keV."""
-    bins = round((high - low) / _ENERGY_STEP_KEV)
-    return low + (high - low) * (np.arange(bins) + 0.5) / bins
-
-
 def _draw(rng: np.random.Generator, number: int, weight: Floats) -> npt.NDArray[np.intp]:
     """Random indices with the given weights, by inversion of their sum."""
     total = np.cumsum(weight)
     return np.asarray(np.searchsorted(total, rng.random(number) * total[-1], side="right"), dtype=np.intp)
-
-
-def _enclosed(psf: SeparablePsf, x: float, y: float) -> float:
-    column, row = psf.fractions((x, y), detector_pixels()).sum(axis=-1)
-    return float(column * row)
 
 
 def _check(

@@ -86,6 +86,7 @@ class FitsFeedOperator(StepOperator):
             apid=run.conf.apid,
             target=run.conf.target,
             orbit=run.conf.orbit,
+            store=run.settings.calibration_store(),
         )
 
 
@@ -96,7 +97,13 @@ class VhfLocalisationOperator(StepOperator):
         """Localise."""
         from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-        return vhf_localisation(Path(run.event_product().path), run.out)
+        reception = run.reception()
+        return vhf_localisation(
+            Path(run.event_product().path),
+            run.out,
+            alerts=(reception.alert, *reception.related),
+            store=run.settings.calibration_store(),
+        )
 
 
 class SourceAnalysisOperator(StepOperator):
@@ -104,7 +111,7 @@ class SourceAnalysisOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Analyse."""
-        from mxtvhf.report import burst_trigger_time
+        from mxtvhf.burst import burst_trigger_time
         from mxtvhf.steps.source_analysis import source_analysis
 
         reception = run.reception()
@@ -113,6 +120,7 @@ class SourceAnalysisOperator(StepOperator):
             run.localisation(),
             run.out,
             trigger_time=burst_trigger_time((reception.alert, *reception.related)),
+            store=run.settings.calibration_store(),
         )
 
 

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 
 from mxtvhf.angles import separation_arcsec
+from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.gp_service.analysis import localise_events
+from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models import Origin
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
 
@@ -25,8 +29,8 @@ HEADER = EventHeader(
 )
 
 
-def event_file(folder, photons):
-    time = np.arange(START - 5.0, START + 310.0, 5.0)
+def event_file(folder, photons, start=START):
+    time = np.arange(start - 5.0, start + 310.0, 5.0)
     attitude = AttitudeHistory(time, np.tile(POINTING.quaternion(), (len(time), 1)), np.ones(len(time), bool))
     write_event_file(folder / "events.fits", photons, attitude, header=HEADER)
     return folder / "events.fits"
@@ -54,7 +58,37 @@ def test_a_source_is_placed_on_the_sky(tmp_path):
     assert met_from_utc(position.time) == pytest.approx(photons.time[-1], abs=1e-5)
     assert found.n_photons == len(photons)
     assert found.n_source == pytest.approx(300, abs=80)
-    assert set(found.calibration) == {"instrument", "detection"}
+    assert found.calibration.items() >= default_calibration().versions().items()
+    assert set(found.calibration) - set(default_calibration().versions()) == {"instrument", "detection"}
+
+
+def test_another_calibration_gives_another_position_and_is_recorded(tmp_path, exchange):
+    path = event_file(tmp_path, burst())
+    plain = vhf_localisation(path)
+    exchange("psf", core_fwhm_arcmin=7.0)
+    exchange("alignment", column=137.5, systematic_r90_arcsec=60.0)
+    folder = exchange("bad_pixels", columns="[98, 99]")
+    store = CalibrationStore(packaged_folder(), folder)
+    found = vhf_localisation(path, store=store)
+    assert localise_events(path, store) == found
+    changed = {item for item, version in found.calibration.items() if version == "900-own"}
+    assert changed == {"psf", "alignment", "bad_pixels"}
+    assert found.position.r90_sys_arcsec == 60.0
+    assert found.n_source + found.n_background < plain.n_source + plain.n_background
+    moved = separation_arcsec(
+        plain.position.ra_deg, plain.position.dec_deg, found.position.ra_deg, found.position.dec_deg
+    )
+    assert moved == pytest.approx(10 * pixel_scale_arcsec(), abs=40.0)
+    assert found.position.r90_stat_arcsec < plain.position.r90_stat_arcsec
+
+
+def test_the_systematic_error_is_that_of_the_observation(tmp_path):
+    year = 365 * 86400.0
+    photons = burst()
+    older = PhotonList(photons.time - year, photons.x, photons.y, photons.pha)
+    found = vhf_localisation(event_file(tmp_path, older, START - year))
+    assert found.position.r90_sys_arcsec == 35.0
+    assert found.calibration["alignment"] == "001"
 
 
 @pytest.mark.parametrize(
@@ -84,9 +118,8 @@ def test_no_source_gives_a_reason_and_no_circle(tmp_path, photons, words):
 
 
 def test_photons_outside_the_energy_band_are_left_out(tmp_path):
-    assert in_band(np.array([0, 79, 80, 4000, 4001, 4095], np.int32)).tolist() == [
-        False, False, True, True, False, False,
-    ]  # fmt: skip
+    gain, pha = default_calibration().gain, np.array([0, 79, 80, 4000, 4001, 4095], np.int32)
+    assert in_band(pha, gain).tolist() == [False, False, True, True, False, False]
     photons = burst()
     found = vhf_localisation(
         event_file(tmp_path, PhotonList(photons.time, photons.x, photons.y, photons.pha * 0 + 10))
@@ -106,3 +139,48 @@ def test_an_address_beside_the_detector_names_the_file(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InvalidInput, match=r"nothing\.fits"):
         vhf_localisation(tmp_path / "nothing.fits")
+
+
+def wakeup(x, y, trigger_met):
+    ra, dec = (float(axis) for axis in POINTING.pixel_to_sky(x, y))
+    return eclairs_wakeup_notice(
+        HEADER.burst_id, ra_deg=ra, dec_deg=dec, trigger_time=utc_from_met(trigger_met), snr=30.0,
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+
+
+def test_arrival_times_count_where_the_notices_tell_when_the_burst_was(tmp_path):
+    path = event_file(tmp_path, burst(burst_time=START - 100.0, decay_index=1.2))
+    plain = vhf_localisation(path)
+    timed = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START - 100.0)])
+    late = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START + 100.0)])
+    assert plain.uses == ("energy",)
+    assert timed.uses == ("energy", "time")
+    assert timed.position.r90_stat_arcsec != plain.position.r90_stat_arcsec
+    assert (late.uses, late.position) == (plain.uses, plain.position)
+
+
+def test_the_circle_of_eclairs_is_asked_only_where_the_photons_show_no_source(tmp_path):
+    alerts = [wakeup(100.3, 60.2, START - 100.0)]
+    bright = vhf_localisation(event_file(tmp_path, burst()), alerts=alerts)
+    assert "ECLAIRs" not in bright.uses
+    found, alone = [], []
+    for seed in range(25):
+        path = event_file(tmp_path, burst(seed, counts=10, background=100))
+        found.append(vhf_localisation(path, alerts=alerts))
+        alone.append(vhf_localisation(path))
+    helped = [with_circle for with_circle in found if with_circle.detected and "ECLAIRs" in with_circle.uses]
+    assert len(helped) >= 3
+    assert sum(one.detected for one in found) > sum(one.detected for one in alone) + 4
+    assert all(one.uses == ("energy", "time", "ECLAIRs") for one in found if not one.detected)
+
+
+def test_no_source_comes_with_an_upper_limit(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=200)))
+    assert not found.detected
+    assert 2.3 < found.upper_limit_photons < 60.0
+    # 1 count/s of the source's photons is about 1e-10 erg/cm2/s (GCN 41288).
+    rate = found.upper_limit_photons / found.exposure_s
+    assert 0.2e-10 < found.upper_limit_flux / rate < 2e-10
+    assert f"at most {found.upper_limit_photons:.0f}" in found.reason
+    assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None

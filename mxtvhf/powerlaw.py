@@ -1,0 +1,44 @@
+"""The spectrum that an afterglow is expected to have: an absorbed power law."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.absorption import Floats, transmission
+
+ERG_PER_KEV = 1.602176634e-9
+"""Exact since the SI of 2019."""
+
+
+@cache
+def spectrum_constants() -> dict[str, Any]:
+    """Return ``data/spectrum.toml``; see the file for units and sources."""
+    return tomllib.loads((files("mxtvhf") / "data" / "spectrum.toml").read_text())
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """An absorbed power law, in photons.
+
+    Attributes
+    ----------
+    photon_index
+        N(E) ~ E^-index.
+    nh_cm2
+        Column of absorbing hydrogen, 1/cm2; see `mxtvhf.absorption`.
+    """
+
+    photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))
+    nh_cm2: float = field(default_factory=lambda: float(spectrum_constants()["source"]["nh_cm2"]))
+
+    def density(self, energy_kev: npt.ArrayLike) -> Floats:
+        """Photons per keV, with 1 at 1 keV before absorption."""
+        energy = np.asarray(energy_kev, dtype=np.float64)
+        return np.asarray(energy**-self.photon_index * transmission(energy, self.nh_cm2))
