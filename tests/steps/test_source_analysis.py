@@ -17,9 +17,10 @@ from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.photons import PhotonList
-from mxtvhf.simulator.sky import expected_counts, simulate_photons
+from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.source_analysis import source_analysis
 from mxtvhf.steps.vhf_localisation import vhf_localisation
+from mxtvhf.throughput import expected_counts
 from tests.unit.test_eventfile import HEADER, attitude_history
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)

@@ -10,10 +10,11 @@ from mxtvhf.extraction import regions_at
 from mxtvhf.photons import PhotonList
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.response import channel_edges, response_of
-from mxtvhf.simulator.sky import expected_counts, simulate_photons
+from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.sourceanalysis import measure_source
 from mxtvhf.spectrallikelihood import SpectralData, expected_statistic
 from mxtvhf.spectrum import spectrum_counts
+from mxtvhf.throughput import expected_counts
 
 CALIBRATION = default_calibration()
 PSF = LobsterEyePsf.of(CALIBRATION.psf)
