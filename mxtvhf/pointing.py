@@ -1,8 +1,8 @@
-"""Where the telescope looks: attitude, boresight, detector to sky and back.
+"""Where the telescope looks: boresight, detector to sky and back.
 
 Conventions, once and for all:
 
-* A quaternion is scalar last (x, y, z, w) and rotates vectors of the satellite's body frame into ICRS.
+* Attitudes rotate vectors of the satellite's body frame into ICRS; see ``attitude``.
 * Body frame: +X is the boresight, +Z is "up" on the sky, +Y completes it (left of up, seen from inside:
   East when up is North).
 * Roll is the position angle of +Z on the sky, from North through East, degrees.
@@ -16,63 +16,15 @@ Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from io import BytesIO
-from math import cos, degrees, radians, sin
-from typing import Any
+from math import cos, radians, sin
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.attitude import AttitudeHistory, Floats
 from mxtvhf.instrument import instrument
-
-Floats = npt.NDArray[np.float64]
-
-
-@cache
-def _limits() -> dict[str, Any]:
-    return tomllib.loads((files("mxtvhf") / "data" / "pointing.toml").read_text())
-
-
-@dataclass(frozen=True, eq=False)
-class AttitudeHistory:
-    """Attitude samples in time order.
-
-    Attributes
-    ----------
-    time
-        Seconds of mission elapsed time, shape (N,).
-    quaternion
-        Body to ICRS, scalar last, unit length, shape (N, 4).
-    stable
-        True where the platform said that it points stably, shape (N,).
-    """
-
-    time: Floats
-    quaternion: Floats
-    stable: npt.NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.time)
-
-    def to_bytes(self) -> bytes:
-        """Return the history as a numpy ``.npz`` file."""
-        file = BytesIO()
-        np.savez(file, time=self.time, quaternion=self.quaternion, stable=self.stable)
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> AttitudeHistory:
-        """Read what ``to_bytes`` wrote."""
-        with np.load(BytesIO(content), allow_pickle=False) as columns:
-            return cls(columns["time"], columns["quaternion"], columns["stable"])
-
 
 @dataclass(frozen=True)
 class Pointing:
@@ -85,7 +37,12 @@ class Pointing:
     @classmethod
     def from_quaternion(cls, quaternion: npt.ArrayLike) -> Pointing:
         """Return the pointing of one attitude (body to ICRS, scalar last)."""
-        matrix = Rotation.from_quat(quaternion).as_matrix()
+        return cls.from_rotation(Rotation.from_quat(quaternion))
+
+    @classmethod
+    def from_rotation(cls, attitude: Rotation) -> Pointing:
+        """Return the pointing of one attitude (body to ICRS)."""
+        matrix = attitude.as_matrix()
         x, y, z = matrix[:, 0]
         ra, dec = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
         _, east, north = _sky_axes(ra, dec).T
@@ -134,13 +91,7 @@ class Pointing:
 
     def _plane_per_pixel(self) -> Floats:
         """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
-        this = instrument()
-        scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
-        angle = radians(self.roll_deg + this["boresight"]["rotation_deg"])
-        across = scale * this["boresight"]["column_parity"]
-        return np.array(
-            [[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]]
-        )
+        return _plane_per_pixel(self.roll_deg)
 
     def _to_plane(self, ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
         """Gnomonic projection; NaN where the position is 90 degrees or more from the boresight."""
@@ -150,34 +101,6 @@ class Pointing:
         east = np.cos(dec) * np.sin(dra)
         north = cos(dec0) * np.sin(dec) - sin(dec0) * np.cos(dec) * np.cos(dra)
         return east / towards, north / towards
-
-
-@dataclass(frozen=True)
-class FixedPointing:
-    """One pointing for a whole observation, and how well the samples agree with it."""
-
-    pointing: Pointing
-    spread_arcsec: float
-    """Largest angle between a stable sample and the mean attitude (rotation about any axis)."""
-    steady: bool
-    """False: the samples spread by more than ``data/pointing.toml`` allows."""
-
-
-def fixed_pointing(attitude: AttitudeHistory) -> FixedPointing:
-    """Return the mean attitude of the stable samples.
-
-    Raises
-    ------
-    InvalidInput
-        No sample is stable.
-    """
-    if not attitude.stable.any():
-        raise InvalidInput(f"attitude: none of the {len(attitude)} samples is of stable pointing")
-    rotations = Rotation.from_quat(attitude.quaternion[attitude.stable])
-    mean = rotations.mean()
-    spread = 3600.0 * degrees((mean.inv() * rotations).magnitude().max())
-    steady = spread <= _limits()["steady"]["spread_arcsec"]
-    return FixedPointing(Pointing.from_quaternion(mean.as_quat()), spread, steady)
 
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
@@ -190,29 +113,64 @@ def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
     return quaternion
 
 
-def stable_intervals(attitude: AttitudeHistory, start: float, stop: float) -> Floats:
-    """Good time intervals: when the pointing was stable between two times.
+def steady_pixels(
+    pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """Where photons would have fallen on the detector, had it always looked at one pointing.
 
-    A sample holds until the next one; the first holds also before, the last also after.
+    Each pixel's direction, by the attitude at its own time, is projected (gnomonic) onto the detector at the
+    fixed pointing; ``pointing.pixel_to_sky`` of the result is where the photon came from.
 
     Parameters
     ----------
+    pointing
+        The fixed pointing, as a rule the mean one.
     attitude
-        The samples.
-    start, stop
-        The time span of the observation, seconds of MET.
+        At least one sample.
+    time
+        Of the photons, seconds of MET, shape (N,); quick where photons of one time follow each other.
+    x, y
+        0-based continuous columns and rows that the photons were seen at, shape (N,).
 
     Returns
     -------
-    array
-        Shape (intervals, 2), start and stop, in time order; no empty intervals.
+    tuple
+        Continuous columns and rows, not bound to the detector.
+
+    Raises
+    ------
+    InvalidInput
+        The attitude has no sample.
     """
-    change = np.flatnonzero(np.diff(attitude.stable)) + 1
-    edges = np.clip([start, *attitude.time[change], stop], start, stop)
-    state = attitude.stable[np.append(0, change)]
-    intervals = np.stack([edges[:-1], edges[1:]], axis=1)[state]
-    kept: Floats = intervals[intervals[:, 1] > intervals[:, 0]]
-    return kept
+    first = np.append(True, time[1:] != time[:-1])[: len(time)]
+    turn = Rotation.from_quat(pointing.quaternion()).inv() * attitude.at(time[first])
+    # In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
+    # ratios are the new pixel.
+    to_body = _body_per_pixel()
+    maps = np.linalg.inv(to_body) @ turn.as_matrix() @ to_body
+    which = np.cumsum(first) - 1
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    towards, across, up = (
+        maps[which, row, 0] + maps[which, row, 1] * x + maps[which, row, 2] * y for row in range(3)
+    )
+    return across / towards, up / towards
+
+
+def _plane_per_pixel(roll_deg: float) -> Floats:
+    this = instrument()
+    scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
+    angle = radians(roll_deg + this["boresight"]["rotation_deg"])
+    across = scale * this["boresight"]["column_parity"]
+    return np.array([[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]])
+
+
+def _body_per_pixel() -> Floats:
+    """Matrix from (1, column, row) to a vector of the body frame; East is left (+Y), North up (+Z)."""
+    matrix = np.zeros((3, 3))
+    matrix[0, 0] = 1.0
+    matrix[1:, 1:] = _plane_per_pixel(0.0)
+    matrix[1:, 0] = -matrix[1:, 1:] @ _boresight_pixel()
+    return matrix
 
 
 def _boresight_pixel() -> tuple[float, float]:
