@@ -36,7 +36,7 @@ class SourceLocalisation:
         Photons on good pixels that came from the source and from the background, by the fit; their sum is
         the number of photons used.
     detected
-        Whether ``ts`` and ``n_source`` reach the thresholds of ``data/calibration/detection.toml``.
+        Whether ``ts`` and ``n_source`` reach the thresholds of ``data/detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
     """
@@ -118,7 +118,7 @@ def localise(
 
 
 def ts_threshold() -> float:
-    """Least ``ts`` of a detection; its false-alarm rate stands in ``data/calibration/detection.toml``."""
+    """Least ``ts`` of a detection; its false-alarm rate stands in ``data/detection.toml``."""
     return float(detection_constants()["source"]["ts_threshold"])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.calibration import default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import bad_pixel_mask, default_psf
@@ -28,24 +29,13 @@ _ENERGY_STEP_KEV = 0.005
 
 @cache
 def spectrum_constants() -> dict[str, Any]:
-    """Return ``data/calibration/spectrum.toml``; see the file for units and sources."""
-    return tomllib.loads((files("mxtvhf") / "data" / "calibration" / "spectrum.toml").read_text())
-
-
-@cache
-def _area_table() -> Floats:
-    text = (files("mxtvhf") / "data" / "calibration" / "effective_area.csv").read_text()
-    rows = [line for line in text.splitlines() if not line.startswith("#")]
-    return np.loadtxt(rows, delimiter=",", skiprows=1, unpack=True)
+    """Return ``data/spectrum.toml``; see the file for units and sources."""
+    return tomllib.loads((files("mxtvhf") / "data" / "spectrum.toml").read_text())
 
 
 def effective_area(energy_kev: Floats) -> Floats:
-    """Effective area (cm2) of a source in the middle of the field, all light on the detector together.
-
-    Interpolated in ``data/calibration/effective_area.csv``, constant beyond its ends.
-    """
-    energy, area = _area_table()
-    return np.asarray(np.interp(energy_kev, energy, area))
+    """Effective area (cm2) of the default calibration."""
+    return default_calibration().effective_area.at(energy_kev)
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ class PowerLaw:
         N(E) ~ E^-index.
     nh_cm2
         Column of absorbing hydrogen, 1/cm2; the cross-section is the approximation of
-        ``data/calibration/spectrum.toml``.
+        ``data/spectrum.toml``.
     """
 
     photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))
@@ -86,7 +76,7 @@ def expected_counts(
     x, y
         Position on the detector; the area scales with the part of the PSF that the detector encloses.
     spectrum
-        By default the one of ``data/calibration/spectrum.toml``.
+        By default the one of ``data/spectrum.toml``.
     """
     spectrum = spectrum or PowerLaw()
     energy = _energies(*spectrum_constants()["source"]["flux_band_kev"])

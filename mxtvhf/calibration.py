@@ -1,0 +1,335 @@
+"""The calibration of the instrument: files with a version and validity dates, and the choice among them.
+
+One TOML file holds one version of one item, named ``<item>_<version>.toml``; see ``docs/calibration.md``.
+Every file says where its numbers come from, and whether they are ``assumed`` because no public source states them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_validator
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument import instrument
+from mxtvhf.models import Model, NonNegative, utc_text
+
+Floats = npt.NDArray[np.float64]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+FWHM_PER_SIGMA = 2.3548200450309493
+"""Full width at half maximum of a Gaussian over its sigma, 2 sqrt(2 ln 2)."""
+
+
+class CalibrationFile(Model):
+    """What every calibration file says, whatever its item."""
+
+    item: str
+    version: str = Field(pattern=r"^[0-9]{3}(-[A-Za-z0-9]+)?$")
+    """Three digits and perhaps a word (``002-panter``); the highest in the order of text is taken."""
+    valid_from: AwareDatetime
+    """First moment of the observations that it is for."""
+    valid_until: AwareDatetime | None = None
+    """First moment that it is no longer for; None: not known to end."""
+    assumed: bool
+    """True: at least one of its numbers has no public source."""
+    source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> CalibrationFile:
+        if self.valid_until is not None and self.valid_until <= self.valid_from:
+            raise ValueError("valid_until is not after valid_from")
+        return self
+
+    def valid_at(self, moment: datetime) -> bool:
+        """Tell whether it is for observations of that moment."""
+        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+
+
+class PsfCalibration(CalibrationFile):
+    """Shape of the point spread function, see ``mxtvhf.psf.LobsterEyePsf`` for the form."""
+
+    item: Literal["psf"]
+    core_fwhm_arcmin: Positive
+    core_fwhm_sigma: float = Field(ge=0.0, lt=1.0)
+    """Uncertainty of the core's width, 1 sigma, as a part of it."""
+    arm_half_length_pixel: Positive
+    eta: NonNegative
+    """Strength of the arms."""
+
+
+class EffectiveArea(CalibrationFile):
+    """Effective area against energy, for a source in the middle of the field.
+
+    All of its light that falls on the detector counts: core, arms and patch.
+    """
+
+    item: Literal["effective_area"]
+    energy_kev: tuple[Positive, ...] = Field(min_length=2)
+    """Rising."""
+    area_cm2: tuple[NonNegative, ...]
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> EffectiveArea:
+        if len(self.energy_kev) != len(self.area_cm2):
+            raise ValueError(f"{len(self.energy_kev)} energies but {len(self.area_cm2)} areas")
+        for low, high in zip(self.energy_kev, self.energy_kev[1:], strict=False):
+            if low >= high:
+                raise ValueError(f"energy_kev does not rise from {low} to {high}")
+        return self
+
+    def at(self, energy_kev: npt.ArrayLike) -> Floats:
+        """Area at energies (keV), cm2: linear between the table's points, constant beyond its ends."""
+        return np.asarray(np.interp(np.asarray(energy_kev), self.energy_kev, self.area_cm2))
+
+
+class Gain(CalibrationFile):
+    """From pulse height to energy and back, linear, the slope linear in the detector's temperature."""
+
+    item: Literal["gain"]
+    kev_per_channel: Positive
+    offset_kev: Finite
+    """Energy of pulse height 0."""
+    reference_temperature_k: Positive
+    """Where ``kev_per_channel`` holds."""
+    kev_per_channel_per_k: Finite
+
+    def energy(self, pha: npt.ArrayLike, temperature_k: npt.ArrayLike | None = None) -> Floats:
+        """Energy (keV) of pulse heights (channels) at temperatures (K, by default the reference one)."""
+        return np.asarray(self.offset_kev + self._slope(temperature_k) * np.asarray(pha))
+
+    def channel(self, energy_kev: npt.ArrayLike, temperature_k: npt.ArrayLike | None = None) -> Floats:
+        """Pulse height, not yet whole, of energies (keV); the inverse of ``energy``."""
+        return np.asarray((np.asarray(energy_kev) - self.offset_kev) / self._slope(temperature_k))
+
+    def _slope(self, temperature_k: npt.ArrayLike | None) -> Floats:
+        temperature = np.asarray(self.reference_temperature_k if temperature_k is None else temperature_k)
+        warmer = temperature - self.reference_temperature_k
+        slope = np.asarray(self.kev_per_channel + self.kev_per_channel_per_k * warmer)
+        if not (slope > 0.0).all():
+            raise InvalidInput(f"gain {self.version}: no positive gain at {temperature[~(slope > 0.0)][0]} K")
+        return slope
+
+
+class Redistribution(CalibrationFile):
+    """How the detector spreads the energy of a photon: a Gaussian."""
+
+    item: Literal["redistribution"]
+    pair_energy_ev: Positive
+    """Energy w that makes one electron-hole pair."""
+    noise_electrons_rms: NonNegative
+    """Equivalent noise charge ENC."""
+    fano_factor: NonNegative
+
+    def fwhm(self, energy_kev: npt.ArrayLike) -> Floats:
+        """Full width at half maximum, keV: 2.355 w sqrt(ENC^2 + F E / w) (noise and Fano statistics)."""
+        pair_kev = 1e-3 * self.pair_energy_ev
+        electrons = self.noise_electrons_rms**2 + self.fano_factor * np.asarray(energy_kev) / pair_kev
+        return np.asarray(FWHM_PER_SIGMA * pair_kev * np.sqrt(electrons))
+
+
+class BadPixels(CalibrationFile):
+    """Pixels to leave out, by their 0-based addresses."""
+
+    item: Literal["bad_pixels"]
+    pixels: tuple[tuple[int, int], ...]
+    """(column, row)."""
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _lie_on_the_detector(self) -> BadPixels:
+        rows, columns = _detector_shape()
+        for kind, size, addresses in (
+            ("column", columns, (*self.columns, *(column for column, _ in self.pixels))),
+            ("row", rows, (*self.rows, *(row for _, row in self.pixels))),
+        ):
+            wrong = [address for address in addresses if not 0 <= address < size]
+            if wrong:
+                raise ValueError(f"{kind} {wrong[0]} is not on the detector (0..{size - 1})")
+        return self
+
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Return the mask of the detector, ``[row, column]``, True where bad."""
+        mask = np.zeros(_detector_shape(), dtype=np.bool_)
+        mask[:, list(self.columns)] = True
+        mask[list(self.rows), :] = True
+        for column, row in self.pixels:
+            mask[row, column] = True
+        return mask
+
+
+class Alignment(CalibrationFile):
+    """How the detector lies in the satellite's frame; conventions: ``mxtvhf.pointing``."""
+
+    item: Literal["alignment"]
+    column: Finite
+    """0-based continuous pixel that looks along the boresight."""
+    row: Finite
+    rotation_deg: float = Field(ge=-360.0, le=360.0)
+    """Angle from the satellite's +Z axis to the detector's +row axis."""
+    column_parity: Literal[-1, 1]
+    """-1: seen on the sky with +row up, columns grow to the right."""
+    systematic_r90_arcsec: NonNegative
+    """What the alignment's uncertainty adds to a position, 90 % radius."""
+
+    @model_validator(mode="after")
+    def _looks_through_the_detector(self) -> Alignment:
+        rows, columns = _detector_shape()
+        if not (-0.5 <= self.column <= columns - 0.5 and -0.5 <= self.row <= rows - 0.5):
+            raise ValueError(f"the boresight pixel ({self.column}, {self.row}) is not on the detector")
+        return self
+
+
+class Background(CalibrationFile):
+    """Background, flat over the detector, in time and in pulse height within the energy band."""
+
+    item: Literal["background"]
+    rate_per_s: NonNegative
+    """Counts per second on the whole detector."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One file of each item: what an observation is analysed with. The fields are named as the items."""
+
+    psf: PsfCalibration
+    effective_area: EffectiveArea
+    gain: Gain
+    redistribution: Redistribution
+    bad_pixels: BadPixels
+    alignment: Alignment
+    background: Background
+
+    def files(self) -> dict[str, CalibrationFile]:
+        """Return the files by item."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of each item, for the record in products."""
+        return {item: file.version for item, file in self.files().items()}
+
+
+class CalibrationStore:
+    """The calibration files of one or more folders.
+
+    Parameters
+    ----------
+    folders
+        Each holds ``<item>_<version>.toml`` files. For an item and moment for which several folders have a
+        file, the one given last wins, and within it the highest version.
+
+    Raises
+    ------
+    InvalidInput
+        A folder without such files, a file that is no calibration file, or a version of an item that two
+        folders give differently (a recorded version would not tell which was used).
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._rank = {folder: rank for rank, folder in enumerate(folders)}
+        self._files: dict[Path, CalibrationFile] = {}
+        for folder in self._rank:
+            for path in _paths(folder):
+                self._add(path, _read(path))
+
+    def _add(self, path: Path, file: CalibrationFile) -> None:
+        for other, earlier in self._files.items():
+            if (earlier.item, earlier.version) == (file.item, file.version) and earlier != file:
+                raise InvalidInput(
+                    f"{path}: {other} is another {file.item} of that version, choose a new one"
+                )
+        self._files[path] = file
+
+    def at(self, moment: datetime) -> Calibration:
+        """Return the calibration for an observation at a moment.
+
+        Raises
+        ------
+        InvalidInput
+            An item has no file that is valid then.
+        """
+        chosen: dict[str, Any] = {}
+        for item in (field.name for field in fields(Calibration)):
+            valid = [
+                path for path, file in self._files.items() if file.item == item and file.valid_at(moment)
+            ]
+            if not valid:
+                raise InvalidInput(f"calibration: no {item} file is valid at {utc_text(moment)}")
+            chosen[item] = self._files[max(valid, key=self._precedence)]
+        return Calibration(**chosen)
+
+    def latest(self) -> Calibration:
+        """Return the calibration at the last moment from which a file is valid."""
+        return self.at(max(file.valid_from for file in self._files.values()))
+
+    def path_of(self, file: CalibrationFile) -> Path:
+        """Return where a file of this store was read."""
+        return next(path for path, known in self._files.items() if known is file)
+
+    def _precedence(self, path: Path) -> tuple[int, str]:
+        return self._rank[path.parent], self._files[path].version
+
+
+@cache
+def packaged_store() -> CalibrationStore:
+    """Return the files that the package brings, ``data/calibration/``."""
+    return CalibrationStore(packaged_folder())
+
+
+def packaged_folder() -> Path:
+    """Return the folder of the files that the package brings."""
+    return Path(str(files("mxtvhf"))) / "data" / "calibration"
+
+
+@cache
+def default_calibration() -> Calibration:
+    """Return the latest calibration that the package brings."""
+    return packaged_store().latest()
+
+
+_AnyFile = Annotated[
+    PsfCalibration | EffectiveArea | Gain | Redistribution | BadPixels | Alignment | Background,
+    Field(discriminator="item"),
+]
+_READER: TypeAdapter[CalibrationFile] = TypeAdapter(_AnyFile)
+
+
+def _paths(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise InvalidInput(f"{folder}: no folder with calibration files (<item>_<version>.toml)")
+    return paths
+
+
+def _read(path: Path) -> CalibrationFile:
+    try:
+        file = _READER.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: not TOML: {error}") from None
+    if path.stem != f"{file.item}_{file.version}":
+        raise InvalidInput(
+            f"{path}: holds {file.item} {file.version}, name it {file.item}_{file.version}.toml"
+        )
+    return file
+
+
+def _detector_shape() -> tuple[int, int]:
+    """Rows and columns."""
+    detector = instrument()["detector"]
+    return detector["rows"], detector["columns"]
