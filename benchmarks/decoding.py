@@ -16,12 +16,13 @@ from time import perf_counter
 
 import numpy as np
 
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.content import photons as unpack
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import layout
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, quaternion_of
+from mxtvhf.pointing import quaternion_of
 
 BURST, START, SIZE = "sb26051102", 295268612.0, 92
 

@@ -53,8 +53,8 @@ class AttitudeHistory:
     Raises
     ------
     InvalidInput
-        Columns of unequal length, times that repeat, run backwards or are no numbers, a quaternion that is not
-        of unit length (within 1e-6). `from_samples` takes samples in any order.
+        Columns of unequal length, times that repeat, run backwards or are no numbers, a quaternion that is
+        not of unit length (within 1e-6). `from_samples` takes samples in any order.
     """
 
     time: Floats
@@ -82,7 +82,9 @@ class AttitudeHistory:
         return len(self.time)
 
     @classmethod
-    def from_samples(cls, time: npt.ArrayLike, quaternion: npt.ArrayLike, stable: npt.ArrayLike) -> AttitudeHistory:
+    def from_samples(
+        cls, time: npt.ArrayLike, quaternion: npt.ArrayLike, stable: npt.ArrayLike
+    ) -> AttitudeHistory:
         """Bring samples into time order; of several at one time the first given is kept.
 
         Parameters
@@ -133,7 +135,8 @@ class AttitudeHistory:
 
 def is_unit(quaternion: Floats) -> Flags:
     """Tell which quaternions, shape (N, 4), are of unit length; NaN is not."""
-    length = np.sqrt((quaternion**2).sum(axis=1))
+    with np.errstate(over="ignore"):
+        length = np.sqrt((quaternion**2).sum(axis=1))
     return np.asarray(np.abs(length - 1.0) < QUATERNION_TOLERANCE)
 
 
@@ -189,11 +192,12 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     if not good.any():
         mean = held.samples[held.stable].mean()
         return StablePointing(np.empty((0, 2)), mean, _spread(mean, held.samples[held.stable]))
-    main = _mean(held.samples, edges, _longest_run(edges, good))
+    main = held.samples.mean(_weights(edges, _longest_run(edges, good)))
     near = _angles(main, held.samples) <= 60.0 * pointing_limits()["stable"]["max_offset_arcmin"]
     good &= held.good_steps(held.stable & near)
-    mean = _mean(held.samples, edges, good)
-    return StablePointing(_joined(edges, good), mean, _spread(mean, held.samples[_weights(edges, good) > 0.0]))
+    weights = _weights(edges, good)
+    mean = held.samples.mean(weights)
+    return StablePointing(_joined(edges, good), mean, _spread(mean, held.samples[weights > 0.0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,10 +236,6 @@ def _weights(edges: Floats, good: Flags) -> Floats:
     return np.append(half, 0.0) + np.append(0.0, half)
 
 
-def _mean(samples: Rotation, edges: Floats, good: Flags) -> Rotation:
-    return samples.mean(_weights(edges, good))
-
-
 def _angles(first: Rotation, second: Rotation) -> Floats:
     """Angles between attitudes, arcsec."""
     return np.asarray(3600.0 * np.degrees((first.inv() * second).magnitude()))
@@ -255,4 +255,4 @@ def _longest_run(edges: Floats, good: Flags) -> Flags:
 def _joined(edges: Floats, good: Flags) -> Floats:
     """Good steps that touch each other as one interval."""
     flips = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
-    return edges[flips.reshape(-1, 2)]
+    return np.asarray(edges[flips.reshape(-1, 2)])

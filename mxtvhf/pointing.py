@@ -10,13 +10,13 @@ Conventions, once and for all:
 * The detector is the tangent plane of the sky (gnomonic, TAN): a pixel at a distance d from the boresight
   pixel sees the angle arctan(d pixel_size / focal_length) from the boresight.
 
-The body axes are an assumption, as are the boresight's numbers in ``data/instrument.toml``.
+The body axes are an assumption, as are the numbers of the calibration item ``alignment``.
 Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import cos, radians, sin
 
 import numpy as np
@@ -24,31 +24,30 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from mxtvhf.attitude import AttitudeHistory, Floats
+from mxtvhf.calibration import Alignment, default_calibration
 from mxtvhf.instrument import instrument
+
 
 @dataclass(frozen=True)
 class Pointing:
-    """A fixed pointing: the boresight in ICRS and the roll about it, degrees."""
+    """A fixed pointing: the boresight in ICRS and the roll about it, degrees, and how the detector lies."""
 
     ra_deg: float
     dec_deg: float
     roll_deg: float
+    alignment: Alignment = field(default_factory=lambda: default_calibration().alignment, repr=False)
 
     @classmethod
-    def from_quaternion(cls, quaternion: npt.ArrayLike) -> Pointing:
+    def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
         """Return the pointing of one attitude (body to ICRS, scalar last)."""
-        return cls.from_rotation(Rotation.from_quat(quaternion))
-
-    @classmethod
-    def from_rotation(cls, attitude: Rotation) -> Pointing:
-        """Return the pointing of one attitude (body to ICRS)."""
-        matrix = attitude.as_matrix()
+        matrix = Rotation.from_quat(quaternion).as_matrix()
         x, y, z = matrix[:, 0]
         ra, dec = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
         _, east, north = _sky_axes(ra, dec).T
         up = matrix[:, 2]
         roll = np.degrees(np.arctan2(up @ east, up @ north))
-        return cls(_wrapped(np.degrees(ra)).item(), float(np.degrees(dec)), _wrapped(roll).item())
+        alignment = alignment or default_calibration().alignment
+        return cls(_wrapped(np.degrees(ra)).item(), float(np.degrees(dec)), _wrapped(roll).item(), alignment)
 
     def quaternion(self) -> Floats:
         """Return the attitude of this pointing; see ``quaternion_of``."""
@@ -63,7 +62,7 @@ class Pointing:
             0-based continuous column and row, any shape.
         """
         (a, b), (c, d) = self._plane_per_pixel()
-        column, row = _boresight_pixel()
+        column, row = self.alignment.column, self.alignment.row
         dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
         xi, eta = a * dx + b * dy, c * dx + d * dy
         dec0 = radians(self.dec_deg)
@@ -79,19 +78,19 @@ class Pointing:
         """
         xi, eta = self._to_plane(np.asarray(ra_deg, float), np.asarray(dec_deg, float))
         (a, b), (c, d) = np.linalg.inv(self._plane_per_pixel())
-        column, row = _boresight_pixel()
+        column, row = self.alignment.column, self.alignment.row
         return column + a * xi + b * eta, row + c * xi + d * eta
 
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Offsets of detector pixels from the boresight in the tangent plane, degrees East and North."""
-        column, row = _boresight_pixel()
+        column, row = self.alignment.column, self.alignment.row
         offset = np.stack([np.asarray(x, float) - column, np.asarray(y, float) - row])
         east, north = np.degrees(self._plane_per_pixel()) @ offset
         return east, north
 
     def _plane_per_pixel(self) -> Floats:
         """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
-        return _plane_per_pixel(self.roll_deg)
+        return _plane_per_pixel(self.alignment, self.roll_deg)
 
     def _to_plane(self, ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
         """Gnomonic projection; NaN where the position is 90 degrees or more from the boresight."""
@@ -135,7 +134,8 @@ def steady_pixels(
     Returns
     -------
     tuple
-        Continuous columns and rows, not bound to the detector.
+        Continuous columns and rows, not bound to the detector; NaN where the pixel looked away from the fixed
+        pointing by 90 degrees or more.
 
     Raises
     ------
@@ -146,36 +146,32 @@ def steady_pixels(
     turn = Rotation.from_quat(pointing.quaternion()).inv() * attitude.at(time[first])
     # In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
     # ratios are the new pixel.
-    to_body = _body_per_pixel()
+    to_body = _body_per_pixel(pointing.alignment)
     maps = np.linalg.inv(to_body) @ turn.as_matrix() @ to_body
     which = np.cumsum(first) - 1
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     towards, across, up = (
         maps[which, row, 0] + maps[which, row, 1] * x + maps[which, row, 2] * y for row in range(3)
     )
+    towards = np.where(towards > 0.0, towards, np.nan)
     return across / towards, up / towards
 
 
-def _plane_per_pixel(roll_deg: float) -> Floats:
+def _plane_per_pixel(alignment: Alignment, roll_deg: float) -> Floats:
     this = instrument()
     scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
-    angle = radians(roll_deg + this["boresight"]["rotation_deg"])
-    across = scale * this["boresight"]["column_parity"]
+    angle = radians(roll_deg + alignment.rotation_deg)
+    across = scale * alignment.column_parity
     return np.array([[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]])
 
 
-def _body_per_pixel() -> Floats:
+def _body_per_pixel(alignment: Alignment) -> Floats:
     """Matrix from (1, column, row) to a vector of the body frame; East is left (+Y), North up (+Z)."""
     matrix = np.zeros((3, 3))
     matrix[0, 0] = 1.0
-    matrix[1:, 1:] = _plane_per_pixel(0.0)
-    matrix[1:, 0] = -matrix[1:, 1:] @ _boresight_pixel()
+    matrix[1:, 1:] = _plane_per_pixel(alignment, 0.0)
+    matrix[1:, 0] = -matrix[1:, 1:] @ (alignment.column, alignment.row)
     return matrix
-
-
-def _boresight_pixel() -> tuple[float, float]:
-    this = instrument()["boresight"]
-    return this["column"], this["row"]
 
 
 def _sky_axes(ra: float, dec: float) -> Floats:

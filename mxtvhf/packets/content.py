@@ -8,20 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.attitude import AttitudeHistory, is_unit
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.times import TICKS_PER_SECOND, Integers, frame_clock, ticks
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory
 
 DAYS_AROUND_BURST = (-2.0, 30.0)
 """A time further than this from 0 h UTC of the burst id's date is absurd: MXT observes a burst from minutes
 after it to days later (repeats of old data may come late, but carry the time of observation)."""
-QUATERNION_TOLERANCE = 1e-6
-"""How far a quaternion's length may be from 1 (float64 elements: anything more is no attitude)."""
-
 _BLOCK = 4096
 """Packets unpacked at once: their slots stay in the processor's cache."""
 
@@ -37,8 +34,7 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
     if kind.name == layout().photon.name:
         found += _slot_faults(kind, records)
     else:
-        length = np.sqrt((_quaternions(kind, records) ** 2).sum(axis=1))
-        found.append((~(np.abs(length - 1.0) < QUATERNION_TOLERANCE), "quaternion is not of unit length"))
+        found.append((~is_unit(_quaternions(kind, records)), "quaternion is not of unit length"))
     return found
 
 
@@ -109,10 +105,8 @@ def _slots(kind: PacketType, records: Records) -> Records:
 
 def attitude(kind: PacketType, records: Records) -> AttitudeHistory:
     """Unpack the samples; of several at one time the first sent."""
-    time, first = np.unique(ticks(kind, records), return_index=True)
-    quaternion = _quaternions(kind, records)
-    stable = kind.read(records, "STABLE").astype(bool)
-    return AttitudeHistory(time / TICKS_PER_SECOND, quaternion[first], stable[first])
+    time, stable = ticks(kind, records) / TICKS_PER_SECOND, kind.read(records, "STABLE")
+    return AttitudeHistory.from_samples(time, _quaternions(kind, records), stable)
 
 
 def _quaternions(kind: PacketType, records: Records) -> npt.NDArray[np.float64]:

@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.archive import write_atomically
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import localise
@@ -20,7 +21,7 @@ from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegative, RightAscension, utc_text
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.pointing import Pointing
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
+from mxtvhf.attitude import AttitudeHistory, pointing_limits
+from mxtvhf.calibration import CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import write_event_file
+from mxtvhf.eventfile import EventFileInfo, write_event_file
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import Alert, Declination, Model, RightAscension
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory
 from mxtvhf.steps.photons_extraction import Extraction
 
 
@@ -33,12 +34,21 @@ class EventProduct(Model):
     dec_deg: Declination
     roll_deg: float
     attitude_spread_arcsec: float
-    """Largest angle of a stable attitude sample from the mean."""
+    """Largest angle of an attitude sample in the good times from the mean."""
+    calibration: dict[str, str]
+    """Version of each calibration item that was valid for the observation."""
     warnings: tuple[str, ...]
 
 
 def fits_feed(
-    extraction: Extraction, alert: Alert, out: Path, *, apid: str, target: str, orbit: str
+    extraction: Extraction,
+    alert: Alert,
+    out: Path,
+    *,
+    apid: str,
+    target: str,
+    orbit: str,
+    store: CalibrationStore | None = None,
 ) -> EventProduct:
     """Write the event file of an extraction.
 
@@ -52,22 +62,21 @@ def fits_feed(
         Product folder; gets ``events.fits``.
     apid, target, orbit
         GP's names of the observation; together they are ``OBS_ID``.
+    store
+        Where the calibration is chosen from, by the observation's time; by default what the package brings.
 
     Raises
     ------
     InvalidInput
-        The pointing was never stable, or a name does not fit a FITS header.
+        The pointing was never stable, a name does not fit a FITS header, or there is no calibration for the
+        time of the observation.
     """
     photons = PhotonList.load(Path(extraction.photons_path))
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
     header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
-    info = write_event_file(out / "events.fits", photons, attitude, header=header)
-    pointing = info.fixed.pointing
-    warnings = []
-    if not info.fixed.steady:
-        warnings.append(f"stable attitude samples spread by {info.fixed.spread_arcsec:.1f} arcsec")
-    if info.n_outside_gti:
-        warnings.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
+    calibration = (store or packaged_store()).at(utc_from_met(float(attitude.time[0])))
+    info = write_event_file(out / "events.fits", photons, attitude, header=header, calibration=calibration)
+    pointing = info.pointing
     return EventProduct(
         path=str(info.path),
         sha256=info.sha256,
@@ -79,9 +88,22 @@ def fits_feed(
         ra_deg=pointing.ra_deg,
         dec_deg=pointing.dec_deg,
         roll_deg=pointing.roll_deg,
-        attitude_spread_arcsec=info.fixed.spread_arcsec,
-        warnings=tuple(warnings),
+        attitude_spread_arcsec=info.spread_arcsec,
+        calibration=calibration.versions(),
+        warnings=_warnings(info),
     )
+
+
+def _warnings(info: EventFileInfo) -> tuple[str, ...]:
+    found = []
+    if info.spread_arcsec > pointing_limits()["steady"]["spread_arcsec"]:
+        found.append(
+            f"the pointing moved by up to {info.spread_arcsec:.1f} arcsec from its mean: "
+            "each photon is placed by the attitude at its own time"
+        )
+    if info.n_outside_gti:
+        found.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
+    return tuple(found)
 
 
 def _header(extraction: Extraction, alert: Alert, obs_id: str) -> EventHeader:

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from mxtvhf.angles import separation_arcsec
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Origin
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.pointing import Pointing
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
 

@@ -10,12 +10,13 @@ from astropy.time import Time
 from astropy.wcs import WCS, FITSFixedWarning
 from pydantic import ValidationError
 
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, Pointing, quaternion_of
+from mxtvhf.pointing import Pointing, quaternion_of
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
 START = met_from_utc(OBSERVED)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from space_packet_parser import load_xtce
 
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import met_from_utc
@@ -18,7 +19,7 @@ from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import DEFINITION, layout, packet_types
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, quaternion_of
+from mxtvhf.pointing import quaternion_of
 
 BURST = "sb26051102"
 START = met_from_utc(datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC))
