@@ -253,6 +253,7 @@ def _longest_run(edges: Floats, good: Flags) -> Flags:
 
 
 def _joined(edges: Floats, good: Flags) -> Floats:
-    """Good steps that touch each other as one interval."""
+    """Join good steps that touch each other into one interval."""
     flips = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
-    return np.asarray(edges[flips.reshape(-1, 2)])
+    intervals: Floats = edges[flips.reshape(-1, 2)]
+    return intervals

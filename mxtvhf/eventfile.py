@@ -52,27 +52,6 @@ from mxtvhf.pointing import Pointing, steady_pixels
 Floats = npt.NDArray[np.float64]
 
 
-def _intervals(start: Floats, stop: Floats) -> Floats:
-    gti = np.stack([start, stop], axis=1)
-    if not (np.diff(gti.ravel()) >= 0.0).all():
-        raise ValueError("good time intervals are not in time order")
-    return gti
-
-
-_TABLES: dict[str, tuple[dict[str, tuple[str, tuple[int, ...]]], Callable[..., Any]]] = {
-    "EVENTS": ({"TIME": ("f8", ()), "RAWX": ("i2", ()), "RAWY": ("i2", ()), "PHA": ("i4", ())}, PhotonList),
-    "GTI": ({"START": ("f8", ()), "STOP": ("f8", ())}, _intervals),
-    "ATTITUDE": ({"TIME": ("f8", ()), "QUATERNION": ("f8", (4,)), "STABLE": ("?", ())}, AttitudeHistory),
-}
-"""Columns that are read, with type and shape of a cell, and what is made of them."""
-_UNREADABLE = (
-    OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
-)  # fmt: skip
-"""What astropy raises on damaged files."""
-
-_POINTING = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD"
-
-
 @dataclass(frozen=True)
 class EventFileInfo:
     """An event file that was written."""
@@ -285,6 +264,27 @@ def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]
     # A PHA channel's centre may lie on the edge of a PI channel: do not let a rounding error decide.
     channels = np.floor(gain.energy(pha) / pi["channel_width_kev"] + 1e-9)
     return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)
+
+
+def _intervals(start: Floats, stop: Floats) -> Floats:
+    gti = np.stack([start, stop], axis=1)
+    if not (np.diff(gti.ravel()) >= 0.0).all():
+        raise ValueError("good time intervals are not in time order")
+    return gti
+
+
+_TABLES: dict[str, tuple[dict[str, tuple[str, tuple[int, ...]]], Callable[..., Any]]] = {
+    "EVENTS": ({"TIME": ("f8", ()), "RAWX": ("i2", ()), "RAWY": ("i2", ()), "PHA": ("i4", ())}, PhotonList),
+    "GTI": ({"START": ("f8", ()), "STOP": ("f8", ())}, _intervals),
+    "ATTITUDE": ({"TIME": ("f8", ()), "QUATERNION": ("f8", (4,)), "STABLE": ("?", ())}, AttitudeHistory),
+}
+"""Columns that are read, with type and shape of a cell, and what is made of them."""
+_UNREADABLE = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
+)  # fmt: skip
+"""What astropy raises on damaged files."""
+
+_POINTING = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD"
 
 
 def read_event_file(path: Path, store: CalibrationStore | None = None) -> EventFile:

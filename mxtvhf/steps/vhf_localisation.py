@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import read_event_file
-from mxtvhf.hotpixels import detection_constants
+from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument import instrument
-from mxtvhf.localisation import SourceLocalisation, least_photons, localise, ts_threshold
+from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import Localisation, Origin, Position
 from mxtvhf.photons import PhotonList
@@ -21,6 +21,9 @@ from mxtvhf.pointing import Pointing
 
 def vhf_localisation(event_file: Path) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
+
+    Where the pointing moved, the photons are taken at the addresses that they would have had at the mean
+    pointing; hot pixels are left out before, since they would be drawn out to lines.
 
     The total 90 % radius has the systematic one of ``data/instrument.toml`` added in quadrature; the
     position's time is that of the last photon.
@@ -41,8 +44,10 @@ def vhf_localisation(event_file: Path) -> Localisation:
         The file cannot be read, or an address in it is not on the detector.
     """
     events = read_event_file(event_file)
-    photons = events.photons
+    photons, steady = events.photons, events.steady_addresses()
     used = in_band(photons.pha)
+    if steady.moved:
+        used &= steady.on_detector & ~_in_hot_pixels(photons, used)
     if not used.any():
         return Localisation(
             detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
@@ -50,7 +55,7 @@ def vhf_localisation(event_file: Path) -> Localisation:
             reason=f"{event_file.name}: none of its {len(photons)} photons is in the energy band",
         )  # fmt: skip
     try:
-        found = localise(photons.x[used], photons.y[used])
+        found = localise(steady.x[used], steady.y[used])
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None
     return Localisation(
@@ -75,6 +80,15 @@ def in_band(pha: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     energy = scale["offset_kev"] + scale["gain_kev_per_channel"] * pha
     low, high = scale["band_kev"]
     return np.asarray((energy >= low) & (energy <= high))
+
+
+def _in_hot_pixels(photons: PhotonList, used: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which photons lie in pixels that are hot among those in use."""
+    if not used.any():
+        return used
+    image = detector_image(photons.x[used], photons.y[used])
+    hot: npt.NDArray[np.bool_] = hot_pixels(image, np.ones(image.shape, np.bool_))[photons.y, photons.x]
+    return hot
 
 
 def _position(found: SourceLocalisation, pointing: Pointing, photons: PhotonList) -> Position:
