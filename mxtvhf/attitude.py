@@ -233,7 +233,7 @@ class _Held:
 def _weights(edges: Floats, good: Flags) -> Floats:
     """Good time that each sample stands for: half of the good steps beside it, seconds."""
     half = np.where(good, 0.5 * np.diff(edges), 0.0)
-    return np.append(half, 0.0) + np.append(0.0, half)
+    return np.asarray(np.append(half, 0.0) + np.append(0.0, half))
 
 
 def _angles(first: Rotation, second: Rotation) -> Floats:

@@ -1,7 +1,8 @@
 """The calibration of the instrument: files with a version and validity dates, and the choice among them.
 
 One TOML file holds one version of one item, named ``<item>_<version>.toml``; see ``docs/calibration.md``.
-Every file says where its numbers come from, and whether they are ``assumed`` because no public source states them.
+Every file says where its numbers come from, and whether any of them is ``assumed`` because no public source
+states it.
 """
 
 from __future__ import annotations
@@ -217,6 +218,10 @@ class Calibration:
     def versions(self) -> dict[str, str]:
         """Return the version of each item, for the record in products."""
         return {item: file.version for item, file in self.files().items()}
+
+    def assumed(self) -> tuple[str, ...]:
+        """Return the items that are assumed, not known."""
+        return tuple(item for item, file in self.files().items() if file.assumed)
 
 
 class CalibrationStore:

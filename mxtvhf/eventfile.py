@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -32,7 +32,7 @@ from astropy.io import fits
 
 from mxtvhf.archive import write_atomically
 from mxtvhf.attitude import AttitudeHistory, pointing_limits, stable_pointing
-from mxtvhf.calibration import Calibration, CalibrationStore, Gain, default_calibration, packaged_store
+from mxtvhf.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import (
     EventHeader,
@@ -69,6 +69,8 @@ class EventFileInfo:
     """Mean of the good times."""
     spread_arcsec: float
     """Largest angle of an attitude sample in the good times from the mean."""
+    calibration: Calibration
+    """What X, Y and PI were made with: the one for ``tstart``."""
 
 
 class SteadyAddresses(NamedTuple):
@@ -108,8 +110,8 @@ class EventFile:
         The samples that were received.
     header
         Keywords of the primary header; ``CALxxx`` are the versions that X, Y and PI were made with.
-    calibration
-        What the store holds for the start of the observation.
+    tstart
+        Start of the good time intervals, seconds of MET; the calibration to use is the one for it.
     """
 
     photons: PhotonList
@@ -118,20 +120,26 @@ class EventFile:
     spread_arcsec: float
     attitude: AttitudeHistory
     header: dict[str, Any]
-    calibration: Calibration
+    tstart: float
 
-    def steady_addresses(self) -> SteadyAddresses:
+    def steady_addresses(self, alignment: Alignment) -> SteadyAddresses:
         """Say where the photons would have fallen, had the pointing been the mean one all the time.
 
         A source that drifted over the detector is sharp again in these addresses. What belongs to the
         detector (hot and bad pixels) is sharp in the addresses as seen: take it out before.
 
         As long as the pointing was steady (``data/pointing.toml``) the addresses are returned as they are.
+
+        Parameters
+        ----------
+        alignment
+            How the detector lay in the satellite's frame.
         """
         photons = self.photons
         if self.spread_arcsec <= pointing_limits()["steady"]["spread_arcsec"]:
             return SteadyAddresses(photons.x, photons.y, np.ones(len(photons), np.bool_), False)
-        x, y = np.rint(steady_pixels(self.pointing, self.attitude, photons.time, photons.x, photons.y))
+        mean = replace(self.pointing, alignment=alignment)
+        x, y = np.rint(steady_pixels(mean, self.attitude, photons.time, photons.x, photons.y))
         detector = instrument()["detector"]
         inside = (x >= 0) & (x < detector["columns"]) & (y >= 0) & (y < detector["rows"])
         x, y = (np.where(inside, address, 0).astype(np.int16) for address in (x, y))
@@ -144,7 +152,7 @@ def write_event_file(
     attitude: AttitudeHistory,
     *,
     header: EventHeader,
-    calibration: Calibration | None = None,
+    store: CalibrationStore | None = None,
 ) -> EventFileInfo:
     """Write an event file; it is seen complete or not at all.
 
@@ -158,15 +166,15 @@ def write_event_file(
         At least one sample.
     header
         The observation.
-    calibration
-        Gives the alignment for X and Y and the gain for PI; by default the package's latest.
+    store
+        Where the calibration for the start of the observation comes from; by default the package.
 
     Raises
     ------
     InvalidInput
-        No attitude sample is of stable pointing.
+        No attitude sample is of stable pointing, or no calibration is valid at the start.
     """
-    observation = _observe(photons, attitude, header, calibration or default_calibration())
+    observation = _observe(photons, attitude, header, store or packaged_store())
     content = event_file_bytes(observation)
     write_atomically(path, content)
     return EventFileInfo(
@@ -179,13 +187,14 @@ def write_event_file(
         exposure_s=observation.exposure,
         pointing=observation.pointing,
         spread_arcsec=observation.spread_arcsec,
+        calibration=observation.calibration,
     )
 
 
 def _observe(
-    photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, calibration: Calibration
+    photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, store: CalibrationStore
 ) -> Observation:
-    """Find pointing and good times, and keep the photons in them."""
+    """Find pointing, good times and calibration, and keep the photons in the good times."""
     if not len(attitude):
         raise InvalidInput("attitude: no sample")
     start, stop = attitude.time[0], attitude.time[-1]
@@ -195,6 +204,7 @@ def _observe(
     stable = stable_pointing(attitude, float(start), float(stop))
     good = np.searchsorted(stable.gti.ravel(), photons.time, side="right") % 2 == 1
     tstart, tstop = (stable.gti[0, 0], stable.gti[-1, 1]) if len(stable.gti) else (start, stop)
+    calibration = store.at(utc_from_met(float(tstart)))
     return Observation(
         photons=photons if good.all() else photons.selected(good),
         attitude=attitude,
@@ -284,25 +294,18 @@ _UNREADABLE = (
 )  # fmt: skip
 """What astropy raises on damaged files."""
 
-_POINTING = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD"
+_NUMBERS = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD", "TSTART"
 
 
-def read_event_file(path: Path, store: CalibrationStore | None = None) -> EventFile:
+def read_event_file(path: Path) -> EventFile:
     """Read what ``write_event_file`` wrote.
-
-    Parameters
-    ----------
-    path
-        The file.
-    store
-        Where the calibration is chosen from; by default what the package brings.
 
     Raises
     ------
     InvalidInput
         No such file, not FITS, cut, damaged (wrong checksum), of another instrument or time system, a table
         or column missing, photons or attitude samples that cannot be (see `PhotonList`, `AttitudeHistory`);
-        the message names the file and the HDU. Or no calibration for its time.
+        the message names the file and the HDU.
     """
     try:
         content = path.read_bytes()
@@ -317,21 +320,19 @@ def read_event_file(path: Path, store: CalibrationStore | None = None) -> EventF
         # returns the first, and the error could not name the one at fault; 1 checks each when it is read.
         with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=1) as parts:
             header = _primary_header(parts[0])
-            ra, dec, roll, spread = (float(header[key]) for key in _POINTING)
-            start = utc_from_met(float(header["TSTART"]))
+            ra, dec, roll, spread, tstart = (float(header[key]) for key in _NUMBERS)
             for part, (columns, made) in _TABLES.items():
                 tables[part] = made(*(_column(parts[part], name, *kind) for name, kind in columns.items()))
     except (InvalidInput, *_UNREADABLE) as error:
         raise InvalidInput(f"{path.name}: HDU {part}: {' '.join(str(error).split())}") from error
-    calibration = (store or packaged_store()).at(start)
     return EventFile(
         photons=tables["EVENTS"],
         gti=tables["GTI"],
-        pointing=Pointing(ra, dec, roll, calibration.alignment),
+        pointing=Pointing(ra, dec, roll),
         spread_arcsec=spread,
         attitude=tables["ATTITUDE"],
         header=header,
-        calibration=calibration,
+        tstart=tstart,
     )
 
 

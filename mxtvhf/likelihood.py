@@ -1,17 +1,20 @@
-"""Likelihood of a point source on a flat background, from counts per pixel.
+"""Likelihood of a point source on a flat background, photon by photon.
 
 A photon that is on a good pixel came from the source at (x, y) or from the background, so it is on pixel
-i with probability proportional to ``1 + r p_i(x, y)``: p is the pixel-integrated PSF and r the source's
-photons (over the whole plane) per background photon of one pixel. With A good pixels, on which a part
-D(x, y) of the source's photons falls, the log-likelihood ratio to "background only" of n photons is
+i with probability proportional to ``1 + r w p_i(x, y)``: p is the pixel-integrated PSF and r the source's
+photons (over the whole plane) per background photon of one pixel. The contrast w of a photon is the
+probability density of its energy and arrival time, were it the source's, over that of the background's
+(module ``contrast``); 1 where neither is used. With A good pixels, on which a part D(x, y) of the source's
+photons falls, the log-likelihood ratio to "background only" of n photons is
 
-    ln L(x, y, r) = sum_i ln(1 + r p_i) - n ln(1 + r D / A),
+    ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - n ln(1 + r D / A),
 
 and f = r D / (A + r D) is the source's part of the photons seen. Numbers of photons are not in it: the
 extended Poisson likelihood with free source and background has the same maximum, at f n and (1 - f) n.
 
-For a fixed r the sum is a correlation of the counts with the kernel ln(1 + r p), also with bad pixels and
-at the edges, because these enter through D alone. So the whole field costs one small FFT for each r.
+For a fixed r and w the sum is a correlation of the counts with the kernel ln(1 + r w p), also with bad
+pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
+each r; with contrasts one more for each power of two of w, since only the product r w matters.
 
 Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``.
 """
@@ -25,13 +28,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
-from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
+from mxtvhf.prior import PositionPrior
+from mxtvhf.psf import Floats, SeparablePsf, VariableWidthPsf, detector_pixels
 
 CELL = 8
 """Pixels per side of a cell of the whole-field map: a sixth of the core's width."""
 
 _RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
 """Values of r of the whole-field map: from a source lost in the background to no background."""
+
+_CONTRASTS = (-8, 4)
+"""Lowest and highest power of two of the contrast that the whole-field map tells apart."""
+
+_FEWEST_MERGED = 4000
+"""Fewer photons than this are kept one by one, with their exact contrast."""
+
+_CONTRAST_STEPS = 8
+"""Per power of two, for the contrasts of many photons, which are joined."""
 
 _LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
 _MAX_ITERATIONS = 50
@@ -43,14 +56,16 @@ _LONGEST_STEP = np.array([20.0, 20.0, 2.0])
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Photons per pixel, or per block of ``block`` x ``block`` pixels.
+    """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per contrast.
 
     Attributes
     ----------
     column, row, number
-        Of the non-empty blocks: position (0-based, in blocks) and photons.
+        Of the entries: position (0-based, in blocks) and photons.
     good
         Part of each block that is good pixels, 0..1, shape (size, size).
+    contrast
+        Of the entries, see the module; None: 1 for all.
     block
         Pixels per side of a block.
     """
@@ -59,6 +74,7 @@ class Counts:
     row: npt.NDArray[np.intp]
     number: Floats
     good: Floats
+    contrast: Floats | None = None
     block: int = 1
 
     @classmethod
@@ -67,6 +83,19 @@ class Counts:
         filled = np.flatnonzero((image > 0) & good)
         row, column = np.divmod(filled, image.shape[1])
         return cls(column, row, image.ravel()[filled].astype(np.float64), good.astype(np.float64))
+
+    @classmethod
+    def from_photons(
+        cls,
+        column: npt.NDArray[np.intp],
+        row: npt.NDArray[np.intp],
+        contrast: Floats,
+        good: npt.NDArray[np.bool_],
+    ) -> Counts:
+        """Take the photons on good pixels with their contrasts; many are joined to about equal ones."""
+        kept = good[row, column]
+        photons = cls(column[kept], row[kept], np.ones(kept.sum()), good.astype(np.float64), contrast[kept])
+        return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
     @cached_property
     def total(self) -> float:
@@ -88,21 +117,42 @@ class Counts:
             return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
         return np.asarray(row @ self.good @ column.T)
 
-    def image(self) -> Floats:
-        """Photons per block, ``[row, column]``."""
-        image: Floats = np.zeros_like(self.good)
-        image[self.row, self.column] = self.number
-        return image
+    def images(self) -> tuple[Floats, int]:
+        """Photons per block and power of two of the contrast, ``[power, row, column]``; the lowest power.
+
+        A photon between two powers is shared by both in proportion to its distance in ln w: that is exact
+        to second order of it.
+        """
+        size = self.good.shape[0]
+        place = self.row * size + self.column
+        if self.contrast is None:
+            return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
+        low, high = _CONTRASTS
+        power = np.clip(np.log2(np.maximum(self.contrast, 2.0**low)), low, high)
+        lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
+        first, upper = int(lower.min()), power - lower
+        layers = int(lower.max()) + 2 - first
+        place = place + (lower - first) * size**2
+        flat = np.bincount(place, self.number * (1.0 - upper), layers * size**2).astype(np.float64)
+        flat += np.bincount(place + size**2, self.number * upper, layers * size**2)
+        return flat.reshape(layers, size, size), first
 
     def rebinned(self, factor: int) -> Counts:
-        """Join ``factor`` x ``factor`` blocks into one."""
+        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same contrast."""
         size = self.good.shape[0] // factor
-        block = (self.row // factor) * size + self.column // factor
-        flat = np.asarray(np.bincount(block, self.number, minlength=size * size), dtype=np.float64)
-        filled = np.flatnonzero(flat)
+        key = (self.row // factor) * size + self.column // factor
+        if self.contrast is not None:
+            step = np.round(_CONTRAST_STEPS * np.log2(np.maximum(self.contrast, 2.0 ** _CONTRASTS[0])))
+            key = key + size**2 * (step - step.min()).astype(np.intp)
+        filled, entry = np.unique(key, return_inverse=True)
+        number = np.bincount(entry, self.number).astype(np.float64)
+        contrast = self.contrast
+        if contrast is not None:
+            contrast = np.bincount(entry, self.number * contrast) / number
         rows = self.good.reshape(size, factor, -1).sum(axis=1)
         good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
-        return Counts(filled % size, filled // size, flat[filled], good, self.block * factor)
+        row, column = np.divmod(filled % size**2, size)
+        return Counts(column, row, number, good, contrast, self.block * factor)
 
     def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
         """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
@@ -124,6 +174,8 @@ class SourceFit:
         f, the source's part of the photons on good pixels.
     log_likelihood
         ln L against "background only".
+    log_prior
+        Logarithm of the prior's density there over a flat one.
     sigma
         Standard errors of x and y by the curvature, pixels.
     """
@@ -133,6 +185,7 @@ class SourceFit:
     log_ratio: float
     source_part: float
     log_likelihood: float
+    log_prior: float
     sigma: tuple[float, float]
 
 
@@ -141,20 +194,29 @@ def cell_centres() -> Floats:
     return np.arange(0.5 * (CELL - 1), detector_pixels(), CELL)
 
 
+def log_prior_of_cells(prior: PositionPrior) -> Floats:
+    """Logarithm of a prior's density over a flat one at the cells' centres, ``[row, column]``."""
+    centre = cell_centres()
+    return prior.log_ratio(centre, centre[:, np.newaxis])
+
+
 @lru_cache(maxsize=16)
 def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
-    """Return the transforms of ln(1 + r p), by offset in cells, for each r; and the profile from each cell.
+    """Return the transforms of ln(1 + r w p), by offset in cells, for each r w; and the profile of each cell.
 
-    The transforms are twice as large as the field, so that nothing wraps. Single precision is enough for a
-    map (1e-6 of ln L) and five times as fast.
+    The products r w are the powers of two from the lowest of both to the highest of both. The transforms are
+    twice as large as the field, so that nothing wraps. Single precision is enough for a map (1e-6 of ln L)
+    and five times as fast.
     """
     size = detector_pixels() // CELL
     middle = CELL * (size - 1) + 0.5 * (CELL - 1)
     axis = psf.fractions(middle, CELL * (2 * size - 1)).reshape(-1, CELL).sum(axis=-1)
     offsets = np.arange(1 - size, size)
-    kernel = np.zeros((_RATIOS.size, 2 * size, 2 * size))
+    low, high = _CONTRASTS
+    products = _RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high)
+    kernel = np.zeros((products.size, 2 * size, 2 * size))
     density = np.outer(axis, axis) / CELL**2
-    kernel[:, offsets[:, np.newaxis], offsets] = np.log1p(np.multiply.outer(_RATIOS, density))
+    kernel[:, offsets[:, np.newaxis], offsets] = np.log1p(np.multiply.outer(products, density))
     profiles = np.stack([axis[size - 1 - k : 2 * size - 1 - k] for k in range(size)])
     return fft.rfft2(kernel).conj().astype(np.complex64), profiles
 
@@ -167,8 +229,13 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     cells = counts.rebinned(CELL // counts.block)
     size = cells.good.shape[0]
     kernels, profiles = _kernels(psf)
-    transform = fft.rfft2(cells.image().astype(np.float32), s=(2 * size, 2 * size))
-    correlation = fft.irfft2(transform * kernels, s=(2 * size, 2 * size))[:, :size, :size]
+    images, power = cells.images()
+    transforms = fft.rfft2(images.astype(np.float32), s=(2 * size, 2 * size))
+    first = power - _CONTRASTS[0]
+    summed = transforms[0] * kernels[first : first + _RATIOS.size]
+    for k in range(1, len(transforms)):
+        summed += transforms[k] * kernels[first + k : first + k + _RATIOS.size]
+    correlation = fft.irfft2(summed, s=(2 * size, 2 * size))[:, :size, :size]
     odds = np.multiply.outer(_RATIOS, cells.seen(profiles, profiles) / cells.area)
     return correlation - cells.total * np.log1p(odds), odds / (1.0 + odds)
 
@@ -202,6 +269,8 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
     # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
     column, row = axes[:, 0, counts.column], axes[:, 1, counts.row]
     signal = ratio * column[0] * row[0]
+    if counts.contrast is not None:
+        signal = signal * counts.contrast
     q = signal / (1.0 + signal)
     slopes = np.stack([column[1] / column[0], row[1] / row[0], np.ones_like(q)])
     first = counts.number * q
@@ -221,13 +290,34 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
     return float(value), gradient - counts.total * part * slope, curvature - counts.total * own
 
 
-def maximise(counts: Counts, psf: SeparablePsf, start: tuple[float, float, float]) -> SourceFit:
-    """Climb from ``start`` (x, y, ln r) to the maximum of ln L by Newton's method, inside the detector."""
+def _objective(
+    counts: Counts, psf: SeparablePsf, at: Floats, prior: PositionPrior | None
+) -> tuple[float, Floats, Floats]:
+    """Return ``_derivatives`` with the prior's added."""
+    value, gradient, hessian = _derivatives(counts, psf, at)
+    if prior is not None:
+        slope, second = prior.derivatives(at[0], at[1])
+        value += float(prior.log_ratio(at[0], at[1]))
+        gradient[:2] += slope
+        hessian[:2, :2] += second
+    return value, gradient, hessian
+
+
+def maximise(
+    counts: Counts,
+    psf: SeparablePsf,
+    start: tuple[float, float, float],
+    prior: PositionPrior | None = None,
+) -> SourceFit:
+    """Climb from ``start`` (x, y, ln r) to the maximum of ln L by Newton's method, inside the detector.
+
+    With a prior it is the maximum of ln L plus the logarithm of the prior.
+    """
     edge = counts.good.shape[0] - 0.5
     low = np.array([-0.5, -0.5, _LOG_RATIO_LIMITS[0]])
     high = np.array([edge, edge, _LOG_RATIO_LIMITS[1]])
     at = np.asarray(start, dtype=np.float64)
-    value, gradient, hessian = _derivatives(counts, psf, at)
+    value, gradient, hessian = _objective(counts, psf, at, prior)
     for _ in range(_MAX_ITERATIONS):
         step = _uphill(at, gradient, hessian, low, high)
         if gradient @ step < _CONVERGED:
@@ -235,7 +325,7 @@ def maximise(counts: Counts, psf: SeparablePsf, start: tuple[float, float, float
             break
         for scale in 0.5 ** np.arange(12):
             trial = np.clip(at + scale * step, low, high)
-            ahead = _derivatives(counts, psf, trial)
+            ahead = _objective(counts, psf, trial, prior)
             if ahead[0] > value:
                 break
         else:
@@ -244,14 +334,49 @@ def maximise(counts: Counts, psf: SeparablePsf, start: tuple[float, float, float
     column, row = counts.fractions(psf, at[:2])
     odds = np.exp(at[2]) * counts.seen(row, column)
     covariance = np.linalg.inv(_positive(-hessian))
+    log_prior = 0.0 if prior is None else float(prior.log_ratio(at[0], at[1]))
     return SourceFit(
         x=float(at[0]),
         y=float(at[1]),
         log_ratio=float(at[2]),
         source_part=float(odds / (counts.area + odds)),
-        log_likelihood=value,
+        log_likelihood=value - log_prior,
+        log_prior=log_prior,
         sigma=(float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))),
     )
+
+
+def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> VariableWidthPsf:
+    """Return the PSF with the core's width that the photons and what is known of it agree on.
+
+    The width's logarithm has a normal prior of ``psf.width_sigma``; at the fitted place the highest of a
+    parabola through three widths is taken. The place and the width hardly depend on each other: the PSF is
+    symmetric.
+    """
+    step = psf.width_sigma
+    below, above = (_best_ratio(counts, psf.scaled(float(np.exp(s))), fit) - 0.5 for s in (-step, step))
+    bend = below - 2.0 * fit.log_likelihood + above
+    slope = 0.5 * (above - below)
+    best = -slope / bend if bend < 0.0 else np.sign(slope)
+    return psf.scaled(float(np.exp(step * np.clip(best, -2.0, 2.0))))
+
+
+def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
+    """Return the highest ln L at the fitted place over the values of r."""
+    column, row = counts.fractions(psf, (fit.x, fit.y))
+    seen = float(counts.seen(row, column)) / counts.area
+    profile = column[counts.column] * row[counts.row]
+    if counts.contrast is not None:
+        profile = profile * counts.contrast
+    log_ratio = fit.log_ratio
+    for _ in range(4):
+        signal, odds = np.exp(log_ratio) * profile, np.exp(log_ratio) * seen
+        q, part = signal / (1.0 + signal), odds / (1.0 + odds)
+        slope = counts.number @ q - counts.total * part
+        bend = counts.number @ (q * (1.0 - q)) - counts.total * part * (1.0 - part)
+        log_ratio += float(np.clip(-slope / min(bend, -1e-9), -1.0, 1.0))
+    ratio = np.exp(log_ratio)
+    return float(counts.number @ np.log1p(ratio * profile) - counts.total * np.log1p(ratio * seen))
 
 
 def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Floats) -> Floats:
@@ -265,5 +390,9 @@ def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Fl
 
 def _positive(matrix: Floats) -> Floats:
     """Return the symmetric matrix with the absolute values of its eigenvalues, so that a step goes uphill."""
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)
+    return matrix

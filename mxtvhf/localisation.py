@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,45 +11,109 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument import pixel_scale_arcsec
-from mxtvhf.likelihood import Counts, SourceFit, maximise, starting_points, whole_field
-from mxtvhf.posterior import radii
-from mxtvhf.psf import LobsterEyePsf, SeparablePsf, detector_pixels
+from mxtvhf.likelihood import (
+    Counts,
+    SourceFit,
+    free_width,
+    log_prior_of_cells,
+    maximise,
+    starting_points,
+    whole_field,
+)
+from mxtvhf.posterior import PositionPosterior, position_posterior
+from mxtvhf.prior import PositionPrior
+from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
+from mxtvhf.upperlimit import empty_upper_limit, source_upper_limit
 
 Pixels = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the photons say about a source, of which all results are made."""
+
+    counts: Counts
+    psf: SeparablePsf
+    fit: SourceFit
+    field: tuple[Floats, Floats]
+    """ln L and f of ``likelihood.whole_field``."""
+    prior: PositionPrior | None
 
 
 @dataclass(frozen=True)
 class SourceLocalisation:
     """The best position of a source, whether or not there is one.
 
+    The posterior, the radii and the upper limit are worked out when they are first asked for.
+
     Attributes
     ----------
     x, y
-        Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5). NaN when
-        there is no photon on good pixels.
-    r50, r90
-        Radii (arcsec) of the circles about the position that hold 50 % and 90 % of the posterior over the
-        whole field, given that there is one source on the detector. Statistical only. NaN as above.
+        Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5); with a
+        prior that of the highest posterior. NaN when there is no photon on good pixels.
     ts
         2 (ln L_source - ln L_background) at the maximum.
     n_source, n_background
         Photons on good pixels that came from the source and from the background, by the fit; their sum is
         the number of photons used.
     detected
-        Whether ``ts`` and ``n_source`` reach the thresholds of ``data/detection.toml``.
+        Whether ``ts`` (with a prior: ts and twice the logarithm of the prior there over a flat one) and
+        ``n_source`` reach the thresholds of ``data/detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
+    evidence
+        None when there is no photon on good pixels.
     """
 
     x: float
     y: float
-    r50: float
-    r90: float
     ts: float
     n_source: float
     n_background: float
     detected: bool
     hot_pixels: tuple[tuple[int, int], ...] = ()
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def posterior(self) -> PositionPosterior | None:
+        """Of the position over the whole detector; None when there is no photon on good pixels."""
+        if self.evidence is None:
+            return None
+        this = self.evidence
+        return position_posterior(this.counts, this.psf, this.fit, this.field, this.prior)
+
+    @cached_property
+    def _radii(self) -> Floats:
+        if self.posterior is None:
+            return np.array([np.nan, np.nan])
+        return pixel_scale_arcsec() * self.posterior.radii((0.5, 0.9))
+
+    @property
+    def r50(self) -> float:
+        """Radius (arcsec) of the circle about the position that holds 50 % of the posterior.
+
+        Statistical only; given that there is one source on the detector. NaN without photons.
+        """
+        return float(self._radii[0])
+
+    @property
+    def r90(self) -> float:
+        """Radius (arcsec) of the circle that holds 90 %, as ``r50``."""
+        return float(self._radii[1])
+
+    @cached_property
+    def upper_limit(self) -> float:
+        """90 % upper limit of the source's expected photons on good pixels.
+
+        Wherever the source is; with a prior, where that puts it.
+        """
+        if self.evidence is None:
+            return empty_upper_limit()
+        this = self.evidence
+        weight = np.ones(this.field[0].shape[1:])
+        if this.prior is not None:
+            weight = np.exp(log_prior_of_cells(this.prior))
+        return source_upper_limit(this.field, weight, this.counts.total)
 
 
 @cache
@@ -64,57 +128,87 @@ def localise(
     *,
     psf: SeparablePsf | None = None,
     bad_pixels: npt.ArrayLike | None = None,
+    contrast: npt.ArrayLike | None = None,
+    prior: PositionPrior | None = None,
 ) -> SourceLocalisation:
     """Find the position of a point source among the photons of an image.
 
     Maximum likelihood of a source with the given PSF on a flat background, both of free strength, with bad
     pixels and the detector's edges in the model; then the posterior over the whole field (see the modules
-    ``likelihood`` and ``posterior``). Time and memory do not grow with the number of photons beyond the
-    first binning.
+    ``likelihood`` and ``posterior``). Once there is a source, the width of the PSF's core is fitted, too, as
+    far as it is not known. Time and memory do not grow with the number of photons beyond the first binning.
 
     Parameters
     ----------
     x, y
         Column and row of each photon, whole numbers 0..255.
     psf
-        By default the instrument's.
+        By default the instrument's. One with ``width_sigma`` (``psf.VariableWidthPsf``) has its width fitted.
     bad_pixels
         Pixels to leave out: a mask of shape (256, 256), ``[row, column]``, True where bad; or a list of
         (column, row).
+    contrast
+        Of each photon: how much more probable its energy and time are for the source than for the
+        background, as the module ``contrast`` gives it; positive, shape as x. None: 1 for all.
+    prior
+        What is known of the position beforehand; None: nothing. It moves the position, shrinks the radii and
+        counts for the detection.
 
     Raises
     ------
     InvalidInput
-        No photons, lists of unequal length, an address that is not a whole number of 0..255, or bad pixels
-        that are neither a mask nor a list or leave no good pixel.
+        No photons, lists of unequal length, an address that is not a whole number of 0..255, a contrast that
+        is not positive, or bad pixels that are neither a mask nor a list or leave no good pixel.
     """
     image = detector_image(x, y)
     good = ~bad_pixel_mask(bad_pixels)
     if not good.any():
         raise InvalidInput("bad pixels: none of the detector's pixels is good")
+    weights = None if contrast is None else _contrasts(contrast, np.asarray(x).size)
     hot = hot_pixels(image, good)
     flagged = tuple((int(k % hot.shape[1]), int(k // hot.shape[1])) for k in np.flatnonzero(hot))
-    counts = Counts.from_image(image, good & ~hot)
+    good &= ~hot
+    if weights is None:
+        counts = Counts.from_image(image, good)
+    else:
+        column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
+        counts = Counts.from_photons(column, row, weights, good)
     if counts.total == 0:
         nan = float("nan")
-        return SourceLocalisation(nan, nan, nan, nan, 0.0, 0.0, 0.0, False, flagged)
+        return SourceLocalisation(nan, nan, 0.0, 0.0, 0.0, False, flagged)
     psf = default_psf() if psf is None else psf
+    return _source(counts, psf, prior, flagged)
+
+
+def _source(
+    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, flagged: tuple[tuple[int, int], ...]
+) -> SourceLocalisation:
     field = whole_field(counts, psf)
-    fit = _best(counts, psf, starting_points(field[0]))
-    r50, r90 = pixel_scale_arcsec() * radii(counts, psf, fit, field, (0.5, 0.9))
-    ts = max(0.0, 2.0 * fit.log_likelihood)
-    n_source = fit.source_part * counts.total
+    starts = starting_points(field[0] if prior is None else field[0] + log_prior_of_cells(prior))
+    fit = max(
+        (maximise(counts, psf, start, prior) for start in starts),
+        key=lambda fit: fit.log_likelihood + fit.log_prior,
+    )
+    detected = _is_detection(fit, counts)
+    if detected and isinstance(psf, VariableWidthPsf) and psf.width_sigma > 0.0:
+        psf = free_width(counts, psf, fit)
+        fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
     return SourceLocalisation(
         x=fit.x,
         y=fit.y,
-        r50=float(r50),
-        r90=float(r90),
-        ts=ts,
-        n_source=n_source,
+        ts=max(0.0, 2.0 * fit.log_likelihood),
+        n_source=fit.source_part * counts.total,
         n_background=(1.0 - fit.source_part) * counts.total,
-        detected=ts >= ts_threshold() and n_source >= least_photons(),
+        detected=detected,
         hot_pixels=flagged,
+        evidence=Evidence(counts, psf, fit, field, prior),
     )
+
+
+def _is_detection(fit: SourceFit, counts: Counts) -> bool:
+    """Tell whether a maximum is a source: a prior raises or lowers it as it does its place."""
+    ts = 2.0 * (fit.log_likelihood + fit.log_prior)
+    return ts >= ts_threshold() and fit.source_part * counts.total >= least_photons()
 
 
 def ts_threshold() -> float:
@@ -125,11 +219,6 @@ def ts_threshold() -> float:
 def least_photons() -> float:
     """Least ``n_source`` of a detection, from the same file."""
     return float(detection_constants()["source"]["least_photons"])
-
-
-def _best(counts: Counts, psf: SeparablePsf, starts: list[tuple[float, float, float]]) -> SourceFit:
-    fits = [maximise(counts, psf, start) for start in starts]
-    return max(fits, key=lambda fit: fit.log_likelihood)
 
 
 def detector_image(x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -160,6 +249,16 @@ def bad_pixel_mask(bad_pixels: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
         raise InvalidInput(f"bad pixels: list of shape {given.shape}, expected pairs (column, row)")
     mask[_addresses("bad pixel row", given[:, 1]), _addresses("bad pixel column", given[:, 0])] = True
     return mask
+
+
+def _contrasts(values: npt.ArrayLike, photons: int) -> Floats:
+    given = np.asarray(values, dtype=np.float64)
+    if given.shape != (photons,):
+        raise InvalidInput(f"contrast: shape {given.shape} for {photons} photons")
+    wrong = ~((given > 0.0) & np.isfinite(given))
+    if wrong.any():
+        raise InvalidInput(f"contrast: {given[wrong][0]} is not a positive number")
+    return given
 
 
 def _addresses(name: str, values: npt.ArrayLike) -> Pixels:

@@ -10,7 +10,7 @@ Conventions, once and for all:
 * The detector is the tangent plane of the sky (gnomonic, TAN): a pixel at a distance d from the boresight
   pixel sees the angle arctan(d pixel_size / focal_length) from the boresight.
 
-The body axes are an assumption, as are the numbers of the calibration item ``alignment``.
+The body axes are an assumption. How the detector lies in the body frame is calibration: an ``Alignment``.
 Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 """
 
@@ -36,6 +36,7 @@ class Pointing:
     dec_deg: float
     roll_deg: float
     alignment: Alignment = field(default_factory=lambda: default_calibration().alignment, repr=False)
+    """How the detector lies about the boresight; by default the package's latest."""
 
     @classmethod
     def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:

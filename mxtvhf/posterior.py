@@ -1,4 +1,4 @@
-"""Posterior probability of a source's position, and the circles that hold a given part of it.
+"""Posterior probability of a source's position over the whole detector.
 
 The prior is flat in position over the detector and flat in the source's part f of the photons, 0..1. Near
 the maximum the posterior is evaluated on a fine grid, elsewhere on the whole-field map of ``likelihood``,
@@ -8,63 +8,181 @@ so that a second possible source widens the circle instead of being overlooked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 from scipy.interpolate import RectBivariateSpline
 from scipy.special import log_ndtr
 
-from mxtvhf.likelihood import CELL, Counts, SourceFit, cell_centres
+from mxtvhf.likelihood import CELL, Counts, SourceFit, cell_centres, log_prior_of_cells
+from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
 
 _HALF_WIDTH = 5.0
 """Of the fine grid, in standard errors."""
 _GRID = 11
 """Points per axis of the fine grid; between them the log-posterior, nearly a parabola, is a spline."""
+_SMOOTHED_GRID = 81
 _RINGS, _SPOKES = 60, 32
 _MANY = 1500
 """More filled pixels than this are joined to blocks, of at most 8 x 8: it bounds the cost, and the blocks'
 noise is small against the statistics of so many photons."""
+_NOTHING = 1e-30
+"""Part of the highest density that is as good as none."""
 
 
-def radii(
+@dataclass(frozen=True, eq=False)
+class PositionPosterior:
+    """Probability density of the source's position, given that there is one source on the detector.
+
+    Attributes
+    ----------
+    peak
+        Its place, where the likelihood is highest: x, y in continuous 0-based pixels.
+    reach
+        Radius (pixels) of the disc about the peak in which ``near`` holds; beyond it ``far`` does.
+    near
+        Logarithm of the density, not normalised, by row and column counted from the peak.
+    far
+        Density at the cells' centres, in the same unit, ``[row, column]``.
+    """
+
+    peak: tuple[float, float]
+    reach: float
+    near: RectBivariateSpline
+    far: Floats
+
+    def density(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
+        """Return the probability per square pixel; 0 off the detector.
+
+        Parameters
+        ----------
+        x, y
+            Continuous 0-based pixels, any shape.
+        """
+        x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        density = self._relative(x.ravel(), y.ravel()) / self._total
+        return np.where(_on_detector(x, y), density.reshape(x.shape), 0.0)
+
+    def radii(self, parts: Sequence[float]) -> Floats:
+        """Radii (pixels) of the circles about the peak that hold the given parts of the probability."""
+        radius = np.concatenate([self._rings[0], self._cells[0]])
+        cumulative = np.cumsum(np.concatenate([self._rings[2].sum(axis=0), self._cells[2]]))
+        return np.asarray(np.interp(np.asarray(parts) * cumulative[-1], cumulative, radius))
+
+    def level(self, part: float) -> tuple[float, float]:
+        """Return the density down to which the smallest region with this part goes, and its area.
+
+        Parameters
+        ----------
+        part
+            Of the probability, between 0 and 1.
+
+        Returns
+        -------
+        density, area
+            Per square pixel; square pixels.
+        """
+        density = np.concatenate([self._rings[1].ravel(), self._cells[1]])
+        weight = np.concatenate([self._rings[2].ravel(), self._cells[2]])
+        order = np.argsort(-density)
+        cumulative = np.cumsum(weight[order])
+        last = int(np.searchsorted(cumulative, part * cumulative[-1]))
+        inside = order[: last + 1]
+        area = weight[inside] / np.maximum(density[inside], np.finfo(float).tiny)
+        return float(density[order[last]] / self._total), float(area.sum())
+
+    def smoothed(self, sigma_pixel: float) -> PositionPosterior:
+        """Return it convolved with a round Gaussian, that of a systematic error.
+
+        Parameters
+        ----------
+        sigma_pixel
+            Standard deviation per axis, pixels. The far part, whose cells are wider, stays as it is.
+        """
+        reach = self.reach + _HALF_WIDTH * sigma_pixel
+        offset: Floats = np.linspace(-reach, reach, _SMOOTHED_GRID)
+        density = self._relative(self.peak[0] + offset, self.peak[1] + offset[:, np.newaxis])
+        wider = ndimage.gaussian_filter(density, sigma_pixel / (offset[1] - offset[0]), truncate=8.0)
+        log_density = np.log(np.maximum(wider, _NOTHING * wider.max()))
+        return PositionPosterior(self.peak, reach, RectBivariateSpline(offset, offset, log_density), self.far)
+
+    def _relative(self, x: Floats, y: Floats) -> Floats:
+        """Density, not normalised, as if the detector had no edge."""
+        x, y = np.broadcast_arrays(x, y)
+        dx, dy = x - self.peak[0], y - self.peak[1]
+        place = (np.stack([y, x]) - cell_centres()[0]) / CELL
+        value: Floats = ndimage.map_coordinates(self.far, place, order=1, mode="nearest")
+        near = np.hypot(dx, dy) <= self.reach
+        value[near] = np.exp(self.near.ev(dy[near], dx[near]))
+        return value
+
+    @cached_property
+    def _total(self) -> float:
+        return float(self._rings[2].sum() + self._cells[2].sum())
+
+    @cached_property
+    def _rings(self) -> tuple[Floats, Floats, Floats]:
+        """Outer radius of rings about the peak; density and probability of their pieces [spoke, ring]."""
+        width = self.reach / _RINGS
+        radius: Floats = np.linspace(0.5 * width, self.reach - 0.5 * width, _RINGS)
+        angle = 2.0 * np.pi * (np.arange(_SPOKES) + 0.5) / _SPOKES
+        dx, dy = np.multiply.outer(np.cos(angle), radius), np.multiply.outer(np.sin(angle), radius)
+        inside = _on_detector(self.peak[0] + dx, self.peak[1] + dy)
+        density = np.where(inside, np.exp(self.near.ev(dy, dx)), 0.0)
+        return radius + 0.5 * width, density, 2.0 * np.pi * radius * width * density / _SPOKES
+
+    @cached_property
+    def _cells(self) -> tuple[Floats, Floats, Floats]:
+        """Distance, density and probability of the cells beyond the near part, by distance."""
+        centre = cell_centres()
+        distance = np.hypot(centre - self.peak[0], (centre - self.peak[1])[:, np.newaxis])
+        beyond = distance > self.reach
+        order = np.argsort(distance[beyond])
+        density = self.far[beyond][order]
+        return distance[beyond][order], density, CELL**2 * density
+
+
+def position_posterior(
     counts: Counts,
     psf: SeparablePsf,
     fit: SourceFit,
     field: tuple[Floats, Floats],
-    parts: Sequence[float],
-) -> Floats:
-    """Radii (pixels) of the circles about the fitted position that hold the given parts of the posterior.
+    prior: PositionPrior | None = None,
+) -> PositionPosterior:
+    """Return the posterior about a maximum of the likelihood.
 
     Parameters
     ----------
     counts, psf, fit
-        The photons, the PSF and the maximum of the likelihood about which the circles are drawn.
+        The photons, the PSF and the maximum.
     field
         ln L and f from ``likelihood.whole_field``.
-    parts
-        Probabilities, each between 0 and 1.
+    prior
+        Of the position; None: flat.
     """
-    reach = _HALF_WIDTH * max(fit.sigma)
-    reach = min(reach, detector_pixels() / 2.0)
-    near_radius, near_weight = _near(counts, psf, fit, reach)
-    far_radius, far_weight = _far(fit, field, reach)
-    radius = np.concatenate([near_radius, far_radius])
-    cumulative = np.cumsum(np.concatenate([near_weight, far_weight]))
-    return np.asarray(np.interp(np.asarray(parts) * cumulative[-1], cumulative, radius))
+    reach = min(_HALF_WIDTH * max(fit.sigma), detector_pixels() / 2.0)
+    offset = np.linspace(-reach, reach, _GRID)
+    log_near = _log_marginal(counts, psf, fit, offset)
+    log_likelihood, part = field
+    if prior is not None:
+        log_near = log_near + prior.log_ratio(fit.x + offset, fit.y + offset[:, np.newaxis])
+        log_likelihood = log_likelihood + log_prior_of_cells(prior)
+    near = RectBivariateSpline(offset, offset, log_near)
+    far = (np.exp(log_likelihood - fit.log_likelihood) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
+    if reach < 2 * CELL:
+        # Of a sharp posterior the cells about its peak know less than the fine grid.
+        centre = cell_centres()
+        far[np.hypot(centre - fit.x, (centre - fit.y)[:, np.newaxis]) < 2 * CELL] = 0.0
+    return PositionPosterior((fit.x, fit.y), reach, near, np.asarray(far, dtype=np.float64))
 
 
-def _near(counts: Counts, psf: SeparablePsf, fit: SourceFit, reach: float) -> tuple[Floats, Floats]:
-    """Outer radius and probability (relative to the maximum) of rings about the maximum."""
-    step = np.linspace(-reach, reach, _GRID)
-    spline = RectBivariateSpline(step, step, _log_marginal(counts, psf, fit, step))
-    width = reach / _RINGS
-    radius: Floats = np.linspace(0.5 * width, reach - 0.5 * width, _RINGS)
-    angle = 2.0 * np.pi * (np.arange(_SPOKES) + 0.5) / _SPOKES
-    dx, dy = np.multiply.outer(np.cos(angle), radius), np.multiply.outer(np.sin(angle), radius)
+def _on_detector(x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
     edge = detector_pixels() / 2.0
-    inside = np.maximum(np.abs(fit.x + dx + 0.5 - edge), np.abs(fit.y + dy + 0.5 - edge)) <= edge
-    density = np.where(inside, np.exp(spline.ev(dy, dx)), 0.0).mean(axis=0)
-    return radius + 0.5 * width, 2.0 * np.pi * radius * width * density
+    return np.asarray(np.maximum(np.abs(x + 0.5 - edge), np.abs(y + 0.5 - edge)) <= edge)
 
 
 def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Floats) -> Floats:
@@ -81,6 +199,8 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
     column, row = column[:, blocks.column], row[:, blocks.row]
     part = min(max(fit.source_part, 1e-3), 1.0 - 1e-3)
     out = np.empty((step.size, step.size))
+    if blocks.contrast is not None:
+        column = column * blocks.contrast
     for k in range(step.size):
         excess = scale[k, :, np.newaxis] * (row[k] * column) - 1.0
         out[k] = _integral_over_part(excess, blocks.number, part)
@@ -105,15 +225,3 @@ def _integral_over_part(excess: Floats, number: Floats, part: float) -> Floats:
     inside = high + np.log1p(-np.exp(low - high))
     area = 0.5 * slope**2 / curvature + np.log(sigma * np.sqrt(2.0 * np.pi)) + inside
     return np.asarray(np.log(total) @ number + area)
-
-
-def _far(fit: SourceFit, field: tuple[Floats, Floats], reach: float) -> tuple[Floats, Floats]:
-    """Distance and probability (relative to the maximum) of the cells beyond ``reach``, by distance."""
-    log_likelihood, part = field
-    density = (np.exp(log_likelihood - fit.log_likelihood) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
-    centre = cell_centres()
-    distance = np.hypot(centre - fit.x, (centre - fit.y)[:, np.newaxis])
-    # Of a sharp posterior the cell in which it lies says less than the fine grid.
-    beyond = distance > max(reach, CELL)
-    order = np.argsort(distance[beyond])
-    return distance[beyond][order], CELL**2 * density[beyond][order]

@@ -11,13 +11,14 @@ Coordinates are continuous 0-based detector pixels, x along columns and y along 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.calibration import PsfCalibration, default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
 
@@ -49,13 +50,23 @@ class SeparablePsf(Protocol):
     def __hash__(self) -> int: ...
 
 
-def _psf_constant(name: str) -> float:
-    return float(instrument()["psf"][name])
+@runtime_checkable
+class VariableWidthPsf(SeparablePsf, Protocol):
+    """A PSF whose core's width is not known exactly, and that can be had with another one."""
+
+    @property
+    def width_sigma(self) -> float:
+        """Standard error of the logarithm of the core's width; 0: known exactly."""
+        ...
+
+    def scaled(self, factor: float) -> VariableWidthPsf:
+        """Return the PSF with the width of its core multiplied by ``factor``."""
+        ...
 
 
 @dataclass(frozen=True)
 class LobsterEyePsf:
-    """Analytic lobster-eye PSF P(x, y) = X(x) X(y), by default with the constants of the instrument.
+    """Analytic lobster-eye PSF P(x, y) = X(x) X(y), by default that of the package's latest calibration.
 
     ::
 
@@ -73,6 +84,8 @@ class LobsterEyePsf:
         H, pixels.
     eta
         Strength of the arms.
+    core_fwhm_sigma
+        Relative standard error of G; 0: known exactly.
 
     Raises
     ------
@@ -80,16 +93,42 @@ class LobsterEyePsf:
         A parameter that is not finite, a width or length that is not positive, a negative ``eta``.
     """
 
-    core_fwhm_arcmin: float = field(default_factory=lambda: _psf_constant("core_fwhm_arcmin"))
-    arm_half_length_pixel: float = field(default_factory=lambda: _psf_constant("arm_half_length_pixel"))
-    eta: float = field(default_factory=lambda: _psf_constant("eta"))
+    core_fwhm_arcmin: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_arcmin)
+    arm_half_length_pixel: float = field(
+        default_factory=lambda: default_calibration().psf.arm_half_length_pixel
+    )
+    eta: float = field(default_factory=lambda: default_calibration().psf.eta)
+    core_fwhm_sigma: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_sigma)
 
     def __post_init__(self) -> None:
         for name in ("core_fwhm_arcmin", "arm_half_length_pixel"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a positive number")
-        if not 0.0 <= self.eta < np.inf:
-            raise InvalidInput(f"PSF: eta = {self.eta} is not a number >= 0")
+        for name in ("eta", "core_fwhm_sigma"):
+            if not 0.0 <= getattr(self, name) < np.inf:
+                raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a number >= 0")
+
+    @classmethod
+    def of(cls, calibration: PsfCalibration) -> LobsterEyePsf:
+        """Return the PSF of a calibration file."""
+        return cls(
+            calibration.core_fwhm_arcmin,
+            calibration.arm_half_length_pixel,
+            calibration.eta,
+            calibration.core_fwhm_sigma,
+        )
+
+    @property
+    def width_sigma(self) -> float:
+        """Standard error of the logarithm of the core's width; see ``VariableWidthPsf``."""
+        return self.core_fwhm_sigma
+
+    def scaled(self, factor: float) -> LobsterEyePsf:
+        """Return the PSF with another width of its core, see ``VariableWidthPsf``.
+
+        Spot and arms keep their parts of the photons.
+        """
+        return replace(self, core_fwhm_arcmin=factor * self.core_fwhm_arcmin)
 
     @cached_property
     def core_fwhm_pixel(self) -> float:

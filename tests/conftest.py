@@ -1,7 +1,33 @@
 """For all tests."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from mxtvhf.calibration import default_calibration, packaged_store
 
 # No time limit per example: a busy machine is no reason to fail.
 settings.register_profile("mxtvhf", deadline=None)
 settings.load_profile("mxtvhf")
+
+OWN_VERSION = "900-own"
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Callable[..., Path]:
+    """Write a calibration file like the packaged one but for some values, and return its folder."""
+
+    def write(item: str, **changes: object) -> Path:
+        text = packaged_store().path_of(default_calibration().files()[item]).read_text()
+        for name, value in {"version": f'"{OWN_VERSION}"', **changes}.items():
+            text, found = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
+            assert found == 1, f"{item} has no {name}"
+        folder = tmp_path / "own_calibration"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{item}_{OWN_VERSION}.toml").write_text(text)
+        return folder
+
+    return write

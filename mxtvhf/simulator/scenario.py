@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.archive import write_atomically
 from mxtvhf.attitude import AttitudeHistory
+from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import localise
@@ -22,6 +23,7 @@ from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegat
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
+from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
@@ -48,7 +50,7 @@ class Scenario(Model):
     flux: NonNegative | None = None
     """Mean flux in 0.3-10 keV, erg/cm2/s."""
     background: NonNegative | None = None
-    """Expected background photons; None: the instrument's rate times the duration."""
+    """Expected background photons; None: the calibration's rate times the duration."""
     photon_index: float = Field(default=2.0, ge=-3.0, le=10.0)
     decay: float = Field(default=1.2, ge=0.0, le=10.0)
     roll_deg: float = Field(default=30.0, ge=-360.0, le=360.0)
@@ -123,24 +125,30 @@ def scenario_of(
         raise InvalidInput(f"simulation: {where}: {first['msg']} (got {first['input']!r})") from None
 
 
-def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
+def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None = None) -> list[Path]:
     """Simulate a burst and write ``alert.xml``, ``eclairs-wakeup.xml``, ``packets.bin`` and ``truth.json``.
 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
+
+    Parameters
+    ----------
+    store
+        The instrument is as its calibration for the start of the observation says; by default the package's.
 
     Returns
     -------
     list
         The files, the alert first.
     """
+    calibration = (store or packaged_store()).at(scenario.start)
     rng = np.random.default_rng(scenario.seed)
-    pointing, (x, y) = _pointing(scenario, rng)
+    pointing, (x, y) = _pointing(scenario, calibration, rng)
     start = met_from_utc(scenario.start)
     stop = start + scenario.duration_s
-    counts = _source_counts(scenario, x, y)
+    counts = _source_counts(scenario, x, y, calibration)
     background = scenario.background
     if background is None:
-        background = instrument()["background"]["rate_per_s"] * scenario.duration_s
+        background = calibration.background.rate_per_s * scenario.duration_s
     photons = simulate_photons(
         x=x,
         y=y,
@@ -152,8 +160,10 @@ def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
         burst_time=met_from_utc(scenario.trigger_time),
         decay_index=scenario.decay,
         spectrum=PowerLaw(photon_index=scenario.photon_index),
+        calibration=calibration,
+        bad_pixels=calibration.bad_pixels.mask(),
     )
-    wakeup, alert = _notices(scenario, photons, rng)
+    wakeup, alert = _notices(scenario, photons, calibration, rng)
     packets = downlink(
         encode_photons(photons, scenario.burst_id),
         encode_pointing(_attitude(pointing, start, stop), scenario.burst_id),
@@ -185,12 +195,16 @@ def write_scenario(scenario: Scenario, out: Path) -> list[Path]:
     return [out / name for name in files]
 
 
-def _pointing(scenario: Scenario, rng: np.random.Generator) -> tuple[Pointing, tuple[float, float]]:
+def _pointing(
+    scenario: Scenario, calibration: Calibration, rng: np.random.Generator
+) -> tuple[Pointing, tuple[float, float]]:
     """Point the boresight beside the burst, in a direction drawn, and say on which pixel the burst falls."""
     source = SkyCoord(scenario.ra_deg, scenario.dec_deg, unit="deg")
     direction = rng.uniform(0.0, 360.0)
     boresight = source.directional_offset_by(direction * u.deg, scenario.offset_arcmin * u.arcmin)
-    pointing = Pointing(float(boresight.ra.deg), float(boresight.dec.deg), scenario.roll_deg)
+    pointing = Pointing(
+        float(boresight.ra.deg), float(boresight.dec.deg), scenario.roll_deg, calibration.alignment
+    )
     x, y = pointing.sky_to_pixel(scenario.ra_deg, scenario.dec_deg)
     return pointing, (float(x), float(y))
 
@@ -204,14 +218,16 @@ def _attitude(pointing: Pointing, start: float, stop: float) -> AttitudeHistory:
     )
 
 
-def _source_counts(scenario: Scenario, x: float, y: float) -> float:
+def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibration) -> float:
     if scenario.counts is not None:
         return scenario.counts
     spectrum = PowerLaw(photon_index=scenario.photon_index)
-    return expected_counts(scenario.flux or 0.0, scenario.duration_s, x, y, spectrum)
+    return expected_counts(scenario.flux or 0.0, scenario.duration_s, x, y, spectrum, calibration)
 
 
-def _notices(scenario: Scenario, photons: PhotonList, rng: np.random.Generator) -> tuple[Alert, Alert]:
+def _notices(
+    scenario: Scenario, photons: PhotonList, calibration: Calibration, rng: np.random.Generator
+) -> tuple[Alert, Alert]:
     """Make the ECLAIRs notice and the notice that starts the run."""
     wakeup = eclairs_wakeup_notice(
         scenario.burst_id,
@@ -223,8 +239,11 @@ def _notices(scenario: Scenario, photons: PhotonList, rng: np.random.Generator) 
         attitude=Attitude(ra_deg=(scenario.ra_deg + 40.0) % 360.0, dec_deg=0.0, roll_deg=scenario.roll_deg),
         role=scenario.role,
     )
-    found = localise(photons.x, photons.y) if len(photons) else None
-    if found is None or not found.detected:
+    if not len(photons):
+        return wakeup, wakeup
+    psf, bad_pixels = LobsterEyePsf.of(calibration.psf), calibration.bad_pixels.mask()
+    found = localise(photons.x, photons.y, psf=psf, bad_pixels=bad_pixels)
+    if not found.detected:
         return wakeup, wakeup
     law = instrument()["snr_radius"]
     snr = 100.0 * (ONBOARD_EXCESS * found.r90 / law["amplitude_arcsec"]) ** (1.0 / law["index"])

@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.calibration import default_calibration
+from mxtvhf.calibration import FWHM_PER_SIGMA, Calibration, Gain, default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
-from mxtvhf.localisation import bad_pixel_mask, default_psf
+from mxtvhf.localisation import bad_pixel_mask
 from mxtvhf.photons import PhotonList
-from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
+from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
 
 ERG_PER_KEV = 1.602176634e-9
 """Exact since the SI of 2019."""
-_FWHM_PER_SIGMA = 2.3548200450309493
 _ENERGY_STEP_KEV = 0.005
 
 
@@ -31,11 +30,6 @@ _ENERGY_STEP_KEV = 0.005
 def spectrum_constants() -> dict[str, Any]:
     """Return ``data/spectrum.toml``; see the file for units and sources."""
     return tomllib.loads((files("mxtvhf") / "data" / "spectrum.toml").read_text())
-
-
-def effective_area(energy_kev: Floats) -> Floats:
-    """Effective area (cm2) of the default calibration."""
-    return default_calibration().effective_area.at(energy_kev)
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,12 @@ class PowerLaw:
 
 
 def expected_counts(
-    flux: float, exposure_s: float, x: float, y: float, spectrum: PowerLaw | None = None
+    flux: float,
+    exposure_s: float,
+    x: float,
+    y: float,
+    spectrum: PowerLaw | None = None,
+    calibration: Calibration | None = None,
 ) -> float:
     """Photons that a source puts on the detector.
 
@@ -77,14 +76,17 @@ def expected_counts(
         Position on the detector; the area scales with the part of the PSF that the detector encloses.
     spectrum
         By default the one of ``data/spectrum.toml``.
+    calibration
+        Gives effective area and PSF; by default the package's latest.
     """
     spectrum = spectrum or PowerLaw()
+    calibration = calibration or default_calibration()
     energy = _energies(*spectrum_constants()["source"]["flux_band_kev"])
     flux_density = spectrum.density(energy)
     erg_per_photon = ERG_PER_KEV * (energy * flux_density).sum() / flux_density.sum()
-    area = (effective_area(energy) * flux_density).sum() / flux_density.sum()
-    middle = 0.5 * (detector_pixels() - 1)
-    enclosed = _enclosed(default_psf(), x, y) / _enclosed(default_psf(), middle, middle)
+    area = (calibration.effective_area.at(energy) * flux_density).sum() / flux_density.sum()
+    middle, psf = 0.5 * (detector_pixels() - 1), LobsterEyePsf.of(calibration.psf)
+    enclosed = _enclosed(psf, x, y) / _enclosed(psf, middle, middle)
     return float(flux / erg_per_photon * area * exposure_s * enclosed)
 
 
@@ -100,6 +102,7 @@ def simulate_photons(
     burst_time: float | None = None,
     decay_index: float = 0.0,
     spectrum: PowerLaw | None = None,
+    calibration: Calibration | None = None,
     psf: SeparablePsf | None = None,
     bad_pixels: npt.ArrayLike | None = None,
     exact: bool = False,
@@ -123,8 +126,12 @@ def simulate_photons(
     burst_time, decay_index
         The source's rate falls as (t - burst_time)^-decay_index; ``burst_time`` (MET) is before ``start``.
         By default it is constant.
-    spectrum, psf
-        By default those of the instrument's data files.
+    spectrum
+        By default the one of ``data/spectrum.toml``.
+    calibration
+        By default the package's latest.
+    psf
+        By default that of the calibration.
     bad_pixels
         As for ``localise``; their photons are left out.
     exact
@@ -142,18 +149,19 @@ def simulate_photons(
         burst time before ``start``.
     """
     _check(x, y, counts, background, start, stop, burst_time, decay_index)
+    calibration = calibration or default_calibration()
+    psf = psf or LobsterEyePsf.of(calibration.psf)
     n_source, n_background = (
         (round(counts), round(background)) if exact else (rng.poisson(counts), rng.poisson(background))
     )
     total = n_source + n_background
     size = detector_pixels()
     column, row = rng.integers(0, size, (2, total))
-    column[:n_source], row[:n_source] = draw_pixels(rng, n_source, x, y, psf or default_psf())
+    column[:n_source], row[:n_source] = draw_pixels(rng, n_source, x, y, psf)
     time = rng.uniform(start, stop, total)
     time[:n_source] = draw_times(rng, n_source, start, stop, burst_time, decay_index)
-    low, high = _channels(np.array(instrument()["energy"]["band_kev"]))
-    pha = rng.uniform(low, high, total)
-    pha[:n_source] = draw_pulse_heights(rng, n_source, spectrum or PowerLaw())
+    pha = rng.uniform(*_channels_of_the_band(calibration.gain), total)
+    pha[:n_source] = draw_pulse_heights(rng, n_source, spectrum or PowerLaw(), calibration)
     frame = instrument()["detector"]["frame_time_s"]
     time = start + frame * np.floor((time - start) / frame)
     keep = np.flatnonzero(~bad_pixel_mask(bad_pixels)[row, column])
@@ -162,7 +170,7 @@ def simulate_photons(
         time[order],
         column[order].astype(np.int16),
         row[order].astype(np.int16),
-        pha[order].astype(np.int32),
+        np.rint(pha[order]).astype(np.int32),
     )
 
 
@@ -195,31 +203,23 @@ def draw_times(
     return np.asarray(burst_time + first * np.exp(grown))
 
 
-def draw_pulse_heights(rng: np.random.Generator, number: int, spectrum: PowerLaw) -> Floats:
-    """Pulse heights (channels, not yet whole) of photons of a spectrum, through optics and detector.
-
-    The energy resolution is FWHM(E) = 2.355 w sqrt(ENC^2 + F E / w), see ``[energy]`` of the instrument.
-    """
-    detector = instrument()["energy"]
-    centre = _energies(*detector["band_kev"])
-    energy = centre[_draw(rng, number, spectrum.density(centre) * effective_area(centre))]
+def draw_pulse_heights(
+    rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
+) -> Floats:
+    """Pulse heights (channels, not yet whole) of photons of a spectrum, through optics and detector."""
+    centre = _energies(*instrument()["energy"]["band_kev"])
+    energy = centre[_draw(rng, number, spectrum.density(centre) * calibration.effective_area.at(centre))]
     energy += _ENERGY_STEP_KEV * (rng.random(number) - 0.5)
-    energy += energy_fwhm(energy) / _FWHM_PER_SIGMA * rng.standard_normal(number)
-    low, high = _channels(np.array(detector["band_kev"]))
-    return np.asarray(np.clip(_channels(energy), low, high))
+    energy += calibration.redistribution.fwhm(energy) / FWHM_PER_SIGMA * rng.standard_normal(number)
+    return np.clip(calibration.gain.channel(energy), *_channels_of_the_band(calibration.gain))
 
 
-def energy_fwhm(energy_kev: npt.ArrayLike) -> Floats:
-    """Energy resolution of the detector, full width at half maximum, keV."""
-    detector = instrument()["energy"]
-    pair = 1e-3 * detector["pair_energy_ev"]
-    noise = detector["noise_electrons_rms"] ** 2 + detector["fano_factor"] * np.asarray(energy_kev) / pair
-    return np.asarray(_FWHM_PER_SIGMA * pair * np.sqrt(noise))
-
-
-def _channels(energy_kev: Floats) -> Floats:
-    detector = instrument()["energy"]
-    return np.asarray((energy_kev - detector["offset_kev"]) / detector["gain_kev_per_channel"])
+def _channels_of_the_band(gain: Gain) -> tuple[float, float]:
+    """First and last pulse height (whole numbers) in the energy band, as far as there are channels."""
+    energy = instrument()["energy"]
+    low, high = gain.channel(energy["band_kev"])
+    # Not let a rounding error leave out a channel on the band's edge.
+    return max(np.ceil(low - 1e-9), 0.0), min(np.floor(high + 1e-9), energy["pha_channels"] - 1.0)
 
 
 def _energies(low: float, high: float) -> Floats:

@@ -60,7 +60,7 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     """
     burst_id = scenario.burst_id
     folder = settings.inbox / burst_id / f"seed-{scenario.seed}"
-    write_scenario(scenario, folder)
+    write_scenario(scenario, folder, settings.calibration_store())
     run_id = _start_run(stack.api, burst_id, folder)
     with step(f"run {run_id}"):
         state = _wait_for_run(stack.api, run_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.attitude import AttitudeHistory, pointing_limits
-from mxtvhf.calibration import CalibrationStore, packaged_store
+from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import EventFileInfo, write_event_file
@@ -35,9 +35,11 @@ class EventProduct(Model):
     roll_deg: float
     attitude_spread_arcsec: float
     """Largest angle of an attitude sample in the good times from the mean."""
-    calibration: dict[str, str]
-    """Version of each calibration item that was valid for the observation."""
     warnings: tuple[str, ...]
+    calibration: dict[str, str]
+    """Calibration item -> version, for the start of the observation."""
+    assumed_calibration: tuple[str, ...]
+    """Those of the items that have no public source."""
 
 
 def fits_feed(
@@ -63,19 +65,17 @@ def fits_feed(
     apid, target, orbit
         GP's names of the observation; together they are ``OBS_ID``.
     store
-        Where the calibration is chosen from, by the observation's time; by default what the package brings.
+        The calibration files; by default those of the package.
 
     Raises
     ------
     InvalidInput
-        The pointing was never stable, a name does not fit a FITS header, or there is no calibration for the
-        time of the observation.
+        The pointing was never stable, no calibration is valid then, or a name does not fit a FITS header.
     """
     photons = PhotonList.load(Path(extraction.photons_path))
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
     header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
-    calibration = (store or packaged_store()).at(utc_from_met(float(attitude.time[0])))
-    info = write_event_file(out / "events.fits", photons, attitude, header=header, calibration=calibration)
+    info = write_event_file(out / "events.fits", photons, attitude, header=header, store=store)
     pointing = info.pointing
     return EventProduct(
         path=str(info.path),
@@ -89,8 +89,9 @@ def fits_feed(
         dec_deg=pointing.dec_deg,
         roll_deg=pointing.roll_deg,
         attitude_spread_arcsec=info.spread_arcsec,
-        calibration=calibration.versions(),
         warnings=_warnings(info),
+        calibration=info.calibration.versions(),
+        assumed_calibration=info.calibration.assumed(),
     )
 
 

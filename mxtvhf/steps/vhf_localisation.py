@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import hypot
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import read_event_file
 from mxtvhf.hotpixels import detection_constants, hot_pixels
@@ -17,21 +19,24 @@ from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import Localisation, Origin, Position
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
+from mxtvhf.psf import LobsterEyePsf
 
 
-def vhf_localisation(event_file: Path) -> Localisation:
+def vhf_localisation(event_file: Path, store: CalibrationStore | None = None) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
 
     Where the pointing moved, the photons are taken at the addresses that they would have had at the mean
     pointing; hot pixels are left out before, since they would be drawn out to lines.
 
-    The total 90 % radius has the systematic one of ``data/instrument.toml`` added in quadrature; the
-    position's time is that of the last photon.
+    The total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is
+    that of the last photon.
 
     Parameters
     ----------
     event_file
         FITS event list as written by ``fits_feed``.
+    store
+        The calibration files; those for the start of the observation are used. By default the package's.
 
     Returns
     -------
@@ -41,26 +46,32 @@ def vhf_localisation(event_file: Path) -> Localisation:
     Raises
     ------
     InvalidInput
-        The file cannot be read, or an address in it is not on the detector.
+        The file cannot be read, an address in it is not on the detector, or no calibration is valid then.
     """
     events = read_event_file(event_file)
-    photons, steady = events.photons, events.steady_addresses()
-    used = in_band(photons.pha)
+    calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
+    photons, steady = events.photons, events.steady_addresses(calibration.alignment)
+    used = in_band(photons.pha, calibration.gain)
     if steady.moved:
         used &= steady.on_detector & ~_in_hot_pixels(photons, used)
     if not used.any():
         return Localisation(
             detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
-            n_photons=0, n_source=0.0, n_background=0.0, calibration=_calibration(),
+            n_photons=0, n_source=0.0, n_background=0.0, calibration=_versions(calibration),
             reason=f"{event_file.name}: none of its {len(photons)} photons is in the energy band",
         )  # fmt: skip
     try:
-        found = localise(steady.x[used], steady.y[used])
+        found = localise(
+            steady.x[used],
+            steady.y[used],
+            psf=LobsterEyePsf.of(calibration.psf),
+            bad_pixels=calibration.bad_pixels.mask(),
+        )
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None
     return Localisation(
         detected=found.detected,
-        position=_position(found, events.pointing, photons) if found.detected else None,
+        position=_position(found, events.pointing, photons, calibration) if found.detected else None,
         r50_arcsec=found.r50 if found.detected else None,
         detector_x=found.x if found.detected else None,
         detector_y=found.y if found.detected else None,
@@ -70,15 +81,14 @@ def vhf_localisation(event_file: Path) -> Localisation:
         n_background=found.n_background,
         hot_pixels=found.hot_pixels,
         reason=None if found.detected else _why_not(found, int(used.sum())),
-        calibration=_calibration(),
+        calibration=_versions(calibration),
     )
 
 
-def in_band(pha: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.bool_]:
     """Tell which pulse heights (channels) lie in the energy band of ``data/instrument.toml``."""
-    scale = instrument()["energy"]
-    energy = scale["offset_kev"] + scale["gain_kev_per_channel"] * pha
-    low, high = scale["band_kev"]
+    low, high = instrument()["energy"]["band_kev"]
+    energy = gain.energy(pha)
     return np.asarray((energy >= low) & (energy <= high))
 
 
@@ -91,9 +101,11 @@ def _in_hot_pixels(photons: PhotonList, used: npt.NDArray[np.bool_]) -> npt.NDAr
     return hot
 
 
-def _position(found: SourceLocalisation, pointing: Pointing, photons: PhotonList) -> Position:
-    ra, dec = pointing.pixel_to_sky(found.x, found.y)
-    systematic = float(instrument()["localisation"]["systematic_r90_arcsec"])
+def _position(
+    found: SourceLocalisation, pointing: Pointing, photons: PhotonList, calibration: Calibration
+) -> Position:
+    ra, dec = replace(pointing, alignment=calibration.alignment).pixel_to_sky(found.x, found.y)
+    systematic = calibration.alignment.systematic_r90_arcsec
     return Position(
         origin=Origin.MXT_VHF,
         label="photons",
@@ -117,5 +129,6 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     return reason
 
 
-def _calibration() -> dict[str, str]:
-    return {"instrument": instrument()["version"], "detection": detection_constants()["version"]}
+def _versions(calibration: Calibration) -> dict[str, str]:
+    detection = detection_constants()["version"]
+    return {"instrument": instrument()["version"], "detection": detection, **calibration.versions()}

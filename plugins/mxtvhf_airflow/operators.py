@@ -85,6 +85,7 @@ class FitsFeedOperator(StepOperator):
             apid=run.conf.apid,
             target=run.conf.target,
             orbit=run.conf.orbit,
+            store=run.settings.calibration_store(),
         )
 
 
@@ -95,7 +96,7 @@ class VhfLocalisationOperator(StepOperator):
         """Localise."""
         from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-        return vhf_localisation(Path(run.event_product().path))
+        return vhf_localisation(Path(run.event_product().path), run.settings.calibration_store())
 
 
 class PreliminaryReportOperator(StepOperator):

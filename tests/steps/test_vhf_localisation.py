@@ -7,9 +7,11 @@ from astropy.io import fits
 
 from mxtvhf.angles import separation_arcsec
 from mxtvhf.attitude import AttitudeHistory
+from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import read_event_file, write_event_file
+from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.localisation import localise
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Origin
@@ -28,8 +30,8 @@ HEADER = EventHeader(
 )
 
 
-def event_file(folder, photons):
-    time = np.arange(START - 5.0, START + 310.0, 5.0)
+def event_file(folder, photons, start=START):
+    time = np.arange(start - 5.0, start + 310.0, 5.0)
     attitude = AttitudeHistory(time, np.tile(POINTING.quaternion(), (len(time), 1)), np.ones(len(time), bool))
     write_event_file(folder / "events.fits", photons, attitude, header=HEADER)
     return folder / "events.fits"
@@ -57,7 +59,35 @@ def test_a_source_is_placed_on_the_sky(tmp_path):
     assert met_from_utc(position.time) == pytest.approx(photons.time[-1], abs=1e-5)
     assert found.n_photons == len(photons)
     assert found.n_source == pytest.approx(300, abs=80)
-    assert set(found.calibration) == {"instrument", "detection"}
+    assert found.calibration.items() >= default_calibration().versions().items()
+    assert set(found.calibration) - set(default_calibration().versions()) == {"instrument", "detection"}
+
+
+def test_another_calibration_gives_another_position_and_is_recorded(tmp_path, exchange):
+    path = event_file(tmp_path, burst())
+    plain = vhf_localisation(path)
+    exchange("psf", core_fwhm_arcmin=7.0)
+    exchange("alignment", column=137.5, systematic_r90_arcsec=60.0)
+    folder = exchange("bad_pixels", columns="[98, 99]")
+    found = vhf_localisation(path, CalibrationStore(packaged_folder(), folder))
+    changed = {item for item, version in found.calibration.items() if version == "900-own"}
+    assert changed == {"psf", "alignment", "bad_pixels"}
+    assert found.position.r90_sys_arcsec == 60.0
+    assert found.n_source + found.n_background < plain.n_source + plain.n_background
+    moved = separation_arcsec(
+        plain.position.ra_deg, plain.position.dec_deg, found.position.ra_deg, found.position.dec_deg
+    )
+    assert moved == pytest.approx(10 * pixel_scale_arcsec(), abs=40.0)
+    assert found.position.r90_stat_arcsec < plain.position.r90_stat_arcsec
+
+
+def test_the_systematic_error_is_that_of_the_observation(tmp_path):
+    year = 365 * 86400.0
+    photons = burst()
+    older = PhotonList(photons.time - year, photons.x, photons.y, photons.pha)
+    found = vhf_localisation(event_file(tmp_path, older, START - year))
+    assert found.position.r90_sys_arcsec == 35.0
+    assert found.calibration["alignment"] == "001"
 
 
 @pytest.mark.parametrize(
@@ -87,9 +117,8 @@ def test_no_source_gives_a_reason_and_no_circle(tmp_path, photons, words):
 
 
 def test_photons_outside_the_energy_band_are_left_out(tmp_path):
-    assert in_band(np.array([0, 79, 80, 4000, 4001, 4095], np.int32)).tolist() == [
-        False, False, True, True, False, False,
-    ]  # fmt: skip
+    gain, pha = default_calibration().gain, np.array([0, 79, 80, 4000, 4001, 4095], np.int32)
+    assert in_band(pha, gain).tolist() == [False, False, True, True, False, False]
     photons = burst()
     found = vhf_localisation(
         event_file(tmp_path, PhotonList(photons.time, photons.x, photons.y, photons.pha * 0 + 10))
@@ -147,7 +176,9 @@ def test_a_hot_pixel_stays_one_when_the_pointing_drifts(tmp_path):
     time = START + 0.1 * np.arange(3000)
     ones = np.ones(3000, np.int16)
     path = tmp_path / "events.fits"
-    write_event_file(path, PhotonList(time, 7 * ones, 9 * ones, ones.astype(np.int32) * 400), attitude, header=HEADER)
+    write_event_file(
+        path, PhotonList(time, 7 * ones, 9 * ones, ones.astype(np.int32) * 400), attitude, header=HEADER
+    )
     assert not vhf_localisation(path).detected
 
 

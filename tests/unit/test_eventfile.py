@@ -11,6 +11,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from pydantic import ValidationError
 
 from mxtvhf.attitude import AttitudeHistory
+from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
@@ -71,7 +72,7 @@ def test_what_is_written_is_read(tmp_path, count):
         np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(events.attitude.quaternion, attitude.quaternion)
     np.testing.assert_array_equal(events.attitude.stable, attitude.stable)
-    assert events.pointing == info.fixed.pointing
+    assert events.pointing == info.pointing
     assert events.gti.tolist() == [[info.tstart, info.tstop]]
     assert events.header["BURST_ID"] == "sb26051102"
 
@@ -117,7 +118,7 @@ def test_sky_coordinates_are_those_of_the_pointing(written):
             warnings.simplefilter("ignore", FITSFixedWarning)
             wcs = WCS(table.header, keysel=["pixel"], colsel=[2, 3])
         sky = wcs.wcs_pix2world(table.data["X"], table.data["Y"], 1)
-        expected = info.fixed.pointing.pixel_to_sky(table.data["RAWX"], table.data["RAWY"])
+        expected = info.pointing.pixel_to_sky(table.data["RAWX"], table.data["RAWY"])
         np.testing.assert_allclose(sky, expected, rtol=0, atol=1e-11)
         for column in ("X", "Y"):
             number = table.columns.names.index(column) + 1
@@ -151,13 +152,13 @@ def test_photons_outside_stable_pointing_are_left_out(tmp_path):
     path, photons = tmp_path / "events.fits", photon_list(1000)
     info = write_event_file(path, photons, attitude_history(flags), header=HEADER)
     events = read_event_file(path)
-    assert events.gti.tolist() == [[START + 50, START + 150], [START + 200, START + 300]]
+    assert events.gti.tolist() == [[START + 50, START + 140], [START + 200, START + 300]]
     since = photons.time - START
-    inside = (since >= 50) & (since < 150) | (since >= 200)
+    inside = (since >= 50) & (since < 140) | (since >= 200)
     np.testing.assert_array_equal(events.photons.time, photons.time[inside])
     np.testing.assert_array_equal(events.photons.x, photons.x[inside])
     assert info.n_outside_gti == 1000 - inside.sum()
-    assert info.exposure_s == pytest.approx(200.0)
+    assert info.exposure_s == pytest.approx(190.0)
 
 
 def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):
@@ -175,7 +176,29 @@ def test_never_stable_is_refused_and_leaves_no_file(tmp_path):
 
 def test_pi_is_the_energy_in_channels_of_ten_ev():
     pha = np.array([0, 3, 4, 400, 4095], np.int32)
-    assert pi_channels(pha).tolist() == [0, 0, 1, 100, 1023]
+    gain = default_calibration().gain
+    assert pi_channels(pha, gain).tolist() == [0, 0, 1, 100, 1023]
+    shifted = gain.model_copy(update={"offset_kev": -0.02, "kev_per_channel": 0.005})
+    assert pi_channels(pha, shifted).tolist() == [0, 0, 0, 198, 1023]
+
+
+def test_the_calibration_is_that_of_the_start_of_the_good_times(tmp_path, exchange):
+    """X, Y and PI are made with it, and a reader finds the moment to choose the same."""
+    since = f"{OBSERVED:%Y-%m-%dT%H:%M:%SZ}"
+    exchange("gain", offset_kev=0.1, valid_from=since)
+    store = CalibrationStore(packaged_folder(), exchange("alignment", column=130.5, valid_from=since))
+    plain, changed, attitude = tmp_path / "plain.fits", tmp_path / "changed.fits", attitude_history()
+    write_event_file(plain, photon_list(300), attitude, header=HEADER)
+    info = write_event_file(changed, photon_list(300), attitude, header=HEADER, store=store)
+    assert info.calibration == store.at(OBSERVED) != packaged_store().at(OBSERVED)
+    assert read_event_file(changed).tstart == info.tstart == pytest.approx(START, abs=1e-3)
+    first, second = fits.getdata(plain, "EVENTS"), fits.getdata(changed, "EVENTS")
+    np.testing.assert_allclose(np.hypot(first["X"] - second["X"], first["Y"] - second["Y"]), 3.0, atol=1e-9)
+    inside = second["PI"] < 1023
+    assert set(second["PI"][inside] - first["PI"][inside]) == {10}
+    early = AttitudeHistory(attitude.time - 400.0, attitude.quaternion, attitude.stable)
+    before = write_event_file(changed, photon_list(0), early, header=HEADER, store=store)
+    assert before.calibration == packaged_store().at(OBSERVED)
 
 
 def test_a_header_that_fits_cannot_hold_is_refused():

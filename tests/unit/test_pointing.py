@@ -166,12 +166,27 @@ def test_what_looked_away_has_no_pixel():
     assert np.isnan(found).all()
 
 
-def test_the_alignment_moves_the_detector_in_the_sky():
-    aligned = default_calibration().alignment.model_copy(update={"column": 100.5, "rotation_deg": 90.0})
-    pointing = Pointing(80.0, 20.0, 0.0, aligned)
-    assert pointing.pixel_to_sky(100.5, 127.5) == pytest.approx((80.0, 20.0), abs=1e-12)
-    # Rows grow towards East, as with a roll of 90 degrees.
-    assert pointing.pixel_to_sky(100.5, 200.0)[0] > 80.0
+def test_the_alignment_is_no_motion():
+    changes = {"column": 100.5, "rotation_deg": 90.0}
+    pointing = Pointing(80.0, 20.0, 0.0, default_calibration().alignment.model_copy(update=changes))
     attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
     pixel = steady_pixels(pointing, attitude, np.zeros(1), np.array([3.0]), np.array([7.0]))
     np.testing.assert_allclose(pixel, [[3.0], [7.0]], rtol=0, atol=1e-9)
+
+
+@given(ra=right_ascensions, dec=declinations, roll=rolls, x=pixels, y=pixels)
+def test_the_alignment_tells_how_the_detector_lies(ra, dec, roll, x, y):
+    """A detector that is moved, turned and mirrored sees what the pixel at that place saw before."""
+    plain = Pointing(ra, dec, roll)
+    changes = {"column": 120.0, "row": 130.0, "rotation_deg": 3.0, "column_parity": 1}
+    other = Pointing(ra, dec, roll, plain.alignment.model_copy(update=changes))
+    turn = np.radians(3.0)
+    across, up = -(x - 120.0), y - 130.0
+    same = (
+        127.5 + across * np.cos(turn) - up * np.sin(turn),
+        127.5 + across * np.sin(turn) + up * np.cos(turn),
+    )
+    np.testing.assert_allclose(
+        unit(*other.pixel_to_sky(x, y)), unit(*plain.pixel_to_sky(*same)), rtol=0, atol=1e-14
+    )
+    np.testing.assert_allclose(other.sky_to_pixel(*other.pixel_to_sky(x, y)), (x, y), rtol=0, atol=1e-8)

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.calibration import default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import default_psf
@@ -11,8 +14,6 @@ from mxtvhf.simulator.sky import (
     draw_pixels,
     draw_pulse_heights,
     draw_times,
-    effective_area,
-    energy_fwhm,
     expected_counts,
     simulate_photons,
 )
@@ -42,7 +43,7 @@ def test_photons_are_a_time_ordered_list_of_the_right_types():
     assert made.time.min() >= CASE["start"]
     assert made.time.max() < CASE["stop"]
     low, high = instrument()["energy"]["band_kev"]
-    energy = made.pha * instrument()["energy"]["gain_kev_per_channel"]
+    energy = default_calibration().gain.energy(made.pha)
     assert energy.min() >= low - 1e-9
     assert energy.max() <= high + 1e-9
 
@@ -89,26 +90,44 @@ def test_arrival_times_follow_the_decay(index, delay):
 
 def test_pulse_heights_show_the_spectrum_and_the_resolution():
     rng = np.random.default_rng(5)
-    gain = instrument()["energy"]["gain_kev_per_channel"]
-    soft, hard = (
-        gain * draw_pulse_heights(rng, 20_000, PowerLaw(photon_index=index, nh_cm2=0.0))
-        for index in (3.0, 1.0)
-    )
+    calibration = default_calibration()
+
+    def energies(**law):
+        drawn = draw_pulse_heights(rng, 20_000, PowerLaw(**law), calibration)
+        return calibration.gain.energy(drawn)
+
+    soft, hard = (energies(photon_index=index, nh_cm2=0.0) for index in (3.0, 1.0))
     assert np.median(soft) < np.median(hard)
-    absorbed = gain * draw_pulse_heights(rng, 20_000, PowerLaw(photon_index=3.0, nh_cm2=5e21))
+    absorbed = energies(photon_index=3.0, nh_cm2=5e21)
     assert np.mean(absorbed < 0.5) < 0.1 * np.mean(soft < 0.5)
-    assert energy_fwhm(1.49) == pytest.approx(0.075, abs=0.001)
-    assert energy_fwhm(6.4) > energy_fwhm(1.49) > energy_fwhm(0.28)
 
 
 def test_counts_of_a_flux():
-    assert effective_area(np.array([1.0]))[0] == pytest.approx(47.98, abs=0.01)
     middle = expected_counts(1e-10, 100.0, 127.5, 127.5)
     # One count/s was about 1e-10 erg/cm2/s in flight; the optics alone take somewhat more.
     assert 100.0 < middle < 200.0
     assert expected_counts(2e-10, 50.0, 127.5, 127.5) == pytest.approx(middle)
     assert expected_counts(1e-10, 100.0, 0.0, 127.5) < 0.6 * middle
     assert expected_counts(1e-10, 100.0, 127.5, 127.5, PowerLaw(photon_index=1.0)) < middle
+
+
+def test_the_instrument_is_that_of_the_calibration():
+    usual = default_calibration()
+    low, high = instrument()["energy"]["band_kev"]
+    gain = usual.gain.model_copy(update={"kev_per_channel": 0.0033, "offset_kev": 0.05})
+    area = usual.effective_area.model_copy(update={"energy_kev": (0.1, 2.0), "area_cm2": (24.0, 24.0)})
+    other = replace(usual, gain=gain, effective_area=area)
+    energy = gain.energy(photons(calibration=other, background=4000.0).pha)
+    assert low <= energy.min() < low + 0.01
+    assert high - 0.01 < energy.max() <= high
+    # Without the optics' loss of area above 2 keV the photons are harder.
+    plain = photons(counts=4000.0, background=0.0).pha
+    assert np.mean(gain.energy(photons(calibration=other, counts=4000.0, background=0.0).pha) > 2.0) > (
+        1.5 * np.mean(usual.gain.energy(plain) > 2.0)
+    )
+    half = replace(other, effective_area=area.model_copy(update={"area_cm2": (12.0, 12.0)}))
+    counts = [expected_counts(1e-10, 100.0, 99.0, 127.5, calibration=one) for one in (other, half)]
+    assert counts[0] == pytest.approx(2.0 * counts[1])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""What another instrument's error circle says about the position beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.psf import Floats, detector_pixels
+
+
+@dataclass(frozen=True)
+class PositionPrior:
+    """A round Gaussian about a place, with some probability; else the source may be anywhere.
+
+    The second part keeps a source that is far from the circle from being overlooked: two of the 14 public
+    MXT notices are 26 and 29 arcmin from their ECLAIRs position.
+
+    Attributes
+    ----------
+    x, y
+        The place, continuous 0-based pixels; may be off the detector.
+    sigma
+        Standard deviation per axis, pixels: a 90 % radius over 2.146.
+    trust
+        Probability that the Gaussian holds, 0..1.
+    """
+
+    x: float
+    y: float
+    sigma: float
+    trust: float
+
+    def log_ratio(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
+        """Logarithm of its density over that of a flat prior on the detector, any shape."""
+        dx, dy = np.asarray(x, dtype=np.float64) - self.x, np.asarray(y, dtype=np.float64) - self.y
+        return np.log(1.0 - self.trust + self._gaussian(dx, dy))
+
+    def derivatives(self, x: float, y: float) -> tuple[Floats, Floats]:
+        """Gradient (2,) and matrix of second derivatives (2, 2) of ``log_ratio`` by x and y."""
+        offset = np.array([x - self.x, y - self.y])
+        gaussian = float(self._gaussian(offset[0], offset[1]))
+        part = gaussian / (1.0 - self.trust + gaussian)
+        slope = -offset / self.sigma**2
+        second = part * (np.outer(slope, slope) * (1.0 - part) - np.eye(2) / self.sigma**2)
+        return part * slope, second
+
+    def _gaussian(self, dx: npt.ArrayLike, dy: npt.ArrayLike) -> Floats:
+        distance = np.square(dx) + np.square(dy)
+        height = self.trust * detector_pixels() ** 2 / (2.0 * np.pi * self.sigma**2)
+        return np.asarray(height * np.exp(-0.5 * distance / self.sigma**2))
