@@ -40,7 +40,7 @@ class PhotonList:
     pha: npt.NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        lengths = {len(column) for column in (self.time, self.x, self.y, self.pha)}
+        lengths = {len(column) for column in self.columns}
         if len(lengths) != 1:
             raise InvalidInput(f"photons: columns of unequal length: {sorted(lengths)}")
         if not len(self):
@@ -57,9 +57,20 @@ class PhotonList:
         """Return the number of photons."""
         return len(self.time)
 
+    @property
+    def columns(self) -> tuple[npt.NDArray[Any], ...]:
+        """Time, x, y and pulse height."""
+        return self.time, self.x, self.y, self.pha
+
     def selected(self, chosen: npt.NDArray[np.bool_]) -> PhotonList:
         """Return those that a mask tells."""
-        return PhotonList(self.time[chosen], self.x[chosen], self.y[chosen], self.pha[chosen])
+        return PhotonList(*(column[chosen] for column in self.columns))
+
+    def merged(self, other: PhotonList) -> PhotonList:
+        """Return both lists together in time order; of one time this one's photons come first."""
+        columns = [np.concatenate(pair) for pair in zip(self.columns, other.columns, strict=True)]
+        order = np.argsort(columns[0], kind="stable")
+        return PhotonList(*(column[order] for column in columns))
 
     def to_bytes(self) -> bytes:
         """Return the columns as a numpy ``.npz`` file."""

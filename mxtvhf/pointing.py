@@ -143,13 +143,33 @@ def steady_pixels(
     InvalidInput
         The attitude has no sample.
     """
+    maps, which = _maps(pointing, attitude, time)
+    return _projected(maps, which, x, y)
+
+
+def seen_pixels(
+    pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """Say where photons fall that at a fixed pointing would fall on ``x``, ``y``; undoes ``steady_pixels``."""
+    maps, which = _maps(pointing, attitude, time)
+    return _projected(np.asarray(np.linalg.inv(maps), np.float64), which, x, y)
+
+
+def _maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """From pixels as seen to pixels at the fixed pointing: a map for each time, and which is each photon's.
+
+    In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
+    ratios are the new pixel.
+    """
     first = np.append(True, time[1:] != time[:-1])[: len(time)]
     turn = Rotation.from_quat(pointing.quaternion()).inv() * attitude.at(time[first])
-    # In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
-    # ratios are the new pixel.
     to_body = _body_per_pixel(pointing.alignment)
-    maps = np.linalg.inv(to_body) @ turn.as_matrix() @ to_body
-    which = np.cumsum(first) - 1
+    return np.linalg.inv(to_body) @ turn.as_matrix() @ to_body, np.cumsum(first) - 1
+
+
+def _projected(
+    maps: Floats, which: npt.NDArray[np.intp], x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[Floats, Floats]:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     towards, across, up = (
         maps[which, row, 0] + maps[which, row, 1] * x + maps[which, row, 2] * y for row in range(3)

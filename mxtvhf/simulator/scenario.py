@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -26,11 +27,11 @@ from mxtvhf.pointing import Pointing
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
+from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.sky import PowerLaw, expected_counts, simulate_photons
 
 DEFAULT_COUNTS = 300.0
-ATTITUDE_STEP_S = 10.0
 ONBOARD_EXCESS = 1.2
 """The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
 
@@ -56,6 +57,10 @@ class Scenario(Model):
     roll_deg: float = Field(default=30.0, ge=-360.0, le=360.0)
     offset_arcmin: float = Field(default=4.0, ge=0.0, le=25.0)
     """Distance of the burst from the boresight; its direction is drawn."""
+    drift_arcsec: float = Field(default=0.0, ge=-3600.0, le=3600.0)
+    """Way of the boresight over the stable part of the observation."""
+    slew_s: float = Field(default=0.0, ge=0.0)
+    """So long after the start the platform still slews; shorter than the observation."""
     eclairs_snr: float = Field(default=10.0, gt=0.0, le=1000.0)
     loss: float = Field(default=0.0, ge=0.0, le=1.0)
     repeat: float = Field(default=1.0, ge=0.0, le=100.0)
@@ -71,6 +76,8 @@ class Scenario(Model):
             raise ValueError("give either counts or flux")
         if self.start <= self.trigger_time:
             raise ValueError("start: the MXT observation begins after the trigger")
+        if self.slew_s >= self.duration_s:
+            raise ValueError("slew_s: the slew ends before the observation")
         return self
 
 
@@ -149,24 +156,14 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
     background = scenario.background
     if background is None:
         background = calibration.background.rate_per_s * scenario.duration_s
-    photons = simulate_photons(
-        x=x,
-        y=y,
-        counts=counts,
-        background=background,
-        start=start,
-        stop=stop,
-        rng=rng,
-        burst_time=met_from_utc(scenario.trigger_time),
-        decay_index=scenario.decay,
-        spectrum=PowerLaw(photon_index=scenario.photon_index),
-        calibration=calibration,
-        bad_pixels=calibration.bad_pixels.mask(),
+    attitude = moving_attitude(
+        pointing, start, stop, slew_s=scenario.slew_s, drift_arcsec=scenario.drift_arcsec
     )
+    photons = _photons(scenario, pointing, attitude, calibration, rng, counts, background)
     wakeup, alert = _notices(scenario, photons, calibration, rng)
     packets = downlink(
         encode_photons(photons, scenario.burst_id),
-        encode_pointing(_attitude(pointing, start, stop), scenario.burst_id),
+        encode_pointing(attitude, scenario.burst_id),
         loss=scenario.loss,
         repeat=scenario.repeat,
         shuffle=scenario.shuffle,
@@ -209,13 +206,35 @@ def _pointing(
     return pointing, (float(x), float(y))
 
 
-def _attitude(pointing: Pointing, start: float, stop: float) -> AttitudeHistory:
-    time = np.append(np.arange(start, stop, ATTITUDE_STEP_S), stop)
-    return AttitudeHistory(
-        time=time,
-        quaternion=np.tile(pointing.quaternion(), (len(time), 1)),
-        stable=np.ones(len(time), dtype=np.bool_),
+def _photons(
+    scenario: Scenario,
+    pointing: Pointing,
+    attitude: AttitudeHistory,
+    calibration: Calibration,
+    rng: np.random.Generator,
+    counts: float,
+    background: float,
+) -> PhotonList:
+    """Draw the photons; those of the source move over the detector when the pointing does."""
+    x, y = pointing.sky_to_pixel(scenario.ra_deg, scenario.dec_deg)
+    bad_pixels = calibration.bad_pixels.mask()
+    draw = partial(
+        simulate_photons,
+        x=float(x),
+        y=float(y),
+        start=attitude.time[0],
+        stop=attitude.time[-1],
+        rng=rng,
+        burst_time=met_from_utc(scenario.trigger_time),
+        decay_index=scenario.decay,
+        spectrum=PowerLaw(photon_index=scenario.photon_index),
+        calibration=calibration,
     )
+    if not (scenario.drift_arcsec or scenario.slew_s):
+        return draw(counts=counts, background=background, bad_pixels=bad_pixels)
+    source = seen_with(attitude, pointing, draw(counts=counts, background=0.0), rng)
+    source = source.selected(~bad_pixels[source.y, source.x])
+    return source.merged(draw(counts=0.0, background=background, bad_pixels=bad_pixels))
 
 
 def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibration) -> float:

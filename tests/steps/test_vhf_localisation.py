@@ -16,7 +16,8 @@ from mxtvhf.localisation import localise
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Origin
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing, quaternion_of
+from mxtvhf.pointing import Pointing
+from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
 
@@ -136,31 +137,12 @@ def test_an_address_beside_the_detector_names_the_file(tmp_path):
         vhf_localisation(path)
 
 
-def drifting(drift_arcmin):
-    """A pointing that moves by so much in the observation, about its middle."""
-    time = np.arange(START - 5.0, START + 310.0, 5.0)
-    way = (time - START - 150.0) / 300.0 * drift_arcmin / 60.0
-    quaternion = [quaternion_of(83.6, 22.0 + part, 30.0) for part in way]
-    return AttitudeHistory(time, np.array(quaternion), np.ones(len(time), bool))
-
-
-def moved(photons, attitude):
-    """Photons of a source that stands still in the sky, seen with that attitude."""
-    x, y = np.empty((2, len(photons)), np.int16)
-    there = np.empty(len(photons), bool)
-    for index, now in enumerate(attitude.at(photons.time).as_quat()):
-        sky = POINTING.pixel_to_sky(photons.x[index], photons.y[index])
-        column, row = np.rint(Pointing.from_quaternion(now).sky_to_pixel(*sky))
-        there[index] = 0 <= column <= 255 and 0 <= row <= 255
-        x[index], y[index] = (column, row) if there[index] else (0, 0)
-    return PhotonList(photons.time, x, y, photons.pha).selected(there)
-
-
 def test_a_drift_does_not_blur_the_position(tmp_path):
-    attitude = drifting(2.0)
-    photons = burst(counts=3000, background=0, decay_index=1.2, burst_time=START - 60.0)
+    attitude = moving_attitude(POINTING, START, START + 300.0, drift_arcsec=120.0)
+    photons = burst(counts=3000, background=100, decay_index=1.2, burst_time=START - 60.0)
     path = tmp_path / "events.fits"
-    write_event_file(path, moved(photons, attitude), attitude, header=HEADER)
+    seen = seen_with(attitude, POINTING, photons, np.random.default_rng(2))
+    write_event_file(path, seen, attitude, header=HEADER)
     truth = [float(value) for value in POINTING.pixel_to_sky(100.3, 60.2)]
     found = vhf_localisation(path).position
     assert separation_arcsec(found.ra_deg, found.dec_deg, *truth) < found.r90_stat_arcsec
@@ -172,7 +154,7 @@ def test_a_drift_does_not_blur_the_position(tmp_path):
 
 
 def test_a_hot_pixel_stays_one_when_the_pointing_drifts(tmp_path):
-    attitude = drifting(2.0)
+    attitude = moving_attitude(POINTING, START, START + 300.0, drift_arcsec=120.0)
     time = START + 0.1 * np.arange(3000)
     ones = np.ones(3000, np.int16)
     path = tmp_path / "events.fits"

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import default_calibration
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.pointing import Pointing, quaternion_of, steady_pixels
+from mxtvhf.pointing import Pointing, quaternion_of, seen_pixels, steady_pixels
 
 right_ascensions = st.floats(0.0, 360.0, exclude_max=True) | st.sampled_from([0.0, 1e-12, 180.0, 359.9999999])
 declinations = st.floats(-90.0, 90.0) | st.sampled_from([-90.0, -89.9999, 0.0, 89.9, 90.0])
@@ -150,6 +150,8 @@ def test_a_photon_comes_from_where_its_own_attitude_looks(drift, moments, seed):
     for moment, *photon in zip(time, x, y, ra, dec, strict=True):
         then = Pointing.from_quaternion(truth(np.array([moment])).as_quat()[0])
         assert separation_arcsec(*then.pixel_to_sky(*photon[:2]), *photon[2:]) < 1e-7
+    back = seen_pixels(mean, attitude, time, *steady_pixels(mean, attitude, time, x, y))
+    np.testing.assert_allclose(back, (x, y), rtol=0, atol=1e-8)
 
 
 def test_without_motion_the_pixels_stay():
