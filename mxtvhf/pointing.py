@@ -150,7 +150,7 @@ def steady_pixels(
 def seen_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Say where photons fall that at a fixed pointing would fall on ``x``, ``y``; undoes ``steady_pixels``."""
+    """Say where photons fall that at a fixed pointing fall on ``x``, ``y``; undoes ``steady_pixels``."""
     maps, which = _maps(pointing, attitude, time)
     return _projected(np.asarray(np.linalg.inv(maps), np.float64), which, x, y)
 

@@ -85,7 +85,7 @@ def test_a_slew_and_a_drift_are_in_the_packets_and_taken_out_again(tmp_path):
     mean = events.pointing
     named = truth["pointing"]
     assert separation_arcsec(mean.ra_deg, mean.dec_deg, named["ra_deg"], named["dec_deg"]) < 0.1
-    assert "the pointing moved by up to 60." in " ".join(report["warnings"])
+    assert "pointing moved by up to 60." in " ".join(report["warnings"])
 
 
 def test_a_flux_stands_for_counts(tmp_path):
