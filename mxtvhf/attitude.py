@@ -149,13 +149,13 @@ class StablePointing:
     gti
         Good time intervals, seconds of MET, shape (intervals, 2), in time order, none empty.
     mean
-        Mean attitude of the good times (body to ICRS).
+        Mean attitude of the good times (quaternion, body to ICRS).
     spread_arcsec
         Largest angle between a sample of the good times and the mean (rotation about any axis).
     """
 
     gti: Floats
-    mean: Rotation
+    mean: Floats
     spread_arcsec: float
 
 
@@ -189,15 +189,14 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     held = _Held.of(attitude)
     edges = np.clip(held.time, start, stop)
     good = held.good_steps(held.stable) & (np.diff(edges) > 0.0)
-    if not good.any():
-        mean = held.samples[held.stable].mean()
-        return StablePointing(np.empty((0, 2)), mean, _spread(mean, held.samples[held.stable]))
-    main = held.samples.mean(_weights(edges, _longest_run(edges, good)))
-    near = _angles(main, held.samples) <= 60.0 * pointing_limits()["stable"]["max_offset_arcmin"]
-    good &= held.good_steps(held.stable & near)
-    weights = _weights(edges, good)
-    mean = held.samples.mean(weights)
-    return StablePointing(_joined(edges, good), mean, _spread(mean, held.samples[weights > 0.0]))
+    if good.any():
+        main = _mean(held.quaternion, _weights(edges, _longest_run(edges, good)))
+        near = _angles(main, held.quaternion) <= 60.0 * pointing_limits()["stable"]["max_offset_arcmin"]
+        good &= held.good_steps(held.stable & near)
+    weights = _weights(edges, good) if good.any() else held.stable.astype(np.float64)
+    mean = _mean(held.quaternion, weights)
+    spread = _angles(mean, held.quaternion[weights > 0.0]).max()
+    return StablePointing(_joined(edges, good), mean, float(spread))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +204,7 @@ class _Held:
     """An attitude history with its ends held: the first and the last sample once more, beside themselves."""
 
     time: Floats
-    samples: Rotation
+    quaternion: Floats
     stable: Flags
     moves: Flags
     """Of each step, from a sample to the next: faster than the limit."""
@@ -216,13 +215,13 @@ class _Held:
         held = 0.5 * limits["max_gap_s"]
         time = np.concatenate([[attitude.time[0] - held], attitude.time, [attitude.time[-1] + held]])
         index = np.concatenate([[0], np.arange(count), [count - 1]])
-        samples = Rotation.from_quat(attitude.quaternion[index])
+        quaternion = attitude.quaternion[index]
         fastest = limits["noise_arcsec"] + limits["max_rate_arcsec_per_s"] * np.diff(time)
-        moves = _angles(samples[:-1], samples[1:]) > fastest
+        moves = _angles(quaternion[:-1], quaternion[1:]) > fastest
         if count > 1:
             # What moves at the first or the last sample moved before or moves on.
             moves[[0, -1]] = moves[[1, -2]]
-        return cls(time, samples, attitude.stable[index], moves)
+        return cls(time, quaternion, attitude.stable[index], moves)
 
     def good_steps(self, usable: Flags) -> Flags:
         """Tell between which samples the pointing was stable, given the samples that may be used."""
@@ -236,13 +235,18 @@ def _weights(edges: Floats, good: Flags) -> Floats:
     return np.asarray(np.append(half, 0.0) + np.append(0.0, half))
 
 
-def _angles(first: Rotation, second: Rotation) -> Floats:
-    """Angles between attitudes, arcsec."""
-    return np.asarray(3600.0 * np.degrees((first.inv() * second).magnitude()))
+def _mean(quaternion: Floats, weights: Floats) -> Floats:
+    return np.asarray(Rotation.from_quat(quaternion).mean(weights).as_quat())
 
 
-def _spread(mean: Rotation, samples: Rotation) -> float:
-    return float(_angles(mean, samples).max())
+def _angles(first: Floats, second: Floats) -> Floats:
+    """Angles between attitudes, arcsec.
+
+    Unit quaternions of attitudes an angle apart are 2 sin(angle / 4) apart, up to the sign of one of them;
+    unlike their scalar product that keeps small angles.
+    """
+    chord = np.minimum(*(np.sqrt(((first - sign * second) ** 2).sum(axis=-1)) for sign in (1.0, -1.0)))
+    return np.asarray(3600.0 * np.degrees(4.0 * np.arcsin(0.5 * chord)))
 
 
 def _longest_run(edges: Floats, good: Flags) -> Flags:

@@ -210,7 +210,7 @@ def _observe(
         attitude=attitude,
         header=header,
         calibration=calibration,
-        pointing=Pointing.from_quaternion(stable.mean.as_quat(), calibration.alignment),
+        pointing=Pointing.from_quaternion(stable.mean, calibration.alignment),
         spread_arcsec=stable.spread_arcsec,
         gti=stable.gti,
         tstart=float(tstart),
@@ -244,9 +244,10 @@ def event_file_bytes(observation: Observation) -> bytes:
         ),
     ]
     common = card_images(table_cards(observation))
-    return primary_hdu(card_images(primary_cards(observation))) + b"".join(
-        table_hdu(name, columns, common + card_images(cards)) for name, columns, cards in tables
-    )
+    parts = [*primary_hdu(card_images(primary_cards(observation)))]
+    for name, columns, cards in tables:
+        parts += table_hdu(name, columns, common + card_images(cards))
+    return b"".join(parts)
 
 
 def _event_columns(observation: Observation) -> list[Column]:
@@ -271,9 +272,10 @@ def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]
     What lies below the first or above the last channel is counted in that one.
     """
     pi = constants()["pi"]
+    energy = gain.energy(np.arange(instrument()["energy"]["pha_channels"]))
     # A PHA channel's centre may lie on the edge of a PI channel: do not let a rounding error decide.
-    channels = np.floor(gain.energy(pha) / pi["channel_width_kev"] + 1e-9)
-    return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)
+    channels = np.floor(energy / pi["channel_width_kev"] + 1e-9)
+    return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)[pha]
 
 
 def _intervals(start: Floats, stop: Floats) -> Floats:

@@ -21,6 +21,8 @@ Card = tuple[str, Any, str]
 BLOCK = 2880
 _FORMS = {"f8": ("D", ">f8"), "i2": ("I", ">i2"), "i4": ("J", ">i4"), "b1": ("L", "u1")}
 """Type of a numpy column -> letter of TFORM, type in the file."""
+_ROWS = 4096
+"""Rows that are filled at once."""
 _UNSET = "0" * 16
 """The checksum while it is computed."""
 _PUNCTUATION = {*range(0x3A, 0x41), *range(0x5B, 0x61)}
@@ -36,7 +38,11 @@ class Column:
     unit: str = ""
 
 
-def primary_hdu(cards: bytes) -> bytes:
+Parts = tuple[bytes | memoryview, ...]
+"""Bytes that follow each other in the file, not yet joined: the data may be large."""
+
+
+def primary_hdu(cards: bytes) -> Parts:
     """Return a primary HDU without data; ``cards`` as of `card_images`."""
     head: list[Card] = [
         ("SIMPLE", True, "conforms to FITS standard"),
@@ -44,10 +50,10 @@ def primary_hdu(cards: bytes) -> bytes:
         ("NAXIS", 0, "no data"),
         ("EXTEND", True, "extensions follow"),
     ]
-    return _with_checksums(card_images(head) + cards, b"")
+    return _with_checksums(card_images(head) + cards, memoryview(b""))
 
 
-def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> bytes:
+def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
     """Return a binary table; ``cards`` as of `card_images` follow those of its structure."""
     columns = list(columns)
     layout, describing = [], list[Card]()
@@ -58,10 +64,7 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> bytes:
         describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", f"{repeat}{letter}", "")]
         if column.unit:
             describing.append((f"TUNIT{number}", column.unit, ""))
-    rows = np.empty(len(columns[0].values), layout)
-    for column in columns:
-        is_flag = column.values.dtype == np.bool_
-        rows[column.name] = np.where(column.values, ord("T"), ord("F")) if is_flag else column.values
+    rows = _rows(columns, np.dtype(layout))
     head: list[Card] = [
         ("XTENSION", "BINTABLE", "binary table"),
         ("BITPIX", 8, "bytes"),
@@ -74,7 +77,19 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> bytes:
         *describing,
         ("EXTNAME", name, "name of the table"),
     ]
-    return _with_checksums(card_images(head) + cards, rows.tobytes())
+    return _with_checksums(card_images(head) + cards, rows.view(np.uint8).data)
+
+
+def _rows(columns: list[Column], layout: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """Bring columns into rows, block by block: a block stays in the processor's cache until complete."""
+    rows = np.empty(len(columns[0].values), layout)
+    for start in range(0, len(rows), _ROWS):
+        part = slice(start, start + _ROWS)
+        for column in columns:
+            values = column.values[part]
+            is_flag = values.dtype == np.bool_
+            rows[column.name][part] = np.where(values, ord("T"), ord("F")) if is_flag else values
+    return rows
 
 
 def card_images(cards: Iterable[Card]) -> bytes:
@@ -113,25 +128,31 @@ def _value(keyword: str, value: Any) -> str:
     return f"{float(value)!r:>20}".upper()
 
 
-def _with_checksums(header: bytes, data: bytes) -> bytes:
+def _with_checksums(header: bytes, data: memoryview) -> Parts:
     """Pad header and data to blocks and put DATASUM and CHECKSUM into the header."""
-    data = data.ljust(_padded(len(data)), b"\0")
-    datasum = _sum32(data)
+    padding = bytes(_padded(len(data)) - len(data))
+    datasum = _datasum(data)
     header += card_images([("DATASUM", str(datasum), "sum of the data's 32-bit words")])
     place = len(header) + len("CHECKSUM= '")
     header += card_images([("CHECKSUM", _UNSET, "of the whole HDU")]) + b"END"
     header = header.ljust(_padded(len(header)), b" ")
-    total = (_sum32(header) + datasum) % 0xFFFFFFFF
-    return header[:place] + _ascii(0xFFFFFFFF - total) + header[place + len(_UNSET) :] + data
+    checksum = _ascii(0xFFFFFFFF - _folded(_datasum(memoryview(header)) + datasum))
+    return header[:place] + checksum + header[place + len(_UNSET) :], data, padding
 
 
 def _padded(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def _sum32(content: bytes) -> int:
-    """Sum of big-endian 32-bit words in ones' complement, where a carry comes back at the low end."""
-    total = int(np.frombuffer(content, ">u4").sum(dtype=np.uint64))
+def _datasum(content: memoryview) -> int:
+    """Sum of big-endian 32-bit words in ones' complement; zeros are added to fill the last one."""
+    whole = len(content) // 4 * 4
+    rest = int.from_bytes(content[whole:].tobytes().ljust(4, b"\0"), "big")
+    return _folded(int(np.frombuffer(content[:whole], ">u4").sum(dtype=np.uint64)) + rest)
+
+
+def _folded(total: int) -> int:
+    """Bring the carries of a sum of 32-bit words back at the low end."""
     return total % 0xFFFFFFFF or min(total, 0xFFFFFFFF)
 
 

@@ -27,6 +27,8 @@ from mxtvhf.attitude import AttitudeHistory, Floats
 from mxtvhf.calibration import Alignment, default_calibration
 from mxtvhf.instrument import instrument
 
+Counts = npt.NDArray[np.intp]
+
 
 @dataclass(frozen=True)
 class Pointing:
@@ -85,9 +87,9 @@ class Pointing:
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Offsets of detector pixels from the boresight in the tangent plane, degrees East and North."""
         column, row = self.alignment.column, self.alignment.row
-        offset = np.stack([np.asarray(x, float) - column, np.asarray(y, float) - row])
-        east, north = np.degrees(self._plane_per_pixel()) @ offset
-        return east, north
+        (a, b), (c, d) = np.degrees(self._plane_per_pixel())
+        dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
+        return a * dx + b * dy, c * dx + d * dy
 
     def _plane_per_pixel(self) -> Floats:
         """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
@@ -143,39 +145,45 @@ def steady_pixels(
     InvalidInput
         The attitude has no sample.
     """
-    maps, which = _maps(pointing, attitude, time)
-    return _projected(maps, which, x, y)
+    return _projected(*_maps(pointing, attitude, time), x, y)
 
 
 def seen_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
     """Say where photons fall that at a fixed pointing fall on ``x``, ``y``; undoes ``steady_pixels``."""
-    maps, which = _maps(pointing, attitude, time)
-    return _projected(np.asarray(np.linalg.inv(maps), np.float64), which, x, y)
+    maps, photons = _maps(pointing, attitude, time)
+    return _projected(np.asarray(np.linalg.inv(maps)), photons, x, y)
 
 
-def _maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
-    """From pixels as seen to pixels at the fixed pointing: a map for each time, and which is each photon's.
+def _maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) -> tuple[Floats, Counts]:
+    """From pixels as seen to pixels at the fixed pointing: a map for each time, and how many photons have it.
 
     In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
     ratios are the new pixel.
     """
-    first = np.append(True, time[1:] != time[:-1])[: len(time)]
-    turn = Rotation.from_quat(pointing.quaternion()).inv() * attitude.at(time[first])
+    first = np.flatnonzero(np.append(True, time[1:] != time[:-1])[: len(time)])
     to_body = _body_per_pixel(pointing.alignment)
-    return np.linalg.inv(to_body) @ turn.as_matrix() @ to_body, np.cumsum(first) - 1
+    to_pixel = np.linalg.inv(to_body) @ Rotation.from_quat(pointing.quaternion()).as_matrix().T
+    maps = to_pixel @ attitude.at(time[first]).as_matrix() @ to_body
+    return maps, np.diff(np.append(first, len(time)))
 
 
-def _projected(
-    maps: Floats, which: npt.NDArray[np.intp], x: npt.ArrayLike, y: npt.ArrayLike
-) -> tuple[Floats, Floats]:
+def _projected(maps: Floats, photons: Counts, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    towards, across, up = (
-        maps[which, row, 0] + maps[which, row, 1] * x + maps[which, row, 2] * y for row in range(3)
-    )
-    towards = np.where(towards > 0.0, towards, np.nan)
+    towards, across, up = (_linear(maps[:, row], photons, x, y) for row in range(3))
+    towards[towards <= 0.0] = np.nan
     return across / towards, up / towards
+
+
+def _linear(coefficients: Floats, photons: Counts, x: Floats, y: Floats) -> Floats:
+    """Evaluate a + b x + c y with the coefficients of each photon's time, in place to spare memory."""
+    constant, per_x, per_y = (np.repeat(column, photons) for column in coefficients.T)
+    per_x *= x
+    per_y *= y
+    constant += per_x
+    constant += per_y
+    return constant
 
 
 def _plane_per_pixel(alignment: Alignment, roll_deg: float) -> Floats:

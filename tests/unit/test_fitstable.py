@@ -30,7 +30,7 @@ def tables(draw):
 @given(columns=tables(), cards=st.lists(values, max_size=50))
 def test_astropy_reads_what_is_written_and_finds_the_checksums_right(columns, cards):
     images = card_images([(f"K{index}", value, "of a test") for index, value in enumerate(cards)])
-    content = primary_hdu(images) + table_hdu("T", columns, images)
+    content = b"".join(primary_hdu(images) + table_hdu("T", columns, images))
     with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=True) as parts:
         parts.verify("exception")
         for column in columns:
@@ -47,7 +47,7 @@ def test_fitsverify_finds_nothing(tmp_path):
         [("A", "it's", "quoted"), ("B", -1.2345678901234567e-300, ""), ("COMMENT", "a word", "")]
     )
     columns = [Column("X", np.arange(3.0), "s"), Column("F", np.array([True, False, True]))]
-    path.write_bytes(primary_hdu(cards) + table_hdu("T", columns, cards))
+    path.write_bytes(b"".join(primary_hdu(cards) + table_hdu("T", columns, cards)))
     report = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True)
     assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
 
