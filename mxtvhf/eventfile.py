@@ -174,7 +174,7 @@ def write_event_file(
     InvalidInput
         No attitude sample is of stable pointing, or no calibration is valid at the start.
     """
-    observation = _observe(photons, attitude, header, store or packaged_store())
+    observation = observe(photons, attitude, header, store or packaged_store())
     content = event_file_bytes(observation)
     write_atomically(path, content)
     return EventFileInfo(
@@ -191,7 +191,7 @@ def write_event_file(
     )
 
 
-def _observe(
+def observe(
     photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, store: CalibrationStore
 ) -> Observation:
     """Find pointing, good times and calibration, and keep the photons in the good times."""

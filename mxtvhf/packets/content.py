@@ -42,14 +42,15 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
 def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
     """Find faults of the slots in use; slot by slot, which is faster than all slots of each packet."""
     count = kind.read(records, "PHOTON_COUNT")
-    frame, pha = records["SLOTS"]["FRAME"], records["SLOTS"]["PHA"]
     highest = instrument()["energy"]["pha_channels"] - 1
     backwards, beyond = np.zeros((2, len(records)), bool)
-    for slot in range(kind.slots):
-        used = count > slot
-        beyond |= used & (pha[:, slot] > highest)
-        if slot:
-            backwards |= used & (frame[:, slot] < frame[:, slot - 1])
+    for packets, _, slots in slot_blocks(kind, records):
+        frame, pha = (
+            np.ascontiguousarray(slots[name].reshape(-1, kind.slots).T) for name in ("FRAME", "PHA")
+        )
+        used = np.arange(kind.slots)[:, None] < count[packets]
+        beyond[packets] = (used & (pha > highest)).any(axis=0)
+        backwards[packets] = (used[1:] & (frame[1:] < frame[:-1])).any(axis=0)
     return [
         (count > kind.slots, f"more than {kind.slots} photons"),
         (backwards, "time runs backwards in the packet"),
