@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, MxtVhfError
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import UNKNOWN_GRACE_S, GpBusy, GpStatus, GpUnknownJobError, pause_after_failures
@@ -50,7 +51,13 @@ class Timeline:
 
 
 def process_burst(
-    alert: Path, packets: Path, out: Path, *, gp_url: str | None = None, gp_timeout_s: float = 600.0
+    alert: Path,
+    packets: Path,
+    out: Path,
+    *,
+    gp_url: str | None = None,
+    gp_timeout_s: float = 600.0,
+    store: CalibrationStore | None = None,
 ) -> Path:
     """Run all steps on one alert and its packets.
 
@@ -64,6 +71,8 @@ def process_burst(
         Base URL of the GP service; None: the report says that GP was not asked.
     gp_timeout_s
         Seconds to wait for GP.
+    store
+        The calibration files; by default those of the package.
 
     Returns
     -------
@@ -93,10 +102,16 @@ def process_burst(
         extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out)
     with timeline.step("fits_feed"):
         event = fits_feed(
-            extraction, reception.alert, out, apid=conf.apid, target=conf.target, orbit=conf.orbit
+            extraction,
+            reception.alert,
+            out,
+            apid=conf.apid,
+            target=conf.target,
+            orbit=conf.orbit,
+            store=store,
         )
     with timeline.step("vhf_localisation"):
-        localisation = vhf_localisation(Path(event.path), out)
+        localisation = vhf_localisation(Path(event.path), store, out=out)
     photons = PhotonList.load(Path(extraction.photons_path))
 
     def record() -> RunRecord:
@@ -157,6 +172,8 @@ def run_record(
         timeline=(received, *timeline),
         warnings=(*extraction.warnings, *event.warnings),
         is_replay=is_replay,
+        calibration=event.calibration,
+        assumed_calibration=event.assumed_calibration,
     )
 
 

@@ -27,6 +27,8 @@ app = typer.Typer(
 
 CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
 
+TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
+
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
@@ -112,7 +114,7 @@ def simulate(
         seed=seed,
         xband_s=xband,
     )
-    for path in write_scenario(scenario, out):
+    for path in write_scenario(scenario, out, Settings().calibration_store()):
         print(path)
 
 
@@ -129,7 +131,7 @@ def process(
     """Run the whole chain on an alert and its packets, without Airflow."""
     from mxtvhf.chain import process_burst
 
-    report = process_burst(alert, packets, out, gp_url=gp)
+    report = process_burst(alert, packets, out, gp_url=gp, store=Settings().calibration_store())
     if as_json:
         _print_json(json.loads(report.read_text()))
     else:
@@ -144,7 +146,7 @@ def localise(
     """Find the source in an event file."""
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-    found = vhf_localisation(events)
+    found = vhf_localisation(events, Settings().calibration_store())
     if as_json:
         _print_json(found.model_dump(mode="json"))
     elif found.position is None:
@@ -175,7 +177,7 @@ def crosscheck(
     bursts = {notice.burst_id for notice in notices}
     if len(bursts) != 1:
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
-    found = vhf_localisation(events) if events else None
+    found = vhf_localisation(events, Settings().calibration_store()) if events else None
     result = crosscheck_positions(notices, found, GpOutcome(available=False, reason="not asked"))
     if as_json:
         _print_json(result.model_dump(mode="json"))
@@ -185,6 +187,35 @@ def crosscheck(
     for claim in result.claims:
         print(f"{CLAIM_WORDS[claim.agrees]:13} {claim.ivorn}: {claim.explanation}")
     print(f"best          {result.best_reason}")
+
+
+@app.command()
+def calibration(
+    at: Annotated[
+        datetime | None, typer.Option(formats=TIME_FORMATS, help="time of the observation, UTC; default now")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the calibration files in use for a time."""
+    from mxtvhf.calibration import CalibrationFile
+    from mxtvhf.models import utc_text
+
+    store = Settings().calibration_store()
+    used = store.at(at.replace(tzinfo=UTC) if at else datetime.now(UTC)).files()
+    if as_json:
+        common = set(CalibrationFile.model_fields)
+        _print_json(
+            [
+                {**file.model_dump(mode="json", include=common), "file": str(store.path_of(file))}
+                for file in used.values()
+            ]
+        )
+        return
+    for item, file in used.items():
+        until = utc_text(file.valid_until) if file.valid_until else "further notice"
+        print(f"{item} {file.version}{', ASSUMED' * file.assumed}: {store.path_of(file)}")
+        print(f"    valid from {utc_text(file.valid_from)} until {until}")
+        print(f"    {' '.join(file.source.split())}")
 
 
 @app.command()
@@ -199,7 +230,8 @@ def gp(
     """Run the reference GP service."""
     from mxtvhf.gp_service import serve
 
-    serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay)
+    store = Settings().calibration_store()
+    serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
 
 
 @app.command()

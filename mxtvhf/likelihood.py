@@ -349,21 +349,16 @@ def maximise(
 def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> VariableWidthPsf:
     """Return the PSF with the core's width that the photons and what is known of it agree on.
 
-    The width's logarithm has a normal prior of ``psf.width_sigma``; the best one at the fitted place is found
-    by parabolas through three widths. The place and the width hardly depend on each other: the PSF is
+    The width's logarithm has a normal prior of ``psf.width_sigma``; at the fitted place the highest of a
+    parabola through three widths is taken. The place and the width hardly depend on each other: the PSF is
     symmetric.
     """
-    sigma, best = psf.width_sigma, 0.0
-    for step in (sigma, 0.5 * sigma):
-        steps = best + step * np.array([-1.0, 0.0, 1.0])
-        value = [
-            _best_ratio(counts, psf.scaled(float(np.exp(s))), fit) - 0.5 * (s / sigma) ** 2 for s in steps
-        ]
-        bend = value[0] - 2.0 * value[1] + value[2]
-        if bend >= 0.0:
-            break
-        best += step * float(np.clip(0.5 * (value[0] - value[2]) / bend, -1.5, 1.5))
-    return psf.scaled(float(np.exp(best)))
+    step = psf.width_sigma
+    below, above = (_best_ratio(counts, psf.scaled(float(np.exp(s))), fit) - 0.5 for s in (-step, step))
+    bend = below - 2.0 * fit.log_likelihood + above
+    slope = 0.5 * (above - below)
+    best = -slope / bend if bend < 0.0 else np.sign(slope)
+    return psf.scaled(float(np.exp(step * np.clip(best, -2.0, 2.0))))
 
 
 def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
@@ -395,5 +390,9 @@ def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Fl
 
 def _positive(matrix: Floats) -> Floats:
     """Return the symmetric matrix with the absolute values of its eigenvalues, so that a step goes uphill."""
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)
+    return matrix

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,45 +28,92 @@ from mxtvhf.upperlimit import empty_upper_limit, source_upper_limit
 Pixels = npt.NDArray[np.intp]
 
 
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the photons say about a source, of which all results are made."""
+
+    counts: Counts
+    psf: SeparablePsf
+    fit: SourceFit
+    field: tuple[Floats, Floats]
+    """ln L and f of ``likelihood.whole_field``."""
+    prior: PositionPrior | None
+
+
 @dataclass(frozen=True)
 class SourceLocalisation:
     """The best position of a source, whether or not there is one.
 
+    The posterior, the radii and the upper limit are worked out when they are first asked for.
+
     Attributes
     ----------
     x, y
-        Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5). NaN when
-        there is no photon on good pixels.
-    r50, r90
-        Radii (arcsec) of the circles about the position that hold 50 % and 90 % of the posterior over the
-        whole field, given that there is one source on the detector. Statistical only. NaN as above.
+        Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5); with a
+        prior that of the highest posterior. NaN when there is no photon on good pixels.
     ts
         2 (ln L_source - ln L_background) at the maximum.
     n_source, n_background
         Photons on good pixels that came from the source and from the background, by the fit; their sum is
         the number of photons used.
     detected
-        Whether ``ts`` and ``n_source`` reach the thresholds of ``data/detection.toml``.
-    upper_limit
-        90 % upper limit of the source's expected photons on good pixels, wherever it is (with a prior: where
-        that puts it).
+        Whether ``ts`` (with a prior: ts and twice the logarithm of the prior there over a flat one) and
+        ``n_source`` reach the thresholds of ``data/detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
-    posterior
-        Of the position over the whole detector; None when there is no photon on good pixels.
+    evidence
+        None when there is no photon on good pixels.
     """
 
     x: float
     y: float
-    r50: float
-    r90: float
     ts: float
     n_source: float
     n_background: float
     detected: bool
-    upper_limit: float
     hot_pixels: tuple[tuple[int, int], ...] = ()
-    posterior: PositionPosterior | None = field(default=None, compare=False)
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def posterior(self) -> PositionPosterior | None:
+        """Of the position over the whole detector; None when there is no photon on good pixels."""
+        if self.evidence is None:
+            return None
+        this = self.evidence
+        return position_posterior(this.counts, this.psf, this.fit, this.field, this.prior)
+
+    @cached_property
+    def _radii(self) -> Floats:
+        if self.posterior is None:
+            return np.array([np.nan, np.nan])
+        return pixel_scale_arcsec() * self.posterior.radii((0.5, 0.9))
+
+    @property
+    def r50(self) -> float:
+        """Radius (arcsec) of the circle about the position that holds 50 % of the posterior.
+
+        Statistical only; given that there is one source on the detector. NaN without photons.
+        """
+        return float(self._radii[0])
+
+    @property
+    def r90(self) -> float:
+        """Radius (arcsec) of the circle that holds 90 %, as ``r50``."""
+        return float(self._radii[1])
+
+    @cached_property
+    def upper_limit(self) -> float:
+        """90 % upper limit of the source's expected photons on good pixels.
+
+        Wherever the source is; with a prior, where that puts it.
+        """
+        if self.evidence is None:
+            return empty_upper_limit()
+        this = self.evidence
+        weight = np.ones(this.field[0].shape[1:])
+        if this.prior is not None:
+            weight = np.exp(log_prior_of_cells(this.prior))
+        return source_upper_limit(this.field, weight, this.counts.total)
 
 
 @cache
@@ -128,7 +175,7 @@ def localise(
         counts = Counts.from_photons(column, row, weights, good)
     if counts.total == 0:
         nan = float("nan")
-        return SourceLocalisation(nan, nan, nan, nan, 0.0, 0.0, 0.0, False, empty_upper_limit(), flagged)
+        return SourceLocalisation(nan, nan, 0.0, 0.0, 0.0, False, flagged)
     psf = default_psf() if psf is None else psf
     return _source(counts, psf, prior, flagged)
 
@@ -137,8 +184,7 @@ def _source(
     counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, flagged: tuple[tuple[int, int], ...]
 ) -> SourceLocalisation:
     field = whole_field(counts, psf)
-    prior_map = np.zeros(field[0].shape[1:]) if prior is None else log_prior_of_cells(prior)
-    starts = starting_points(field[0] + prior_map)
+    starts = starting_points(field[0] if prior is None else field[0] + log_prior_of_cells(prior))
     fit = max(
         (maximise(counts, psf, start, prior) for start in starts),
         key=lambda fit: fit.log_likelihood + fit.log_prior,
@@ -147,20 +193,15 @@ def _source(
     if detected and isinstance(psf, VariableWidthPsf) and psf.width_sigma > 0.0:
         psf = free_width(counts, psf, fit)
         fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
-    posterior = position_posterior(counts, psf, fit, field, prior)
-    r50, r90 = pixel_scale_arcsec() * posterior.radii((0.5, 0.9))
     return SourceLocalisation(
         x=fit.x,
         y=fit.y,
-        r50=float(r50),
-        r90=float(r90),
         ts=max(0.0, 2.0 * fit.log_likelihood),
         n_source=fit.source_part * counts.total,
         n_background=(1.0 - fit.source_part) * counts.total,
         detected=detected,
-        upper_limit=source_upper_limit(field, np.exp(prior_map), counts.total),
         hot_pixels=flagged,
-        posterior=posterior,
+        evidence=Evidence(counts, psf, fit, field, prior),
     )
 
 

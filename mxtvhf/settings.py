@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from mxtvhf.calibration import CalibrationStore
 
 
 class Settings(BaseSettings):
@@ -21,6 +25,9 @@ class Settings(BaseSettings):
     input_roots: tuple[Path, ...] = Field(
         default=(Path.home(), Path(tempfile.gettempdir())),
         description="folders from which a run may read its alert and packets (JSON list)",
+    )
+    calibration: Path | None = Field(
+        default=None, description="folder of calibration files to be used before those of the package"
     )
 
     @property
@@ -49,3 +56,18 @@ class Settings(BaseSettings):
         Of the state only the archive and the inbox: beside them lie its secrets.
         """
         return tuple(root.resolve() for root in (self.archive, self.inbox, *self.input_roots))
+
+    def calibration_store(self) -> CalibrationStore:
+        """Return the package's calibration files, and those of the installation's own folder before them.
+
+        Raises
+        ------
+        InvalidInput
+            A file of the folder is no calibration file, or there is none in it.
+        """
+        # Imported when used: every Airflow process imports this module, and few need numpy.
+        from mxtvhf.calibration import CalibrationStore, packaged_folder, packaged_store
+
+        if self.calibration is None:
+            return packaged_store()
+        return CalibrationStore(packaged_folder(), self.calibration.resolve())

@@ -8,7 +8,7 @@ from scipy.special import gammaincc, logsumexp
 
 from mxtvhf.psf import Floats
 
-_STEPS = 2000
+_STEPS = 1000
 """Values of the source's part f of the photons, 0..1."""
 
 

@@ -80,10 +80,9 @@ def systematic_r90(origin: Origin, moment: datetime) -> float:
     published. Sources in ``data/instrument.toml`` and ``data/notices.toml``.
     """
     if origin in (Origin.MXT_ONBOARD, Origin.GP):
-        older = notice_facts()["mxt_systematic"]
-        if moment < older["older_until"]:
-            return float(older["older_r90_arcsec"])
-        return float(instrument()["localisation"]["systematic_r90_arcsec"])
+        published = notice_facts()["mxt_systematic"]
+        older = moment < published["older_until"]
+        return float(published["older_r90_arcsec" if older else "r90_arcsec"])
     return float(instrument()["eclairs"]["systematic_r90_arcsec"]) if origin is Origin.ECLAIRS else 0.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo
 from mxtvhf.gp_contract import GpResult
 from mxtvhf.models import GpRequest, Localisation
@@ -13,11 +14,11 @@ Localiser = Callable[[Path], Localisation]
 """An event file in, what its photons say out."""
 
 
-def localise_events(event_file: Path) -> Localisation:
+def localise_events(event_file: Path, store: CalibrationStore | None = None) -> Localisation:
     """Our own localisation. Imported when first used: it brings astropy and scipy."""
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-    return vhf_localisation(event_file)
+    return vhf_localisation(event_file, store)
 
 
 class AnalysisResult(GpResult):

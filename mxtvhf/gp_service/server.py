@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
+from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.gp_service.app import create_app
 
 
-def serve(*, host: str, port: int, data: Path, state: Path, workers: int = 2, delay: float = 0.0) -> None:
+def serve(
+    *,
+    host: str,
+    port: int,
+    data: Path,
+    state: Path,
+    workers: int = 2,
+    delay: float = 0.0,
+    store: CalibrationStore | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; then running analyses end, and waiting jobs wait for the next start.
 
     Parameters
@@ -21,6 +33,8 @@ def serve(*, host: str, port: int, data: Path, state: Path, workers: int = 2, de
         Where to listen.
     data, state, workers, delay
         As ``create_app``.
+    store
+        The calibration files, as they are now; by default those of the package.
 
     Raises
     ------
@@ -32,7 +46,8 @@ def serve(*, host: str, port: int, data: Path, state: Path, workers: int = 2, de
     if not data.is_dir():
         raise InvalidInput(f"GP data folder {data}: no such folder")
     listener = _listen(host, port)
-    app = create_app(data, state, workers=workers, delay=delay)
+    localise = partial(localise_events, store=store)
+    app = create_app(data, state, workers=workers, delay=delay, localise=localise)
     # The first analysis should not wait for astropy and scipy.
     import mxtvhf.steps.vhf_localisation  # noqa: F401
 

@@ -206,13 +206,13 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         for alert in (run.alert, *run.related)
         if alert.snr_saturated and alert.snr is not None
     ]
-    assumed = [name for name, part in instrument().items() if isinstance(part, dict) and part.get("assumed")]
-    if localisation is not None and assumed:
-        found.append(f"Assumed calibration, no public source: {', '.join(assumed)}.")
+    if run.assumed_calibration:
+        found.append(f"Assumed calibration, no public source: {', '.join(run.assumed_calibration)}.")
     return found
 
 
 def _calibration(run: RunRecord) -> dict[str, str]:
     items = {"instrument": instrument()["version"], "crosscheck": crosscheck_settings()["version"]}
+    items |= run.calibration
     items |= run.localisation.calibration if run.localisation else {}
     return dict(sorted(items.items()))

@@ -51,6 +51,10 @@ class RunRecord(Model):
     """What earlier steps want a reader to know."""
     is_replay: bool = False
     """True when an archived alert was sent again."""
+    calibration: dict[str, str] = Field(default_factory=dict)
+    """Calibration item -> version, of the event file."""
+    assumed_calibration: tuple[str, ...] = ()
+    """Those of the items that have no public source."""
 
 
 class AlertSummary(Model):

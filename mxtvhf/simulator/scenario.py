@@ -26,11 +26,12 @@ from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegat
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.simulator.sky import PowerLaw, expected_counts, fluence, simulate_photons
+from mxtvhf.simulator.sky import expected_counts, fluence, simulate_photons
 
 DEFAULT_COUNTS = 300.0
 ATTITUDE_STEP_S = 10.0

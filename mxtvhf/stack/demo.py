@@ -66,7 +66,7 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     """
     burst_id = scenario.burst_id
     folder = settings.inbox / burst_id / f"seed-{scenario.seed}"
-    write_scenario(scenario, folder)
+    write_scenario(scenario, folder, settings.calibration_store())
     conf = RunConf(
         burst_id=burst_id,
         alert=(folder / "alert.xml").as_uri(),

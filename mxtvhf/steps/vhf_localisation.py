@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import hypot
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.hotpixels import detection_constants
@@ -18,19 +20,24 @@ from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
+from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.skyfiles import Observed, write_sky_files
 
 
-def vhf_localisation(event_file: Path, out: Path | None = None) -> Localisation:
+def vhf_localisation(
+    event_file: Path, store: CalibrationStore | None = None, *, out: Path | None = None
+) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
 
-    The total 90 % radius has the systematic one of ``data/instrument.toml`` added in quadrature; the
-    position's time is that of the last photon.
+    The total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is
+    that of the last photon.
 
     Parameters
     ----------
     event_file
         FITS event list as written by ``fits_feed``.
+    store
+        The calibration files; those for the start of the observation are used. By default the package's.
     out
         Product folder; gets the posterior on the sky, see ``skyfiles``, when a source is found.
 
@@ -42,28 +49,35 @@ def vhf_localisation(event_file: Path, out: Path | None = None) -> Localisation:
     Raises
     ------
     InvalidInput
-        The file cannot be read, or an address in it is not on the detector.
+        The file cannot be read, an address in it is not on the detector, or no calibration is valid then.
     """
     events = read_event_file(event_file)
+    calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
     photons = events.photons
-    used = in_band(photons.pha)
+    used = in_band(photons.pha, calibration.gain)
     if not used.any():
         return Localisation(
             detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
-            n_photons=0, n_source=0.0, n_background=0.0, calibration=_calibration(), **_stream(events),
+            n_photons=0, n_source=0.0, n_background=0.0, calibration=_versions(calibration),
             reason=f"{event_file.name}: none of its {len(photons)} photons is in the energy band",
+            **_stream(events),
         )  # fmt: skip
     try:
-        found = localise(photons.x[used], photons.y[used])
+        found = localise(
+            photons.x[used],
+            photons.y[used],
+            psf=LobsterEyePsf.of(calibration.psf),
+            bad_pixels=calibration.bad_pixels.mask(),
+        )
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None
-    position = _position(found, events.pointing, photons) if found.detected else None
+    pointing = replace(events.pointing, alignment=calibration.alignment)
+    position = _position(found, pointing, photons) if found.detected else None
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
     if out is not None and position is not None and found.posterior is not None:
-        regions, products = write_sky_files(
-            out, found.posterior, events.pointing, position, _observed(events)
-        )
+        observed = Observed.of(events, _versions(calibration))
+        regions, products = write_sky_files(out, found.posterior, pointing, position, observed)
     return Localisation(
         detected=found.detected,
         position=position,
@@ -78,22 +92,21 @@ def vhf_localisation(event_file: Path, out: Path | None = None) -> Localisation:
         reason=None if found.detected else _why_not(found, int(used.sum())),
         regions=regions,
         products=products,
-        calibration=_calibration(),
+        calibration=_versions(calibration),
         **_stream(events),
     )
 
 
-def in_band(pha: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.bool_]:
     """Tell which pulse heights (channels) lie in the energy band of ``data/instrument.toml``."""
-    scale = instrument()["energy"]
-    energy = scale["offset_kev"] + scale["gain_kev_per_channel"] * pha
-    low, high = scale["band_kev"]
+    low, high = instrument()["energy"]["band_kev"]
+    energy = gain.energy(pha)
     return np.asarray((energy >= low) & (energy <= high))
 
 
 def _position(found: SourceLocalisation, pointing: Pointing, photons: PhotonList) -> Position:
     ra, dec = pointing.pixel_to_sky(found.x, found.y)
-    systematic = float(instrument()["localisation"]["systematic_r90_arcsec"])
+    systematic = pointing.alignment.systematic_r90_arcsec
     return Position(
         origin=Origin.MXT_VHF,
         label="photons",
@@ -117,15 +130,10 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     return reason
 
 
-def _observed(events: EventFile) -> Observed:
-    header = events.header
-    start = utc_from_met(float(header["TSTART"]))
-    return Observed(header["BURST_ID"], start, header["DATE"], instrument()["version"])
-
-
 def _stream(events: EventFile) -> dict[str, Any]:
     return {"exposure_s": events.header.get("EXPOSURE"), "data_stream": events.header.get("DSTREAM")}
 
 
-def _calibration() -> dict[str, str]:
-    return {"instrument": instrument()["version"], "detection": detection_constants()["version"]}
+def _versions(calibration: Calibration) -> dict[str, str]:
+    detection = detection_constants()["version"]
+    return {"instrument": instrument()["version"], "detection": detection, **calibration.versions()}

@@ -85,6 +85,7 @@ class FitsFeedOperator(StepOperator):
             apid=run.conf.apid,
             target=run.conf.target,
             orbit=run.conf.orbit,
+            store=run.settings.calibration_store(),
         )
 
 
@@ -95,7 +96,8 @@ class VhfLocalisationOperator(StepOperator):
         """Localise."""
         from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-        return vhf_localisation(Path(run.event_product().path), run.out)
+        store = run.settings.calibration_store()
+        return vhf_localisation(Path(run.event_product().path), store, out=run.out)
 
 
 class PreliminaryReportOperator(StepOperator):

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from mxtvhf.angles import separation_arcsec
+from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
+from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Origin
 from mxtvhf.photons import PhotonList
@@ -25,8 +27,8 @@ HEADER = EventHeader(
 )
 
 
-def event_file(folder, photons):
-    time = np.arange(START - 5.0, START + 310.0, 5.0)
+def event_file(folder, photons, start=START):
+    time = np.arange(start - 5.0, start + 310.0, 5.0)
     attitude = AttitudeHistory(time, np.tile(POINTING.quaternion(), (len(time), 1)), np.ones(len(time), bool))
     write_event_file(folder / "events.fits", photons, attitude, header=HEADER)
     return folder / "events.fits"
@@ -54,7 +56,35 @@ def test_a_source_is_placed_on_the_sky(tmp_path):
     assert met_from_utc(position.time) == pytest.approx(photons.time[-1], abs=1e-5)
     assert found.n_photons == len(photons)
     assert found.n_source == pytest.approx(300, abs=80)
-    assert set(found.calibration) == {"instrument", "detection"}
+    assert found.calibration.items() >= default_calibration().versions().items()
+    assert set(found.calibration) - set(default_calibration().versions()) == {"instrument", "detection"}
+
+
+def test_another_calibration_gives_another_position_and_is_recorded(tmp_path, exchange):
+    path = event_file(tmp_path, burst())
+    plain = vhf_localisation(path)
+    exchange("psf", core_fwhm_arcmin=7.0)
+    exchange("alignment", column=137.5, systematic_r90_arcsec=60.0)
+    folder = exchange("bad_pixels", columns="[98, 99]")
+    found = vhf_localisation(path, CalibrationStore(packaged_folder(), folder))
+    changed = {item for item, version in found.calibration.items() if version == "900-own"}
+    assert changed == {"psf", "alignment", "bad_pixels"}
+    assert found.position.r90_sys_arcsec == 60.0
+    assert found.n_source + found.n_background < plain.n_source + plain.n_background
+    moved = separation_arcsec(
+        plain.position.ra_deg, plain.position.dec_deg, found.position.ra_deg, found.position.dec_deg
+    )
+    assert moved == pytest.approx(10 * pixel_scale_arcsec(), abs=40.0)
+    assert found.position.r90_stat_arcsec < plain.position.r90_stat_arcsec
+
+
+def test_the_systematic_error_is_that_of_the_observation(tmp_path):
+    year = 365 * 86400.0
+    photons = burst()
+    older = PhotonList(photons.time - year, photons.x, photons.y, photons.pha)
+    found = vhf_localisation(event_file(tmp_path, older, START - year))
+    assert found.position.r90_sys_arcsec == 35.0
+    assert found.calibration["alignment"] == "001"
 
 
 @pytest.mark.parametrize(
@@ -84,9 +114,8 @@ def test_no_source_gives_a_reason_and_no_circle(tmp_path, photons, words):
 
 
 def test_photons_outside_the_energy_band_are_left_out(tmp_path):
-    assert in_band(np.array([0, 79, 80, 4000, 4001, 4095], np.int32)).tolist() == [
-        False, False, True, True, False, False,
-    ]  # fmt: skip
+    gain, pha = default_calibration().gain, np.array([0, 79, 80, 4000, 4001, 4095], np.int32)
+    assert in_band(pha, gain).tolist() == [False, False, True, True, False, False]
     photons = burst()
     found = vhf_localisation(
         event_file(tmp_path, PhotonList(photons.time, photons.x, photons.y, photons.pha * 0 + 10))
@@ -106,3 +135,21 @@ def test_an_address_beside_the_detector_names_the_file(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InvalidInput, match=r"nothing\.fits"):
         vhf_localisation(tmp_path / "nothing.fits")
+
+
+def test_the_posterior_on_the_sky_is_a_product(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst()), out=tmp_path / "out")
+    assert {product.path for product in found.products.values()} == {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+    half, most = found.regions
+    assert (half.part, most.part) == (0.5, 0.9)
+    circle = np.pi * (found.position.r90_arcsec / 60.0) ** 2
+    assert most.area_arcmin2 == pytest.approx(circle, rel=0.05)
+    assert (found.exposure_s, found.data_stream) == (pytest.approx(310.0), "VHF")
+
+
+def test_no_source_leaves_no_sky_map(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=60)), out=tmp_path / "out")
+    assert (found.regions, found.products) == ((), {})
+    assert not (tmp_path / "out").exists()

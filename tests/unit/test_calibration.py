@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -254,3 +255,25 @@ def _gain(coefficient: float) -> Gain:
     head = {"item": "gain", "version": "001", "valid_from": NOW, "assumed": True, "source": "a test"}
     values = {"kev_per_channel": 0.01, "offset_kev": 0.1, "reference_temperature_k": 200.0}
     return Gain.model_validate({**head, **values, "kev_per_channel_per_k": coefficient})
+
+
+def _assumed_facts() -> set[str]:
+    """Where the data files mark something as assumed, as the table of the docs names it."""
+    data = packaged_folder().parent
+    found = set()
+    for path in data.rglob("*.toml"):
+        content, name = tomllib.loads(path.read_text()), f"`{path.relative_to(data)}`"
+        found |= {name} if content.get("assumed") else set()
+        parts = {part: value for part, value in content.items() if isinstance(value, dict)}
+        found |= {f"{name} `[{part}]`" for part, value in parts.items() if value.get("assumed")}
+    return found
+
+
+def test_the_table_of_the_docs_lists_all_that_is_assumed_and_nothing_else():
+    project = Path(__file__).parents[2]
+    table = (project / "docs" / "calibration.md").read_text().split("## What is assumed")[1]
+    places = [line.strip("| ").split(" | ")[-1] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert {place for place in places if ".toml" in place} == _assumed_facts()
+    assert len(places) == len(set(places))
+    for place in places:
+        assert ".toml" in place or (project / place.strip("`")).is_file(), place

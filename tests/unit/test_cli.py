@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -6,15 +7,20 @@ import jsonschema
 import pytest
 
 from mxtvhf.angles import separation_arcsec
+from mxtvhf.calibration import default_calibration
 from mxtvhf.report import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
 BURST = "sb26030704"
 
 
-def mxtvhf(*arguments):
+def mxtvhf(*arguments, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "mxtvhf", *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "mxtvhf", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -112,6 +118,58 @@ def test_nothing_to_do_is_no_error(burst, tmp_path):
     done = mxtvhf("process", retraction, burst / "packets.bin", "--out", tmp_path / "out")
     assert done.returncode == 0
     assert "retraction" in done.stdout
+
+
+def test_calibration_lists_what_is_in_use(exchange):
+    folder = exchange("psf", core_fwhm_arcmin=8.0, valid_from="2026-01-01T00:00:00Z", assumed="false")
+    listed = json.loads(
+        mxtvhf("calibration", "--at", "2026-02-01", "--json", MXTVHF_CALIBRATION=folder).stdout
+    )
+    by_item = {file["item"]: file for file in listed}
+    assert set(by_item) == set(default_calibration().versions())
+    psf = by_item["psf"]
+    assert (psf["version"], psf["file"], psf["assumed"]) == ("900-own", f"{folder}/psf_900-own.toml", False)
+    assert (psf["valid_from"], psf["valid_until"]) == ("2026-01-01T00:00:00Z", None)
+    assert by_item["alignment"]["assumed"]
+    text = mxtvhf("calibration", "--at", "2025-02-01T00:00:00Z", MXTVHF_CALIBRATION=folder).stdout
+    assert "psf 001, ASSUMED: " in text
+    assert "alignment 001, ASSUMED: " in text
+    assert "valid from 2017-01-01T00:00:00.000Z until 2025-08-01T00:00:00.000Z" in text
+    assert mxtvhf("calibration").returncode == 0
+
+
+def test_an_own_calibration_is_used_and_named_in_the_report(burst, exchange, tmp_path):
+    folder = exchange("alignment", systematic_r90_arcsec=60.0, assumed="false")
+    done = mxtvhf(
+        "process",
+        burst / "alert.xml",
+        burst / "packets.bin",
+        "--out",
+        tmp_path / "out",
+        MXTVHF_CALIBRATION=folder,
+    )
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert done.returncode == 0, done.stderr
+    assert report["calibration"]["alignment"] == "900-own"
+    assert report["calibration"].keys() >= default_calibration().versions().keys()
+    assert report["localisation"]["position"]["r90_sys_arcsec"] == 60.0
+    (warning,) = (text for text in report["warnings"] if text.startswith("Assumed calibration"))
+    assert "psf" in warning
+    assert "alignment" not in warning
+
+
+@pytest.mark.parametrize("command", ["calibration", "localise"])
+def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, exchange, tmp_path, command):
+    arguments = [command, *([processed / "events.fits"] if command == "localise" else [])]
+    folder = exchange("psf", core_fwhm_arcmin=-1.0)
+    for wrong, cause in (
+        (folder, "psf_900-own.toml: psf.core_fwhm_arcmin"),
+        (tmp_path / "none", "none: no folder"),
+    ):
+        done = mxtvhf(*arguments, MXTVHF_CALIBRATION=wrong)
+        assert done.returncode == 2
+        assert cause in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_version():
