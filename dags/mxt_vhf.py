@@ -7,10 +7,11 @@
 4. **start_mxt_gp_pipeline** asks the General Program pipeline (GP) for its analysis,
    **wait_mxt_gp** waits for its end without holding a worker.
    Beside them **vhf_localisation** finds the source in the VHF photons and **preliminary_report** sends it
-   at once.
+   at once, and **source_analysis** makes light curve and spectrum.
 5. **crosscheck_positions** compares every position known of the burst.
 6. **update_BA** brings the result to the Burst Advocate, also when GP failed: the report says why it is
-   missing. **run_complete** then marks the run failed, so that the operator sees that GP gave nothing.
+   missing. **run_complete** then marks the run failed, so that the operator sees that GP, or a step
+   beside it, gave nothing.
 
 Start it with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id
 `<burst_id>__<sequence>` makes sure that the same input never runs twice.
@@ -28,6 +29,7 @@ from mxtvhf_airflow.operators import (
     PhotonsExtractionOperator,
     PreliminaryReportOperator,
     ReceptionMessageOperator,
+    SourceAnalysisOperator,
     UpdateBAOperator,
     VhfLocalisationOperator,
 )
@@ -58,6 +60,10 @@ with DAG(
     # Its limit is the run's parameter gp_timeout_s.
     wait_mxt_gp = MxtGpSensor(task_id="wait_mxt_gp", execution_timeout=None)
     vhf_localisation = VhfLocalisationOperator(task_id="vhf_localisation")
+    # What it adds to the final report is worth a short wait, never a missing report.
+    source_analysis = SourceAnalysisOperator(
+        task_id="source_analysis", retries=0, execution_timeout=timedelta(minutes=1)
+    )
     preliminary_report = PreliminaryReportOperator(task_id="preliminary_report")
     # Whatever fails after the event file, the Burst Advocate gets what there is.
     crosscheck_positions = CrosscheckPositionsOperator(
@@ -69,5 +75,6 @@ with DAG(
     chain(reception_message, photons_extraction, fits_feed)
     chain(fits_feed, start_mxt_gp_pipeline, wait_mxt_gp, crosscheck_positions, update_BA)
     chain(fits_feed, vhf_localisation, [preliminary_report, crosscheck_positions])
+    chain(vhf_localisation, source_analysis, crosscheck_positions)
     chain(fits_feed, crosscheck_positions)
-    chain([wait_mxt_gp, preliminary_report, update_BA], run_complete)
+    chain([wait_mxt_gp, preliminary_report, source_analysis, update_BA], run_complete)

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, MxtVhfError
 from mxtvhf.gp import GpClient
@@ -28,6 +30,7 @@ from mxtvhf.steps.reception_message import (
     reception_message,
     sound_alert,
 )
+from mxtvhf.steps.source_analysis import source_analysis
 from mxtvhf.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.steps.update_ba import update_ba
 from mxtvhf.steps.vhf_localisation import vhf_localisation
@@ -111,21 +114,32 @@ def process_burst(
             store=store,
         )
     with timeline.step("vhf_localisation"):
-        localisation = vhf_localisation(Path(event.path), store, out=out)
+        alerts = (reception.alert, *reception.related)
+        localisation = vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
     photons = PhotonList.load(Path(extraction.photons_path))
 
-    def record() -> RunRecord:
+    def record(analysis: SourceAnalysis | None = None) -> RunRecord:
         return run_record(
-            run_id, conf, reception, extraction, event, localisation, out=out, timeline=timeline.entries
+            run_id,
+            conf,
+            reception,
+            extraction,
+            event,
+            localisation,
+            analysis=analysis,
+            out=out,
+            timeline=timeline.entries,
         )
 
     with timeline.step("preliminary_report"):
         preliminary_report(record(), photons=photons, out=out, written=datetime.now(UTC))
+    with timeline.step("source_analysis"):
+        analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
     with timeline.step("mxt_gp"):
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
-        crosscheck = crosscheck_positions((reception.alert, *reception.related), localisation, gp)
-    products = update_ba(record(), crosscheck, photons=photons, out=out, written=datetime.now(UTC))
+        crosscheck = crosscheck_positions(alerts, localisation, gp)
+    products = update_ba(record(analysis), crosscheck, photons=photons, out=out, written=datetime.now(UTC))
     return out / products.json_file.path
 
 
@@ -137,6 +151,7 @@ def run_record(
     event: EventProduct,
     localisation: Localisation | None,
     *,
+    analysis: SourceAnalysis | None = None,
     out: Path,
     timeline: Sequence[TimelineEntry],
     is_replay: bool = False,
@@ -145,6 +160,8 @@ def run_record(
 
     Parameters
     ----------
+    analysis
+        Light curve and spectrum; None while they are not there, or when they failed.
     out
         The run's product folder; the report names products relative to it.
     timeline
@@ -161,6 +178,8 @@ def run_record(
         products["rejected_packets"] = _product(Path(extraction.rejected_path), out)
     if localisation is not None:
         products |= localisation.products
+    if analysis is not None:
+        products |= analysis.products
     return RunRecord(
         run_id=run_id,
         sequence=conf.sequence,
@@ -168,6 +187,7 @@ def run_record(
         related=reception.related,
         packets=extraction.packets,
         localisation=localisation,
+        analysis=analysis,
         products=products,
         timeline=(received, *timeline),
         warnings=(*extraction.warnings, *event.warnings),
@@ -175,6 +195,20 @@ def run_record(
         calibration=event.calibration,
         assumed_calibration=event.assumed_calibration,
     )
+
+
+def _analysed(
+    event: EventProduct,
+    localisation: Localisation,
+    trigger_time: datetime | None,
+    out: Path,
+    store: CalibrationStore | None,
+) -> SourceAnalysis:
+    """Make light curve and spectrum; their trouble is a reason in the report, never an error here."""
+    try:
+        return source_analysis(Path(event.path), localisation, out, trigger_time=trigger_time, store=store)
+    except MxtVhfError as error:
+        return SourceAnalysis(analysed=False, reason=str(error))
 
 
 def _product(path: Path, out: Path) -> Product:

@@ -146,7 +146,7 @@ def localise(
     """Find the source in an event file."""
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-    found = vhf_localisation(events, Settings().calibration_store())
+    found = vhf_localisation(events, store=Settings().calibration_store())
     if as_json:
         _print_json(found.model_dump(mode="json"))
     elif found.position is None:
@@ -158,6 +158,28 @@ def localise(
             f"(statistical {where.r90_stat_arcsec:.1f})  "
             f"{found.n_source:.0f} source photons, TS {found.ts:.1f}"
         )
+
+
+@app.command()
+def analyse(
+    events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
+    out: Annotated[Path, typer.Option(help="folder for light curve, spectrum and responses")],
+    t0: Annotated[datetime | None, typer.Option(help="T0 of the burst, UTC, for the decay index")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the source in an event file and make its light curve and spectrum."""
+    from mxtvhf.analysis import analysis_text
+    from mxtvhf.steps.source_analysis import source_analysis
+    from mxtvhf.steps.vhf_localisation import vhf_localisation
+
+    trigger = t0.replace(tzinfo=t0.tzinfo or UTC) if t0 else None
+    store = Settings().calibration_store()
+    place = vhf_localisation(events, store=store)
+    found = source_analysis(events, place, out, trigger_time=trigger, store=store)
+    if as_json:
+        _print_json(found.model_dump(mode="json"))
+    else:
+        print("\n".join(analysis_text(found)))
 
 
 @app.command()
@@ -177,7 +199,7 @@ def crosscheck(
     bursts = {notice.burst_id for notice in notices}
     if len(bursts) != 1:
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
-    found = vhf_localisation(events, Settings().calibration_store()) if events else None
+    found = vhf_localisation(events, alerts=notices, store=Settings().calibration_store()) if events else None
     result = crosscheck_positions(notices, found, GpOutcome(available=False, reason="not asked"))
     if as_json:
         _print_json(result.model_dump(mode="json"))

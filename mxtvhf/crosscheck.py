@@ -40,6 +40,9 @@ SMALLEST_P_SHOWN = 1e-12
 NOT_INDEPENDENT = "They are not independent: this GP uses the same method, and our photons are among its own."
 """Added to the comparison of our position with the one that the reference GP found."""
 
+FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of ECLAIRs' circle."
+"""Added to the comparison of our position with ECLAIRs', where the photons alone showed no source."""
+
 
 def compare(first: Position, second: Position) -> PositionPair:
     """Tell whether two positions can be of the same source.
@@ -88,7 +91,9 @@ def verdict_of(p_value: float) -> Verdict:
     return Verdict.INCONSISTENT if p_value < limits["inconsistent_below"] else Verdict.UNCLEAR
 
 
-def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOutcome) -> CrossCheck:
+def crosscheck(
+    positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOutcome, *, uses_eclairs: bool = False
+) -> CrossCheck:
     """Compare all positions of a burst, check the notices' claims, and recommend a position.
 
     Parameters
@@ -99,6 +104,8 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
         The notices of the burst, in order of publication.
     gp
         What GP gave, or why it gave nothing; its position must be among ``positions``.
+    uses_eclairs
+        True when our position was found with the help of ECLAIRs' circle.
 
     Returns
     -------
@@ -119,7 +126,7 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
         reason = f"The burst was retracted. {reason}"
     return CrossCheck(
         positions=tuple(positions),
-        pairs=tuple(_pair(first, second, gp) for first, second in combinations(positions, 2)),
+        pairs=tuple(_pair(first, second, gp, uses_eclairs) for first, second in combinations(positions, 2)),
         claims=check_claims(alerts),
         gp=gp,
         best=best,
@@ -127,11 +134,14 @@ def crosscheck(positions: Sequence[Position], alerts: Sequence[Alert], gp: GpOut
     )
 
 
-def _pair(first: Position, second: Position, gp: GpOutcome) -> PositionPair:
+def _pair(first: Position, second: Position, gp: GpOutcome, uses_eclairs: bool) -> PositionPair:
     """Compare two positions; say so where they share photons and method."""
     pair = compare(first, second)
-    if gp.is_reference and {first.origin, second.origin} == {Origin.GP, Origin.MXT_VHF}:
+    origins = {first.origin, second.origin}
+    if gp.is_reference and origins == {Origin.GP, Origin.MXT_VHF}:
         return pair.model_copy(update={"explanation": f"{pair.explanation} {NOT_INDEPENDENT}"})
+    if uses_eclairs and origins == {Origin.ECLAIRS, Origin.MXT_VHF}:
+        return pair.model_copy(update={"explanation": f"{pair.explanation} {FOUND_BY_ECLAIRS}"})
     return pair
 
 

@@ -246,6 +246,15 @@ class Localisation(Model):
     hot_pixels: tuple[tuple[int, int], ...] = ()
     """(column, row) of pixels left out because no source can be so narrow."""
     reason: str | None = None
+    uses: tuple[str, ...] = ()
+    """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is
+    asked only where the photons alone show no source)."""
+    core_fwhm_arcmin: float | None = None
+    """Width of the PSF's core by the fit, arcmin."""
+    upper_limit_photons: float | None = None
+    """90 % upper limit of the expected source photons where no source was found."""
+    upper_limit_flux: float | None = None
+    """The same as a mean flux (0.3-10 keV, absorbed, expected spectrum), erg/cm2/s."""
     regions: tuple[CredibleRegion, ...] = ()
     """With 50 and 90 % of the posterior; empty without a source."""
     products: dict[str, Product] = {}

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.psf import Floats
+from mxtvhf.absorption import Floats, transmission
+
+ERG_PER_KEV = 1.602176634e-9
+"""Exact since the SI of 2019."""
 
 
 @cache
@@ -29,8 +32,7 @@ class PowerLaw:
     photon_index
         N(E) ~ E^-index.
     nh_cm2
-        Column of absorbing hydrogen, 1/cm2; the cross-section is the approximation of
-        ``data/spectrum.toml``.
+        Column of absorbing hydrogen, 1/cm2; see `mxtvhf.absorption`.
     """
 
     photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))
@@ -38,7 +40,5 @@ class PowerLaw:
 
     def density(self, energy_kev: npt.ArrayLike) -> Floats:
         """Photons per keV, with 1 at 1 keV before absorption."""
-        law = spectrum_constants()["absorption"]
         energy = np.asarray(energy_kev, dtype=np.float64)
-        depth = self.nh_cm2 * law["cross_section_cm2"] * energy ** law["index"]
-        return np.asarray(energy**-self.photon_index * np.exp(-depth))
+        return np.asarray(energy**-self.photon_index * transmission(energy, self.nh_cm2))

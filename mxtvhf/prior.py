@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, log, log1p
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ class PositionPrior:
     sigma
         Standard deviation per axis, pixels: a 90 % radius over 2.146.
     trust
-        Probability that the Gaussian holds, 0..1.
+        Probability that the Gaussian holds, above 0, at most 1.
     """
 
     x: float
@@ -35,18 +36,21 @@ class PositionPrior:
     def log_ratio(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
         """Logarithm of its density over that of a flat prior on the detector, any shape."""
         dx, dy = np.asarray(x, dtype=np.float64) - self.x, np.asarray(y, dtype=np.float64) - self.y
-        return np.log(1.0 - self.trust + self._gaussian(dx, dy))
+        return np.asarray(np.logaddexp(self._log_flat, self._log_gaussian(dx, dy)))
 
     def derivatives(self, x: float, y: float) -> tuple[Floats, Floats]:
         """Gradient (2,) and matrix of second derivatives (2, 2) of ``log_ratio`` by x and y."""
         offset = np.array([x - self.x, y - self.y])
-        gaussian = float(self._gaussian(offset[0], offset[1]))
-        part = gaussian / (1.0 - self.trust + gaussian)
+        part = np.exp(self._log_gaussian(offset[0], offset[1]) - self.log_ratio(x, y))
         slope = -offset / self.sigma**2
         second = part * (np.outer(slope, slope) * (1.0 - part) - np.eye(2) / self.sigma**2)
         return part * slope, second
 
-    def _gaussian(self, dx: npt.ArrayLike, dy: npt.ArrayLike) -> Floats:
+    @property
+    def _log_flat(self) -> float:
+        return log1p(-self.trust) if self.trust < 1.0 else -inf
+
+    def _log_gaussian(self, dx: npt.ArrayLike, dy: npt.ArrayLike) -> Floats:
         distance = np.square(dx) + np.square(dy)
         height = self.trust * detector_pixels() ** 2 / (2.0 * np.pi * self.sigma**2)
-        return np.asarray(height * np.exp(-0.5 * distance / self.sigma**2))
+        return np.asarray(log(height) - 0.5 * distance / self.sigma**2)

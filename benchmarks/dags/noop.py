@@ -17,10 +17,11 @@ class NoOperator(BaseOperator):
 
 
 with DAG("noop", schedule=None, default_args={"retries": 3, "retry_delay": timedelta(seconds=2)}):
-    first, second, third, start, wait, beside, preliminary, crosscheck, update = (
-        NoOperator(task_id=f"noop_{number}") for number in range(9)
+    first, second, third, start, wait, beside, preliminary, analysis, crosscheck, update = (
+        NoOperator(task_id=f"noop_{number}") for number in range(10)
     )
     end = EmptyOperator(task_id="end")
     chain(first, second, third, start, wait, crosscheck, update)
     chain(third, beside, [preliminary, crosscheck])
-    chain([wait, preliminary, update], end)
+    chain(beside, analysis, crosscheck)
+    chain([wait, preliminary, analysis, update], end)

@@ -18,7 +18,7 @@ def localise_events(event_file: Path, store: CalibrationStore | None = None) -> 
     """Our own localisation. Imported when first used: it brings astropy and scipy."""
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-    return vhf_localisation(event_file, store)
+    return vhf_localisation(event_file, store=store)
 
 
 class AnalysisResult(GpResult):

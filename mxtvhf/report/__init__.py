@@ -4,4 +4,11 @@ from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import Report, ReportProducts, RunRecord, report_schema
 from mxtvhf.report.writing import write_report
 
-__all__ = ["Report", "ReportProducts", "RunRecord", "build_report", "report_schema", "write_report"]
+__all__ = [
+    "Report",
+    "ReportProducts",
+    "RunRecord",
+    "build_report",
+    "report_schema",
+    "write_report",
+]

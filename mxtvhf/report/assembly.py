@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mxtvhf import __version__
+from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.claims import crosscheck_settings
 from mxtvhf.crosscheck import compare
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import utc_from_met
-from mxtvhf.models import Alert, CrossCheck, Origin, Position, PositionPair, Product, TimelineEntry, Verdict
+from mxtvhf.models import CrossCheck, Origin, Position, PositionPair, Product, TimelineEntry, Verdict
 from mxtvhf.photons import PhotonList
 from mxtvhf.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
 
@@ -74,6 +76,7 @@ def build_report(
         claims=crosscheck.claims,
         gp=crosscheck.gp,
         localisation=run.localisation,
+        analysis=run.analysis,
         packets=run.packets,
         photons=summary,
         products=dict(sorted({**run.products, **plots}.items())),
@@ -85,16 +88,6 @@ def build_report(
         calibration=_calibration(run),
         version=__version__,
     )
-
-
-def burst_trigger_time(alerts: Sequence[Alert]) -> datetime | None:
-    """T0 of the burst: ``Alert_Seq_T0`` where a notice has it, else the earliest ECLAIRs or GRM time.
-
-    The ``ISOTime`` of an MXT notice is the start of its observation, minutes later, and never T0.
-    """
-    published = [alert.trigger_time for alert in alerts if alert.trigger_time is not None]
-    triggers = [alert.event_time for alert in alerts if alert.packet_type in range(201, 206)]
-    return min(published or triggers, default=None)
 
 
 def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
@@ -198,6 +191,7 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append("No position was derived from the VHF photons: the localisation has no result.")
     elif not localisation.detected:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
+    found += _analysis_warnings(run.analysis)
     if crosscheck.gp.is_reference:
         found.append(REFERENCE_GP)
     found += [pair.explanation for pair in crosscheck.pairs if pair.verdict is Verdict.INCONSISTENT]
@@ -211,8 +205,16 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     return found
 
 
+def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
+    fit = analysis.spectrum if analysis else None
+    if fit is None or fit.trusted:
+        return []
+    return [f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}."]
+
+
 def _calibration(run: RunRecord) -> dict[str, str]:
     items = {"instrument": instrument()["version"], "crosscheck": crosscheck_settings()["version"]}
     items |= run.calibration
     items |= run.localisation.calibration if run.localisation else {}
+    items |= run.analysis.calibration if run.analysis else {}
     return dict(sorted(items.items()))

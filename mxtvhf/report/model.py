@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
+from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.errors import Failure
 from mxtvhf.models import (
     Alert,
@@ -42,6 +43,8 @@ class RunRecord(Model):
     """The other notices of the burst."""
     packets: PacketCounts | None = None
     localisation: Localisation | None = None
+    analysis: SourceAnalysis | None = None
+    """Light curve and spectrum; None in the preliminary report, or when they failed."""
     products: dict[str, Product] = Field(default_factory=dict)
     """Products made before the report: event file, photon list, ..."""
     timeline: tuple[TimelineEntry, ...] = ()
@@ -119,6 +122,8 @@ class Report(Model):
     gp: GpOutcome
     localisation: Localisation | None
     """Our own result; None when it was not made."""
+    analysis: SourceAnalysis | None
+    """Light curve, hardness and spectrum of the source; None in a preliminary report, or when they failed."""
     packets: PacketCounts | None
     photons: PhotonSummary | None
     products: dict[str, Product]

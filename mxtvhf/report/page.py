@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from mxtvhf.analysis import measurement_text
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
 from mxtvhf.models import Position, PositionPair, Verdict, utc_text
 from mxtvhf.report.assembly import radius_text, versus_eclairs
@@ -17,7 +17,7 @@ from mxtvhf.report.model import Report
 from mxtvhf.report.plots import Plot
 
 
-def render_page(report: Report, plots: Iterable[Plot]) -> bytes:
+def render_page(report: Report, plots: Iterable[Plot], source_plots: Iterable[Plot] = ()) -> bytes:
     """Render a report as HTML.
 
     Parameters
@@ -26,13 +26,15 @@ def render_page(report: Report, plots: Iterable[Plot]) -> bytes:
         What to show; every text in it is escaped.
     plots
         Embedded in this order.
+    source_plots
+        Those of the source's light curve and spectrum, embedded beside their numbers.
 
     Returns
     -------
     bytes
         UTF-8. The page needs no other file and loads nothing from anywhere.
     """
-    return _template().render(report=report, plots=list(plots)).encode()
+    return _template().render(report=report, plots=list(plots), source_plots=list(source_plots)).encode()
 
 
 def sky_links(position: Position) -> dict[str, str]:
@@ -88,15 +90,21 @@ def _words(text: str) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("mxtvhf.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "address": product_address,
         "angle": angle_text,
+        "band": lambda limits: f"{limits[0]:g}-{limits[1]:g}",
         "base64": lambda content: b64encode(content).decode(),
         "dec": declination_text,
         "latency": latency_text,
         "links": sky_links,
+        "measured": measurement_text,
         "pairs_by_weight": pairs_by_weight,
         "ra": right_ascension_text,
         "radius": radius_text,
@@ -105,5 +113,4 @@ def _template() -> Template:
         "versus_eclairs": lambda report: versus_eclairs(report.best_position, report.positions),
         "words": _words,
     }
-    source = (files("mxtvhf.report") / "report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)
+    return environment.get_template("report.html.j2")

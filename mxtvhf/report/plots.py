@@ -169,8 +169,8 @@ def scales(axes: Axes, across: str, upward: str, *, grid: bool) -> None:
     if grid:
         axes.vlines(list(columns), lower, upper, color=GRID, linewidth=0.8, zorder=0)
         axes.hlines(list(rows), left, right, color=GRID, linewidth=0.8, zorder=0)
-    _lower_scale(axes, columns, across)
-    _left_scale(axes, rows, upward)
+    lower_scale(axes, columns, across)
+    left_scale(axes, rows, upward)
 
 
 def ticks_of(first: float, last: float) -> dict[float, str]:
@@ -186,7 +186,7 @@ def ticks_of(first: float, last: float) -> dict[float, str]:
     }
 
 
-def _lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
+def lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     """Draw the scale below a panel."""
     where, inch = axes.get_xaxis_transform(), axes.figure.dpi / axes.bbox.height
     axes.plot(list(ticks), np.zeros(len(ticks)), marker=3, transform=where, **TICKS)
@@ -196,7 +196,7 @@ def _lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     axes.text(0.5, -0.27 * inch, words, ha="center", va="top", transform=axes.transAxes)
 
 
-def _left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
+def left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
     """Draw the scale left of a panel."""
     where, inch = axes.get_yaxis_transform(), axes.figure.dpi / axes.bbox.width
     axes.plot(np.zeros(len(ticks)), list(ticks), marker=0, transform=where, **TICKS)
@@ -240,7 +240,7 @@ def _colour_bar(figure: Figure, brightest: float) -> None:
     axes.imshow(scale[np.newaxis], aspect="auto", interpolation="nearest", extent=(0.0, 1.0, 0.0, 1.0))
     _frame(axes)
     ticks = {part**0.5: f"{part * brightest:.2g}" for part in (0.0, 0.1, 0.3, 0.6, 1.0)}
-    _lower_scale(axes, ticks, f"Counts per pixel, smoothed (Gaussian, sigma {SMOOTHING_PIXELS:g} pixels)")
+    lower_scale(axes, ticks, f"Counts per pixel, smoothed (Gaussian, sigma {SMOOTHING_PIXELS:g} pixels)")
 
 
 def _detector_legend(figure: Figure, axes: Axes) -> None:

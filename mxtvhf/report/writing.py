@@ -6,14 +6,16 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import CrossCheck, Product
 from mxtvhf.photons import PhotonList
-from mxtvhf.report.assembly import build_report, burst_trigger_time
+from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import ReportProducts, ReportStatus, RunRecord
 from mxtvhf.report.page import render_page
 from mxtvhf.report.plots import Plot, detector_plot, light_curve_plot
 from mxtvhf.report.skyplot import sky_plot, zoom_half_width_arcmin
+from mxtvhf.report.sourceplots import draw_source_plots
 
 
 def write_report(
@@ -43,14 +45,18 @@ def write_report(
         The files with their SHA-256. The same input gives the same bytes.
     """
     folder = PurePosixPath("preliminary" if status == "preliminary" else "")
-    plots = draw_plots(run, crosscheck, photons)
-    kept = {f"plot_{name}": _write(out, folder / f"{name}.png", plot.png) for name, plot in plots.items()}
+    plots, source_plots = draw_plots(run, crosscheck, photons), draw_source_plots(run.analysis)
+    kept = {
+        f"plot_{name}": _write(out, folder / f"{name}.png", plot.png)
+        for name, plot in (plots | source_plots).items()
+    }
     report = build_report(run, crosscheck, status=status, photons=photons, plots=kept, written=written)
+    page = render_page(report, plots.values(), source_plots.values())
     return ReportProducts(
         status=status,
         headline=report.headline,
         best_position=report.best_position,
-        html_file=_write(out, folder / "report.html", render_page(report, plots.values())),
+        html_file=_write(out, folder / "report.html", page),
         json_file=_write(out, folder / "report.json", report.to_json()),
         plots=kept,
     )

@@ -31,7 +31,8 @@ from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.simulator.sky import expected_counts, fluence, simulate_photons
+from mxtvhf.simulator.sky import fluence, simulate_photons
+from mxtvhf.throughput import expected_counts
 
 DEFAULT_COUNTS = 300.0
 ATTITUDE_STEP_S = 10.0

@@ -13,46 +13,9 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import bad_pixel_mask
 from mxtvhf.photons import PhotonList
-from mxtvhf.powerlaw import PowerLaw, spectrum_constants
+from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
-
-ERG_PER_KEV = 1.602176634e-9
-"""Exact since the SI of 2019."""
-_ENERGY_STEP_KEV = 0.005
-
-
-def expected_counts(
-    flux: float,
-    exposure_s: float,
-    x: float,
-    y: float,
-    spectrum: PowerLaw | None = None,
-    calibration: Calibration | None = None,
-) -> float:
-    """Photons that a source puts on the detector.
-
-    Parameters
-    ----------
-    flux
-        Mean flux in 0.3-10 keV as it arrives (absorbed), erg/cm2/s.
-    exposure_s
-        Duration, s.
-    x, y
-        Position on the detector; the area scales with the part of the PSF that the detector encloses.
-    spectrum
-        By default the one of ``data/spectrum.toml``.
-    calibration
-        Gives effective area and PSF; by default the package's latest.
-    """
-    spectrum = spectrum or PowerLaw()
-    calibration = calibration or default_calibration()
-    energy = _energies(*spectrum_constants()["source"]["flux_band_kev"])
-    flux_density = spectrum.density(energy)
-    erg_per_photon = ERG_PER_KEV * (energy * flux_density).sum() / flux_density.sum()
-    area = (calibration.effective_area.at(energy) * flux_density).sum() / flux_density.sum()
-    middle, psf = 0.5 * (detector_pixels() - 1), LobsterEyePsf.of(calibration.psf)
-    enclosed = _enclosed(psf, x, y) / _enclosed(psf, middle, middle)
-    return float(flux / erg_per_photon * area * exposure_s * enclosed)
+from mxtvhf.throughput import ENERGY_STEP_KEV, energy_bins
 
 
 def simulate_photons(
@@ -180,9 +143,9 @@ def draw_pulse_heights(
     rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
 ) -> Floats:
     """Pulse heights (channels, not yet whole) of photons of a spectrum, through optics and detector."""
-    centre = _energies(*instrument()["energy"]["band_kev"])
+    centre = energy_bins(*instrument()["energy"]["band_kev"])
     energy = centre[_draw(rng, number, spectrum.density(centre) * calibration.effective_area.at(centre))]
-    energy += _ENERGY_STEP_KEV * (rng.random(number) - 0.5)
+    energy += ENERGY_STEP_KEV * (rng.random(number) - 0.5)
     energy += calibration.redistribution.fwhm(energy) / FWHM_PER_SIGMA * rng.standard_normal(number)
     return np.clip(calibration.gain.channel(energy), *_channels_of_the_band(calibration.gain))
 
@@ -195,21 +158,10 @@ def _channels_of_the_band(gain: Gain) -> tuple[float, float]:
     return max(np.ceil(low - 1e-9), 0.0), min(np.floor(high + 1e-9), energy["pha_channels"] - 1.0)
 
 
-def _energies(low: float, high: float) -> Floats:
-    """Centres of small equal bins from ``low`` to ``high`` keV."""
-    bins = round((high - low) / _ENERGY_STEP_KEV)
-    return low + (high - low) * (np.arange(bins) + 0.5) / bins
-
-
 def _draw(rng: np.random.Generator, number: int, weight: Floats) -> npt.NDArray[np.intp]:
     """Random indices with the given weights, by inversion of their sum."""
     total = np.cumsum(weight)
     return np.asarray(np.searchsorted(total, rng.random(number) * total[-1], side="right"), dtype=np.intp)
-
-
-def _enclosed(psf: SeparablePsf, x: float, y: float) -> float:
-    column, row = psf.fractions((x, y), detector_pixels()).sum(axis=-1)
-    return float(column * row)
 
 
 def _check(

@@ -41,4 +41,9 @@ def crosscheck_positions(
         raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
     positions: list[Position | None] = [alert.position for alert in ordered if not alert.is_retraction]
     positions += [localisation.position if localisation else None, gp.position]
-    return crosscheck([position for position in positions if position is not None], ordered, gp)
+    return crosscheck(
+        [position for position in positions if position is not None],
+        ordered,
+        gp,
+        uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
+    )

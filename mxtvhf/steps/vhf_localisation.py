@@ -2,49 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import hypot
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import hypot, log, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.burst import burst_trigger_time, eclairs_position
 from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
+from mxtvhf.contrast import energy_contrast, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.hotpixels import detection_constants
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument import instrument, pixel_scale_arcsec
 from mxtvhf.localisation import SourceLocalisation, least_photons, localise, ts_threshold
-from mxtvhf.missiontime import utc_from_met
-from mxtvhf.models import CredibleRegion, Localisation, Origin, Position, Product
-from mxtvhf.photons import PhotonList
+from mxtvhf.missiontime import met_from_utc, utc_from_met
+from mxtvhf.models import Alert, CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.pointing import Pointing
-from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.prior import PositionPrior
+from mxtvhf.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.skyfiles import Observed, write_sky_files
+from mxtvhf.throughput import expected_counts
+
+Bools = npt.NDArray[np.bool_]
 
 
 def vhf_localisation(
-    event_file: Path, store: CalibrationStore | None = None, *, out: Path | None = None
+    event_file: Path,
+    out: Path | None = None,
+    *,
+    alerts: Sequence[Alert] = (),
+    store: CalibrationStore | None = None,
 ) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
 
-    The total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is
-    that of the last photon.
+    Beside their places the photons' energies count and, where T0 is known, their arrival times. ECLAIRs'
+    circle is asked only where they show no source by themselves: the position stays independent of it, so
+    that the two can be compared. The total 90 % radius has the systematic one of the alignment added in
+    quadrature; the position's time is that of the last photon.
 
     Parameters
     ----------
     event_file
         FITS event list as written by ``fits_feed``.
-    store
-        The calibration files; those for the start of the observation are used. By default the package's.
     out
         Product folder; gets the posterior on the sky, see ``skyfiles``, when a source is found.
+    alerts
+        Notices of the burst: for T0 and the ECLAIRs position.
+    store
+        The calibration files; those for the start of the observation are used. By default the package's.
 
     Returns
     -------
     Localisation
-        Without a position, and with the reason, when no source is significant.
+        Without a position, and with the reason and an upper limit, when no source is significant.
 
     Raises
     ------
@@ -53,60 +67,124 @@ def vhf_localisation(
     """
     events = read_event_file(event_file)
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
-    photons = events.photons
-    used = in_band(photons.pha, calibration.gain)
-    if not used.any():
+    evidence = _Photons.of(events, calibration, _trigger_met(alerts))
+    facts: dict[str, Any] = {
+        "n_photons": len(evidence.x),
+        "exposure_s": events.header.get("EXPOSURE"),
+        "data_stream": events.header.get("DSTREAM"),
+        "calibration": _versions(calibration),
+    }
+    if not len(evidence.x):
         return Localisation(
             detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
-            n_photons=0, n_source=0.0, n_background=0.0, calibration=_versions(calibration),
-            reason=f"{event_file.name}: none of its {len(photons)} photons is in the energy band",
-            **_stream(events),
+            n_source=0.0, n_background=0.0, **facts,
+            reason=f"{event_file.name}: none of its {len(events.photons)} photons is in the energy band",
         )  # fmt: skip
+    pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
-        found = localise(
-            photons.x[used],
-            photons.y[used],
-            psf=LobsterEyePsf.of(calibration.psf),
-            bad_pixels=calibration.bad_pixels.mask(),
-        )
+        found, uses = _locate(evidence, calibration, _eclairs_prior(alerts, pointing))
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None
-    pointing = replace(events.pointing, alignment=calibration.alignment)
-    position = _position(found, pointing, photons) if found.detected else None
+    facts |= {
+        "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background,
+        "hot_pixels": found.hot_pixels, "uses": uses,
+    }  # fmt: skip
+    if not found.detected:
+        return _no_source(found, evidence, calibration, facts)
+    position = _position(found, pointing, events, calibration)
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
-    if out is not None and position is not None and found.posterior is not None:
+    if out is not None and found.posterior is not None:
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, found.posterior, pointing, position, observed)
     return Localisation(
-        detected=found.detected,
+        detected=True,
         position=position,
-        r50_arcsec=found.r50 if found.detected else None,
-        detector_x=found.x if found.detected else None,
-        detector_y=found.y if found.detected else None,
-        ts=found.ts,
-        n_photons=int(used.sum()),
-        n_source=found.n_source,
-        n_background=found.n_background,
-        hot_pixels=found.hot_pixels,
-        reason=None if found.detected else _why_not(found, int(used.sum())),
+        r50_arcsec=found.r50,
+        detector_x=found.x,
+        detector_y=found.y,
+        core_fwhm_arcmin=_core_fwhm(found),
         regions=regions,
         products=products,
-        calibration=_versions(calibration),
-        **_stream(events),
+        **facts,
     )
 
 
-def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.bool_]:
+@dataclass(frozen=True, eq=False)
+class _Photons:
+    """The photons in the energy band: addresses and contrasts."""
+
+    x: npt.NDArray[np.int16]
+    y: npt.NDArray[np.int16]
+    contrast: npt.NDArray[np.float64]
+    uses: tuple[str, ...]
+    exposure_s: float
+
+    @classmethod
+    def of(cls, events: EventFile, calibration: Calibration, burst_time: float | None) -> _Photons:
+        photons = events.photons
+        used = in_band(photons.pha, calibration.gain)
+        contrast = energy_contrast(photons.pha[used], calibration)
+        uses: tuple[str, ...] = ("energy",)
+        # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
+        if burst_time is not None and burst_time < events.tstart:
+            contrast = contrast * time_contrast(photons.time[used], events.gti, burst_time)
+            uses = ("energy", "time")
+        exposure = float(np.sum(events.gti[:, 1] - events.gti[:, 0]))
+        return cls(photons.x[used], photons.y[used], contrast, uses, exposure)
+
+
+def _locate(
+    photons: _Photons, calibration: Calibration, eclairs: PositionPrior | None
+) -> tuple[SourceLocalisation, tuple[str, ...]]:
+    """Find the source; with ECLAIRs' circle where the photons alone do not show it."""
+
+    def found(prior: PositionPrior | None) -> SourceLocalisation:
+        return localise(
+            photons.x,
+            photons.y,
+            psf=LobsterEyePsf.of(calibration.psf),
+            bad_pixels=calibration.bad_pixels.mask(),
+            contrast=photons.contrast,
+            prior=prior,
+        )
+
+    alone = found(None)
+    if alone.detected or eclairs is None:
+        return alone, photons.uses
+    return found(eclairs), (*photons.uses, "ECLAIRs")
+
+
+def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
+    """Return the circle of the latest ECLAIRs notice on the detector; None where it is not near it."""
+    position = eclairs_position(alerts)
+    if position is None or position.r90_arcsec is None:
+        return None
+    x, y = (float(axis) for axis in pointing.sky_to_pixel(position.ra_deg, position.dec_deg))
+    radius = position.r90_arcsec / pixel_scale_arcsec()
+    if not (-radius <= x <= detector_pixels() + radius and -radius <= y <= detector_pixels() + radius):
+        return None
+    trust = float(detection_constants()["eclairs"]["trust"])
+    return PositionPrior(x, y, sigma=radius / sqrt(-2.0 * log(0.1)), trust=trust)
+
+
+def _trigger_met(alerts: Sequence[Alert]) -> float | None:
+    trigger = burst_trigger_time(alerts)
+    return None if trigger is None else met_from_utc(trigger)
+
+
+def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
     """Tell which pulse heights (channels) lie in the energy band of ``data/instrument.toml``."""
     low, high = instrument()["energy"]["band_kev"]
     energy = gain.energy(pha)
     return np.asarray((energy >= low) & (energy <= high))
 
 
-def _position(found: SourceLocalisation, pointing: Pointing, photons: PhotonList) -> Position:
+def _position(
+    found: SourceLocalisation, pointing: Pointing, events: EventFile, calibration: Calibration
+) -> Position:
     ra, dec = pointing.pixel_to_sky(found.x, found.y)
-    systematic = pointing.alignment.systematic_r90_arcsec
+    systematic = calibration.alignment.systematic_r90_arcsec
     return Position(
         origin=Origin.MXT_VHF,
         label="photons",
@@ -115,23 +193,43 @@ def _position(found: SourceLocalisation, pointing: Pointing, photons: PhotonList
         r90_stat_arcsec=found.r90,
         r90_sys_arcsec=systematic,
         r90_arcsec=hypot(found.r90, systematic),
-        time=utc_from_met(float(photons.time.max())),
+        time=utc_from_met(float(events.photons.time.max())),
+    )
+
+
+def _core_fwhm(found: SourceLocalisation) -> float | None:
+    psf = found.evidence.psf if found.evidence else None
+    return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
+
+
+def _no_source(
+    found: SourceLocalisation, photons: _Photons, calibration: Calibration, facts: dict[str, Any]
+) -> Localisation:
+    middle = 0.5 * (detector_pixels() - 1)
+    per_flux = expected_counts(1.0, photons.exposure_s, middle, middle, calibration=calibration)
+    return Localisation(
+        detected=False,
+        position=None,
+        r50_arcsec=None,
+        detector_x=None,
+        detector_y=None,
+        reason=_why_not(found, len(photons.x)),
+        upper_limit_photons=found.upper_limit,
+        upper_limit_flux=found.upper_limit / per_flux if per_flux > 0.0 else None,
+        **facts,
     )
 
 
 def _why_not(found: SourceLocalisation, photons: int) -> str:
     reason = (
         f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-        f"needed are {least_photons():g} at ts {ts_threshold():g}"
+        f"needed are {least_photons():g} at ts {ts_threshold():g}; at most {found.upper_limit:.0f} are a "
+        "source's (90 % limit)"
     )
     if found.hot_pixels:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
         reason += f"; left out {len(found.hot_pixels)} hot pixels (column, row): {listed}"
     return reason
-
-
-def _stream(events: EventFile) -> dict[str, Any]:
-    return {"exposure_s": events.header.get("EXPOSURE"), "data_stream": events.header.get("DSTREAM")}
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:

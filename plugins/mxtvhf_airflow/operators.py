@@ -17,6 +17,7 @@ from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from mxtvhf.analysis import SourceAnalysis
     from mxtvhf.models import Model
     from mxtvhf.photons import PhotonList
     from mxtvhf.report import RunRecord
@@ -96,8 +97,31 @@ class VhfLocalisationOperator(StepOperator):
         """Localise."""
         from mxtvhf.steps.vhf_localisation import vhf_localisation
 
-        store = run.settings.calibration_store()
-        return vhf_localisation(Path(run.event_product().path), store, out=run.out)
+        reception = run.reception()
+        return vhf_localisation(
+            Path(run.event_product().path),
+            run.out,
+            alerts=(reception.alert, *reception.related),
+            store=run.settings.calibration_store(),
+        )
+
+
+class SourceAnalysisOperator(StepOperator):
+    """After the localisation: light curve and spectrum of the source."""
+
+    def step(self, run: Run) -> Model:
+        """Analyse."""
+        from mxtvhf.burst import burst_trigger_time
+        from mxtvhf.steps.source_analysis import source_analysis
+
+        reception = run.reception()
+        return source_analysis(
+            Path(run.event_product().path),
+            run.localisation(),
+            run.out,
+            trigger_time=burst_trigger_time((reception.alert, *reception.related)),
+            store=run.settings.calibration_store(),
+        )
 
 
 class PreliminaryReportOperator(StepOperator):
@@ -138,7 +162,7 @@ class UpdateBAOperator(StepOperator):
         from mxtvhf.steps.update_ba import update_ba
 
         return update_ba(
-            record(run),
+            record(run, run.analysis()),
             run.crosscheck(),
             photons=photons(run),
             out=run.out,
@@ -153,7 +177,7 @@ def photons(run: Run) -> PhotonList:
     return PhotonList.load(Path(run.extraction().photons_path))
 
 
-def record(run: Run) -> RunRecord:
+def record(run: Run, analysis: SourceAnalysis | None = None) -> RunRecord:
     """Collect what the run did so far, for its report."""
     from mxtvhf.chain import run_record
 
@@ -164,6 +188,7 @@ def record(run: Run) -> RunRecord:
         run.extraction(),
         run.event_product(),
         run.localisation(),
+        analysis=analysis,
         out=run.out,
         timeline=run.timeline(),
         is_replay=run.is_replay,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import Logger
 
+    from mxtvhf.analysis import SourceAnalysis
     from mxtvhf.steps.fits_feed import EventProduct
     from mxtvhf.steps.photons_extraction import Extraction
     from mxtvhf.steps.reception_message import Reception
@@ -81,6 +82,15 @@ class Run:
         if task_states(self.context, [task_id]).get(task_id) != "success":
             return None
         return self._pull(task_id, Localisation)
+
+    def analysis(self) -> SourceAnalysis | None:
+        """Return what ``source_analysis`` gave; None when it failed."""
+        from mxtvhf.analysis import SourceAnalysis
+
+        task_id = "source_analysis"
+        if task_states(self.context, [task_id]).get(task_id) != "success":
+            return None
+        return self._pull(task_id, SourceAnalysis)
 
     def crosscheck(self) -> CrossCheck:
         """Return what ``crosscheck_positions`` gave."""

@@ -9,6 +9,7 @@ from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_f
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
+from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Origin
@@ -66,7 +67,9 @@ def test_another_calibration_gives_another_position_and_is_recorded(tmp_path, ex
     exchange("psf", core_fwhm_arcmin=7.0)
     exchange("alignment", column=137.5, systematic_r90_arcsec=60.0)
     folder = exchange("bad_pixels", columns="[98, 99]")
-    found = vhf_localisation(path, CalibrationStore(packaged_folder(), folder))
+    store = CalibrationStore(packaged_folder(), folder)
+    found = vhf_localisation(path, store=store)
+    assert localise_events(path, store) == found
     changed = {item for item, version in found.calibration.items() if version == "900-own"}
     assert changed == {"psf", "alignment", "bad_pixels"}
     assert found.position.r90_sys_arcsec == 60.0

@@ -158,16 +158,17 @@ def test_an_own_calibration_is_used_and_named_in_the_report(burst, exchange, tmp
     assert "alignment" not in warning
 
 
-@pytest.mark.parametrize("command", ["calibration", "localise"])
-def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, exchange, tmp_path, command):
-    arguments = [command, *([processed / "events.fits"] if command == "localise" else [])]
-    folder = exchange("psf", core_fwhm_arcmin=-1.0)
-    for wrong, cause in (
-        (folder, "psf_900-own.toml: psf.core_fwhm_arcmin"),
-        (tmp_path / "none", "none: no folder"),
+def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, exchange, tmp_path):
+    folder, nowhere = exchange("psf", core_fwhm_arcmin=-1.0), tmp_path / "none"
+    for arguments, wrong, cause in (
+        (["calibration"], folder, "psf_900-own.toml: psf.core_fwhm_arcmin: Input should be greater than 0"),
+        (["calibration"], nowhere, "none: no folder with calibration files"),
+        (["localise", processed / "events.fits"], folder, "psf_900-own.toml"),
+        (["simulate", "--burst", BURST, "--out", tmp_path / "out"], folder, "psf_900-own.toml"),
+        (["gp", "--data", tmp_path, "--state", tmp_path / "gp"], folder, "psf_900-own.toml"),
     ):
         done = mxtvhf(*arguments, MXTVHF_CALIBRATION=wrong)
-        assert done.returncode == 2
+        assert done.returncode == 2, (arguments, done)
         assert cause in done.stderr
         assert len(done.stderr.splitlines()) == 1
 

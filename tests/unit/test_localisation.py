@@ -182,6 +182,40 @@ def test_another_psf_may_be_assumed():
     assert ours.ts > default.ts
 
 
+@pytest.mark.parametrize("width", [0.8, 1.0, 1.2])
+def test_the_width_of_the_core_is_taken_from_the_photons_as_far_as_it_is_unknown(width):
+    psf = default_psf().scaled(width)
+    photons = burst(16, counts=5000, psf=psf)
+    found = localise(photons.x, photons.y)
+    fixed = localise(photons.x, photons.y, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
+    assert found.evidence.psf.core_fwhm_arcmin == pytest.approx(psf.core_fwhm_arcmin, rel=0.06)
+    assert fixed.evidence.psf.core_fwhm_arcmin == default_psf().core_fwhm_arcmin
+    assert found.ts >= fixed.ts - 0.1
+
+
+def test_few_photons_leave_the_width_as_it_was_known():
+    widths = []
+    for seed in range(20):
+        photons = burst(seed, counts=40, background=50)
+        widths.append(localise(photons.x, photons.y).evidence.psf.core_fwhm_arcmin)
+    assert np.mean(widths) == pytest.approx(default_psf().core_fwhm_arcmin, rel=0.1)
+    assert np.std(widths) < 0.15 * default_psf().core_fwhm_arcmin
+
+
+def test_a_psf_may_have_no_more_than_the_interface():
+    class Plain:
+        def fractions(self, centre, size):
+            return PSF.fractions(centre, size)
+
+        def response(self, centre, size):
+            return PSF.response(centre, size)
+
+    photons = burst(17)
+    plain = localise(photons.x, photons.y, psf=Plain())
+    known = localise(photons.x, photons.y, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
+    assert (plain.x, plain.y, plain.r90) == (known.x, known.y, known.r90)
+
+
 def test_a_million_photons():
     photons = burst(11, counts=500_000, background=500_000)
     found = localise(photons.x, photons.y)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
+from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import crosscheck
 from mxtvhf.errors import Failure
 from mxtvhf.missiontime import met_from_utc
@@ -30,7 +31,7 @@ from mxtvhf.models import (
 )
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import Report, RunRecord, build_report, report_schema
-from mxtvhf.report.assembly import REFERENCE_GP, burst_trigger_time, photon_summary
+from mxtvhf.report.assembly import REFERENCE_GP, photon_summary
 from mxtvhf.report.page import latency_text, pairs_by_weight, render_page, sky_links
 from mxtvhf.report.plots import binned, detector_plot, light_curve_plot, ticks_of
 from mxtvhf.report.schema import schema_text

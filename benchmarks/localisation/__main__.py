@@ -1,0 +1,337 @@
+"""The tables of ``docs/performance.md``, section Localisation.
+
+Run from the root of the project: ``python -m benchmarks.localisation [--trials N] [--only TEXT] ...``. Seeds
+are fixed; all methods of a line get the same photons.
+
+The bound: the errors that an unbiased estimator of two Gaussian coordinates would have with the covariance
+given by the Fisher information of position, source and background in the places of the photons. ``error /
+bound`` compares medians, and 90th percentiles, of the two sets of distances.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from benchmarks.localisation import others
+from mxtvhf.calibration import default_calibration
+from mxtvhf.contrast import energy_contrast, time_contrast
+from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.localisation import SourceLocalisation, default_psf, localise, ts_threshold
+from mxtvhf.photons import PhotonList
+from mxtvhf.powerlaw import PowerLaw
+from mxtvhf.prior import PositionPrior
+from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.simulator.sky import simulate_photons
+
+SIZE = 256
+START, STOP = 100.0, 400.0
+"""Of the observation, seconds after the burst."""
+DECAY = 1.2
+ECLAIRS_R90_ARCSEC = 240.0
+RAYLEIGH_90 = np.sqrt(2.0 * np.log(10.0))
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is simulated for one line: how many photons, where, with which bad columns and true source."""
+
+    name: str
+    counts: float
+    background: float
+    low: float = 20.0
+    high: float = 235.0
+    bad_columns: tuple[int, ...] = ()
+    true_width: float = 1.0
+    """Width of the core of the simulated PSF over that of the assumed one."""
+    photon_index: float = 2.0
+    nh_cm2: float = 1e21
+    decay: float = DECAY
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Bad pixels, ``[row, column]``."""
+        mask = np.zeros((SIZE, SIZE), dtype=bool)
+        mask[:, list(self.bad_columns)] = True
+        return mask
+
+    def psf(self) -> LobsterEyePsf:
+        """Return the PSF that photons are drawn from."""
+        return default_psf().scaled(self.true_width)
+
+    def bursts(self, trials: int, seed: int) -> Iterator[tuple[float, float, PhotonList]]:
+        """Draw positions and photons."""
+        rng = np.random.default_rng(seed)
+        for _ in range(trials):
+            x, y = rng.uniform(self.low, self.high), rng.uniform(20.0, 235.0)
+            yield x, y, simulate_photons(
+                x=x, y=y, counts=self.counts, background=self.background, start=START, stop=STOP, rng=rng,
+                burst_time=0.0, decay_index=self.decay, spectrum=PowerLaw(self.photon_index, self.nh_cm2),
+                psf=self.psf(), bad_pixels=self.mask,
+            )  # fmt: skip
+
+
+BAD = (*range(30, 33), 77, 100, *range(126, 130), 160, 161, 200, 201, 202, 203, 240)
+SPATIAL = (
+    Case("strong", 60, 50),
+    Case("strong", 120, 300),
+    Case("strong", 300, 1000),
+    Case("strong", 5000, 1000),
+    Case("medium", 30, 50),
+    Case("medium", 60, 300),
+    Case("medium", 120, 1000),
+    Case("faint", 15, 50),
+    Case("faint", 30, 300),
+    Case("faint", 60, 1000),
+    Case("bad columns", 60, 50, bad_columns=BAD),
+    Case("bad columns", 120, 300, bad_columns=BAD),
+    Case("bad columns", 300, 1000, bad_columns=BAD),
+    Case("near an edge", 120, 300, low=0.0, high=12.0),
+    Case("core 20 % wider", 120, 300, true_width=1.2),
+    Case("core 20 % wider", 1000, 300, true_width=1.2),
+    Case("core 20 % narrower", 120, 300, true_width=0.8),
+    Case("core 20 % narrower", 1000, 300, true_width=0.8),
+    Case("core 40 % narrower", 120, 300, true_width=0.6),
+)
+SHARPER = (
+    Case("as expected", 15, 50),
+    Case("as expected", 30, 50),
+    Case("as expected", 60, 50),
+    Case("as expected", 30, 300),
+    Case("as expected", 60, 300),
+    Case("as expected", 120, 300),
+    Case("as expected", 60, 1000),
+    Case("as expected", 300, 1000),
+    Case("hard, absorbed, steady", 60, 300, photon_index=1.4, nh_cm2=1e22, decay=0.0),
+    Case("soft, steep decay", 60, 300, photon_index=2.8, decay=2.5),
+)
+
+
+def covariance(case: Case, x: float, y: float) -> np.ndarray:
+    """Cramer-Rao bound of (x, y), pixels squared, with source and background free."""
+    psf, good = case.psf(), ~case.mask
+    image = psf.image(x, y) / psf.enclosed(x, y)
+    slopes = psf.gradient(x, y) / psf.enclosed(x, y)
+    rate = (case.counts * image + case.background / SIZE**2)[good]
+    derivative = np.stack(
+        [case.counts * slopes[0][good], case.counts * slopes[1][good], image[good], np.ones(good.sum())]
+    )
+    return np.linalg.inv((derivative / rate) @ derivative.T)[:2, :2]
+
+
+class Bound:
+    """Errors of the ideal estimator, collected over bursts."""
+
+    def __init__(self, case: Case, seed: int) -> None:
+        self.case, self.rng = case, np.random.default_rng(seed + 1)
+        self.drawn: list[np.ndarray] = []
+
+    def add(self, x: float, y: float) -> None:
+        """Draw errors for a burst at a place."""
+        drawn = self.rng.multivariate_normal((0.0, 0.0), covariance(self.case, x, y), 50)
+        self.drawn.append(np.hypot(drawn[:, 0], drawn[:, 1]))
+
+    def quantiles(self) -> np.ndarray:
+        """Median and 90th percentile, arcsec."""
+        return pixel_scale_arcsec() * np.quantile(self.drawn, (0.5, 0.9))
+
+
+class Tally:
+    """Errors and times of one method."""
+
+    def __init__(self) -> None:
+        self.error: list[float] = []
+        self.seconds: list[float] = []
+
+    def time(self, work: Callable[[], SourceLocalisation | tuple[float, float]], x: float, y: float) -> None:
+        """Do the work and note how far from (x, y) it ended, and how long it took."""
+        begun = time.perf_counter()
+        found = work()
+        self.seconds.append(time.perf_counter() - begun)
+        column, row = (found.x, found.y) if isinstance(found, SourceLocalisation) else found
+        self.error.append(pixel_scale_arcsec() * np.hypot(column - x, row - y))
+
+    def ratios(self, bound: Bound) -> np.ndarray:
+        """Error over bound at the median and at 90 %."""
+        return np.quantile(self.error, (0.5, 0.9)) / bound.quantiles()
+
+    @property
+    def milliseconds(self) -> float:
+        """Median time."""
+        return 1e3 * float(np.median(self.seconds))
+
+
+class Honesty:
+    """How often the radii hold the truth, and how often a source is detected."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[float, ...]] = []
+
+    def add(self, found: SourceLocalisation, x: float, y: float, counts: float) -> None:
+        """Note one result."""
+        distance = pixel_scale_arcsec() * np.hypot(found.x - x, found.y - y)
+        self.rows.append(
+            (
+                distance <= found.r50,
+                distance <= found.r90,
+                found.detected,
+                found.upper_limit >= counts,
+                found.r90,
+            )
+        )
+
+    def __str__(self) -> str:
+        """Percentages held by r50, r90; detected; of these held by r90; of others under the limit; r90."""
+        inside50, inside90, seen, limited, r90 = np.asarray(self.rows, dtype=float).T
+        of_seen = 100 * inside90[seen > 0].mean() if seen.any() else np.nan
+        of_unseen = 100 * limited[seen == 0].mean() if not seen.all() else np.nan
+        parts = [
+            100 * inside50.mean(),
+            100 * inside90.mean(),
+            100 * seen.mean(),
+            of_seen,
+            of_unseen,
+        ]
+        return " ".join(f"{part:6.1f}" for part in parts) + f" {np.median(r90):7.1f}"
+
+
+def spatial(case: Case, trials: int, seed: int, *, rivals: int) -> str:
+    """Compare the methods that use the places of the photons only; one line of the table."""
+    bound, honesty = Bound(case, seed), Honesty()
+    place, circle = Tally(), Tally()
+    tallies = {
+        method: Tally() for method in (others.cross_correlation, others.photutils_centroid, others.sherpa_fit)
+    }
+    matched = Bound(case, seed)
+    mine = Tally()
+    for k, (x, y, photons) in enumerate(case.bursts(trials, seed)):
+        find = partial(localise, photons.x, photons.y, bad_pixels=case.mask)
+        place.time(find, x, y)
+        begun = time.perf_counter()
+        found = find()
+        _ = found.r90
+        circle.seconds.append(time.perf_counter() - begun)
+        honesty.add(found, x, y, case.counts)
+        bound.add(x, y)
+        if k < rivals:
+            pixel = photons.y.astype(int) * SIZE + photons.x
+            image = np.bincount(pixel, minlength=SIZE**2).reshape(SIZE, SIZE)
+            for method, tally in tallies.items():
+                tally.time(partial(method, image, case.psf()), x, y)
+            matched.add(x, y)
+            mine.error.append(place.error[-1])
+    ours = place.ratios(bound)
+    line = f"{case.name:19s} {case.counts:5.0f} /{case.background:5.0f} {bound.quantiles()[0]:7.1f} "
+    line += (
+        f"{ours[0]:6.3f} {ours[1]:6.3f}  {honesty}  {place.milliseconds:5.2f} {circle.milliseconds:5.2f}  "
+    )
+    line += f"{mine.ratios(matched)[0]:6.3f}"
+    for tally in tallies.values():
+        ratio = tally.ratios(matched)
+        line += f"  {ratio[0]:6.3f} {ratio[1]:6.3f} {tally.milliseconds:6.2f}"
+    return line
+
+
+def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
+    """Compare what energy, time and an ECLAIRs circle add; one line each."""
+    calibration = default_calibration()
+    rng = np.random.default_rng(seed + 2)
+    bound = Bound(case, seed)
+    ways: dict[str, tuple[Tally, Honesty]] = {
+        name: (Tally(), Honesty()) for name in ("place", "energy", "time", "energy, time", "ECLAIRs", "all")
+    }
+    for x, y, photons in case.bursts(trials, seed):
+        energy = energy_contrast(photons.pha, calibration)
+        arrival = time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
+        sigma = ECLAIRS_R90_ARCSEC / RAYLEIGH_90 / pixel_scale_arcsec()
+        prior = PositionPrior(x + sigma * rng.normal(), y + sigma * rng.normal(), sigma, 0.9)
+        given = {
+            "place": {}, "energy": {"contrast": energy}, "time": {"contrast": arrival},
+            "energy, time": {"contrast": energy * arrival}, "ECLAIRs": {"prior": prior},
+            "all": {"contrast": energy * arrival, "prior": prior},
+        }  # fmt: skip
+        for name, (tally, honesty) in ways.items():
+            found = localise(photons.x, photons.y, **given[name])
+            tally.time(partial(localise, photons.x, photons.y, **given[name]), x, y)
+            honesty.add(found, x, y, case.counts)
+        bound.add(x, y)
+    for name, (tally, honesty) in ways.items():
+        ratio = tally.ratios(bound)
+        yield (
+            f"{case.name:22s} {case.counts:5.0f} /{case.background:5.0f}  {name:12s} "
+            f"{ratio[0]:6.3f} {ratio[1]:6.3f}  {honesty}"
+        )
+
+
+def false_alarms(trials: int, seed: int) -> Iterator[str]:
+    """Tell how often background alone reaches a ts, by place alone and with energy and time."""
+    levels = (12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 25.0)
+    calibration = default_calibration()
+    yield f"\nBackground only, {trials} fields each: part of them with ts above"
+    yield "photons with         " + " ".join(f"{level:8.0f}" for level in levels)
+    for background in (10, 50, 300, 1000):
+        case = Case("none", 0.0, background)
+        ts: dict[str, list[float]] = {"place": [], "energy, time": []}
+        for _, _, photons in case.bursts(trials, seed):
+            if not len(photons):
+                continue
+            contrast = energy_contrast(photons.pha, calibration)
+            contrast *= time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
+            ts["place"].append(localise(photons.x, photons.y).ts)
+            ts["energy, time"].append(localise(photons.x, photons.y, contrast=contrast).ts)
+        for name, values in ts.items():
+            shares = " ".join(f"{np.mean(np.asarray(values) >= level):8.5f}" for level in levels)
+            yield f"{background:7d} {name:12s} {shares}   highest {max(values):.1f}"
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=400, help="bursts of each line (default 400)")
+    parser.add_argument("--rivals", type=int, default=100, help="of them for the other methods, too")
+    parser.add_argument("--only", default="", help="only the lines whose name contains this text")
+    parser.add_argument("--table", choices=("spatial", "sharper", "false-alarms"), help="only this table")
+    parser.add_argument("--false-alarms", type=int, default=400, help="empty fields of each background")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    tables = (arguments.table,) if arguments.table else ("spatial", "sharper", "false-alarms")
+    print(f"{arguments.trials} bursts a line, seed {arguments.seed}, detection at ts >= {ts_threshold():g}")
+    if "spatial" in tables:
+        print(
+            "                                   bound   error/bound       held by, %    seen  (r90) (limit)"
+            "    r90       ms of   on the same bursts: ours, cross-correlation, photutils, sherpa\n"
+            '                     source/back. median" median   90 %     r50    r90      %      %      %'
+            ' median"  place   r90    ours  median   90 %     ms  median   90 %     ms  median   90 %     ms'
+        )
+        for case in SPATIAL:
+            if arguments.only in case.name:
+                print(spatial(case, arguments.trials, arguments.seed, rivals=arguments.rivals), flush=True)
+    if "sharper" in tables:
+        print(
+            "\nMore than places: error over the bound of places alone\n"
+            "source                  source/back.  with         median   90 %     r50    r90   seen"
+            '  (r90) (limit)   r90"'
+        )
+        for case in SHARPER:
+            if arguments.only in case.name:
+                print("\n".join(sharper(case, arguments.trials, arguments.seed)), flush=True)
+    if "false-alarms" in tables:
+        for line in false_alarms(arguments.false_alarms, arguments.seed):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""How fast a source fades: the index of a power law in time, by the arrival times of single photons.
+
+A photon at time t in region R (source or background, see `mxtvhf.extraction`) has a probability density
+
+    p(R, t) = f (f_R / (f_s + f_b)) g(t) / G  +  (1 - f) (A_R / (A_s + A_b)) / T,      g = (t - T0)^-index
+
+over the good time T, G being the integral of g over it: a part f of the photons of both regions comes from
+the fading source, the rest from a background constant in time. The likelihood is evaluated for a series of
+indices, each with the best f; its maximum is the index, and where it is lower by 1/2 are the ends of the 68
+% interval (profile likelihood; Wilks 1938). Nothing is binned.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import CubicSpline
+from scipy.optimize import minimize_scalar
+
+from mxtvhf.analysis import DecayFit, Measurement, analysis_constants
+from mxtvhf.instrument import instrument
+from mxtvhf.lightcurve import RegionPhotons
+
+Floats = npt.NDArray[np.float64]
+_HALVINGS = 40
+"""Of the interval 0..1 of f."""
+
+
+def fit_decay(photons: RegionPhotons, t0: float | None) -> tuple[DecayFit | None, str | None]:
+    """Fit the index of the decay.
+
+    Parameters
+    ----------
+    photons
+        Of the two regions.
+    t0
+        The burst's T0, s of MET; None when unknown.
+
+    Returns
+    -------
+    tuple
+        The fit and what is doubtful about it, or None and the reason.
+    """
+    rules = analysis_constants()["decay"]
+    if t0 is None:
+        return None, "T0 is not known"
+    if t0 >= photons.gti[0, 0]:
+        return None, f"T0 is {t0 - photons.gti[0, 0]:.1f} s after the start of the good time intervals"
+    indices = np.arange(rules["lowest"], rules["highest"] + 0.5 * rules["step"], rules["step"])
+    start, stop = photons.gti[0, 0] - t0, photons.gti[-1, 1] - t0
+    reference = float(np.sqrt(start * stop))
+    profile, part = _profile(photons, t0, reference, indices)
+    n_source = part * (photons.source_time.size + photons.background_time.size)
+    best = int(np.argmax(profile))
+    least = rules["least_photons"]
+    if n_source[best] < least:
+        return None, f"{n_source[best]:.1f} fading source photons are fewer than {least:g}"
+    if best in (0, indices.size - 1):
+        return None, f"the index is not within {rules['lowest']:g} .. {rules['highest']:g}"
+    index = _interval(indices, profile)
+    fractions = photons.regions.source_fraction + photons.regions.background_fraction
+    amount = float(np.interp(index.value, indices, n_source)) / fractions
+    fading = float(_integral(photons.gti - t0, np.array([index.value]), reference)[0])
+    fit = DecayFit(index=index, reference_s=reference, rate_at_reference=amount / fading)
+    open_end = index.error_low is None or index.error_high is None
+    return fit, "an end of the index's interval is out of range" if open_end else None
+
+
+def _profile(photons: RegionPhotons, t0: float, reference: float, indices: Floats) -> tuple[Floats, Floats]:
+    """For each index: ln L against "background only" with the best f, and that f."""
+    regions, half_frame = photons.regions, 0.5 * instrument()["detector"]["frame_time_s"]
+    fractions = np.array([regions.source_fraction, regions.background_fraction])
+    areas = np.array(regions.areas, dtype=np.float64)
+    weight = (fractions / fractions.sum()) / (areas / areas.sum()) * photons.exposure
+    density = -np.log(_integral(photons.gti - t0, indices, reference))
+    ratio, number = [], []
+    for time, factor in zip((photons.source_time, photons.background_time), weight, strict=True):
+        log_time, members = _grouped(np.log((time + half_frame - t0) / reference))
+        ratio.append(factor * np.exp(density[:, np.newaxis] - np.outer(indices, log_time)) - 1.0)
+        number.append(members)
+    return _best_part(np.concatenate(ratio, axis=1), np.concatenate(number))
+
+
+def _grouped(values: Floats) -> tuple[Floats, Floats]:
+    """Join rising values to at most ``most_groups`` groups of neighbours: their means and numbers."""
+    groups = min(values.size, int(analysis_constants()["decay"]["most_groups"]))
+    if groups == 0:
+        return values, values
+    starts = (np.arange(groups) * values.size) // groups
+    members = np.diff([*starts, values.size]).astype(np.float64)
+    return np.add.reduceat(values, starts) / members, members
+
+
+def _best_part(excess: Floats, number: Floats) -> tuple[Floats, Floats]:
+    """Maximise sum number ln(1 + f excess) over 0 <= f <= 1 for each row, by halving: it is concave in f."""
+    low, high = np.zeros(len(excess)), np.ones(len(excess))
+    for _ in range(_HALVINGS):
+        part = 0.5 * (low + high)
+        rising = (excess / (1.0 + part[:, np.newaxis] * excess)) @ number > 0.0
+        low, high = np.where(rising, part, low), np.where(rising, high, part)
+    part = 0.5 * (low + high)
+    return np.log1p(part[:, np.newaxis] * excess) @ number, part
+
+
+def _integral(since: Floats, indices: Floats, reference: float) -> Floats:
+    """Integral of (t / reference)^-index over the intervals ``since`` (s after T0), for each index."""
+    start, stop = np.log(since / reference).T
+    power = 1.0 - indices[:, np.newaxis]
+    growth = power * (stop - start)
+    # Where the power is nearly 0 this is the logarithm.
+    mean = np.where(np.abs(growth) < 1e-8, 1.0, np.expm1(growth) / np.where(growth == 0.0, 1.0, growth))
+    return np.asarray(reference * (np.exp(power * start) * (stop - start) * mean).sum(axis=1))
+
+
+def _interval(indices: Floats, profile: Floats) -> Measurement:
+    """Maximum of a sampled log-likelihood, and how far it is to where that is lower by 1/2."""
+    curve = CubicSpline(indices, profile)
+    best = int(np.argmax(profile))
+    around = (indices[best - 1], indices[best + 1])
+    peak = float(minimize_scalar(lambda index: -curve(index), bounds=around, method="bounded").x)
+    ends = np.sort(curve.solve(float(curve(peak)) - 0.5, extrapolate=False))
+    below, above = ends[ends < peak], ends[ends > peak]
+    return Measurement(
+        value=peak,
+        error_low=float(peak - below[-1]) if below.size else None,
+        error_high=float(above[0] - peak) if above.size else None,
+    )

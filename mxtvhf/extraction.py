@@ -1,0 +1,157 @@
+"""Where on the detector the photons of a source, and of the background, are taken.
+
+The image of a source fills the whole detector, so a background region holds source photons too. A source of S
+photons and a background of b per pixel put
+
+    N_s = S f_s + b A_s,      N_b = S f_b + b A_b
+
+photons on the source region and the background region, of A_s and A_b good pixels. With a = A_s / A_b the
+difference N_s - a N_b has the mean S (f_s - a f_b): the effective fraction, which corrects rates and
+effective area. S counts the photons that the whole detector would get of the same source in its middle, as
+the effective area does; so vignetting by the detector's edges is in the fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.analysis import analysis_constants
+from mxtvhf.errors import InvalidInput
+from mxtvhf.psf import LobsterEyePsf, detector_pixels
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """A circle about the source, and the background beyond a gap around it.
+
+    Attributes
+    ----------
+    x, y
+        Centre, continuous 0-based pixels.
+    radius, inner_radius
+        Of the circle, and of where the background begins, pixels.
+    source, background
+        Good pixels of each, ``[row, column]``.
+    source_fraction, background_fraction
+        f_s and f_b, see the module.
+    """
+
+    x: float
+    y: float
+    radius: float
+    inner_radius: float
+    source: Mask
+    background: Mask
+    source_fraction: float
+    background_fraction: float
+
+    @property
+    def areas(self) -> tuple[int, int]:
+        """Good pixels of the source and the background region."""
+        return int(self.source.sum()), int(self.background.sum())
+
+    @property
+    def area_ratio(self) -> float:
+        """A, the source region's pixels over those of the background region."""
+        source, background = self.areas
+        return source / background
+
+    @property
+    def effective_fraction(self) -> float:
+        """f_s - a f_b, see the module."""
+        return self.source_fraction - self.area_ratio * self.background_fraction
+
+
+def choose_regions(
+    x: float, y: float, *, n_source: float, n_background: float, psf: LobsterEyePsf, good: Mask
+) -> Regions:
+    """Choose the circle with the best expected signal to noise.
+
+    The noise is that of the difference, N_s + a^2 N_b.
+
+    Parameters
+    ----------
+    x, y
+        Position of the source, continuous 0-based pixels.
+    n_source, n_background
+        Expected photons of each on the good pixels; at least some of the source.
+    psf
+        The point spread function.
+    good
+        Pixels to use, ``[row, column]``.
+
+    Raises
+    ------
+    InvalidInput
+        A position off the detector, no source photons, a number that is not finite, or too few good pixels
+        for a source and a background region.
+    """
+    edge = detector_pixels() - 0.5
+    if not (-0.5 <= x <= edge and -0.5 <= y <= edge):
+        raise InvalidInput(f"source region: position ({x}, {y}) is not on the detector")
+    if not (0.0 < n_source < np.inf and 0.0 <= n_background < np.inf):
+        raise InvalidInput(f"source region: {n_source} source and {n_background} background photons")
+    rules = analysis_constants()["region"]
+    radii = np.arange(rules["smallest_pixel"], rules["largest_pixel"] + 1.0)
+    signal_to_noise = _expected(x, y, radii, n_source, n_background, psf, good)
+    if not (signal_to_noise > 0.0).any():
+        raise InvalidInput(
+            f"source region at ({x:.1f}, {y:.1f}): too few of the detector's pixels are good for it "
+            f"and a background region ({int(good.sum())})"
+        )
+    return regions_at(x, y, float(radii[np.argmax(signal_to_noise)]), psf=psf, good=good)
+
+
+def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, good: Mask) -> Regions:
+    """Return the regions for a circle of a given radius (pixels)."""
+    distance, image = distances(x, y), psf.image(x, y) / _reference(psf)
+    inner = radius + analysis_constants()["region"]["gap_pixel"]
+    source, background = good & (distance <= radius), good & (distance > inner)
+    return Regions(
+        x=x,
+        y=y,
+        radius=radius,
+        inner_radius=inner,
+        source=source,
+        background=background,
+        source_fraction=float(image[source].sum()),
+        background_fraction=float(image[background].sum()),
+    )
+
+
+def distances(x: float, y: float) -> Floats:
+    """Distance (pixels) of every pixel's centre from a position, ``[row, column]``."""
+    pixel = np.arange(detector_pixels())
+    return np.asarray(np.hypot((pixel - y)[:, np.newaxis], pixel - x))
+
+
+def _reference(psf: LobsterEyePsf) -> float:
+    """Part of the PSF that the detector encloses of a source in its middle."""
+    middle = 0.5 * (detector_pixels() - 1)
+    return psf.enclosed(middle, middle)
+
+
+def _expected(
+    x: float, y: float, radii: Floats, n_source: float, n_background: float, psf: LobsterEyePsf, good: Mask
+) -> Floats:
+    """Signal to noise for each radius; 0 without a source or a large enough background region."""
+    rules = analysis_constants()["region"]
+    distance, image = distances(x, y)[good], psf.image(x, y)[good]
+    order = np.argsort(distance)
+    distance, within = distance[order], np.concatenate([[0.0], np.cumsum(image[order])])
+    inside = np.searchsorted(distance, radii, side="right")
+    outside = np.searchsorted(distance, radii + rules["gap_pixel"], side="right")
+    background_pixels = distance.size - outside
+    usable = (inside > 0) & (background_pixels >= rules["least_background_pixels"])
+    ratio = np.where(usable, inside / np.maximum(background_pixels, 1), 0.0)
+    source, background = n_source / within[-1], n_background / max(distance.size, 1)
+    in_source, in_background = source * within[inside], source * (within[-1] - within[outside])
+    noise = in_source + background * inside + ratio**2 * (in_background + background * background_pixels)
+    signal = in_source - ratio * in_background
+    return np.asarray(np.where(usable, signal / np.sqrt(np.maximum(noise, 1e-300)), 0.0))

@@ -1,0 +1,160 @@
+"""The source's rate against time: fixed bins, Bayesian blocks, and what good time each of them has.
+
+The background is subtracted region from region (see `mxtvhf.extraction`), bin by bin, so that it may change
+in time. Errors are those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303,
+336, tabulates (Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the
+lower one of the background region.
+
+Bayesian blocks (Scargle et al. 2013, ApJ 764, 167, event data) are made of all photons of the source region
+in good time: gaps are cut out, and where the background is constant in time every change is one of the
+source. Rates of the blocks are then background-subtracted as those of the bins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.analysis import Measurement, RateBin, analysis_constants
+from mxtvhf.extraction import Regions
+from mxtvhf.instrument import instrument
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionPhotons:
+    """The photons of the two regions, within the good time intervals.
+
+    Attributes
+    ----------
+    regions
+        Where they were taken.
+    gti
+        Good time intervals, s of MET, in order and apart from each other, shape (intervals, 2).
+    source_time, background_time
+        Starts of their frames, s of MET, in order.
+    source_energy, background_energy
+        keV, of the same photons.
+    """
+
+    regions: Regions
+    gti: Floats
+    source_time: Floats
+    background_time: Floats
+    source_energy: Floats
+    background_energy: Floats
+
+    @property
+    def exposure(self) -> float:
+        """Sum of the good time intervals, s."""
+        return float((self.gti[:, 1] - self.gti[:, 0]).sum())
+
+
+def live_time(time: npt.ArrayLike, gti: Floats) -> Floats:
+    """Good time (s) from the start of the first interval up to each time (MET)."""
+    gone = np.asarray(time, dtype=np.float64)[..., np.newaxis] - gti[:, 0]
+    return np.asarray(np.clip(gone, 0.0, gti[:, 1] - gti[:, 0]).sum(axis=-1))
+
+
+def time_of_live(live: Floats, gti: Floats) -> Floats:
+    """Return the MET of amounts of good time; where they name both ends of a gap, the middle of the gap."""
+    length = gti[:, 1] - gti[:, 0]
+    before = np.concatenate([[0.0], np.cumsum(length)])
+    early, late = (
+        np.clip(np.searchsorted(before, live, side=side) - 1, 0, len(gti) - 1) for side in ("left", "right")
+    )
+    first, last = (gti[k, 0] + np.clip(live - before[k], 0.0, length[k]) for k in (early, late))
+    return np.asarray(0.5 * (first + last))
+
+
+def fixed_edges(photons: RegionPhotons) -> Floats:
+    """Edges (MET) of bins of equal width, a round number of seconds; the last may end after the data."""
+    rules = analysis_constants()["light_curve"]
+    wanted = min(rules["most_bins"], max(1.0, photons.source_time.size / rules["photons_per_bin"]))
+    start, stop = photons.gti[0, 0], photons.gti[-1, 1]
+    rounds = np.multiply.outer(10.0 ** np.arange(-1, 8), (1.0, 2.0, 5.0)).ravel()
+    width = rounds[min(np.searchsorted(rounds, (stop - start) / wanted), rounds.size - 1)]
+    return np.asarray(start + width * np.arange(np.ceil((stop - start) / width - 1e-9) + 1.0))
+
+
+def block_edges(photons: RegionPhotons) -> Floats:
+    """Edges (MET) of the Bayesian blocks of the source region's photons."""
+    from astropy.stats import bayesian_blocks
+
+    rules, gti = analysis_constants()["blocks"], photons.gti
+    width = max(instrument()["detector"]["frame_time_s"], photons.exposure / rules["most_cells"])
+    cell, count = np.unique(np.floor(live_time(photons.source_time, gti) / width), return_counts=True)
+    if cell.size < 2:
+        return np.array([gti[0, 0], gti[-1, 1]])
+    middle = np.minimum((cell + 0.5) * width, photons.exposure)
+    edges = bayesian_blocks(middle, x=count, fitness="events", p0=rules["false_alarm_rate"])
+    # The blocks begin and end with photons, the observation before and after them.
+    return np.asarray([gti[0, 0], *time_of_live(edges[1:-1], gti), gti[-1, 1]])
+
+
+def rate_bins(photons: RegionPhotons, edges: Floats, zero: float) -> tuple[RateBin, ...]:
+    """Net rates between edges (MET); their times count from ``zero`` (MET)."""
+    exposure = np.diff(live_time(edges, photons.gti))
+    counts = [_histogram(time, edges) for time in (photons.source_time, photons.background_time)]
+    return tuple(
+        RateBin(
+            start_s=float(low - zero),
+            stop_s=float(high - zero),
+            exposure_s=float(live),
+            source_photons=int(source),
+            background_photons=int(background),
+            rate=net_rate(int(source), int(background), photons.regions, float(live)),
+        )
+        for low, high, live, source, background in zip(edges, edges[1:], exposure, *counts, strict=False)
+    )
+
+
+def _histogram(time: Floats, edges: Floats) -> npt.NDArray[np.int64]:
+    """Count per bin; what lies on an edge to within a rounding error of MET belongs to the later bin."""
+    index = np.searchsorted(edges[1:-1], time + 1e-6, side="right")
+    return np.bincount(index, minlength=len(edges) - 1)
+
+
+def net_rate(source: int, background: int, regions: Regions, per: float) -> Measurement | None:
+    """Source counts, background-subtracted and corrected for the regions, per ``per`` (s, or s keV).
+
+    Parameters
+    ----------
+    source, background
+        Photons of each region.
+    regions
+        The regions; their effective fraction makes it the rate of the whole detector.
+    per
+        What to divide by; None comes for 0.
+    """
+    net = net_counts(source, background, regions.area_ratio)
+    scale = regions.effective_fraction * per
+    return scaled(net, 1.0 / scale) if per > 0.0 else None
+
+
+def net_counts(source: int, background: int, area_ratio: float) -> Measurement:
+    """Source counts in the source region: N_s - a N_b with its errors, see the module."""
+    from astropy.stats import poisson_conf_interval
+
+    sigma = analysis_constants()["light_curve"]["sigma"]
+    counts = np.array([source, background], dtype=np.float64)
+    low, high = poisson_conf_interval(counts, interval="frequentist-confidence", sigma=sigma)
+    lower, upper = counts - low, high - counts
+    return Measurement(
+        value=float(source - area_ratio * background),
+        error_low=float(np.hypot(lower[0], area_ratio * upper[1])),
+        error_high=float(np.hypot(upper[0], area_ratio * lower[1])),
+    )
+
+
+def scaled(measured: Measurement, factor: float) -> Measurement:
+    """Multiply a measurement by a positive number."""
+    low, high = measured.error_low, measured.error_high
+    return Measurement(
+        value=measured.value * factor,
+        error_low=None if low is None else low * factor,
+        error_high=None if high is None else high * factor,
+    )

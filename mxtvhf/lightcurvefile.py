@@ -1,0 +1,96 @@
+"""The light curve as a FITS file: equal bins, Bayesian blocks, good time intervals.
+
+Format: OGIP/93-003 (rate tables; ``TIME`` is the middle of a bin, ``XAX_E`` half its width, ``FRACEXP`` the
+good part of it); ``RATE`` is background-subtracted and corrected for the part of the source's photons in the
+regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from mxtvhf.analysis import LightCurve, Measurement, RateBin, analysis_constants
+from mxtvhf.lightcurve import RegionPhotons
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.models import Product
+from mxtvhf.ogip import Card, ProductHeader, write_fits
+from mxtvhf.spectrum import region_cards
+
+_NO_RATE = Measurement(value=float("nan"), error_low=float("nan"), error_high=float("nan"))
+
+
+def write_light_curve(
+    path: Path, photons: RegionPhotons, curve: LightCurve, header: ProductHeader
+) -> Product:
+    """Write ``RATE`` (equal bins), ``BLOCKS`` and ``GTI``; rates of bins without exposure are NaN."""
+    zero = met_from_utc(curve.zero)
+    parts = [
+        header.primary("QLC_MXT"),
+        _rates("RATE", curve.bins, zero, photons, header),
+        _rates("BLOCKS", curve.blocks, zero, photons, header),
+        _gti(photons, header),
+    ]
+    return write_fits(path, parts)
+
+
+def _rates(
+    name: str, bins: Sequence[RateBin], zero: float, photons: RegionPhotons, header: ProductHeader
+) -> fits.BinTableHDU:
+    start, stop = (np.array([getattr(one, end) for one in bins]) for end in ("start_s", "stop_s"))
+    live = np.array([one.exposure_s for one in bins])
+    rates = [one.rate or _NO_RATE for one in bins]
+    low = np.array([rate.error_low for rate in rates], dtype=np.float64)
+    high = np.array([rate.error_high for rate in rates], dtype=np.float64)
+    columns = [
+        fits.Column("TIME", "1D", unit="s", array=zero + 0.5 * (start + stop)),
+        fits.Column("XAX_E", "1D", unit="s", array=0.5 * (stop - start)),
+        fits.Column("RATE", "1E", unit="count/s", array=np.array([rate.value for rate in rates])),
+        fits.Column("ERROR", "1E", unit="count/s", array=0.5 * (low + high)),
+        fits.Column("ERR_LOW", "1E", unit="count/s", array=low),
+        fits.Column("ERR_HIGH", "1E", unit="count/s", array=high),
+        fits.Column("FRACEXP", "1E", array=live / (stop - start)),
+        fits.Column("EXPOSURE", "1E", unit="s", array=live),
+        fits.Column("COUNTS", "1J", unit="count", array=np.array([one.source_photons for one in bins])),
+        fits.Column("BKG", "1J", unit="count", array=np.array([one.background_photons for one in bins])),
+    ]
+    return header.table(name, columns, _cards(photons, header))
+
+
+def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
+    low, high = analysis_constants()["band"]["energy_kev"]
+    return [
+        ("HDUCLAS1", "LIGHTCURVE", "kind of extension"),
+        ("HDUCLAS2", "NET", "background subtracted"),
+        ("HDUCLAS3", "RATE", "counts per second"),
+        ("TIMVERSN", "OGIP/93-003", "version of the format"),
+        *_span(photons, header),
+        ("E_MIN", low, "[keV] energy band"),
+        ("E_MAX", high, "[keV] energy band"),
+        ("BACKAPP", True, "background is subtracted"),
+        ("DEADAPP", False, "no dead time known"),
+        ("VIGNAPP", True, "corrected for the fractions below"),
+        ("BKGRATIO", photons.regions.area_ratio, "BKG x this was subtracted from COUNTS"),
+        *region_cards(photons.regions),
+    ]
+
+
+def _span(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
+    return [
+        ("TSTART", photons.gti[0, 0], "[s] start of good times"),
+        ("TSTOP", photons.gti[-1, 1], "[s] end of good times"),
+        ("EXPOSURE", photons.exposure, "[s] sum of good time intervals"),
+        *header.time_cards(),
+    ]
+
+
+def _gti(photons: RegionPhotons, header: ProductHeader) -> fits.BinTableHDU:
+    columns = [
+        fits.Column("START", "1D", unit="s", array=photons.gti[:, 0]),
+        fits.Column("STOP", "1D", unit="s", array=photons.gti[:, 1]),
+    ]
+    classes = [("HDUCLAS1", "GTI", "kind of extension"), ("HDUCLAS2", "STANDARD", "subkind")]
+    return header.table("GTI", columns, [*classes, *_span(photons, header)])

@@ -1,0 +1,211 @@
+"""All that the photons of a source say beyond its position, in one call and without any file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.analysis import (
+    ExtractionRegions,
+    Hardness,
+    LightCurve,
+    SpectralFit,
+    analysis_constants,
+)
+from mxtvhf.calibration import Calibration
+from mxtvhf.decay import fit_decay
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventfile import pi_channels
+from mxtvhf.extraction import Regions, choose_regions, regions_at
+from mxtvhf.hardness import hardness_ratio
+from mxtvhf.lightcurve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
+from mxtvhf.missiontime import utc_from_met
+from mxtvhf.photons import PhotonList
+from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.response import Response, response_of
+from mxtvhf.spectralfit import fit_spectrum
+from mxtvhf.spectrum import spectrum_counts
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceMeasurements:
+    """What was measured, and what the products are made of.
+
+    Attributes
+    ----------
+    photons
+        Of the source and the background region.
+    counts
+        Of the two regions per PI channel, shape (2, channels).
+    response
+        Of the detector.
+    light_curve, hardness, spectrum, spectrum_reason
+        As in `mxtvhf.analysis.SourceAnalysis`.
+    """
+
+    photons: RegionPhotons
+    counts: npt.NDArray[np.int64]
+    response: Response
+    light_curve: LightCurve
+    hardness: Hardness
+    spectrum: SpectralFit | None
+    spectrum_reason: str | None
+
+
+def measure_source(
+    photons: PhotonList,
+    gti: Floats,
+    x: float,
+    y: float,
+    n_source: float,
+    n_background: float,
+    *,
+    t0: float | None,
+    calibration: Calibration,
+    hot_pixels: Sequence[tuple[int, int]] = (),
+) -> SourceMeasurements:
+    """Measure light curve, hardness and spectrum of a source.
+
+    Parameters
+    ----------
+    photons
+        All of the detector; those out of the good time intervals or the energy band are left out.
+    gti
+        Good time intervals, s of MET, shape (intervals, 2).
+    x, y
+        Position on the detector, continuous 0-based pixels.
+    n_source, n_background
+        Photons of each on the detector, about: they choose the size of the source region.
+    t0
+        The burst's T0, s of MET; None when unknown.
+    calibration
+        PSF, response and bad pixels.
+    hot_pixels
+        (column, row) of further pixels to leave out.
+
+    Raises
+    ------
+    InvalidInput
+        No good time, intervals that are not in order, times that are not finite, or no regions
+        (see `mxtvhf.extraction.choose_regions`).
+    """
+    check_times(photons.time, gti)
+    good = ~calibration.bad_pixels.mask()
+    for column, row in hot_pixels:
+        good[row, column] = False
+    psf = LobsterEyePsf.of(calibration.psf)
+    regions = choose_regions(x, y, n_source=n_source, n_background=n_background, psf=psf, good=good)
+    chosen, counts = _region_photons(photons, gti, regions, calibration)
+    response = response_of(calibration.effective_area, calibration.redistribution)
+    spectrum, reason = fit_spectrum(chosen, counts[0], counts[1], response)
+    return SourceMeasurements(
+        photons=chosen,
+        counts=counts,
+        response=response,
+        light_curve=light_curve(chosen, t0),
+        hardness=hardness_ratio(chosen),
+        spectrum=spectrum,
+        spectrum_reason=reason,
+    )
+
+
+def check_times(time: Floats, gti: Floats) -> None:
+    """Refuse times that a light curve cannot be made of, see `measure_source`."""
+    if not np.isfinite(time).all():
+        raise InvalidInput(f"photon times: {time[~np.isfinite(time)][0]} is not finite")
+    if not len(gti) or not np.isfinite(gti).all() or not (gti[:, 1] > gti[:, 0]).any():
+        raise InvalidInput("good time intervals: there is no good time")
+    if (np.diff(gti.ravel()) < 0.0).any():
+        raise InvalidInput("good time intervals: they run backwards or overlap")
+
+
+def _region_photons(
+    photons: PhotonList, gti: Floats, regions: Regions, calibration: Calibration
+) -> tuple[RegionPhotons, npt.NDArray[np.int64]]:
+    """Pick the photons of both regions in good time and in the band; and count all per channel."""
+    energy = calibration.gain.energy(photons.pha)
+    low, high = analysis_constants()["band"]["energy_kev"]
+    interval = np.searchsorted(gti[:, 0], photons.time, side="right") - 1
+    good_time = (interval >= 0) & (photons.time < gti[interval, 1])
+    in_band = good_time & (energy >= low) & (energy < high)
+    masks = [region[photons.y, photons.x] for region in (regions.source, regions.background)]
+    source, background = (np.flatnonzero(mask & in_band) for mask in masks)
+    order = (
+        np.argsort(photons.time[source], kind="stable"),
+        np.argsort(photons.time[background], kind="stable"),
+    )
+    source, background = source[order[0]], background[order[1]]
+    chosen = RegionPhotons(
+        regions, gti, photons.time[source], photons.time[background], energy[source], energy[background]
+    )
+    channels = pi_channels(photons.pha, calibration.gain)
+    return chosen, np.stack([spectrum_counts(channels[mask & good_time]) for mask in masks])
+
+
+def light_curve(photons: RegionPhotons, t0: float | None) -> LightCurve:
+    """Make the light curve; its times count from T0, or from the first good time."""
+    zero = photons.gti[0, 0] if t0 is None else t0
+    decay, reason = fit_decay(photons, t0)
+    mean = net_rate(photons.source_time.size, photons.background_time.size, photons.regions, photons.exposure)
+    assert mean is not None  # noqa: S101  there is good time
+    return LightCurve(
+        zero=utc_from_met(zero),
+        zero_is_trigger=t0 is not None,
+        exposure_s=photons.exposure,
+        mean=mean,
+        bins=rate_bins(photons, fixed_edges(photons), zero),
+        blocks=rate_bins(photons, block_edges(photons), zero),
+        decay=decay,
+        decay_reason=reason,
+    )
+
+
+def region_summary(photons: RegionPhotons, psf: LobsterEyePsf, width_sigma: float) -> ExtractionRegions:
+    """Describe the regions.
+
+    Parameters
+    ----------
+    photons
+        Of the regions.
+    psf
+        The point spread function.
+    width_sigma
+        Uncertainty of the width of its core, relative, 1 sigma.
+    """
+    regions = photons.regions
+    pixels = regions.areas
+    return ExtractionRegions(
+        x=regions.x,
+        y=regions.y,
+        radius_pixel=regions.radius,
+        inner_radius_pixel=regions.inner_radius,
+        source_pixels=pixels[0],
+        background_pixels=pixels[1],
+        source_fraction=regions.source_fraction,
+        background_fraction=regions.background_fraction,
+        effective_fraction=regions.effective_fraction,
+        effective_fraction_sigma=_systematic(regions, psf, width_sigma),
+        source_photons=photons.source_time.size,
+        background_photons=photons.background_time.size,
+    )
+
+
+def _systematic(regions: Regions, psf: LobsterEyePsf, width_sigma: float) -> float:
+    """Relative uncertainty of the effective fraction: half its change from a narrower to a wider core."""
+    good = regions.source | regions.background
+    narrow, wide = (
+        regions_at(
+            regions.x,
+            regions.y,
+            regions.radius,
+            psf=LobsterEyePsf(psf.core_fwhm_arcmin * factor, psf.arm_half_length_pixel, psf.eta),
+            good=good,
+        ).effective_fraction
+        for factor in (1.0 - width_sigma, 1.0 + width_sigma)
+    )
+    return abs(narrow - wide) / (2.0 * regions.effective_fraction)

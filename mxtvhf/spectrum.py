@@ -1,0 +1,112 @@
+"""The spectra of the source and the background region as OGIP type I files.
+
+Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the region's part of the detector's pixels. The background
+file holds source photons, too; the ARF's effective area is what is left of the source after it was
+subtracted, with their ratio of ``BACKSCAL`` (see `mxtvhf.extraction`), so that any tool that subtracts or
+models the background file gets the source's flux.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from astropy.io import fits
+
+from mxtvhf.extraction import Regions
+from mxtvhf.lightcurve import RegionPhotons
+from mxtvhf.models import Product
+from mxtvhf.ogip import Card, ProductHeader, write_fits
+from mxtvhf.response import channel_edges
+
+Counts = npt.NDArray[np.int64]
+
+SPECTRUM, BACKGROUND, ARF, RMF = "spectrum.pha", "background.pha", "mxt.arf", "mxt.rmf"
+"""File names; the spectrum's header names the other three."""
+
+
+def spectrum_counts(channels: npt.NDArray[np.int32]) -> Counts:
+    """Count photons per PI channel; those outside the channels' range are left out."""
+    size = len(channel_edges()) - 1
+    inside = channels[(channels >= 0) & (channels < size)]
+    return np.bincount(inside, minlength=size)
+
+
+def write_spectra(
+    out: Path, photons: RegionPhotons, source: Counts, background: Counts, header: ProductHeader
+) -> dict[str, Product]:
+    """Write ``spectrum.pha`` and ``background.pha``.
+
+    Parameters
+    ----------
+    out
+        Folder.
+    photons
+        Give regions and exposure.
+    source, background
+        Counts per PI channel of the two regions.
+    """
+    return {
+        "spectrum": _write(out / SPECTRUM, source, "TOTAL", photons, header),
+        "background_spectrum": _write(out / BACKGROUND, background, "BKG", photons, header),
+    }
+
+
+def _write(path: Path, counts: Counts, kind: str, photons: RegionPhotons, header: ProductHeader) -> Product:
+    columns = [
+        fits.Column("CHANNEL", "1I", array=np.arange(len(counts))),
+        fits.Column("COUNTS", "1J", unit="count", array=counts),
+    ]
+    cards = [
+        *_spectrum_cards(kind, len(counts), photons),
+        *region_cards(photons.regions),
+        *header.time_cards(),
+    ]
+    card = "QPHA_MXT" if kind == "TOTAL" else "QBKG_MXT"
+    return write_fits(path, [header.primary(card), header.table("SPECTRUM", columns, cards)])
+
+
+def _spectrum_cards(kind: str, channels: int, photons: RegionPhotons) -> list[Card]:
+    is_source = kind == "TOTAL"
+    pixels = photons.regions.areas[0 if is_source else 1]
+    return [
+        ("HDUCLAS1", "SPECTRUM", "kind of extension"),
+        ("HDUCLAS2", kind, "which photons"),
+        ("HDUCLAS3", "COUNT", "counts, no rate"),
+        ("HDUVERS", "1.2.1", "version of the format"),
+        ("EXPOSURE", photons.exposure, "[s] sum of good time intervals"),
+        ("TSTART", photons.gti[0, 0], "[s] start of good times"),
+        ("TSTOP", photons.gti[-1, 1], "[s] end of good times"),
+        ("BACKSCAL", pixels / photons.regions.source.size, "part of the detector's pixels"),
+        ("AREASCAL", 1.0, "no scale of the area"),
+        ("CORRSCAL", 0.0, "no correction file"),
+        ("BACKFILE", BACKGROUND if is_source else "none", "background"),
+        ("CORRFILE", "none", "no correction file"),
+        ("RESPFILE", RMF, "redistribution"),
+        ("ANCRFILE", ARF if is_source else "none", "effective area"),
+        ("CHANTYPE", "PI", "kind of channels"),
+        ("DETCHANS", channels, "number of channels"),
+        ("TLMIN1", 0, "first channel"),
+        ("TLMAX1", channels - 1, "last channel"),
+        ("POISSERR", True, "errors are Poissonian"),
+        ("STAT_ERR", 0, "no statistical error given"),
+        ("SYS_ERR", 0, "no systematic error"),
+        ("GROUPING", 0, "not grouped"),
+        ("QUALITY", 0, "all channels are good"),
+    ]
+
+
+def region_cards(regions: Regions) -> list[Card]:
+    """Return the regions as keywords."""
+    return [
+        ("SRC_X", regions.x, "[pixel] source, detector column from 0"),
+        ("SRC_Y", regions.y, "[pixel] source, detector row from 0"),
+        ("SRC_RAD", regions.radius, "[pixel] radius of the source region"),
+        ("BKG_RAD", regions.inner_radius, "[pixel] background region is beyond"),
+        ("PSFSRC", regions.source_fraction, "source photons in source region"),
+        ("PSFBKG", regions.background_fraction, "source photons in background region"),
+        ("PSFEFF", regions.effective_fraction, "of them left after subtraction"),
+        ("COMMENT", "PSFSRC, PSFBKG: 1 are the photons that the whole detector would count of", ""),
+        ("COMMENT", "the source in its middle. PSFEFF = PSFSRC - ratio of BACKSCAL x PSFBKG.", ""),
+    ]

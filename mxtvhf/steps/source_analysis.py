@@ -1,0 +1,109 @@
+"""Step ``source_analysis``: light curve, hardness and spectrum of the source that was found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from mxtvhf.analysis import SourceAnalysis, analysis_constants
+from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventfile import EventFile, read_event_file
+from mxtvhf.lightcurvefile import write_light_curve
+from mxtvhf.missiontime import met_from_utc, utc_from_met
+from mxtvhf.models import Localisation, Product
+from mxtvhf.ogip import ProductHeader
+from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.response import write_arf, write_rmf
+from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
+from mxtvhf.spectrum import ARF, RMF, write_spectra
+
+LIGHT_CURVE = "lightcurve.fits"
+
+
+def source_analysis(
+    event_file: Path,
+    localisation: Localisation | None,
+    out: Path,
+    *,
+    trigger_time: datetime | None,
+    store: CalibrationStore | None = None,
+) -> SourceAnalysis:
+    """Measure the source of an event file and write its products.
+
+    Parameters
+    ----------
+    event_file
+        FITS event list as written by ``fits_feed``.
+    localisation
+        What ``vhf_localisation`` gave; None when it failed.
+    out
+        The run's product folder: gets ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``, ``mxt.arf``
+        and ``mxt.rmf``.
+    trigger_time
+        T0 of the burst; None when unknown, which leaves out the decay index.
+    store
+        Calibration files, by default the package's; those of the observation's start are taken.
+
+    Returns
+    -------
+    SourceAnalysis
+        With ``analysed`` False and the reason, and no products, where there is no source or nothing to
+        measure it from.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, holds a time that is not finite or an address off the detector, or no
+        calibration is valid then.
+    """
+    if localisation is None or localisation.detector_x is None or localisation.detector_y is None:
+        return SourceAnalysis(analysed=False, reason="there is no localised source")
+    events = read_event_file(event_file)
+    if not len(events.gti) or not (events.gti[:, 1] > events.gti[:, 0]).any():
+        return SourceAnalysis(analysed=False, reason=f"{event_file.name} has no good time")
+    calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
+    try:
+        found = measure_source(
+            events.photons,
+            events.gti,
+            localisation.detector_x,
+            localisation.detector_y,
+            localisation.n_source,
+            localisation.n_background,
+            t0=None if trigger_time is None else met_from_utc(trigger_time),
+            calibration=calibration,
+            hot_pixels=localisation.hot_pixels,
+        )
+    except InvalidInput as error:
+        raise InvalidInput(f"{event_file.name}: {error}") from None
+    out.mkdir(parents=True, exist_ok=True)
+    return _result(found, calibration, _write(out, found, events, calibration))
+
+
+def _write(
+    out: Path, found: SourceMeasurements, events: EventFile, calibration: Calibration
+) -> dict[str, Product]:
+    header = ProductHeader(events.header, calibration.versions())
+    return {
+        "source_light_curve": write_light_curve(out / LIGHT_CURVE, found.photons, found.light_curve, header),
+        **write_spectra(out, found.photons, found.counts[0], found.counts[1], header),
+        "arf": write_arf(out / ARF, found.response, found.photons.regions.effective_fraction, header),
+        "rmf": write_rmf(out / RMF, found.response, header),
+    }
+
+
+def _result(
+    found: SourceMeasurements, calibration: Calibration, products: dict[str, Product]
+) -> SourceAnalysis:
+    psf = calibration.psf
+    return SourceAnalysis(
+        analysed=True,
+        regions=region_summary(found.photons, LobsterEyePsf.of(psf), psf.core_fwhm_sigma),
+        light_curve=found.light_curve,
+        hardness=found.hardness,
+        spectrum=found.spectrum,
+        spectrum_reason=found.spectrum_reason,
+        products=products,
+        calibration={"analysis": analysis_constants()["version"], **calibration.versions()},
+    )

@@ -1,0 +1,53 @@
+"""From the flux of a source to its photons on the detector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mxtvhf.calibration import Calibration, default_calibration
+from mxtvhf.instrument import instrument
+from mxtvhf.powerlaw import ERG_PER_KEV, PowerLaw, spectrum_constants
+from mxtvhf.psf import Floats, LobsterEyePsf, detector_pixels
+
+ENERGY_STEP_KEV = 0.005
+
+
+def expected_counts(
+    flux: float,
+    exposure_s: float,
+    x: float,
+    y: float,
+    spectrum: PowerLaw | None = None,
+    calibration: Calibration | None = None,
+) -> float:
+    """Photons that a source puts on the detector.
+
+    Parameters
+    ----------
+    flux
+        Mean flux in 0.3-10 keV as it arrives (absorbed), erg/cm2/s.
+    exposure_s
+        Duration, s.
+    x, y
+        Position on the detector; the area scales with the part of the PSF that the detector encloses.
+    spectrum
+        By default the one of ``data/spectrum.toml``.
+    calibration
+        Gives effective area and PSF; by default the package's latest.
+    """
+    spectrum = spectrum or PowerLaw()
+    calibration = calibration or default_calibration()
+    energy = energy_bins(*spectrum_constants()["source"]["flux_band_kev"])
+    erg = ERG_PER_KEV * ENERGY_STEP_KEV * (energy * spectrum.density(energy)).sum()
+    # Photons of the whole band of the detector are counted, as they are drawn.
+    energy = energy_bins(*instrument()["energy"]["band_kev"])
+    counted = (calibration.effective_area.at(energy) * spectrum.density(energy)).sum() * ENERGY_STEP_KEV
+    middle, psf = 0.5 * (detector_pixels() - 1), LobsterEyePsf.of(calibration.psf)
+    enclosed = psf.enclosed(x, y) / psf.enclosed(middle, middle)
+    return float(flux / erg * counted * exposure_s * enclosed)
+
+
+def energy_bins(low: float, high: float) -> Floats:
+    """Centres of small equal bins from ``low`` to ``high`` keV."""
+    bins = round((high - low) / ENERGY_STEP_KEV)
+    return low + (high - low) * (np.arange(bins) + 0.5) / bins

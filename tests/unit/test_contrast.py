@@ -1,0 +1,125 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mxtvhf.calibration import default_calibration
+from mxtvhf.contrast import energy_contrast, time_contrast
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument import instrument
+from mxtvhf.localisation import default_psf, localise
+from mxtvhf.powerlaw import PowerLaw
+from mxtvhf.simulator.sky import simulate_photons
+
+CALIBRATION = default_calibration()
+GTI = np.array([[100.0, 300.0], [350.0, 500.0]])
+
+
+def band_channels():
+    low, high = instrument()["energy"]["band_kev"]
+    return np.arange(np.ceil(CALIBRATION.gain.channel(low)), CALIBRATION.gain.channel(high))
+
+
+@given(index=st.floats(0.0, 4.0), nh=st.floats(0.0, 1e23))
+def test_the_mean_contrast_of_energies_over_the_background_is_one(index, nh):
+    contrast = energy_contrast(band_channels(), CALIBRATION, PowerLaw(index, nh))
+    assert contrast.mean() == pytest.approx(1.0, abs=0.02)
+    assert (contrast > 0.0).all()
+
+
+def test_the_contrast_of_energies_is_that_of_simulated_photons():
+    rng = np.random.default_rng(1)
+    case = {"x": 100.0, "y": 60.0, "start": 0.0, "stop": 100.0, "rng": rng, "exact": True}
+    pha = simulate_photons(counts=200_000, background=0, **case).pha
+    edges = np.linspace(band_channels()[0], band_channels()[-1] + 1, 21)
+    seen = np.histogram(pha, edges)[0] / len(pha) * 20
+    channels = band_channels()
+    expected = [
+        energy_contrast(channels[(channels >= low) & (channels < high)], CALIBRATION).mean()
+        for low, high in pairwise(edges)
+    ]
+    np.testing.assert_allclose(seen[1:], expected[1:], rtol=0.1, atol=0.01)
+
+
+@given(index=st.floats(0.0, 3.0))
+def test_the_mean_contrast_of_times_over_the_good_times_is_one(index):
+    time = np.concatenate([np.arange(start, stop, 0.1) + 0.05 for start, stop in GTI])
+    assert time_contrast(time, GTI, 40.0, index).mean() == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_fading_source_is_more_likely_at_the_beginning():
+    first, last = time_contrast([100.0, 500.0], GTI, 0.0, 1.0)
+    assert first == pytest.approx(5.0 * last)
+    np.testing.assert_allclose(time_contrast([100.0, 500.0], GTI, 0.0, 0.0), 1.0)
+
+
+@pytest.mark.parametrize("gti", [GTI, np.empty((0, 2))], ids=["burst after the start", "no good time"])
+def test_a_burst_time_that_cannot_be_is_refused(gti):
+    with pytest.raises(InvalidInput, match=r"burst time 200\.0 is not before the good times"):
+        time_contrast([250.0], gti, 200.0)
+
+
+def test_energies_and_times_sharpen_the_place():
+    plain, sharp = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        x, y = rng.uniform(40, 215, 2)
+        photons = simulate_photons(
+            x=x,
+            y=y,
+            counts=60,
+            background=300,
+            start=100.0,
+            stop=400.0,
+            rng=rng,
+            burst_time=0.0,
+            decay_index=1.2,
+        )
+        contrast = energy_contrast(photons.pha, CALIBRATION)
+        contrast *= time_contrast(photons.time, np.array([[100.0, 400.0]]), 0.0)
+        for found, errors in (
+            (localise(photons.x, photons.y), plain),
+            (localise(photons.x, photons.y, contrast=contrast), sharp),
+        ):
+            errors.append((np.hypot(found.x - x, found.y - y), found.ts, found.r90))
+    error, ts, r90 = np.median(plain, axis=0) / np.median(sharp, axis=0)
+    assert error > 1.1
+    assert ts < 0.7
+    assert r90 > 1.2
+
+
+def test_contrasts_that_are_all_one_change_nothing():
+    rng = np.random.default_rng(3)
+    photons = simulate_photons(x=100.0, y=60.0, counts=120, background=300, start=0.0, stop=9.0, rng=rng)
+    plain = localise(photons.x, photons.y)
+    same = localise(photons.x, photons.y, contrast=np.ones(len(photons)))
+    assert (same.x, same.y, same.ts) == pytest.approx((plain.x, plain.y, plain.ts), rel=1e-6)
+    assert same.r90 == pytest.approx(plain.r90, rel=1e-6)
+
+
+def test_many_photons_with_contrasts_are_joined_without_harm():
+    rng = np.random.default_rng(4)
+    photons = simulate_photons(x=100.0, y=60.0, counts=6000, background=6000, start=0.0, stop=9.0, rng=rng)
+    contrast = energy_contrast(photons.pha, CALIBRATION)
+    found = localise(photons.x, photons.y, contrast=contrast)
+    assert found.evidence.counts.number.size < len(photons)
+    signal = np.log(contrast * default_psf().image(found.x, found.y)[photons.y, photons.x])
+    assert np.isfinite(signal).all()
+    assert np.hypot(found.x - 100.0, found.y - 60.0) * 13.57 < 2.5 * found.r90
+
+
+@pytest.mark.parametrize(
+    ("contrast", "words"),
+    [
+        ([1.0], "shape"),
+        ([1.0, 0.0], "0.0 is not a positive number"),
+        ([1.0, float("nan")], "nan is not"),
+        ([-1.0, 1.0], "-1.0 is not"),
+        ([float("inf"), 1.0], "inf is not"),
+    ],
+)
+def test_bad_contrasts_are_refused(contrast, words):
+    with pytest.raises(InvalidInput, match=words):
+        localise([1, 2], [3, 4], contrast=contrast)
