@@ -97,7 +97,8 @@ def vhf_localisation(
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
     if out is not None and found.posterior is not None:
-        regions, products = write_sky_files(out, found.posterior, pointing, position, _observed(events))
+        observed = Observed.of(events, _versions(calibration))
+        regions, products = write_sky_files(out, found.posterior, pointing, position, observed)
     return Localisation(
         detected=True,
         position=position,
@@ -245,12 +246,6 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
         reason += f"; left out {len(found.hot_pixels)} hot pixels (column, row): {listed}"
     return reason
-
-
-def _observed(events: EventFile) -> Observed:
-    header = events.header
-    start = utc_from_met(float(header["TSTART"]))
-    return Observed(header["BURST_ID"], start, header["DATE"], instrument()["version"])
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:

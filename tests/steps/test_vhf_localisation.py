@@ -216,3 +216,21 @@ def test_no_source_comes_with_an_upper_limit(tmp_path):
     assert 0.2e-10 < found.upper_limit_flux / rate < 2e-10
     assert f"at most {found.upper_limit_photons:.0f}" in found.reason
     assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None
+
+
+def test_the_posterior_on_the_sky_is_a_product(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst()), out=tmp_path / "out")
+    assert {product.path for product in found.products.values()} == {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+    half, most = found.regions
+    assert (half.part, most.part) == (0.5, 0.9)
+    circle = np.pi * (found.position.r90_arcsec / 60.0) ** 2
+    assert most.area_arcmin2 == pytest.approx(circle, rel=0.05)
+    assert (found.exposure_s, found.data_stream) == (pytest.approx(310.0), "VHF")
+
+
+def test_no_source_leaves_no_sky_map(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=60)), out=tmp_path / "out")
+    assert (found.regions, found.products) == ((), {})
+    assert not (tmp_path / "out").exists()
