@@ -1,12 +1,11 @@
 """Writing an event file against astropy's table writer, and the memory that a large burst takes.
 
-Run ``python -m benchmarks.eventfile`` for the times, and ``python -m benchmarks.eventfile --memory [photons]``
-for the memory of decoding, event file and localisation input of one burst, each stage from the files of the one
-before.
+``python -m benchmarks.eventfile`` prints the times; with ``--memory [photons]`` the memory of decoding, event
+file and localisation input of one burst, each stage from the files of the one before.
 
 Both writers write to memory. Astropy writes the columns of the event table and no other keyword; ours is the
-whole file: four HDUs, their keywords and checksums, good time intervals, and X and Y of each photon by its own
-attitude.
+whole file: four HDUs, their keywords and checksums, good time intervals, and X and Y of each photon by its
+own attitude.
 """
 
 from __future__ import annotations
