@@ -440,7 +440,7 @@ def test_closer_view_only_where_it_helps() -> None:
 
 def test_detector_shows_counts_source_and_hot_pixels() -> None:
     one = photons(1)
-    many = PhotonList(*(np.repeat(column, 50) for column in (one.time, one.x - 60, one.y, one.pha)))
+    many = PhotonList(*(np.repeat(column, 50) for column in (one.time, one.x + 60, one.y, one.pha)))
     both = PhotonList(
         *(np.concatenate([getattr(one, name), getattr(many, name)]) for name in ("time", "x", "y", "pha"))
     )
