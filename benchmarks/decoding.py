@@ -1,9 +1,15 @@
 """Decoding of photon packets against memcpy and against a loop with struct, in one run.
 
-Run ``python benchmarks/decoding.py [photons]``. Three stages are timed apart, since they do different work:
-*unpacking* turns packets that are known to be good into columns; *checking* is the CRC of every byte;
-*decode_stream* is everything: framing, CRC, content checks, sequence, unpacking. The loop without CRC is the
-measure of the first, the loop with CRC of the last.
+Run ``python -m benchmarks.decoding [photons]``. The stages are timed apart, since they do different work:
+
+* *columns*: the numbers of packets that are known to be good, as the link has them (16-bit frame, 8-bit
+  column and row, 16-bit pulse height), in the machine's byte order, a column each;
+* *photon list*: the same with times in seconds (float64), checked and in time order: 2.1 bytes for each byte
+  of the packets;
+* *CRC* of every byte;
+* *decode_stream*: everything: framing, CRC, content checks, sequence, photon list.
+
+Memcpy copies the packets' bytes once, from one array to another, both in memory already.
 """
 
 from __future__ import annotations
@@ -11,29 +17,21 @@ from __future__ import annotations
 import struct
 import sys
 from binascii import crc_hqx
-from collections.abc import Callable
-from time import perf_counter
 
 import numpy as np
+import numpy.typing as npt
 
+from benchmarks.timing import in_turn, print_times
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.content import photons as unpack
+from mxtvhf.packets.content import slot_blocks
 from mxtvhf.packets.crc import crc16
-from mxtvhf.packets.layout import layout
+from mxtvhf.packets.layout import Records, layout
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, quaternion_of
+from mxtvhf.pointing import quaternion_of
 
 BURST, START, SIZE = "sb26051102", 295268612.0, 92
-
-
-def best_of(repeats: int, call: Callable[[], object]) -> float:
-    """Return the shortest of several times, seconds."""
-    times = []
-    for _ in range(repeats):
-        start = perf_counter()
-        call()
-        times.append(perf_counter() - start)
-    return min(times)
 
 
 def simulated(count: int) -> PhotonList:
@@ -61,33 +59,52 @@ def struct_loop(raw: bytes, *, check: bool) -> int:
     return len(PhotonList(*(np.array(values) for values in (time, x, y, pha))))
 
 
+def columns(records: Records) -> list[npt.NDArray[np.uint16]]:
+    """Unpack the slots as they are."""
+    kind = layout().photon
+    found = [np.empty(len(records) * kind.slots, dtype) for dtype in ("u2", "u1", "u1", "u2")]
+    for _, part, slots in slot_blocks(kind, records):
+        for column, name in zip(found, ("FRAME", "COLUMN", "ROW", "PHA"), strict=True):
+            column[part] = slots[name]
+    return found
+
+
 def main() -> None:
     """Print times and ratios."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     raw = b"".join(encode_photons(simulated(count), BURST))
-    pointing = b"".join(
-        encode_pointing(
-            AttitudeHistory(np.array([START]), quaternion_of(10, 20, 30)[None], np.array([True])), BURST
-        )
-    )
+    attitude = AttitudeHistory(np.array([START]), quaternion_of(10, 20, 30)[None], np.array([True]))
+    stream = raw + b"".join(encode_pointing(attitude, BURST))
     kind = layout().photon
     records = np.frombuffer(raw, kind.dtype)
     rows = np.frombuffer(raw, np.uint8).reshape(-1, SIZE)
-    target = bytearray(len(raw))
-    times = {
-        "memcpy of the packets": best_of(9, lambda: target.__setitem__(slice(None), raw)),
-        "unpacking": best_of(5, lambda: unpack(kind, records)),
-        "checking (CRC)": best_of(5, lambda: crc16(rows)),
-        "decode_stream": best_of(5, lambda: decode_stream(raw + pointing, BURST, name="benchmark")),
-        "struct loop, no CRC": best_of(2, lambda: struct_loop(raw, check=False)),
-        "struct loop with CRC": best_of(2, lambda: struct_loop(raw, check=True)),
+    target = rows.copy()
+    times = in_turn(
+        {
+            "memcpy": lambda: np.copyto(target, rows),
+            "columns": lambda: columns(records),
+            "photon list": lambda: unpack(kind, records),
+            "CRC": lambda: crc16(rows),
+            "decode_stream": lambda: decode_stream(stream, BURST, name="benchmark"),
+        },
+        30,
+    )
+    loops = {
+        "struct loop": lambda: struct_loop(raw, check=False),
+        "struct loop with CRC": lambda: struct_loop(raw, check=True),
     }
+    times |= in_turn(loops, 3)
     print(f"{count} photons in {len(raw) // SIZE} packets, {len(raw) / 1e6:.1f} MB")
-    for name, seconds in times.items():
-        print(f"  {name:24s} {seconds * 1e3:9.2f} ms  {count / seconds / 1e6:9.1f} Mphotons/s")
-    for stage, loop in (("unpacking", "struct loop, no CRC"), ("decode_stream", "struct loop with CRC")):
-        to_copy, to_loop = times["memcpy of the packets"] / times[stage], times[loop] / times[stage]
-        print(f"  {stage}: {to_copy:.3f} x memcpy, {to_loop:.0f} x {loop}")
+    print_times(times)
+    for stage, loop in (
+        ("columns", "struct loop"),
+        ("photon list", "struct loop"),
+        ("decode_stream", "struct loop with CRC"),
+    ):
+        print(
+            f"  {stage}: {count / times[stage] / 1e6:.0f} Mphotons/s, "
+            f"{times['memcpy'] / times[stage]:.3f} x memcpy, {times[loop] / times[stage]:.0f} x {loop}"
+        )
 
 
 if __name__ == "__main__":

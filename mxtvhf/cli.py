@@ -84,6 +84,12 @@ def simulate(
     background: Annotated[float | None, typer.Option(help="expected background photons")] = None,
     roll: Annotated[float | None, typer.Option(help="roll angle of the pointing, degrees")] = None,
     offset_arcmin: Annotated[float | None, typer.Option(help="of the burst from the boresight")] = None,
+    drift_arcsec: Annotated[
+        float | None, typer.Option(help="slow drift of the pointing over the observation")
+    ] = None,
+    slew: Annotated[
+        float | None, typer.Option(help="seconds of the observation's start in which the platform slews")
+    ] = None,
     start: Annotated[datetime | None, typer.Option(help="start of the MXT observation, UTC")] = None,
     duration: Annotated[float | None, typer.Option(help="of the observation, seconds")] = None,
     loss: Annotated[float | None, typer.Option(help="probability that a packet never arrives")] = None,
@@ -111,6 +117,8 @@ def simulate(
         background=background,
         roll_deg=roll,
         offset_arcmin=offset_arcmin,
+        drift_arcsec=drift_arcsec,
+        slew_s=slew,
         duration_s=duration,
         loss=loss,
         repeat=repeat,

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from astropy.time import Time
 from pydantic import AwareDatetime, Field
 
 from mxtvhf import __version__
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import Calibration
-from mxtvhf.instrument import instrument
+from mxtvhf.fitstable import Card
+from mxtvhf.instrument import instrument, pixel_scale_arcsec
 from mxtvhf.models import BurstId, Model, utc_text
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, FixedPointing, Pointing
+from mxtvhf.pointing import Pointing
 
-Card = tuple[str, Any, str]
-"""Keyword, value, comment."""
+_MJD_ZERO = datetime(1858, 11, 17)
+_VERSION_KEYWORDS = {
+    "psf": "CALPSF",
+    "effective_area": "CALARF",
+    "gain": "CALGAIN",
+    "redistribution": "CALRMF",
+    "bad_pixels": "CALBADPX",
+    "alignment": "CALALIGN",
+    "background": "CALBKG",
+}
+"""Calibration item -> keyword of the version that was valid for the observation."""
 
 PRINTABLE = r"^[\x20-\x7e]*$"
 """FITS headers hold printable ASCII only."""
@@ -47,11 +58,12 @@ class Observation:
     photons: PhotonList
     attitude: AttitudeHistory
     header: EventHeader
-    fixed: FixedPointing
+    calibration: Calibration
+    pointing: Pointing
+    spread_arcsec: float
     gti: npt.NDArray[np.float64]
     tstart: float
     tstop: float
-    calibration: Calibration
 
     @property
     def exposure(self) -> float:
@@ -85,19 +97,18 @@ def primary_cards(observation: Observation) -> list[Card]:
         ("OBS_ID", header.obs_id, "observation"),
         ("BURST_ID", header.burst_id, "burst"),
         ("IVORN", header.ivorn, "notice"),
-        ("CALVER", instrument()["version"], "instrument calibration"),
+        ("CALVER", instrument()["version"], "instrument constants"),
+        *_calibration(observation.calibration),
         ("EPOCH0", instrument()["time"]["epoch_utc"].rstrip("Z"), "[UTC] zero of mission elapsed time"),
         *_span(observation),
         *_pointing(observation),
     ]
 
 
-def table_cards(observation: Observation, hduclas1: str, hduclas2: str) -> list[Card]:
+def table_cards(observation: Observation) -> list[Card]:
     """Return the keywords that every extension carries."""
     return [
         ("HDUCLASS", "OGIP", "format conforms to OGIP standard"),
-        ("HDUCLAS1", hduclas1, "kind of extension"),
-        ("HDUCLAS2", hduclas2, "subkind"),
         ("TELESCOP", "SVOM", "mission"),
         ("INSTRUME", "MXT", "instrument"),
         ("OBJECT", observation.header.burst_id, "burst"),
@@ -106,6 +117,11 @@ def table_cards(observation: Observation, hduclas1: str, hduclas2: str) -> list[
         *_span(observation),
         *_pointing(observation),
     ]
+
+
+def _calibration(calibration: Calibration) -> list[Card]:
+    versions = calibration.versions()
+    return [(keyword, versions[item], f"calibration: {item}") for item, keyword in _VERSION_KEYWORDS.items()]
 
 
 def _time_system() -> list[Card]:
@@ -136,17 +152,28 @@ def _span(observation: Observation) -> list[Card]:
 
 
 def _pointing(observation: Observation) -> list[Card]:
-    pointing = observation.fixed.pointing
+    pointing = observation.pointing
     return [
         ("RADESYS", "ICRS", "frame of all positions"),
         ("EQUINOX", 2000.0, "[yr] equinox of all positions"),
-        ("RA_PNT", pointing.ra_deg, "[deg] boresight"),
-        ("DEC_PNT", pointing.dec_deg, "[deg] boresight"),
-        ("PA_PNT", pointing.roll_deg, "[deg] roll: +Z, North through East"),
+        ("RA_PNT", pointing.ra_deg, "[deg] mean boresight"),
+        ("DEC_PNT", pointing.dec_deg, "[deg] mean boresight"),
+        ("PA_PNT", pointing.roll_deg, "[deg] mean roll: +Z, North through East"),
+        ("PNTSPRD", observation.spread_arcsec, "[arcsec] largest angle from the mean"),
     ]
 
 
-def event_limits() -> list[Card]:
+def event_cards(observation: Observation) -> list[Card]:
+    """Return the keywords of the event table."""
+    return [
+        ("HDUCLAS1", "EVENTS", "kind of extension"),
+        ("HDUCLAS2", "ALL", "subkind"),
+        *_limits(),
+        *_sky_wcs(observation.pointing),
+    ]
+
+
+def _limits() -> list[Card]:
     """Legal ranges of the columns, by their number in the table."""
     size, channels = constants()["sky"]["pixels"], constants()["pi"]["channels"]
     detector, energy = instrument()["detector"], instrument()["energy"]
@@ -165,8 +192,14 @@ def event_limits() -> list[Card]:
     ]
 
 
-def sky_wcs(pointing: Pointing, centre: float, scale: float) -> list[Card]:
+def sky_image() -> tuple[float, float]:
+    """Centre of the sky image (pixel, both axes) and its scale, degrees per pixel."""
+    return (constants()["sky"]["pixels"] + 1) / 2.0, pixel_scale_arcsec() / 3600.0
+
+
+def _sky_wcs(pointing: Pointing) -> list[Card]:
     """World coordinates of the columns X (2) and Y (3)."""
+    centre, scale = sky_image()
     cards: list[Card] = []
     for column, kind, value, step in (
         (2, "RA---TAN", pointing.ra_deg, -scale),
@@ -175,8 +208,8 @@ def sky_wcs(pointing: Pointing, centre: float, scale: float) -> list[Card]:
         cards += [
             (f"TCTYP{column}", kind, "gnomonic"),
             (f"TCUNI{column}", "deg", "unit"),
-            (f"TCRPX{column}", centre, "[pixel] boresight"),
-            (f"TCRVL{column}", value, "[deg] boresight"),
+            (f"TCRPX{column}", centre, "[pixel] mean boresight"),
+            (f"TCRVL{column}", value, "[deg] mean boresight"),
             (f"TCDLT{column}", step, "[deg] per pixel"),
         ]
     # The default is 0 for a boresight exactly at the North pole, 180 everywhere else.
@@ -184,6 +217,7 @@ def sky_wcs(pointing: Pointing, centre: float, scale: float) -> list[Card]:
 
 
 def _tt(met: float) -> str:
+    """Date of a mission elapsed time in TT, which has no leap seconds."""
     time = instrument()["time"]
-    text: str = Time(time["mjdrefi"], (time["tt_minus_utc_s"] + met) / 86400.0, format="mjd", scale="tt").isot
-    return text
+    since = timedelta(days=time["mjdrefi"], seconds=round(time["tt_minus_utc_s"] + met, 3))
+    return (_MJD_ZERO + since).isoformat(timespec="milliseconds")

@@ -8,8 +8,9 @@
     ATTITUDE   TIME, QUATERNION, STABLE            the samples as received
 
 Times are mission elapsed seconds, TT (``MJDREFI + MJDREFF`` is the epoch). X and Y are pixels of a TAN image
-about the boresight, North up; RAWX and RAWY the detector's column and row, 0..255. The same input gives the
-same bytes.
+about the mean boresight, North up, each photon's from the attitude at its own time; RAWX and RAWY the
+detector's column and row, 0..255. ``PNTSPRD`` says how far the pointing moved, ``CALxxx`` which calibration
+was valid. The same input gives the same bytes.
 
 Sources: OGIP/93-003 (event lists: HDUCLASn, GTI); OGIP/94-001 (TLMIN, TLMAX, EXPOSURE); Greisen & Calabretta
 2002, A&A 395, 1061 (WCS of pixel lists); Rots et al. 2015, A&A 574, A36 (time); SVOM product cards.
@@ -18,43 +19,35 @@ Sources: OGIP/93-003 (event lists: HDUCLASn, GTI); OGIP/94-001 (TLMIN, TLMAX, EX
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
 from mxtvhf.archive import write_atomically
-from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
+from mxtvhf.attitude import AttitudeHistory, pointing_limits, stable_pointing
+from mxtvhf.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import (
     EventHeader,
     Observation,
     constants,
-    event_limits,
+    event_cards,
     primary_cards,
-    sky_wcs,
+    sky_image,
     table_cards,
 )
-from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
+from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, FixedPointing, Pointing, fixed_pointing, stable_intervals
-
-_TABLES: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
-    "EVENTS": {"TIME": ("f8", ()), "RAWX": ("i2", ()), "RAWY": ("i2", ()), "PHA": ("i4", ())},
-    "GTI": {"START": ("f8", ()), "STOP": ("f8", ())},
-    "ATTITUDE": {"TIME": ("f8", ()), "QUATERNION": ("f8", (4,)), "STABLE": ("?", ())},
-}
-"""Columns that are read: type and shape of a cell."""
-_UNREADABLE = (
-    OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
-)  # fmt: skip
-"""What astropy raises on damaged files."""
+from mxtvhf.pointing import Pointing, steady_pixels
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,9 +65,31 @@ class EventFileInfo:
     tstop: float
     """Start and stop of the good time intervals, seconds of MET."""
     exposure_s: float
-    fixed: FixedPointing
+    pointing: Pointing
+    """Mean of the good times."""
+    spread_arcsec: float
+    """Largest angle of an attitude sample in the good times from the mean."""
     calibration: Calibration
     """What X, Y and PI were made with: the one for ``tstart``."""
+
+
+class SteadyAddresses(NamedTuple):
+    """Detector addresses at the mean pointing.
+
+    Attributes
+    ----------
+    x, y
+        Column and row of each photon; where ``on_detector`` is False they mean nothing.
+    on_detector
+        False for photons that would have fallen beside the detector.
+    moved
+        False: the pointing was steady, these are the addresses as they were seen.
+    """
+
+    x: npt.NDArray[np.int16]
+    y: npt.NDArray[np.int16]
+    on_detector: npt.NDArray[np.bool_]
+    moved: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +103,13 @@ class EventFile:
     gti
         Good time intervals, seconds of MET, shape (intervals, 2).
     pointing
-        The boresight that X and Y refer to.
+        The mean boresight, that X and Y refer to.
+    spread_arcsec
+        How far the attitude was from the mean in the good times, at most.
     attitude
         The samples that were received.
     header
-        Keywords of the primary header.
+        Keywords of the primary header; ``CALxxx`` are the versions that X, Y and PI were made with.
     tstart
         Start of the good time intervals, seconds of MET; the calibration to use is the one for it.
     """
@@ -100,9 +117,33 @@ class EventFile:
     photons: PhotonList
     gti: Floats
     pointing: Pointing
+    spread_arcsec: float
     attitude: AttitudeHistory
     header: dict[str, Any]
     tstart: float
+
+    def steady_addresses(self, alignment: Alignment) -> SteadyAddresses:
+        """Say where the photons would have fallen, had the pointing been the mean one all the time.
+
+        A source that drifted over the detector is sharp again in these addresses. What belongs to the
+        detector (hot and bad pixels) is sharp in the addresses as seen: take it out before.
+
+        As long as the pointing was steady (``data/pointing.toml``) the addresses are returned as they are.
+
+        Parameters
+        ----------
+        alignment
+            How the detector lay in the satellite's frame.
+        """
+        photons = self.photons
+        if self.spread_arcsec <= pointing_limits()["steady"]["spread_arcsec"]:
+            return SteadyAddresses(photons.x, photons.y, np.ones(len(photons), np.bool_), False)
+        mean = replace(self.pointing, alignment=alignment)
+        x, y = np.rint(steady_pixels(mean, self.attitude, photons.time, photons.x, photons.y))
+        detector = instrument()["detector"]
+        inside = (x >= 0) & (x < detector["columns"]) & (y >= 0) & (y < detector["rows"])
+        x, y = (np.where(inside, address, 0).astype(np.int16) for address in (x, y))
+        return SteadyAddresses(x, y, inside, True)
 
 
 def write_event_file(
@@ -120,7 +161,7 @@ def write_event_file(
     path
         Where; an existing file is replaced.
     photons
-        In time order; may be empty. Those outside stable pointing are left out.
+        May be empty. Those outside stable pointing are left out.
     attitude
         At least one sample.
     header
@@ -133,15 +174,8 @@ def write_event_file(
     InvalidInput
         No attitude sample is of stable pointing, or no calibration is valid at the start.
     """
-    observation = _observe(photons, attitude, header, store or packaged_store())
-    primary = fits.PrimaryHDU()
-    primary.header.extend(primary_cards(observation), end=True)
-    parts = [primary, _events(observation), _gti(observation), _attitude(observation)]
-    for part in parts:
-        part.add_checksum(when="")
-    file = BytesIO()
-    fits.HDUList(parts).writeto(file)
-    content = file.getvalue()
+    observation = observe(photons, attitude, header, store or packaged_store())
+    content = event_file_bytes(observation)
     write_atomically(path, content)
     return EventFileInfo(
         path=path,
@@ -151,87 +185,118 @@ def write_event_file(
         tstart=observation.tstart,
         tstop=observation.tstop,
         exposure_s=observation.exposure,
-        fixed=observation.fixed,
+        pointing=observation.pointing,
+        spread_arcsec=observation.spread_arcsec,
         calibration=observation.calibration,
     )
 
 
-def _observe(
+def observe(
     photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, store: CalibrationStore
 ) -> Observation:
     """Find pointing, good times and calibration, and keep the photons in the good times."""
-    fixed = fixed_pointing(attitude)
+    if not len(attitude):
+        raise InvalidInput("attitude: no sample")
     start, stop = attitude.time[0], attitude.time[-1]
     if len(photons):
         start = min(start, photons.time[0])
         stop = max(stop, photons.time[-1] + instrument()["detector"]["frame_time_s"])
-    gti = stable_intervals(attitude, float(start), float(stop))
-    first, last = np.searchsorted(photons.time, gti.T)
-    if len(gti) != 1 or first[0] > 0 or last[0] < len(photons):
-        rows = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)] or [first])
-        photons = PhotonList(photons.time[rows], photons.x[rows], photons.y[rows], photons.pha[rows])
-    tstart, tstop = (gti[0, 0], gti[-1, 1]) if len(gti) else (start, stop)
+    stable = stable_pointing(attitude, float(start), float(stop))
+    good = np.searchsorted(stable.gti.ravel(), photons.time, side="right") % 2 == 1
+    tstart, tstop = (stable.gti[0, 0], stable.gti[-1, 1]) if len(stable.gti) else (start, stop)
     calibration = store.at(utc_from_met(float(tstart)))
-    fixed = replace(fixed, pointing=replace(fixed.pointing, alignment=calibration.alignment))
-    return Observation(photons, attitude, header, fixed, gti, float(tstart), float(tstop), calibration)
+    return Observation(
+        photons=photons if good.all() else photons.selected(good),
+        attitude=attitude,
+        header=header,
+        calibration=calibration,
+        pointing=Pointing.from_quaternion(stable.mean, calibration.alignment),
+        spread_arcsec=stable.spread_arcsec,
+        gti=stable.gti,
+        tstart=float(tstart),
+        tstop=float(tstop),
+    )
 
 
-def _events(observation: Observation) -> fits.BinTableHDU:
-    photons, sky = observation.photons, constants()["sky"]
-    scale = pixel_scale_arcsec() / 3600.0
-    centre = (sky["pixels"] + 1) / 2.0
-    east, north = observation.fixed.pointing.plane_coordinates(photons.x, photons.y)
-    columns = [
-        fits.Column("TIME", "1D", unit="s", array=photons.time),
-        fits.Column("X", "1D", unit="pixel", array=centre - east / scale),
-        fits.Column("Y", "1D", unit="pixel", array=centre + north / scale),
-        fits.Column("RAWX", "1I", unit="pixel", array=photons.x),
-        fits.Column("RAWY", "1I", unit="pixel", array=photons.y),
-        fits.Column("PHA", "1J", unit="chan", array=photons.pha),
-        fits.Column("PI", "1J", unit="chan", array=pi_channels(photons.pha, observation.calibration.gain)),
+def event_file_bytes(observation: Observation) -> bytes:
+    """Return the whole file."""
+    attitude, gti = observation.attitude, observation.gti
+    axes = "QUATERNION is scalar last: body (+X boresight, +Z up) to ICRS."
+    tables: list[tuple[str, list[Column], list[Card]]] = [
+        ("EVENTS", _event_columns(observation), event_cards(observation)),
+        (
+            "GTI",
+            [Column("START", gti[:, 0], "s"), Column("STOP", gti[:, 1], "s")],
+            [("HDUCLAS1", "GTI", "kind of extension"), ("HDUCLAS2", "STANDARD", "subkind")],
+        ),
+        (
+            "ATTITUDE",
+            [
+                Column("TIME", attitude.time, "s"),
+                Column("QUATERNION", attitude.quaternion),
+                Column("STABLE", attitude.stable),
+            ],
+            [
+                ("HDUCLAS1", "TEMPORALDATA", "kind of extension"),
+                ("HDUCLAS2", "ATTITUDE", "subkind"),
+                ("COMMENT", axes, ""),
+            ],
+        ),
     ]
-    part = _table("EVENTS", columns, observation, hduclas1="EVENTS", hduclas2="ALL")
-    part.header.extend(event_limits() + sky_wcs(observation.fixed.pointing, centre, scale), end=True)
-    return part
+    common = card_images(table_cards(observation))
+    parts = [*primary_hdu(card_images(primary_cards(observation)))]
+    for name, columns, cards in tables:
+        parts += table_hdu(name, columns, common + card_images(cards))
+    return b"".join(parts)
 
 
-def _gti(observation: Observation) -> fits.BinTableHDU:
-    columns = [
-        fits.Column("START", "1D", unit="s", array=observation.gti[:, 0]),
-        fits.Column("STOP", "1D", unit="s", array=observation.gti[:, 1]),
+def _event_columns(observation: Observation) -> list[Column]:
+    photons, pointing = observation.photons, observation.pointing
+    x, y = steady_pixels(pointing, observation.attitude, photons.time, photons.x, photons.y)
+    east, north = pointing.plane_coordinates(x, y)
+    centre, scale = sky_image()
+    return [
+        Column("TIME", photons.time, "s"),
+        Column("X", centre - east / scale, "pixel"),
+        Column("Y", centre + north / scale, "pixel"),
+        Column("RAWX", photons.x, "pixel"),
+        Column("RAWY", photons.y, "pixel"),
+        Column("PHA", photons.pha, "chan"),
+        Column("PI", pi_channels(photons.pha, observation.calibration.gain), "chan"),
     ]
-    return _table("GTI", columns, observation, hduclas1="GTI", hduclas2="STANDARD")
-
-
-def _attitude(observation: Observation) -> fits.BinTableHDU:
-    attitude = observation.attitude
-    columns = [
-        fits.Column("TIME", "1D", unit="s", array=attitude.time),
-        fits.Column("QUATERNION", "4D", array=attitude.quaternion),
-        fits.Column("STABLE", "1L", array=attitude.stable),
-    ]
-    part = _table("ATTITUDE", columns, observation, hduclas1="TEMPORALDATA", hduclas2="ATTITUDE")
-    part.header["COMMENT"] = "QUATERNION is scalar last: body (+X boresight, +Z up) to ICRS."
-    return part
 
 
 def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]:
     """Return the pulse-invariant channel of pulse heights: energy over the channel width, rounded down.
 
-    Energies beyond the channels go to the first or last of them.
+    What lies below the first or above the last channel is counted in that one.
     """
     pi = constants()["pi"]
+    energy = gain.energy(np.arange(instrument()["energy"]["pha_channels"]))
     # A PHA channel's centre may lie on the edge of a PI channel: do not let a rounding error decide.
-    channels = np.floor(gain.energy(pha) / pi["channel_width_kev"] + 1e-9)
-    return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)
+    channels = np.floor(energy / pi["channel_width_kev"] + 1e-9)
+    return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)[pha]
 
 
-def _table(
-    name: str, columns: list[fits.Column], observation: Observation, *, hduclas1: str, hduclas2: str
-) -> fits.BinTableHDU:
-    part = fits.BinTableHDU.from_columns(fits.ColDefs(columns), name=name)
-    part.header.extend(table_cards(observation, hduclas1, hduclas2), end=True)
-    return part
+def _intervals(start: Floats, stop: Floats) -> Floats:
+    gti = np.stack([start, stop], axis=1)
+    if not (np.diff(gti.ravel()) >= 0.0).all():
+        raise ValueError("good time intervals are not in time order")
+    return gti
+
+
+_TABLES: dict[str, tuple[dict[str, tuple[str, tuple[int, ...]]], Callable[..., Any]]] = {
+    "EVENTS": ({"TIME": ("f8", ()), "RAWX": ("i2", ()), "RAWY": ("i2", ()), "PHA": ("i4", ())}, PhotonList),
+    "GTI": ({"START": ("f8", ()), "STOP": ("f8", ())}, _intervals),
+    "ATTITUDE": ({"TIME": ("f8", ()), "QUATERNION": ("f8", (4,)), "STABLE": ("?", ())}, AttitudeHistory),
+}
+"""Columns that are read, with type and shape of a cell, and what is made of them."""
+_UNREADABLE = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
+)  # fmt: skip
+"""What astropy raises on damaged files."""
+
+_NUMBERS = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD", "TSTART"
 
 
 def read_event_file(path: Path) -> EventFile:
@@ -240,8 +305,9 @@ def read_event_file(path: Path) -> EventFile:
     Raises
     ------
     InvalidInput
-        No such file, not FITS, cut, damaged (wrong checksum), of another instrument or time system, or a
-        table or column missing; the message names the file and the HDU.
+        No such file, not FITS, cut, damaged (wrong checksum), of another instrument or time system, a table
+        or column missing, photons or attitude samples that cannot be (see `PhotonList`, `AttitudeHistory`);
+        the message names the file and the HDU.
     """
     try:
         content = path.read_bytes()
@@ -250,22 +316,23 @@ def read_event_file(path: Path) -> EventFile:
     # Checked here because astropy would also unpack compressed files, of any size.
     if not content.startswith(b"SIMPLE  ="):
         raise InvalidInput(f"{path.name}: not a FITS file")
-    part, tables = "PRIMARY", dict[str, list[npt.NDArray[Any]]]()
+    part, tables = "PRIMARY", dict[str, Any]()
     try:
         # Astropy only warns of a cut file or a wrong checksum. Given ``True`` it checks all HDUs before it
         # returns the first, and the error could not name the one at fault; 1 checks each when it is read.
         with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=1) as parts:
             header = _primary_header(parts[0])
-            ra, dec, roll, tstart = (float(header[key]) for key in ("RA_PNT", "DEC_PNT", "PA_PNT", "TSTART"))
-            for part, columns in _TABLES.items():
-                tables[part] = [_column(parts[part], name, *kind) for name, kind in columns.items()]
-    except _UNREADABLE as error:
+            ra, dec, roll, spread, tstart = (float(header[key]) for key in _NUMBERS)
+            for part, (columns, made) in _TABLES.items():
+                tables[part] = made(*(_column(parts[part], name, *kind) for name, kind in columns.items()))
+    except (InvalidInput, *_UNREADABLE) as error:
         raise InvalidInput(f"{path.name}: HDU {part}: {' '.join(str(error).split())}") from error
     return EventFile(
-        photons=PhotonList(*tables["EVENTS"]),
-        gti=np.stack(tables["GTI"], axis=1),
+        photons=tables["EVENTS"],
+        gti=tables["GTI"],
         pointing=Pointing(ra, dec, roll),
-        attitude=AttitudeHistory(*tables["ATTITUDE"]),
+        spread_arcsec=spread,
+        attitude=tables["ATTITUDE"],
         header=header,
         tstart=tstart,
     )

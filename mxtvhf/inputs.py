@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from mxtvhf.errors import InvalidInput
 
 MAX_ALERT_BYTES = 1 << 20
 MAX_PACKETS_BYTES = 1 << 28
+_PIECE = 1 << 22
 MAX_SHOWN = 400
 """Longest name of an input in a message; what should be a path may be anything."""
 
@@ -70,12 +72,19 @@ def read_limited(path: Path, limit: int) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            raw, more = file.read(limit), file.read(1)
+            raw, more = b"".join(_pieces(file, limit)), file.read(1)
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
     if more:
         raise TooLarge(f"{path}: larger than {limit} bytes", raw)
     return raw
+
+
+def _pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield what a file holds up to the limit; asked for all at once, Python takes room for the limit."""
+    while limit and (piece := file.read(min(limit, _PIECE))):
+        limit -= len(piece)
+        yield piece
 
 
 def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument import instrument
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,12 @@ class PhotonList:
         Detector column and row, 0..255, int16.
     pha
         Pulse height, channel, int32.
+
+    Raises
+    ------
+    InvalidInput
+        Columns of unequal length, a time that is none or earlier than the one before, an address off the
+        detector, or a pulse height that it does not know.
     """
 
     time: npt.NDArray[np.float64]
@@ -29,14 +39,38 @@ class PhotonList:
     y: npt.NDArray[np.int16]
     pha: npt.NDArray[np.int32]
 
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in self.columns}
+        if len(lengths) != 1:
+            raise InvalidInput(f"photons: columns of unequal length: {sorted(lengths)}")
+        if not len(self):
+            return
+        detector = instrument()["detector"]
+        _check_range("x", self.x, detector["columns"])
+        _check_range("y", self.y, detector["rows"])
+        _check_range("pha", self.pha, instrument()["energy"]["pha_channels"])
+        # A NaN anywhere fails the comparison with its neighbour.
+        if not (np.isfinite(self.time[[0, -1]]).all() and (self.time[1:] >= self.time[:-1]).all()):
+            raise InvalidInput("photons: not in time order, or a time that is no number")
+
     def __len__(self) -> int:
         """Return the number of photons."""
         return len(self.time)
 
-    def followed_by(self, later: PhotonList) -> PhotonList:
-        """Return these photons and, after them, later ones."""
-        names = (column.name for column in fields(self))
-        return PhotonList(*(np.concatenate([getattr(self, name), getattr(later, name)]) for name in names))
+    @property
+    def columns(self) -> tuple[npt.NDArray[Any], ...]:
+        """Time, x, y and pulse height."""
+        return self.time, self.x, self.y, self.pha
+
+    def selected(self, chosen: npt.NDArray[np.bool_]) -> PhotonList:
+        """Return those that a mask tells."""
+        return PhotonList(*(column[chosen] for column in self.columns))
+
+    def merged(self, other: PhotonList) -> PhotonList:
+        """Return both lists together in time order; of one time this one's photons come first."""
+        columns = [np.concatenate(pair) for pair in zip(self.columns, other.columns, strict=True)]
+        order = np.argsort(columns[0], kind="stable")
+        return PhotonList(*(column[order] for column in columns))
 
     def to_bytes(self) -> bytes:
         """Return the columns as a numpy ``.npz`` file."""
@@ -49,3 +83,9 @@ class PhotonList:
         """Read a file of what ``to_bytes`` gave."""
         with np.load(path, allow_pickle=False) as columns:
             return cls(columns["time"], columns["x"], columns["y"], columns["pha"])
+
+
+def _check_range(name: str, values: npt.NDArray[np.signedinteger[Any]], stop: int) -> None:
+    low, high = values.min(), values.max()
+    if low < 0 or high >= stop:
+        raise InvalidInput(f"photons: {name} {low if low < 0 else high} outside 0..{stop - 1}")

@@ -1,8 +1,8 @@
-"""Where the telescope looks: attitude, boresight, detector to sky and back.
+"""Where the telescope looks: boresight, detector to sky and back.
 
 Conventions, once and for all:
 
-* A quaternion is scalar last (x, y, z, w) and rotates vectors of the satellite's body frame into ICRS.
+* Attitudes rotate vectors of the satellite's body frame into ICRS; see ``attitude``.
 * Body frame: +X is the boresight, +Z is "up" on the sky, +Y completes it (left of up, seen from inside:
   East when up is North).
 * Roll is the position angle of +Z on the sky, from North through East, degrees.
@@ -16,68 +16,23 @@ Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from io import BytesIO
-from math import cos, degrees, radians, sin
-from typing import Any
+from math import cos, radians, sin
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from mxtvhf.attitude import AttitudeHistory, Floats
 from mxtvhf.calibration import Alignment, default_calibration
-from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 
-Floats = npt.NDArray[np.float64]
-
-
-@cache
-def _limits() -> dict[str, Any]:
-    return tomllib.loads((files("mxtvhf") / "data" / "pointing.toml").read_text())
-
-
-@dataclass(frozen=True, eq=False)
-class AttitudeHistory:
-    """Attitude samples in time order.
-
-    Attributes
-    ----------
-    time
-        Seconds of mission elapsed time, shape (N,).
-    quaternion
-        Body to ICRS, scalar last, unit length, shape (N, 4).
-    stable
-        True where the platform said that it points stably, shape (N,).
-    """
-
-    time: Floats
-    quaternion: Floats
-    stable: npt.NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.time)
-
-    def to_bytes(self) -> bytes:
-        """Return the history as a numpy ``.npz`` file."""
-        file = BytesIO()
-        np.savez(file, time=self.time, quaternion=self.quaternion, stable=self.stable)
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> AttitudeHistory:
-        """Read what ``to_bytes`` wrote."""
-        with np.load(BytesIO(content), allow_pickle=False) as columns:
-            return cls(columns["time"], columns["quaternion"], columns["stable"])
+Counts = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Pointing:
-    """A fixed pointing: the boresight in ICRS and the roll about it, degrees."""
+    """A fixed pointing: the boresight in ICRS and the roll about it, degrees, and how the detector lies."""
 
     ra_deg: float
     dec_deg: float
@@ -86,7 +41,7 @@ class Pointing:
     """How the detector lies about the boresight; by default the package's latest."""
 
     @classmethod
-    def from_quaternion(cls, quaternion: npt.ArrayLike) -> Pointing:
+    def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
         """Return the pointing of one attitude (body to ICRS, scalar last)."""
         matrix = Rotation.from_quat(quaternion).as_matrix()
         x, y, z = matrix[:, 0]
@@ -94,7 +49,8 @@ class Pointing:
         _, east, north = _sky_axes(ra, dec).T
         up = matrix[:, 2]
         roll = np.degrees(np.arctan2(up @ east, up @ north))
-        return cls(_wrapped(np.degrees(ra)).item(), float(np.degrees(dec)), _wrapped(roll).item())
+        alignment = alignment or default_calibration().alignment
+        return cls(_wrapped(np.degrees(ra)).item(), float(np.degrees(dec)), _wrapped(roll).item(), alignment)
 
     def quaternion(self) -> Floats:
         """Return the attitude of this pointing; see ``quaternion_of``."""
@@ -109,8 +65,8 @@ class Pointing:
             0-based continuous column and row, any shape.
         """
         (a, b), (c, d) = self._plane_per_pixel()
-        dx = np.asarray(x, float) - self.alignment.column
-        dy = np.asarray(y, float) - self.alignment.row
+        column, row = self.alignment.column, self.alignment.row
+        dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
         xi, eta = a * dx + b * dy, c * dx + d * dy
         dec0 = radians(self.dec_deg)
         towards = cos(dec0) - eta * sin(dec0)
@@ -125,25 +81,19 @@ class Pointing:
         """
         xi, eta = self._to_plane(np.asarray(ra_deg, float), np.asarray(dec_deg, float))
         (a, b), (c, d) = np.linalg.inv(self._plane_per_pixel())
-        return self.alignment.column + a * xi + b * eta, self.alignment.row + c * xi + d * eta
+        column, row = self.alignment.column, self.alignment.row
+        return column + a * xi + b * eta, row + c * xi + d * eta
 
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Offsets of detector pixels from the boresight in the tangent plane, degrees East and North."""
-        offset = np.stack(
-            [np.asarray(x, float) - self.alignment.column, np.asarray(y, float) - self.alignment.row]
-        )
-        east, north = np.degrees(self._plane_per_pixel()) @ offset
-        return east, north
+        column, row = self.alignment.column, self.alignment.row
+        (a, b), (c, d) = np.degrees(self._plane_per_pixel())
+        dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
+        return a * dx + b * dy, c * dx + d * dy
 
     def _plane_per_pixel(self) -> Floats:
         """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
-        this = instrument()
-        scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
-        angle = radians(self.roll_deg + self.alignment.rotation_deg)
-        across = scale * self.alignment.column_parity
-        return np.array(
-            [[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]]
-        )
+        return _plane_per_pixel(self.alignment, self.roll_deg)
 
     def _to_plane(self, ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
         """Gnomonic projection; NaN where the position is 90 degrees or more from the boresight."""
@@ -153,34 +103,6 @@ class Pointing:
         east = np.cos(dec) * np.sin(dra)
         north = cos(dec0) * np.sin(dec) - sin(dec0) * np.cos(dec) * np.cos(dra)
         return east / towards, north / towards
-
-
-@dataclass(frozen=True)
-class FixedPointing:
-    """One pointing for a whole observation, and how well the samples agree with it."""
-
-    pointing: Pointing
-    spread_arcsec: float
-    """Largest angle between a stable sample and the mean attitude (rotation about any axis)."""
-    steady: bool
-    """False: the samples spread by more than ``data/pointing.toml`` allows."""
-
-
-def fixed_pointing(attitude: AttitudeHistory) -> FixedPointing:
-    """Return the mean attitude of the stable samples.
-
-    Raises
-    ------
-    InvalidInput
-        No sample is stable.
-    """
-    if not attitude.stable.any():
-        raise InvalidInput(f"attitude: none of the {len(attitude)} samples is of stable pointing")
-    rotations = Rotation.from_quat(attitude.quaternion[attitude.stable])
-    mean = rotations.mean()
-    spread = 3600.0 * degrees((mean.inv() * rotations).magnitude().max())
-    steady = spread <= _limits()["steady"]["spread_arcsec"]
-    return FixedPointing(Pointing.from_quaternion(mean.as_quat()), spread, steady)
 
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
@@ -193,29 +115,92 @@ def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
     return quaternion
 
 
-def stable_intervals(attitude: AttitudeHistory, start: float, stop: float) -> Floats:
-    """Good time intervals: when the pointing was stable between two times.
+def steady_pixels(
+    pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """Where photons would have fallen on the detector, had it always looked at one pointing.
 
-    A sample holds until the next one; the first holds also before, the last also after.
+    Each pixel's direction, by the attitude at its own time, is projected (gnomonic) onto the detector at the
+    fixed pointing; ``pointing.pixel_to_sky`` of the result is where the photon came from.
 
     Parameters
     ----------
+    pointing
+        The fixed pointing, as a rule the mean one.
     attitude
-        The samples.
-    start, stop
-        The time span of the observation, seconds of MET.
+        At least one sample.
+    time
+        Of the photons, seconds of MET, shape (N,); quick where photons of one time follow each other.
+    x, y
+        0-based continuous columns and rows that the photons were seen at, shape (N,).
 
     Returns
     -------
-    array
-        Shape (intervals, 2), start and stop, in time order; no empty intervals.
+    tuple
+        Continuous columns and rows, not bound to the detector; NaN where the pixel looked away from the fixed
+        pointing by 90 degrees or more.
+
+    Raises
+    ------
+    InvalidInput
+        The attitude has no sample.
     """
-    change = np.flatnonzero(np.diff(attitude.stable)) + 1
-    edges = np.clip([start, *attitude.time[change], stop], start, stop)
-    state = attitude.stable[np.append(0, change)]
-    intervals = np.stack([edges[:-1], edges[1:]], axis=1)[state]
-    kept: Floats = intervals[intervals[:, 1] > intervals[:, 0]]
-    return kept
+    return _projected(*_maps(pointing, attitude, time), x, y)
+
+
+def seen_pixels(
+    pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """Say where photons fall that at a fixed pointing fall on ``x``, ``y``; undoes ``steady_pixels``."""
+    maps, photons = _maps(pointing, attitude, time)
+    return _projected(np.asarray(np.linalg.inv(maps)), photons, x, y)
+
+
+def _maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) -> tuple[Floats, Counts]:
+    """From pixels as seen to pixels at the fixed pointing: a map for each time, and how many photons have it.
+
+    In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
+    ratios are the new pixel.
+    """
+    first = np.flatnonzero(np.append(True, time[1:] != time[:-1])[: len(time)])
+    to_body = _body_per_pixel(pointing.alignment)
+    to_pixel = np.linalg.inv(to_body) @ Rotation.from_quat(pointing.quaternion()).as_matrix().T
+    maps = to_pixel @ attitude.at(time[first]).as_matrix() @ to_body
+    return maps, np.diff(np.append(first, len(time)))
+
+
+def _projected(maps: Floats, photons: Counts, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    towards, across, up = (_linear(maps[:, row], photons, x, y) for row in range(3))
+    towards[towards <= 0.0] = np.nan
+    return across / towards, up / towards
+
+
+def _linear(coefficients: Floats, photons: Counts, x: Floats, y: Floats) -> Floats:
+    """Evaluate a + b x + c y with the coefficients of each photon's time, in place to spare memory."""
+    constant, per_x, per_y = (np.repeat(column, photons) for column in coefficients.T)
+    per_x *= x
+    per_y *= y
+    constant += per_x
+    constant += per_y
+    return constant
+
+
+def _plane_per_pixel(alignment: Alignment, roll_deg: float) -> Floats:
+    this = instrument()
+    scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
+    angle = radians(roll_deg + alignment.rotation_deg)
+    across = scale * alignment.column_parity
+    return np.array([[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]])
+
+
+def _body_per_pixel(alignment: Alignment) -> Floats:
+    """Matrix from (1, column, row) to a vector of the body frame; East is left (+Y), North up (+Z)."""
+    matrix = np.zeros((3, 3))
+    matrix[0, 0] = 1.0
+    matrix[1:, 1:] = _plane_per_pixel(alignment, 0.0)
+    matrix[1:, 0] = -matrix[1:, 1:] @ (alignment.column, alignment.row)
+    return matrix
 
 
 def _sky_axes(ra: float, dec: float) -> Floats:

@@ -7,7 +7,7 @@ which readers of MOC 1.1 understand, too. The region file is by DS9's reference 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -23,7 +23,9 @@ from mxtvhf import __version__
 from mxtvhf.angles import separation_arcsec
 from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.eventcards import constants
+from mxtvhf.eventfile import EventFile
 from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import CredibleRegion, Position, Product, utc_text
 from mxtvhf.pointing import Pointing
 from mxtvhf.posterior import PositionPosterior
@@ -46,7 +48,14 @@ class Observed:
     """Of the good times."""
     date: str
     """``DATE`` of the event file, UTC in ISO 8601."""
-    calibration: str
+    calibration: Mapping[str, str]
+    """Calibration item -> version used."""
+
+    @classmethod
+    def of(cls, events: EventFile, calibration: Mapping[str, str]) -> Observed:
+        """Return what an event file says."""
+        header = events.header
+        return cls(header["BURST_ID"], utc_from_met(events.tstart), header["DATE"], calibration)
 
 
 def write_sky_files(
@@ -144,7 +153,7 @@ def _fits(
             ("CREATOR", says["creator"], "pipeline"),
             ("PIP_VER", __version__, "pipeline version"),
             ("ORIGIN", says["origin"], "where the file was made"),
-            ("CALVER", observed.calibration, "instrument calibration"),
+            *(("COMMENT", f"calibration: {item} {text}") for item, text in observed.calibration.items()),
         ],
         end=True,
     )

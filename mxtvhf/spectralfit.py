@@ -187,7 +187,7 @@ def _result(spectrum: Spectrum, fits: dict[str, Minuit], n_source: float, nh_fre
         flux=amplitudes["flux"],
         unabsorbed_flux=amplitudes["unabsorbed_flux"],
         flux_band_kev=tuple(rules["flux_band_kev"]),
-        nh_cm2=scaled(_parameter(best, "nh"), _NH_UNIT),
+        nh_1e22_cm2=_parameter(best, "nh"),
         nh_free=nh_free,
         statistic=float(best.fval),
         expected_statistic=expected,

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.attitude import AttitudeHistory, is_unit
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.times import TICKS_PER_SECOND, Integers, frame_clock, ticks
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory
 
 DAYS_AROUND_BURST = (-2.0, 30.0)
 """A time further than this from 0 h UTC of the burst id's date is absurd: MXT observes a burst from minutes
 after it to days later (repeats of old data may come late, but carry the time of observation)."""
-QUATERNION_TOLERANCE = 1e-6
-"""How far a quaternion's length may be from 1 (float64 elements: anything more is no attitude)."""
-
 _BLOCK = 4096
 """Packets unpacked at once: their slots stay in the processor's cache."""
 
@@ -37,22 +35,22 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
     if kind.name == layout().photon.name:
         found += _slot_faults(kind, records)
     else:
-        length = np.sqrt((_quaternions(kind, records) ** 2).sum(axis=1))
-        found.append((~(np.abs(length - 1.0) < QUATERNION_TOLERANCE), "quaternion is not of unit length"))
+        found.append((~is_unit(_quaternions(kind, records)), "quaternion is not of unit length"))
     return found
 
 
 def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
     """Find faults of the slots in use; slot by slot, which is faster than all slots of each packet."""
     count = kind.read(records, "PHOTON_COUNT")
-    frame, pha = records["SLOTS"]["FRAME"], records["SLOTS"]["PHA"]
     highest = instrument()["energy"]["pha_channels"] - 1
     backwards, beyond = np.zeros((2, len(records)), bool)
-    for slot in range(kind.slots):
-        used = count > slot
-        beyond |= used & (pha[:, slot] > highest)
-        if slot:
-            backwards |= used & (frame[:, slot] < frame[:, slot - 1])
+    for packets, _, slots in slot_blocks(kind, records):
+        frame, pha = (
+            np.ascontiguousarray(slots[name].reshape(-1, kind.slots).T) for name in ("FRAME", "PHA")
+        )
+        used = np.arange(kind.slots)[:, None] < count[packets]
+        beyond[packets] = (used & (pha > highest)).any(axis=0)
+        backwards[packets] = (used[1:] & (frame[1:] < frame[:-1])).any(axis=0)
     return [
         (count > kind.slots, f"more than {kind.slots} photons"),
         (backwards, "time runs backwards in the packet"),
@@ -62,57 +60,59 @@ def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
 
 def photons(kind: PacketType, records: Records) -> PhotonList:
     """Unpack the slots in use, in time order."""
-    count = kind.read(records, "PHOTON_COUNT").astype(np.int64)
-    columns = _all_slots(kind, records)
-    if np.all(count[:-1] == kind.slots):
-        columns = PhotonList(*(column[: count.sum()] for column in _columns(columns)))
-    else:
-        used = (np.arange(kind.slots) < count[:, None]).reshape(-1)
-        columns = PhotonList(*(column[used] for column in _columns(columns)))
-    if np.all(columns.time[1:] >= columns.time[:-1]):
-        return columns
-    order = np.argsort(columns.time, kind="stable")
-    return PhotonList(*(column[order] for column in _columns(columns)))
-
-
-def _columns(photons: PhotonList) -> tuple[npt.NDArray[Any], ...]:
-    return photons.time, photons.x, photons.y, photons.pha
-
-
-def _all_slots(kind: PacketType, records: Records) -> PhotonList:
-    """Unpack all slots, in use or not.
-
-    Block by block: a block's slots are copied together once and then read from the processor's cache, which
-    is three times as fast as reading each column through the packets.
-    """
     clock, size = frame_clock(), len(records) * kind.slots
     base = ticks(kind, records) * float(clock.units_per_tick)
     time, pha = np.empty(size), np.empty(size, np.int32)
     x, y = np.empty(size, np.int16), np.empty(size, np.int16)
-    for start in range(0, len(records), _BLOCK):
-        slots = _slots(kind, records[start : start + _BLOCK])
-        part = slice(start * kind.slots, start * kind.slots + len(slots))
+    for packets, part, slots in slot_blocks(kind, records):
         # Exact integers in float64 (below 2**53); the division is the only rounding.
         np.multiply(slots["FRAME"], float(clock.units_per_frame), out=time[part])
-        time[part] += np.repeat(base[start : start + _BLOCK], kind.slots)
+        time[part] += np.repeat(base[packets], kind.slots)
         time[part] /= clock.units_per_second
         x[part], y[part], pha[part] = slots["COLUMN"], slots["ROW"], slots["PHA"]
-    return PhotonList(time, x, y, pha)
+    return _in_use(kind, kind.read(records, "PHOTON_COUNT"), (time, x, y, pha))
 
 
-def _slots(kind: PacketType, records: Records) -> Records:
-    """Return the slots of some packets one after the other."""
-    group, first = kind.dtype["SLOTS"], kind.offset("SLOTS")
-    rows = np.ascontiguousarray(records).view(np.uint8).reshape(len(records), kind.size)
-    return np.ascontiguousarray(rows[:, first : first + group.itemsize]).reshape(-1).view(group.base)
+def slot_blocks(kind: PacketType, records: Records) -> Iterator[tuple[slice, slice, Records]]:
+    """Yield all slots, in use or not, block by block: which packets, which slots of all, and these slots.
+
+    A block's slots are copied together once and then read from the processor's cache, which is three times as
+    fast as reading each column through the packets.
+    """
+    group = kind.dtype["SLOTS"]
+    opaque = np.dtype(
+        {
+            "names": ["SLOTS"],
+            "formats": [f"V{group.itemsize}"],
+            "offsets": [kind.offset("SLOTS")],
+            "itemsize": kind.size,
+        }
+    )
+    together = records.view(opaque)["SLOTS"]
+    for start in range(0, len(records), _BLOCK):
+        packets = slice(start, start + _BLOCK)
+        slots = np.ascontiguousarray(together[packets]).view(group.base)
+        yield packets, slice(start * kind.slots, start * kind.slots + len(slots)), slots
+
+
+def _in_use(kind: PacketType, count: npt.NDArray[Any], columns: tuple[npt.NDArray[Any], ...]) -> PhotonList:
+    """Leave out the slots that are not in use, and bring the rest into time order."""
+    if np.all(count[:-1] == kind.slots):
+        columns = tuple(column[: count.sum(dtype=np.int64)] for column in columns)
+    else:
+        used = (np.arange(kind.slots) < count[:, None]).reshape(-1)
+        columns = tuple(column[used] for column in columns)
+    time = columns[0]
+    if not np.all(time[1:] >= time[:-1]):
+        order = np.argsort(time, kind="stable")
+        columns = tuple(column[order] for column in columns)
+    return PhotonList(*columns)
 
 
 def attitude(kind: PacketType, records: Records) -> AttitudeHistory:
     """Unpack the samples; of several at one time the first sent."""
-    time, first = np.unique(ticks(kind, records), return_index=True)
-    quaternion = _quaternions(kind, records)
-    stable = kind.read(records, "STABLE").astype(bool)
-    return AttitudeHistory(time / TICKS_PER_SECOND, quaternion[first], stable[first])
+    time, stable = ticks(kind, records) / TICKS_PER_SECOND, kind.read(records, "STABLE")
+    return AttitudeHistory.from_samples(time, _quaternions(kind, records), stable)
 
 
 def _quaternions(kind: PacketType, records: Records) -> npt.NDArray[np.float64]:

@@ -36,8 +36,8 @@ def crc16(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
 
     Notes
     -----
-    All words but the last 16 are added to later ones, whole rows at a time; these are walked two bytes a
-    step: ``crc = table[crc ^ word]``.
+    All words but the last 16 are added to later ones, whole rows at a time (in whatever byte order); these
+    are walked two bytes a step: ``crc = table[crc ^ word]``.
     """
     crc = np.empty(len(packets), np.uint16)
     for start in range(0, len(packets), _BLOCK):
@@ -48,18 +48,35 @@ def crc16(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
 def _crc16_block(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     rows, size = packets.shape
     table = _table()
-    words = np.ascontiguousarray(packets[:, : size - size % 2].view(">u2").T, dtype=np.uint16)
+    words = _columns_of_words(packets)
     crc = np.full(rows, PRESET, np.uint16)
     if len(words) > _FOLD:
         words[0] ^= PRESET
         crc[:] = 0
         words = _folded(words)
-    for word in words:
+    for word in words.view(">u2").astype(np.uint16):
         crc = table.take(crc ^ word)
     if size % 2:
         # One byte: the word's table entry for a zero high byte is the byte's own.
         crc = (crc << 8) ^ table[(crc >> 8) ^ packets[:, -1]]
     return crc
+
+
+def _columns_of_words(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    """Return the 16-bit words of packets as they stand in memory, shape (words, packets).
+
+    Transposed by four bytes at a time, which is twice as fast as by two.
+    """
+    rows, size = packets.shape
+    words = np.empty((size // 2, rows), np.uint16)
+    even = size // 4 * 2
+    if even:
+        pairs = np.ascontiguousarray(packets[:, : 2 * even].view("<u4").T)
+        words[0:even:2] = pairs & 0xFFFF
+        words[1:even:2] = pairs >> 16
+    if even < len(words):
+        words[-1] = packets[:, 2 * even : 2 * even + 2].copy().view("<u2")[:, 0]
+    return words.view("<u2")
 
 
 def _folded(words: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.models import PacketCounts
 from mxtvhf.packets.content import attitude, faults, first_time, photons
@@ -15,7 +16,6 @@ from mxtvhf.packets.framing import Frames, Reject, find_frames
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.sequence import Sequence, arrange
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory
 
 Integers = npt.NDArray[np.int64]
 

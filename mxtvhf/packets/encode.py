@@ -7,13 +7,12 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import SEQUENCE_MODULUS, PacketType, Records, layout
 from mxtvhf.packets.times import MAX_TICKS, TICKS_PER_SECOND, FrameClock, frame_clock
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory
 
 MAX_FRAME_OFFSET = 0xFFFF
 FRAME_TOLERANCE = 0.02
@@ -37,15 +36,13 @@ def encode_photons(photons: PhotonList, burst_id: str, first_sequence: int = 0) 
     Raises
     ------
     InvalidInput
-        A photon that no packet can carry: off the detector or the frame grid, of a pulse height that the
-        detector does not know, before the epoch, not in order.
+        A photon that no packet can carry: off the frame grid or before the epoch.
 
     Notes
     -----
     The clock's tick (15 us) does not divide the frame time, so decoded times differ from the given ones by up
     to a tenth of a tick, all by the same; times that were decoded once come back bit for bit.
     """
-    _check_ranges(photons)
     if not len(photons):
         return []
     clock, kind = frame_clock(), layout().photon
@@ -84,15 +81,6 @@ def encode_pointing(attitude: AttitudeHistory, burst_id: str, first_sequence: in
     for index, element in enumerate(("QX", "QY", "QZ", "QW")):
         kind.write(records, element, attitude.quaternion[:, index])
     return _finish(kind, records)
-
-
-def _check_ranges(photons: PhotonList) -> None:
-    highest = instrument()["energy"]["pha_channels"] - 1
-    for name, values, limit in (("x", photons.x, 255), ("y", photons.y, 255), ("pha", photons.pha, highest)):
-        if len(values) and not (values.min() >= 0 and values.max() <= limit):
-            raise InvalidInput(f"photons: {name} outside 0..{limit} does not fit a VHF packet")
-    if not np.all(np.diff(photons.time) >= 0):
-        raise InvalidInput("photons: not in time order")
 
 
 def _frame_numbers(time: npt.NDArray[np.float64], clock: FrameClock) -> tuple[int, Integers]:

@@ -21,6 +21,8 @@ MAX_FOREIGN_SIZE = 1024
 """Longest packet of another APID that is recognised, bytes. VHF packets are of order 90 bytes; the bound
 keeps the search linear when a damaged length field claims 65542."""
 
+_STRETCH = 1 << 18
+"""Bytes that are searched for headers at once; they stay in the processor's cache."""
 _BLOCK = 1 << 14
 """Candidates whose CRC is checked at once, so that forged headers cannot exhaust the memory."""
 
@@ -86,16 +88,19 @@ def find_frames(raw: bytes, layout: Layout) -> Frames:
 
 
 def _find_headers(data: npt.NDArray[np.uint8], kind: PacketType) -> Offsets:
-    """Positions of the fixed bits of a packet's primary header that leave room for the packet."""
-    last = len(data) - kind.size
-    if last < 0:
-        return np.empty(0, np.int64)
+    """Positions of the fixed bits of a packet's primary header that leave room for the packet.
+
+    Stretch by stretch, so that many a byte that looks like a header's first cannot exhaust the memory.
+    """
     value, mask = (np.frombuffer(part, np.uint8) for part in kind.header)
-    # The first two bytes are fixed entirely (version, type, flag, APID) and rare: they leave few candidates.
-    found = np.flatnonzero((data[: last + 1] == value[0]) & (data[1 : last + 2] == value[1]))
-    for index in range(2, PRIMARY_HEADER_SIZE):
-        found = found[(data[found + index] & mask[index]) == value[index]]
-    return found
+    places, found = len(data) - kind.size + 1, [np.empty(0, np.int64)]
+    for start in range(0, places, _STRETCH):
+        # The first byte is fixed entirely (version, type, flag, begin of the APID).
+        here = start + np.flatnonzero(data[start : min(start + _STRETCH, places)] == value[0])
+        for index in range(1, PRIMARY_HEADER_SIZE):
+            here = here[(data[here + index] & mask[index]) == value[index]]
+        found.append(here)
+    return np.concatenate(found)
 
 
 def _sound_packets(data: npt.NDArray[np.uint8], kind: PacketType) -> Offsets:

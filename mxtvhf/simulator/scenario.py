@@ -15,6 +15,7 @@ from astropy.coordinates import SkyCoord
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.archive import write_atomically
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
@@ -25,17 +26,17 @@ from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegative, RightAscension, utc_text
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.pointing import Pointing
 from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
+from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.sky import fluence, simulate_photons
 from mxtvhf.throughput import expected_counts
 
 DEFAULT_COUNTS = 300.0
-ATTITUDE_STEP_S = 10.0
 XBAND_FILE = "xband_events.fits"
 ONBOARD_EXCESS = 1.2
 """The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
@@ -62,6 +63,10 @@ class Scenario(Model):
     roll_deg: float = Field(default=30.0, ge=-360.0, le=360.0)
     offset_arcmin: float = Field(default=4.0, ge=0.0, le=25.0)
     """Distance of the burst from the boresight; its direction is drawn."""
+    drift_arcsec: float = Field(default=0.0, ge=-3600.0, le=3600.0)
+    """Way of the boresight over the stable part of the observation."""
+    slew_s: float = Field(default=0.0, ge=0.0)
+    """So long after the start the platform still slews; shorter than the observation."""
     eclairs_snr: float = Field(default=10.0, gt=0.0, le=1000.0)
     loss: float = Field(default=0.0, ge=0.0, le=1.0)
     repeat: float = Field(default=1.0, ge=0.0, le=100.0)
@@ -81,6 +86,10 @@ class Scenario(Model):
             raise ValueError("start: the MXT observation begins after the trigger")
         if self.xband_s is not None and self.xband_s <= self.duration_s:
             raise ValueError("xband: the exposure is longer than the observation sent by VHF")
+        if self.xband_s is not None and (self.slew_s or self.drift_arcsec):
+            raise ValueError("xband: only of a pointing that neither slews nor drifts")
+        if self.slew_s >= self.duration_s:
+            raise ValueError("slew_s: the slew ends before the observation")
         return self
 
 
@@ -161,21 +170,15 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
     background = scenario.background
     if background is None:
         background = calibration.background.rate_per_s * scenario.duration_s
-    draw = partial(
-        simulate_photons,
-        x=x,
-        y=y,
-        burst_time=met_from_utc(scenario.trigger_time),
-        decay_index=scenario.decay,
-        spectrum=PowerLaw(photon_index=scenario.photon_index),
-        calibration=calibration,
-        bad_pixels=calibration.bad_pixels.mask(),
+    draw = _source_and_background(scenario, x, y, calibration)
+    attitude = moving_attitude(
+        pointing, start, stop, slew_s=scenario.slew_s, drift_arcsec=scenario.drift_arcsec
     )
-    photons = draw(counts=counts, background=background, start=start, stop=stop, rng=rng)
+    photons = _photons(scenario, draw, pointing, attitude, calibration, rng, counts, background)
     wakeup, alert = _notices(scenario, photons, calibration, rng)
     packets = downlink(
         encode_photons(photons, scenario.burst_id),
-        encode_pointing(_attitude(pointing, start, stop), scenario.burst_id),
+        encode_pointing(attitude, scenario.burst_id),
         loss=scenario.loss,
         repeat=scenario.repeat,
         shuffle=scenario.shuffle,
@@ -203,8 +206,9 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
         write_atomically(out / name, content)
     written = [out / name for name in files]
     if scenario.xband_s is not None:
-        attitude = _attitude(pointing, start, start + scenario.xband_s)
-        everything = photons.followed_by(_later_photons(scenario, draw, counts, background))
+        attitude = moving_attitude(pointing, start, start + scenario.xband_s)
+        later = partial(draw, bad_pixels=calibration.bad_pixels.mask())
+        everything = photons.merged(_later_photons(scenario, later, counts, background))
         header = _xband_header(scenario, wakeup, end=scenario.start + timedelta(seconds=scenario.xband_s))
         write_event_file(out / XBAND_FILE, everything, attitude, header=header, store=store)
         written.append(out / XBAND_FILE)
@@ -253,13 +257,38 @@ def _pointing(
     return pointing, (float(x), float(y))
 
 
-def _attitude(pointing: Pointing, start: float, stop: float) -> AttitudeHistory:
-    time = np.append(np.arange(start, stop, ATTITUDE_STEP_S), stop)
-    return AttitudeHistory(
-        time=time,
-        quaternion=np.tile(pointing.quaternion(), (len(time), 1)),
-        stable=np.ones(len(time), dtype=np.bool_),
+def _source_and_background(
+    scenario: Scenario, x: float, y: float, calibration: Calibration
+) -> Callable[..., PhotonList]:
+    return partial(
+        simulate_photons,
+        x=x,
+        y=y,
+        burst_time=met_from_utc(scenario.trigger_time),
+        decay_index=scenario.decay,
+        spectrum=PowerLaw(photon_index=scenario.photon_index),
+        calibration=calibration,
     )
+
+
+def _photons(
+    scenario: Scenario,
+    draw: Callable[..., PhotonList],
+    pointing: Pointing,
+    attitude: AttitudeHistory,
+    calibration: Calibration,
+    rng: np.random.Generator,
+    counts: float,
+    background: float,
+) -> PhotonList:
+    """Draw the photons; those of the source move over the detector when the pointing does."""
+    bad_pixels = calibration.bad_pixels.mask()
+    draw = partial(draw, start=attitude.time[0], stop=attitude.time[-1], rng=rng)
+    if not (scenario.drift_arcsec or scenario.slew_s):
+        return draw(counts=counts, background=background, bad_pixels=bad_pixels)
+    source = seen_with(attitude, pointing, draw(counts=counts, background=0.0), rng)
+    source = source.selected(~bad_pixels[source.y, source.x])
+    return source.merged(draw(counts=0.0, background=background, bad_pixels=bad_pixels))
 
 
 def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibration) -> float:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
+from mxtvhf.attitude import AttitudeHistory, pointing_limits
 from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import write_event_file
+from mxtvhf.eventfile import EventFileInfo, write_event_file
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import Alert, Declination, Model, RightAscension
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory
 from mxtvhf.steps.photons_extraction import Extraction
 
 
@@ -34,7 +34,7 @@ class EventProduct(Model):
     dec_deg: Declination
     roll_deg: float
     attitude_spread_arcsec: float
-    """Largest angle of a stable attitude sample from the mean."""
+    """Largest angle of an attitude sample in the good times from the mean."""
     warnings: tuple[str, ...]
     calibration: dict[str, str]
     """Calibration item -> version, for the start of the observation."""
@@ -76,12 +76,7 @@ def fits_feed(
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
     header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
     info = write_event_file(out / "events.fits", photons, attitude, header=header, store=store)
-    pointing = info.fixed.pointing
-    warnings = []
-    if not info.fixed.steady:
-        warnings.append(f"stable attitude samples spread by {info.fixed.spread_arcsec:.1f} arcsec")
-    if info.n_outside_gti:
-        warnings.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
+    pointing = info.pointing
     return EventProduct(
         path=str(info.path),
         sha256=info.sha256,
@@ -93,11 +88,23 @@ def fits_feed(
         ra_deg=pointing.ra_deg,
         dec_deg=pointing.dec_deg,
         roll_deg=pointing.roll_deg,
-        attitude_spread_arcsec=info.fixed.spread_arcsec,
-        warnings=tuple(warnings),
+        attitude_spread_arcsec=info.spread_arcsec,
+        warnings=_warnings(info),
         calibration=info.calibration.versions(),
         assumed_calibration=info.calibration.assumed(),
     )
+
+
+def _warnings(info: EventFileInfo) -> tuple[str, ...]:
+    found = []
+    if info.spread_arcsec > pointing_limits()["steady"]["spread_arcsec"]:
+        found.append(
+            f"the pointing moved by up to {info.spread_arcsec:.1f} arcsec from its mean: "
+            "each photon is placed by the attitude at its own time"
+        )
+    if info.n_outside_gti:
+        found.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
+    return tuple(found)
 
 
 def _header(extraction: Extraction, alert: Alert, obs_id: str) -> EventHeader:

@@ -16,11 +16,12 @@ from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_sto
 from mxtvhf.contrast import energy_contrast, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
-from mxtvhf.hotpixels import detection_constants
+from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.localisation import SourceLocalisation, least_photons, localise, ts_threshold
+from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
 from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models import Alert, CredibleRegion, Localisation, Origin, Position, Product
+from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import LobsterEyePsf, detector_pixels
@@ -41,8 +42,9 @@ def vhf_localisation(
 
     Beside their places the photons' energies count and, where T0 is known, their arrival times. ECLAIRs'
     circle is asked only where they show no source by themselves: the position stays independent of it, so
-    that the two can be compared. The total 90 % radius has the systematic one of the alignment added in
-    quadrature; the position's time is that of the last photon.
+    that the two can be compared. Where the pointing moved, the photons are taken at the addresses that they
+    would have had at the mean pointing. The total 90 % radius has the systematic one of the alignment added
+    in quadrature; the position's time is that of the last photon.
 
     Parameters
     ----------
@@ -95,7 +97,8 @@ def vhf_localisation(
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
     if out is not None and found.posterior is not None:
-        regions, products = write_sky_files(out, found.posterior, pointing, position, _observed(events))
+        observed = Observed.of(events, _versions(calibration))
+        regions, products = write_sky_files(out, found.posterior, pointing, position, observed)
     return Localisation(
         detected=True,
         position=position,
@@ -111,18 +114,24 @@ def vhf_localisation(
 
 @dataclass(frozen=True, eq=False)
 class _Photons:
-    """The photons in the energy band: addresses and contrasts."""
+    """The photons to use: addresses at the mean pointing, and contrasts."""
 
     x: npt.NDArray[np.int16]
     y: npt.NDArray[np.int16]
     contrast: npt.NDArray[np.float64]
+    bad: Bools
+    """Bad pixels, ``[row, column]``."""
     uses: tuple[str, ...]
     exposure_s: float
 
     @classmethod
     def of(cls, events: EventFile, calibration: Calibration, burst_time: float | None) -> _Photons:
-        photons = events.photons
-        used = in_band(photons.pha, calibration.gain)
+        photons, steady = events.photons, events.steady_addresses(calibration.alignment)
+        bad, used = calibration.bad_pixels.mask(), in_band(photons.pha, calibration.gain)
+        if steady.moved:
+            # Moved photons draw bad and hot pixels out to lines: theirs are left out where they were seen.
+            used &= steady.on_detector & ~_in_bad_pixels(photons, used, bad)
+            bad = np.zeros_like(bad)
         contrast = energy_contrast(photons.pha[used], calibration)
         uses: tuple[str, ...] = ("energy",)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
@@ -130,7 +139,15 @@ class _Photons:
             contrast = contrast * time_contrast(photons.time[used], events.gti, burst_time)
             uses = ("energy", "time")
         exposure = float(np.sum(events.gti[:, 1] - events.gti[:, 0]))
-        return cls(photons.x[used], photons.y[used], contrast, uses, exposure)
+        return cls(steady.x[used], steady.y[used], contrast, bad, uses, exposure)
+
+
+def _in_bad_pixels(photons: PhotonList, used: Bools, bad: Bools) -> Bools:
+    """Tell which photons lie in pixels that are bad, or hot among those in use."""
+    if not used.any():
+        return used
+    hot = hot_pixels(detector_image(photons.x[used], photons.y[used]), ~bad)
+    return np.asarray((bad | hot)[photons.y, photons.x])
 
 
 def _locate(
@@ -143,7 +160,7 @@ def _locate(
             photons.x,
             photons.y,
             psf=LobsterEyePsf.of(calibration.psf),
-            bad_pixels=calibration.bad_pixels.mask(),
+            bad_pixels=photons.bad,
             contrast=photons.contrast,
             prior=prior,
         )
@@ -229,12 +246,6 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
         reason += f"; left out {len(found.hot_pixels)} hot pixels (column, row): {listed}"
     return reason
-
-
-def _observed(events: EventFile) -> Observed:
-    header = events.header
-    start = utc_from_met(float(header["TSTART"]))
-    return Observed(header["BURST_ID"], start, header["DATE"], instrument()["version"])
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:

@@ -108,7 +108,7 @@ def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
 
         def calc(self, p, low, high, *args, **kwargs):
             middle = 0.5 * (low + high)
-            nh = result.spectrum.nh_cm2.value
+            nh = 1e22 * result.spectrum.nh_1e22_cm2.value
             return p[1] * middle ** -p[0] * transmission(middle, nh) * (high - low)
 
     assert data.exposure == 300.0

@@ -3,18 +3,22 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from mxtvhf.angles import separation_arcsec
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import write_event_file
+from mxtvhf.eventfile import read_event_file, write_event_file
 from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.localisation import localise
 from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models import Origin
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.pointing import Pointing
+from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
@@ -130,10 +134,38 @@ def test_photons_outside_the_energy_band_are_left_out(tmp_path):
 
 
 def test_an_address_beside_the_detector_names_the_file(tmp_path):
-    photons = burst()
-    path = event_file(tmp_path, PhotonList(photons.time, photons.x + 200, photons.y, photons.pha))
-    with pytest.raises(InvalidInput, match=r"events\.fits.* is not a whole number of 0\.\.255"):
+    path = event_file(tmp_path, burst())
+    with fits.open(path, mode="update", checksum="remove") as parts:
+        parts["EVENTS"].data["RAWX"][3] = 300
+    with pytest.raises(InvalidInput, match=r"events\.fits: HDU EVENTS: photons: x 300 outside 0\.\.255"):
         vhf_localisation(path)
+
+
+def test_a_drift_does_not_blur_the_position(tmp_path):
+    attitude = moving_attitude(POINTING, START, START + 300.0, drift_arcsec=120.0)
+    photons = burst(counts=3000, background=100, decay_index=1.2, burst_time=START - 60.0)
+    path = tmp_path / "events.fits"
+    seen = seen_with(attitude, POINTING, photons, np.random.default_rng(2))
+    write_event_file(path, seen, attitude, header=HEADER)
+    truth = [float(value) for value in POINTING.pixel_to_sky(100.3, 60.2)]
+    found = vhf_localisation(path).position
+    assert separation_arcsec(found.ra_deg, found.dec_deg, *truth) < found.r90_stat_arcsec
+    # Without the correction the position is where the pointing was while most photons came.
+    seen = read_event_file(path)
+    blurred = localise(seen.photons.x, seen.photons.y)
+    sky = [float(value) for value in seen.pointing.pixel_to_sky(blurred.x, blurred.y)]
+    assert separation_arcsec(*sky, *truth) > blurred.r90
+
+
+def test_a_hot_pixel_stays_one_when_the_pointing_drifts(tmp_path):
+    attitude = moving_attitude(POINTING, START, START + 300.0, drift_arcsec=120.0)
+    time = START + 0.1 * np.arange(3000)
+    ones = np.ones(3000, np.int16)
+    path = tmp_path / "events.fits"
+    write_event_file(
+        path, PhotonList(time, 7 * ones, 9 * ones, ones.astype(np.int32) * 400), attitude, header=HEADER
+    )
+    assert not vhf_localisation(path).detected
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -184,3 +216,21 @@ def test_no_source_comes_with_an_upper_limit(tmp_path):
     assert 0.2e-10 < found.upper_limit_flux / rate < 2e-10
     assert f"at most {found.upper_limit_photons:.0f}" in found.reason
     assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None
+
+
+def test_the_posterior_on_the_sky_is_a_product(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst()), out=tmp_path / "out")
+    assert {product.path for product in found.products.values()} == {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+    half, most = found.regions
+    assert (half.part, most.part) == (0.5, 0.9)
+    circle = np.pi * (found.position.r90_arcsec / 60.0) ** 2
+    assert most.area_arcmin2 == pytest.approx(circle, rel=0.05)
+    assert (found.exposure_s, found.data_stream) == (pytest.approx(310.0), "VHF")
+
+
+def test_no_source_leaves_no_sky_map(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=60)), out=tmp_path / "out")
+    assert (found.regions, found.products) == ((), {})
+    assert not (tmp_path / "out").exists()

@@ -6,17 +6,21 @@ import fitsio
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from astropy.time import Time
 from astropy.wcs import WCS, FITSFixedWarning
 from pydantic import ValidationError
 
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, Pointing, quaternion_of
+from mxtvhf.pointing import Pointing, quaternion_of, seen_pixels
+from mxtvhf.simulator.motion import moving_attitude
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
 START = met_from_utc(OBSERVED)
@@ -51,10 +55,18 @@ def written(tmp_path):
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])
-@pytest.mark.parametrize("dec", [-45.6, 90.0])
-def test_fitsverify_finds_nothing(tmp_path, count, dec):
+@pytest.mark.parametrize("case", ["plain", "at the pole", "two intervals", "never steady"])
+def test_fitsverify_finds_nothing(tmp_path, count, case):
     path = tmp_path / "events.fits"
-    write_event_file(path, photon_list(count), attitude_history(dec=dec), header=HEADER)
+    attitude = {
+        "plain": attitude_history(),
+        "at the pole": attitude_history(dec=90.0),
+        "two intervals": drifting_attitude(120.0),
+        "never steady": moving_attitude(Pointing(1.0, 2.0, 3.0), START, START + 300.0, drift_arcsec=3000.0),
+    }[case]
+    write_event_file(path, photon_list(count), attitude, header=HEADER)
+    intervals = {"two intervals": 2, "never steady": 0}.get(case, 1)
+    assert len(read_event_file(path).gti) == intervals
     report = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True)
     assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
     assert report.returncode == 0
@@ -71,7 +83,7 @@ def test_what_is_written_is_read(tmp_path, count):
         np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(events.attitude.quaternion, attitude.quaternion)
     np.testing.assert_array_equal(events.attitude.stable, attitude.stable)
-    assert events.pointing == info.fixed.pointing
+    assert events.pointing == info.pointing
     assert events.gti.tolist() == [[info.tstart, info.tstop]]
     assert events.header["BURST_ID"] == "sb26051102"
 
@@ -108,21 +120,82 @@ def test_times_are_the_utc_of_the_photons(written):
     assert header["TSTART"] == START
 
 
-def test_sky_coordinates_are_those_of_the_pointing(written):
-    path, info = written
-    with fits.open(path) as parts:
+def drifting_attitude(arcsec):
+    """Stable in two parts with a slew between them, drifting all the time."""
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=arcsec)
+    slew = (attitude.time > START + 100.0) & (attitude.time < START + 160.0)
+    return AttitudeHistory(attitude.time, attitude.quaternion, ~slew)
+
+
+@pytest.mark.parametrize("arcsec", [0.0, 120.0])
+def test_an_independent_reader_finds_each_photon_in_the_sky(tmp_path, arcsec):
+    """Astropy's table and wcslib, from the file alone, against the attitude at each photon's time."""
+    path, attitude = tmp_path / "events.fits", drifting_attitude(arcsec)
+    write_event_file(path, photon_list(300), attitude, header=HEADER)
+    table = Table.read(path, hdu="EVENTS")
+    with warnings.catch_warnings():
+        # Wcslib calls DATE-OBS, which OGIP wants in every extension, a keyword of images.
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        wcs = WCS(fits.getheader(path, "EVENTS"), keysel=["pixel"], colsel=[2, 3])
+    found = np.transpose(wcs.wcs_pix2world(table["X"], table["Y"], 1))
+    now = attitude.at(np.asarray(table["TIME"])).as_quat()
+    assert len(table) > 200
+    for quaternion, x, y, sky in zip(now, table["RAWX"], table["RAWY"], found, strict=True):
+        expected = Pointing.from_quaternion(quaternion).pixel_to_sky(x, y)
+        assert separation_arcsec(*sky, *map(float, expected)) < 1e-6
+
+
+def test_the_columns_stay_in_their_legal_ranges(written):
+    with fits.open(written[0]) as parts:
         table = parts["EVENTS"]
-        with warnings.catch_warnings():
-            # Wcslib calls DATE-OBS, which OGIP wants in every extension, a keyword of images.
-            warnings.simplefilter("ignore", FITSFixedWarning)
-            wcs = WCS(table.header, keysel=["pixel"], colsel=[2, 3])
-        sky = wcs.wcs_pix2world(table.data["X"], table.data["Y"], 1)
-        expected = info.fixed.pointing.pixel_to_sky(table.data["RAWX"], table.data["RAWY"])
-        np.testing.assert_allclose(sky, expected, rtol=0, atol=1e-11)
-        for column in ("X", "Y"):
-            number = table.columns.names.index(column) + 1
+        for number, column in enumerate(table.columns.names[1:], 2):
             assert table.header[f"TLMIN{number}"] <= table.data[column].min()
             assert table.data[column].max() <= table.header[f"TLMAX{number}"]
+
+
+def test_the_calibration_and_the_spread_are_recorded(tmp_path):
+    path = tmp_path / "events.fits"
+    info = write_event_file(path, photon_list(9), drifting_attitude(120.0), header=HEADER)
+    header = fits.getheader(path)
+    keywords = {"CALPSF": "psf", "CALARF": "effective_area", "CALGAIN": "gain", "CALRMF": "redistribution"}
+    keywords |= {"CALBADPX": "bad_pixels", "CALALIGN": "alignment", "CALBKG": "background"}
+    assert {item: header[key] for key, item in keywords.items()} == packaged_store().at(OBSERVED).versions()
+    assert header["PNTSPRD"] == info.spread_arcsec == pytest.approx(60.0, abs=4.0)
+    assert read_event_file(path).spread_arcsec == info.spread_arcsec
+
+
+def test_a_steady_pointing_leaves_the_addresses(tmp_path):
+    path = tmp_path / "events.fits"
+    write_event_file(path, photon_list(100), drifting_attitude(3.0), header=HEADER)
+    events = read_event_file(path)
+    steady = events.steady_addresses(default_calibration().alignment)
+    assert not steady.moved
+    assert steady.on_detector.all()
+    assert steady.x is events.photons.x
+
+
+def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
+    """A source that stands still in the sky comes back to its pixel, and what falls off is said."""
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=300.0)
+    time = START + 0.1 * np.arange(3000)
+    ones = np.ones(3000)
+    pointing = Pointing(123.456, -45.6, 200.0)
+    seen = np.rint(seen_pixels(pointing, attitude, time, 40.0 * ones, 200.0 * ones))
+    path = tmp_path / "events.fits"
+    photons = PhotonList(time, *seen.astype(np.int16), np.full(3000, 400, np.int32))
+    write_event_file(path, photons, attitude, header=HEADER)
+    events = read_event_file(path)
+    steady = events.steady_addresses(default_calibration().alignment)
+    assert steady.moved
+    assert steady.on_detector.all()
+    assert np.ptp(events.photons.y) > 20
+    assert set(steady.x) == {40}
+    assert set(steady.y) <= {199, 200, 201}
+    edge = PhotonList(time, 0 * photons.x, 0 * photons.y, photons.pha)
+    write_event_file(path, edge, attitude, header=HEADER)
+    steady = read_event_file(path).steady_addresses(default_calibration().alignment)
+    assert 0 < steady.on_detector.sum() < 3000
+    assert steady.y[steady.on_detector].min() == 0
 
 
 @pytest.mark.parametrize("roll", [0.0, 45.0, 200.0])
@@ -151,13 +224,13 @@ def test_photons_outside_stable_pointing_are_left_out(tmp_path):
     path, photons = tmp_path / "events.fits", photon_list(1000)
     info = write_event_file(path, photons, attitude_history(flags), header=HEADER)
     events = read_event_file(path)
-    assert events.gti.tolist() == [[START + 50, START + 150], [START + 200, START + 300]]
+    assert events.gti.tolist() == [[START + 50, START + 140], [START + 200, START + 300]]
     since = photons.time - START
-    inside = (since >= 50) & (since < 150) | (since >= 200)
+    inside = (since >= 50) & (since < 140) | (since >= 200)
     np.testing.assert_array_equal(events.photons.time, photons.time[inside])
     np.testing.assert_array_equal(events.photons.x, photons.x[inside])
     assert info.n_outside_gti == 1000 - inside.sum()
-    assert info.exposure_s == pytest.approx(200.0)
+    assert info.exposure_s == pytest.approx(190.0)
 
 
 def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):
@@ -239,6 +312,7 @@ def test_a_damaged_file_is_refused_with_the_part_at_fault(written, change, cause
         ("EVENTS", {"TTYPE4": "DETX"}, "RAWX"),
         ("ATTITUDE", {"TTYPE3": "FLAG"}, "HDU ATTITUDE.*STABLE"),
         ("GTI", {"EXTNAME": "BTI"}, "HDU GTI"),
+        ("PRIMARY", {"RA_PNT": "north"}, "HDU PRIMARY: could not convert"),
     ],
 )
 def test_a_foreign_file_is_refused(written, part, edit, cause):
@@ -247,6 +321,34 @@ def test_a_foreign_file_is_refused(written, part, edit, cause):
         parts[part].header.update(edit)
     with pytest.raises(InvalidInput, match=cause):
         read_event_file(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "column", "row", "value", "cause"),
+    [
+        ("EVENTS", "RAWX", 5, 256, "HDU EVENTS: photons: x 256 outside 0..255"),
+        ("EVENTS", "RAWY", 0, -1, "HDU EVENTS: photons: y -1 outside 0..255"),
+        ("EVENTS", "PHA", 9, 4096, "HDU EVENTS: photons: pha 4096 outside 0..4095"),
+        ("EVENTS", "TIME", 7, np.nan, "HDU EVENTS: photons: not in time order, or a time"),
+        ("EVENTS", "TIME", 7, 0.0, "HDU EVENTS: photons: not in time order, or a time"),
+        ("GTI", "START", 0, 1e9, "HDU GTI: good time intervals are not in time order"),
+        ("GTI", "STOP", 0, np.nan, "HDU GTI: good time intervals are not in time order"),
+        ("ATTITUDE", "TIME", 1, 0.0, "HDU ATTITUDE: attitude: sample 1: time 0.000000 is not after"),
+        ("ATTITUDE", "QUATERNION", 2, np.nan, "HDU ATTITUDE: attitude: sample 2: quaternion is not of unit"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(written, part, column, row, value, cause):
+    with fits.open(written[0], mode="update", checksum="remove") as parts:
+        parts[part].data[column][row] = value
+    with pytest.raises(InvalidInput, match=f"events.fits: {cause}"):
+        read_event_file(written[0])
+
+
+def test_no_attitude_is_refused_and_leaves_no_file(tmp_path):
+    nothing = AttitudeHistory(np.empty(0), np.empty((0, 4)), np.empty(0, bool))
+    with pytest.raises(InvalidInput, match="attitude: no sample"):
+        write_event_file(tmp_path / "events.fits", photon_list(10), nothing, header=HEADER)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_file_is_refused(tmp_path):

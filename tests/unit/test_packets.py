@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from space_packet_parser import load_xtce
 
+from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import met_from_utc
@@ -18,7 +19,7 @@ from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import DEFINITION, layout, packet_types
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import AttitudeHistory, quaternion_of
+from mxtvhf.pointing import quaternion_of
 
 BURST = "sb26051102"
 START = met_from_utc(datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC))
@@ -435,9 +436,9 @@ def test_photons_left_in_the_stream_bytes_are_not_shared():
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        ({"x": np.array([0, 256], np.int16)}, "x outside 0..255"),
-        ({"y": np.array([-1, 0], np.int16)}, "y outside 0..255"),
-        ({"pha": np.array([0, 4096], np.int32)}, "pha outside 0..4095"),
+        ({"x": np.array([0, 256], np.int16)}, "x 256 outside 0..255"),
+        ({"y": np.array([-1, 0], np.int16)}, "y -1 outside 0..255"),
+        ({"pha": np.array([0, 4096], np.int32)}, "pha 4096 outside 0..4095"),
         ({"time": np.array([START + 1, START])}, "not in time order"),
         ({"time": np.array([START, START + 0.05])}, "not starts of detector frames"),
         ({"time": np.array([-5.0, -4.0])}, "before the epoch"),

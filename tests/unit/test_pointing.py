@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.attitude import AttitudeHistory
+from mxtvhf.calibration import default_calibration
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.pointing import AttitudeHistory, Pointing, fixed_pointing, quaternion_of, stable_intervals
+from mxtvhf.pointing import Pointing, quaternion_of, seen_pixels, steady_pixels
 
 right_ascensions = st.floats(0.0, 360.0, exclude_max=True) | st.sampled_from([0.0, 1e-12, 180.0, 359.9999999])
 declinations = st.floats(-90.0, 90.0) | st.sampled_from([-90.0, -89.9999, 0.0, 89.9, 90.0])
@@ -123,64 +124,56 @@ def test_the_far_half_of_the_sky_has_no_pixel():
     assert np.isfinite([x[1], y[1]]).all()
 
 
-def history(flags, *, step=10.0, quaternions=None):
-    if quaternions is None:
-        quaternions = np.tile(quaternion_of(10.0, 20.0, 30.0), (len(flags), 1))
-    return AttitudeHistory(np.arange(len(flags)) * step, np.asarray(quaternions), np.asarray(flags, bool))
+@st.composite
+def drifts(draw):
+    """An attitude that turns about some axis at one rate, and the rotation at any time."""
+    start = Rotation.from_quat(quaternion_of(draw(right_ascensions), draw(declinations), draw(rolls)))
+    axis = unit(draw(st.floats(0.0, 360.0)), draw(st.floats(-90.0, 90.0)))
+    rate = np.radians(draw(st.floats(0.0, 2.0)) / 3600.0)
+    time = np.arange(0.0, 301.0, 10.0)
+    quaternion = (start * Rotation.from_rotvec(np.outer(time * rate, axis))).as_quat()
+    return (
+        AttitudeHistory(time, quaternion, np.ones(len(time), bool)),
+        lambda moment: start * Rotation.from_rotvec(np.outer(moment * rate, axis)),
+    )
 
 
-def test_the_fixed_pointing_is_the_mean_of_the_stable_samples():
-    decs = (20.0, 20.001, 20.002, 60.0)
-    attitude = history([1, 1, 1, 0], quaternions=[quaternion_of(10.0, dec, 30.0) for dec in decs])
-    fixed = fixed_pointing(attitude)
-    assert (fixed.pointing.ra_deg, fixed.pointing.dec_deg) == pytest.approx((10.0, 20.001), abs=1e-7)
-    assert fixed.spread_arcsec == pytest.approx(3.6, abs=1e-3)
-    assert fixed.steady
+@given(drift=drifts(), moments=st.lists(st.floats(0.0, 300.0), max_size=20), seed=st.integers(0, 99))
+def test_a_photon_comes_from_where_its_own_attitude_looks(drift, moments, seed):
+    attitude, truth = drift
+    time = np.sort(np.asarray(moments, float))
+    x, y = np.random.default_rng(seed).uniform(-0.5, 255.5, (2, len(time)))
+    mean = Pointing.from_quaternion(attitude.quaternion[15])
+    ra, dec = mean.pixel_to_sky(*steady_pixels(mean, attitude, time, x, y))
+    if not len(time):
+        return
+    for moment, *photon in zip(time, x, y, ra, dec, strict=True):
+        then = Pointing.from_quaternion(truth(np.array([moment])).as_quat()[0])
+        assert separation_arcsec(*then.pixel_to_sky(*photon[:2]), *photon[2:]) < 1e-7
+    back = seen_pixels(mean, attitude, time, *steady_pixels(mean, attitude, time, x, y))
+    np.testing.assert_allclose(back, (x, y), rtol=0, atol=1e-8)
 
 
-def test_a_sign_of_a_quaternion_means_nothing():
-    quaternion = quaternion_of(10.0, 20.0, 30.0)
-    fixed = fixed_pointing(history([1, 1], quaternions=[quaternion, -quaternion]))
-    assert fixed.spread_arcsec < 1e-6
-    assert fixed.pointing.dec_deg == pytest.approx(20.0, abs=1e-9)
+def test_without_motion_the_pixels_stay():
+    quaternion = np.tile(quaternion_of(10.0, 80.0, 20.0), (3, 1))
+    attitude = AttitudeHistory(np.arange(3.0), quaternion, np.ones(3, bool))
+    pixels = np.array([0.0, 255.0]), np.array([17.0, 3.0])
+    found = steady_pixels(Pointing(10.0, 80.0, 20.0), attitude, np.array([0.5, 9.0]), *pixels)
+    np.testing.assert_allclose(found, pixels, rtol=0, atol=1e-9)
 
 
-def test_a_drift_is_not_steady():
-    quaternions = [quaternion_of(10.0, dec, 30.0) for dec in (20.0, 20.01)]
-    assert not fixed_pointing(history([1, 1], quaternions=quaternions)).steady
+def test_what_looked_away_has_no_pixel():
+    attitude = AttitudeHistory(np.zeros(1), quaternion_of(190.0, -80.0, 20.0)[None], np.ones(1, bool))
+    found = steady_pixels(Pointing(10.0, 80.0, 20.0), attitude, np.zeros(1), np.zeros(1), np.zeros(1))
+    assert np.isnan(found).all()
 
 
-def test_without_stable_pointing_there_is_none():
-    with pytest.raises(InvalidInput, match="none of the 2 samples is of stable pointing"):
-        fixed_pointing(history([0, 0]))
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ([1, 1, 1], [[-5.0, 99.0]]),
-        ([0, 0], []),
-        ([0, 1, 1, 0], [[10.0, 30.0]]),
-        ([1, 0, 1, 0, 1], [[-5.0, 10.0], [20.0, 30.0], [40.0, 99.0]]),
-        ([1], [[-5.0, 99.0]]),
-    ],
-)
-def test_stable_intervals(flags, expected):
-    found = stable_intervals(history(flags), -5.0, 99.0)
-    assert found.shape[1] == 2
-    assert found.tolist() == expected
-
-
-def test_stable_intervals_stay_inside_the_span():
-    assert stable_intervals(history([1, 0, 1, 1]), 12.0, 25.0).tolist() == [[20.0, 25.0]]
-    assert stable_intervals(history([0, 1]), 0.0, 5.0).tolist() == []
-
-
-def test_an_attitude_history_survives_its_file():
-    attitude = history([1, 0, 1])
-    again = AttitudeHistory.from_bytes(attitude.to_bytes())
-    np.testing.assert_array_equal(again.quaternion, attitude.quaternion)
-    assert again.stable.tolist() == [True, False, True]
+def test_the_alignment_is_no_motion():
+    changes = {"column": 100.5, "rotation_deg": 90.0}
+    pointing = Pointing(80.0, 20.0, 0.0, default_calibration().alignment.model_copy(update=changes))
+    attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
+    pixel = steady_pixels(pointing, attitude, np.zeros(1), np.array([3.0]), np.array([7.0]))
+    np.testing.assert_allclose(pixel, [[3.0], [7.0]], rtol=0, atol=1e-9)
 
 
 @given(ra=right_ascensions, dec=declinations, roll=rolls, x=pixels, y=pixels)

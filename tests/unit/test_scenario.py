@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import simpson
 
 from mxtvhf.angles import separation_arcsec
+from mxtvhf.chain import process_burst
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import read_event_file
 from mxtvhf.gp_service.analysis import analyse
@@ -72,6 +73,29 @@ def test_an_unknown_burst_at_a_given_place_and_time(tmp_path):
     assert read_alert((tmp_path / "alert.xml").read_bytes()).burst_id == "sb26070101"
 
 
+def test_a_slew_and_a_drift_are_in_the_packets_and_taken_out_again(tmp_path):
+    """The position of a moving telescope is the true one, and the slew's photons are left out."""
+    truth = written(tmp_path, counts=1500.0, drift_arcsec=120.0, slew_s=60.0)
+    stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+    start = stream.attitude.time[0]
+    assert stream.attitude.stable.tolist() == [time >= start + 60.0 for time in stream.attitude.time]
+    report = json.loads(
+        process_burst(tmp_path / "alert.xml", tmp_path / "packets.bin", tmp_path / "out").read_text()
+    )
+    best = report["best_position"]
+    away = separation_arcsec(best["ra_deg"], best["dec_deg"], truth["ra_deg"], truth["dec_deg"])
+    assert away < best["r90_arcsec"]
+    events = read_event_file(tmp_path / "out" / "events.fits")
+    assert events.gti.tolist() == [[start + 60.0, start + 300.0]]
+    assert events.photons.time[0] >= start + 60.0
+    assert len(events.photons) == (stream.photons.time >= start + 60.0).sum() < truth["n_photons"]
+    assert events.spread_arcsec == pytest.approx(60.0, abs=0.1)
+    mean = events.pointing
+    named = truth["pointing"]
+    assert separation_arcsec(mean.ra_deg, mean.dec_deg, named["ra_deg"], named["dec_deg"]) < 0.1
+    assert "pointing moved by up to 60." in " ".join(report["warnings"])
+
+
 def test_a_flux_stands_for_counts(tmp_path):
     faint, bright = (
         written(tmp_path / str(flux), flux=flux, counts=None)["counts"] for flux in (1e-11, 1e-10)
@@ -91,6 +115,8 @@ def test_a_flux_stands_for_counts(tmp_path):
         ({"burst_id": KNOWN, "loss": 1.5}, "loss"),
         ({"burst_id": KNOWN, "role": "tset"}, "role"),
         ({"burst_id": KNOWN, "xband_s": 300.0}, "xband: the exposure is longer than"),
+        ({"burst_id": KNOWN, "slew_s": 300.0}, "slew_s: the slew ends before the observation"),
+        ({"burst_id": KNOWN, "drift_arcsec": 1e5}, "drift_arcsec"),
     ],
 )
 def test_impossible_scenarios_are_refused(options, cause):

@@ -25,7 +25,9 @@ from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.skyfiles import Observed, ds9_file, is_round, joined_cells, moc_file, write_sky_files
 
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
-OBSERVED = Observed("sb26051102", datetime(2026, 5, 11, 3, 4, 5, tzinfo=UTC), "2026-05-11T03:10:00.000", "1")
+OBSERVED = Observed(
+    "sb26051102", datetime(2026, 5, 11, 3, 4, 5, tzinfo=UTC), "2026-05-11T03:10:00.000", {"psf": "7"}
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,7 @@ def test_the_sky_map_has_the_keywords_of_the_format(written):
             "ORIGIN": "FSC",
         }
         assert {key: header[key] for key in expected} == expected
+        assert list(header["COMMENT"]) == ["calibration: psf 7"]
         assert header["MJD-OBS"] == pytest.approx(61171 + (3 * 3600 + 245) / 86400, abs=1e-9)
 
 

@@ -127,8 +127,8 @@ def test_hydrogen_column_is_free_with_many_photons_only():
         for counts in (100.0, 3000.0)
     )
     assert (few.nh_free, many.nh_free) == (False, True)
-    assert (few.nh_cm2.value, few.nh_cm2.error_low) == (pytest.approx(1e21), 0.0)
-    assert abs(many.nh_cm2.value - 1e21) < 4.0 * many.nh_cm2.error_high
+    assert (few.nh_1e22_cm2.value, few.nh_1e22_cm2.error_low) == (pytest.approx(0.1), 0.0)
+    assert abs(many.nh_1e22_cm2.value - 0.1) < 4.0 * many.nh_1e22_cm2.error_high
 
 
 def test_counts_of_the_simulator_and_of_the_response_agree():

@@ -1,0 +1,110 @@
+"""Writing an event file against astropy's table writer, and the memory that a large burst takes.
+
+Run ``python -m benchmarks.eventfile`` for the times, and ``python -m benchmarks.eventfile --memory
+[photons]`` for the memory of decoding, event file and localisation input of one burst, each stage from the
+files of the one before.
+
+Both writers write to memory. Astropy writes the columns of the event table and no other keyword; ours is the
+whole file: four HDUs, their keywords and checksums, good time intervals, and X and Y of each photon by its
+own attitude.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tracemalloc
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+from benchmarks.decoding import BURST, START, simulated
+from benchmarks.timing import in_turn, print_times
+from mxtvhf.calibration import packaged_store
+from mxtvhf.eventcards import EventHeader
+from mxtvhf.eventfile import event_file_bytes, observe, read_event_file, write_event_file
+from mxtvhf.packets import encode_photons, encode_pointing
+from mxtvhf.photons import PhotonList
+from mxtvhf.pointing import Pointing
+from mxtvhf.simulator.motion import moving_attitude
+from mxtvhf.steps.photons_extraction import photons_extraction
+
+HEADER = EventHeader(burst_id=BURST, ivorn="ivo://x", obs_id="1", date=datetime(2026, 5, 11, tzinfo=UTC))
+
+
+def compare(count: int, folder: Path) -> None:
+    """Print the times for one number of photons."""
+    photons = simulated(count)
+    photons = PhotonList(np.linspace(START, START + 299.0, count).round(1), *photons.columns[1:])
+    attitude = moving_attitude(Pointing(10.0, 20.0, 30.0), START, START + 300.0, drift_arcsec=120.0)
+    observation = observe(photons, attitude, HEADER, packaged_store())
+    content = event_file_bytes(observation)
+    table = Table(fits.getdata(BytesIO(content), "EVENTS"))
+    path = folder / "events.fits"
+    times = in_turn(
+        {
+            "event file": lambda: event_file_bytes(observe(photons, attitude, HEADER, packaged_store())),
+            "  of it without intervals and mean": lambda: event_file_bytes(observation),
+            "astropy, event table only": lambda: table.write(BytesIO(), format="fits"),
+            "event file, durable on disk (fsync)": lambda: write_event_file(
+                path, photons, attitude, header=HEADER
+            ),
+        },
+        100 if count < 10_000 else 7,
+    )
+    print(f"{count} photons, {len(content) / 1e6:.2f} MB")
+    print_times(times)
+    print(f"  event file: {times['astropy, event table only'] / times['event file']:.1f} x astropy's speed")
+
+
+def memory(count: int, folder: Path) -> None:
+    """Print what each stage of a burst's way to the localisation takes at its peak, beyond its start."""
+    attitude = moving_attitude(Pointing(10.0, 20.0, 30.0), START, START + 300.0, drift_arcsec=120.0)
+    packets = folder / "packets.bin"
+    photons = simulated(count)
+    photons = PhotonList(START + np.linspace(0.0, 299.0, count).round(1), *photons.columns[1:])
+    packets.write_bytes(b"".join(encode_photons(photons, BURST) + encode_pointing(attitude, BURST)))
+    del photons
+    print(f"{count} photons, packets of {packets.stat().st_size / 1e6:.1f} MB")
+
+    def event_file() -> object:
+        return write_event_file(
+            folder / "events.fits", PhotonList.load(folder / "photons.npz"), attitude, header=HEADER
+        )
+
+    def localisation_input() -> object:
+        return read_event_file(folder / "events.fits").steady_addresses(
+            packaged_store().at(HEADER.date).alignment
+        )
+
+    for name, stage in (
+        ("photons_extraction", lambda: photons_extraction(packets, BURST, folder)),
+        ("event file", event_file),
+        ("reading and steady addresses", localisation_input),
+    ):
+        tracemalloc.start()
+        stage()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        print(f"  {name:30s} peak {peak / 1e6:7.1f} MB, {peak / count:5.0f} bytes a photon")
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"  largest resident size of the whole process {rss:.0f} MiB")
+
+
+def main() -> None:
+    """Print times, or memory when asked."""
+    with TemporaryDirectory() as folder:
+        if sys.argv[1:2] == ["--memory"]:
+            memory(int(sys.argv[2]) if sys.argv[2:] else 1_000_000, Path(folder))
+        else:
+            for count in (1_000, 100_000, 1_000_000):
+                compare(count, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

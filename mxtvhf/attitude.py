@@ -1,0 +1,263 @@
+"""The attitude of the satellite over time, and when it pointed stably.
+
+Conventions:
+
+* A quaternion is scalar last (x, y, z, w) and rotates vectors of the satellite's body frame into ICRS.
+* Between two samples the attitude turns about one axis at one rate (slerp; Shoemake 1985, SIGGRAPH 19, 245).
+* Before the first and after the last sample it is that sample's.
+
+The limits of what is stable are data: ``data/pointing.toml`` says why they are as they are.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation, Slerp
+
+from mxtvhf.errors import InvalidInput
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+QUATERNION_TOLERANCE = 1e-6
+"""How far a quaternion's length may be from 1 (float64 elements: anything more is no attitude)."""
+
+
+@cache
+def pointing_limits() -> dict[str, Any]:
+    """Return ``data/pointing.toml``; see the file for units and reasons."""
+    return tomllib.loads((files("mxtvhf") / "data" / "pointing.toml").read_text())
+
+
+@dataclass(frozen=True, eq=False)
+class AttitudeHistory:
+    """Attitude samples in time order.
+
+    Attributes
+    ----------
+    time
+        Seconds of mission elapsed time, shape (N,), each later than the one before.
+    quaternion
+        Body to ICRS, scalar last, unit length, shape (N, 4).
+    stable
+        True where the platform said that it points stably, shape (N,).
+
+    Raises
+    ------
+    InvalidInput
+        Columns of unequal length, times that repeat, run backwards or are no numbers, a quaternion that is
+        not of unit length (within 1e-6). `from_samples` takes samples in any order.
+    """
+
+    time: Floats
+    quaternion: Floats
+    stable: Flags
+
+    def __post_init__(self) -> None:
+        count = len(self.time)
+        if self.quaternion.shape != (count, 4) or self.stable.shape != (count,):
+            shapes = f"{self.quaternion.shape} and {self.stable.shape}"
+            raise InvalidInput(f"attitude: {count} times, but quaternions and flags of shapes {shapes}")
+        bad = np.flatnonzero(~np.isfinite(self.time))
+        if len(bad):
+            raise InvalidInput(f"attitude: sample {bad[0]}: time {self.time[bad[0]]} is no time")
+        late = np.flatnonzero(np.diff(self.time) <= 0.0)
+        if len(late):
+            before, after = self.time[late[0] : late[0] + 2]
+            raise InvalidInput(f"attitude: sample {late[0] + 1}: time {after:.6f} is not after {before:.6f}")
+        bad = np.flatnonzero(~is_unit(self.quaternion))
+        if len(bad):
+            raise InvalidInput(f"attitude: sample {bad[0]}: quaternion is not of unit length")
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.time)
+
+    @classmethod
+    def from_samples(
+        cls, time: npt.ArrayLike, quaternion: npt.ArrayLike, stable: npt.ArrayLike
+    ) -> AttitudeHistory:
+        """Bring samples into time order; of several at one time the first given is kept.
+
+        Parameters
+        ----------
+        time, quaternion, stable
+            As the attributes, in any order.
+
+        Raises
+        ------
+        InvalidInput
+            As the class, but for the order.
+        """
+        unique, first = np.unique(np.asarray(time, np.float64), return_index=True)
+        return cls(unique, np.asarray(quaternion, np.float64)[first], np.asarray(stable, np.bool_)[first])
+
+    def at(self, time: Floats) -> Rotation:
+        """Interpolate the attitude (body to ICRS).
+
+        Parameters
+        ----------
+        time
+            Seconds of MET, shape (M,).
+
+        Raises
+        ------
+        InvalidInput
+            There is no sample.
+        """
+        if not len(self):
+            raise InvalidInput("attitude: no sample")
+        samples = Rotation.from_quat(self.quaternion)
+        if len(self) == 1:
+            return samples[np.zeros(len(time), np.intp)]
+        return Slerp(self.time, samples)(np.clip(time, self.time[0], self.time[-1]))
+
+    def to_bytes(self) -> bytes:
+        """Return the history as a numpy ``.npz`` file."""
+        file = BytesIO()
+        np.savez(file, time=self.time, quaternion=self.quaternion, stable=self.stable)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> AttitudeHistory:
+        """Read what ``to_bytes`` wrote."""
+        with np.load(BytesIO(content), allow_pickle=False) as columns:
+            return cls(columns["time"], columns["quaternion"], columns["stable"])
+
+
+def is_unit(quaternion: Floats) -> Flags:
+    """Tell which quaternions, shape (N, 4), are of unit length; NaN is not."""
+    with np.errstate(over="ignore"):
+        length = np.sqrt((quaternion**2).sum(axis=1))
+    return np.asarray(np.abs(length - 1.0) < QUATERNION_TOLERANCE)
+
+
+@dataclass(frozen=True, eq=False)
+class StablePointing:
+    """When an observation pointed stably, and where.
+
+    Attributes
+    ----------
+    gti
+        Good time intervals, seconds of MET, shape (intervals, 2), in time order, none empty.
+    mean
+        Mean attitude of the good times (quaternion, body to ICRS).
+    spread_arcsec
+        Largest angle between a sample of the good times and the mean (rotation about any axis).
+    """
+
+    gti: Floats
+    mean: Floats
+    spread_arcsec: float
+
+
+def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> StablePointing:
+    """Find the stable times between two moments, and the mean attitude in them.
+
+    The time between two samples is good when the platform called both stable, they are not farther apart than
+    ``max_gap_s``, the motion between them is slower than ``max_rate_arcsec_per_s``, and both are within
+    ``max_offset_arcmin`` of the main pointing: that of the longest stretch of time that is good in the other
+    respects. So of a history with a slew between two targets one target is left.
+
+    Parameters
+    ----------
+    attitude
+        The samples.
+    start, stop
+        The time span of the observation, seconds of MET.
+
+    Returns
+    -------
+    StablePointing
+        Without any good time the mean is that of the samples that were called stable.
+
+    Raises
+    ------
+    InvalidInput
+        No sample was called stable.
+    """
+    if not attitude.stable.any():
+        raise InvalidInput(f"attitude: none of the {len(attitude)} samples is of stable pointing")
+    held = _Held.of(attitude)
+    edges = np.clip(held.time, start, stop)
+    good = held.good_steps(held.stable) & (np.diff(edges) > 0.0)
+    if good.any():
+        main = _mean(held.quaternion, _weights(edges, _longest_run(edges, good)))
+        near = _angles(main, held.quaternion) <= 60.0 * pointing_limits()["stable"]["max_offset_arcmin"]
+        good &= held.good_steps(held.stable & near)
+    weights = _weights(edges, good) if good.any() else held.stable.astype(np.float64)
+    mean = _mean(held.quaternion, weights)
+    spread = _angles(mean, held.quaternion[weights > 0.0]).max()
+    return StablePointing(_joined(edges, good), mean, float(spread))
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """An attitude history with its ends held: the first and the last sample once more, beside themselves."""
+
+    time: Floats
+    quaternion: Floats
+    stable: Flags
+    moves: Flags
+    """Of each step, from a sample to the next: faster than the limit."""
+
+    @classmethod
+    def of(cls, attitude: AttitudeHistory) -> _Held:
+        limits, count = pointing_limits()["stable"], len(attitude)
+        held = 0.5 * limits["max_gap_s"]
+        time = np.concatenate([[attitude.time[0] - held], attitude.time, [attitude.time[-1] + held]])
+        index = np.concatenate([[0], np.arange(count), [count - 1]])
+        quaternion = attitude.quaternion[index]
+        fastest = limits["noise_arcsec"] + limits["max_rate_arcsec_per_s"] * np.diff(time)
+        moves = _angles(quaternion[:-1], quaternion[1:]) > fastest
+        if count > 1:
+            # What moves at the first or the last sample moved before or moves on.
+            moves[[0, -1]] = moves[[1, -2]]
+        return cls(time, quaternion, attitude.stable[index], moves)
+
+    def good_steps(self, usable: Flags) -> Flags:
+        """Tell between which samples the pointing was stable, given the samples that may be used."""
+        gaps = np.diff(self.time) > pointing_limits()["stable"]["max_gap_s"]
+        return np.asarray(usable[:-1] & usable[1:] & ~self.moves & ~gaps)
+
+
+def _weights(edges: Floats, good: Flags) -> Floats:
+    """Good time that each sample stands for: half of the good steps beside it, seconds."""
+    half = np.where(good, 0.5 * np.diff(edges), 0.0)
+    return np.asarray(np.append(half, 0.0) + np.append(0.0, half))
+
+
+def _mean(quaternion: Floats, weights: Floats) -> Floats:
+    return np.asarray(Rotation.from_quat(quaternion).mean(weights).as_quat())
+
+
+def _angles(first: Floats, second: Floats) -> Floats:
+    """Angles between attitudes, arcsec.
+
+    Unit quaternions of attitudes an angle apart are 2 sin(angle / 4) apart, up to the sign of one of them;
+    unlike their scalar product that keeps small angles.
+    """
+    chord = np.minimum(*(np.sqrt(((first - sign * second) ** 2).sum(axis=-1)) for sign in (1.0, -1.0)))
+    return np.asarray(3600.0 * np.degrees(4.0 * np.arcsin(0.5 * chord)))
+
+
+def _longest_run(edges: Floats, good: Flags) -> Flags:
+    """Of the good steps those that make up the longest uninterrupted time."""
+    run = np.cumsum(~good)
+    length = np.bincount(run, weights=np.where(good, np.diff(edges), 0.0))
+    return np.asarray(good & (run == np.argmax(length)))
+
+
+def _joined(edges: Floats, good: Flags) -> Floats:
+    """Join good steps that touch each other into one interval."""
+    flips = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
+    intervals: Floats = edges[flips.reshape(-1, 2)]
+    return intervals
