@@ -34,6 +34,7 @@ lint:  ## ruff, mypy and the direction of the dependencies
 bench: install  ## print the benchmarks' tables
 	$(VENV)/bin/python -m benchmarks.decoding
 	$(VENV)/bin/python -m benchmarks.localisation
+	$(VENV)/bin/python -m benchmarks.spectrum
 	$(VENV)/bin/python -m benchmarks.latency
 
 pins: install  ## compile the requirements.in files into the pinned requirements.txt

@@ -20,9 +20,11 @@ import numpy as np
 
 from mxtvhf.analysis import Measurement
 from mxtvhf.calibration import default_calibration
+from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.psf import LobsterEyePsf
-from mxtvhf.simulator.sky import PowerLaw, expected_counts, simulate_photons
+from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source
+from mxtvhf.throughput import expected_counts
 
 START, T0 = 1000.0, 700.0
 PULLS = ("photon index", "flux", "unabsorbed", "decay", "mean rate")
@@ -85,7 +87,7 @@ def burst(case: Case, rng: np.random.Generator) -> tuple[SourceMeasurements, dic
         "flux": flux,
         "unabsorbed": flux * unabsorbed_over_absorbed(law),
         "decay": decay,
-        "mean rate": flux * middle / live,
+        "mean rate": flux * middle / live * counted_in_band(law),
     }
     return found, truth
 
@@ -96,6 +98,13 @@ def unabsorbed_over_absorbed(law: PowerLaw) -> float:
     weight = energy**2  # per ln E
     bare = replace(law, nh_cm2=0.0)
     return float((weight * bare.density(energy)).sum() / (weight * law.density(energy)).sum())
+
+
+def counted_in_band(law: PowerLaw) -> float:
+    """Part of the counts of the detector's 0.2-10 keV that is in the 0.3-10 keV of the light curve."""
+    energy = np.linspace(0.2, 10.0, 9801)
+    counts = law.density(energy) * default_calibration().effective_area.at(energy)
+    return float(counts[energy >= 0.3].sum() / counts.sum())
 
 
 def measured(found: SourceMeasurements) -> dict[str, Measurement]:

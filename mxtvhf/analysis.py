@@ -138,8 +138,9 @@ class SpectralFit(Model):
     unabsorbed_flux: Measurement
     """The same before absorption."""
     flux_band_kev: tuple[float, float]
-    nh_cm2: Measurement
-    """Column of absorbing hydrogen; errors are 0 when it was fixed."""
+    nh_1e22_cm2: Measurement
+    """Column of absorbing hydrogen, 1e22/cm2; errors are 0 when it was fixed. In this unit because 1e21 comes
+    back from Airflow's XCom as an integer of more than 64 bits, which Airflow cannot pass on."""
     nh_free: bool
     statistic: float
     """C statistic of both regions' channels (Cash 1979, ApJ 228, 939)."""
@@ -208,7 +209,7 @@ def analysis_text(found: SourceAnalysis) -> list[str]:
     return [
         *lines,
         f"photon index {measurement_text(fit.photon_index)}",
-        f"nH {measurement_text(fit.nh_cm2, '1/cm2')}{'' if fit.nh_free else ' (fixed)'}",
+        f"nH {measurement_text(fit.nh_1e22_cm2, '1e22/cm2')}{'' if fit.nh_free else ' (fixed)'}",
         f"flux {band} keV {measurement_text(fit.flux, 'erg/cm2/s')}",
         f"unabsorbed {measurement_text(fit.unabsorbed_flux, 'erg/cm2/s')}",
         *(f"doubtful: {doubt}" for doubt in fit.doubts),

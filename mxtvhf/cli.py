@@ -27,7 +27,13 @@ app = typer.Typer(
 
 CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
 
-TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
+TIME_FORMATS = [
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
@@ -164,7 +170,9 @@ def localise(
 def analyse(
     events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
     out: Annotated[Path, typer.Option(help="folder for light curve, spectrum and responses")],
-    t0: Annotated[datetime | None, typer.Option(help="T0 of the burst, UTC, for the decay index")] = None,
+    t0: Annotated[
+        datetime | None, typer.Option(formats=TIME_FORMATS, help="T0 of the burst, UTC, for the decay index")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the source in an event file and make its light curve and spectrum."""

@@ -143,6 +143,8 @@ def _expected(
     """Signal to noise for each radius; 0 without a source or a large enough background region."""
     rules = analysis_constants()["region"]
     distance, image = distances(x, y)[good], psf.image(x, y)[good]
+    if not distance.size:
+        return np.zeros_like(radii)
     order = np.argsort(distance)
     distance, within = distance[order], np.concatenate([[0.0], np.cumsum(image[order])])
     inside = np.searchsorted(distance, radii, side="right")
@@ -150,7 +152,7 @@ def _expected(
     background_pixels = distance.size - outside
     usable = (inside > 0) & (background_pixels >= rules["least_background_pixels"])
     ratio = np.where(usable, inside / np.maximum(background_pixels, 1), 0.0)
-    source, background = n_source / within[-1], n_background / max(distance.size, 1)
+    source, background = n_source / within[-1], n_background / distance.size
     in_source, in_background = source * within[inside], source * (within[-1] - within[outside])
     noise = in_source + background * inside + ratio**2 * (in_background + background * background_pixels)
     signal = in_source - ratio * in_background

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammaincinv, ndtr
 
 from mxtvhf.analysis import Measurement, RateBin, analysis_constants
 from mxtvhf.extraction import Regions
@@ -137,12 +138,10 @@ def net_rate(source: int, background: int, regions: Regions, per: float) -> Meas
 
 def net_counts(source: int, background: int, area_ratio: float) -> Measurement:
     """Source counts in the source region: N_s - a N_b with its errors, see the module."""
-    from astropy.stats import poisson_conf_interval
-
-    sigma = analysis_constants()["light_curve"]["sigma"]
+    tail = ndtr(-analysis_constants()["light_curve"]["sigma"])
     counts = np.array([source, background], dtype=np.float64)
-    low, high = poisson_conf_interval(counts, interval="frequentist-confidence", sigma=sigma)
-    lower, upper = counts - low, high - counts
+    lower = counts - np.where(counts > 0.0, gammaincinv(np.maximum(counts, 1.0), tail), 0.0)
+    upper = gammaincinv(counts + 1.0, 1.0 - tail) - counts
     return Measurement(
         value=float(source - area_ratio * background),
         error_low=float(np.hypot(lower[0], area_ratio * upper[1])),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
-from mxtvhf.absorption import transmission
+from mxtvhf.absorption import cross_section
 from mxtvhf.analysis import Measurement, SpectralFit, SpectrumBin, analysis_constants
 from mxtvhf.lightcurve import net_counts, scaled
 from mxtvhf.powerlaw import ERG_PER_KEV
@@ -67,25 +69,34 @@ class Spectrum:
 
     def folded(self, index: float, nh_cm2: float) -> Floats:
         """Counts/s per channel on the whole detector for 1 photon/keV/cm2/s at 1 keV before absorption."""
-        density = power_law(self.response.energies, index, nh_cm2)
-        return np.asarray(self._area_widths * density @ self.response.matrix)
+        response, matrix = self.response, self._channels_by_energy
+        density = response.energies**-index * np.exp(-nh_cm2 * self._cross_section)
+        return np.asarray(matrix @ (response.area * np.diff(response.energy_edges) * density))
 
-    @property
-    def _area_widths(self) -> Floats:
-        return np.asarray(self.response.area * np.diff(self.response.energy_edges))
+    @cached_property
+    def _cross_section(self) -> Floats:
+        return cross_section(self.response.energies)
 
-
-def power_law(energy_kev: Floats, index: float, nh_cm2: float) -> Floats:
-    """Photons per keV, 1 at 1 keV before absorption."""
-    return np.asarray(energy_kev**-index * transmission(energy_kev, nh_cm2))
+    @cached_property
+    def _channels_by_energy(self) -> csr_array:
+        # Most of the matrix is zero: a line reaches but few channels.
+        return csr_array(self.response.matrix.T)
 
 
 def energy_flux(index: float, nh_cm2: float) -> float:
-    """Energy flux (erg/cm2/s) in the band of ``data/analysis.toml`` of a `power_law` in photons/keV/cm2/s."""
+    """Energy flux (erg/cm2/s), in the band of ``data/analysis.toml``, of an absorbed power law of norm 1."""
+    energy, width, sigma = _flux_grid()
+    density = energy**-index * np.exp(-nh_cm2 * sigma)
+    return float(ERG_PER_KEV * (energy * width) @ density)
+
+
+@cache
+def _flux_grid() -> tuple[Floats, Floats, Floats]:
+    """Middles and widths of bins of the flux band, keV, and the cross-sections there, cm2."""
     low, high = analysis_constants()["spectrum"]["flux_band_kev"]
-    edges = np.geomspace(low, high, 1001)
+    edges = np.geomspace(low, high, 501)
     energy = np.sqrt(edges[1:] * edges[:-1])
-    return float(ERG_PER_KEV * (energy * power_law(energy, index, nh_cm2) * np.diff(edges)).sum())
+    return energy, np.diff(edges), cross_section(energy)
 
 
 Amplitude = Callable[[float, float], float]
@@ -122,7 +133,7 @@ def fit_spectrum(
     if n_source < rules["least_photons"]:
         return None, f"{n_source:.1f} source photons in the band are fewer than {rules['least_photons']:g}"
     nh_free = n_source >= rules["free_nh_photons"]
-    fits = {name: _minimised(spectrum, amplitude, nh_free) for name, amplitude in AMPLITUDES.items()}
+    fits = {name: _minimised(spectrum, name, nh_free) for name in AMPLITUDES}
     if not all(np.isfinite(value) for fit in fits.values() for value in fit.values):
         return None, "the fit found no maximum of the likelihood"
     return _result(spectrum, fits, n_source, nh_free), None
@@ -136,10 +147,11 @@ def source_photons(data: SpectralData) -> float:
     return float(net * (regions.source_fraction + regions.background_fraction))
 
 
-def _minimised(spectrum: Spectrum, amplitude: Amplitude, nh_free: bool) -> Minuit:
-    """Minimise, and find the errors of the amplitude and of what else is free."""
+def _minimised(spectrum: Spectrum, quantity: str, nh_free: bool) -> Minuit:
+    """Minimise, and find the errors of the amplitude; with the norm also of what else is free."""
     from iminuit import Minuit
 
+    amplitude = AMPLITUDES[quantity]
     rules = analysis_constants()["spectrum"]
     start = 2.0, rules["nh_cm2"]
 
@@ -158,7 +170,7 @@ def _minimised(spectrum: Spectrum, amplitude: Amplitude, nh_free: bool) -> Minui
     fit.fixed["nh"] = not nh_free
     fit.migrad()
     if fit.valid:
-        fit.minos()
+        fit.minos(*([] if quantity == "norm" else ["log_amplitude"]))
     return fit
 
 
@@ -175,7 +187,7 @@ def _result(spectrum: Spectrum, fits: dict[str, Minuit], n_source: float, nh_fre
         flux=amplitudes["flux"],
         unabsorbed_flux=amplitudes["unabsorbed_flux"],
         flux_band_kev=tuple(rules["flux_band_kev"]),
-        nh_cm2=scaled(_parameter(best, "nh"), _NH_UNIT),
+        nh_1e22_cm2=_parameter(best, "nh"),
         nh_free=nh_free,
         statistic=float(best.fval),
         expected_statistic=expected,

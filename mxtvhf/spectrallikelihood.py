@@ -24,6 +24,8 @@ from mxtvhf.extraction import Regions
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 _MAX_ITERATIONS = 60
+_LEAST = 1e-30
+"""Photons of a channel: keeps logarithms and quotients finite."""
 _MANY = 60.0
 """Above this mean the moments of the C statistic are those of large numbers."""
 
@@ -71,7 +73,7 @@ class SpectralData:
 
     def statistic(self, folded: Floats) -> float:
         """C statistic (Cash 1979, ApJ 228, 939): 2 sum(m - n + n ln(n / m))."""
-        means = np.maximum(self.means(folded), 1e-300)
+        means = np.maximum(self.means(folded), _LEAST)
         return float(2.0 * (means - self.counts + xlogy(self.counts, self.counts / means)).sum())
 
     def _background(self, source: Floats) -> Floats:
@@ -82,7 +84,7 @@ class SpectralData:
         """
         pixels = self._areas.sum() * self._channels
         level = np.add.reduceat(self.counts.sum(axis=0), self.pieces) / pixels
-        scaled = np.maximum(source / self._areas, 1e-300)
+        scaled = np.maximum(source / self._areas, _LEAST)
         for _ in range(_MAX_ITERATIONS):
             inverse = 1.0 / (scaled + np.repeat(level, self._channels.astype(np.intp)))
             weighted = self.counts * inverse

@@ -2,7 +2,9 @@
 # Installs the Debian packages that the tests use, where they are missing.
 set -eu
 missing=""
-for pair in fitsverify:fitsverify chromium:chromium; do
+# The last ones build sherpa, which has no wheel.
+for pair in fitsverify:fitsverify chromium:chromium g++:g++ cmake:cmake byacc:byacc flex:flex \
+    fftw-wisdom-to-conf:libfftw3-dev; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0

@@ -88,6 +88,7 @@ def test_every_task_of_the_workflow_ran(run, finished):
         "start_mxt_gp_pipeline",
         "wait_mxt_gp",
         "vhf_localisation",
+        "source_analysis",
         "preliminary_report",
         "crosscheck_positions",
         "update_BA",
@@ -117,7 +118,7 @@ def test_products_are_what_the_report_says(run, finished):
 
 
 def test_no_photons_travel_through_xcom(run, finished):
-    for task in ("photons_extraction", "fits_feed", "vhf_localisation", "update_BA"):
+    for task in ("photons_extraction", "fits_feed", "vhf_localisation", "update_BA", "source_analysis"):
         assert len(json.dumps(run.xcom(finished, task))) < 20_000
 
 

@@ -11,10 +11,11 @@ from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
 from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.instrument import pixel_scale_arcsec
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models import Origin
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import AttitudeHistory, Pointing
+from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
 
@@ -156,3 +157,48 @@ def test_no_source_leaves_no_sky_map(tmp_path):
     found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=60)), out=tmp_path / "out")
     assert (found.regions, found.products) == ((), {})
     assert not (tmp_path / "out").exists()
+
+
+def wakeup(x, y, trigger_met):
+    ra, dec = (float(axis) for axis in POINTING.pixel_to_sky(x, y))
+    return eclairs_wakeup_notice(
+        HEADER.burst_id, ra_deg=ra, dec_deg=dec, trigger_time=utc_from_met(trigger_met), snr=30.0,
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+
+
+def test_arrival_times_count_where_the_notices_tell_when_the_burst_was(tmp_path):
+    path = event_file(tmp_path, burst(burst_time=START - 100.0, decay_index=1.2))
+    plain = vhf_localisation(path)
+    timed = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START - 100.0)])
+    late = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START + 100.0)])
+    assert plain.uses == ("energy",)
+    assert timed.uses == ("energy", "time")
+    assert timed.position.r90_stat_arcsec != plain.position.r90_stat_arcsec
+    assert (late.uses, late.position) == (plain.uses, plain.position)
+
+
+def test_the_circle_of_eclairs_is_asked_only_where_the_photons_show_no_source(tmp_path):
+    alerts = [wakeup(100.3, 60.2, START - 100.0)]
+    bright = vhf_localisation(event_file(tmp_path, burst()), alerts=alerts)
+    assert "ECLAIRs" not in bright.uses
+    found, alone = [], []
+    for seed in range(25):
+        path = event_file(tmp_path, burst(seed, counts=10, background=100))
+        found.append(vhf_localisation(path, alerts=alerts))
+        alone.append(vhf_localisation(path))
+    helped = [with_circle for with_circle in found if with_circle.detected and "ECLAIRs" in with_circle.uses]
+    assert len(helped) >= 3
+    assert sum(one.detected for one in found) > sum(one.detected for one in alone) + 4
+    assert all(one.uses == ("energy", "time", "ECLAIRs") for one in found if not one.detected)
+
+
+def test_no_source_comes_with_an_upper_limit(tmp_path):
+    found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=200)))
+    assert not found.detected
+    assert 2.3 < found.upper_limit_photons < 60.0
+    # 1 count/s of the source's photons is about 1e-10 erg/cm2/s (GCN 41288).
+    rate = found.upper_limit_photons / found.exposure_s
+    assert 0.2e-10 < found.upper_limit_flux / rate < 2e-10
+    assert f"at most {found.upper_limit_photons:.0f}" in found.reason
+    assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None

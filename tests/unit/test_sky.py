@@ -9,14 +9,9 @@ from mxtvhf.calibration import default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import default_psf
-from mxtvhf.simulator.sky import (
-    PowerLaw,
-    draw_pixels,
-    draw_pulse_heights,
-    draw_times,
-    expected_counts,
-    simulate_photons,
-)
+from mxtvhf.powerlaw import PowerLaw
+from mxtvhf.simulator.sky import draw_pixels, draw_pulse_heights, draw_times, simulate_photons
+from mxtvhf.throughput import expected_counts
 
 CASE = {"x": 100.3, "y": 60.2, "counts": 200.0, "background": 100.0, "start": 1000.0, "stop": 1600.0}
 

@@ -1,0 +1,173 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from mxtvhf.analysis import Measurement, SourceAnalysis, analysis_text, measurement_text
+from mxtvhf.calibration import default_calibration
+from mxtvhf.missiontime import met_from_utc
+from mxtvhf.models import Alert, GpOutcome, Product
+from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.report import RunRecord, build_report, report_schema
+from mxtvhf.report.page import render_page
+from mxtvhf.report.sourceplots import draw_source_plots, log_ticks
+from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
+from mxtvhf.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.steps.preliminary_report import preliminary_report
+from mxtvhf.steps.update_ba import update_ba
+
+T0 = datetime(2026, 3, 7, 13, 45, 6, tzinfo=UTC)
+NO_GP = GpOutcome(available=False, reason="HTTP 503")
+ALERT = Alert(
+    ivorn="ivo://org.svom/fsc#sb26030704_eclairs-wakeup",
+    burst_id="sb26030704",
+    notice_type="eclairs-wakeup",
+    packet_type=202,
+    notice_level="N1e",
+    instrument="ECLAIRs",
+    role="observation",
+    published=T0 + timedelta(seconds=20),
+    event_time=T0,
+    position=None,
+    attitude=None,
+    snr=9.0,
+)
+
+
+def analysis_of(counts: float, t0_known: bool = True) -> SourceAnalysis:
+    start = met_from_utc(T0) + 190.0
+    photons = simulate_photons(
+        x=128.0, y=128.0, counts=counts, background=100.0, start=start, stop=start + 300.0,
+        burst_time=start - 190.0, decay_index=1.2, rng=np.random.default_rng(1),
+    )  # fmt: skip
+    calibration = default_calibration()
+    found: SourceMeasurements = measure_source(
+        photons, np.array([[start, start + 300.0]]), 128.0, 128.0, max(counts, 1.0), 100.0,
+        t0=start - 190.0 if t0_known else None, calibration=calibration,
+    )  # fmt: skip
+    return SourceAnalysis(
+        analysed=True,
+        regions=region_summary(found.photons, LobsterEyePsf.of(calibration.psf), 0.15),
+        light_curve=found.light_curve,
+        hardness=found.hardness,
+        spectrum=found.spectrum,
+        spectrum_reason=found.spectrum_reason,
+        products={"spectrum": Product(path="spectrum.pha", sha256="ab" * 32)},
+        calibration={"psf": "001", "analysis": "7"},
+    )
+
+
+@pytest.fixture(scope="module")
+def bright() -> SourceAnalysis:
+    return analysis_of(400.0)
+
+
+def record(analysis: SourceAnalysis | None) -> RunRecord:
+    return RunRecord(run_id="sb26030704__1", sequence=1, alert=ALERT, analysis=analysis)
+
+
+def page_and_document(analysis: SourceAnalysis | None) -> tuple[str, dict[str, object]]:
+    report = build_report(
+        record(analysis),
+        crosscheck_positions((ALERT,), None, NO_GP),
+        status="final",
+        photons=None,
+        plots={},
+        written=T0 + timedelta(seconds=600),
+    )
+    document = json.loads(report.to_json())
+    Draft202012Validator(report_schema()).validate(document)
+    return render_page(report, [], draw_source_plots(analysis).values()).decode(), document
+
+
+def test_report_holds_the_measurements(bright):
+    page, document = page_and_document(bright)
+    assert document["analysis"]["spectrum"]["photon_index"]["value"] == bright.spectrum.photon_index.value
+    assert document["calibration"]["analysis"] == "7"
+    for measured in (bright.spectrum.photon_index, bright.spectrum.flux, bright.light_curve.decay.index):
+        assert measurement_text(measured) in page
+
+
+def test_the_numbers_of_the_plots_are_beside_them(bright):
+    page, _ = page_and_document(bright)
+    section = page[page.index('<section id="source">') : page.index("<h2>Positions</h2>")]
+    assert section.count("<img ") == 2
+    for one in (*bright.light_curve.bins, *bright.light_curve.blocks, *bright.spectrum.bins):
+        assert f">{measurement_text(one.rate)}</td>" in section
+
+
+def test_report_without_an_analysis_has_no_section():
+    page, document = page_and_document(None)
+    assert document["analysis"] is None
+    assert 'id="source"' not in page
+
+
+def test_what_was_not_made_says_why():
+    page, _ = page_and_document(SourceAnalysis(analysed=False, reason="there is no <localised> source"))
+    assert "Not made: there is no &lt;localised&gt; source." in page
+
+
+def test_source_too_faint_for_a_spectrum():
+    faint = analysis_of(0.0, t0_known=False)
+    page, _ = page_and_document(faint)
+    assert "No spectral fit: " in page
+    assert "T0 is not known" in page
+    assert set(draw_source_plots(faint)) == {"source_light_curve"}
+
+
+def test_a_doubtful_fit_is_warned_of(bright):
+    doubtful = bright.spectrum.model_copy(update={"trusted": False, "doubts": ("only 17 source photons",)})
+    page, document = page_and_document(bright.model_copy(update={"spectrum": doubtful}))
+    assert "The spectral fit cannot be trusted: only 17 source photons." in document["warnings"]
+    assert "not to be trusted" in page
+
+
+def test_only_the_final_report_has_the_plots_and_the_products(bright, tmp_path):
+    crosscheck = crosscheck_positions((ALERT,), None, NO_GP)
+    written = T0 + timedelta(seconds=600)
+    early = preliminary_report(record(None), photons=None, out=tmp_path, written=written)
+    final = update_ba(record(bright), crosscheck, photons=None, out=tmp_path, written=written)
+    assert early.plots == {}
+    assert set(final.plots) == {"plot_source_light_curve", "plot_source_spectrum"}
+    for plot in final.plots.values():
+        assert (tmp_path / plot.path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_plots_say_what_they_show(bright):
+    curve, spectrum = draw_source_plots(bright).values()
+    assert f"decay index {measurement_text(bright.light_curve.decay.index)}" in curve.description
+    assert measurement_text(bright.spectrum.flux, "erg/cm2/s") in spectrum.description
+
+
+def test_log_ticks_are_round_numbers_within_the_limits():
+    assert log_ticks(np.log10(0.3), np.log10(10.0)) == pytest.approx(
+        {np.log10(0.5): "0.5", 0.0: "1", np.log10(2): "2", np.log10(5): "5", 1.0: "10"}
+    )
+    assert list(log_ticks(-4.5, 1.0).values()) == ["0.0001", "0.001", "0.01", "0.1", "1", "10"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "unit", "text"),
+    [
+        ((2.034, 0.34, 0.37), "", "2.03 -0.34 +0.37"),
+        ((7.245e-12, 2.43e-12, 3.69e-12), "erg/cm2/s", "(7.2 -2.4 +3.7)e-12 erg/cm2/s"),
+        ((1e21, 0.0, 0.0), "1/cm2", "(1.0)e+21 1/cm2"),
+        ((0.5, None, 0.2), "", "0.50 -? +0.20"),
+        ((0.0, 0.1, 0.3), "", "0.00 -0.10 +0.30"),
+        ((0.0, 0.0, 0.0), "", "0.0"),
+        ((128.4, 11.2, 12.0), "counts/s", "128 -11 +12 counts/s"),
+    ],
+)
+def test_measurement_text(measured, unit, text):
+    value, low, high = measured
+    assert measurement_text(Measurement(value=value, error_low=low, error_high=high), unit) == text
+
+
+def test_analysis_in_words(bright):
+    assert analysis_text(SourceAnalysis(analysed=False, reason="no source")) == ["not analysed: no source"]
+    words = "\n".join(analysis_text(bright))
+    assert "nH (1.0)e+21 1/cm2 (fixed)" in words
+    assert "decay index" in words

@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from benchmarks.spectrum import Case, run
+from mxtvhf.absorption import cross_section, transmission
+from mxtvhf.calibration import FWHM_PER_SIGMA, default_calibration
+from mxtvhf.errors import InvalidInput
+from mxtvhf.extraction import regions_at
+from mxtvhf.photons import PhotonList
+from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.response import channel_edges, response_of
+from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.sourceanalysis import measure_source
+from mxtvhf.spectrallikelihood import SpectralData, expected_statistic
+from mxtvhf.spectrum import spectrum_counts
+from mxtvhf.throughput import expected_counts
+
+CALIBRATION = default_calibration()
+PSF = LobsterEyePsf.of(CALIBRATION.psf)
+RESPONSE = response_of(CALIBRATION.effective_area, CALIBRATION.redistribution)
+REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, good=np.ones((256, 256), bool))
+START = 2.9e8
+
+
+def photons(count, time=None, x=128, y=128, pha=400):
+    time = START + np.linspace(0.0, 590.0, count) if time is None else np.full(count, time)
+    return PhotonList(
+        time, np.full(count, x, np.int16), np.full(count, y, np.int16), np.full(count, pha, np.int32)
+    )
+
+
+def measured(photon_list, gti=((START, START + 600.0),), n_source=100.0, **more):
+    options = {"t0": START - 100.0, "calibration": CALIBRATION, **more}
+    return measure_source(photon_list, np.array(gti, float), 128.0, 128.0, n_source, 100.0, **options)
+
+
+def test_cross_section_at_one_kev_and_across_the_oxygen_edge():
+    assert cross_section(1.0) == pytest.approx(2.422e-22)
+    below, above = cross_section([0.531, 0.533])
+    assert 1.5 < above / below < 1.8
+    assert transmission(1.0, 1e22) == pytest.approx(np.exp(-2.422))
+
+
+def test_photons_of_a_line_go_to_its_channels():
+    row = int(np.searchsorted(RESPONSE.energy_edges, 1.495))
+    energy = RESPONSE.energies[row]
+    sigma = CALIBRATION.redistribution.fwhm(energy) / FWHM_PER_SIGMA
+    middle = 0.5 * (channel_edges()[1:] + channel_edges()[:-1])
+    line = RESPONSE.matrix[row]
+    assert line.sum() == pytest.approx(1.0, abs=1e-8)
+    assert (line * middle).sum() == pytest.approx(energy, abs=1e-4)
+    assert np.sqrt((line * (middle - energy) ** 2).sum()) == pytest.approx(sigma, rel=0.02)
+
+
+def test_no_photon_is_made_by_the_response():
+    assert (RESPONSE.matrix.sum(axis=1) <= 1.0 + 1e-12).all()
+    assert RESPONSE.matrix.sum(axis=1)[20:].min() > ndtr(0.0)
+
+
+def test_photons_out_of_the_channels_are_left_out():
+    assert spectrum_counts(np.array([-1, 0, 0, 1023, 1024], np.int32)).sum() == 3
+
+
+def test_statistic_is_least_at_the_truth_and_as_expected_there():
+    rng = np.random.default_rng(1)
+    folded = np.linspace(0.02, 0.0, 400)
+    pieces = np.array([0, 100, 250])
+    level = np.repeat([2e-6, 5e-7, 1e-6], [100, 150, 150]) * 600.0
+    truth = np.outer([REGIONS.source_fraction, REGIONS.background_fraction], 600.0 * folded) + np.outer(
+        REGIONS.areas, level / 600.0
+    )
+    found = []
+    for _ in range(200):
+        data = SpectralData(rng.poisson(truth), pieces, REGIONS, 600.0)
+        found.append([data.statistic(factor * folded) for factor in (0.9, 1.0, 1.1)])
+    low, right, high = np.mean(found, axis=0)
+    assert right < min(low, high)
+    mean, sigma = expected_statistic(truth)
+    statistics = np.array(found)[:, 1]
+    # The best levels of the three pieces are a little nearer to the data than the true ones.
+    assert abs(statistics.mean() + 3.0 - mean) < 4.0 * sigma / np.sqrt(200)
+    assert statistics.std() == pytest.approx(sigma, rel=0.2)
+
+
+def test_background_of_the_pieces_without_a_source_is_their_mean():
+    counts = np.random.default_rng(2).poisson(3.0, (2, 30))
+    data = SpectralData(counts, np.array([0, 10]), REGIONS, 600.0)
+    means = data.means(np.zeros(30))
+    assert means.sum() == pytest.approx(counts.sum())
+    assert means[:, :10].sum() == pytest.approx(counts[:, :10].sum())
+
+
+def test_no_background_photons_are_no_trouble():
+    counts = np.zeros((2, 30), int)
+    counts[:, 4] = 5
+    data = SpectralData(counts, np.array([0, 10]), REGIONS, 600.0)
+    assert np.isfinite(data.statistic(np.full(30, 1e-4)))
+
+
+def test_photon_index_and_fluxes_hold_the_truth_at_their_rate():
+    pulls = run(Case("strong", 120, 200), trials=80, seed=5)
+    for name in ("photon index", "flux", "unabsorbed", "mean rate"):
+        values = np.array(pulls[name])
+        assert len(values) >= 78, name
+        # 68 % of 80 are 55 +- 4.2.
+        assert 38 <= (np.abs(values) <= 1.0).sum() <= 74, name
+        assert abs(np.median(values)) < 0.6, name
+
+
+def test_flux_and_index_of_many_photons_are_unbiased():
+    pulls = run(Case("very bright", 20_000, 300), trials=6, seed=6)
+    for name in ("photon index", "flux", "unabsorbed", "decay", "mean rate"):
+        assert np.abs(pulls[name]).max() < 4.0, name
+        assert abs(np.mean(pulls[name])) < 4.0 / np.sqrt(6), name
+
+
+def test_hydrogen_column_is_free_with_many_photons_only():
+    rng = np.random.default_rng(3)
+    few, many = (
+        measured(
+            simulate_photons(
+                x=128.0, y=128.0, counts=counts, background=200.0, start=START, stop=START + 600.0, rng=rng
+            ),
+            n_source=counts,
+        ).spectrum
+        for counts in (100.0, 3000.0)
+    )
+    assert (few.nh_free, many.nh_free) == (False, True)
+    assert (few.nh_1e22_cm2.value, few.nh_1e22_cm2.error_low) == (pytest.approx(0.1), 0.0)
+    assert abs(many.nh_1e22_cm2.value - 0.1) < 4.0 * many.nh_1e22_cm2.error_high
+
+
+def test_counts_of_the_simulator_and_of_the_response_agree():
+    found = measured(
+        simulate_photons(
+            x=128.0, y=128.0, counts=expected_counts(1e-9, 600.0, 128.0, 128.0), background=0.0,
+            start=START, stop=START + 600.0, rng=np.random.default_rng(4),
+        ),
+        n_source=20_000.0,
+    )  # fmt: skip
+    assert abs(found.spectrum.flux.value - 1e-9) < 4.0 * found.spectrum.flux.error_high
+
+
+def test_a_spectrum_that_is_no_power_law_is_not_trusted():
+    rng = np.random.default_rng(5)
+    line = photons(2000, pha=800)
+    spread = rng.integers(60, 196, (2, 2000)).astype(np.int16)
+    found = measured(PhotonList(line.time, spread[0], spread[1], line.pha), n_source=2000.0)
+    assert found.spectrum is not None
+    assert not found.spectrum.trusted
+    assert any("does not describe the spectrum" in doubt for doubt in found.spectrum.doubts)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_few_photons_are_not_fitted(count):
+    found = measured(photons(count), n_source=max(count, 1))
+    assert found.spectrum is None
+    assert "fewer than 15" in found.spectrum_reason
+    assert found.light_curve.decay is None
+    assert sum(one.source_photons for one in found.light_curve.bins) == count
+
+
+def test_all_photons_in_one_pixel_and_frame():
+    found = measured(photons(500, time=START + 10.0), n_source=500.0)
+    assert found.spectrum is None or not found.spectrum.trusted
+    assert len(found.light_curve.blocks) >= 1
+
+
+def test_a_hot_pixel_is_left_out():
+    found = measured(photons(500), hot_pixels=((128, 128),))
+    assert found.photons.source_time.size == 0
+
+
+def test_photons_out_of_good_time_are_left_out():
+    found = measured(photons(600), gti=((START, START + 100.0), (START + 400.0, START + 500.0)))
+    assert found.photons.exposure == 200.0
+    assert 195 <= found.photons.source_time.size <= 206
+
+
+def test_a_t0_after_the_start_leaves_out_the_decay():
+    found = measured(photons(100), t0=START + 30.0)
+    assert found.light_curve.decay is None
+    assert "after the start" in found.light_curve.decay_reason
+    assert found.light_curve.bins[0].start_s == pytest.approx(-30.0)
+
+
+@pytest.mark.parametrize(
+    ("gti", "message"),
+    [
+        (np.empty((0, 2)), "there is no good time"),
+        ([[START, START]], "there is no good time"),
+        ([[START, float("nan")]], "there is no good time"),
+        ([[START + 50.0, START + 60.0], [START, START + 10.0]], "run backwards or overlap"),
+    ],
+)
+def test_good_times_that_are_none(gti, message):
+    with pytest.raises(InvalidInput, match=message):
+        measured(photons(10), gti=gti)
+
+
+def test_a_time_that_is_not_finite():
+    with pytest.raises(InvalidInput, match="photon times: nan is not finite"):
+        measured(photons(10, time=float("nan")))
