@@ -91,7 +91,8 @@ def measure_source(
     Raises
     ------
     InvalidInput
-        No good time, intervals that are not in order or not finite, or no regions (see `mxtvhf.extraction.choose_regions`).
+        No good time, intervals that are not in order or not finite, or no regions (see
+        `mxtvhf.extraction.choose_regions`).
     """
     check_good_time(gti)
     good = ~calibration.bad_pixels.mask()
