@@ -91,10 +91,10 @@ def measure_source(
     Raises
     ------
     InvalidInput
-        No good time, intervals that are not in order, times that are not finite, or no regions
-        (see `mxtvhf.extraction.choose_regions`).
+        No good time, intervals that are not in order or not finite, or no regions (see
+        `mxtvhf.extraction.choose_regions`).
     """
-    check_times(photons.time, gti)
+    check_good_time(gti)
     good = ~calibration.bad_pixels.mask()
     for column, row in hot_pixels:
         good[row, column] = False
@@ -114,10 +114,8 @@ def measure_source(
     )
 
 
-def check_times(time: Floats, gti: Floats) -> None:
-    """Refuse times that a light curve cannot be made of, see `measure_source`."""
-    if not np.isfinite(time).all():
-        raise InvalidInput(f"photon times: {time[~np.isfinite(time)][0]} is not finite")
+def check_good_time(gti: Floats) -> None:
+    """Refuse good time intervals that a light curve cannot be made of, see `measure_source`."""
     if not len(gti) or not np.isfinite(gti).all() or not (gti[:, 1] > gti[:, 0]).any():
         raise InvalidInput("good time intervals: there is no good time")
     if (np.diff(gti.ravel()) < 0.0).any():
@@ -135,11 +133,6 @@ def _region_photons(
     in_band = good_time & (energy >= low) & (energy < high)
     masks = [region[photons.y, photons.x] for region in (regions.source, regions.background)]
     source, background = (np.flatnonzero(mask & in_band) for mask in masks)
-    order = (
-        np.argsort(photons.time[source], kind="stable"),
-        np.argsort(photons.time[background], kind="stable"),
-    )
-    source, background = source[order[0]], background[order[1]]
     chosen = RegionPhotons(
         regions, gti, photons.time[source], photons.time[background], energy[source], energy[background]
     )

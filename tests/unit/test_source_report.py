@@ -169,5 +169,5 @@ def test_measurement_text(measured, unit, text):
 def test_analysis_in_words(bright):
     assert analysis_text(SourceAnalysis(analysed=False, reason="no source")) == ["not analysed: no source"]
     words = "\n".join(analysis_text(bright))
-    assert "nH (1.0)e+21 1/cm2 (fixed)" in words
+    assert "nH 0.1 1e22/cm2 (fixed)" in words
     assert "decay index" in words

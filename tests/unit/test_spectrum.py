@@ -197,8 +197,3 @@ def test_a_t0_after_the_start_leaves_out_the_decay():
 def test_good_times_that_are_none(gti, message):
     with pytest.raises(InvalidInput, match=message):
         measured(photons(10), gti=gti)
-
-
-def test_a_time_that_is_not_finite():
-    with pytest.raises(InvalidInput, match="photon times: nan is not finite"):
-        measured(photons(10, time=float("nan")))
