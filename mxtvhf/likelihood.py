@@ -141,14 +141,16 @@ class Counts:
         """Join ``factor`` x ``factor`` blocks into one, and photons of about the same contrast."""
         size = self.good.shape[0] // factor
         key = (self.row // factor) * size + self.column // factor
-        if self.contrast is not None:
+        if self.contrast is None:
+            flat = np.bincount(key, self.number).astype(np.float64)
+            filled, contrast = np.flatnonzero(flat), None
+            number = flat[filled]
+        else:
             step = np.round(_CONTRAST_STEPS * np.log2(np.maximum(self.contrast, 2.0 ** _CONTRASTS[0])))
             key = key + size**2 * (step - step.min()).astype(np.intp)
-        filled, entry = np.unique(key, return_inverse=True)
-        number = np.bincount(entry, self.number).astype(np.float64)
-        contrast = self.contrast
-        if contrast is not None:
-            contrast = np.bincount(entry, self.number * contrast) / number
+            filled, entry = np.unique(key, return_inverse=True)
+            number = np.bincount(entry, self.number).astype(np.float64)
+            contrast = np.bincount(entry, self.number * self.contrast) / number
         rows = self.good.reshape(size, factor, -1).sum(axis=1)
         good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
         row, column = np.divmod(filled % size**2, size)

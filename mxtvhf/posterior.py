@@ -27,6 +27,8 @@ _GRID = 11
 """Points per axis of the fine grid; between them the log-posterior, nearly a parabola, is a spline."""
 _SMOOTHED_GRID = 81
 _RINGS, _SPOKES = 60, 32
+_SPOKES_AT_EDGE = 288
+"""Where the detector's edge cuts the rings: a strip of half a pixel beyond the peak must not fall between."""
 _MANY = 1500
 """More filled pixels than this are joined to blocks, of at most 8 x 8: it bounds the cost, and the blocks'
 noise is small against the statistics of so many photons."""
@@ -129,11 +131,14 @@ class PositionPosterior:
         """Outer radius of rings about the peak; density and probability of their pieces [spoke, ring]."""
         width = self.reach / _RINGS
         radius: Floats = np.linspace(0.5 * width, self.reach - 0.5 * width, _RINGS)
-        angle = 2.0 * np.pi * (np.arange(_SPOKES) + 0.5) / _SPOKES
+        corners = self.reach * np.array([-1.0, 1.0])
+        whole = _on_detector(self.peak[0] + corners, self.peak[1] + corners).all()
+        spokes = _SPOKES if whole else _SPOKES_AT_EDGE
+        angle = 2.0 * np.pi * (np.arange(spokes) + 0.5) / spokes
         dx, dy = np.multiply.outer(np.cos(angle), radius), np.multiply.outer(np.sin(angle), radius)
         inside = _on_detector(self.peak[0] + dx, self.peak[1] + dy)
         density = np.where(inside, np.exp(self.near.ev(dy, dx)), 0.0)
-        return radius + 0.5 * width, density, 2.0 * np.pi * radius * width * density / _SPOKES
+        return radius + 0.5 * width, density, 2.0 * np.pi * radius * width * density / spokes
 
     @cached_property
     def _cells(self) -> tuple[Floats, Floats, Floats]:
