@@ -31,11 +31,11 @@ lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: install  ## print the benchmarks' tables
-	$(VENV)/bin/python -m benchmarks.decoding
-	$(VENV)/bin/python -m benchmarks.localisation
-	$(VENV)/bin/python -m benchmarks.spectrum
-	$(VENV)/bin/python -m benchmarks.latency
+bench:  ## print the benchmarks' tables
+	@tools/test-packages.sh
+	@tools/install.sh tests
+	for table in decoding eventfile projection localisation spectrum latency; do \
+	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 
 pins: install  ## compile the requirements.in files into the pinned requirements.txt
 	for file in requirements tests/requirements; do \
