@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 from datetime import datetime
 
 import pytest
@@ -105,11 +106,15 @@ def test_the_preliminary_report_comes_before_gp_has_answered(run, finished):
     assert preliminary["best_position"]["origin"] in ("MXT-VHF", "MXT on-board")
 
 
-def test_the_event_file_is_clean_fits(run, finished):
-    report = report_of(run, finished)
-    path = run.folder(finished) / report["products"]["event_file"]["path"]
-    checked = subprocess.run(["fitsverify", "-q", path], capture_output=True, text=True, check=False)
-    assert checked.stdout.startswith("verification OK"), checked.stdout
+def test_all_fits_products_are_clean(run, finished):
+    paths = [product["path"] for product in report_of(run, finished)["products"].values()]
+    files = [path for path in paths if Path(path).suffix in (".fits", ".pha", ".arf", ".rmf")]
+    assert len(files) == 8
+    for path in files:
+        checked = subprocess.run(
+            ["fitsverify", "-q", run.folder(finished) / path], capture_output=True, text=True, check=False
+        )
+        assert checked.stdout.startswith("verification OK"), checked.stdout
 
 
 def test_products_are_what_the_report_says(run, finished):
