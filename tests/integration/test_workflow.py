@@ -3,8 +3,8 @@
 import json
 import re
 import subprocess
-from pathlib import Path
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import requests
