@@ -226,7 +226,10 @@ def _integral_over_part(excess: Floats, number: Floats, part: float) -> Floats:
     slope, curvature = ratio @ number, ratio**2 @ number
     sigma = 1.0 / np.sqrt(curvature)
     peak = best[:, 0] + slope / curvature
-    low, high = log_ndtr(-peak / sigma), log_ndtr((1.0 - peak) / sigma)
+    first, last = -peak / sigma, (1.0 - peak) / sigma
+    # Beyond the middle the other tail is used: there the difference of two numbers near 1 would be lost.
+    first, last = np.where(first > 0.0, -last, first), np.where(first > 0.0, -first, last)
+    low, high = log_ndtr(first), log_ndtr(last)
     inside = high + np.log1p(-np.exp(low - high))
     area = 0.5 * slope**2 / curvature + np.log(sigma * np.sqrt(2.0 * np.pi)) + inside
     return np.asarray(np.log(total) @ number + area)

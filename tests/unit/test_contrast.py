@@ -123,3 +123,14 @@ def test_many_photons_with_contrasts_are_joined_without_harm():
 def test_bad_contrasts_are_refused(contrast, words):
     with pytest.raises(InvalidInput, match=words):
         localise([1, 2], [3, 4], contrast=contrast)
+
+
+def test_photons_that_are_unlike_the_expected_source_leave_finite_radii():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        photons = simulate_photons(
+            x=120.0, y=80.0, counts=60, background=300, start=100.0, stop=400.0, rng=rng,
+            spectrum=PowerLaw(1.4, 1e22),
+        )  # fmt: skip
+        found = localise(photons.x, photons.y, contrast=energy_contrast(photons.pha, CALIBRATION))
+        assert 0.0 < found.r50 <= found.r90
