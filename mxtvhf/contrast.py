@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mxtvhf.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
-from mxtvhf.powerlaw import PowerLaw, spectrum_constants
+from mxtvhf.powerlaw import PowerLaw, decay_integral, spectrum_constants
 from mxtvhf.psf import Floats
 
 _STEP_KEV = 0.01
@@ -86,13 +86,6 @@ def time_contrast(
     if start.size == 0 or start.min() <= 0.0:
         raise InvalidInput(f"burst time {burst_time} is not before the good times of the observation")
     index = spectrum_constants()["source"]["decay_index"] if decay_index is None else decay_index
-    mean = _integral(start, stop, index).sum() / (stop - start).sum()
+    mean = decay_integral(start, stop, index).sum() / (stop - start).sum()
     since = np.maximum(np.asarray(time, dtype=np.float64) - burst_time, start.min())
     return np.asarray(np.maximum(since**-index / mean, LEAST))
-
-
-def _integral(start: Floats, stop: Floats, index: float) -> Floats:
-    """Integral of t^-index."""
-    if index == 1.0:
-        return np.asarray(np.log(stop / start))
-    return np.asarray((stop ** (1.0 - index) - start ** (1.0 - index)) / (1.0 - index))

@@ -20,6 +20,7 @@ from scipy.optimize import minimize_scalar
 from mxtvhf.analysis import DecayFit, Measurement, analysis_constants
 from mxtvhf.instrument import instrument
 from mxtvhf.lightcurve import RegionPhotons
+from mxtvhf.powerlaw import decay_integral
 
 Floats = npt.NDArray[np.float64]
 _HALVINGS = 40
@@ -104,12 +105,8 @@ def _best_part(excess: Floats, number: Floats) -> tuple[Floats, Floats]:
 
 def _integral(since: Floats, indices: Floats, reference: float) -> Floats:
     """Integral of (t / reference)^-index over the intervals ``since`` (s after T0), for each index."""
-    start, stop = np.log(since / reference).T
-    power = 1.0 - indices[:, np.newaxis]
-    growth = power * (stop - start)
-    # Where the power is nearly 0 this is the logarithm.
-    mean = np.where(np.abs(growth) < 1e-8, 1.0, np.expm1(growth) / np.where(growth == 0.0, 1.0, growth))
-    return np.asarray(reference * (np.exp(power * start) * (stop - start) * mean).sum(axis=1))
+    start, stop = (since / reference).T
+    return np.asarray(reference * decay_integral(start, stop, indices[:, np.newaxis]).sum(axis=1))
 
 
 def _interval(indices: Floats, profile: Floats) -> Measurement:

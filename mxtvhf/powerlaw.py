@@ -1,4 +1,4 @@
-"""The spectrum that an afterglow is expected to have: an absorbed power law."""
+"""Power laws: the spectrum that an afterglow is expected to have, and the integral of its decay."""
 
 from __future__ import annotations
 
@@ -42,3 +42,15 @@ class PowerLaw:
         """Photons per keV, with 1 at 1 keV before absorption."""
         energy = np.asarray(energy_kev, dtype=np.float64)
         return np.asarray(energy**-self.photon_index * transmission(energy, self.nh_cm2))
+
+
+def decay_integral(first: npt.ArrayLike, last: npt.ArrayLike, index: npt.ArrayLike) -> Floats:
+    """Integral of t^-index from ``first`` to ``last`` (both > 0), all of them of any shapes that broadcast.
+
+    Written so that nothing cancels where the index is nearly 1, and the integral a logarithm.
+    """
+    start, stop = np.log(first), np.log(last)
+    power = 1.0 - np.asarray(index, dtype=np.float64)
+    growth = power * (stop - start)
+    mean = np.where(np.abs(growth) < 1e-8, 1.0, np.expm1(growth) / np.where(growth == 0.0, 1.0, growth))
+    return np.asarray(np.exp(power * start) * (stop - start) * mean)

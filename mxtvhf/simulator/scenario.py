@@ -27,13 +27,13 @@ from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegat
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
-from mxtvhf.powerlaw import PowerLaw
+from mxtvhf.powerlaw import PowerLaw, decay_integral
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.simulator.sky import fluence, simulate_photons
+from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.throughput import expected_counts
 
 DEFAULT_COUNTS = 300.0
@@ -222,7 +222,8 @@ def _later_photons(
     start, since = met_from_utc(scenario.start), (scenario.start - scenario.trigger_time).total_seconds()
     sent, whole = scenario.duration_s, scenario.xband_s or 0.0
     before, after = (
-        fluence(since + first, since + last, scenario.decay) for first, last in ((0.0, sent), (sent, whole))
+        float(decay_integral(since + first, since + last, scenario.decay))
+        for first, last in ((0.0, sent), (sent, whole))
     )
     return draw(
         counts=counts * after / before,

@@ -131,14 +131,6 @@ def draw_times(
     return np.asarray(burst_time + first * np.exp(grown))
 
 
-def fluence(first: float, last: float, decay_index: float) -> float:
-    """Integral of t^-decay_index over the time since the burst from ``first`` to ``last`` (both > 0)."""
-    power, growth = 1.0 - decay_index, np.log(last / first)
-    if abs(power) < 1e-9:
-        return float(growth)
-    return float(first**power * np.expm1(power * growth) / power)
-
-
 def draw_pulse_heights(
     rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
 ) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import hypot, log, sqrt
+from math import hypot
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import LobsterEyePsf, detector_pixels
-from mxtvhf.skyfiles import Observed, write_sky_files
+from mxtvhf.skyfiles import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.throughput import expected_counts
 
 Bools = npt.NDArray[np.bool_]
@@ -181,7 +181,7 @@ def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior
     if not (-radius <= x <= detector_pixels() + radius and -radius <= y <= detector_pixels() + radius):
         return None
     trust = float(detection_constants()["eclairs"]["trust"])
-    return PositionPrior(x, y, sigma=radius / sqrt(-2.0 * log(0.1)), trust=trust)
+    return PositionPrior(x, y, sigma=radius * SIGMA_PER_R90, trust=trust)
 
 
 def _trigger_met(alerts: Sequence[Alert]) -> float | None:
