@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         """Where alerts and packets may be laid for a run."""
         return self.home / "inbox"
 
+    @property
+    def outbox(self) -> Path:
+        """Messages that wait for NATS."""
+        return self.home / "outbox"
+
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo, Retriable
-from mxtvhf.models import CrossCheck, Localisation, Model, RunConf, TimelineEntry
+from mxtvhf.models import REPLAY_MARK, CrossCheck, Localisation, Model, RunConf, TimelineEntry
 from mxtvhf.products import product_folder
-from mxtvhf.replay import REPLAY_MARK
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:
