@@ -1,4 +1,4 @@
-"""A real Airflow with its PostgreSQL, the reference GP service and NATS, started once for all integration tests."""
+"""A real Airflow with its PostgreSQL, GP service and NATS, started once for all integration tests."""
 
 import threading
 from contextlib import contextmanager
