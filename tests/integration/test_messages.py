@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from natsserver import free_port
 
 from mxtvhf.archive import sha256_of
 from mxtvhf.bulletins import Outbox, read_bulletin
@@ -10,6 +11,7 @@ from mxtvhf.bulletins.follow import follow
 from mxtvhf.bulletins.forward import forward_outbox
 from mxtvhf.natslink import connect
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.embedded import gp_connection
 
 pytestmark = pytest.mark.integration
 
@@ -96,13 +98,19 @@ def test_a_step_with_nothing_to_do_is_skipped(run, conf, told):
     assert ["started", "skipped"] in states(told(run_id)).values()
 
 
-def test_a_try_that_fails_is_retried_and_said_so(run, conf, told, bad_gp):
+def test_a_try_that_fails_is_told_with_its_number_until_the_last_one(run, conf, told, stack):
     run_id = f"{BURST}__4"
-    with bad_gp("500"):
+    stack.api.put_connection(gp_connection(f"http://127.0.0.1:{free_port()}"))
+    try:
         run(run_id, **conf)
+    finally:
+        stack.api.put_connection(gp_connection(stack.gp_url))
     gp = [b for b in told(run_id) if b.kind == "step" and b.task_id == "start_mxt_gp_pipeline"]
-    assert [(b.state, b.try_number) for b in gp] == [("started", 1), ("failed", 1)]
-    assert "500" in gp[-1].error
+    tries = [("started", "retrying")] * 3 + [("started", "failed")]
+    assert [(b.state, b.try_number) for b in gp] == [
+        (state, number) for number, states in enumerate(tries, start=1) for state in states
+    ]
+    assert all(b.error for b in gp if b.state != "started")
 
 
 def test_without_nats_a_run_succeeds_and_tells_later(run, conf, told, nats):
