@@ -14,12 +14,10 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 
 # In a process of its own: the listener reads its settings once, and Airflow needs a home.
 PROGRAM = """
-import json, logging, sys
+import json, sys
 from types import SimpleNamespace
 from mxtvhf_airflow import listener
 
-logging.basicConfig(stream=sys.stderr)
-logging.getLogger("mxtvhf_airflow").propagate = True
 about = json.load(sys.stdin)
 run = SimpleNamespace(dag_id=about["dag_id"], run_id="sb26051102__1", conf=about["conf"])
 step = SimpleNamespace(
@@ -57,7 +55,7 @@ def tell(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         outbox = tmp_path / "var" / "outbox"
-        return [json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))], done.stderr
+        return [json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))], done.stdout + done.stderr
 
     return use
 
