@@ -55,7 +55,9 @@ def tell(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         outbox = tmp_path / "var" / "outbox"
-        return [json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))], done.stdout + done.stderr
+        return [
+            json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))
+        ], done.stdout + done.stderr
 
     return use
 
