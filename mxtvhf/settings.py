@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Settings(BaseSettings):
     """Where an installation keeps its things and what it may read."""
 
-    model_config = SettingsConfigDict(env_prefix="MXTVHF_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="MXTVHF_", env_ignore_empty=True, frozen=True)
 
     state: Path = Field(default=Path("var"), description="folder of all state; git-ignored")
     input_roots: tuple[Path, ...] = Field(
@@ -28,6 +28,13 @@ class Settings(BaseSettings):
     )
     calibration: Path | None = Field(
         default=None, description="folder of calibration files to be used before those of the package"
+    )
+
+    nats_url: str | None = Field(
+        default=None, description="NATS server for messages in and out; None: no NATS"
+    )
+    nats_credentials: Path | None = Field(
+        default=None, description="file with NATS's .creds, or user:password, or a token"
     )
 
     @property
