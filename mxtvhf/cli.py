@@ -273,6 +273,19 @@ def gp(
 
 
 @app.command()
+def listen(
+    verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
+) -> None:
+    """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
+    from mxtvhf.airflow_api import AirflowApi
+    from mxtvhf.intake.listen import listen as work
+
+    settings = Settings()
+    log_to_stderr(verbose=verbose)
+    work(settings, AirflowApi(settings.airflow_url, settings.airflow_user, settings.airflow_password()))
+
+
+@app.command()
 def up(
     project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
     port: Annotated[int, typer.Option(help="port of Airflow's web UI and API")] = 8080,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mxtvhf.intakepolicy import IntakePolicy
+
 if TYPE_CHECKING:
     from mxtvhf.calibration import CalibrationStore
 
@@ -37,6 +39,13 @@ class Settings(BaseSettings):
         default=None, description="file with NATS's .creds, or user:password, or a token"
     )
 
+    gcn_credentials: Path | None = Field(
+        default=None, description="TOML file with client_id and client_secret for GCN Kafka; None: no GCN"
+    )
+    intake: IntakePolicy = Field(
+        default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
+    )
+
     @property
     def home(self) -> Path:
         """The state folder as an absolute path."""
@@ -54,15 +63,20 @@ class Settings(BaseSettings):
 
     @property
     def inbox(self) -> Path:
-        """Where alerts and packets may be laid for a run."""
+        """Where alerts and packets are laid to be taken in; what is kept is removed from there."""
         return self.home / "inbox"
+
+    @property
+    def inputs(self) -> Path:
+        """Where files may lie that a run started by hand names."""
+        return self.home / "inputs"
 
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 
-        Of the state only the archive and the inbox: beside them lie its secrets.
+        Of the state only the archive and the inputs: beside them lie its secrets.
         """
-        return tuple(root.resolve() for root in (self.archive, self.inbox, *self.input_roots))
+        return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
 
     def calibration_store(self) -> CalibrationStore:
         """Return the package's calibration files, and those of the installation's own folder before them.

@@ -8,10 +8,6 @@
     and a run wanted              planning.py    one per notice, some per growing packet stream
     which Airflow is asked for    dispatch.py    until it has it
 
-Every stage can be done again at any time, by any of several intakes on the same archive, with the same result:
-what is unfinished stands on the disk (``incoming/``, ``open/``), and nothing else is remembered.
+Every stage can be done again at any time, by any of several intakes on the same archive, with the same
+result: what is unfinished stands on the disk (``incoming/``, ``open/``), and nothing else is remembered.
 """
-
-from mxtvhf.intake.policy import IntakePolicy
-
-__all__ = ["IntakePolicy"]

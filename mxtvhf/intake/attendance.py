@@ -9,7 +9,7 @@ from mxtvhf.archive import Archive, write_once
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import BurstPicture, PlannedRun, planned_folder, read_picture
 from mxtvhf.intake.planning import WantedRun, next_look, next_run
-from mxtvhf.intake.policy import IntakePolicy
+from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.models import RunConf
 
 log = logging.getLogger(__name__)

@@ -35,9 +35,7 @@ def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Posting:
         log.error("burst %s, run %s: refused by Airflow: %s", run.conf.burst_id, run.run_id, error)
         return _note(run, archive, "refused", str(error))
     if not created and not _is_ours(run, api.run(run.run_id)):
-        log.warning(
-            "burst %s, run %s: another input has this run id, a new one follows", run.conf.burst_id, run.run_id
-        )
+        log.warning("burst %s, run %s: the run id is another input's", run.conf.burst_id, run.run_id)
         return _note(run, archive, "taken", "another input has this run id")
     if run.is_retraction:
         stop_runs(run, archive, api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
 from collections.abc import Callable
@@ -22,9 +23,9 @@ _Stamp = tuple[int, int]
 class Inbox:
     """Takes notices and packets out of a folder, subfolders included, once they are complete.
 
-    A file is complete when its size and time did not change between two scans; who writes slowly writes under a
-    name that begins with a dot or has another suffix, and renames. What is kept is removed from the inbox; other
-    files stay.
+    A file is complete when nobody has it open for writing and its size and time did not change between two
+    scans; where the file system cannot tell who writes, slow writers use a name that begins with a dot or has
+    another suffix, and rename. What is kept is removed from the inbox; other files stay.
 
     Parameters
     ----------
@@ -56,8 +57,9 @@ class Inbox:
         """Take what has not changed since the scan before."""
         stamps = {path: stamp for path in self._candidates() if (stamp := _stamp(path)) is not None}
         for path in [path for path, stamp in stamps.items() if self._stamps.get(path) == stamp]:
-            self._take(path)
-            del stamps[path]
+            if not _is_being_written(path):
+                self._take(path)
+                del stamps[path]
         self._stamps = stamps
 
     def _candidates(self) -> list[Path]:
@@ -84,6 +86,22 @@ class Inbox:
 
 def _is_hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _is_being_written(path: Path) -> bool:
+    """Tell whether any process has a file open for writing; False where the system cannot tell.
+
+    Linux grants a read lease (fcntl(2), F_SETLEASE) only on a file that nobody writes.
+    """
+    try:
+        with path.open("rb") as file:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _stamp(path: Path) -> _Stamp | None:

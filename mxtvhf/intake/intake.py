@@ -18,7 +18,7 @@ from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.incoming import Incoming, Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun
-from mxtvhf.intake.policy import IntakePolicy
+from mxtvhf.intakepolicy import IntakePolicy
 
 log = logging.getLogger(__name__)
 

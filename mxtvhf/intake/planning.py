@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from mxtvhf.intake.picture import BurstPicture, Notice, PlannedRun
-from mxtvhf.intake.policy import IntakePolicy
+from mxtvhf.intakepolicy import IntakePolicy
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def next_run(picture: BurstPicture, policy: IntakePolicy, now: datetime) -> Want
 def next_look(picture: BurstPicture, policy: IntakePolicy, now: datetime) -> datetime | None:
     """Return when a burst must be looked at again although nothing came; None: it can be closed.
 
-    Only the time can make a difference then: the first run after some seconds, the last update after a time of
-    silence.
+    Only the time can make a difference then: the first run after some seconds, the last update after a time
+    of silence.
     """
     came = [received for _, received in picture.vhf] + [notice.received for notice in picture.notices]
     moments = []

@@ -117,7 +117,9 @@ def bursts_in(raw: bytes, *, name: str) -> dict[str, int]:
         reasons = [f"byte {fault.offset}: {fault.reason}" for fault in frames.rejects[:1]]
         reasons += [f"a packet of APID {apid}" for apid in frames.foreign]
         reasons += [f"burst {_burst_name(number)} has no date" for number in numbers]
-        raise InvalidInput(f"{name}: no VHF packet of a burst in {len(raw)} bytes; {'; '.join(reasons) or 'empty'}")
+        raise InvalidInput(
+            f"{name}: no VHF packet of a burst in {len(raw)} bytes; {'; '.join(reasons) or 'empty'}"
+        )
     return found
 
 

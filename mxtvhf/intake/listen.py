@@ -1,0 +1,81 @@
+"""``mxtvhf listen``: the sources that are configured, each in a thread, and one intake."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from mxtvhf.airflow_api import AirflowApi
+from mxtvhf.archive import Archive
+from mxtvhf.errors import Failure
+from mxtvhf.intake.gcnkafka import GcnAccess, GcnKafka
+from mxtvhf.intake.inbox import Inbox
+from mxtvhf.intake.intake import Intake
+from mxtvhf.intake.natsstream import NatsStream
+from mxtvhf.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[threading.Event], None]
+
+
+def listen(settings: Settings, api: AirflowApi) -> None:
+    """Take in alerts and packets until SIGINT or SIGTERM; several may run on one archive.
+
+    Parameters
+    ----------
+    settings
+        Name the archive, the inbox, and NATS and GCN where they are to be heard.
+    api
+        The Airflow that runs.
+
+    Raises
+    ------
+    InvalidInput
+        A URL or a file of credentials is wrong.
+    Failure
+        A part ended by a fault of ours: better to be started again as a whole than half deaf.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask_to_stop)
+    intake = Intake(Archive(settings.archive), api, settings.intake)
+    failed: list[str] = []
+    threads = [
+        threading.Thread(target=_watched, args=(name, work, stop, failed), name=name)
+        for name, work in {"intake": intake.run, **sources(settings, intake)}.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise Failure(f"listen: ended by a fault of {', '.join(failed)}; nothing that was kept is lost")
+
+
+def sources(settings: Settings, intake: Intake) -> dict[str, Work]:
+    """Return what is to be heard, by name."""
+    found: dict[str, Work] = {"inbox": Inbox(settings.inbox, intake.keep).run}
+    if settings.nats_url is not None:
+        stream = NatsStream(settings.nats_url, settings.nats_credentials, settings.archive, intake.keep)
+        found["NATS"] = stream.run
+    if settings.gcn_credentials is not None:
+        found["GCN"] = GcnKafka(GcnAccess.from_file(settings.gcn_credentials), intake.keep).run
+    return found
+
+
+def _watched(name: str, work: Work, stop: threading.Event, failed: list[str]) -> None:
+    try:
+        work(stop)
+    except Exception:
+        log.exception("%s: ended by a fault", name)
+        failed.append(name)
+    finally:
+        stop.set()
