@@ -5,6 +5,7 @@
     archive/<burst>/alerts/<sha256>.xml           content-addressed: the same bytes are kept once
     archive/<burst>/alerts/received.jsonl         when which sound notice of the burst was received
     archive/<burst>/packets/<sha256>.bin
+    archive/<burst>/packets/received.jsonl        when which packets were received, by an intake
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
     archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
 
@@ -52,11 +53,24 @@ class ArchivedInput(Model):
 
 
 class Receipt(Model):
-    """A line of ``received.jsonl``: a notice came at this moment."""
+    """A line of ``received.jsonl``: a notice, or packets, came at this moment."""
 
     alert: str
-    """File name of the kept notice."""
+    """File name of the kept notice, or of the kept packets."""
     received: AwareDatetime
+
+
+class QuarantineNote(Model):
+    """What could not be read, and why."""
+
+    sha256: str
+    """Of the kept bytes, ``quarantine/<sha256>.bin``."""
+    input: str
+    """What the run, or the intake, named it."""
+    reason: str
+    size: int
+    """Bytes kept."""
+    time: AwareDatetime
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -127,12 +141,12 @@ class Archive:
         return self._keep(self.root / burst_id / "packets", raw, ".bin")
 
     def log_receipt(self, kept: Path, received: datetime) -> None:
-        """Note when a kept notice was received; once, however often it is said.
+        """Note when a kept notice, or kept packets, were received; once, however often it is said.
 
         Parameters
         ----------
         kept
-            What `keep_alert` returned.
+            What `keep_alert` or `keep_packets` returned.
         received
             The moment.
         """
@@ -158,6 +172,12 @@ class Archive:
                 path = folder / receipt.alert
                 found[path] = max(receipt.received, found.get(path, receipt.received))
         return found
+
+    def last_receipt(self, kept: Path, *, until: datetime) -> datetime | None:
+        """Return when a kept notice, or kept packets, were last received up to a moment; None: not logged."""
+        receipts = _receipts(kept.parent / "received.jsonl")
+        moments = (receipt.received for receipt in receipts if receipt.alert == kept.name)
+        return max((moment for moment in moments if moment <= until), default=None)
 
     def keep_input(self, entry: ArchivedInput) -> ArchivedInput:
         """Record what a run was given.
@@ -204,6 +224,14 @@ class Archive:
             digest = sha256_of(json.dumps([name, reason]).encode())[:16]
             write_once(path.with_suffix(f".{digest}.json"), note)
         return path
+
+    def quarantined(self) -> list[QuarantineNote]:
+        """All notes of the quarantine, newest first."""
+        paths = (self.root / "quarantine").glob("*.json")
+        named = ({"sha256": path.name.split(".")[0], **json.loads(path.read_bytes())} for path in paths)
+        return sorted(
+            map(QuarantineNote.model_validate, named), key=lambda note: (note.time, note.sha256), reverse=True
+        )
 
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
         """All recorded inputs, of one burst or of all, oldest burst first."""

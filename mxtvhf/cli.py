@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__
+from mxtvhf import __version__, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -270,6 +270,10 @@ def gp(
 
     store = Settings().calibration_store()
     serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
+
+
+app.command()(runcommands.start)
+app.command()(runcommands.info)
 
 
 @app.command()

@@ -29,6 +29,20 @@ class Settings(BaseSettings):
     calibration: Path | None = Field(
         default=None, description="folder of calibration files to be used before those of the package"
     )
+    airflow_url: str = Field(
+        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start` and `info`"
+    )
+    airflow_user: str = Field(default="admin", description="whom they log in as")
+    airflow_password_file: Path | None = Field(
+        default=None,
+        description="file with the password: one line, or JSON {user: password}; default: the embedded stack's",
+    )
+    statsd: str | None = Field(
+        default=None, description="host:port of a StatsD server that gets Airflow's metrics"
+    )
+    otlp: str | None = Field(
+        default=None, description="URL of an OpenTelemetry collector (OTLP over HTTP) that gets them"
+    )
 
     @property
     def home(self) -> Path:

@@ -77,7 +77,14 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
         with step("PostgreSQL"):
             database_uri = ending.enter_context(embedded_postgresql(state / "postgres"))
         api = AirflowApi(url, ADMIN, admin_password(state))
-        environment = airflow_environment(project=project, state=state, port=port, database_uri=database_uri)
+        environment = airflow_environment(
+            project=project,
+            state=state,
+            port=port,
+            database_uri=database_uri,
+            statsd=settings.statsd,
+            otlp=settings.otlp,
+        )
         processes = ending.enter_context(ProcessGroup(environment, state / "log"))
         ending.callback(_stop, processes)
         with step("Airflow's database tables"):
