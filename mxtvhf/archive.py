@@ -229,9 +229,8 @@ class Archive:
         """All notes of the quarantine, newest first."""
         paths = (self.root / "quarantine").glob("*.json")
         named = ({"sha256": path.name.split(".")[0], **json.loads(path.read_bytes())} for path in paths)
-        return sorted(
-            map(QuarantineNote.model_validate, named), key=lambda note: (note.time, note.sha256), reverse=True
-        )
+        notes = map(QuarantineNote.model_validate, named)
+        return sorted(notes, key=lambda note: (note.time, note.sha256), reverse=True)
 
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
         """All recorded inputs, of one burst or of all, oldest burst first."""

@@ -23,7 +23,6 @@ from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
 from mxtvhf.stack.access import airflow_api
-from mxtvhf.voevent import read_alert
 
 FACE = "/mxtvhf"
 """Where the REST face is in Airflow's API server."""
@@ -87,6 +86,8 @@ def info(
 
 def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) -> RunConf:
     """Check what the run is to be given, before anything is asked of Airflow."""
+    from mxtvhf.voevent import read_alert
+
     burst_id = burst or read_alert(read_limited(alert, MAX_ALERT_BYTES), name=str(alert)).burst_id
     for path in filter(None, (alert, packets)):
         if not path.is_file():

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     airflow_user: str = Field(default="admin", description="whom they log in as")
     airflow_password_file: Path | None = Field(
         default=None,
-        description="file with the password: one line, or JSON {user: password}; default: the embedded stack's",
+        description="file with their password, plain or JSON {user: password}; default: the embedded stack's",
     )
     statsd: str | None = Field(
         default=None, description="host:port of a StatsD server that gets Airflow's metrics"
