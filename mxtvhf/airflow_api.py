@@ -105,6 +105,10 @@ class AirflowApi:
         """Return the JSON of another address below the base URL, e.g. ``/api/v2/dags``."""
         return self._send("GET", path)
 
+    def post(self, path: str, json: Any) -> Any:
+        """Post JSON to another address below the base URL and return the JSON of the answer."""
+        return self._send("POST", path, json=json)
+
     def _send(self, method: str, path: str, *, json: Any = None, authenticated: bool = True) -> Any:
         return self._checked(self._request(method, path, json=json, authenticated=authenticated)).json()
 

@@ -67,6 +67,19 @@ class Receipt(Model):
     """By which way, e.g. ``NATS mxtvhf.in.packets.hbk``; None: a run named it."""
 
 
+class QuarantineNote(Model):
+    """What could not be read, and why."""
+
+    sha256: str
+    """Of the kept bytes, ``quarantine/<sha256>.bin``."""
+    input: str
+    """What the run, or the intake, named it."""
+    reason: str
+    size: int
+    """Bytes kept."""
+    time: AwareDatetime
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that it is seen complete or not at all, also after a crash.
 
@@ -195,6 +208,12 @@ class Archive:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def last_receipt(self, kept: Path, *, until: datetime) -> datetime | None:
+        """Return when a kept notice, or kept packets, were last received up to a moment; None: not logged."""
+        receipts = _receipts(kept.parent / "received.jsonl")
+        moments = (receipt.received for receipt in receipts if receipt.file == kept.name)
+        return max((moment for moment in moments if moment <= until), default=None)
+
     def keep_input(self, entry: ArchivedInput) -> ArchivedInput:
         """Record what a run was given.
 
@@ -240,6 +259,13 @@ class Archive:
             digest = sha256_of(json.dumps([name, reason]).encode())[:16]
             write_once(path.with_suffix(f".{digest}.json"), note)
         return path
+
+    def quarantined(self) -> list[QuarantineNote]:
+        """All notes of the quarantine, newest first."""
+        paths = (self.root / "quarantine").glob("*.json")
+        named = ({"sha256": path.name.split(".")[0], **json.loads(path.read_bytes())} for path in paths)
+        notes = map(QuarantineNote.model_validate, named)
+        return sorted(notes, key=lambda note: (note.time, note.sha256), reverse=True)
 
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
         """All recorded inputs, of one burst or of all, oldest burst first."""

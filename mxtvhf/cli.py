@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__
+from mxtvhf import __version__, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -272,17 +273,30 @@ def gp(
     serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
 
 
+app.command()(runcommands.start)
+app.command()(runcommands.info)
+
+
 @app.command()
 def listen(
     verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
 ) -> None:
     """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
-    from mxtvhf.airflow_api import AirflowApi
-    from mxtvhf.intake.listen import listen as work
+    import logging
 
+    from mxtvhf.intake.listen import listen as work
+    from mxtvhf.stack.access import airflow_api
+
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        stream=sys.stderr,
+    )
     settings = Settings()
-    log_to_stderr(verbose=verbose)
-    work(settings, AirflowApi(settings.airflow_url, settings.airflow_user, settings.airflow_password()))
+    work(settings, airflow_api(settings))
 
 
 @app.command()

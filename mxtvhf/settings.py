@@ -5,6 +5,7 @@ Read at the edges only (command line, operators, services); the science never lo
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,20 @@ class Settings(BaseSettings):
     calibration: Path | None = Field(
         default=None, description="folder of calibration files to be used before those of the package"
     )
+    airflow_url: str = Field(
+        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start` and `info`"
+    )
+    airflow_user: str = Field(default="admin", description="whom they log in as")
+    airflow_password_file: Path | None = Field(
+        default=None,
+        description="file with their password, plain or JSON {user: password}; default: the embedded stack's",
+    )
+    statsd: str | None = Field(
+        default=None, description="host:port of a StatsD server that gets Airflow's metrics"
+    )
+    otlp: str | None = Field(
+        default=None, description="URL of an OpenTelemetry collector (OTLP over HTTP) that gets them"
+    )
 
     nats_url: str | None = Field(
         default=None, description="NATS server for messages in and out; None: no NATS"
@@ -45,6 +60,14 @@ class Settings(BaseSettings):
     intake: IntakePolicy = Field(
         default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
     )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process the settings that were set here."""
+        values = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)
+        return {
+            f"MXTVHF_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+        }
 
     @property
     def home(self) -> Path:

@@ -25,7 +25,7 @@ OTHER = "sb26030303"
 
 @pytest.fixture(scope="session")
 def burst_files(settings):
-    folder = settings.inbox / "simulated"
+    folder = settings.inputs / "simulated"
     write_scenario(scenario_of(BURST, seed=7), folder)
     return folder
 
@@ -255,7 +255,7 @@ def grm_notice():
 def test_bad_packets_fail_at_the_extraction_and_are_kept(
     run, settings, conf, tmp_path_factory, name, damage, cause
 ):
-    folder = settings.inbox / f"packets-{name}"
+    folder = settings.inputs / f"packets-{name}"
     if damage is None:
         write_scenario(scenario_of(OTHER, seed=1), folder)
     else:
@@ -272,7 +272,7 @@ def test_bad_packets_fail_at_the_extraction_and_are_kept(
 
 
 def test_a_damaged_stream_still_gives_a_report_that_says_so(run, settings, conf, burst_files):
-    folder = settings.inbox / "damaged"
+    folder = settings.inputs / "damaged"
     folder.mkdir()
     raw = bytearray((burst_files / "packets.bin").read_bytes())
     raw[40] ^= 0xFF

@@ -82,9 +82,9 @@ def test_too_large_a_file_is_refused_and_its_start_handed_over(root):
     assert error.value.start == b"<x/"
 
 
-def test_of_the_state_only_archive_and_inbox_may_be_read(tmp_path):
+def test_of_the_state_only_archive_and_inputs_may_be_read(tmp_path):
     settings = Settings(state=tmp_path / "var", input_roots=())
-    for name, readable in (("archive", True), ("inbox", True), ("secrets", False), ("products", False)):
+    for name, readable in (("archive", True), ("inputs", True), ("inbox", False), ("secrets", False), ("products", False)):
         path = settings.home / name / "file"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
