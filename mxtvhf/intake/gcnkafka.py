@@ -123,7 +123,7 @@ class GcnKafka:
                 log.error("%s: cannot be kept, tried again: %s", source, error)
                 stop.wait(2.0)
             else:
-                consumer.commit(message, asynchronous=False)
+                consumer.commit(message=message, asynchronous=False)
                 return
 
     def _check_heartbeat(self) -> None:

@@ -120,7 +120,8 @@ def _show_access(stack: Stack) -> None:
 
 def _stay(stack: Stack) -> None:
     while True:
-        stack.processes.check()
+        for name, status in stack.processes.revive().items():
+            print(f"{name} ended with status {status} and was started again", file=sys.stderr)
         time.sleep(1)
 
 

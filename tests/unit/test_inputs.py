@@ -84,7 +84,8 @@ def test_too_large_a_file_is_refused_and_its_start_handed_over(root):
 
 def test_of_the_state_only_archive_and_inputs_may_be_read(tmp_path):
     settings = Settings(state=tmp_path / "var", input_roots=())
-    for name, readable in (("archive", True), ("inputs", True), ("inbox", False), ("secrets", False), ("products", False)):
+    readable_ones = ("archive", "inputs")
+    for name in (*readable_ones, "inbox", "secrets", "products"):
         path = settings.home / name / "file"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
