@@ -6,7 +6,7 @@
     archive/<burst>/alerts/received.jsonl         when which sound notice of the burst was received
     archive/<burst>/vhf/<sha256>.bin              VHF messages, as the network sends them: some packets each
     archive/<burst>/vhf/received.jsonl
-    archive/<burst>/packets/<sha256>.bin          the packets of a run: a file as given, or all messages so far
+    archive/<burst>/packets/<sha256>.bin          of a run: a file as given, or all messages so far
     archive/<burst>/packets/received.jsonl
     archive/<burst>/planned/<sequence>.json       the runs that the intake wants, see ``mxtvhf.intake``
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given

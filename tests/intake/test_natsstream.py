@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from natsserver import NatsServer
 
 from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.natsstream import NatsStream

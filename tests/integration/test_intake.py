@@ -1,4 +1,4 @@
-"""The live intake on a real Airflow and a real NATS: each input gets its run, once, whatever dies meanwhile."""
+"""The live intake on a real Airflow and a real NATS: each input gets its run, once, whatever dies."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ def damaged(draw, raw, number):
 
 
 def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, run, nats_server, tmp_path):
-    """1000 messages, 30 % repeated, shuffled, 5 % corrupt; listener killed 5 times, NATS twice, the API once."""
+    """1000 messages, 30 % repeated, 5 % corrupt; listener killed 5 times, NATS twice, the API once."""
     notices, packets, corrupt = the_messages(tmp_path)
     valid = [
         *(("mxtvhf.in.alerts", raw) for raw in notices),
@@ -138,10 +138,14 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     draw.shuffle(messages)
     assert len(messages) == MESSAGES
     run.api._send("PATCH", "/api/v2/dags/mxt_vhf", json={"is_paused": True})
-    publisher = threading.Thread(target=Publisher(nats_server).send, args=(messages, 0.02))
+    publisher = threading.Thread(
+        target=Publisher(nats_server).send, args=(messages, 0.02), daemon=True, name="VHF network"
+    )
     publisher.start()
+    archive = Archive(settings.archive)
     for number in range(5):
-        time.sleep(3.0)
+        before = len(plans(archive))
+        wait_until(lambda: len(plans(archive)) >= before + 15, what="some work", timeout=120)  # noqa: B023
         os.kill(stack.processes.pid("listen"), signal.SIGKILL)
         revive(stack, "listen")
         if number in (1, 3):
@@ -155,10 +159,9 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
         (settings.inbox / f"{number}.xml").write_bytes(raw)
     publisher.join()
     wait_until(stack.api.is_healthy, what="Airflow", timeout=120)
-    archive = Archive(settings.archive)
     wait_until(lambda: is_done(archive, settings, notices, corrupt, packets), what="the intake", timeout=600)
 
-    planned = [entry for folder in archive.root.glob("sb*") for entry in planned_runs(archive, folder.name)]
+    planned = plans(archive)
     created = all_run_ids(run)
     assert sorted(created) == sorted(plan.run_id for plan, _ in planned)
     assert all(posting.outcome == "accepted" for _, posting in planned)
@@ -181,11 +184,16 @@ def revive(stack, name):
     wait_until(back, what=name, timeout=30)
 
 
+def plans(archive):
+    """All planned runs, with what became of them."""
+    return [entry for folder in archive.root.glob("sb*") for entry in planned_runs(archive, folder.name)]
+
+
 def is_done(archive, settings, notices, corrupt, packets):
     """Nothing waits any more: all is filed, planned, and known to Airflow."""
     if any(settings.inbox.iterdir()) or any((archive.root / "incoming").iterdir()):
         return False
-    entries = [entry for folder in archive.root.glob("sb*") for entry in planned_runs(archive, folder.name)]
+    entries = plans(archive)
     have = sum(plan.cause == "notice" for plan, _ in entries)
     waiting = [plan.run_id for plan, posting in entries if posting is None]
     placed = sum(bool(plan.packets) for plan, _ in entries)
