@@ -291,26 +291,26 @@ def test_start_waits_and_tells_by_its_status_that_there_is_no_result(mxtvhf, bur
 
 
 def test_curl_lines_of_the_readme(stack, settings, burst_folder):
-    text = (PROJECT / "docs" / "rest.md").read_text()
-    (block,) = [part for part in text.split("```")[1::2] if "/mxtvhf/processing" in part]
+    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+    (block,) = [block for block in blocks if "/mxtvhf/processing" in block]
     script = block.removeprefix("sh\n")
-    script = script.replace("http://127.0.0.1:8080", stack.url).replace(
-        "var/secrets", str(settings.home / "secrets")
-    )
-    script = script.replace(".venv/bin/python", sys.executable).replace("/tmp/burst", str(burst_folder))
-    script = script.replace("sb26030704", BURST).replace('"sequence": 102', '"sequence": 82')
-    script = script.replace("__102", "__82")
+    for here, there in {
+        "http://127.0.0.1:8080": stack.url,
+        "var/secrets": str(settings.home / "secrets"),
+        ".venv/bin/python": sys.executable,
+        "/tmp/burst": str(burst_folder),
+        "sb26030704": BURST,
+    }.items():
+        assert here in script
+        script = script.replace(here, there)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    decoder, at, answers = json.JSONDecoder(), 0, []
-    while at < len(done.stdout.rstrip()):
-        value, at = decoder.raw_decode(done.stdout, at)
-        answers.append(value)
-    assert answers[0]["processing_descriptor"]["process_id"] == f"{BURST}__82"
-    assert answers[1]["processing_descriptor"]["service"] == "mxt-vhf"
-    assert len(answers) == 3
+    started, end = json.JSONDecoder().raw_decode(done.stdout)
+    status = json.loads(done.stdout[end:])
+    assert started["run"]["sequence"] == 102
+    assert status["processing_descriptor"]["process_id"] == f"{BURST}__102"
 
 
 @pytest.fixture(scope="session")
