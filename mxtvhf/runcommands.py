@@ -6,13 +6,12 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive import QuarantineNote
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.gp_contract import GpState
@@ -22,7 +21,9 @@ from mxtvhf.models import BURST_ID_PATTERN, RunConf
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
-from mxtvhf.stack.access import airflow_api
+
+if TYPE_CHECKING:
+    from mxtvhf.airflow_api import AirflowApi
 
 FACE = "/mxtvhf"
 """Where the REST face is in Airflow's API server."""
@@ -45,7 +46,7 @@ def start(
 ) -> None:
     """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
     conf = _input(alert, packets, burst, sequence)
-    api = airflow_api(Settings())
+    api = _airflow()
     answer = _read(RunAnswer, api.post(f"{FACE}/processing", conf.model_dump(mode="json")))
     if wait:
         answer = _wait(api, answer, timeout)
@@ -64,7 +65,7 @@ def info(
     """Tell how bursts and runs stand, how long they took, and what could not be read."""
     if sum((what is not None, latency, quarantine)) > 1:
         raise InvalidInput("info: want one of a run or burst id, --latency and --quarantine")
-    api = airflow_api(Settings())
+    api = _airflow()
     if latency:
         found = _read(list[Distribution], api.get(f"{FACE}/latency"))
         _show(found, list[Distribution], latency_text(found), as_json)
@@ -82,6 +83,13 @@ def info(
     else:
         answer = _status(api, what)
         _show(answer, RunAnswer, answer_text(answer), as_json)
+
+
+def _airflow() -> AirflowApi:
+    # Imported when used: the other commands need no HTTP client.
+    from mxtvhf.stack.access import airflow_api
+
+    return airflow_api(Settings())
 
 
 def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) -> RunConf:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 
 from mxtvhf import __version__
@@ -86,7 +87,7 @@ def create_app(
         pool.stop()
         store.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="MXT General Program: reference service",
         description="Stands in for the partner's GP; analyses event files with MXT-VHF's own localisation.",
         version=__version__,

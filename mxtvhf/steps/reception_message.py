@@ -66,7 +66,7 @@ def reception_message(
     roots
         Folders from which inputs may be read.
     created
-        When the run was made; by default now.
+        When the run was made; by default when this step first had its alert.
     is_replay
         Marks the record, so that a replay is not replayed again. A replay sees the notices that were known
         when its original was received.
@@ -114,7 +114,7 @@ def reception_message(
     alert = sound_alert(
         alert_path.read_bytes(), name=source_name(conf.alert), archive=archive, burst_id=conf.burst_id
     )
-    created = created or entered
+    created = created or record.received
     logs = None if is_replay else archive
     alert_received = _received(conf.alert, alert_path, created, logs, roots)
     known = (is_replay and archive.original_of(record)) or record

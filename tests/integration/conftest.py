@@ -24,8 +24,18 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory):
-    return Settings(state=tmp_path_factory.mktemp("state") / "var")
+def statsd():
+    """A StatsD server: a UDP socket that gets the metrics of the stack."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(1.0)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory, statsd):
+    state = tmp_path_factory.mktemp("state") / "var"
+    return Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import hypothesis
 import pytest
 import requests
 import schemathesis
@@ -221,6 +222,28 @@ def test_nobody_gets_anything_without_logging_in(stack, ask):
             assert list(answer.json()) == ["detail"]
 
 
+VIEWER = """
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+print(create_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role="viewer")))
+"""
+
+
+def test_who_may_only_read_starts_nothing(stack, ask, conf):
+    made = subprocess.run(
+        [sys.executable, "-c", VIEWER],
+        env=stack.processes.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    viewer = {"Authorization": f"Bearer {made.stdout.split()[-1]}"}
+    assert ask("GET", "/bursts", headers=viewer).status_code == 200
+    refused = ask("POST", "/processing", headers=viewer, json={**conf, "sequence": 83})
+    assert (refused.status_code, refused.json()) == (403, {"detail": "Forbidden"})
+    assert ask("GET", f"/status?seqid={BURST}__83").status_code == 404
+
+
 def test_the_cookie_of_the_web_ui_opens_the_documentation(stack, token):
     session = requests.Session()
     session.cookies.set("_token", token)
@@ -291,26 +314,26 @@ def test_start_waits_and_tells_by_its_status_that_there_is_no_result(mxtvhf, bur
 
 
 def test_curl_lines_of_the_readme(stack, settings, burst_folder):
-    text = (PROJECT / "docs" / "rest.md").read_text()
-    (block,) = [part for part in text.split("```")[1::2] if "/mxtvhf/processing" in part]
+    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+    (block,) = [block for block in blocks if "/mxtvhf/processing" in block]
     script = block.removeprefix("sh\n")
-    script = script.replace("http://127.0.0.1:8080", stack.url).replace(
-        "var/secrets", str(settings.home / "secrets")
-    )
-    script = script.replace(".venv/bin/python", sys.executable).replace("/tmp/burst", str(burst_folder))
-    script = script.replace("sb26030704", BURST).replace('"sequence": 102', '"sequence": 82')
-    script = script.replace("__102", "__82")
+    for here, there in {
+        "http://127.0.0.1:8080": stack.url,
+        "var/secrets": str(settings.home / "secrets"),
+        ".venv/bin/python": sys.executable,
+        "/tmp/burst": str(burst_folder),
+        "sb26030704": BURST,
+    }.items():
+        assert here in script
+        script = script.replace(here, there)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    decoder, at, answers = json.JSONDecoder(), 0, []
-    while at < len(done.stdout.rstrip()):
-        value, at = decoder.raw_decode(done.stdout, at)
-        answers.append(value)
-    assert answers[0]["processing_descriptor"]["process_id"] == f"{BURST}__82"
-    assert answers[1]["processing_descriptor"]["service"] == "mxt-vhf"
-    assert len(answers) == 3
+    started, end = json.JSONDecoder().raw_decode(done.stdout)
+    status = json.loads(done.stdout[end:])
+    assert started["run"]["sequence"] == 102
+    assert status["processing_descriptor"]["process_id"] == f"{BURST}__102"
 
 
 @pytest.fixture(scope="session")
@@ -319,9 +342,23 @@ def description(stack, token):
     return schemathesis.openapi.from_url(f"{stack.url}/mxtvhf/openapi.json", headers=headers)
 
 
+@pytest.fixture(scope="module")
+def paused(stack, run, token):
+    """The DAG paused: what is started stays queued, and is removed afterwards."""
+    dag, headers = f"{stack.url}/api/v2/dags/mxt_vhf", {"Authorization": f"Bearer {token}"}
+    requests.patch(dag, json={"is_paused": True}, headers=headers, timeout=10).raise_for_status()
+    yield
+    while queued := run.api.get("/api/v2/dags/mxt_vhf/dagRuns?state=queued")["dag_runs"]:
+        for entry in queued:
+            url = f"{dag}/dagRuns/{entry['dag_run_id']}"
+            requests.delete(url, headers=headers, timeout=10).raise_for_status()
+    assert run.api.unpause("mxt_vhf")
+
+
 schema = schemathesis.pytest.from_fixture("description")
 
 
 @schema.parametrize()
-def test_schemathesis(case, token):
+@hypothesis.settings(max_examples=25)
+def test_the_face_is_as_its_description_says_whatever_is_sent(case, token, paused):
     case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, timeout=20)
