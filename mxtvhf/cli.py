@@ -299,6 +299,24 @@ def listen(
     work(settings, airflow_api(settings))
 
 
+@app.command("log-queue")
+def log_queue(
+    burst: Annotated[str | None, typer.Option(help="only this burst")] = None,
+    since: Annotated[str, typer.Option(help="30s, 10m, 2h, 1d ago, or all that NATS holds")] = "10m",
+    follow: Annotated[bool, typer.Option(help="wait for further messages until Ctrl-C")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the messages of all runs: steps, reports, what the intake notes (docs/messages.md)."""
+    import asyncio
+    from contextlib import suppress
+
+    from mxtvhf.bulletins import terminal
+
+    start = terminal.since_when(since, datetime.now(UTC))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(terminal.log_queue(Settings(), burst_id=burst, since=start, live=follow, as_json=as_json))
+
+
 @app.command()
 def up(
     project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),

@@ -16,6 +16,9 @@ from mxtvhf.errors import InvalidInput, Retriable
 log = logging.getLogger(__name__)
 
 SCHEMES = ("nats", "tls", "ws", "wss")
+FIRST_TRIES_S = 0.25
+"""Between tries of the first connection. A server that refuses a client may cut the line before its reason is
+read: among several tries the reason comes through."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 """Wait before the first try to reconnect, doubled up to the longest one."""
 
@@ -56,7 +59,7 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
                 servers,
                 name=name,
                 connect_timeout=max(1, int(timeout)),
-                reconnect_time_wait=1,
+                reconnect_time_wait=FIRST_TRIES_S,  # type: ignore[arg-type]  # any number of seconds
                 max_reconnect_attempts=-1,
                 reconnect_to_server_handler=_next_server,
                 error_cb=watch.error,
@@ -66,7 +69,9 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
             )
     except TimeoutError:
         await client.close()
-        raise Retriable(f"{url}: no connection to NATS: {watch.reason or 'no answer'}") from None
+        raise Retriable(
+            f"{url}: no connection to NATS: {'; '.join(sorted(watch.reasons)) or 'no answer'}"
+        ) from None
     watch.connected = True
     return client
 
@@ -105,20 +110,20 @@ def _next_server(servers: Iterable[Server], _info: object) -> tuple[Server, floa
 
 
 class _ConnectionLog:
-    """Logs what happens to a connection, each thing once, and keeps the reason of the last failure."""
+    """Logs what happens to a connection, each thing once, and keeps why it failed since it stood last."""
 
     def __init__(self, client: Client, url: str) -> None:
         self.client = client
         self.url = url
-        self.reason = ""
+        self.reasons: set[str] = set()
         self.connected = False
 
     async def error(self, error: Exception) -> None:
         """Keep, and log when it is a new one."""
         reason = str(error) or type(error).__name__
-        if self.connected and reason != self.reason:
+        if self.connected and reason not in self.reasons:
             log.warning("%s: NATS: %s", self.url, reason)
-        self.reason = reason
+        self.reasons.add(reason)
 
     async def lost(self) -> None:
         """Log a loss, but no end on purpose."""
@@ -128,4 +133,4 @@ class _ConnectionLog:
     async def back(self) -> None:
         """Log the end of a loss."""
         log.info("%s: connected to NATS again", self.url)
-        self.reason = ""
+        self.reasons.clear()

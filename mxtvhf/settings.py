@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         """Where files may lie that a run started by hand names."""
         return self.home / "inputs"
 
+    @property
+    def outbox(self) -> Path:
+        """Messages that wait for NATS."""
+        return self.home / "outbox"
+
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 

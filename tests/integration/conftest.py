@@ -1,6 +1,5 @@
-"""A real Airflow with its PostgreSQL and the reference GP service, started once for all integration tests."""
+"""A real Airflow with its PostgreSQL, the reference GP service and NATS, started once for all integration tests."""
 
-import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from natsserver import NatsServer, free_port
 
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
@@ -15,12 +15,6 @@ from mxtvhf.stack.processes import wait_until
 
 PROJECT = Path(__file__).parents[2]
 FINAL = ("success", "failed")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +33,18 @@ def settings(tmp_path_factory, statsd):
 
 
 @pytest.fixture(scope="session")
-def stack(settings):
-    with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
-        yield running
+def nats(tmp_path_factory):
+    """Run the NATS server that the stack is told of."""
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stack(settings, nats):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MXTVHF_NATS_URL", nats.url)
+        with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
+            yield running
 
 
 class Runner:
