@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import NOON, seconds
+from arrivals import NOON, seconds
 
 from mxtvhf.intake.filing import file_message, is_xml
 from mxtvhf.intake.incoming import Incoming, Message

@@ -1,6 +1,6 @@
 """Which runs a burst gets, and that they are the same whatever the order and the accidents."""
 
-from conftest import NOON, retraction_of, seconds
+from arrivals import NOON, retraction_of, seconds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -316,7 +316,7 @@ def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
 
 
 def test_gp_down_is_named(run, conf, stack):
-    from conftest import free_port
+    from natsserver import free_port
 
     from mxtvhf.stack.embedded import gp_connection
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import nats.errors
 import numpy as np
 import pytest
-from conftest import PROJECT, Runner, free_port
-from natsserver import NatsServer
+from airflowruns import PROJECT, Runner
+from natsserver import NatsServer, free_port
 
 from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.errors import MxtVhfError
