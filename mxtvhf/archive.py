@@ -9,6 +9,7 @@
     archive/<burst>/packets/<sha256>.bin          of a run: a file as given, or all messages so far
     archive/<burst>/packets/received.jsonl
     archive/<burst>/planned/<sequence>.json       the runs that the intake wants, see ``mxtvhf.intake``
+    archive/<burst>/retracted.json                the notice that took the burst back (-test: a test of its id)
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
     archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
 
@@ -32,7 +33,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from mxtvhf.models import BurstId, Model, RunConf, safe_name, utc_text
+from mxtvhf.models import Alert, BurstId, Model, RunConf, safe_name, utc_text
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,13 @@ class Receipt(Model):
     received: AwareDatetime
     source: str | None = None
     """By which way, e.g. ``NATS mxtvhf.in.packets.hbk``; None: a run named it."""
+
+
+class Retraction(Model):
+    """A notice took a burst back."""
+
+    ivorn: str
+    received: AwareDatetime
 
 
 class QuarantineNote(Model):
@@ -198,6 +206,19 @@ class Archive:
     def vhf(self, burst_id: str) -> dict[Path, datetime]:
         """VHF messages of a burst in the order in which they first came, with that moment."""
         return _first_receptions(self.root / burst_id / "vhf")
+
+    def mark_retracted(self, alert: Alert, received: datetime) -> None:
+        """Note that a burst, or a test under its id, was taken back; the first note stays."""
+        content = Retraction(ivorn=alert.ivorn, received=received).model_dump_json().encode() + b"\n"
+        write_once(self._retraction_path(alert.burst_id, is_test=alert.is_test), content)
+
+    def retraction(self, burst_id: str, *, is_test: bool) -> Retraction | None:
+        """Return what took a burst, or a test under its id, back; None when nothing did."""
+        path = self._retraction_path(burst_id, is_test=is_test)
+        return Retraction.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def _retraction_path(self, burst_id: str, *, is_test: bool) -> Path:
+        return self.root / burst_id / f"retracted{'-test' if is_test else ''}.json"
 
     @contextmanager
     def burst_lock(self, burst_id: str) -> Iterator[None]:

@@ -10,12 +10,9 @@ from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import BurstPicture, PlannedRun, planned_folder, read_picture
 from mxtvhf.intake.planning import WantedRun, next_look, next_run
 from mxtvhf.intakepolicy import IntakePolicy
-from mxtvhf.models import RunConf
+from mxtvhf.models import TEST_MARK, RunConf
 
 log = logging.getLogger(__name__)
-
-TEST_MARK = "__test"
-"""End of the run id of a test alert; Airflow gives such runs a lower priority."""
 
 
 def look_at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from mxtvhf.archive import Archive
 from mxtvhf.errors import InvalidInput
@@ -14,11 +15,15 @@ from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
 
+Tell = Callable[[Message, str], None]
+
 _XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<")
 """Of UTF-8 without and with a byte order mark, and of UTF-16."""
 
 
-def file_message(message: Message, archive: Archive, bursts: OpenBursts) -> tuple[str, ...]:
+def file_message(
+    message: Message, archive: Archive, bursts: OpenBursts, tell: Tell = lambda message, reason: None
+) -> tuple[str, ...]:
     """Put a message where it belongs.
 
     Done again, it changes nothing but a line in the receipts.
@@ -31,6 +36,8 @@ def file_message(message: Message, archive: Archive, bursts: OpenBursts) -> tupl
         Where it is kept: a message of packets with each of its bursts.
     bursts
         Its bursts are opened there, to be looked at.
+    tell
+        Told of a message that went to quarantine.
 
     Returns
     -------
@@ -38,15 +45,18 @@ def file_message(message: Message, archive: Archive, bursts: OpenBursts) -> tupl
         Burst ids; empty when the message went to quarantine.
     """
     try:
-        found = _notice_burst(message) if is_xml(message.raw) else _packet_bursts(message)
+        if is_xml(message.raw):
+            return (_file_notice(message, archive, bursts),)
+        found = _packet_bursts(message)
     except InvalidInput as error:
         archive.quarantine(message.raw, name=message.source, reason=str(error))
         log.error("to quarantine: %s", error)
+        tell(message, str(error))
         return ()
     for burst_id in found:
         with archive.burst_lock(burst_id):
-            keep = archive.keep_alert if is_xml(message.raw) else archive.keep_vhf
-            archive.log_receipt(keep(burst_id, message.raw), message.received, message.source)
+            kept = archive.keep_vhf(burst_id, message.raw)
+            archive.log_receipt(kept, message.received, message.source)
             bursts.open(burst_id)
     return found
 
@@ -56,10 +66,17 @@ def is_xml(raw: bytes) -> bool:
     return raw.lstrip(b" \t\r\n").startswith(_XML_STARTS)
 
 
-def _notice_burst(message: Message) -> tuple[str, ...]:
+def _file_notice(message: Message, archive: Archive, bursts: OpenBursts) -> str:
     if len(message.raw) > MAX_ALERT_BYTES:
         raise InvalidInput(f"{message.source}: a notice of {len(message.raw)} bytes, over {MAX_ALERT_BYTES}")
-    return (read_alert(message.raw, name=message.source).burst_id,)
+    alert = read_alert(message.raw, name=message.source)
+    with archive.burst_lock(alert.burst_id):
+        kept = archive.keep_alert(alert.burst_id, message.raw)
+        archive.log_receipt(kept, message.received, message.source)
+        if alert.is_retraction:
+            archive.mark_retracted(alert, message.received)
+        bursts.open(alert.burst_id)
+    return alert.burst_id
 
 
 def _packet_bursts(message: Message) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from mxtvhf.archive import Archive
 from mxtvhf.errors import Failure
 from mxtvhf.intake.attendance import look_at
 from mxtvhf.intake.dispatch import dispatch
-from mxtvhf.intake.filing import file_message
+from mxtvhf.intake.filing import Tell, file_message
 from mxtvhf.intake.incoming import Incoming, Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun
@@ -43,14 +43,23 @@ class Intake:
         The Airflow that runs.
     policy
         When a burst gets its runs.
+    tell
+        Told of every message that went to quarantine, and why.
     """
 
-    def __init__(self, archive: Archive, api: AirflowApi, policy: IntakePolicy) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        api: AirflowApi,
+        policy: IntakePolicy,
+        tell: Tell = lambda message, reason: None,
+    ) -> None:
         self.archive = archive
         self.incoming = Incoming(archive.root)
         self.bursts = OpenBursts(archive.root)
         self._api = api
         self._policy = policy
+        self._tell = tell
         self._woken = threading.Event()
         self._seen: dict[str, tuple[int, datetime | None]] = {}
         self._waiting: dict[str, tuple[PlannedRun, ...]] = {}
@@ -87,7 +96,7 @@ class Intake:
 
     def _file(self, message: Message) -> None:
         try:
-            file_message(message, self.archive, self.bursts)
+            file_message(message, self.archive, self.bursts, self._tell)
         except OSError:
             raise
         except Exception as error:
@@ -95,6 +104,7 @@ class Intake:
             log.exception("%s: cannot be filed", message.source)
             reason = f"{message.source}: internal error {type(error).__name__}: {error}"
             self.archive.quarantine(message.raw, name=message.source, reason=reason)
+            self._tell(message, reason)
 
     def _look(self, now: datetime) -> None:
         opened = self.bursts.all()
