@@ -9,7 +9,7 @@
     archive/<burst>/packets/<sha256>.bin          of a run: a file as given, or all messages so far
     archive/<burst>/packets/received.jsonl
     archive/<burst>/planned/<sequence>.json       the runs that the intake wants, see ``mxtvhf.intake``
-    archive/<burst>/retracted.json                the notice that took the burst back (-test: a test of its id)
+    archive/<burst>/retracted.json                what took the burst back; -test: a test of its id
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
     archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
 

@@ -1,5 +1,7 @@
-"""Which task goes first when there are more than workers: live alerts before tests before replays, and of
-several alerts the one that is nearest to its report, so that the first report of a storm comes early.
+"""Which task goes first when there are more tasks than workers.
+
+Live alerts before tests before replays; of several alerts the one that is nearest to its report, so that the
+first report of a storm comes early.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ class LiveAlertsFirst(PriorityWeightStrategy):
 
     def get_weight(self, ti: TaskInstance) -> int:
         """Return the weight; the task with the highest goes first."""
-        return _kind(ti.run_id) + len(ti.task.get_flat_relative_ids(upstream=True))
+        before = ti.task.get_flat_relative_ids(upstream=True) if ti.task else ()
+        return _kind(ti.run_id) + len(before)
 
 
 def _kind(run_id: str) -> int:

@@ -341,6 +341,12 @@ def test_waiting_for_gp_holds_no_worker(run, conf, bad_gp):
         assert run.wait("gp-slow") == "failed"
 
 
+def priorities(run, run_id):
+    """Weight of each task of a run."""
+    path = f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances"
+    return {ti["task_id"]: ti["priority_weight"] for ti in run.api.get(path)["task_instances"]}
+
+
 def test_the_replay_dag_sends_archived_alerts_again(run, finished):
     replay, before = "manual-replay", set(run.ids())
     assert run.api.start_run(replay, {"burst_id": BURST, "limit": 1}, dag_id="mxt_vhf_replay")
@@ -349,6 +355,9 @@ def test_the_replay_dag_sends_archived_alerts_again(run, finished):
     assert len(replays) == 1
     assert "__replay_" in replays[0]
     assert run.wait(replays[0]) == "success"
+    weights = [priorities(run, run_id) for run_id in (finished, replays[0])]
+    assert min(weights[0].values()) > max(weights[1].values()), "live alerts go before replays"
+    assert weights[0]["update_BA"] > weights[0]["fits_feed"], "what is nearer to its report goes first"
     original, again = report_of(run, finished), report_of(run, replays[0])
     assert again["is_replay"]
     assert not original["is_replay"]
