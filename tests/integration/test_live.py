@@ -77,9 +77,8 @@ def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, 
     assert when["packets_received"] <= when["run_created"]
     # A later notice updates the picture, with the photons that are there.
     lay(burst_id, alert_xml=these["alert_xml"])
-    (update,) = [
-        plan for plan in planned(settings, burst_id, cause="notice") if "mxt" in plan.reason
-    ] or planned(settings, burst_id, reason=f"notice {read_alert(these['alert_xml']).notice_type}")
+    name = read_alert(these["alert_xml"]).notice_type
+    (update,) = planned(settings, burst_id, lambda plan: plan.reason == f"notice {name}")
     assert run.wait(update.run_id) == "success"
     updated = json.loads((run.folder(update.run_id) / "report.json").read_text())
     assert {position["origin"] for position in updated["positions"]} >= {"ECLAIRs", "MXT on-board", "MXT-VHF"}
