@@ -99,7 +99,8 @@ def process_burst(
         burst_id = sound_alert(raw, name=source, archive=archive).burst_id
         conf = RunConf(burst_id=burst_id, alert=source, packets=str(packets.absolute()))
         run_id = f"{burst_id}__{conf.sequence}"
-        reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots)
+        created = timeline.entries[0].time
+        reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
         check_analysable(reception)
     with timeline.step("photons_extraction"):
         extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out)
@@ -165,11 +166,12 @@ def run_record(
     out
         The run's product folder; the report names products relative to it.
     timeline
-        When the steps began and ended; the alert's reception is added.
+        When the steps began and ended; when alert and packets were received is added.
     is_replay
         True when an archived alert was sent again.
     """
-    received = TimelineEntry(name="alert_received", time=reception.received)
+    moments = {"alert_received": reception.received, "packets_received": reception.packets_received}
+    received = [TimelineEntry(name=name, time=time) for name, time in moments.items() if time is not None]
     products = {
         "event_file": Product(path=str(Path(event.path).relative_to(out)), sha256=event.sha256),
         "photons": _product(Path(extraction.photons_path), out),
@@ -189,7 +191,7 @@ def run_record(
         localisation=localisation,
         analysis=analysis,
         products=products,
-        timeline=(received, *timeline),
+        timeline=(*received, *timeline),
         warnings=(*extraction.warnings, *event.warnings),
         is_replay=is_replay,
         calibration=event.calibration,

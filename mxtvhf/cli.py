@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__
+from mxtvhf import __version__, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -270,6 +271,32 @@ def gp(
 
     store = Settings().calibration_store()
     serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
+
+
+app.command()(runcommands.start)
+app.command()(runcommands.info)
+
+
+@app.command()
+def listen(
+    verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
+) -> None:
+    """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
+    import logging
+
+    from mxtvhf.intake.listen import listen as work
+    from mxtvhf.stack.access import airflow_api
+
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        stream=sys.stderr,
+    )
+    settings = Settings()
+    work(settings, airflow_api(settings))
 
 
 @app.command("log-queue")

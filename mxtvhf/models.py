@@ -15,11 +15,16 @@ BURST_ID_PATTERN = r"^sb[0-9]{8}$"
 REPLAY_MARK = "__replay_"
 """In the run id of a replay, before its time."""
 
+TEST_MARK = "__test"
+"""End of the run id that the intake gives to a test alert; Airflow lets live ones go first."""
+
 BurstId = Annotated[str, StringConstraints(pattern=BURST_ID_PATTERN)]
 RightAscension = Annotated[float, Field(ge=0.0, lt=360.0, allow_inf_nan=False)]
 Declination = Annotated[float, Field(ge=-90.0, le=90.0, allow_inf_nan=False)]
 Apid = Annotated[str, StringConstraints(pattern=r"^\d{1,16}$")]
-Target = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+TEXT_PATTERN = r"^[^\x00]*$"
+"""Any text that a database can hold."""
+Target = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=TEXT_PATTERN)]
 Orbit = Annotated[str, StringConstraints(pattern=r"^\d{1,8}$")]
 Mode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -187,12 +192,14 @@ class RunConf(Model):
     alert: str = Field(
         min_length=1,
         max_length=200_000,
+        pattern=TEXT_PATTERN,
         description="The alert: a file URI or path, or the VOEvent XML itself",
         examples=["file:///data/inbox/sb26051102/alert.xml"],
     )
     packets: str | None = Field(
         default=None,
         max_length=4096,
+        pattern=TEXT_PATTERN,
         description="The VHF packets received for it: a file URI or path",
         examples=["file:///data/inbox/sb26051102/packets.bin"],
     )

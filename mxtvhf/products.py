@@ -1,10 +1,43 @@
-"""The product folders, ``products/<burst>/<run>/``."""
+"""The product folders, ``products/<burst>/<run>/``, and what the reports in them say, in short."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from mxtvhf.models import safe_name
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from mxtvhf.models import Position, Product, TimelineEntry, safe_name
+
+log = logging.getLogger(__name__)
+
+FINAL_REPORT = "report.json"
+PRELIMINARY_REPORT = "preliminary/report.json"
+
+
+class ReportSummary(BaseModel):
+    """What lists and statistics need of a written report; the rest of it is not read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    burst_id: str
+    run_id: str
+    status: Literal["preliminary", "final"]
+    is_test: bool
+    is_replay: bool
+    is_retracted: bool
+    headline: str
+    written: AwareDatetime
+    trigger_time: AwareDatetime | None
+    best_position: Position | None
+    products: dict[str, Product]
+    timeline: tuple[TimelineEntry, ...]
+
+    def time_of(self, name: str) -> AwareDatetime | None:
+        """Return the moment of this name in the timeline, None when there is none."""
+        return next((entry.time for entry in self.timeline if entry.name == name), None)
 
 
 def product_folder(products: Path, burst_id: str, run_id: str) -> Path:
@@ -22,3 +55,37 @@ def product_file(products: Path, run_id: str, name: str) -> Path | None:
         if path.is_file() and path.is_relative_to(folder.resolve()):
             return path
     return None
+
+
+def report_summary(products: Path, run_id: str) -> ReportSummary | None:
+    """Return the final report of a run in short, else the preliminary one; None when there is none yet."""
+    for name in (FINAL_REPORT, PRELIMINARY_REPORT):
+        if path := product_file(products, run_id, name):
+            return _summary(path)
+    return None
+
+
+def report_summaries(products: Path, *, newest: int = 1000) -> Iterator[ReportSummary]:
+    """Yield the reports, preliminary and final, of the runs whose products changed last.
+
+    Parameters
+    ----------
+    products
+        The products folder.
+    newest
+        How many runs.
+    """
+    folders = sorted(products.glob("sb*/*/"), key=lambda folder: folder.stat().st_mtime)
+    for folder in folders[-newest:]:
+        for name in (PRELIMINARY_REPORT, FINAL_REPORT):
+            if (folder / name).exists() and (found := _summary(folder / name)):
+                yield found
+
+
+def _summary(path: Path) -> ReportSummary | None:
+    try:
+        return ReportSummary.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        # Of another version of this software, or changed by hand: no reason to refuse all the others.
+        log.warning("%s: left out, no report: %s", path, error.errors()[0]["msg"])
+        return None

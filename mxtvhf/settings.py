@@ -5,12 +5,15 @@ Read at the edges only (command line, operators, services); the science never lo
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mxtvhf.intakepolicy import IntakePolicy
 
 if TYPE_CHECKING:
     from mxtvhf.calibration import CalibrationStore
@@ -29,6 +32,20 @@ class Settings(BaseSettings):
     calibration: Path | None = Field(
         default=None, description="folder of calibration files to be used before those of the package"
     )
+    airflow_url: str = Field(
+        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start` and `info`"
+    )
+    airflow_user: str = Field(default="admin", description="whom they log in as")
+    airflow_password_file: Path | None = Field(
+        default=None,
+        description="file with their password, plain or JSON {user: password}; default: the embedded stack's",
+    )
+    statsd: str | None = Field(
+        default=None, description="host:port of a StatsD server that gets Airflow's metrics"
+    )
+    otlp: str | None = Field(
+        default=None, description="URL of an OpenTelemetry collector (OTLP over HTTP) that gets them"
+    )
 
     nats_url: str | None = Field(
         default=None, description="NATS server for messages in and out; None: no NATS"
@@ -36,6 +53,21 @@ class Settings(BaseSettings):
     nats_credentials: Path | None = Field(
         default=None, description="file with NATS's .creds, or user:password, or a token"
     )
+
+    gcn_credentials: Path | None = Field(
+        default=None, description="TOML file with client_id and client_secret for GCN Kafka; None: no GCN"
+    )
+    intake: IntakePolicy = Field(
+        default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
+    )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process the settings that were set here."""
+        values = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)
+        return {
+            f"MXTVHF_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+        }
 
     @property
     def home(self) -> Path:
@@ -54,8 +86,13 @@ class Settings(BaseSettings):
 
     @property
     def inbox(self) -> Path:
-        """Where alerts and packets may be laid for a run."""
+        """Where alerts and packets are laid to be taken in; what is kept is removed from there."""
         return self.home / "inbox"
+
+    @property
+    def inputs(self) -> Path:
+        """Where files may lie that a run started by hand names."""
+        return self.home / "inputs"
 
     @property
     def outbox(self) -> Path:
@@ -65,9 +102,9 @@ class Settings(BaseSettings):
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 
-        Of the state only the archive and the inbox: beside them lie its secrets.
+        Of the state only the archive and the inputs: beside them lie its secrets.
         """
-        return tuple(root.resolve() for root in (self.archive, self.inbox, *self.input_roots))
+        return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
 
     def calibration_store(self) -> CalibrationStore:
         """Return the package's calibration files, and those of the installation's own folder before them.

@@ -4,6 +4,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from mxtvhf_airflow import listener
 from mxtvhf_airflow.links import PREFIX, ReportLink
+from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.web import create_app
 
 
@@ -23,3 +24,4 @@ class MxtVhfPlugin(AirflowPlugin):
     ]
     operator_extra_links = [ReportLink()]  # noqa: RUF012
     listeners = [listener]  # noqa: RUF012
+    priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nats.js.errors import APIError, NotFoundError
 from mxtvhf.bulletins.model import SUBJECTS, read_bulletin
 from mxtvhf.bulletins.outbox import Outbox
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.natslink import connect
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,39 @@ ROUND_S = 0.05
 LONGEST_PAUSE_S = 5.0
 MESSAGE_TOO_LARGE = 10054
 """JetStream's error code for a message over the stream's own limit (nats-server, ``errors.json``)."""
+
+
+def forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
+    """Connect to NATS and publish the outbox until ``stop`` is set; for a thread of its own.
+
+    Raises
+    ------
+    InvalidInput
+        The URL or the file of the credentials is none.
+    """
+    asyncio.run(_forward_until(folder, url, credentials, stop))
+
+
+async def _forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
+    over = asyncio.Event()
+    watch = asyncio.create_task(_set_when(stop, over))
+    while not over.is_set():
+        try:
+            client = await connect(url, credentials, name="mxtvhf messages out")
+            try:
+                await forward_outbox(folder, client, stop=over)
+            finally:
+                await client.close()
+        except Retriable as error:
+            log.debug("messages wait in %s: %s", folder, error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), LONGEST_PAUSE_S)
+    await watch
+
+
+async def _set_when(stop: threading.Event, over: asyncio.Event) -> None:
+    await asyncio.to_thread(stop.wait)
+    over.set()
 
 
 async def forward_outbox(

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
-from starlette.middleware.base import RequestResponseEndpoint
-from starlette.responses import Response
 
 from mxtvhf import __version__
+from mxtvhf.bodylimit import refuse_long_bodies
 from mxtvhf.errors import InvalidInput
 from mxtvhf.gp_contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
 from mxtvhf.gp_service.analysis import AnalysisResult, Localiser, event_file_of, localise_events
@@ -88,30 +87,19 @@ def create_app(
         pool.stop()
         store.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="MXT General Program: reference service",
         description="Stands in for the partner's GP; analyses event files with MXT-VHF's own localisation.",
         version=__version__,
         lifespan=life,
     )
     app.state.store, app.state.pool, app.state.data = store, pool, data
-    app.middleware("http")(_refuse_long_bodies)
+    app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
     app.post("/processing", response_model=ServiceAnswer)(start)
     app.get("/status", response_model=ServiceAnswer)(status)
     app.get("/jobs")(jobs)
     app.get("/health")(health)
     return app
-
-
-async def _refuse_long_bodies(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Look at the announced length: without one, or beyond the limit, nothing is read."""
-    if request.method == "POST":
-        length = request.headers.get("content-length", "")
-        if not length.isdecimal():
-            return JSONResponse({"detail": "Content-Length is missing"}, status_code=411)
-        if int(length[:12]) > MAX_REQUEST:
-            return JSONResponse({"detail": f"longer than {MAX_REQUEST} bytes"}, status_code=413)
-    return await call_next(request)
 
 
 def start(body: GpRequest, request: Request) -> ServiceAnswer:

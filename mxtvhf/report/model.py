@@ -48,8 +48,8 @@ class RunRecord(Model):
     products: dict[str, Product] = Field(default_factory=dict)
     """Products made before the report: event file, photon list, ..."""
     timeline: tuple[TimelineEntry, ...] = ()
-    """``alert_received``, ``run_created``, ``<step>_started``, ``<step>_ended``; the report adds the burst's
-    own moments (trigger, notices, photons) and its own."""
+    """``alert_received``, ``packets_received``, ``run_created``, ``<step>_started``, ``<step>_ended``; the
+    report adds the burst's own moments (trigger, notices, photons) and its own."""
     warnings: tuple[str, ...] = ()
     """What earlier steps want a reader to know."""
     is_replay: bool = False

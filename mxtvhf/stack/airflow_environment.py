@@ -10,6 +10,9 @@ import json
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from mxtvhf.errors import InvalidInput
 
 ADMIN = "admin"
 
@@ -52,7 +55,52 @@ def password_file(state: Path) -> Path:
     return state / "secrets" / "passwords.json"
 
 
-def airflow_environment(*, project: Path, state: Path, port: int, database_uri: str) -> dict[str, str]:
+def metrics_environment(statsd: str | None, otlp: str | None) -> dict[str, str]:
+    """Return the environment variables that make Airflow send its metrics; empty when nobody wants them.
+
+    Parameters
+    ----------
+    statsd
+        ``host:port`` of a StatsD server.
+    otlp
+        Base URL of an OpenTelemetry collector, which gets OTLP over HTTP. Airflow sends to one of the two.
+
+    Raises
+    ------
+    InvalidInput
+        Both are given, or one of them is no address.
+    """
+    if statsd and otlp:
+        raise InvalidInput("MXTVHF_STATSD and MXTVHF_OTLP: Airflow sends its metrics to one place only")
+    if statsd:
+        host, _, port = statsd.rpartition(":")
+        if not (host and port.isdecimal()):
+            raise InvalidInput(f"MXTVHF_STATSD={statsd}: want host:port")
+        return {
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_HOST": host,
+            "AIRFLOW__METRICS__STATSD_PORT": port,
+        }
+    if otlp:
+        if urlsplit(otlp).scheme not in ("http", "https"):
+            raise InvalidInput(f"MXTVHF_OTLP={otlp}: want http(s)://host:port")
+        return {
+            "AIRFLOW__METRICS__OTEL_ON": "True",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": otlp,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        }
+    return {}
+
+
+def airflow_environment(
+    *,
+    project: Path,
+    state: Path,
+    port: int,
+    database_uri: str,
+    statsd: str | None = None,
+    otlp: str | None = None,
+) -> dict[str, str]:
     """Return the environment variables of all Airflow processes of the embedded stack.
 
     Parameters
@@ -65,6 +113,8 @@ def airflow_environment(*, project: Path, state: Path, port: int, database_uri: 
         Loopback port of the API server and web UI.
     database_uri
         SQLAlchemy URI of the metadata database.
+    statsd, otlp
+        As for `metrics_environment`.
     """
     section: dict[str, dict[str, object]] = {
         "core": {
@@ -129,6 +179,7 @@ def airflow_environment(*, project: Path, state: Path, port: int, database_uri: 
     return {
         **inherited,
         **settings,
+        **metrics_environment(statsd, otlp),
         "AIRFLOW_HOME": str(state / "airflow"),
         "MXTVHF_STATE": str(state),
         # For `python -m mxtvhf_airflow.scheduler`; Airflow itself adds the folder later.

@@ -77,7 +77,15 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
         with step("PostgreSQL"):
             database_uri = ending.enter_context(embedded_postgresql(state / "postgres"))
         api = AirflowApi(url, ADMIN, admin_password(state))
-        environment = airflow_environment(project=project, state=state, port=port, database_uri=database_uri)
+        environment = airflow_environment(
+            project=project,
+            state=state,
+            port=port,
+            database_uri=database_uri,
+            statsd=settings.statsd,
+            otlp=settings.otlp,
+        )
+        environment |= settings.environment() | {"MXTVHF_STATE": str(state), "MXTVHF_AIRFLOW_URL": url}
         processes = ending.enter_context(ProcessGroup(environment, state / "log"))
         ending.callback(_stop, processes)
         with step("Airflow's database tables"):
@@ -90,6 +98,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
                 ready = partial(api.unpause, dag_id)
                 wait_until(ready, what=f"DAG {dag_id}", timeout=120, processes=processes)
             _connect_gp(api, gp_url)
+        processes.start("listen", [sys.executable, "-m", "mxtvhf", "listen"])
         yield Stack(
             api=api,
             url=url,

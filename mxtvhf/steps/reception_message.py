@@ -39,11 +39,19 @@ class Reception(Model):
     alert_path: str
     packets_path: str | None
     received: AwareDatetime
-    """When this run first had its alert."""
+    """When the alert came: at the intake, or with the run where no intake had it before."""
+    packets_received: AwareDatetime | None = None
+    """The same for the packets."""
 
 
 def reception_message(
-    conf: RunConf, *, run_id: str, archive: Archive, roots: Sequence[Path], is_replay: bool = False
+    conf: RunConf,
+    *,
+    run_id: str,
+    archive: Archive,
+    roots: Sequence[Path],
+    created: datetime | None = None,
+    is_replay: bool = False,
 ) -> Reception:
     """Keep the inputs of a run as received, record them, and only then read the alert.
 
@@ -57,6 +65,8 @@ def reception_message(
         Keeps the raw bytes before they are looked at; what cannot be read gets a note in its quarantine.
     roots
         Folders from which inputs may be read.
+    created
+        When the run was made; by default when this step first had its alert.
     is_replay
         Marks the record, so that a replay is not replayed again. A replay sees the notices that were known
         when its original was received.
@@ -104,8 +114,13 @@ def reception_message(
     alert = sound_alert(
         alert_path.read_bytes(), name=source_name(conf.alert), archive=archive, burst_id=conf.burst_id
     )
+    created = created or record.received
+    logs = None if is_replay else archive
+    alert_received = _received(conf.alert, alert_path, created, logs, roots)
     known = (is_replay and archive.original_of(record)) or record
     archive.log_receipt(alert_path, known.received)
+    if alert.is_retraction:
+        archive.mark_retracted(alert, known.received)
     if not is_inline(conf.alert):
         _keep_notices_beside(local_path(conf.alert, roots), known, archive, roots)
     if problems:
@@ -115,8 +130,24 @@ def reception_message(
         related=related_alerts(alert, archive.notices(conf.burst_id, until=known.received)),
         alert_path=str(alert_path),
         packets_path=str(packets_path) if packets_path else None,
-        received=record.received,
+        received=alert_received or created,
+        packets_received=_received(conf.packets, packets_path, created, logs, roots),
     )
+
+
+def _received(
+    source: str | None, kept: Path | None, created: datetime, archive: Archive | None, roots: Sequence[Path]
+) -> datetime | None:
+    """Tell when an input was received; None when there is none.
+
+    What a run names in the archive was there before the run, and its receipt is logged; all else came with
+    the run, as does everything of a replay (no archive).
+    """
+    if source is None or kept is None:
+        return None
+    if archive is None or is_inline(source) or local_path(source, roots) != kept.resolve():
+        return created
+    return archive.last_receipt(kept, until=created) or created
 
 
 def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence[Path]) -> bytes:

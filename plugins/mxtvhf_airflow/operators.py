@@ -29,7 +29,7 @@ class StepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step; its result is the task's XCom."""
         started = datetime.now(UTC)
-        with airflow_errors(self.log):
+        with airflow_errors(context, self.log):
             run = run_of(context)
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
             result = self.step(run)
@@ -55,6 +55,7 @@ class ReceptionMessageOperator(StepOperator):
             run_id=run.run_id,
             archive=Archive(run.settings.archive),
             roots=run.settings.readable_roots(),
+            created=run.created,
             is_replay=run.is_replay,
         )
         check_analysable(reception)

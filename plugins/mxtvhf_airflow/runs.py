@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from mxtvhf.errors import Failure, InvalidInput, NothingToDo, Retriable
+from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
+from mxtvhf.gp_contract import one_line
 from mxtvhf.models import REPLAY_MARK, CrossCheck, Localisation, Model, RunConf, TimelineEntry
 from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 TIMING_KEY = "timing"
 """XCom of every step: when it began and ended, ISO 8601 UTC."""
+
+REASON_KEY = "reason"
+"""XCom of a step that failed or found nothing to do: why, in one line."""
+
+LONGEST_REASON = 500
+"""Characters of a reason; the task's log has all of it."""
 
 M = TypeVar("M", bound=Model)
 
@@ -155,14 +162,25 @@ def run_conf(params: Any) -> RunConf:
 
 
 @contextmanager
-def airflow_errors(log: Logger) -> Iterator[None]:
-    """Log our errors as one line and turn them into Airflow's.
+def reason_kept(context: Context) -> Iterator[None]:
+    """Keep the message of an error as the task's reason."""
+    try:
+        yield
+    except MxtVhfError as error:
+        context["ti"].xcom_push(key=REASON_KEY, value=one_line(str(error), LONGEST_REASON))
+        raise
+
+
+@contextmanager
+def airflow_errors(context: Context, log: Logger) -> Iterator[None]:
+    """Log our errors as one line, keep it as an XCom for who asks for the run, and turn them into Airflow's.
 
     ``NothingToDo`` skips the task and all after it, ``Retriable`` fails it to be tried again, other errors
     fail it at once.
     """
     try:
-        yield
+        with reason_kept(context):
+            yield
     except NothingToDo as reason:
         log.warning("nothing to do: %s", reason)
         raise AirflowSkipException(str(reason)) from None

@@ -1,23 +1,42 @@
-"""The pages of the runs: reports and products over HTTP, behind Airflow's own authentication.
+"""What the plugin serves below ``/mxtvhf``: the REST face, reports and products, behind Airflow's login.
 
 An app that a plugin mounts answers without any login unless it asks for one, so every route depends on
-``may_read_runs``.
+``may_read_runs``. Every error is JSON with one line, ``{"detail": ...}``; the API server's log has the rest.
 """
 
 from __future__ import annotations
 
+import logging
 from html import escape
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from mxtvhf import __version__
 from mxtvhf.airflow_api import DAG_ID
-from mxtvhf.products import product_file
+from mxtvhf.archive import Archive
+from mxtvhf.bodylimit import refuse_long_bodies
+from mxtvhf.gp_contract import one_line
+from mxtvhf.models import utc_text
+from mxtvhf.processing import Problem
+from mxtvhf.products import product_file, report_summary
 from mxtvhf.settings import Settings
+from mxtvhf_airflow import docspage, rest
 from mxtvhf_airflow.links import PREFIX
+
+log = logging.getLogger(__name__)
+
+MAX_REQUEST = 2_000_000
+"""Longest request body, bytes: an alert of 200 000 characters, however JSON writes them."""
+DESCRIPTION = """Start and follow the runs of the DAG `mxt_vhf` in the words of GP's contract.
+
+Log in as everywhere in Airflow: `POST /auth/token` gives a token for the header `Authorization: Bearer ...`;
+the web UI's cookie does as well. Reading needs the right to read the runs of `mxt_vhf`, starting one the
+right to trigger it. Errors are `{"detail": "<one line>"}`."""
 
 may_read_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
 
@@ -36,15 +55,56 @@ NO_REPORT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>No re
 without packets, or an input that could not be read. The log of its first task that is not green tells which.
 </p></html>"""
 
+RETRACTED = (
+    '<main><div class="banner retracted" role="alert">RETRACTED after this report was written, by {ivorn}, '
+    "received {time}</div>"
+)
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the app; ``settings`` name the folder of the products."""
-    settings = settings or Settings()
     app = FastAPI(
-        title="MXT-VHF", dependencies=[may_read_runs], docs_url=None, redoc_url=None, openapi_url=None
+        title="MXT-VHF",
+        description=DESCRIPTION,
+        version=__version__,
+        dependencies=[may_read_runs],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        responses={
+            status: {"model": Problem, "description": text}
+            for status, text in ((401, "Not logged in"), (403, "Not allowed"), (422, "Not by the schema"))
+        },
     )
+    app.state.settings = settings or Settings()
+    app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
+    app.exception_handler(RequestValidationError)(_not_by_the_schema)
+    app.exception_handler(Exception)(_unexpected)
+    app.include_router(rest.router)
+    app.include_router(docspage.router)
+    _add_products(app, app.state.settings)
+    return app
 
-    @app.get("/runs/{run_id}/report")
+
+def _not_by_the_schema(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Say in one line what is wrong with a request."""
+    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+    return JSONResponse({"detail": one_line("; ".join(problems), 1000)}, 422)
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Say that it is our fault; the traceback goes to the server's log."""
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return JSONResponse({"detail": "unexpected error; the API server's log has it"}, 500)
+
+
+def _add_products(app: FastAPI, settings: Settings) -> None:
+    @app.get(
+        "/runs/{run_id}/report",
+        status_code=307,
+        response_class=RedirectResponse,
+        responses={404: {"description": "No report yet", "content": {"text/html": {}}}},
+    )
     def report(run_id: str) -> Response:
         """Return the final report, else the preliminary one, else a page that says that there is none yet."""
         for name in ("report.html", "preliminary/report.html"):
@@ -52,12 +112,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 return RedirectResponse(f"{PREFIX}/runs/{quote(run_id, safe='')}/{name}")
         return HTMLResponse(NO_REPORT.format(run_id=escape(run_id)), 404, HEADERS)
 
-    @app.get("/runs/{run_id}/{product:path}", response_class=FileResponse)
-    def product(run_id: str, product: str) -> FileResponse:
+    @app.get(
+        "/runs/{run_id}/{product:path}",
+        response_class=FileResponse,
+        responses={200: {"content": {"*/*": {}}}, 404: {"model": Problem}},
+    )
+    def product(run_id: str, product: str) -> Response:
         """Return one product of a run."""
         path = product_file(settings.products, run_id, product)
         if path is None:
             raise HTTPException(404, f"no product {product!r} of a run {run_id!r}")
+        if path.name == "report.html" and (retraction := _later_retraction(settings, run_id)):
+            return HTMLResponse(path.read_text().replace("<main>", retraction, 1), headers=HEADERS)
         return FileResponse(path, headers=HEADERS)
 
-    return app
+
+def _later_retraction(settings: Settings, run_id: str) -> str | None:
+    """Return what marks a page whose burst was taken back after its report was written, else None."""
+    report = report_summary(settings.products, run_id)
+    if report is None or report.is_retracted:
+        return None
+    retraction = Archive(settings.archive).retraction(report.burst_id, is_test=report.is_test)
+    if retraction is None:
+        return None
+    return RETRACTED.format(ivorn=escape(retraction.ivorn), time=utc_text(retraction.received))

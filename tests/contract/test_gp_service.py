@@ -217,6 +217,12 @@ def test_job_list_health_and_openapi(service):
     assert {"/processing", "/status", "/jobs", "/health"} <= set(service.get("/openapi.json").json()["paths"])
 
 
+def test_the_openapi_page_loads_nothing_from_elsewhere(service):
+    page = service.get("/docs").text
+    assert "swagger-ui-bundle.js" in page
+    assert "https://" not in page
+
+
 def test_jobs_are_done_at_once_but_not_more_than_there_are_workers(tmp_path, data):
     together, both = [], threading.Barrier(2, timeout=10)
 

@@ -1,6 +1,6 @@
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +196,36 @@ def test_without_packets_there_is_nothing_to_analyse(inbox, tmp_path):
     reception = receive(inbox, Archive(tmp_path / "archive"), packets=None)
     with pytest.raises(NothingToDo, match="no VHF packets"):
         check_analysable(reception)
+
+
+CREATED = datetime(2026, 3, 7, 14, 0, tzinfo=UTC)
+
+
+def test_what_comes_with_a_run_was_received_with_it(inbox, tmp_path):
+    archive = Archive(tmp_path.resolve() / "archive")
+    conf = RunConf(burst_id=BURST, alert=str(inbox / "alert.xml"), packets=str(inbox / "packets.bin"))
+    got = reception_message(conf, run_id="run", archive=archive, roots=[inbox], created=CREATED)
+    assert got.received == got.packets_received == CREATED
+
+
+def test_what_an_intake_kept_was_received_by_it(inbox, tmp_path):
+    archive = Archive(tmp_path.resolve() / "archive")
+    alert = archive.keep_alert(BURST, (inbox / "alert.xml").read_bytes())
+    packets = archive.keep_packets(BURST, b"packets")
+    for minutes in (10, 5, -5):
+        archive.log_receipt(alert, CREATED - timedelta(minutes=minutes))
+        archive.log_receipt(packets, CREATED - timedelta(minutes=minutes - 1))
+    conf = RunConf(burst_id=BURST, alert=str(alert), packets=packets.as_uri())
+
+    def received(**options):
+        return reception_message(conf, archive=archive, roots=[archive.root], created=CREATED, **options)
+
+    got = received(run_id="live")
+    assert got.received == CREATED - timedelta(minutes=5)
+    assert got.packets_received == CREATED - timedelta(minutes=4)
+    # A replay is received when it is made: its own latency is measured, not that of its original.
+    assert received(run_id="again", is_replay=True).received == CREATED
+
+
+def test_without_packets_none_were_received(inbox, tmp_path):
+    assert receive(inbox, Archive(tmp_path / "archive"), packets=None).packets_received is None

@@ -120,3 +120,30 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
 def test_a_written_file_is_readable_by_others(tmp_path):
     write_atomically(tmp_path / "file", b"x")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_last_receipt_up_to_a_moment(tmp_path):
+    archive = Archive(tmp_path)
+    packets = archive.keep_packets(BURST, b"packets")
+    assert archive.last_receipt(packets, until=T) is None
+    for days in (0, 1, 2):
+        archive.log_receipt(packets, T + timedelta(days=days))
+    archive.log_receipt(archive.keep_packets(BURST, b"others"), T + timedelta(hours=1))
+    assert archive.last_receipt(packets, until=T - timedelta(seconds=1)) is None
+    assert archive.last_receipt(packets, until=T + timedelta(hours=30)) == T + timedelta(days=1)
+
+
+def test_the_quarantine_is_listed_newest_first(tmp_path):
+    archive = Archive(tmp_path)
+    assert archive.quarantined() == []
+    archive.quarantine(b"first", name="a.xml", reason="no XML")
+    archive.quarantine(b"second", name="b.xml", reason="too long")
+    archive.quarantine(b"first", name="c.xml", reason="no XML")
+    notes = archive.quarantined()
+    assert {(note.input, note.reason, note.size) for note in notes} == {
+        ("a.xml", "no XML", 5),
+        ("b.xml", "too long", 6),
+        ("c.xml", "no XML", 5),
+    }
+    assert [note.time for note in notes] == sorted((note.time for note in notes), reverse=True)
+    assert {note.sha256 for note in notes} == {path.stem for path in (tmp_path / "quarantine").glob("*.bin")}

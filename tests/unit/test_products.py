@@ -1,4 +1,10 @@
-from mxtvhf.products import product_file, product_folder
+import json
+import os
+
+import pytest
+
+from mxtvhf.archive import write_atomically
+from mxtvhf.products import product_file, product_folder, report_summaries, report_summary
 
 
 def test_a_product_is_found_by_its_run(tmp_path):
@@ -18,3 +24,42 @@ def test_nothing_outside_the_run_is_found(tmp_path):
         assert product_file(tmp_path, "sb26051102__1", name) is None
     assert product_file(tmp_path, "../sb26051102/sb26051102__1", "x") is None
     assert product_file(tmp_path, "*", "link") is None
+
+
+def test_the_final_report_comes_before_the_preliminary_one(tmp_path, processed_report):
+    folder = product_folder(tmp_path, "sb26030704", "sb26030704__1")
+    assert report_summary(tmp_path, "sb26030704__1") is None
+    for name, status in (("preliminary/report.json", "preliminary"), ("report.json", "final")):
+        write_atomically(folder / name, processed_report(status))
+        assert report_summary(tmp_path, "sb26030704__1").status == status
+    assert [report.status for report in report_summaries(tmp_path)] == ["preliminary", "final"]
+
+
+def test_a_file_that_is_no_report_is_left_out_and_told(tmp_path, processed_report, caplog):
+    write_atomically(tmp_path / "sb26030704" / "a" / "report.json", processed_report("final"))
+    write_atomically(tmp_path / "sb26030704" / "b" / "report.json", b'{"status": "final"}')
+    assert len(list(report_summaries(tmp_path))) == 1
+    assert report_summary(tmp_path, "b") is None
+    assert "b/report.json: left out, no report" in caplog.text
+
+
+def test_only_the_newest_runs_are_read(tmp_path, processed_report):
+    for number in range(3):
+        folder = tmp_path / "sb26030704" / f"run{number}"
+        write_atomically(folder / "report.json", processed_report("final", run_id=f"run{number}"))
+        os.utime(folder, (number, number))
+    assert {report.run_id for report in report_summaries(tmp_path, newest=2)} == {"run1", "run2"}
+
+
+@pytest.fixture
+def processed_report():
+    """The bytes of a report, as far as its summary reads it."""
+
+    def write(status, run_id="sb26030704__1"):
+        facts = {"burst_id": "sb26030704", "run_id": run_id, "headline": "", "best_position": None}
+        facts |= {"is_test": True, "is_replay": False, "is_retracted": False, "trigger_time": None}
+        moment = {"name": "run_created", "time": "2026-03-07T13:45:00Z"}
+        facts |= {"products": {}, "timeline": [moment], "written": "2026-03-07T13:45:10Z"}
+        return json.dumps({**facts, "status": status, "what_else": "a report has"}).encode()
+
+    return write

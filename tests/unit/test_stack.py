@@ -3,10 +3,17 @@ import socket
 
 import pytest
 
-from mxtvhf.errors import Failure
+from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.settings import Settings
 from mxtvhf.stack import embedded
-from mxtvhf.stack.airflow_environment import admin_password, airflow_environment, password_file, secret
+from mxtvhf.stack.access import password_of
+from mxtvhf.stack.airflow_environment import (
+    admin_password,
+    airflow_environment,
+    metrics_environment,
+    password_file,
+    secret,
+)
 
 
 def test_secrets_are_private_and_kept(tmp_path):
@@ -62,3 +69,66 @@ def test_a_state_folder_that_cannot_be_made_is_told(tmp_path):
 def test_two_stacks_never_share_a_state(tmp_path):
     with embedded._only_one(tmp_path), pytest.raises(Failure, match="uses this state folder"):
         start(Settings(state=tmp_path), tmp_path, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("statsd", "otlp", "expected"),
+    [
+        (None, None, {}),
+        (
+            "stats.example:8125",
+            None,
+            {"STATSD_ON": "True", "STATSD_HOST": "stats.example", "STATSD_PORT": "8125"},
+        ),
+        (None, "http://otel.example:4318", {"OTEL_ON": "True"}),
+    ],
+)
+def test_metrics_are_switched_on_by_configuration(tmp_path, statsd, otlp, expected):
+    settings = airflow_environment(
+        project=tmp_path, state=tmp_path, port=1, database_uri="x", statsd=statsd, otlp=otlp
+    )
+    prefix = "AIRFLOW__METRICS__"
+    assert {k.removeprefix(prefix): v for k, v in settings.items() if k.startswith(prefix)} == expected
+    assert settings.get("OTEL_EXPORTER_OTLP_ENDPOINT") == otlp
+
+
+@pytest.mark.parametrize(
+    ("statsd", "otlp", "cause"),
+    [
+        ("stats.example", None, "want host:port"),
+        (":8125", None, "want host:port"),
+        (None, "otel.example:4318", r"want http\(s\)"),
+        ("a:1", "http://b:2", "one place only"),
+    ],
+)
+def test_a_wrong_place_for_metrics_is_refused(statsd, otlp, cause):
+    with pytest.raises(InvalidInput, match=cause):
+        metrics_environment(statsd, otlp)
+
+
+def test_the_command_line_takes_the_password_of_the_embedded_stack(tmp_path):
+    password = admin_password(tmp_path)
+    assert password_of("admin", password_file(tmp_path)) == password
+    (tmp_path / "plain").write_text("a word\n")
+    assert password_of("anyone", tmp_path / "plain") == "a word"
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"\xff", "cannot be read: no text"),
+        (b"", "want one line"),
+        (b"canary\nmore", "want one line"),
+        (b'{"other": "canary"}', "no password of user 'admin'"),
+        (b'{"canary', "no password of user 'admin'"),
+    ],
+)
+def test_a_bad_password_file_is_named_but_not_shown(tmp_path, content, cause):
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=cause) as error:
+        password_of("admin", path)
+    assert str(path) in str(error.value)
+    assert "canary" not in str(error.value)

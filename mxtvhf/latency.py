@@ -1,0 +1,113 @@
+"""How long it takes from the photons to the report: the distribution over all reports of an installation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from statistics import median
+
+from mxtvhf.models import Model
+from mxtvhf.products import ReportSummary
+
+STAGES = (
+    ("T0 to report", "trigger", "report"),
+    ("last photon to report", "last_photon", "report"),
+    ("received to run created", "received", "run_created"),
+    ("run created to preliminary report", "run_created", "preliminary"),
+    ("preliminary report to report", "preliminary", "report"),
+    ("run created to report", "run_created", "report"),
+    ("received to preliminary report", "received", "preliminary"),
+    ("received to report", "received", "report"),
+)
+"""Name, first and last moment. ``received``: when the later one of alert and packets came."""
+GROUPS = ("live", "test", "replay")
+
+
+class Distribution(Model):
+    """Durations of one stage, seconds."""
+
+    group: str
+    """``live``, ``test`` or ``replay``."""
+    stage: str
+    n: int
+    median_s: float
+    p90_s: float
+    """90 % of the runs took at most so long."""
+    max_s: float
+
+
+def latency(reports: Iterable[ReportSummary]) -> list[Distribution]:
+    """Return the distribution of every stage and step, for live, test and replayed runs apart.
+
+    Parameters
+    ----------
+    reports
+        Preliminary and final reports of any runs, in any order.
+
+    Returns
+    -------
+    list of Distribution
+        By group; in each the stages, then the steps in their order of time. What no run has is left out.
+    """
+    runs: dict[tuple[str, str], dict[str, ReportSummary]] = defaultdict(dict)
+    for report in reports:
+        runs[report.burst_id, report.run_id][report.status] = report
+    durations: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for run in runs.values():
+        latest = run.get("final") or run["preliminary"]
+        for stage, seconds in chain(_stages(run), _steps(latest)):
+            durations[_group(latest), stage].append(seconds)
+    order = [name for name, _, _ in STAGES]
+    known = sorted(durations, key=lambda key: order.index(key[1]) if key[1] in order else len(order))
+    return [
+        _distribution(group, stage, durations[group, stage])
+        for wanted in GROUPS
+        for group, stage in known
+        if group == wanted
+    ]
+
+
+def latency_text(found: Iterable[Distribution]) -> list[str]:
+    """Write the distributions as a table for people."""
+    lines = [f"{'':7} {'stage':36} {'runs':>5} {'median':>11} {'90 %':>11} {'max':>11}"]
+    for row in found:
+        seconds = " ".join(f"{value:9.2f} s" for value in (row.median_s, row.p90_s, row.max_s))
+        lines.append(f"{row.group:7} {row.stage:36} {row.n:5} {seconds}")
+    return lines
+
+
+def _group(report: ReportSummary) -> str:
+    if report.is_replay:
+        return "replay"
+    return "test" if report.is_test else "live"
+
+
+def _stages(run: dict[str, ReportSummary]) -> Iterator[tuple[str, float]]:
+    latest = run.get("final") or run["preliminary"]
+    moments = {name: latest.time_of(name) for name in ("trigger", "last_photon", "run_created")}
+    inputs = [latest.time_of("alert_received"), latest.time_of("packets_received")]
+    moments["received"] = max((moment for moment in inputs if moment is not None), default=None)
+    moments["preliminary"] = run["preliminary"].written if "preliminary" in run else None
+    moments["report"] = run["final"].written if "final" in run else None
+    for stage, first, last in STAGES:
+        begin, end = moments[first], moments[last]
+        if begin is not None and end is not None:
+            yield stage, (end - begin).total_seconds()
+
+
+def _steps(report: ReportSummary) -> Iterator[tuple[str, float]]:
+    """Yield how long each step took; of a step that ended."""
+    for entry in report.timeline:
+        step, _, word = entry.name.rpartition("_")
+        if word == "started" and (ended := report.time_of(f"{step}_ended")):
+            yield f"step {step}", (ended - entry.time).total_seconds()
+
+
+def _distribution(group: str, stage: str, seconds: list[float]) -> Distribution:
+    ordered = sorted(seconds)
+    # The smallest duration that 90 % of the runs do not exceed (nearest rank).
+    p90 = ordered[-(-9 * len(ordered) // 10) - 1]
+    return Distribution(
+        group=group, stage=stage, n=len(ordered), median_s=median(ordered), p90_s=p90, max_s=ordered[-1]
+    )

@@ -1,0 +1,146 @@
+"""The commands ``mxtvhf start`` and ``mxtvhf info``: runs in Airflow, over the REST face."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from mxtvhf.archive import QuarantineNote
+from mxtvhf.errors import Failure, InvalidInput, Retriable
+from mxtvhf.gp_contract import GpState
+from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
+from mxtvhf.latency import Distribution, latency_text
+from mxtvhf.models import BURST_ID_PATTERN, RunConf
+from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
+from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
+from mxtvhf.settings import Settings
+
+if TYPE_CHECKING:
+    from mxtvhf.airflow_api import AirflowApi
+
+FACE = "/mxtvhf"
+"""Where the REST face is in Airflow's API server."""
+POLL_S = 0.5
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+T = TypeVar("T")
+
+
+def start(
+    alert: Annotated[Path, typer.Argument(help="VOEvent of the burst")],
+    packets: Annotated[Path | None, typer.Argument(help="VHF packets received for it")] = None,
+    burst: Annotated[str | None, typer.Option(help="burst id; by default the alert's")] = None,
+    sequence: Annotated[int, typer.Option(help="number of this input among the burst's")] = 1,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="until the end; exit status 1 without a result")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="seconds to wait at most")] = 3600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
+    conf = _input(alert, packets, burst, sequence)
+    api = _airflow()
+    answer = _read(RunAnswer, api.post(f"{FACE}/processing", conf.model_dump(mode="json")))
+    if wait:
+        answer = _wait(api, answer, timeout)
+    _show(answer, RunAnswer, answer_text(answer), as_json)
+    if wait and answer.processing_descriptor.state != GpState.COMPLETED:
+        raise typer.Exit(1)
+
+
+def info(
+    what: Annotated[str | None, typer.Argument(help="run id or burst id; without it all bursts")] = None,
+    latency: Annotated[bool, typer.Option("--latency", help="how long steps and whole runs take")] = False,
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="what could not be read, and why")] = False,
+    limit: Annotated[int, typer.Option(help="longest list", min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how bursts and runs stand, how long they took, and what could not be read."""
+    if sum((what is not None, latency, quarantine)) > 1:
+        raise InvalidInput("info: want one of a run or burst id, --latency and --quarantine")
+    api = _airflow()
+    if latency:
+        found = _read(list[Distribution], api.get(f"{FACE}/latency"))
+        _show(found, list[Distribution], latency_text(found), as_json)
+    elif quarantine:
+        notes = _read(list[QuarantineNote], api.get(f"{FACE}/quarantine?limit={limit}"))
+        _show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
+    elif what is None:
+        bursts = _read(list[BurstEntry], api.get(f"{FACE}/bursts?limit={limit}"))
+        _show(bursts, list[BurstEntry], bursts_text(bursts), as_json)
+    elif re.fullmatch(BURST_ID_PATTERN, what):
+        runs = _read(list[RunEntry], api.get(f"{FACE}/runs?burst_id={what}&limit={limit}"))
+        if not runs:
+            raise InvalidInput(f"{what}: no run of this burst")
+        _show(runs, list[RunEntry], runs_text(runs), as_json)
+    else:
+        answer = _status(api, what)
+        _show(answer, RunAnswer, answer_text(answer), as_json)
+
+
+def _airflow() -> AirflowApi:
+    # Imported when used: the other commands need no HTTP client.
+    from mxtvhf.stack.access import airflow_api
+
+    return airflow_api(Settings())
+
+
+def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) -> RunConf:
+    """Check what the run is to be given, before anything is asked of Airflow."""
+    from mxtvhf.voevent import read_alert
+
+    burst_id = burst or read_alert(read_limited(alert, MAX_ALERT_BYTES), name=str(alert)).burst_id
+    for path in filter(None, (alert, packets)):
+        if not path.is_file():
+            raise InvalidInput(f"{path}: no such file")
+    try:
+        return RunConf(
+            burst_id=burst_id,
+            sequence=sequence,
+            alert=alert.absolute().as_uri(),
+            packets=packets.absolute().as_uri() if packets else None,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _wait(api: AirflowApi, answer: RunAnswer, timeout: float) -> RunAnswer:
+    """Ask until the run has ended; Airflow may be away for a while."""
+    deadline = time.monotonic() + timeout
+    descriptor = answer.processing_descriptor
+    while descriptor.state in (GpState.PENDING, GpState.RUNNING):
+        if time.monotonic() > deadline:
+            raise Failure(f"run {descriptor.process_id}: still {descriptor.state} after {timeout:.0f} s")
+        time.sleep(POLL_S)
+        try:
+            answer = _status(api, descriptor.process_id)
+        except Retriable as error:
+            typer.echo(f"mxtvhf: {error}", err=True)
+        descriptor = answer.processing_descriptor
+    return answer
+
+
+def _status(api: AirflowApi, run_id: str) -> RunAnswer:
+    return _read(RunAnswer, api.get(f"{FACE}/status?{urlencode({'seqid': run_id})}"))
+
+
+def _read(kind: type[T], answer: Any) -> T:
+    try:
+        return TypeAdapter(kind).validate_python(answer)
+    except ValidationError as error:
+        raise Failure(f"{FACE}: an answer of another version: {error.errors()[0]['msg']}") from None
+
+
+def _show(value: T, kind: type[T], text: list[str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(TypeAdapter(kind).dump_python(value, mode="json"), indent=1, sort_keys=True))
+    else:
+        print("\n".join(text))

@@ -1,0 +1,70 @@
+"""Runs, bursts and what else ``mxtvhf info`` shows, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mxtvhf.archive import QuarantineNote
+from mxtvhf.models import Position, utc_text
+from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
+
+
+def runs_text(entries: Iterable[RunEntry]) -> list[str]:
+    """Write the list of runs as a table for people."""
+    lines = [f"{'run':40} {'state':10} {'age':>9}  {'position (RA, Dec, R90)':36} marks"]
+    lines += [
+        f"{entry.process_id:40} {entry.state:10} {_age(entry.age_s):>9}  "
+        f"{_place(entry.best_position):36} {_marks(entry)}".rstrip()
+        for entry in entries
+    ]
+    return lines
+
+
+def bursts_text(entries: Iterable[BurstEntry]) -> list[str]:
+    """Write the list of bursts as a table for people."""
+    lines = [f"{'burst':11} {'age':>9} {'runs':>5} {'latest':10}  {'position (RA, Dec, R90)':36} marks"]
+    lines += [
+        f"{entry.burst_id:11} {_age(entry.age_s):>9} {entry.runs:5} {entry.latest.state:10}  "
+        f"{_place(entry.latest.best_position):36} {_marks(entry.latest)}".rstrip()
+        for entry in entries
+    ]
+    return lines
+
+
+def answer_text(answer: RunAnswer) -> list[str]:
+    """Describe one run for people."""
+    descriptor, run, report = answer.processing_descriptor, answer.run, answer.report
+    lines = [f"{descriptor.process_id}: {descriptor.state} ({run.state} in Airflow)"]
+    moments = {"created": run.created, "started": run.started, "ended": run.ended}
+    lines += [f"  {name:9} {utc_text(moment)}" for name, moment in moments.items() if moment]
+    lines += [f"  {problem.state:9} {problem.step}: {problem.reason}" for problem in run.problems]
+    if report is not None:
+        lines += [f"  {report.status:9} {report.headline}", f"  report    {report.url}"]
+    return lines
+
+
+def quarantine_text(notes: Iterable[QuarantineNote]) -> list[str]:
+    """Write what could not be read, and why."""
+    return [
+        f"{utc_text(note.time)}  {note.input}: {note.reason} ({note.size} bytes, {note.sha256[:12]})"
+        for note in notes
+    ]
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _place(position: Position | None) -> str:
+    if position is None:
+        return "-"
+    radius = "?" if position.r90_arcsec is None else f'{position.r90_arcsec:.0f}"'
+    return f"{position.ra_deg:9.4f} {position.dec_deg:+9.4f} {radius:>5} {position.origin}"
+
+
+def _marks(entry: RunEntry) -> str:
+    marks = {"TEST": entry.is_test, "REPLAY": entry.is_replay, "RETRACTED": entry.is_retracted}
+    return " ".join(name for name, is_set in marks.items() if is_set)

@@ -1,0 +1,54 @@
+"""The OpenAPI description of the REST face and its page, from this server alone and for who is logged in."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import FileResponse, HTMLResponse
+
+ASSETS = Path(str(files("fastapi_offline") / "static"))
+SERVED = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
+# Swagger UI starts itself by an inline script, and draws its icons as data URLs.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json")
+def description(request: Request) -> dict[str, Any]:
+    """Return the OpenAPI description, with the path under which the app is mounted."""
+    return {**request.app.openapi(), "servers": [{"url": request.scope.get("root_path", "")}]}
+
+
+@router.get("/docs")
+def page(request: Request) -> HTMLResponse:
+    """Return Swagger UI."""
+    base = request.scope.get("root_path", "")
+    script, style, icon = (f"{base}/docs/{name}" for name in SERVED)
+    html = get_swagger_ui_html(
+        openapi_url=f"{base}/openapi.json",
+        title=request.app.title,
+        swagger_js_url=script,
+        swagger_css_url=style,
+        swagger_favicon_url=icon,
+    )
+    html.headers.update(HEADERS)
+    return html
+
+
+@router.get("/docs/{name}")
+def asset(name: str) -> FileResponse:
+    """Return a file of Swagger UI."""
+    if name not in SERVED:
+        raise HTTPException(404, f"no file {name!r}")
+    return FileResponse(ASSETS / name, headers={"X-Content-Type-Options": "nosniff"})

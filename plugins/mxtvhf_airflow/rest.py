@@ -1,0 +1,175 @@
+"""The REST face of MXT-VHF: runs are started and followed in the words of GP's contract.
+
+Mounted by ``web.create_app``, whose dependency asks Airflow for the right to read runs on every route.
+Plain functions: FastAPI runs them in threads, so that the database never blocks the API server.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
+
+from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.archive import Archive, QuarantineNote
+from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.latency import Distribution, latency
+from mxtvhf.models import BURST_ID_PATTERN, RunConf
+from mxtvhf.processing import (
+    BurstEntry,
+    Problem,
+    RunAnswer,
+    RunEntry,
+    burst_entries,
+    differing,
+    run_answer,
+    run_entry,
+    run_id_of,
+)
+from mxtvhf.products import ReportSummary, report_summaries, report_summary
+from mxtvhf.settings import Settings
+from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
+
+RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"
+"""What Airflow allows as a run id (``[scheduler] allowed_run_id_pattern``)."""
+RUNS_LOOKED_AT = 1000
+"""How many of the newest runs the list of bursts is made of."""
+
+may_start_runs = Depends(requires_access_dag("POST", DagAccessEntity.RUN, DAG_ID))
+BurstFilter = Annotated[str | None, Query(pattern=BURST_ID_PATTERN, examples=["sb26030704"])]
+Limit = Annotated[int, Query(ge=1, le=RUNS_LOOKED_AT, description="How many at most, newest first")]
+EXAMPLE = {
+    "burst_id": "sb26030704",
+    "sequence": 1,
+    "alert": "file:///tmp/burst/alert.xml",
+    "packets": "file:///tmp/burst/packets.bin",
+    "apid": "00810300005",
+    "target": "2",
+    "orbit": "2",
+    "mode": "GeneralProgram",
+}
+
+router = APIRouter()
+
+
+@router.post(
+    "/processing",
+    status_code=201,
+    dependencies=[may_start_runs],
+    responses={
+        200: {"model": RunAnswer, "description": "The same input was given before: its run as it stands"},
+        400: {"model": Problem, "description": "The body is no text"},
+        409: {"model": Problem, "description": "Another input has this burst and sequence"},
+        411: {"model": Problem, "description": "The request names no length"},
+        413: {"model": Problem, "description": "The request is too long"},
+        503: {"model": Problem, "description": "Airflow has not read the DAG yet; try again"},
+    },
+)
+def start_processing(
+    conf: Annotated[RunConf, Body(openapi_examples={"burst": {"value": EXAMPLE}})],
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: GetUserDep,
+) -> RunAnswer:
+    """Start the run of an input; its ``process_id`` is ``<burst_id>__<sequence>``.
+
+    The same input again starts nothing and answers 200 with the run that is there. Another input under the
+    same burst and sequence is refused.
+    """
+    try:
+        created = start_run(conf, user.get_name())
+    except InvalidInput as error:
+        raise HTTPException(422, str(error)) from None
+    except Retriable as error:
+        raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
+    run_id = run_id_of(conf)
+    found = find_run(run_id, session)
+    if found is None:
+        raise HTTPException(503, f"run {run_id} was removed meanwhile", headers={"Retry-After": "5"})
+    run, given = found
+    if given != conf:
+        fields = f"another {', '.join(differing(given, conf))}" if given else "an unsound configuration"
+        raise HTTPException(409, f"run {run_id} exists with {fields}; use another sequence")
+    if not created:
+        response.status_code = 200
+    return run_answer(run, _report(request, run_id), _base(request))
+
+
+@router.get("/status", responses={404: {"model": Problem}})
+def status(
+    seqid: Annotated[
+        str,
+        Query(pattern=RUN_ID_PATTERN, description="A process id", examples=["sb26030704__1"]),
+    ],
+    request: Request,
+    session: SessionDep,
+) -> RunAnswer:
+    """Tell where a run stands: its state, what failed and why, its result and its report."""
+    found = find_run(seqid, session)
+    if found is None:
+        raise HTTPException(404, f"no run {seqid}")
+    run, _ = found
+    return run_answer(run, _report(request, seqid), _base(request))
+
+
+@router.get("/runs")
+def runs(
+    request: Request, session: SessionDep, burst_id: BurstFilter = None, limit: Limit = 50
+) -> list[RunEntry]:
+    """List the runs, newest first."""
+    base, now = _base(request), datetime.now(UTC)
+    return [
+        run_entry(run, _report(request, run.run_id), base, now=now)
+        for run in latest_runs(session, burst_id=burst_id, limit=limit)
+    ]
+
+
+@router.get("/bursts")
+def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[BurstEntry]:
+    """List the bursts among the newest 1000 runs, each with its newest run."""
+    newest = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
+    return burst_entries(
+        newest, partial(_report, request), _base(request), limit=limit, now=datetime.now(UTC)
+    )
+
+
+@router.get("/quarantine")
+def quarantine(request: Request, limit: Limit = 50) -> list[QuarantineNote]:
+    """List what could not be read, why, and when it came; newest first."""
+    return Archive(_settings(request).archive).quarantined()[:limit]
+
+
+@router.get("/latency")
+def latencies(request: Request) -> list[Distribution]:
+    """Tell how long it takes from T0 and from the input to the reports, and each step; seconds."""
+    return latency(report_summaries(_products(request)))
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _report(request: Request, run_id: str) -> ReportSummary | None:
+    """Return the report of a run in short; it is marked, too, when the burst was taken back after it."""
+    report = report_summary(_products(request), run_id)
+    if report is None:
+        return None
+    retraction = Archive(_settings(request).archive).retraction(report.burst_id, is_test=report.is_test)
+    return report.model_copy(update={"is_retracted": report.is_retracted or retraction is not None})
+
+
+def _products(request: Request) -> Path:
+    return _settings(request).products
+
+
+def _base(request: Request) -> str:
+    """Return the path under which the face is reached; what is before it is the reverse proxy's."""
+    return str(request.scope.get("root_path", ""))

@@ -1,0 +1,119 @@
+"""Runs of the DAG in Airflow's database: start one, find one, list them. For the API server only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.utils.types import DagRunTriggeredByType
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.models import RunConf
+from mxtvhf.processing import REASON_UNKNOWN, Run, StepProblem, run_id_of
+from mxtvhf_airflow.gp import OUTCOME_KEY
+from mxtvhf_airflow.runs import REASON_KEY
+
+
+def start_run(conf: RunConf, user: str) -> bool:
+    """Start the run of an input as ``POST dagRuns`` does; False when a run of its id is there already.
+
+    :param user: who starts it, as Airflow shows it.
+
+    Raises Retriable while Airflow does not know the DAG, InvalidInput when the DAG refuses the parameters.
+    """
+    try:
+        trigger_dag(
+            DAG_ID,
+            run_id=run_id_of(conf),
+            conf=conf.model_dump(mode="json"),
+            triggered_by=DagRunTriggeredByType.REST_API,
+            triggering_user_name=user,
+        )
+    except (DagRunAlreadyExists, IntegrityError):
+        # The second one: another request made it between Airflow's look and its insert.
+        return False
+    except DagNotFound:
+        raise Retriable(f"Airflow has not read the DAG {DAG_ID} yet") from None
+    except (ParamValidationError, ValueError) as error:
+        raise InvalidInput(f"refused by the DAG {DAG_ID}: {error}") from None
+    return True
+
+
+def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None:
+    """Return a run and what it was given, None when there is none of this id.
+
+    What it was given is None for a run whose configuration is not sound, started past this face.
+    """
+    found = session.scalar(select(DagRun).where(DagRun.dag_id == DAG_ID, DagRun.run_id == run_id))
+    if found is None:
+        return None
+    return _run(found, _problems(run_id, session)), _conf(found)
+
+
+def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[Run]:
+    """Return the newest runs, of one burst or of all, newest first; without their problems."""
+    query = select(DagRun).where(DagRun.dag_id == DAG_ID)
+    if burst_id is not None:
+        query = query.where(DagRun.conf["burst_id"].as_string() == burst_id)
+    newest = query.order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(limit)
+    return [_run(found) for found in session.scalars(newest)]
+
+
+def _conf(found: DagRun) -> RunConf | None:
+    try:
+        return RunConf.model_validate(found.conf)
+    except ValidationError:
+        return None
+
+
+def _run(found: DagRun, problems: Iterable[StepProblem] = ()) -> Run:
+    conf = _conf(found)
+    return Run(
+        run_id=found.run_id,
+        burst_id=conf.burst_id if conf else None,
+        sequence=conf.sequence if conf else None,
+        state=found.state,
+        created=found.run_after,
+        started=found.start_date,
+        ended=found.end_date,
+        problems=tuple(problems),
+    )
+
+
+def _problems(run_id: str, session: Session) -> Iterable[StepProblem]:
+    """Yield the steps that failed, and those that said why they were skipped, in their order of time."""
+    tasks = session.scalars(
+        select(TaskInstance)
+        .where(TaskInstance.dag_id == DAG_ID, TaskInstance.run_id == run_id)
+        .where(TaskInstance.state.in_(("failed", "skipped")))
+        .order_by(TaskInstance.end_date)
+    )
+    reasons = _reasons(run_id, session)
+    for task in tasks:
+        reason = reasons.get(task.task_id)
+        if reason or task.state == "failed":
+            yield StepProblem(step=task.task_id, state=str(task.state), reason=reason or REASON_UNKNOWN)
+
+
+def _reasons(run_id: str, session: Session) -> dict[str, str]:
+    """Return what the tasks of a run left as their reasons: step -> text."""
+    left = session.scalars(
+        select(XComModel)
+        .where(XComModel.dag_id == DAG_ID, XComModel.run_id == run_id)
+        .where(XComModel.key.in_((REASON_KEY, OUTCOME_KEY)))
+    )
+    values: dict[str, Any] = {xcom.task_id: XComModel.deserialize_value(xcom) for xcom in left}
+    return {
+        step: str(value["reason"] if isinstance(value, dict) else value) for step, value in values.items()
+    }

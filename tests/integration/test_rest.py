@@ -1,0 +1,364 @@
+"""The REST face in a real Airflow: by hand, by the command line, by schemathesis."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from airflowruns import PROJECT
+
+from mxtvhf.gp_contract import Answer, GpState, job_status, started_job
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+
+pytestmark = pytest.mark.integration
+
+BURST = "sb26022802"
+
+
+@pytest.fixture(scope="session")
+def token(stack):
+    login = {"username": "admin", "password": stack.password}
+    return requests.post(f"{stack.url}/auth/token", json=login, timeout=10).json()["access_token"]
+
+
+@pytest.fixture
+def ask(stack, token):
+    """Send a request to the REST face and return the answer."""
+
+    def send(method, path, **options):
+        headers = {"Authorization": f"Bearer {token}"} | options.pop("headers", {})
+        return requests.request(method, f"{stack.url}/mxtvhf{path}", headers=headers, timeout=20, **options)
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def burst_folder(settings):
+    folder = settings.inputs / "rest"
+    write_scenario(scenario_of(BURST, seed=5), folder)
+    return folder
+
+
+@pytest.fixture
+def conf(burst_folder):
+    return {
+        "burst_id": BURST,
+        "alert": (burst_folder / "alert.xml").as_uri(),
+        "packets": (burst_folder / "packets.bin").as_uri(),
+    }
+
+
+@pytest.fixture(scope="session")
+def mxtvhf(stack, settings):
+    """The command line, on the stack of the tests as on that of ``make run``."""
+    environment = {**os.environ, "MXTVHF_STATE": str(settings.home), "MXTVHF_AIRFLOW_URL": stack.url}
+
+    def command(*arguments, **changes):
+        return subprocess.run(
+            [sys.executable, "-m", "mxtvhf", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment | changes,
+        )
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def finished(mxtvhf, burst_folder):
+    """A run that the command line started and waited for."""
+    done = mxtvhf("start", burst_folder / "alert.xml", burst_folder / "packets.bin", "--wait", "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    return json.loads(done.stdout)
+
+
+def as_answer(response):
+    return Answer(
+        response.request.method,
+        response.url,
+        response.status_code,
+        response.content,
+        {name.lower(): value for name, value in response.headers.items()},
+    )
+
+
+def test_a_finished_run_is_told_in_the_words_of_gps_contract(ask, finished, burst_folder):
+    run_id = finished["processing_descriptor"]["process_id"]
+    assert run_id == f"{BURST}__1"
+    status = job_status(as_answer(ask("GET", f"/status?seqid={run_id}")), run_id)
+    assert status.state is GpState.COMPLETED
+    truth = json.loads((burst_folder / "truth.json").read_text())
+    assert status.position.ra_deg == pytest.approx(truth["ra_deg"], abs=0.1)
+    assert finished["run"]["problems"] == []
+    assert finished["report"]["is_test"]
+
+
+def test_report_and_products_are_had_by_their_urls(stack, web, finished):
+    report = finished["report"]
+    assert web(report["json_url"]).json()["run_id"] == f"{BURST}__1"
+    assert web(report["url"]).status_code == 307
+    for url in report["products"].values():
+        assert web(url).status_code == 200
+    assert web(report["products"]["event_file"]).content.startswith(b"SIMPLE  =")
+
+
+def test_the_same_input_again_starts_nothing_and_another_is_refused(ask, run, finished, conf):
+    before = run.ids()
+    again = ask("POST", "/processing", json=conf)
+    assert again.status_code == 200
+    assert started_job(as_answer(again)) == f"{BURST}__1"
+    other = ask("POST", "/processing", json={**conf, "orbit": "7", "packets": None})
+    assert other.status_code == 409
+    assert (
+        other.json()["detail"] == f"run {BURST}__1 exists with another packets, orbit; use another sequence"
+    )
+    assert run.ids() == before
+
+
+def test_two_posts_at_once_make_one_run(ask, run, conf):
+    body = {**conf, "packets": None, "sequence": 77}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask("POST", "/processing", json=body), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert {started_job(as_answer(answer)) for answer in answers} == {f"{BURST}__77"}
+    assert run.ids().count(f"{BURST}__77") == 1
+    run.wait(f"{BURST}__77")
+
+
+def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
+    started = ask("POST", "/processing", json={**conf, "packets": None, "sequence": 78})
+    assert started.json()["processing_descriptor"]["state"] in ("PENDING", "RUNNING")
+    run.wait(f"{BURST}__78")
+    skipped = ask("GET", f"/status?seqid={BURST}__78").json()
+    assert skipped["processing_descriptor"]["state"] == "FAILED"
+    assert "no VHF packets came with this alert" in skipped["processing_descriptor"]["message"]
+    (problem,) = skipped["run"]["problems"]
+    assert (problem["step"], problem["state"]) == ("reception_message", "skipped")
+    assert skipped["run"]["state"] == "success"
+
+    ask("POST", "/processing", json={**conf, "alert": "<voe:VOEvent", "sequence": 79})
+    run.wait(f"{BURST}__79")
+    failed = ask("GET", f"/status?seqid={BURST}__79").json()
+    assert (failed["run"]["state"], failed["processing_descriptor"]["state"]) == ("failed", "FAILED")
+    assert "inline alert: not well-formed XML" in failed["processing_descriptor"]["message"]
+    (note,) = [n for n in ask("GET", "/quarantine").json() if n["size"] == len("<voe:VOEvent")]
+    assert note["reason"] in failed["processing_descriptor"]["message"]
+
+
+def test_why_gp_gave_nothing_is_told_beside_the_result(ask, run, conf, bad_gp):
+    with bad_gp("html"):
+        ask("POST", "/processing", json={**conf, "sequence": 80})
+        assert run.wait(f"{BURST}__80") == "failed"
+    status = ask("GET", f"/status?seqid={BURST}__80").json()
+    assert status["processing_descriptor"]["state"] == "COMPLETED"
+    assert status["result"]["r90_stat_arcsec"] > 0
+    assert "start_mxt_gp_pipeline: " in status["processing_descriptor"]["message"]
+    assert "text/html" in status["processing_descriptor"]["message"]
+
+
+def test_lists_of_bursts_and_runs(ask, finished):
+    (burst,) = [entry for entry in ask("GET", "/bursts").json() if entry["burst_id"] == BURST]
+    assert burst["runs"] >= 1
+    runs = ask("GET", f"/runs?burst_id={BURST}&limit=1000").json()
+    assert burst["latest"]["process_id"] == runs[0]["process_id"]
+    (entry,) = [run for run in runs if run["process_id"] == f"{BURST}__1"]
+    assert entry["state"] == "COMPLETED"
+    assert entry["is_test"]
+    assert entry["best_position"]["ra_deg"] == finished["report"]["best_position"]["ra_deg"]
+    assert len(ask("GET", "/runs?limit=1").json()) == 1
+    assert ask("GET", "/runs?burst_id=sb00000000").json() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"burst_id": "../../etc"}, 422, "body.burst_id"),
+        ({"gp_url": "http://169.254.169.254/"}, 422, "body.gp_url: Extra inputs"),
+        ({"alert": "nul \x00 byte"}, 422, "body.alert"),
+        ({"alert": "x" * 200_001}, 422, "body.alert"),
+        ({"alert": "x" * 2_000_001}, 413, "longer than 2000000 bytes"),
+        ({"sequence": None}, 422, "body.sequence"),
+    ],
+)
+def test_a_bad_request_is_refused_in_one_line(ask, conf, body, status, words):
+    answer = ask("POST", "/processing", json=conf | body)
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert "\n" not in answer.json()["detail"]
+
+
+def test_what_is_not_there_is_not_found(ask):
+    for path in ("/status?seqid=unknown", "/runs/unknown/events.fits", "/nothing"):
+        assert ask("GET", path).status_code == 404
+        assert list(ask("GET", path).json()) == ["detail"]
+    assert ask("GET", "/status?seqid=a%00b").status_code == 422
+
+
+def paths(description):
+    return [
+        (method, path)
+        for path, methods in description["paths"].items()
+        for method in methods
+        if path not in ("/openapi.json", "/docs")
+    ] + [("get", "/openapi.json"), ("get", "/docs"), ("get", "/docs/swagger-ui.css")]
+
+
+def test_nobody_gets_anything_without_logging_in(stack, ask):
+    routes = paths(ask("GET", "/openapi.json").json())
+    assert len(routes) > 9
+    for method, path in routes:
+        url = f"{stack.url}/mxtvhf{path}"
+        for headers in ({}, {"Authorization": "Bearer not-a-token"}):
+            answer = requests.request(
+                method, url, headers=headers, json={}, timeout=10, allow_redirects=False
+            )
+            assert answer.status_code in (401, 403), (method, path)
+            assert list(answer.json()) == ["detail"]
+
+
+VIEWER = """
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+print(create_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role="viewer")))
+"""
+
+
+def test_who_may_only_read_starts_nothing(stack, ask, conf):
+    made = subprocess.run(
+        [sys.executable, "-c", VIEWER],
+        env=stack.processes.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    viewer = {"Authorization": f"Bearer {made.stdout.split()[-1]}"}
+    assert ask("GET", "/bursts", headers=viewer).status_code == 200
+    refused = ask("POST", "/processing", headers=viewer, json={**conf, "sequence": 83})
+    assert (refused.status_code, refused.json()) == (403, {"detail": "Forbidden"})
+    assert ask("GET", f"/status?seqid={BURST}__83").status_code == 404
+
+
+def test_the_cookie_of_the_web_ui_opens_the_documentation(stack, token):
+    session = requests.Session()
+    session.cookies.set("_token", token)
+    page = session.get(f"{stack.url}/mxtvhf/docs", timeout=10)
+    assert page.status_code == 200
+    # Nothing is loaded from elsewhere.
+    assert "https://" not in page.text
+    assert "http://" not in page.text
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+        assert f"/mxtvhf/docs/{name}" in page.text
+        assert session.get(f"{stack.url}/mxtvhf/docs/{name}", timeout=10).status_code == 200
+    assert session.get(f"{stack.url}/mxtvhf/docs/redoc.standalone.js", timeout=10).status_code == 404
+
+
+def test_info_shows_bursts_runs_and_a_run(mxtvhf, finished):
+    assert BURST in mxtvhf("info").stdout
+    assert f"{BURST}__1" in mxtvhf("info", BURST).stdout
+    shown = mxtvhf("info", f"{BURST}__1").stdout
+    assert f"{BURST}__1: COMPLETED (success in Airflow)" in shown
+    assert finished["report"]["headline"] in shown
+    assert json.loads(mxtvhf("info", f"{BURST}__1", "--json").stdout) == finished
+    assert mxtvhf("info", "--quarantine", "--json").returncode == 0
+
+
+def test_info_shows_the_latency(mxtvhf, finished):
+    table = mxtvhf("info", "--latency").stdout
+    for stage in ("received to report", "run created to preliminary report", "step fits_feed"):
+        assert stage in table
+    found = json.loads(mxtvhf("info", "--latency", "--json").stdout)
+    tests = {entry["stage"]: entry for entry in found if entry["group"] == "test"}
+    assert 0 < tests["step vhf_localisation"]["median_s"] < tests["received to report"]["median_s"]
+    assert tests["received to report"]["median_s"] < tests["T0 to report"]["median_s"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["info", "unknown"], 2, "no run unknown"),
+        (["info", "sb00000000"], 2, "no run of this burst"),
+        (["info", "unknown", "--latency"], 2, "want one of"),
+        (["start", "/nowhere/alert.xml"], 2, "/nowhere/alert.xml"),
+    ],
+)
+def test_errors_of_the_commands_are_one_line(mxtvhf, arguments, status, words):
+    done = mxtvhf(*arguments)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_airflow_down_and_a_wrong_password_are_failures(mxtvhf, tmp_path):
+    from natsserver import free_port
+
+    down = mxtvhf("info", MXTVHF_AIRFLOW_URL=f"http://127.0.0.1:{free_port()}")
+    assert (down.returncode, len(down.stderr.splitlines())) == (1, 1)
+    assert "Airflow does not answer" in down.stderr
+    (tmp_path / "password").write_text("canary-wrong\n")
+    refused = mxtvhf("info", MXTVHF_AIRFLOW_PASSWORD_FILE=str(tmp_path / "password"))
+    assert refused.returncode == 1
+    assert "401" in refused.stderr
+    assert "canary" not in refused.stderr
+
+
+def test_start_waits_and_tells_by_its_status_that_there_is_no_result(mxtvhf, burst_folder):
+    done = mxtvhf("start", burst_folder / "alert.xml", "--sequence", "81", "--wait")
+    assert done.returncode == 1
+    assert "no VHF packets came with this alert" in done.stdout
+
+
+def test_curl_lines_of_the_readme(stack, settings, burst_folder):
+    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+    (block,) = [block for block in blocks if "/mxtvhf/processing" in block]
+    script = block.removeprefix("sh\n")
+    for here, there in {
+        "http://127.0.0.1:8080": stack.url,
+        "var/secrets": str(settings.home / "secrets"),
+        ".venv/bin/python": sys.executable,
+        "/tmp/burst": str(burst_folder),
+        "sb26030704": BURST,
+    }.items():
+        assert here in script
+        script = script.replace(here, there)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    started, end = json.JSONDecoder().raw_decode(done.stdout)
+    status = json.loads(done.stdout[end:])
+    assert started["run"]["sequence"] == 102
+    assert status["processing_descriptor"]["process_id"] == f"{BURST}__102"
+
+
+@pytest.fixture(scope="session")
+def description(stack, token):
+    headers = {"Authorization": f"Bearer {token}"}
+    return schemathesis.openapi.from_url(f"{stack.url}/mxtvhf/openapi.json", headers=headers)
+
+
+@pytest.fixture(scope="module")
+def paused(stack, run, token):
+    """The DAG paused: what is started stays queued, and is removed afterwards."""
+    dag, headers = f"{stack.url}/api/v2/dags/mxt_vhf", {"Authorization": f"Bearer {token}"}
+    requests.patch(dag, json={"is_paused": True}, headers=headers, timeout=10).raise_for_status()
+    yield
+    while queued := run.api.get("/api/v2/dags/mxt_vhf/dagRuns?state=queued")["dag_runs"]:
+        for entry in queued:
+            url = f"{dag}/dagRuns/{entry['dag_run_id']}"
+            requests.delete(url, headers=headers, timeout=10).raise_for_status()
+    assert run.api.unpause("mxt_vhf")
+
+
+schema = schemathesis.pytest.from_fixture("description")
+
+
+@schema.parametrize()
+@hypothesis.settings(max_examples=25)
+def test_the_face_is_as_its_description_says_whatever_is_sent(case, token, paused):
+    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, timeout=20)
