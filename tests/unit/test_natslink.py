@@ -101,9 +101,9 @@ def test_nats_own_file_of_credentials_is_used(tmp_path):
         resolver: MEMORY
         resolver_preload: {{ {accounts} }}
     """
-    file = tmp_path / "duty.creds"
+    file, for_user = tmp_path / "duty.creds", signed(account, user, type="user", **free)
     file.write_text(
-        f"-----BEGIN NATS USER JWT-----\n{signed(account, user, type='user', **free)}\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN NATS USER JWT-----\n{for_user}\n------END NATS USER JWT------\n\n"
         f"-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n------END USER NKEY SEED------\n"
     )
 
