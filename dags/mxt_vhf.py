@@ -34,6 +34,7 @@ from mxtvhf_airflow.operators import (
     VhfLocalisationOperator,
 )
 from mxtvhf_airflow.params import run_params
+from mxtvhf_airflow.priority import LiveAlertsFirst
 
 with DAG(
     dag_id="mxt_vhf",
@@ -51,6 +52,7 @@ with DAG(
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(seconds=30),
         "execution_timeout": timedelta(minutes=5),
+        "weight_rule": LiveAlertsFirst(),
     },
 ) as dag:
     reception_message = ReceptionMessageOperator(task_id="reception_message")

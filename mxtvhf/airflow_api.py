@@ -76,18 +76,25 @@ class AirflowApi:
         InvalidInput
             Airflow refused the configuration; the message holds its reason.
         Retriable
-            Airflow cannot be reached or is in trouble.
+            Airflow cannot be reached, is in trouble, or has not read the DAG yet.
         """
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         response = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
         if response.status_code == requests.codes.conflict:
             return False
+        if response.status_code == requests.codes.not_found:
+            raise Retriable(f"{self.base_url}: Airflow does not know the DAG {dag_id} (yet)")
         self._checked(response)
         return True
 
     def run(self, run_id: str, *, dag_id: str = DAG_ID) -> dict[str, Any]:
         """Return the run as Airflow describes it (``state``, ``start_date``, ...)."""
         return dict(self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def stop_run(self, run_id: str, *, note: str, dag_id: str = DAG_ID) -> None:
+        """Make a run end as failed now, whatever it does, and write a note on it."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        self._send("PATCH", path, json={"state": "failed", "note": note})
 
     def task_states(self, run_id: str, *, dag_id: str = DAG_ID) -> dict[str, str]:
         """Return the state of each task of a run."""

@@ -4,13 +4,18 @@
 
     archive/<burst>/alerts/<sha256>.xml           content-addressed: the same bytes are kept once
     archive/<burst>/alerts/received.jsonl         when which sound notice of the burst was received
-    archive/<burst>/packets/<sha256>.bin
-    archive/<burst>/packets/received.jsonl        when which packets were received, by an intake
+    archive/<burst>/vhf/<sha256>.bin              VHF messages, as the network sends them: some packets each
+    archive/<burst>/vhf/received.jsonl
+    archive/<burst>/packets/<sha256>.bin          of a run: a file as given, or all messages so far
+    archive/<burst>/packets/received.jsonl
+    archive/<burst>/planned/<sequence>.json       the runs that the intake wants, see ``mxtvhf.intake``
+    archive/<burst>/retracted.json                what took the burst back; -test: a test of its id
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
     archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
 
 Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
-temporary name, synced and then named.
+temporary name, synced and then named. (Only the waiting rooms ``incoming/`` and ``open/`` of the intake empty
+themselves, when what they held is filed.)
 """
 
 from __future__ import annotations
@@ -22,12 +27,13 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from mxtvhf.models import BurstId, Model, RunConf, safe_name, utc_text
+from mxtvhf.models import Alert, BurstId, Model, RunConf, safe_name, utc_text
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +59,19 @@ class ArchivedInput(Model):
 
 
 class Receipt(Model):
-    """A line of ``received.jsonl``: a notice, or packets, came at this moment."""
+    """A line of ``received.jsonl``: something came at this moment."""
 
-    alert: str
-    """File name of the kept notice, or of the kept packets."""
+    file: str
+    """Name of the kept file."""
+    received: AwareDatetime
+    source: str | None = None
+    """By which way, e.g. ``NATS mxtvhf.in.packets.hbk``; None: a run named it."""
+
+
+class Retraction(Model):
+    """A notice took a burst back."""
+
+    ivorn: str
     received: AwareDatetime
 
 
@@ -140,17 +155,24 @@ class Archive:
         """Keep a packet stream as received and return where; the same bytes are kept once."""
         return self._keep(self.root / burst_id / "packets", raw, ".bin")
 
-    def log_receipt(self, kept: Path, received: datetime) -> None:
-        """Note when a kept notice, or kept packets, were received; once, however often it is said.
+    def keep_vhf(self, burst_id: str, raw: bytes) -> Path:
+        """Keep a VHF message as received and return where; the same bytes are kept once."""
+        return self._keep(self.root / burst_id / "vhf", raw, ".bin")
+
+    def log_receipt(self, kept: Path, received: datetime, source: str | None = None) -> None:
+        """Note when something kept was received; once, however often it is said.
 
         Parameters
         ----------
         kept
-            What `keep_alert` or `keep_packets` returned.
+            What `keep_alert`, `keep_vhf` or `keep_packets` returned.
         received
             The moment.
+        source
+            By which way it came.
         """
-        line = Receipt(alert=kept.name, received=received).model_dump_json().encode() + b"\n"
+        receipt = Receipt(file=kept.name, received=received, source=source)
+        line = receipt.model_dump_json(exclude_none=True).encode() + b"\n"
         with (kept.parent / "received.jsonl").open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
@@ -169,14 +191,48 @@ class Archive:
         found: dict[Path, datetime] = {}
         for receipt in _receipts(folder / "received.jsonl"):
             if receipt.received <= until:
-                path = folder / receipt.alert
+                path = folder / receipt.file
                 found[path] = max(receipt.received, found.get(path, receipt.received))
         return found
+
+    def first_received(self, kept: Path) -> datetime | None:
+        """When something kept was received for the first time; None when nobody noted it."""
+        return _first_receptions(kept.parent).get(kept)
+
+    def first_notices(self, burst_id: str) -> dict[Path, datetime]:
+        """Sound notices of a burst in the order in which they first came, with that moment."""
+        return _first_receptions(self.root / burst_id / "alerts")
+
+    def vhf(self, burst_id: str) -> dict[Path, datetime]:
+        """VHF messages of a burst in the order in which they first came, with that moment."""
+        return _first_receptions(self.root / burst_id / "vhf")
+
+    def mark_retracted(self, alert: Alert, received: datetime) -> None:
+        """Note that a burst, or a test under its id, was taken back; the first note stays."""
+        content = Retraction(ivorn=alert.ivorn, received=received).model_dump_json().encode() + b"\n"
+        write_once(self._retraction_path(alert.burst_id, is_test=alert.is_test), content)
+
+    def retraction(self, burst_id: str, *, is_test: bool) -> Retraction | None:
+        """Return what took a burst, or a test under its id, back; None when nothing did."""
+        path = self._retraction_path(burst_id, is_test=is_test)
+        return Retraction.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def _retraction_path(self, burst_id: str, *, is_test: bool) -> Path:
+        return self.root / burst_id / f"retracted{'-test' if is_test else ''}.json"
+
+    @contextmanager
+    def burst_lock(self, burst_id: str) -> Iterator[None]:
+        """Hold a burst's folder alone among all processes that ask so."""
+        folder = self.root / burst_id
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def last_receipt(self, kept: Path, *, until: datetime) -> datetime | None:
         """Return when a kept notice, or kept packets, were last received up to a moment; None: not logged."""
         receipts = _receipts(kept.parent / "received.jsonl")
-        moments = (receipt.received for receipt in receipts if receipt.alert == kept.name)
+        moments = (receipt.received for receipt in receipts if receipt.file == kept.name)
         return max((moment for moment in moments if moment <= until), default=None)
 
     def keep_input(self, entry: ArchivedInput) -> ArchivedInput:
@@ -244,6 +300,14 @@ class Archive:
 
 def _record(path: Path) -> ArchivedInput:
     return ArchivedInput.model_validate_json(path.read_bytes())
+
+
+def _first_receptions(folder: Path) -> dict[Path, datetime]:
+    found: dict[Path, datetime] = {}
+    for receipt in _receipts(folder / "received.jsonl"):
+        path = folder / receipt.file
+        found[path] = min(receipt.received, found.get(path, receipt.received))
+    return dict(sorted(found.items(), key=lambda entry: (entry[1], entry[0].name)))
 
 
 def _receipts(path: Path) -> Iterator[Receipt]:

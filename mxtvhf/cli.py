@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -274,6 +275,46 @@ def gp(
 
 app.command()(runcommands.start)
 app.command()(runcommands.info)
+
+
+@app.command()
+def listen(
+    verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
+) -> None:
+    """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
+    import logging
+
+    from mxtvhf.intake.listen import listen as work
+    from mxtvhf.stack.access import airflow_api
+
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        stream=sys.stderr,
+    )
+    settings = Settings()
+    work(settings, airflow_api(settings))
+
+
+@app.command("log-queue")
+def log_queue(
+    burst: Annotated[str | None, typer.Option(help="only this burst")] = None,
+    since: Annotated[str, typer.Option(help="30s, 10m, 2h, 1d ago, or all that NATS holds")] = "10m",
+    follow: Annotated[bool, typer.Option(help="wait for further messages until Ctrl-C")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the messages of all runs: steps, reports, what the intake notes (docs/messages.md)."""
+    import asyncio
+    from contextlib import suppress
+
+    from mxtvhf.bulletins import terminal
+
+    start = terminal.since_when(since, datetime.now(UTC))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(terminal.log_queue(Settings(), burst_id=burst, since=start, live=follow, as_json=as_json))
 
 
 @app.command()

@@ -12,6 +12,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 BURST_ID_PATTERN = r"^sb[0-9]{8}$"
 """SVOM burst identifier ``sbYYMMDDnn`` (SVOM notice documentation); ASCII digits only."""
 
+REPLAY_MARK = "__replay_"
+"""In the run id of a replay, before its time."""
+
+TEST_MARK = "__test"
+"""End of the run id that the intake gives to a test alert; Airflow lets live ones go first."""
+
 BurstId = Annotated[str, StringConstraints(pattern=BURST_ID_PATTERN)]
 RightAscension = Annotated[float, Field(ge=0.0, lt=360.0, allow_inf_nan=False)]
 Declination = Annotated[float, Field(ge=-90.0, le=90.0, allow_inf_nan=False)]

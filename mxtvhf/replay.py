@@ -10,12 +10,11 @@ from pathlib import Path
 from mxtvhf.archive import Archive, ArchivedInput, sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
-from mxtvhf.models import Model, RunConf, safe_name
+from mxtvhf.models import REPLAY_MARK, Model, RunConf, safe_name
 from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
 
-REPLAY_MARK = "__replay_"
 MAX_RUN_ID = 200
 """Longest run id of a replay: Airflow allows 250 characters, our file names hold 200 of them."""
 

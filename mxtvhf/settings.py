@@ -5,12 +5,15 @@ Read at the edges only (command line, operators, services); the science never lo
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mxtvhf.intakepolicy import IntakePolicy
 
 if TYPE_CHECKING:
     from mxtvhf.calibration import CalibrationStore
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 class Settings(BaseSettings):
     """Where an installation keeps its things and what it may read."""
 
-    model_config = SettingsConfigDict(env_prefix="MXTVHF_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="MXTVHF_", env_ignore_empty=True, frozen=True)
 
     state: Path = Field(default=Path("var"), description="folder of all state; git-ignored")
     input_roots: tuple[Path, ...] = Field(
@@ -44,6 +47,28 @@ class Settings(BaseSettings):
         default=None, description="URL of an OpenTelemetry collector (OTLP over HTTP) that gets them"
     )
 
+    nats_url: str | None = Field(
+        default=None, description="NATS server for messages in and out; None: no NATS"
+    )
+    nats_credentials: Path | None = Field(
+        default=None, description="file with NATS's .creds, or user:password, or a token"
+    )
+
+    gcn_credentials: Path | None = Field(
+        default=None, description="TOML file with client_id and client_secret for GCN Kafka; None: no GCN"
+    )
+    intake: IntakePolicy = Field(
+        default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
+    )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process the settings that were set here."""
+        values = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)
+        return {
+            f"MXTVHF_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+        }
+
     @property
     def home(self) -> Path:
         """The state folder as an absolute path."""
@@ -61,15 +86,25 @@ class Settings(BaseSettings):
 
     @property
     def inbox(self) -> Path:
-        """Where alerts and packets may be laid for a run."""
+        """Where alerts and packets are laid to be taken in; what is kept is removed from there."""
         return self.home / "inbox"
+
+    @property
+    def inputs(self) -> Path:
+        """Where files may lie that a run started by hand names."""
+        return self.home / "inputs"
+
+    @property
+    def outbox(self) -> Path:
+        """Messages that wait for NATS."""
+        return self.home / "outbox"
 
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 
-        Of the state only the archive and the inbox: beside them lie its secrets.
+        Of the state only the archive and the inputs: beside them lie its secrets.
         """
-        return tuple(root.resolve() for root in (self.archive, self.inbox, *self.input_roots))
+        return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
 
     def calibration_store(self) -> CalibrationStore:
         """Return the package's calibration files, and those of the installation's own folder before them.

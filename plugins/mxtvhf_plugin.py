@@ -1,13 +1,15 @@
-"""What Airflow loads: the report pages, served by the API server, and the links from tasks to them."""
+"""What Airflow loads: the report pages, served by the API server, the links to them, the messages."""
 
 from airflow.plugins_manager import AirflowPlugin
 
+from mxtvhf_airflow import listener
 from mxtvhf_airflow.links import PREFIX, ReportLink
+from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.web import create_app
 
 
 class MxtVhfPlugin(AirflowPlugin):
-    """Registers the pages of the runs under ``/mxtvhf``."""
+    """Registers the pages of the runs under ``/mxtvhf``, and what tells of each step."""
 
     name = "mxtvhf"
     fastapi_apps = [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]  # noqa: RUF012
@@ -21,3 +23,5 @@ class MxtVhfPlugin(AirflowPlugin):
         }
     ]
     operator_extra_links = [ReportLink()]  # noqa: RUF012
+    listeners = [listener]  # noqa: RUF012
+    priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012

@@ -1,11 +1,12 @@
 """For all tests."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from natsserver import NatsServer
 
 from mxtvhf.calibration import default_calibration, packaged_store
 
@@ -31,3 +32,10 @@ def exchange(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """Run a NATS server with JetStream and WebSocket."""
+    with NatsServer(tmp_path) as server:
+        yield server

@@ -29,7 +29,7 @@ Flags = npt.NDArray[np.bool_]
 def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flags, str]]:
     """Find faults of content behind a right CRC: which records have each, and what to call it."""
     met = ticks(kind, records) / TICKS_PER_SECOND
-    midnight = met_from_utc(_burst_date(burst_id))
+    midnight = met_from_utc(burst_date(burst_id))
     first, last = (midnight + 86400.0 * days for days in DAYS_AROUND_BURST)
     found: list[tuple[Flags, str]] = [((met < first) | (met > last), "time is not near the burst's date")]
     if kind.name == layout().photon.name:
@@ -128,7 +128,8 @@ def first_time(kind: PacketType, records: Records) -> Integers:
     return units
 
 
-def _burst_date(burst_id: str) -> datetime:
+def burst_date(burst_id: str) -> datetime:
+    """0 h UTC of the date in a burst id; InvalidInput when it is none."""
     try:
         return datetime.strptime(burst_id[2:8], "%y%m%d").replace(tzinfo=UTC)
     except ValueError as error:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.models import PacketCounts
-from mxtvhf.packets.content import attitude, faults, first_time, photons
+from mxtvhf.packets.content import attitude, burst_date, faults, first_time, photons
 from mxtvhf.packets.framing import Frames, Reject, find_frames
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.sequence import Sequence, arrange
@@ -99,6 +99,30 @@ def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
     )
 
 
+def bursts_in(raw: bytes, *, name: str) -> dict[str, int]:
+    """Tell whose packets a message holds: burst ids, each with its number of packets that have a right CRC.
+
+    Raises
+    ------
+    InvalidInput
+        There is no packet with a right CRC and a burst id that begins with a date; names the first fault.
+    """
+    types = layout()
+    frames = find_frames(raw, types)
+    numbers = Counter[int]()
+    for kind in types.types:
+        numbers.update(kind.read(frames.records[kind.name], "BURST_ID").tolist())
+    found = {_burst_name(number): count for number, count in numbers.items() if _is_burst_number(number)}
+    if not found:
+        reasons = [f"byte {fault.offset}: {fault.reason}" for fault in frames.rejects[:1]]
+        reasons += [f"a packet of APID {apid}" for apid in frames.foreign]
+        reasons += [f"burst {_burst_name(number)} has no date" for number in numbers]
+        raise InvalidInput(
+            f"{name}: no VHF packet of a burst in {len(raw)} bytes; {'; '.join(reasons) or 'empty'}"
+        )
+    return found
+
+
 def _of_burst(kind: PacketType, frames: Frames, burst_id: str, account: _Account) -> tuple[Records, Sequence]:
     """Packets of one type that are of this burst and make sense, each once, in sequence order."""
     records, offsets = frames.records[kind.name], frames.offsets[kind.name]
@@ -157,6 +181,14 @@ def _counts(photon: Sequence, pointing: Sequence, account: _Account) -> PacketCo
 
 def _burst_number(burst_id: str) -> int:
     return int(burst_id.removeprefix("sb"))
+
+
+def _is_burst_number(number: int) -> bool:
+    try:
+        burst_date(_burst_name(number))
+    except InvalidInput:
+        return False
+    return number < 10**8
 
 
 def _burst_name(number: int) -> str:

@@ -42,6 +42,7 @@ def run(
     try:
         with embedded_stack(settings, project=project, port=port, gp_port=gp_port) as stack:
             _show_access(stack)
+            print(f"Inbox:   {settings.inbox}  (notices *.xml and packets *.bin laid there)", file=sys.stderr)
             succeeded, report = send_burst(stack, settings, scenario)
             if not demo:
                 print("Up until Ctrl-C.", file=sys.stderr)
@@ -65,7 +66,7 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
         Whether the run succeeded, and its report; None when there is none.
     """
     burst_id = scenario.burst_id
-    folder = settings.inbox / burst_id / f"seed-{scenario.seed}"
+    folder = settings.inputs / burst_id / f"seed-{scenario.seed}"
     write_scenario(scenario, folder, settings.calibration_store())
     conf = RunConf(
         burst_id=burst_id,
@@ -119,7 +120,8 @@ def _show_access(stack: Stack) -> None:
 
 def _stay(stack: Stack) -> None:
     while True:
-        stack.processes.check()
+        for name, status in stack.processes.revive().items():
+            print(f"{name} ended with status {status} and was started again", file=sys.stderr)
         time.sleep(1)
 
 

@@ -85,6 +85,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
             statsd=settings.statsd,
             otlp=settings.otlp,
         )
+        environment |= settings.environment() | {"MXTVHF_STATE": str(state), "MXTVHF_AIRFLOW_URL": url}
         processes = ending.enter_context(ProcessGroup(environment, state / "log"))
         ending.callback(_stop, processes)
         with step("Airflow's database tables"):
@@ -97,6 +98,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
                 ready = partial(api.unpause, dag_id)
                 wait_until(ready, what=f"DAG {dag_id}", timeout=120, processes=processes)
             _connect_gp(api, gp_url)
+        processes.start("listen", [sys.executable, "-m", "mxtvhf", "listen"])
         yield Stack(
             api=api,
             url=url,

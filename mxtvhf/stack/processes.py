@@ -19,6 +19,8 @@ from mxtvhf.errors import Failure
 # Linux, prctl(2).
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+LEAST_LIFE_S = 3.0
+"""What ends sooner after its start is not started again."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,6 +42,8 @@ class ProcessGroup:
         self.logs = logs
         self.grace = grace
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str]] = {}
+        self._started: dict[str, float] = {}
         self._not_ours: set[psutil.Process] = set()
 
     def __enter__(self) -> ProcessGroup:
@@ -68,8 +72,27 @@ class ProcessGroup:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        self._running[name] = process
+        self._running[name], self._commands[name], self._started[name] = process, command, time.monotonic()
         return process
+
+    def pid(self, name: str) -> int:
+        """Process id of a process that was started."""
+        return self._running[name].pid
+
+    def revive(self) -> dict[str, int]:
+        """Start again every process that has ended, and return which, each with its exit status.
+
+        Raises
+        ------
+        Failure
+            One ended at once after its start: it would do so again.
+        """
+        ended = {name: status for name, p in self._running.items() if (status := p.poll()) is not None}
+        for name, status in ended.items():
+            if time.monotonic() - self._started[name] < LEAST_LIFE_S:
+                raise Failure(f"{name} ended with status {status} at once:\n{self.log_tail(name)}")
+            self.start(name, self._commands[name])
+        return ended
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a process to its end.

@@ -119,6 +119,8 @@ def reception_message(
     alert_received = _received(conf.alert, alert_path, created, logs, roots)
     known = (is_replay and archive.original_of(record)) or record
     archive.log_receipt(alert_path, known.received)
+    if alert.is_retraction:
+        archive.mark_retracted(alert, known.received)
     if not is_inline(conf.alert):
         _keep_notices_beside(local_path(conf.alert, roots), known, archive, roots)
     if problems:

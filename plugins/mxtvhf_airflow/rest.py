@@ -32,7 +32,7 @@ from mxtvhf.processing import (
     run_entry,
     run_id_of,
 )
-from mxtvhf.products import report_summaries, report_summary
+from mxtvhf.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
 
@@ -99,7 +99,7 @@ def start_processing(
         raise HTTPException(409, f"run {run_id} exists with {fields}; use another sequence")
     if not created:
         response.status_code = 200
-    return run_answer(run, report_summary(_products(request), run_id), _base(request))
+    return run_answer(run, _report(request, run_id), _base(request))
 
 
 @router.get("/status", responses={404: {"model": Problem}})
@@ -116,7 +116,7 @@ def status(
     if found is None:
         raise HTTPException(404, f"no run {seqid}")
     run, _ = found
-    return run_answer(run, report_summary(_products(request), seqid), _base(request))
+    return run_answer(run, _report(request, seqid), _base(request))
 
 
 @router.get("/runs")
@@ -124,9 +124,9 @@ def runs(
     request: Request, session: SessionDep, burst_id: BurstFilter = None, limit: Limit = 50
 ) -> list[RunEntry]:
     """List the runs, newest first."""
-    products, base, now = _products(request), _base(request), datetime.now(UTC)
+    base, now = _base(request), datetime.now(UTC)
     return [
-        run_entry(run, report_summary(products, run.run_id), base, now=now)
+        run_entry(run, _report(request, run.run_id), base, now=now)
         for run in latest_runs(session, burst_id=burst_id, limit=limit)
     ]
 
@@ -134,10 +134,9 @@ def runs(
 @router.get("/bursts")
 def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[BurstEntry]:
     """List the bursts among the newest 1000 runs, each with its newest run."""
-    products = _products(request)
     newest = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
     return burst_entries(
-        newest, partial(report_summary, products), _base(request), limit=limit, now=datetime.now(UTC)
+        newest, partial(_report, request), _base(request), limit=limit, now=datetime.now(UTC)
     )
 
 
@@ -156,6 +155,15 @@ def latencies(request: Request) -> list[Distribution]:
 def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
+
+
+def _report(request: Request, run_id: str) -> ReportSummary | None:
+    """Return the report of a run in short; it is marked, too, when the burst was taken back after it."""
+    report = report_summary(_products(request), run_id)
+    if report is None:
+        return None
+    retraction = Archive(_settings(request).archive).retraction(report.burst_id, is_test=report.is_test)
+    return report.model_copy(update={"is_retracted": report.is_retracted or retraction is not None})
 
 
 def _products(request: Request) -> Path:

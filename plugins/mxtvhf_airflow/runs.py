@@ -13,9 +13,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
 from mxtvhf.gp_contract import one_line
-from mxtvhf.models import CrossCheck, Localisation, Model, RunConf, TimelineEntry
+from mxtvhf.models import REPLAY_MARK, CrossCheck, Localisation, Model, RunConf, TimelineEntry
 from mxtvhf.products import product_folder
-from mxtvhf.replay import REPLAY_MARK
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:

@@ -18,10 +18,12 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 
 from mxtvhf import __version__
 from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.archive import Archive
 from mxtvhf.bodylimit import refuse_long_bodies
 from mxtvhf.gp_contract import one_line
+from mxtvhf.models import utc_text
 from mxtvhf.processing import Problem
-from mxtvhf.products import product_file
+from mxtvhf.products import product_file, report_summary
 from mxtvhf.settings import Settings
 from mxtvhf_airflow import docspage, rest
 from mxtvhf_airflow.links import PREFIX
@@ -52,6 +54,11 @@ NO_REPORT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>No re
 <p>The run has none yet, or had nothing to report: a notice without a position, a retraction, an alert
 without packets, or an input that could not be read. The log of its first task that is not green tells which.
 </p></html>"""
+
+RETRACTED = (
+    '<main><div class="banner retracted" role="alert">RETRACTED after this report was written, by {ivorn}, '
+    "received {time}</div>"
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -110,9 +117,22 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
         response_class=FileResponse,
         responses={200: {"content": {"*/*": {}}}, 404: {"model": Problem}},
     )
-    def product(run_id: str, product: str) -> FileResponse:
+    def product(run_id: str, product: str) -> Response:
         """Return one product of a run."""
         path = product_file(settings.products, run_id, product)
         if path is None:
             raise HTTPException(404, f"no product {product!r} of a run {run_id!r}")
+        if path.name == "report.html" and (retraction := _later_retraction(settings, run_id)):
+            return HTMLResponse(path.read_text().replace("<main>", retraction, 1), headers=HEADERS)
         return FileResponse(path, headers=HEADERS)
+
+
+def _later_retraction(settings: Settings, run_id: str) -> str | None:
+    """Return what marks a page whose burst was taken back after its report was written, else None."""
+    report = report_summary(settings.products, run_id)
+    if report is None or report.is_retracted:
+        return None
+    retraction = Archive(settings.archive).retraction(report.burst_id, is_test=report.is_test)
+    if retraction is None:
+        return None
+    return RETRACTED.format(ivorn=escape(retraction.ivorn), time=utc_text(retraction.received))

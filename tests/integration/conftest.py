@@ -1,26 +1,17 @@
-"""A real Airflow with its PostgreSQL and the reference GP service, started once for all integration tests."""
+"""A real Airflow with PostgreSQL, the reference GP service and NATS, started once for all tests here."""
 
 import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import requests
+from airflowruns import PROJECT, Runner
+from natsserver import NatsServer, free_port
 
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
-from mxtvhf.stack.processes import wait_until
-
-PROJECT = Path(__file__).parents[2]
-FINAL = ("success", "failed")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -33,55 +24,22 @@ def statsd():
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory, statsd):
+def nats(tmp_path_factory):
+    """Run the NATS server that the stack is told of."""
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory, statsd, nats):
     state = tmp_path_factory.mktemp("state") / "var"
-    return Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}")
+    return Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
 
 
 @pytest.fixture(scope="session")
 def stack(settings):
     with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
         yield running
-
-
-class Runner:
-    """Starts runs of the DAG and waits for their end."""
-
-    def __init__(self, stack, settings):
-        self.api = stack.api
-        self.settings = settings
-
-    def wait(self, run_id, timeout=120.0, dag_id="mxt_vhf"):
-        wait_until(
-            lambda: self.api.run(run_id, dag_id=dag_id)["state"] in FINAL, what=run_id, timeout=timeout
-        )
-        return self.api.run(run_id, dag_id=dag_id)["state"]
-
-    def __call__(self, run_id, timeout=120.0, **conf):
-        assert self.api.start_run(run_id, conf)
-        return self.wait(run_id, timeout)
-
-    def ids(self, dag_id="mxt_vhf"):
-        """Ids of all runs."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after"
-        return [run["dag_run_id"] for run in self.api.get(path)["dag_runs"]]
-
-    def task(self, run_id, task_id, what):
-        """Something of a task instance."""
-        return self.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances/{task_id}/{what}")
-
-    def xcom(self, run_id, task_id):
-        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
-
-    def links(self, run_id, task_id):
-        return self.task(run_id, task_id, "links")["extra_links"]
-
-    def log(self, run_id, task_id, attempt=1):
-        lines = self.task(run_id, task_id, f"logs/{attempt}")["content"]
-        return "\n".join(str(line["event"]) for line in lines)
-
-    def folder(self, run_id):
-        return next(self.settings.products.glob(f"sb*/{run_id}"))
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def page(browser, stack):
 
 @pytest.fixture(scope="module")
 def burst_folder(settings):
-    folder = settings.inbox / "browser"
+    folder = settings.inputs / "browser"
     write_scenario(scenario_of(BURST, seed=3), folder)
     return folder
 

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import requests
 import schemathesis
-from conftest import PROJECT
+from airflowruns import PROJECT
 
 from mxtvhf.gp_contract import Answer, GpState, job_status, started_job
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -39,7 +39,7 @@ def ask(stack, token):
 
 @pytest.fixture(scope="session")
 def burst_folder(settings):
-    folder = settings.inbox / "rest"
+    folder = settings.inputs / "rest"
     write_scenario(scenario_of(BURST, seed=5), folder)
     return folder
 
@@ -295,7 +295,7 @@ def test_errors_of_the_commands_are_one_line(mxtvhf, arguments, status, words):
 
 
 def test_airflow_down_and_a_wrong_password_are_failures(mxtvhf, tmp_path):
-    from conftest import free_port
+    from natsserver import free_port
 
     down = mxtvhf("info", MXTVHF_AIRFLOW_URL=f"http://127.0.0.1:{free_port()}")
     assert (down.returncode, len(down.stderr.splitlines())) == (1, 1)

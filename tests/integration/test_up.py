@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import PROJECT, free_port
+from airflowruns import PROJECT
+from natsserver import free_port
 
 from mxtvhf.stack.processes import wait_until
 

@@ -25,7 +25,7 @@ OTHER = "sb26030303"
 
 @pytest.fixture(scope="session")
 def burst_files(settings):
-    folder = settings.inbox / "simulated"
+    folder = settings.inputs / "simulated"
     write_scenario(scenario_of(BURST, seed=7), folder)
     return folder
 
@@ -255,7 +255,7 @@ def grm_notice():
 def test_bad_packets_fail_at_the_extraction_and_are_kept(
     run, settings, conf, tmp_path_factory, name, damage, cause
 ):
-    folder = settings.inbox / f"packets-{name}"
+    folder = settings.inputs / f"packets-{name}"
     if damage is None:
         write_scenario(scenario_of(OTHER, seed=1), folder)
     else:
@@ -272,7 +272,7 @@ def test_bad_packets_fail_at_the_extraction_and_are_kept(
 
 
 def test_a_damaged_stream_still_gives_a_report_that_says_so(run, settings, conf, burst_files):
-    folder = settings.inbox / "damaged"
+    folder = settings.inputs / "damaged"
     folder.mkdir()
     raw = bytearray((burst_files / "packets.bin").read_bytes())
     raw[40] ^= 0xFF
@@ -316,7 +316,7 @@ def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
 
 
 def test_gp_down_is_named(run, conf, stack):
-    from conftest import free_port
+    from natsserver import free_port
 
     from mxtvhf.stack.embedded import gp_connection
 
@@ -341,6 +341,12 @@ def test_waiting_for_gp_holds_no_worker(run, conf, bad_gp):
         assert run.wait("gp-slow") == "failed"
 
 
+def priorities(run, run_id):
+    """Weight of each task of a run."""
+    path = f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances"
+    return {ti["task_id"]: ti["priority_weight"] for ti in run.api.get(path)["task_instances"]}
+
+
 def test_the_replay_dag_sends_archived_alerts_again(run, finished):
     replay, before = "manual-replay", set(run.ids())
     assert run.api.start_run(replay, {"burst_id": BURST, "limit": 1}, dag_id="mxt_vhf_replay")
@@ -349,6 +355,9 @@ def test_the_replay_dag_sends_archived_alerts_again(run, finished):
     assert len(replays) == 1
     assert "__replay_" in replays[0]
     assert run.wait(replays[0]) == "success"
+    weights = [priorities(run, run_id) for run_id in (finished, replays[0])]
+    assert min(weights[0].values()) > max(weights[1].values()), "live alerts go before replays"
+    assert weights[0]["update_BA"] > weights[0]["fits_feed"], "what is nearer to its report goes first"
     original, again = report_of(run, finished), report_of(run, replays[0])
     assert again["is_replay"]
     assert not original["is_replay"]

@@ -82,13 +82,14 @@ def test_too_large_a_file_is_refused_and_its_start_handed_over(root):
     assert error.value.start == b"<x/"
 
 
-def test_of_the_state_only_archive_and_inbox_may_be_read(tmp_path):
+def test_of_the_state_only_archive_and_inputs_may_be_read(tmp_path):
     settings = Settings(state=tmp_path / "var", input_roots=())
-    for name, readable in (("archive", True), ("inbox", True), ("secrets", False), ("products", False)):
+    readable_ones = ("archive", "inputs")
+    for name in (*readable_ones, "inbox", "secrets", "products"):
         path = settings.home / name / "file"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
-        if readable:
+        if name in readable_ones:
             assert local_path(str(path), settings.readable_roots()) == path
         else:
             with pytest.raises(InvalidInput, match="outside the folders"):

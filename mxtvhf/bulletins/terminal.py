@@ -1,0 +1,112 @@
+"""Messages in a terminal, for a person or a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+from mxtvhf.bulletins.follow import follow
+from mxtvhf.bulletins.model import (
+    Bulletin,
+    IntakeBulletin,
+    ReportBulletin,
+    RunBulletin,
+    one_line,
+    read_bulletin,
+)
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import BURST_ID_PATTERN, utc_text
+from mxtvhf.natslink import connect
+from mxtvhf.settings import Settings
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+COLOURS = {"succeeded": "green", "failed": "red", "quarantined": "red", "gap": "red", "retrying": "yellow",
+           "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
+
+
+def since_when(text: str, now: datetime) -> datetime | None:
+    """Return the moment that ``10m``, ``2h``, ``30s`` or ``1d`` before now means; None for ``all``.
+
+    Raises
+    ------
+    InvalidInput
+        It is none of these.
+    """
+    if text == "all":
+        return None
+    if not (match := re.fullmatch(r"(\d{1,5})([smhd])", text, re.ASCII)):
+        raise InvalidInput(f"--since {text!r}: say 30s, 10m, 2h, 1d or all")
+    return now - timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+async def log_queue(
+    settings: Settings,
+    *,
+    burst_id: str | None,
+    since: datetime | None,
+    live: bool,
+    as_json: bool,
+    out: Callable[[str], object] = typer.echo,
+) -> None:
+    """Print the messages of NATS, one line each, as they come.
+
+    Raises
+    ------
+    InvalidInput
+        No NATS is configured, or this is no burst id.
+    Retriable
+        NATS does not answer, or turned us away.
+    """
+    if not settings.nats_url:
+        raise InvalidInput("no NATS server is configured: set MXTVHF_NATS_URL, e.g. nats://localhost:4222")
+    if burst_id and not re.match(BURST_ID_PATTERN, burst_id):
+        raise InvalidInput(f"--burst {burst_id!r}: no burst id (sbYYMMDDnn)")
+    client = await connect(settings.nats_url, settings.nats_credentials, name="mxtvhf log-queue", timeout=3)
+    try:
+        async with aclosing(follow(client, burst_id=burst_id, since=since, live=live)) as messages:
+            async for raw in messages:
+                out(json_line(raw) if as_json else line(raw))
+    finally:
+        await client.close()
+
+
+def json_line(raw: bytes) -> str:
+    """Return a message as it came, on one line."""
+    return one_line(raw.decode(errors="replace"))
+
+
+def line(raw: bytes) -> str:
+    """Return a message as a line for a person, with colours."""
+    try:
+        bulletin = read_bulletin(raw)
+    except InvalidInput as error:
+        return typer.style(f"unreadable: {error}", fg="red")
+    word, rest = _words(bulletin)
+    marks = " ".join(["TEST"] * (bulletin.is_test is True) + ["REPLAY"] * bulletin.is_replay)
+    name = bulletin.run_id or bulletin.burst_id or "intake"
+    parts = [
+        utc_text(bulletin.time.astimezone(UTC)),
+        typer.style(one_line(name), bold=True),
+        typer.style(marks, fg="magenta") if marks else "",
+        one_line(bulletin.task_id) if bulletin.kind == "step" else bulletin.kind,
+        typer.style(word, fg=COLOURS.get(word)),
+        one_line(rest),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _words(bulletin: Bulletin) -> tuple[str, str]:
+    """Return the state and what more there is to say."""
+    if isinstance(bulletin, ReportBulletin):
+        return bulletin.status, f"{bulletin.headline}  {bulletin.page_url or bulletin.path}"
+    if isinstance(bulletin, IntakeBulletin):
+        lost = f" ({bulletin.lost} lost)" if bulletin.lost else ""
+        return bulletin.what, f"{bulletin.source}: {bulletin.reason}{lost}"
+    if isinstance(bulletin, RunBulletin):
+        return bulletin.state, bulletin.reason or ""
+    again = f"(try {bulletin.try_number}) " if bulletin.try_number > 1 else ""
+    return bulletin.state, again + (bulletin.error or "")

@@ -1,0 +1,69 @@
+"""Looking at a burst: write down the runs that it should get, each with a snapshot that never changes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from mxtvhf.archive import Archive, write_once
+from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.intake.picture import BurstPicture, PlannedRun, planned_folder, read_picture
+from mxtvhf.intake.planning import WantedRun, next_look, next_run
+from mxtvhf.intakepolicy import IntakePolicy
+from mxtvhf.models import TEST_MARK, RunConf
+
+log = logging.getLogger(__name__)
+
+
+def look_at(
+    burst_id: str, archive: Archive, bursts: OpenBursts, policy: IntakePolicy, now: datetime
+) -> tuple[tuple[PlannedRun, ...], datetime | None]:
+    """Plan all runs that a burst should have by now; close it when nothing is left to do.
+
+    What is planned is on the disk when this returns. Several intakes may do it at once.
+
+    Returns
+    -------
+    tuple
+        The planned runs that Airflow does not have yet, and when to look again although nothing comes.
+    """
+    with archive.burst_lock(burst_id):
+        picture = read_picture(archive, burst_id)
+        while (wanted := next_run(picture, policy, now)) is not None:
+            _plan(wanted, picture, archive, now)
+            picture = read_picture(archive, burst_id)
+        again = next_look(picture, policy, now)
+        if again is None and not picture.waiting:
+            bursts.close(burst_id)
+    return picture.waiting, again
+
+
+def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datetime) -> None:
+    sequence, is_test = picture.last_sequence + 1, wanted.notice.alert.is_test
+    run_id = f"{picture.burst_id}__{sequence}{TEST_MARK if is_test else ''}"
+    packets = _snapshot(picture, archive) if wanted.with_packets else None
+    run = PlannedRun(
+        run_id=run_id,
+        conf=RunConf(
+            burst_id=picture.burst_id, alert=wanted.notice.path.as_uri(), packets=packets, sequence=sequence
+        ),
+        cause=wanted.cause,
+        reason=wanted.reason,
+        is_test=is_test,
+        is_retraction=wanted.notice.alert.is_retraction,
+        notice=wanted.notice.key,
+        photons=picture.photons if packets else 0,
+        packets=picture.packets if packets else 0,
+        planned=now,
+    )
+    path = planned_folder(archive, picture.burst_id) / f"{sequence:04d}.json"
+    write_once(path, run.model_dump_json(indent=1).encode() + b"\n")
+    log.info("burst %s, run %s: planned, %s", picture.burst_id, run_id, wanted.reason)
+
+
+def _snapshot(picture: BurstPicture, archive: Archive) -> str:
+    """Keep all messages so far as one file and return its URI."""
+    raw = b"".join(path.read_bytes() for path, _ in picture.vhf)
+    kept = archive.keep_packets(picture.burst_id, raw)
+    archive.log_receipt(kept, picture.vhf[-1][1])
+    return kept.resolve().as_uri()

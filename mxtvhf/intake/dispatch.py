@@ -1,0 +1,71 @@
+"""Asking Airflow for the planned runs, until it has them."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from mxtvhf.airflow_api import AirflowApi
+from mxtvhf.archive import Archive, write_once
+from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.picture import PlannedRun, Posting, planned_folder, planned_runs
+
+log = logging.getLogger(__name__)
+
+ACTIVE = ("queued", "running")
+
+
+def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Posting:
+    """Start a planned run, and write down that Airflow has it; done again, it changes nothing.
+
+    A retraction stops the burst's runs that are under way.
+
+    Raises
+    ------
+    Failure, Retriable
+        Airflow cannot be reached, is in trouble, or refuses our user: try again later.
+    """
+    if run.packets and _is_retracted(run, archive):
+        return _note(run, archive, "withdrawn", "the burst was retracted before Airflow had the run")
+    conf = run.conf.model_dump(mode="json", exclude_none=True)
+    try:
+        created = api.start_run(run.run_id, conf)
+    except InvalidInput as error:
+        log.error("burst %s, run %s: refused by Airflow: %s", run.conf.burst_id, run.run_id, error)
+        return _note(run, archive, "refused", str(error))
+    if not created and not _is_ours(run, api.run(run.run_id)):
+        log.warning("burst %s, run %s: the run id is another input's", run.conf.burst_id, run.run_id)
+        return _note(run, archive, "taken", "another input has this run id")
+    if run.is_retraction:
+        stop_runs(run, archive, api)
+    log.info("burst %s, run %s: %s", run.conf.burst_id, run.run_id, "started" if created else "was there")
+    return _note(run, archive, "accepted")
+
+
+def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None:
+    """End what is under way for a burst that was taken back, with a note that says why."""
+    burst_id = retraction.conf.burst_id
+    for run, posting in planned_runs(archive, burst_id):
+        if posting is None or posting.outcome != "accepted" or run.is_test != retraction.is_test:
+            continue
+        if run.packets and api.run(run.run_id)["state"] in ACTIVE:
+            api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
+            log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
+
+
+def _is_retracted(run: PlannedRun, archive: Archive) -> bool:
+    planned = planned_runs(archive, run.conf.burst_id)
+    return any(other.is_retraction and other.is_test == run.is_test for other, _ in planned)
+
+
+def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:
+    conf = known.get("conf") or {}
+    return (conf.get("alert"), conf.get("packets")) == (run.conf.alert, run.conf.packets)
+
+
+def _note(run: PlannedRun, archive: Archive, outcome: Any, reason: str | None = None) -> Posting:
+    posting = Posting(outcome=outcome, reason=reason, posted=datetime.now(UTC))
+    path = planned_folder(archive, run.conf.burst_id) / f"{run.conf.sequence:04d}.posted.json"
+    write_once(path, posting.model_dump_json(exclude_none=True).encode() + b"\n")
+    return posting

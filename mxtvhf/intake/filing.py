@@ -1,0 +1,88 @@
+"""Filing: what a message is, and of which burst; what is neither notice nor packets goes to quarantine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from mxtvhf.archive import Archive
+from mxtvhf.errors import InvalidInput
+from mxtvhf.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
+from mxtvhf.intake.incoming import Message
+from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.packets import bursts_in
+from mxtvhf.voevent import read_alert
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[Message, str], None]
+
+_XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<")
+"""Of UTF-8 without and with a byte order mark, and of UTF-16."""
+
+
+def file_message(
+    message: Message, archive: Archive, bursts: OpenBursts, tell: Tell = lambda message, reason: None
+) -> tuple[str, ...]:
+    """Put a message where it belongs.
+
+    Done again, it changes nothing but a line in the receipts.
+
+    Parameters
+    ----------
+    message
+        A VOEvent, or VHF packets of one or several bursts.
+    archive
+        Where it is kept: a message of packets with each of its bursts.
+    bursts
+        Its bursts are opened there, to be looked at.
+    tell
+        Told of a message that went to quarantine.
+
+    Returns
+    -------
+    tuple of str
+        Burst ids; empty when the message went to quarantine.
+    """
+    try:
+        if is_xml(message.raw):
+            return (_file_notice(message, archive, bursts),)
+        found = _packet_bursts(message)
+    except InvalidInput as error:
+        archive.quarantine(message.raw, name=message.source, reason=str(error))
+        log.error("to quarantine: %s", error)
+        tell(message, str(error))
+        return ()
+    for burst_id in found:
+        with archive.burst_lock(burst_id):
+            kept = archive.keep_vhf(burst_id, message.raw)
+            archive.log_receipt(kept, message.received, message.source)
+            bursts.open(burst_id)
+    return found
+
+
+def is_xml(raw: bytes) -> bool:
+    """Tell whether a message is meant as XML; packets begin with their CCSDS version, three zero bits."""
+    return raw.lstrip(b" \t\r\n").startswith(_XML_STARTS)
+
+
+def _file_notice(message: Message, archive: Archive, bursts: OpenBursts) -> str:
+    if len(message.raw) > MAX_ALERT_BYTES:
+        raise InvalidInput(f"{message.source}: a notice of {len(message.raw)} bytes, over {MAX_ALERT_BYTES}")
+    alert = read_alert(message.raw, name=message.source)
+    with archive.burst_lock(alert.burst_id):
+        kept = archive.keep_alert(alert.burst_id, message.raw)
+        archive.log_receipt(kept, message.received, message.source)
+        if alert.is_retraction:
+            archive.mark_retracted(alert, message.received)
+        bursts.open(alert.burst_id)
+    return alert.burst_id
+
+
+def _packet_bursts(message: Message) -> tuple[str, ...]:
+    if len(message.raw) > MAX_PACKETS_BYTES:
+        raise InvalidInput(f"{message.source}: {len(message.raw)} bytes, over {MAX_PACKETS_BYTES}")
+    try:
+        return tuple(sorted(bursts_in(message.raw, name=message.source)))
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}; and it is no VOEvent") from None

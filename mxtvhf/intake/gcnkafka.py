@@ -1,0 +1,138 @@
+"""A source: SVOM's notices as GCN distributes them over Kafka (https://gcn.nasa.gov/docs/client)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka
+import gcn_kafka
+from pydantic import Field, SecretStr, ValidationError
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.incoming import Message
+from mxtvhf.models import Model
+
+log = logging.getLogger(__name__)
+
+TOPICS = tuple(f"gcn.notices.svom.voevent.{instrument}" for instrument in ("grm", "eclairs", "mxt", "vt"))
+HEARTBEAT = "gcn.heartbeat"
+SILENCE_S = 60.0
+"""GCN sends a heartbeat every second: after so long without one the connection is not what it seems."""
+POLL_S = 0.5
+
+
+class GcnAccess(Model):
+    """What a file of GCN credentials holds (TOML); the secret never shows in a log."""
+
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    domain: str = "gcn.nasa.gov"
+    group_id: str = "mxtvhf-listen"
+    topics: tuple[str, ...] = TOPICS
+    heartbeat: bool = True
+    config: dict[str, str | int | bool] = Field(
+        default={}, description="further options of librdkafka, e.g. another bootstrap.servers"
+    )
+
+    @classmethod
+    def from_file(cls, path: Path) -> GcnAccess:
+        """Read the file; InvalidInput names what is wrong, never a value."""
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text()))
+        except OSError as error:
+            raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
+        except tomllib.TOMLDecodeError:
+            raise InvalidInput(f"{path}: is not TOML") from None
+        except ValidationError as error:
+            names = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+            raise InvalidInput(f"{path}: wrong or unknown: {names}") from None
+
+
+class GcnKafka:
+    """Takes notices from GCN's topics; the offset is committed when a notice is kept, not before.
+
+    Parameters
+    ----------
+    access
+        Credentials and topics.
+    keep
+        Keeps a message durably, as `Intake.keep`.
+    """
+
+    def __init__(self, access: GcnAccess, keep: Callable[[Message], None]) -> None:
+        self._access = access
+        self._keep = keep
+        self._complaints: set[str] = set()
+        self._heard = time.monotonic()
+        self._silent = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Take notices until ``stop`` is set."""
+        consumer = gcn_kafka.Consumer(config=self._config())
+        consumer.subscribe([*self._access.topics, *[HEARTBEAT] * self._access.heartbeat])
+        try:
+            while not stop.is_set():
+                message = consumer.poll(POLL_S)
+                if message is not None and self._is_sound(message):
+                    self._take(message, consumer, stop)
+                self._check_heartbeat()
+        finally:
+            consumer.close()
+
+    def _config(self) -> dict[str, Any]:
+        access = self._access
+        login = {"client_id": access.client_id, "domain": access.domain}
+        if access.client_secret is not None:
+            login["client_secret"] = access.client_secret.get_secret_value()
+        return {
+            "group.id": access.group_id,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            **{name: value for name, value in login.items() if value is not None},
+            **access.config,
+        }
+
+    def _is_sound(self, message: confluent_kafka.Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.name() not in self._complaints:
+            self._complaints.add(error.name())
+            log.warning("GCN Kafka: %s", error.str())
+        return False
+
+    def _take(
+        self, message: confluent_kafka.Message, consumer: gcn_kafka.Consumer, stop: threading.Event
+    ) -> None:
+        if message.topic() == HEARTBEAT:
+            self._heard = time.monotonic()
+            return
+        source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
+        received = Message(message.value() or b"", source, datetime.now(UTC))
+        while not stop.is_set():
+            try:
+                self._keep(received)
+            except OSError as error:
+                log.error("%s: cannot be kept, tried again: %s", source, error)
+                stop.wait(2.0)
+            else:
+                consumer.commit(message=message, asynchronous=False)
+                return
+
+    def _check_heartbeat(self) -> None:
+        if not self._access.heartbeat:
+            return
+        silent = time.monotonic() - self._heard > SILENCE_S
+        if silent != self._silent:
+            self._silent = silent
+            if silent:
+                log.error("GCN Kafka: no heartbeat for %.0f s: alerts may be missed", SILENCE_S)
+            else:
+                log.info("GCN Kafka: the heartbeat is back")

@@ -1,0 +1,90 @@
+"""The waiting room: messages as received, durable before anybody says that they have arrived.
+
+::
+
+    archive/incoming/<sha256>.msg    one line of JSON (source, time), then the message itself
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime
+
+from mxtvhf.archive import sha256_of, write_once
+from mxtvhf.models import Model
+
+
+class _Label(Model):
+    source: str
+    received: AwareDatetime
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that was received and waits to be filed.
+
+    Attributes
+    ----------
+    raw
+        Its bytes as received.
+    source
+        By which way it came and under which name there.
+    received
+        When, UTC.
+    """
+
+    raw: bytes
+    source: str
+    received: datetime
+
+
+class Incoming:
+    """The waiting room below one archive; several intakes may share it.
+
+    Parameters
+    ----------
+    archive_root
+        Folder of the archive.
+    """
+
+    def __init__(self, archive_root: Path) -> None:
+        self.folder = archive_root / "incoming"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self, message: Message) -> None:
+        """Keep a message; when this returns it survives the loss of power and may be acknowledged.
+
+        Raises
+        ------
+        OSError
+            It could not be kept: it must not be acknowledged.
+        """
+        label = _Label(source=message.source, received=message.received).model_dump_json().encode()
+        write_once(self.folder / f"{sha256_of(message.raw)}.msg", label + b"\n" + message.raw)
+
+    def waiting(self) -> list[Path]:
+        """Messages that wait, oldest first."""
+        return sorted(self.folder.glob("*.msg"), key=_age)
+
+    def read(self, path: Path) -> Message | None:
+        """Read one of `waiting`; None when another intake has filed it meanwhile."""
+        try:
+            label, _, raw = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        known = _Label.model_validate_json(label)
+        return Message(raw, known.source, known.received)
+
+    def done(self, path: Path) -> None:
+        """Forget a message: it is filed, or in quarantine."""
+        path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except FileNotFoundError:
+        return 0, path.name

@@ -1,0 +1,149 @@
+"""The intake itself: it files what waits, looks at bursts, and starts their runs, round after round."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from mxtvhf.airflow_api import AirflowApi
+from mxtvhf.archive import Archive
+from mxtvhf.errors import Failure
+from mxtvhf.intake.attendance import look_at
+from mxtvhf.intake.dispatch import dispatch
+from mxtvhf.intake.filing import Tell, file_message
+from mxtvhf.intake.incoming import Incoming, Message
+from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.intake.picture import PlannedRun
+from mxtvhf.intakepolicy import IntakePolicy
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 0.2
+"""Seconds between rounds when nothing wakes the intake: other intakes keep messages on the same disk."""
+LONGEST_PAUSE_S = 15.0
+"""Between two attempts to reach Airflow."""
+SPOILED_PAUSE_S = 30.0
+DISK_PAUSE_S = 2.0
+POSTS_A_ROUND = 20
+"""Then what came meanwhile is filed, so that a new alert need not wait for all runs of a storm."""
+
+
+class Intake:
+    """One of possibly several intakes on an archive; it remembers nothing that the disk does not tell.
+
+    Parameters
+    ----------
+    archive
+        Where all is kept.
+    api
+        The Airflow that runs.
+    policy
+        When a burst gets its runs.
+    tell
+        Told of every message that went to quarantine, and why.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        api: AirflowApi,
+        policy: IntakePolicy,
+        tell: Tell = lambda message, reason: None,
+    ) -> None:
+        self.archive = archive
+        self.incoming = Incoming(archive.root)
+        self.bursts = OpenBursts(archive.root)
+        self._api = api
+        self._policy = policy
+        self._tell = tell
+        self._woken = threading.Event()
+        self._seen: dict[str, tuple[int, datetime | None]] = {}
+        self._waiting: dict[str, tuple[PlannedRun, ...]] = {}
+        self._failures = 0
+        self._next_attempt = 0.0
+
+    def keep(self, message: Message) -> None:
+        """Keep a message, see `Incoming.keep`, and have it filed soon. For sources, from any thread."""
+        self.incoming.keep(message)
+        self._woken.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set."""
+        while not stop.is_set():
+            self._woken.clear()
+            try:
+                self.round()
+            except OSError as error:
+                log.error("the archive cannot be written, nothing is acknowledged meanwhile: %s", error)
+                stop.wait(DISK_PAUSE_S)
+            if not self._can_post():
+                self._woken.wait(ROUND_S)
+
+    def round(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """File all that waits, look at the bursts that need it, start some of the runs that wait."""
+        for path in self.incoming.waiting():
+            message = self.incoming.read(path)
+            if message is not None:
+                self._file(message)
+                self.incoming.done(path)
+        self._look(clock())
+        if self._can_post():
+            self._post()
+
+    def _file(self, message: Message) -> None:
+        try:
+            file_message(message, self.archive, self.bursts, self._tell)
+        except OSError:
+            raise
+        except Exception as error:
+            # Whatever a message does to this program, the ones behind it are filed.
+            log.exception("%s: cannot be filed", message.source)
+            reason = f"{message.source}: internal error {type(error).__name__}: {error}"
+            self.archive.quarantine(message.raw, name=message.source, reason=reason)
+            self._tell(message, reason)
+
+    def _look(self, now: datetime) -> None:
+        opened = self.bursts.all()
+        for burst_id in self._seen.keys() - opened.keys():
+            del self._seen[burst_id]
+            self._waiting.pop(burst_id, None)
+        for burst_id, mark in opened.items():
+            seen, again = self._seen.get(burst_id, (None, None))
+            if mark == seen and (again is None or now < again):
+                continue
+            try:
+                waiting, again = look_at(burst_id, self.archive, self.bursts, self._policy, now)
+            except OSError:
+                raise
+            except Exception:
+                # A burst whose folder was spoiled by a hand or a fault of ours must not stop the others.
+                log.exception("burst %s: cannot be looked at, again in %.0f s", burst_id, SPOILED_PAUSE_S)
+                waiting, again = (), now + timedelta(seconds=SPOILED_PAUSE_S)
+            self._waiting[burst_id], self._seen[burst_id] = waiting, (mark, again)
+
+    def _can_post(self) -> bool:
+        return any(self._waiting.values()) and time.monotonic() >= self._next_attempt
+
+    def _post(self) -> None:
+        """Real alerts before tests, new ones before old ones."""
+        runs = [run for waiting in self._waiting.values() for run in waiting]
+        runs.sort(key=lambda run: (run.is_test, -run.planned.timestamp(), run.conf.sequence))
+        try:
+            for run in runs[:POSTS_A_ROUND]:
+                dispatch(run, self.archive, self._api)
+                self._look_again(run.conf.burst_id)
+        except Failure as error:
+            self._failures += 1
+            pause = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311
+            self._next_attempt = time.monotonic() + pause
+            log.warning("%d runs wait, next attempt in %.1f s: %s", len(runs), pause, error)
+        else:
+            self._failures = 0
+
+    def _look_again(self, burst_id: str) -> None:
+        self._waiting.pop(burst_id, None)
+        self._seen.pop(burst_id, None)

@@ -1,0 +1,109 @@
+"""``mxtvhf listen``: the sources that are configured, each in a thread, and one intake."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+from mxtvhf.airflow_api import AirflowApi
+from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.bulletins import IntakeBulletin, Outbox
+from mxtvhf.bulletins.forward import forward_until
+from mxtvhf.errors import Failure
+from mxtvhf.intake.gcnkafka import GcnAccess, GcnKafka
+from mxtvhf.intake.inbox import Inbox
+from mxtvhf.intake.incoming import Message
+from mxtvhf.intake.intake import Intake
+from mxtvhf.intake.natsstream import NatsStream
+from mxtvhf.intake.streamledger import StreamGap
+from mxtvhf.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[threading.Event], None]
+
+
+def listen(settings: Settings, api: AirflowApi) -> None:
+    """Take in alerts and packets until SIGINT or SIGTERM; several may run on one archive.
+
+    Parameters
+    ----------
+    settings
+        Name the archive, the inbox, and NATS and GCN where they are to be heard.
+    api
+        The Airflow that runs.
+
+    Raises
+    ------
+    InvalidInput
+        A URL or a file of credentials is wrong.
+    Failure
+        A part ended by a fault of ours: better to be started again as a whole than half deaf.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask_to_stop)
+    notes = IntakeNotes(settings)
+    intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined)
+    failed: list[str] = []
+    threads = [
+        threading.Thread(target=_watched, args=(name, work, stop, failed), name=name)
+        for name, work in {"intake": intake.run, **others(settings, intake, notes)}.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise Failure(f"listen: ended by a fault of {', '.join(failed)}; nothing that was kept is lost")
+
+
+class IntakeNotes:
+    """What the intake has to tell the world: laid into the outbox, where NATS is configured."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._outbox = Outbox(settings.outbox) if settings.nats_url is not None else None
+
+    def quarantined(self, message: Message, reason: str) -> None:
+        """Tell of a message that could not be read."""
+        digest = sha256_of(message.raw)
+        self._put(IntakeBulletin(what="quarantined", source=message.source, reason=reason, sha256=digest))
+
+    def lost(self, gap: StreamGap) -> None:
+        """Tell of a loss inside a stream."""
+        reason = f"messages {gap.first}..{gap.last}: {gap.cause}"
+        self._put(IntakeBulletin(what="gap", source=gap.stream, reason=reason, lost=gap.messages))
+
+    def _put(self, bulletin: IntakeBulletin) -> None:
+        if self._outbox is not None:
+            self._outbox.put(bulletin)
+
+
+def others(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
+    """Return what is to be heard, and where NATS is, what is to be told."""
+    found: dict[str, Work] = {"inbox": Inbox(settings.inbox, intake.keep).run}
+    if settings.nats_url is not None:
+        url, credentials = settings.nats_url, settings.nats_credentials
+        found["NATS"] = NatsStream(url, credentials, settings.archive, intake.keep, notes.lost).run
+        found["messages out"] = partial(forward_until, settings.outbox, url, credentials)
+    if settings.gcn_credentials is not None:
+        found["GCN"] = GcnKafka(GcnAccess.from_file(settings.gcn_credentials), intake.keep).run
+    return found
+
+
+def _watched(name: str, work: Work, stop: threading.Event, failed: list[str]) -> None:
+    try:
+        work(stop)
+    except Exception:
+        log.exception("%s: ended by a fault", name)
+        failed.append(name)
+    finally:
+        stop.set()

@@ -1,0 +1,211 @@
+"""A source: NATS JetStream, through one durable consumer that all intakes share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
+from nats.js.errors import NotFoundError
+
+from mxtvhf.errors import Retriable
+from mxtvhf.intake.incoming import Message
+from mxtvhf.intake.streamledger import StreamGap, StreamLedger
+from mxtvhf.natslink import connect
+
+log = logging.getLogger(__name__)
+
+STREAM, SUBJECTS = "MXTVHF_IN", "mxtvhf.in.>"
+"""Notices and packets are published below these subjects, e.g. ``mxtvhf.in.packets.<station>``."""
+DURABLE = "mxtvhf-listen"
+BATCH, FETCH_S, ACK_WAIT_S = 50, 1.0, 30.0
+RETRY_S = 1.0
+KEPT_DAYS = 30
+
+
+class NatsStream:
+    """Takes messages from the stream: kept durably, noted in the ledger, then acknowledged.
+
+    Parameters
+    ----------
+    url, credentials
+        As in `natslink.connect`.
+    archive_root
+        Where the ledger lies.
+    keep
+        Keeps a message durably, as `Intake.keep`.
+    on_gap
+        Told of every noticed loss.
+    audit_s
+        Seconds between two comparisons of the stream with what arrived.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Path | None,
+        archive_root: Path,
+        keep: Callable[[Message], None],
+        on_gap: Callable[[StreamGap], None] = lambda gap: None,
+        audit_s: float = 10.0,
+    ) -> None:
+        self._url, self._credentials = url, credentials
+        self._archive_root = archive_root
+        self._keep = keep
+        self._on_gap = on_gap
+        self._audit_s = audit_s
+
+    def run(self, stop: threading.Event) -> None:
+        """Take messages until ``stop`` is set; for a thread of its own."""
+        asyncio.run(self._run(stop))
+
+    async def _run(self, stop: threading.Event) -> None:
+        complaint = ""
+        while not stop.is_set():
+            try:
+                client = await connect(self._url, self._credentials, name="mxtvhf listen")
+                try:
+                    await self._take(client, stop)
+                finally:
+                    await client.close()
+                complaint = ""
+            except (Retriable, nats.errors.Error, OSError) as error:
+                if str(error) != complaint:
+                    complaint = str(error)
+                    log.warning("NATS: %s; trying again until it works", complaint or type(error).__name__)
+                await _sleep(RETRY_S, stop)
+
+    async def _take(self, client: Client, stop: threading.Event) -> None:
+        """Fetch until something breaks: then everything is set up again, subscription included.
+
+        A pull subscription can be dead after a restart of the server without an error (nats.py issue 504):
+        silence is answered by an audit, and messages that are pending in spite of it by a new start.
+        """
+        js = client.jetstream()
+        await _set_up(js)
+        ledger = await self._ledger(js)
+        await self._audit(js, ledger)
+        subscription = await js.pull_subscribe_bind(DURABLE, STREAM)
+        audited = asyncio.get_running_loop().time()
+        while not stop.is_set():
+            try:
+                messages = await subscription.fetch(BATCH, timeout=FETCH_S)
+            except (TimeoutError, nats.errors.TimeoutError):
+                messages = []
+            await self._receive_all(messages, ledger)
+            if asyncio.get_running_loop().time() - audited >= self._audit_s:
+                pending = await self._audit(js, ledger)
+                if pending and not messages:
+                    raise Retriable(f"{pending} messages pending but none is delivered")
+                audited = asyncio.get_running_loop().time()
+
+    async def _receive_all(self, messages: list[Msg], ledger: StreamLedger) -> None:
+        for index, message in enumerate(messages):
+            try:
+                await self._receive(message, ledger)
+            except OSError:
+                for rest in messages[index:]:
+                    await rest.nak(delay=RETRY_S)
+                raise
+
+    async def _receive(self, message: Msg, ledger: StreamLedger) -> None:
+        received = Message(message.data, f"NATS {message.subject}", datetime.now(UTC))
+        await asyncio.to_thread(self._keep, received)
+        await asyncio.to_thread(ledger.note, message.metadata.sequence.stream, message.data)
+        await message.ack()
+
+    async def _ledger(self, js: JetStreamContext) -> StreamLedger:
+        info = await js.stream_info(STREAM)
+        return StreamLedger(self._archive_root, STREAM, info.created or datetime.fromtimestamp(0, UTC))
+
+    async def _audit(self, js: JetStreamContext, ledger: StreamLedger) -> int:
+        """Compare the stream with what arrived; return the number of messages that wait for delivery."""
+        info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
+        newest = ledger.newest()
+        if newest is not None and not await self._still_there(js, ledger, newest, info.state.first_seq):
+            await self._read_again(js, ledger, newest, info.state.last_seq)
+            return 0
+        done = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
+        missing = ledger.missing(max(1, info.state.first_seq), done)
+        lost = [number for number in missing if not await self._fetch_again(js, ledger, number)]
+        for first, last in _ranges(lost):
+            self._lose(ledger, first, last, "unreadable in the stream")
+        return consumer.num_pending or 0
+
+    async def _still_there(self, js: JetStreamContext, ledger: StreamLedger, number: int, first: int) -> bool:
+        """Tell whether the newest message that arrived is still the stream's, or has left it by its age."""
+        if number < first:
+            return True
+        try:
+            message = await js.get_msg(STREAM, number)
+        except NotFoundError:
+            return False
+        return ledger.agrees(number, message.data or b"")
+
+    async def _read_again(self, js: JetStreamContext, ledger: StreamLedger, newest: int, last: int) -> None:
+        """Read the whole stream once more: what is known is kept once, what took old numbers is new."""
+        self._lose(ledger, min(last + 1, newest), newest, "the stream lost its end")
+        ledger.start_anew()
+        await js.delete_consumer(STREAM, DURABLE)
+        await _set_up(js)
+
+    async def _fetch_again(self, js: JetStreamContext, ledger: StreamLedger, number: int) -> bool:
+        try:
+            message = await js.get_msg(STREAM, number)
+        except NotFoundError:
+            return False
+        raw = message.data or b""
+        received = Message(raw, f"NATS {message.subject}, fetched again", datetime.now(UTC))
+        await asyncio.to_thread(self._keep, received)
+        await asyncio.to_thread(ledger.note, number, raw)
+        return True
+
+    def _lose(self, ledger: StreamLedger, first: int, last: int, cause: str) -> None:
+        gap = ledger.lose(first, last, cause)
+        log.error("NATS stream %s: messages %d..%d never arrived: %s", STREAM, first, last, cause)
+        self._on_gap(gap)
+
+
+async def _set_up(js: JetStreamContext) -> None:
+    """Make stream and consumer where they are missing; an existing one stays as its owner made it."""
+    try:
+        await js.stream_info(STREAM)
+    except NotFoundError:
+        await js.add_stream(StreamConfig(name=STREAM, subjects=[SUBJECTS], max_age=KEPT_DAYS * 86400.0))
+    try:
+        await js.consumer_info(STREAM, DURABLE)
+    except NotFoundError:
+        # No limit of deliveries: a message that cannot be kept (disk full) is asked for again for ever, and
+        # one that cannot be read is kept all the same.
+        await js.add_consumer(
+            STREAM,
+            ConsumerConfig(
+                durable_name=DURABLE,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ACK_WAIT_S,
+                max_ack_pending=1000,
+            ),
+        )
+
+
+def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Join neighbouring numbers."""
+    joined: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if joined and joined[-1][1] == number - 1:
+            joined[-1] = (joined[-1][0], number)
+        else:
+            joined.append((number, number))
+    return joined
+
+
+async def _sleep(seconds: float, stop: threading.Event) -> None:
+    await asyncio.to_thread(stop.wait, seconds)

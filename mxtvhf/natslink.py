@@ -1,0 +1,136 @@
+"""The connection to a NATS server, made alike by all that read from it or write to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from nats.aio.client import Client, Server
+
+from mxtvhf.errors import InvalidInput, Retriable
+
+log = logging.getLogger(__name__)
+
+SCHEMES = ("nats", "tls", "ws", "wss")
+FIRST_TRIES_S = 0.25
+"""Between tries of the first connection. A server that refuses a client may cut the line before its reason is
+read: among several tries the reason comes through."""
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
+"""Wait before the first try to reconnect, doubled up to the longest one."""
+
+
+async def connect(url: str, credentials: Path | None = None, *, name: str, timeout: float = 5.0) -> Client:
+    """Connect to NATS; a connection that breaks later is made again for ever, with growing waits.
+
+    A loss and its end are logged once each, not at every try. The client ends up closed
+    (``client.is_closed``) only when its user closes it or the server turns it away, say for a changed
+    password.
+
+    Parameters
+    ----------
+    url
+        ``nats://host:port``, or several with commas; also ``tls``, ``ws`` and ``wss``. Without user or
+        password: those belong in the file.
+    credentials
+        A file with a user's JWT and seed (NATS's own ``.creds``), or with one line ``user:password``, or with
+        a token.
+    name
+        Of this client, as the server's monitoring shows it.
+    timeout
+        Seconds for the first connection.
+
+    Raises
+    ------
+    InvalidInput
+        The URL or the file of the credentials is none.
+    Retriable
+        No server answers, or it refuses these credentials; a later call may succeed.
+    """
+    servers = _checked(url)
+    client = Client()
+    watch = _ConnectionLog(client, url)
+    try:
+        async with asyncio.timeout(timeout):
+            await client.connect(
+                servers,
+                name=name,
+                connect_timeout=max(1, int(timeout)),
+                reconnect_time_wait=FIRST_TRIES_S,  # type: ignore[arg-type]  # any number of seconds
+                max_reconnect_attempts=-1,
+                reconnect_to_server_handler=_next_server,
+                error_cb=watch.error,
+                disconnected_cb=watch.lost,
+                reconnected_cb=watch.back,
+                **_login(credentials),
+            )
+    except TimeoutError:
+        await client.close()
+        raise Retriable(
+            f"{url}: no connection to NATS: {'; '.join(sorted(watch.reasons)) or 'no answer'}"
+        ) from None
+    watch.connected = True
+    return client
+
+
+def _checked(url: str) -> list[str]:
+    servers = [server.strip() for server in url.split(",")]
+    for server in servers:
+        parts = urlsplit(server)
+        if "@" in parts.netloc:
+            raise InvalidInput("the NATS URL holds a user or password: both belong in a file")
+        if parts.scheme not in SCHEMES or not parts.hostname:
+            raise InvalidInput(f"{server!r} is no NATS URL, e.g. nats://localhost:4222")
+    return servers
+
+
+def _login(credentials: Path | None) -> dict[str, Any]:
+    """Return the options of the client for a file of credentials; no error shows what is in it."""
+    if credentials is None:
+        return {}
+    try:
+        text = credentials.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{credentials}: cannot be read: {type(error).__name__}") from None
+    if not text:
+        raise InvalidInput(f"{credentials}: no NATS credentials in it")
+    if "BEGIN NATS USER JWT" in text:
+        return {"user_credentials": str(credentials)}
+    user, colon, password = text.partition(":")
+    return {"user": user, "password": password} if colon else {"token": text}
+
+
+def _next_server(servers: Iterable[Server], _info: object) -> tuple[Server, float]:
+    """Choose the server that was tried least, and the wait before it is tried."""
+    server = min(servers, key=lambda server: server.reconnects)
+    return server, min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(server.reconnects, 10))
+
+
+class _ConnectionLog:
+    """Logs what happens to a connection, each thing once, and keeps why it failed since it stood last."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self.client = client
+        self.url = url
+        self.reasons: set[str] = set()
+        self.connected = False
+
+    async def error(self, error: Exception) -> None:
+        """Keep, and log when it is a new one."""
+        reason = str(error) or type(error).__name__
+        if self.connected and reason not in self.reasons:
+            log.warning("%s: NATS: %s", self.url, reason)
+        self.reasons.add(reason)
+
+    async def lost(self) -> None:
+        """Log a loss, but no end on purpose."""
+        if self.connected and not self.client.is_closed:
+            log.warning("%s: connection to NATS lost; trying again until it is back", self.url)
+
+    async def back(self) -> None:
+        """Log the end of a loss."""
+        log.info("%s: connected to NATS again", self.url)
+        self.reasons.clear()

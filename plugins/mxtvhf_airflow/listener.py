@@ -1,0 +1,172 @@
+"""Airflow's listener: each change of a run or a step becomes a message in the outbox.
+
+Airflow 3.3 calls the hooks of a step in the step's own process, those of a run in the scheduler, and both in
+the API server when a person sets a state by hand. It calls none for a step that the scheduler skips because
+an earlier one was skipped or failed, and a process that is killed says nothing more; the run's last message
+comes in any case.
+
+Nothing here may fail or slow a run: a message is one small file, no network is used, and every error ends in
+the log.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from airflow.listeners import hookimpl
+from airflow.sdk.configuration import conf as airflow_configuration
+from airflow.sdk.exceptions import AirflowException
+
+from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.bulletins.model import RunBulletin, StepBulletin
+from mxtvhf.bulletins.outbox import Outbox
+from mxtvhf.bulletins.role import is_test_alert
+from mxtvhf.bulletins.written import report_bulletin
+from mxtvhf.errors import MxtVhfError
+from mxtvhf.models import BURST_ID_PATTERN, REPLAY_MARK
+from mxtvhf.products import product_folder
+from mxtvhf.settings import Settings
+from mxtvhf_airflow.links import PREFIX
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    AnyTaskInstance = RuntimeTaskInstance | TaskInstance
+
+log = logging.getLogger(__name__)
+
+REPORTS = {"preliminary_report": "preliminary/", "update_BA": ""}
+"""Tasks that write a report -> its folder below the run's products."""
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun) -> None:
+    """Say that a run began."""
+    _tell_run(dag_run, "started")
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun) -> None:
+    """Say that a run ended well."""
+    _tell_run(dag_run, "succeeded")
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Say that a run failed."""
+    _tell_run(dag_run, "failed", msg)
+
+
+@hookimpl
+def on_task_instance_running(task_instance: AnyTaskInstance) -> None:
+    """Say that a step began, or goes on after a wait outside a worker."""
+    _tell_step(task_instance, "started")
+
+
+@hookimpl
+def on_task_instance_success(task_instance: AnyTaskInstance) -> None:
+    """Say that a step ended well, and tell of the report that it wrote."""
+    _tell_step(task_instance, "succeeded")
+    if task_instance.task_id in REPORTS:
+        _tell_report(task_instance)
+
+
+@hookimpl
+def on_task_instance_failed(task_instance: AnyTaskInstance, error: str | BaseException | None) -> None:
+    """Say that a try of a step failed, and whether another one will come."""
+    _tell_step(task_instance, "retrying" if task_instance.state == "up_for_retry" else "failed", error)
+
+
+@hookimpl
+def on_task_instance_skipped(task_instance: AnyTaskInstance) -> None:
+    """Say that a step found nothing to do."""
+    _tell_step(task_instance, "skipped")
+
+
+def _tell_run(
+    run: DagRun, state: Literal["started", "succeeded", "failed"], reason: str | None = None
+) -> None:
+    with _outbox_for(run) as outbox:
+        if outbox:
+            outbox.put(RunBulletin(**_about(run.run_id, run.conf), state=state, reason=reason))
+
+
+def _tell_step(
+    step: AnyTaskInstance,
+    state: Literal["started", "succeeded", "failed", "skipped", "retrying"],
+    error: str | BaseException | None = None,
+) -> None:
+    with _outbox_for(step) as outbox:
+        if outbox:
+            outbox.put(
+                StepBulletin(
+                    **_about(step.run_id, _conf(step)),
+                    task_id=step.task_id,
+                    state=state,
+                    try_number=step.try_number,
+                    error=_reason(error),
+                )
+            )
+
+
+def _tell_report(step: AnyTaskInstance) -> None:
+    with _outbox_for(step) as outbox:
+        if outbox:
+            below, burst_id = REPORTS[step.task_id], _about(step.run_id, _conf(step))["burst_id"]
+            folder = product_folder(_settings().products, burst_id, step.run_id) / below
+            base = airflow_configuration.get("api", "base_url", fallback="")
+            url = f"{base.rstrip('/')}{PREFIX}/runs/{quote(step.run_id, safe='')}/{below}".rstrip("/")
+            outbox.put(report_bulletin(folder / "report.json", url=url if base else None))
+
+
+@contextmanager
+def _outbox_for(it: DagRun | AnyTaskInstance) -> Iterator[Outbox | None]:
+    """Give the outbox for a run or step of ours, None where nothing is to be told; log what goes wrong."""
+    try:
+        wanted = it.dag_id == DAG_ID and _settings().nats_url
+        yield Outbox(_settings().outbox) if wanted else None
+    except Exception:
+        # Whatever it is, the run is worth more than a message about it.
+        log.exception("run %s: a message is lost", it.run_id)
+
+
+@functools.cache
+def _settings() -> Settings:
+    # 1.5 ms to read; the environment of a process does not change.
+    return Settings()
+
+
+def _about(run_id: str, conf: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what every message says of its run."""
+    given = conf or {}
+    burst_id, alert = str(given.get("burst_id")), given.get("alert")
+    return {
+        "burst_id": burst_id if re.match(BURST_ID_PATTERN, burst_id) else None,
+        "run_id": run_id,
+        "is_test": is_test_alert(str(alert), _settings().readable_roots()) if alert else None,
+        "is_replay": REPLAY_MARK in run_id,
+    }
+
+
+def _conf(step: AnyTaskInstance) -> dict[str, Any] | None:
+    if hasattr(step, "dag_run"):
+        return dict(step.dag_run.conf or {})
+    # The public way, get_template_context(), checks all parameters again: 13 ms at each call.
+    context = step._ti_context_from_server
+    return context.dag_run.conf if context else None
+
+
+def _reason(error: str | BaseException | None) -> str | None:
+    if isinstance(error, BaseException) and not (
+        str(error) and isinstance(error, AirflowException | MxtVhfError)
+    ):
+        return f"{type(error).__name__}: {error}"
+    return None if error is None else str(error)

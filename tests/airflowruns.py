@@ -1,0 +1,48 @@
+"""Starting runs of a real Airflow, and looking at what became of them."""
+
+from pathlib import Path
+
+from mxtvhf.stack.processes import wait_until
+
+PROJECT = Path(__file__).parents[1]
+FINAL = ("success", "failed")
+
+
+class Runner:
+    """Starts runs of the DAG and waits for their end."""
+
+    def __init__(self, stack, settings):
+        self.api = stack.api
+        self.settings = settings
+
+    def wait(self, run_id, timeout=120.0, dag_id="mxt_vhf"):
+        wait_until(
+            lambda: self.api.run(run_id, dag_id=dag_id)["state"] in FINAL, what=run_id, timeout=timeout
+        )
+        return self.api.run(run_id, dag_id=dag_id)["state"]
+
+    def __call__(self, run_id, timeout=120.0, **conf):
+        assert self.api.start_run(run_id, conf)
+        return self.wait(run_id, timeout)
+
+    def ids(self, dag_id="mxt_vhf"):
+        """Ids of all runs."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after"
+        return [run["dag_run_id"] for run in self.api.get(path)["dag_runs"]]
+
+    def task(self, run_id, task_id, what):
+        """Something of a task instance."""
+        return self.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances/{task_id}/{what}")
+
+    def xcom(self, run_id, task_id):
+        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
+
+    def links(self, run_id, task_id):
+        return self.task(run_id, task_id, "links")["extra_links"]
+
+    def log(self, run_id, task_id, attempt=1):
+        lines = self.task(run_id, task_id, f"logs/{attempt}")["content"]
+        return "\n".join(str(line["event"]) for line in lines)
+
+    def folder(self, run_id):
+        return next(self.settings.products.glob(f"sb*/{run_id}"))

@@ -1,0 +1,227 @@
+"""The live intake on a real Airflow and a real NATS: each input gets its run, once, whatever dies."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import nats.errors
+import numpy as np
+import pytest
+from airflowruns import PROJECT, Runner
+from natsserver import NatsServer, free_port
+
+from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.errors import MxtVhfError
+from mxtvhf.intake.picture import planned_runs
+from mxtvhf.intake.streamledger import read_gaps
+from mxtvhf.natslink import connect
+from mxtvhf.settings import Settings
+from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.embedded import embedded_stack
+from mxtvhf.stack.processes import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
+
+MESSAGES, REPEATED, CORRUPT = 1000, 300, 50
+WITH_PACKETS = 40
+RUN_ALL = os.environ.get("MXTVHF_STORM") == "all"
+SAMPLE = 6
+
+
+@pytest.fixture(scope="module")
+def nats_server(tmp_path_factory):
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory, nats_server):
+    state = tmp_path_factory.mktemp("intake") / "var"
+    return Settings(
+        state=state, nats_url=nats_server.url, intake={"quiet_seconds": 3600, "close_seconds": 7200}
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(settings):
+    with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def run(stack, settings):
+    return Runner(stack, settings)
+
+
+class Publisher:
+    """Publishes to NATS as the VHF network does: again and again until the server has acknowledged."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def send(self, messages, pause_s=0.0):
+        asyncio.run(self._send(messages, pause_s))
+
+    async def _send(self, messages, pause_s):
+        client = await self._connected()
+        for subject, raw in messages:
+            while True:
+                try:
+                    await client.jetstream().publish(subject, raw, timeout=2)
+                    break
+                except (nats.errors.Error, OSError, TimeoutError):
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(pause_s)
+        await client.close()
+
+    async def _connected(self):
+        while True:
+            with suppress(MxtVhfError):
+                return await connect(self.server.url, name="VHF network")
+
+
+def simulated_packets(burst_id, folder):
+    write_scenario(
+        scenario_of(burst_id, ra_deg=120.0, dec_deg=-20.0, counts=80, background=30, seed=3), folder
+    )
+    return (folder / "packets.bin").read_bytes()
+
+
+def the_messages(folder):
+    """Distinct valid inputs, and corrupt ones; (subject, bytes) each."""
+    rng, draw = np.random.default_rng(11), random.Random(11)
+    distinct = MESSAGES - REPEATED - CORRUPT
+    notices, packets, day = [], [], datetime(2027, 1, 1, 12, tzinfo=UTC)
+    while len(notices) + len(packets) < distinct:
+        burst_id = f"sb{day + timedelta(days=len(notices) // 4):%y%m%d}{1 + len(notices) % 40:02d}"
+        wakeup = eclairs_wakeup_notice(
+            burst_id, ra_deg=120.0, dec_deg=-20.0, trigger_time=day, snr=12.0, rng=rng, role="observation"
+        )
+        notices.append(write_notice(wakeup))
+        if len(packets) < WITH_PACKETS:
+            packets.append(simulated_packets(burst_id, folder / burst_id))
+        elif len(notices) + len(packets) < distinct and draw.random() < 0.4:
+            onboard = onboard_mxt_notice(
+                wakeup, ra_deg=120.0, dec_deg=-20.0, start=day + timedelta(minutes=3), snr=60.0, rng=rng
+            )
+            notices.append(write_notice(onboard))
+    corrupt = [damaged(draw, draw.choice(notices + packets), number) for number in range(CORRUPT)]
+    return notices, packets, corrupt
+
+
+def damaged(draw, raw, number):
+    """Damage so that nothing of the message can be used."""
+    kind = number % 3
+    if kind == 0:
+        return raw[: draw.randrange(20, 60)]
+    if kind == 1:
+        return bytes(byte ^ 0x55 for byte in raw[:400]) + number.to_bytes(2)
+    return b"<VOEvent>" + draw.randbytes(30).hex().encode() + b"</VOEvent>"
+
+
+def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, run, nats_server, tmp_path):
+    """1000 messages, 30 % repeated, 5 % corrupt; listener killed 5 times, NATS twice, the API once."""
+    notices, packets, corrupt = the_messages(tmp_path)
+    valid = [
+        *(("mxtvhf.in.alerts", raw) for raw in notices),
+        *(("mxtvhf.in.packets.x", raw) for raw in packets),
+    ]
+    draw = random.Random(12)
+    messages = valid + draw.choices(valid, k=REPEATED) + [("mxtvhf.in.alerts", raw) for raw in corrupt]
+    draw.shuffle(messages)
+    assert len(messages) == MESSAGES
+    run.api._send("PATCH", "/api/v2/dags/mxt_vhf", json={"is_paused": True})
+    publisher = threading.Thread(
+        target=Publisher(nats_server).send, args=(messages, 0.02), daemon=True, name="VHF network"
+    )
+    publisher.start()
+    archive = Archive(settings.archive)
+    for number in range(5):
+        before = len(plans(archive))
+        wait_until(lambda: len(plans(archive)) >= before + 15, what="some work", timeout=120)  # noqa: B023
+        os.kill(stack.processes.pid("listen"), signal.SIGKILL)
+        revive(stack, "listen")
+        if number in (1, 3):
+            nats_server.kill()
+            nats_server.start()
+        if number == 2:
+            os.kill(stack.processes.pid("api-server"), signal.SIGKILL)
+            revive(stack, "api-server")
+    # The same by another way: no further run.
+    for number, raw in enumerate(notices[:10]):
+        (settings.inbox / f"{number}.xml").write_bytes(raw)
+    publisher.join()
+    wait_until(stack.api.is_healthy, what="Airflow", timeout=120)
+    wait_until(lambda: is_done(archive, settings, notices, corrupt, packets), what="the intake", timeout=600)
+
+    planned = plans(archive)
+    created = all_run_ids(run)
+    assert sorted(created) == sorted(plan.run_id for plan, _ in planned)
+    assert all(posting.outcome == "accepted" for _, posting in planned)
+    by_notice = [plan.conf.alert.rpartition("/")[2] for plan, _ in planned if plan.cause == "notice"]
+    assert sorted(by_notice) == sorted(f"{sha256_of(raw)}.xml" for raw in notices)
+    with_packets = [plan.conf.packets.rpartition("/")[2] for plan, _ in planned if plan.packets]
+    assert sorted(set(with_packets)) == sorted({f"{sha256_of(raw)}.bin" for raw in packets})
+    assert len(with_packets) == len(packets)
+    quarantined = {path.stem for path in archive.root.glob("quarantine/*.bin")}
+    assert quarantined == {sha256_of(raw) for raw in corrupt}
+    assert list(read_gaps(archive.root)) == []
+    finish_some(run, planned)
+
+
+def revive(stack, name):
+    def back():
+        time.sleep(0.2)
+        return name in stack.processes.revive()
+
+    wait_until(back, what=name, timeout=30)
+
+
+def plans(archive):
+    """All planned runs, with what became of them."""
+    return [entry for folder in archive.root.glob("sb*") for entry in planned_runs(archive, folder.name)]
+
+
+def is_done(archive, settings, notices, corrupt, packets):
+    """Nothing waits any more: all is filed, planned, and known to Airflow."""
+    if any(settings.inbox.iterdir()) or any((archive.root / "incoming").iterdir()):
+        return False
+    entries = plans(archive)
+    have = sum(plan.cause == "notice" for plan, _ in entries)
+    waiting = [plan.run_id for plan, posting in entries if posting is None]
+    placed = sum(bool(plan.packets) for plan, _ in entries)
+    found = len(list(archive.root.glob("quarantine/*.bin")))
+    return not waiting and (have, placed, found) == (len(notices), len(packets), len(corrupt))
+
+
+def all_run_ids(run):
+    found, offset = [], 0
+    while True:
+        page = run.api.get(f"/api/v2/dags/mxt_vhf/dagRuns?limit=100&offset={offset}&order_by=id")["dag_runs"]
+        if not page:
+            return found
+        found += [entry["dag_run_id"] for entry in page]
+        offset += len(page)
+
+
+def finish_some(run, planned):
+    """Run a sample to the end (all of them when MXTVHF_STORM=all), and check their reports."""
+    with_packets = [plan for plan, _ in planned if plan.packets]
+    sample = [plan for plan, _ in planned] if RUN_ALL else with_packets[:SAMPLE]
+    for plan, _ in planned:
+        if plan not in sample:
+            run.api._send("PATCH", f"/api/v2/dags/mxt_vhf/dagRuns/{plan.run_id}", json={"state": "failed"})
+    run.api.unpause("mxt_vhf")
+    for plan in sample:
+        run.wait(plan.run_id, timeout=1800)
+        if plan.packets:
+            report = json.loads((run.folder(plan.run_id) / "report.json").read_text())
+            assert report["burst_id"] == plan.conf.burst_id
+            assert report["run_id"] == plan.run_id

@@ -1,0 +1,100 @@
+"""The intake on Kafka: against the broker that librdkafka itself simulates, over its real wire protocol."""
+
+import threading
+
+import pytest
+from confluent_kafka import Producer
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.gcnkafka import TOPICS, GcnAccess, GcnKafka
+from mxtvhf.intake.incoming import Incoming
+from mxtvhf.stack.processes import wait_until
+
+
+class Broker:
+    """A producer whose process holds the broker."""
+
+    def __init__(self):
+        self.producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "unused"})
+        brokers = self.producer.list_topics(timeout=10).brokers
+        (node,) = brokers.values()
+        self.address = f"{node.host}:{node.port}"
+
+    def publish(self, topic, *values):
+        for value in values:
+            self.producer.produce(topic, value)
+        assert self.producer.flush(20) == 0
+
+
+@pytest.fixture
+def broker():
+    return Broker()
+
+
+@pytest.fixture
+def access(broker):
+    return GcnAccess(
+        heartbeat=False,
+        config={
+            "bootstrap.servers": broker.address,
+            "security.protocol": "plaintext",
+            "topic.metadata.refresh.interval.ms": 500,
+            "session.timeout.ms": 6000,
+        },
+    )
+
+
+def take(access, keep, until):
+    stop = threading.Event()
+    thread = threading.Thread(target=GcnKafka(access, keep).run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(until, what="notices", timeout=60)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, burst, tmp_path):
+    room = Incoming(tmp_path)
+    notices = {topic: f"<a>{topic}</a>".encode() for topic in TOPICS} | {TOPICS[2]: burst.alert}
+    for topic, notice in notices.items():
+        broker.publish(topic, notice)
+    kept = lambda: {room.read(path).raw for path in room.waiting()}  # noqa: E731
+    take(access, room.keep, lambda: kept() == set(notices.values()))
+    sources = sorted(room.read(path).source for path in room.waiting())
+    assert sources[0].startswith("GCN gcn.notices.svom.voevent.eclairs ")
+    for path in room.waiting():
+        room.done(path)
+    broker.publish(TOPICS[0], b"<a>next</a>")
+    take(access, room.keep, lambda: b"<a>next</a>" in kept())
+    assert kept() == {b"<a>next</a>"}
+
+
+def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_path):
+    broker.publish(TOPICS[0], b"<a>first</a>")
+    tried = threading.Event()
+
+    def full(message):
+        tried.set()
+        raise OSError("no space left on device")
+
+    take(access, full, tried.is_set)
+    room = Incoming(tmp_path)
+    take(access, room.keep, lambda: bool(room.waiting()))
+
+
+def test_credentials_are_read_from_a_file_and_never_shown(tmp_path):
+    path = tmp_path / "gcn.toml"
+    path.write_text('client_id = "me"\nclient_secret = "canary"\n')
+    access = GcnAccess.from_file(path)
+    assert access.topics == TOPICS
+    assert "canary" not in repr(access)
+    for text in ('client_secret = ["canary"]', 'secret = "canary"', "client_secret = canary"):
+        path.write_text(text)
+        with pytest.raises(InvalidInput) as error:
+            GcnAccess.from_file(path)
+        assert str(path) in str(error.value)
+        assert "canary" not in str(error.value)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        GcnAccess.from_file(tmp_path / "none.toml")

@@ -1,0 +1,191 @@
+"""The intake on a real NATS server: nothing lost, nothing unnoticed, whatever happens to the server."""
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from mxtvhf.intake.incoming import Incoming
+from mxtvhf.intake.natsstream import NatsStream
+from mxtvhf.intake.streamledger import StreamLedger, read_gaps
+from mxtvhf.natslink import connect
+from mxtvhf.stack.processes import wait_until
+
+
+def contents(numbers):
+    return [f"message {number:04d} ".encode() * 8 for number in numbers]
+
+
+def publish(server, payloads, subject="mxtvhf.in.alerts"):
+    """Publish to the stream and wait for each acknowledgement of the server."""
+
+    async def send():
+        client = await connect(server.url, name="publisher")
+        try:
+            for payload in payloads:
+                await client.jetstream().publish(subject, payload)
+        finally:
+            await client.close()
+
+    asyncio.run(send())
+
+
+class Listener:
+    def __init__(self, server, root, keep=None):
+        self.root, self.room, self.gaps = root, Incoming(root), []
+        self.stop = threading.Event()
+        source = NatsStream(
+            server.url, None, root, keep or self.room.keep, on_gap=self.gaps.append, audit_s=0.5
+        )
+        self.thread = threading.Thread(target=source.run, args=(self.stop,))
+
+    @property
+    def kept(self):
+        return sorted(self.room.read(path).raw for path in self.room.waiting())
+
+    def waits_for(self, payloads):
+        wait_until(lambda: set(payloads) <= set(self.kept), what="messages", timeout=60)
+
+
+@contextmanager
+def listening(server, root, **options):
+    listener = Listener(server, root, **options)
+    listener.thread.start()
+    try:
+        yield listener
+    finally:
+        listener.stop.set()
+        listener.thread.join()
+
+
+def test_what_was_published_before_and_after_is_kept_once(nats_server, tmp_path):
+    with listening(nats_server, tmp_path) as listener:
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        publish(nats_server, contents(range(40)))
+        listener.waits_for(contents(range(40)))
+    publish(nats_server, contents(range(30, 60)))
+    with listening(nats_server, tmp_path) as listener:
+        listener.waits_for(contents(range(60)))
+    assert listener.kept == contents(range(60))
+    assert list(read_gaps(tmp_path)) == []
+
+
+def exists(server):
+    async def ask():
+        client = await connect(server.url, name="test")
+        try:
+            return [stream.config.name for stream in await client.jetstream().streams_info()]
+        finally:
+            await client.close()
+
+    return "MXTVHF_IN" in asyncio.run(ask())
+
+
+def test_two_listeners_share_the_work_and_lose_nothing(nats_server, tmp_path):
+    with listening(nats_server, tmp_path) as one, listening(nats_server, tmp_path):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        publish(nats_server, contents(range(200)))
+        one.waits_for(contents(range(200)))
+    assert list(read_gaps(tmp_path)) == []
+
+
+def test_the_server_may_be_killed_and_come_back(nats_server, tmp_path):
+    with listening(nats_server, tmp_path) as listener:
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        for number in range(3):
+            publish(nats_server, contents(range(20 * number, 20 * number + 20)))
+            nats_server.kill()
+            nats_server.start()
+        publish(nats_server, contents(range(60, 80)))
+        listener.waits_for(contents(range(80)))
+    assert list(read_gaps(tmp_path)) == []
+
+
+def test_what_cannot_be_kept_is_not_acknowledged(nats_server, tmp_path):
+    def full(message):
+        raise OSError("no space left on device")
+
+    with listening(nats_server, tmp_path, keep=full):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        publish(nats_server, contents(range(3)))
+        assert pending(nats_server) == 3
+    with listening(nats_server, tmp_path) as listener:
+        listener.waits_for(contents(range(3)))
+
+
+def pending(server):
+    """Messages that the consumer has not acknowledged."""
+
+    async def ask():
+        client = await connect(server.url, name="test")
+        try:
+            info = await client.jetstream().consumer_info("MXTVHF_IN", "mxtvhf-listen")
+            return info.num_pending + info.num_ack_pending
+        finally:
+            await client.close()
+
+    return asyncio.run(ask())
+
+
+def the_block(server):
+    (block,) = server.store.rglob("*.blk")
+    return block
+
+
+@pytest.fixture
+def filled(nats_server, tmp_path):
+    """A stream with 50 messages that nobody has taken yet."""
+    with listening(nats_server, tmp_path):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+    publish(nats_server, contents(range(50)))
+    return nats_server
+
+
+def test_a_flipped_bit_on_the_servers_disk_is_noticed(filled, tmp_path):
+    filled.stop()
+    raw = bytearray(the_block(filled).read_bytes())
+    raw[raw.find(b"message 0020") + 3] ^= 4
+    the_block(filled).write_bytes(raw)
+    filled.start()
+    with listening(filled, tmp_path) as listener:
+        wait_until(lambda: bool(listener.gaps), what="the gap", timeout=30)
+        listener.waits_for([*contents(range(20)), *contents(range(21, 50))])
+    (gap,) = read_gaps(tmp_path)
+    assert (gap.first, gap.last, gap.cause) == (21, 21, "unreadable in the stream")
+    with listening(filled, tmp_path) as again:
+        publish(filled, contents([60]))
+        again.waits_for(contents([60]))
+    assert len(list(read_gaps(tmp_path))) == 1, "a loss is reported once"
+
+
+def test_a_stream_that_lost_its_end_is_noticed_and_its_new_messages_are_not_missed(filled, tmp_path):
+    with listening(filled, tmp_path) as listener:
+        listener.waits_for(contents(range(50)))
+    filled.stop()
+    raw = the_block(filled).read_bytes()
+    the_block(filled).write_bytes(raw[: raw.find(b"message 0045") - 40])
+    filled.start()
+    # These get the numbers of the lost ones, which the consumer thinks it has had.
+    publish(filled, contents(range(100, 103)))
+    with listening(filled, tmp_path) as listener:
+        listener.waits_for(contents(range(100, 103)))
+    gaps = list(read_gaps(tmp_path))
+    assert [gap.cause for gap in gaps] == ["the stream lost its end"]
+    assert gaps[0].last == 50
+
+
+def test_the_ledger_is_read_on_from_where_another_intake_wrote(tmp_path):
+    made = datetime(2026, 3, 7, tzinfo=UTC)
+    one, other = (StreamLedger(tmp_path, "S", made) for _ in range(2))
+    one.note(1, b"a")
+    other.note(3, b"c")
+    assert one.missing(1, 4) == other.missing(1, 4) == [2, 4]
+    assert one.agrees(3, b"c")
+    assert not one.agrees(3, b"other")
+    other.lose(2, 2, "unreadable in the stream")
+    assert one.missing(1, 4) == [4]
+    one.start_anew()
+    assert other.newest() is None
+    assert other.missing(1, 2) == [1, 2]

@@ -1,0 +1,137 @@
+"""What a real Airflow tells over a real NATS, and that it never suffers from it."""
+
+import asyncio
+
+import pytest
+from natsserver import free_port
+
+from mxtvhf.archive import sha256_of
+from mxtvhf.bulletins import Outbox, read_bulletin
+from mxtvhf.bulletins.follow import follow
+from mxtvhf.bulletins.forward import forward_outbox
+from mxtvhf.natslink import connect
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.embedded import gp_connection
+
+pytestmark = pytest.mark.integration
+
+BURST = "sb26051102"
+
+
+@pytest.fixture(scope="module")
+def conf(settings):
+    folder = settings.inbox / "messages"
+    write_scenario(scenario_of(BURST, ra_deg=120.0, dec_deg=30.0, counts=200, seed=3), folder)
+    return {
+        "burst_id": BURST,
+        "alert": (folder / "alert.xml").as_uri(),
+        "packets": (folder / "packets.bin").as_uri(),
+    }
+
+
+@pytest.fixture(scope="module")
+def told(settings, nats):
+    """Bring all that waits to NATS and return what it stored of a run."""
+
+    async def use(run_id):
+        client, stop = await connect(nats.url, name="test"), asyncio.Event()
+        forwarder = asyncio.create_task(forward_outbox(settings.outbox, client, stop=stop))
+        while Outbox(settings.outbox).waiting():
+            await asyncio.sleep(0.05)
+        stop.set()
+        await forwarder
+        stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
+        await client.close()
+        return [bulletin for bulletin in stored if bulletin.run_id == run_id]
+
+    return lambda run_id: asyncio.run(use(run_id))
+
+
+def states(bulletins, kind="step"):
+    """The states told of each step, in order."""
+    found = {}
+    for bulletin in bulletins:
+        if bulletin.kind == kind:
+            found.setdefault(getattr(bulletin, "task_id", kind), []).append(bulletin.state)
+    return found
+
+
+def test_a_run_tells_each_step_and_both_reports(run, conf, told, web, stack):
+    run_id = f"{BURST}__1"
+    assert run(run_id, **conf) == "success"
+    bulletins = told(run_id)
+    assert states(bulletins, "run") == {"run": ["started", "succeeded"]}
+    assert (bulletins[0].kind, bulletins[-1].kind) == ("run", "run")
+    # A step without work (EmptyOperator) is marked by the scheduler, which tells nothing of it.
+    steps = states(bulletins)
+    assert set(steps) == set(run.api.task_states(run_id)) - {"run_complete"}
+    waited = steps.pop("wait_mxt_gp")
+    assert set(waited[:-1]) == {"started"}
+    assert waited[-1] == "succeeded"
+    assert set(map(tuple, steps.values())) == {("started", "succeeded")}
+    assert {bulletin.burst_id for bulletin in bulletins} == {BURST}
+    assert {bulletin.is_test for bulletin in bulletins} == {True}
+    preliminary, final = (bulletin for bulletin in bulletins if bulletin.kind == "report")
+    assert (preliminary.status, final.status) == ("preliminary", "final")
+    for report in (preliminary, final):
+        page = web(report.url.removeprefix(stack.url))
+        assert sha256_of(page.content) == report.sha256
+        assert web(report.page_url.removeprefix(stack.url)).status_code == 200
+    assert final.best_position is not None
+    assert sum(final.verdicts.values()) > 0
+
+
+def test_a_failed_step_says_why(run, conf, told):
+    run_id = f"{BURST}__2"
+    assert run(run_id, **conf | {"alert": "<html/>"}) == "failed"
+    bulletins = told(run_id)
+    assert states(bulletins)["reception_message"] == ["started", "failed"]
+    (failed,) = [bulletin for bulletin in bulletins if bulletin.kind == "step" and bulletin.state == "failed"]
+    assert "VOEvent" in failed.error
+    assert states(bulletins, "run") == {"run": ["started", "failed"]}
+    assert {bulletin.is_test for bulletin in bulletins} == {None}
+
+
+def test_a_step_with_nothing_to_do_is_skipped(run, conf, told):
+    run_id = f"{BURST}__3"
+    run(run_id, **conf | {"packets": None})
+    assert ["started", "skipped"] in states(told(run_id)).values()
+
+
+def test_a_try_that_fails_is_told_with_its_number_until_the_last_one(run, conf, told, stack):
+    run_id = f"{BURST}__4"
+    stack.api.put_connection(gp_connection(f"http://127.0.0.1:{free_port()}"))
+    try:
+        run(run_id, **conf)
+    finally:
+        stack.api.put_connection(gp_connection(stack.gp_url))
+    gp = [b for b in told(run_id) if b.kind == "step" and b.task_id == "start_mxt_gp_pipeline"]
+    tries = [("started", "retrying")] * 3 + [("started", "failed")]
+    assert [(b.state, b.try_number) for b in gp] == [
+        (state, number) for number, states in enumerate(tries, start=1) for state in states
+    ]
+    assert all(b.error for b in gp if b.state != "started")
+
+
+def test_without_nats_a_run_succeeds_and_tells_later(run, conf, told, nats):
+    run_id = f"{BURST}__5"
+    nats.kill()
+    try:
+        assert run(run_id, **conf) == "success"
+    finally:
+        nats.start()
+    assert states(told(run_id), "run") == {"run": ["started", "succeeded"]}
+
+
+def test_an_outbox_that_cannot_be_written_costs_messages_only(run, conf, settings, told):
+    run_id = f"{BURST}__6"
+    aside = settings.home / "outbox-aside"
+    settings.outbox.rename(aside)
+    settings.outbox.write_text("in the way")
+    try:
+        assert run(run_id, **conf) == "success"
+        assert "a message is lost" in run.log(run_id, "fits_feed")
+    finally:
+        settings.outbox.unlink()
+        aside.rename(settings.outbox)
+    assert told(run_id) == []
