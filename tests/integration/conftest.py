@@ -4,6 +4,8 @@ import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import requests
@@ -31,9 +33,12 @@ def nats(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory, statsd, nats):
-    state = tmp_path_factory.mktemp("state") / "var"
-    return Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
+def settings(statsd, nats):
+    # Not below pytest's own folder: each pytest that starts closes that to other users, and PostgreSQL, which
+    # as root runs as another one, dies at its next checkpoint.
+    with TemporaryDirectory(prefix="mxtvhf-test-") as folder:
+        state, port = Path(folder) / "var", statsd.getsockname()[1]
+        yield Settings(state=state, statsd=f"127.0.0.1:{port}", nats_url=nats.url)
 
 
 @pytest.fixture(scope="session")
