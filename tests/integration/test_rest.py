@@ -346,16 +346,22 @@ def description(stack, token):
 def paused(stack, run, token):
     """The DAG paused: what is started stays queued, and is removed afterwards."""
     dag, headers = f"{stack.url}/api/v2/dags/mxt_vhf", {"Authorization": f"Bearer {token}"}
-    requests.patch(dag, json={"is_paused": True}, headers=headers, timeout=10).raise_for_status()
+    requests.patch(dag, json={"is_paused": True}, headers=headers, timeout=60).raise_for_status()
     yield
     while queued := run.api.get("/api/v2/dags/mxt_vhf/dagRuns?state=queued")["dag_runs"]:
         for entry in queued:
             url = f"{dag}/dagRuns/{entry['dag_run_id']}"
-            requests.delete(url, headers=headers, timeout=10).raise_for_status()
+            requests.delete(url, headers=headers, timeout=60).raise_for_status()
     assert run.api.unpause("mxt_vhf")
 
 
 schema = schemathesis.pytest.from_fixture("description")
+
+
+def test_a_paused_dag_is_told(ask, conf, paused):
+    started = ask("POST", "/processing", json={**conf, "sequence": 84}).json()["processing_descriptor"]
+    assert started["state"] == "PENDING"
+    assert "the DAG is paused" in started["message"]
 
 
 @schema.parametrize()
