@@ -121,9 +121,9 @@ class AttitudeHistory:
             raise InvalidInput("attitude: no sample")
         quaternion = self.quaternion / np.sqrt((self.quaternion**2).sum(axis=1, keepdims=True))
         place = np.interp(time, self.time, np.arange(len(self), dtype=np.float64))
-        before = place.astype(np.intp)
-        after = np.minimum(before + 1, len(self) - 1)
-        return slerp(quaternion[before], quaternion[after], place - before)
+        step = place.astype(np.intp)
+        # After the last sample comes a step without motion.
+        return slerp(quaternion, np.append(quaternion[1:], quaternion[-1:], axis=0), step, place - step)
 
     def to_bytes(self) -> bytes:
         """Return the history as a numpy ``.npz`` file."""

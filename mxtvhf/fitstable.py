@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
     for number, column in enumerate(columns, 1):
         letter, dtype = _FORMS[column.values.dtype.str[1:]]
         layout.append((column.name, dtype, column.values.shape[1:]))
-        repeat = int(np.prod(column.values.shape[1:], dtype=int))
+        repeat = prod(column.values.shape[1:])
         describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", f"{repeat}{letter}", "")]
         if column.unit:
             describing.append((f"TUNIT{number}", column.unit, ""))
@@ -100,25 +100,22 @@ def card_images(cards: Iterable[Card]) -> bytes:
     ValueError
         Text that is not ASCII or too long for its card, or a number that is not finite.
     """
-    return b"".join(_image(*card) for card in cards)
+    return "".join([_image(*card) for card in cards]).encode("ascii")
 
 
-def _image(keyword: str, value: Any, comment: str) -> bytes:
+def _image(keyword: str, value: Any, comment: str) -> str:
     if keyword == "COMMENT":
-        text = f"COMMENT {value}"
-    else:
-        text = f"{keyword:8}= {_value(keyword, value):20}"
-        if len(text) > 80:
-            raise ValueError(f"{keyword} {value!r} is too long for a FITS card")
-        if comment:
-            text = f"{text} / {comment}"
-    return text[:80].ljust(80).encode("ascii")
+        return f"COMMENT {value:72}"[:80]
+    text = f"{keyword:8}= {_value(keyword, value)}"
+    if len(text) > 80:
+        raise ValueError(f"{keyword} {value!r} is too long for a FITS card")
+    return f"{text} / {comment:47}"[:80] if comment else text.ljust(80)
 
 
 def _value(keyword: str, value: Any) -> str:
     """Write a value in fixed format, a long real number in free format."""
     if isinstance(value, str):
-        return "'{:8}'".format(value.replace("'", "''"))
+        return "'{:8}'".format(value.replace("'", "''")).ljust(20)
     if isinstance(value, bool):
         return f"{'T' if value else 'F':>20}"
     if isinstance(value, int):

@@ -28,7 +28,7 @@ from mxtvhf.calibration import Alignment, default_calibration
 from mxtvhf.instrument import instrument
 from mxtvhf.quaternions import Floats, rotation_matrices
 
-_BLOCK = 4096
+_BLOCK = 8192
 """Photons projected at once: what each of them needs stays in the processor's cache."""
 
 
@@ -152,7 +152,8 @@ def seen_pixels(
 ) -> tuple[Floats, Floats]:
     """Say where photons fall that at a fixed pointing fall on ``x``, ``y``; undoes ``steady_pixels``."""
     maps = np.moveaxis(_steady_maps(pointing, attitude, time), -1, 0)
-    return _projected(np.moveaxis(np.linalg.inv(maps), 0, -1), time, x, y)
+    back = np.asarray(np.linalg.inv(maps), np.float64)
+    return _projected(np.moveaxis(back, 0, -1), time, x, y)
 
 
 def image_pixels(
@@ -200,9 +201,9 @@ def _maps(to_sky: Floats, alignment: Alignment, attitude: AttitudeHistory, time:
     to_sky
         From (1, x, y) of the fixed plane to a vector in ICRS.
     """
-    turned = rotation_matrices(attitude.at(time[_is_new(time)])).reshape(9, -1)
-    maps = np.kron(np.linalg.inv(to_sky), _body_per_pixel(alignment).T) @ turned
-    return maps.reshape(3, 3, -1)
+    turned = rotation_matrices(attitude.at(time[_is_new(time)]))
+    from_sky = np.linalg.inv(to_sky) @ turned.reshape(3, -1)
+    return np.asarray(_body_per_pixel(alignment).T @ from_sky.reshape(3, 3, -1))
 
 
 def _is_new(time: Floats) -> Flags:

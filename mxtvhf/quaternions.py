@@ -12,24 +12,35 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-def slerp(first: Floats, second: Floats, part: Floats) -> Floats:
+def slerp(first: Floats, second: Floats, step: npt.NDArray[np.intp], part: Floats) -> Floats:
     """Turn from one attitude towards another about one axis, the short way round.
 
-    Shoemake 1985, SIGGRAPH 19, 245; sin(p a) / sin(a) is written so that it holds for a = 0, too.
+    Source: Shoemake 1985, SIGGRAPH 19, 245.
 
     Parameters
     ----------
     first, second
-        Unit quaternions, shape (N, 4).
+        Unit quaternions at the ends of each step, shape (N, 4).
+    step
+        Which step to interpolate in, shape (M,).
     part
-        How far, 0 to 1, shape (N,).
+        How far in it, 0 to 1, shape (M,).
+
+    Returns
+    -------
+    Floats
+        Unit quaternions, shape (M, 4).
     """
-    second = np.where((first * second).sum(axis=1) < 0.0, -1.0, 1.0)[:, np.newaxis] * second
-    angle = 2.0 * np.arcsin(0.5 * np.sqrt(((second - first) ** 2).sum(axis=1))) / np.pi
-    weights = ((1.0 - part, first), (part, second))
-    whole = np.sinc(angle)
-    before, after = ((p * np.sinc(p * angle) / whole)[:, np.newaxis] * ends for p, ends in weights)
-    return np.asarray(before + after)
+    second = np.where(_dot(first, second) < 0.0, -second, second)
+    angle = 2.0 * np.arcsin(0.5 * np.sqrt(_dot(second - first, second - first)))
+    aside = second - np.cos(angle) * first
+    np.divide(aside, np.sin(angle), out=aside, where=angle > 0.0)
+    turn = part[:, np.newaxis] * angle[step]
+    return np.asarray(np.cos(turn) * first[step] + np.sin(turn) * aside[step])
+
+
+def _dot(first: Floats, second: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", first, second)[:, np.newaxis])
 
 
 def mean_quaternion(quaternion: Floats, weights: Floats) -> Floats:
@@ -49,7 +60,7 @@ def rotation_matrices(quaternion: Floats) -> Floats:
     Floats
         Shape (3, 3, N).
     """
-    x, y, z, w = quaternion.T
+    x, y, z, w = np.ascontiguousarray(quaternion.T)
     xx, yy, zz, ww = x * x, y * y, z * z, w * w
     xy, xz, yz = 2.0 * x * y, 2.0 * x * z, 2.0 * y * z
     xw, yw, zw = 2.0 * x * w, 2.0 * y * w, 2.0 * z * w
