@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.errors import Retriable
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import embedded_stack
@@ -97,10 +98,15 @@ def project_with_baseline(folder: Path) -> Path:
 
 def run_times(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -> Times:
     """Start a run, wait for its end and return when what happened; ``run`` is the run itself."""
+
+    def has_ended() -> bool:
+        try:
+            return api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed")
+        except Retriable:
+            return False
+
     api.start_run(run_id, conf, dag_id=dag_id)
-    wait_until(
-        lambda: api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed"), what=run_id, timeout=120
-    )
+    wait_until(has_ended, what=run_id, timeout=300)
     run = api.run(run_id, dag_id=dag_id)
     tasks = api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
     created = datetime.fromisoformat(run["run_after"])

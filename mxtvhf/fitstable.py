@@ -1,4 +1,4 @@
-"""Binary tables as FITS bytes: what an event file needs and no more, written at the speed of its data.
+"""Binary tables as FITS bytes: what event files and sky maps need, written at the speed of their data.
 
 Here because building a header of a few hundred cards with astropy takes ten times as long as all else (see
 ``docs/performance.md``). Reading is left to astropy. Source: FITS standard 4.0 (2016), sections 4.2 (values),
@@ -19,7 +19,7 @@ Card = tuple[str, Any, str]
 """Keyword, value (text, truth value, whole or real number), comment; of COMMENT the value is the text."""
 
 BLOCK = 2880
-_FORMS = {"f8": ("D", ">f8"), "i2": ("I", ">i2"), "i4": ("J", ">i4"), "b1": ("L", "u1")}
+_FORMS = {"f8": ("D", ">f8"), "i2": ("I", ">i2"), "i4": ("J", ">i4"), "i8": ("K", ">i8"), "b1": ("L", "u1")}
 """Type of a numpy column -> letter of TFORM, type in the file."""
 _ROWS = 4096
 """Rows that are filled at once."""
@@ -31,7 +31,7 @@ _PUNCTUATION = {*range(0x3A, 0x41), *range(0x5B, 0x61)}
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column: ``values`` of shape (rows,) or (rows, n), float64, int16, int32 or bool."""
+    """One column: ``values`` of shape (rows,) or (rows, n), float64, int16, int32, int64 or bool."""
 
     name: str
     values: npt.NDArray[Any]
@@ -61,7 +61,8 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
         letter, dtype = _FORMS[column.values.dtype.str[1:]]
         layout.append((column.name, dtype, column.values.shape[1:]))
         repeat = prod(column.values.shape[1:])
-        describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", f"{repeat}{letter}", "")]
+        form = letter if repeat == 1 else f"{repeat}{letter}"
+        describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", form, "")]
         if column.unit:
             describing.append((f"TUNIT{number}", column.unit, ""))
     rows = _rows(columns, np.dtype(layout))
