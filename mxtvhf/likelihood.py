@@ -16,18 +16,24 @@ For a fixed r and w the sum is a correlation of the counts with the kernel ln(1 
 pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
 each r; with contrasts one more for each power of two of w, since only the product r w matters.
 
+A source may be of several kinds, by spectrum and decay, each with its own w. Its likelihood is the mean of
+theirs. Here the mean w by the probability of each kind, given the photons, is used in place of them all: the
+gradient is the same to first order of their differences.
+
 Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
+from scipy.special import logsumexp, softmax
 
+from mxtvhf.counts import CONTRAST_POWERS, Counts
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, SeparablePsf, VariableWidthPsf, detector_pixels
 
@@ -37,129 +43,14 @@ CELL = 8
 _RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
 """Values of r of the whole-field map: from a source lost in the background to no background."""
 
-_CONTRASTS = (-8, 4)
-"""Lowest and highest power of two of the contrast that the whole-field map tells apart."""
-
-_FEWEST_MERGED = 4000
-"""Fewer photons than this are kept one by one, with their exact contrast."""
-
-_CONTRAST_STEPS = 8
-"""Per power of two, for the contrasts of many photons, which are joined."""
-
 _LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
+_ROUNDS = 2
+"""In which place and kind of the source are found in turn."""
 _MAX_ITERATIONS = 50
 _CONVERGED = 1e-3
 """Newton's last step is the one that promises less than this gain of ln L: what it leaves is its square."""
 _LONGEST_STEP = np.array([20.0, 20.0, 2.0])
 """Pixels, pixels, ln r."""
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per contrast.
-
-    Attributes
-    ----------
-    column, row, number
-        Of the entries: position (0-based, in blocks) and photons.
-    good
-        Part of each block that is good pixels, 0..1, shape (size, size).
-    contrast
-        Of the entries, see the module; None: 1 for all.
-    block
-        Pixels per side of a block.
-    """
-
-    column: npt.NDArray[np.intp]
-    row: npt.NDArray[np.intp]
-    number: Floats
-    good: Floats
-    contrast: Floats | None = None
-    block: int = 1
-
-    @classmethod
-    def from_image(cls, image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> Counts:
-        """Count the photons on the good pixels of a detector image."""
-        filled = np.flatnonzero((image > 0) & good)
-        row, column = np.divmod(filled, image.shape[1])
-        return cls(column, row, image.ravel()[filled].astype(np.float64), good.astype(np.float64))
-
-    @classmethod
-    def from_photons(
-        cls,
-        column: npt.NDArray[np.intp],
-        row: npt.NDArray[np.intp],
-        contrast: Floats,
-        good: npt.NDArray[np.bool_],
-    ) -> Counts:
-        """Take the photons on good pixels with their contrasts; many are joined to about equal ones."""
-        kept = good[row, column]
-        photons = cls(column[kept], row[kept], np.ones(kept.sum()), good.astype(np.float64), contrast[kept])
-        return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
-
-    @cached_property
-    def total(self) -> float:
-        """Photons on good pixels."""
-        return float(self.number.sum())
-
-    @cached_property
-    def area(self) -> float:
-        """Good pixels."""
-        return float(self.good.sum()) * self.block**2
-
-    @cached_property
-    def _complete(self) -> bool:
-        return self.area == self.good.size * self.block**2
-
-    def seen(self, row: Floats, column: Floats) -> Floats:
-        """Part of the PSF on good pixels: ``row @ good @ column.T`` for stacked profiles (m, size)."""
-        if self._complete:
-            return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
-        return np.asarray(row @ self.good @ column.T)
-
-    def images(self) -> tuple[Floats, int]:
-        """Photons per block and power of two of the contrast, ``[power, row, column]``; the lowest power.
-
-        A photon between two powers is shared by both in proportion to its distance in ln w: that is exact
-        to second order of it.
-        """
-        size = self.good.shape[0]
-        place = self.row * size + self.column
-        if self.contrast is None:
-            return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
-        low, high = _CONTRASTS
-        power = np.clip(np.log2(np.maximum(self.contrast, 2.0**low)), low, high)
-        lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
-        first, upper = int(lower.min()), power - lower
-        layers = int(lower.max()) + 2 - first
-        place = place + (lower - first) * size**2
-        flat = np.bincount(place, self.number * (1.0 - upper), layers * size**2).astype(np.float64)
-        flat += np.bincount(place + size**2, self.number * upper, layers * size**2)
-        return flat.reshape(layers, size, size), first
-
-    def rebinned(self, factor: int) -> Counts:
-        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same contrast."""
-        size = self.good.shape[0] // factor
-        key = (self.row // factor) * size + self.column // factor
-        if self.contrast is None:
-            flat = np.bincount(key, self.number).astype(np.float64)
-            filled, contrast = np.flatnonzero(flat), None
-            number = flat[filled]
-        else:
-            step = np.round(_CONTRAST_STEPS * np.log2(np.maximum(self.contrast, 2.0 ** _CONTRASTS[0])))
-            key = key + size**2 * (step - step.min()).astype(np.intp)
-            filled, entry = np.unique(key, return_inverse=True)
-            number = np.bincount(entry, self.number).astype(np.float64)
-            contrast = np.bincount(entry, self.number * self.contrast) / number
-        rows = self.good.reshape(size, factor, -1).sum(axis=1)
-        good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
-        row, column = np.divmod(filled % size**2, size)
-        return Counts(column, row, number, good, contrast, self.block * factor)
-
-    def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
-        """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
-        pixels = psf.fractions(centre, self.good.shape[0] * self.block)
-        return np.asarray(pixels.reshape(*pixels.shape[:-1], -1, self.block).sum(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -180,6 +71,10 @@ class SourceFit:
         Logarithm of the prior's density there over a flat one.
     sigma
         Standard errors of x and y by the curvature, pixels.
+    log_evidence
+        ln L, its mean over the kinds of sources; with one kind ``log_likelihood``.
+    kinds
+        Probability of each kind; None: there is one.
     """
 
     x: float
@@ -189,6 +84,8 @@ class SourceFit:
     log_likelihood: float
     log_prior: float
     sigma: tuple[float, float]
+    log_evidence: float
+    kinds: Floats | None = None
 
 
 def cell_centres() -> Floats:
@@ -214,7 +111,7 @@ def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
     middle = CELL * (size - 1) + 0.5 * (CELL - 1)
     axis = psf.fractions(middle, CELL * (2 * size - 1)).reshape(-1, CELL).sum(axis=-1)
     offsets = np.arange(1 - size, size)
-    low, high = _CONTRASTS
+    low, high = CONTRAST_POWERS
     products = _RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high)
     kernel = np.zeros((products.size, 2 * size, 2 * size))
     density = np.outer(axis, axis) / CELL**2
@@ -233,7 +130,7 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     kernels, profiles = _kernels(psf)
     images, power = cells.images()
     transforms = fft.rfft2(images.astype(np.float32), s=(2 * size, 2 * size))
-    first = power - _CONTRASTS[0]
+    first = power - CONTRAST_POWERS[0]
     summed = transforms[0] * kernels[first : first + _RATIOS.size]
     for k in range(1, len(transforms)):
         summed += transforms[k] * kernels[first + k : first + k + _RATIOS.size]
@@ -345,7 +242,48 @@ def maximise(
         log_likelihood=value - log_prior,
         log_prior=log_prior,
         sigma=(float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))),
+        log_evidence=value - log_prior,
     )
+
+
+def maximise_any_kind(
+    counts: Counts,
+    psf: SeparablePsf,
+    start: tuple[float, float, float],
+    prior: PositionPrior | None = None,
+) -> SourceFit:
+    """Return the maximum near ``start`` of the likelihood of a source of any kind, as ``maximise``.
+
+    The place tells the kinds' probabilities, these the contrast and that the place again.
+    """
+    fit = maximise(counts, psf, start, prior)
+    if counts.kinds is None:
+        return fit
+    for _ in range(_ROUNDS):
+        counts = counts.of_kind(softmax(_of_kinds(counts, counts.kinds, psf, fit)))
+        fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+    return with_kinds(counts, psf, fit)
+
+
+def with_kinds(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
+    """Return the fit with the kinds' probabilities and the mean of their likelihoods."""
+    if counts.kinds is None:
+        return fit
+    log_likelihood = _of_kinds(counts, counts.kinds, psf, fit)
+    return replace(
+        fit,
+        log_evidence=float(logsumexp(log_likelihood) - np.log(log_likelihood.size)),
+        kinds=softmax(log_likelihood),
+    )
+
+
+def _of_kinds(counts: Counts, kinds: Floats, psf: SeparablePsf, fit: SourceFit) -> Floats:
+    """Return ln L of each kind at the fit's place and ratio."""
+    column, row = counts.fractions(psf, (fit.x, fit.y))
+    ratio = np.exp(fit.log_ratio)
+    signal = ratio * column[counts.column] * row[counts.row]
+    nothing = counts.total * np.log1p(ratio * float(counts.seen(row, column)) / counts.area)
+    return np.array([counts.number @ np.log1p(signal * kind) - nothing for kind in kinds])
 
 
 def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> VariableWidthPsf:

@@ -17,7 +17,8 @@ from scipy import ndimage
 from scipy.interpolate import RectBivariateSpline
 from scipy.special import log_ndtr
 
-from mxtvhf.likelihood import CELL, Counts, SourceFit, cell_centres, log_prior_of_cells
+from mxtvhf.counts import Counts
+from mxtvhf.likelihood import CELL, SourceFit, cell_centres, log_prior_of_cells
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
 
