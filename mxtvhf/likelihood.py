@@ -127,16 +127,26 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     """
     cells = counts.rebinned(CELL // counts.block)
     size = cells.good.shape[0]
-    kernels, profiles = _kernels(psf)
+    kernels, _ = _kernels(psf)
     images, power = cells.images()
     transforms = fft.rfft2(images.astype(np.float32), s=(2 * size, 2 * size))
     first = power - CONTRAST_POWERS[0]
     summed = transforms[0] * kernels[first : first + _RATIOS.size]
     for k in range(1, len(transforms)):
         summed += transforms[k] * kernels[first + k : first + k + _RATIOS.size]
-    correlation = fft.irfft2(summed, s=(2 * size, 2 * size))[:, :size, :size]
-    odds = np.multiply.outer(_RATIOS, cells.seen(profiles, profiles) / cells.area)
-    return correlation - cells.total * np.log1p(odds), odds / (1.0 + odds)
+    rows = fft.ifft(summed, axis=1, overwrite_x=True)[:, :size]
+    correlation = fft.irfft(rows, 2 * size, axis=2)[..., :size]
+    expected, part = _parts(psf, cells.good.tobytes())
+    return correlation - cells.total * expected, part
+
+
+@lru_cache(maxsize=16)
+def _parts(psf: SeparablePsf, good: bytes) -> tuple[Floats, Floats]:
+    """Return ln(1 + r D / A) and f of ``whole_field``; kept, since few sets of good cells occur."""
+    profiles = _kernels(psf)[1]
+    cells = np.frombuffer(good).reshape(len(profiles), -1)
+    odds = np.multiply.outer(_RATIOS, profiles @ cells @ profiles.T / (cells.sum() * CELL**2))
+    return np.log1p(odds), odds / (1.0 + odds)
 
 
 def starting_points(
@@ -151,12 +161,10 @@ def starting_points(
     peaks = (profile == ndimage.maximum_filter(profile, size=5)) & (profile > profile.max() - within)
     row, column = np.nonzero(peaks)
     order = np.argsort(-profile[row, column])[:most]
+    ratio = np.log(_RATIOS[log_likelihood[:, row[order], column[order]].argmax(axis=0)])
     centre = cell_centres()
-    best = log_likelihood.argmax(axis=0)
-    return [
-        (float(centre[column[k]]), float(centre[row[k]]), float(np.log(_RATIOS[best[row[k], column[k]]])))
-        for k in order
-    ]
+    places = zip(centre[column[order]], centre[row[order]], ratio, strict=True)
+    return [(float(x), float(y), float(log_ratio)) for x, y, log_ratio in places]
 
 
 def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, Floats, Floats]:
@@ -166,12 +174,13 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
     ratio = np.exp(at[2])
     odds = ratio * seen[0, 0]
     # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
-    column, row = axes[:, 0, counts.column], axes[:, 1, counts.row]
+    column, row = axes[:, 0].take(counts.column, axis=1), axes[:, 1].take(counts.row, axis=1)
     signal = ratio * column[0] * row[0]
     if counts.contrast is not None:
         signal = signal * counts.contrast
     q = signal / (1.0 + signal)
-    slopes = np.stack([column[1] / column[0], row[1] / row[0], np.ones_like(q)])
+    slopes = np.ones((3, q.size))
+    slopes[0], slopes[1] = column[1] / column[0], row[1] / row[0]
     first = counts.number * q
     gradient = slopes @ first
     curvature = (slopes * (first * (1.0 - q))) @ slopes.T
@@ -232,7 +241,7 @@ def maximise(
         at, (value, gradient, hessian) = trial, ahead
     column, row = counts.fractions(psf, at[:2])
     odds = np.exp(at[2]) * counts.seen(row, column)
-    covariance = np.linalg.inv(_positive(-hessian))
+    covariance = _inverse(-hessian)
     log_prior = 0.0 if prior is None else float(prior.log_ratio(at[0], at[1]))
     return SourceFit(
         x=float(at[0]),
@@ -309,7 +318,7 @@ def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
     if counts.contrast is not None:
         profile = profile * counts.contrast
     log_ratio = fit.log_ratio
-    for _ in range(4):
+    for _ in range(2):
         signal, odds = np.exp(log_ratio) * profile, np.exp(log_ratio) * seen
         q, part = signal / (1.0 + signal), odds / (1.0 + odds)
         slope = counts.number @ q - counts.total * part
@@ -321,18 +330,15 @@ def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
 
 def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Floats) -> Floats:
     """Newton's step, bounded; a coordinate that is at its limit and pushed outwards stays."""
-    free = ~(((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0)))
-    step = np.zeros(3)
-    if free.any():
-        step[free] = np.linalg.solve(_positive(-hessian[np.ix_(free, free)]), gradient[free])
+    blocked = ((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0))
+    if blocked.any():
+        gradient = np.where(blocked, 0.0, gradient)
+        hessian = np.where(blocked | blocked[:, np.newaxis], -np.eye(3), hessian)
+    step = _inverse(-hessian) @ gradient
     return np.asarray(step / max(1.0, np.max(np.abs(step) / _LONGEST_STEP)))
 
 
-def _positive(matrix: Floats) -> Floats:
-    """Return the symmetric matrix with the absolute values of its eigenvalues, so that a step goes uphill."""
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)
-    return matrix
+def _inverse(matrix: Floats) -> Floats:
+    """Return the inverse of the symmetric matrix with absolute eigenvalues, so that a step goes uphill."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors / np.maximum(np.abs(values), 1e-9)) @ vectors.T)

@@ -158,6 +158,10 @@ class Tally:
         begun = time.perf_counter()
         found = work()
         self.seconds.append(time.perf_counter() - begun)
+        self.add(found, x, y)
+
+    def add(self, found: SourceLocalisation | tuple[float, float], x: float, y: float) -> None:
+        """Note how far from (x, y) the found place is."""
         column, row = (found.x, found.y) if isinstance(found, SourceLocalisation) else found
         self.error.append(pixel_scale_arcsec() * np.hypot(column - x, row - y))
 
@@ -263,7 +267,7 @@ def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
         }  # fmt: skip
         for name, (tally, honesty) in ways.items():
             found = localise(photons.x, photons.y, **given[name])
-            tally.time(partial(localise, photons.x, photons.y, **given[name]), x, y)
+            tally.add(found, x, y)
             honesty.add(found, x, y, case.counts)
         bound.add(x, y)
     for name, (tally, honesty) in ways.items():
