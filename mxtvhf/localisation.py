@@ -25,7 +25,7 @@ from mxtvhf.likelihood import (
 from mxtvhf.posterior import PositionPosterior, position_posterior
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
-from mxtvhf.upperlimit import empty_upper_limit, source_upper_limit
+from mxtvhf.upperlimit import detectable_photons, empty_upper_limit, source_upper_bound
 
 Pixels = npt.NDArray[np.intp]
 
@@ -108,7 +108,9 @@ class SourceLocalisation:
     def upper_limit(self) -> float:
         """90 % upper limit of the source's expected photons on good pixels.
 
-        Wherever the source is; with a prior, where that puts it.
+        A source with more would have been detected with a probability of at least 90 %, and the photons say
+        with 90 % that there is none: the larger of both numbers of ``upperlimit``. The first is for the
+        middle of the detector, the second wherever the source is; with a prior, where that puts it.
         """
         if self.evidence is None:
             return empty_upper_limit()
@@ -116,7 +118,11 @@ class SourceLocalisation:
         weight = np.ones(this.field[0].shape[1:])
         if this.prior is not None:
             weight = np.exp(log_prior_of_cells(this.prior))
-        return source_upper_limit(this.field, weight, this.counts.total)
+        bound = source_upper_bound(this.field, weight, this.counts.total)
+        # A Gaussian falls by 1 in its logarithm, on the average over itself.
+        gain = 0.0 if this.prior is None else float(this.prior.log_ratio(this.prior.x, this.prior.y)) - 1.0
+        detectable = detectable_photons(this.counts, this.psf, ts_threshold() - 2.0 * gain, least_photons())
+        return max(bound, detectable)
 
 
 @cache

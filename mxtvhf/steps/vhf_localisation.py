@@ -240,8 +240,8 @@ def _no_source(
 def _why_not(found: SourceLocalisation, photons: int) -> str:
     reason = (
         f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-        f"needed are {least_photons():g} at ts {ts_threshold():g}; at most {found.upper_limit:.0f} are a "
-        "source's (90 % limit)"
+        f"needed are {least_photons():g} at ts {ts_threshold():g}; a source of more than "
+        f"{found.upper_limit:.0f} photons would have been found (90 % limit)"
     )
     if found.hot_pixels:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
