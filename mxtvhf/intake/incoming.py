@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,8 +74,9 @@ class Incoming:
     def _sweep(self) -> None:
         """Remove what a killed intake had begun to write, and not acknowledged."""
         for part in self.folder.glob(".*.part"):
-            if time.time() - part.stat().st_mtime > STALE_S:
-                part.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another intake sweeps, too
+                if time.time() - part.stat().st_mtime > STALE_S:
+                    part.unlink()
 
     def waiting(self) -> list[Path]:
         """Messages that wait, oldest first."""

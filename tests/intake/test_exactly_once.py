@@ -20,13 +20,13 @@ from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.picture import planned_runs
-from mxtvhf.intake.streamledger import read_gaps
 from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import embedded_stack
 from mxtvhf.stack.processes import wait_until
+from mxtvhf.streamgaps import read_gaps
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 
