@@ -121,7 +121,8 @@ def damaged(draw, raw, number):
     """Damage so that nothing of the message can be used."""
     kind = number % 3
     if kind == 0:
-        return raw[: 20 + number]
+        # Too short for a whole packet as well as for a notice.
+        return raw[: 20 + number // 3]
     if kind == 1:
         return bytes(byte ^ 0x55 for byte in raw[:400]) + number.to_bytes(2)
     return b"<VOEvent>" + draw.randbytes(30).hex().encode() + b"</VOEvent>"
