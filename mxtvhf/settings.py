@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
     )
 
+    replays_at_once: int = Field(
+        default=4, ge=1, description="replays under way at most; live alerts must not wait behind them"
+    )
+
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process the settings that were set here."""
         values = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)
@@ -98,6 +102,11 @@ class Settings(BaseSettings):
     def outbox(self) -> Path:
         """Messages that wait for NATS."""
         return self.home / "outbox"
+
+    @property
+    def comparisons(self) -> Path:
+        """What the replay DAG found, ``<run of the DAG>.txt``."""
+        return self.home / "comparisons"
 
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
