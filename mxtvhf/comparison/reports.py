@@ -66,7 +66,7 @@ def compare_reports(
     fields = _Fields(limits, _gp_labels(archived) | _gp_labels(new))
     found = [*fields.differences("", archived, new, matters=True), *products]
     found.sort(key=lambda difference: not difference.matters)
-    best = [report.get("best_position") for report in (archived, new)]
+    before, after = archived.get("best_position"), new.get("best_position")
     return Comparison(
         burst_id=str(new.get("burst_id")),
         archived_run=str(archived.get("run_id")),
@@ -75,7 +75,7 @@ def compare_reports(
         reason=reason_text(found),
         archived_version=archived.get("version"),
         new_version=new.get("version"),
-        best=position_shift(*best) if all(best) else None,
+        best=position_shift(before, after) if before and after else None,
         positions=tuple(_shifts(archived, new)),
         differences=tuple(found),
     )

@@ -7,11 +7,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from mxtvhf.archive import write_atomically
 from mxtvhf.comparison.model import Comparison, Outcome
 from mxtvhf.comparison.products import compare_products
 from mxtvhf.comparison.reports import compare_reports
-from mxtvhf.products import FINAL_REPORT, product_folder
+from mxtvhf.products import FINAL_REPORT, ReportSummary, product_folder
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +69,13 @@ def _missing_text(archived: dict[str, Any] | None, new: dict[str, Any] | None) -
 
 def _report(path: Path) -> dict[str, Any] | None:
     """Read a report; None when there is none, or, with a warning in the log, when it cannot be read."""
+    if not path.exists():
+        return None
+    raw = path.read_bytes()
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
+        ReportSummary.model_validate_json(raw)
+    except ValidationError as error:
+        log.warning("%s: no report: %s", path, error.errors()[0]["msg"])
         return None
-    except ValueError as error:
-        log.warning("%s: no report: %s", path, error)
-        return None
-    return content if isinstance(content, dict) else None
+    content: dict[str, Any] = json.loads(raw)
+    return content

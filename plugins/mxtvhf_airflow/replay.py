@@ -9,6 +9,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.utils.state import DagRunState
 
 from mxtvhf.archive import Archive, write_atomically
 from mxtvhf.models import safe_name, utc_text
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from mxtvhf.comparison import Comparison, ComparisonSummary
 
-ENDED = ["success", "failed"]
+ENDED = [DagRunState.SUCCESS, DagRunState.FAILED]
 """States in which a replay is over; one of which only GP failed has a report all the same."""
 
 
@@ -82,7 +83,7 @@ class ReplayRunOperator(TriggerDagRunOperator):
 
     def execute(self, context: Context) -> None:
         """Start the run, or wait for the one that is there."""
-        run_ids = [self.trigger_run_id]
+        run_ids = [str(self.trigger_run_id)]
         if context["ti"].get_dr_count(dag_id=self.trigger_dag_id, run_ids=run_ids):
             self.log.info("%s was started by an earlier try", self.trigger_run_id)
             trigger = DagStateTrigger(
