@@ -1,11 +1,24 @@
 """Starting runs of a real Airflow, and looking at what became of them."""
 
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from mxtvhf.stack.processes import wait_until
 
 PROJECT = Path(__file__).parents[1]
 FINAL = ("success", "failed")
+
+
+@contextmanager
+def state_folder():
+    """Give a stack a state folder apart from pytest's.
+
+    Each start of pytest closes its own folder to all other users, and PostgreSQL, which runs as one of them
+    when tests run as root, ends when it cannot reach its files.
+    """
+    with tempfile.TemporaryDirectory(prefix="mxtvhf-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "var"
 
 
 class Runner:

@@ -141,4 +141,6 @@ def _later_retraction(settings: Settings, run_id: str) -> str | None:
     if report is None or report.is_retracted:
         return None
     retraction = Archive(settings.archive).retraction(report.burst_id, is_test=report.is_test)
-    return retraction and RETRACTED.format(ivorn=escape(retraction.ivorn), time=utc_text(retraction.received))
+    if retraction is None:
+        return None
+    return RETRACTED.format(ivorn=escape(retraction.ivorn), time=utc_text(retraction.received))

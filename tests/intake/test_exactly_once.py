@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import nats.errors
 import numpy as np
 import pytest
-from airflowruns import PROJECT, Runner
+from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
 
 from mxtvhf.archive import Archive, sha256_of
@@ -42,11 +42,11 @@ def nats_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory, nats_server):
-    state = tmp_path_factory.mktemp("intake") / "var"
-    return Settings(
-        state=state, nats_url=nats_server.url, intake={"quiet_seconds": 3600, "close_seconds": 7200}
-    )
+def settings(nats_server):
+    with state_folder() as state:
+        yield Settings(
+            state=state, nats_url=nats_server.url, intake={"quiet_seconds": 3600, "close_seconds": 7200}
+        )
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-from airflowruns import PROJECT, Runner
+from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
 
 from mxtvhf.settings import Settings
@@ -31,9 +31,9 @@ def nats(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory, statsd, nats):
-    state = tmp_path_factory.mktemp("state") / "var"
-    return Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
+def settings(statsd, nats):
+    with state_folder() as state:
+        yield Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
 
 
 @pytest.fixture(scope="session")

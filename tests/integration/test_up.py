@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airflowruns import PROJECT
+from airflowruns import PROJECT, state_folder
 from natsserver import free_port
 
 from mxtvhf.stack.processes import wait_until
@@ -18,12 +18,12 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory):
+def command():
     """The command on a state folder of its own, and its environment."""
     ports = ["--port", str(free_port()), "--gp-port", str(free_port())]
-    state = tmp_path_factory.mktemp("up") / "var"
-    environment = {**os.environ, "MXTVHF_STATE": str(state), "http_proxy": "http://127.0.0.1:9"}
-    return [sys.executable, "-m", "mxtvhf", "up", "--project", str(PROJECT), *ports], environment
+    with state_folder() as state:
+        environment = {**os.environ, "MXTVHF_STATE": str(state), "http_proxy": "http://127.0.0.1:9"}
+        yield [sys.executable, "-m", "mxtvhf", "up", "--project", str(PROJECT), *ports], environment
 
 
 def left_over(environment):

@@ -1,0 +1,132 @@
+"""A burst as it happens: laid into the inbox, reported, updated by notices, taken back."""
+
+import json
+from datetime import datetime
+
+import pytest
+from arrivals import retraction_of
+
+from mxtvhf.archive import Archive
+from mxtvhf.intake.picture import planned_runs
+from mxtvhf.simulator.notices import write_notice
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.processes import wait_until
+from mxtvhf.voevent import read_alert
+
+pytestmark = pytest.mark.integration
+
+GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "status": "RUNNING"}}'
+
+
+@pytest.fixture
+def lay(settings):
+    """Lay files into the inbox."""
+
+    def into_the_inbox(burst_id, **files):
+        for name, raw in files.items():
+            part = settings.inbox / f".{name}.part"
+            part.write_bytes(raw)
+            part.rename(settings.inbox / f"{burst_id}-{name.replace('_', '.')}")
+
+    return into_the_inbox
+
+
+@pytest.fixture
+def files(tmp_path):
+    def of(burst_id, **options):
+        write_scenario(scenario_of(burst_id, ra_deg=80.0, dec_deg=10.0, counts=200, **options), tmp_path)
+        return {
+            "wakeup_xml": (tmp_path / "eclairs-wakeup.xml").read_bytes(),
+            "alert_xml": (tmp_path / "alert.xml").read_bytes(),
+            "packets_bin": (tmp_path / "packets.bin").read_bytes(),
+        }
+
+    return of
+
+
+def planned(settings, burst_id, wanted):
+    """Wait for planned runs that Airflow has, and return those that are wanted."""
+
+    def found():
+        runs = planned_runs(Archive(settings.archive), burst_id)
+        return [plan for plan, posting in runs if posting and wanted(plan)]
+
+    wait_until(lambda: bool(found()), what=f"a run of {burst_id}", timeout=60)
+    return found()
+
+
+def has_packets(plan):
+    return plan.packets > 0
+
+
+def moments(report):
+    return {entry["name"]: datetime.fromisoformat(entry["time"]) for entry in report["timeline"]}
+
+
+def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, run, lay, files):
+    burst_id = "sb27060101"
+    these = files(burst_id, role="observation")
+    lay(burst_id, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
+    (first, *_) = planned(settings, burst_id, has_packets)
+    assert run.wait(first.run_id) == "success"
+    report = json.loads((run.folder(first.run_id) / "report.json").read_text())
+    assert not report["is_test"]
+    assert report["best_position"]["origin"] in ("MXT-VHF", "MXT GP")
+    when = moments(report)
+    assert when["alert_received"] <= when["run_created"] <= when["update_BA_started"]
+    assert when["packets_received"] <= when["run_created"]
+    # A later notice updates the picture, with the photons that are there.
+    lay(burst_id, alert_xml=these["alert_xml"])
+    name = read_alert(these["alert_xml"]).notice_type
+    (update,) = planned(settings, burst_id, lambda plan: plan.reason == f"notice {name}")
+    assert run.wait(update.run_id) == "success"
+    updated = json.loads((run.folder(update.run_id) / "report.json").read_text())
+    assert {position["origin"] for position in updated["positions"]} >= {"ECLAIRs", "MXT on-board", "MXT-VHF"}
+    assert not list(settings.inbox.glob(f"{burst_id}*"))
+
+
+def test_a_test_alert_goes_the_same_way_under_its_own_mark(settings, run, lay, files):
+    burst_id = "sb27060102"
+    lay(burst_id, **files(burst_id))
+    runs = planned(settings, burst_id, lambda plan: True)
+    assert all(plan.run_id.endswith("__test") for plan in runs)
+    placed = planned(settings, burst_id, has_packets)
+    assert run.wait(placed[-1].run_id) == "success"
+    assert json.loads((run.folder(placed[-1].run_id) / "report.json").read_text())["is_test"]
+
+
+def test_a_retraction_stops_what_is_under_way_and_marks_what_was_reported(
+    settings, run, lay, files, bad_gp, web
+):
+    burst_id = "sb27060103"
+    these = files(burst_id, role="observation")
+    with bad_gp("status", GP_RUNNING):
+        lay(burst_id, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
+        placed = planned(settings, burst_id, has_packets)
+        run_id = placed[0].run_id
+        wait_until(
+            lambda: (
+                run.api.task_states(run_id).get("wait_mxt_gp") == "deferred"
+                and run.api.task_states(run_id).get("preliminary_report") == "success"
+            ),
+            what="GP and the preliminary report",
+            timeout=120,
+        )
+        page = web(f"/mxtvhf/runs/{run_id}/preliminary/report.html").text
+        assert "RETRACTED" not in page
+        lay(burst_id, retraction_xml=write_notice(retraction_of(read_alert(these["wakeup_xml"]))))
+        assert run.wait(run_id) == "failed"
+    (retraction,) = planned(settings, burst_id, lambda plan: plan.is_retraction)
+    assert run.wait(retraction.run_id) in ("success", "failed")
+    assert "retracted" in run.api.run(run_id)["note"]
+    assert "RETRACTED after this report" in web(f"/mxtvhf/runs/{run_id}/preliminary/report.html").text
+    assert web(f"/mxtvhf/status?seqid={run_id}").json()["report"]["is_retracted"]
+
+
+def test_a_file_that_is_no_alert_is_listed_and_harms_nobody(settings, run, lay, files, web):
+    burst_id = "sb27060104"
+    lay(burst_id, junk_xml=b"<html>503 Service Unavailable</html>", **files(burst_id))
+    placed = planned(settings, burst_id, has_packets)
+    assert run.wait(placed[0].run_id) == "success"
+    notes = web("/mxtvhf/quarantine").json()
+    assert f"inbox {burst_id}-junk.xml" in [note["input"] for note in notes]
