@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         default=None, description="folder of calibration files to be used before those of the package"
     )
     airflow_url: str = Field(
-        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start` and `info`"
+        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start`, `info`, `replay`"
     )
     airflow_user: str = Field(default="admin", description="whom they log in as")
     airflow_password_file: Path | None = Field(
