@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.state import DagRunState
 
 from mxtvhf.archive import Archive, write_atomically
+from mxtvhf.errors import Failure
 from mxtvhf.models import safe_name, utc_text
 from mxtvhf.replay import Replay, schedule, select_replays
 from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.links import ComparisonLink
-from mxtvhf_airflow.runs import REASON_KEY, airflow_errors, checked_params
+from mxtvhf_airflow.runs import airflow_errors, checked_params
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -139,15 +140,14 @@ class NothingChangedOperator(BaseOperator):
         """Look at the comparisons."""
         from mxtvhf.comparison import ComparisonSummary, Outcome, comparisons_text
 
-        ti = context["ti"]
-        found = [ComparisonSummary.model_validate(one) for one in ti.xcom_pull(task_ids=self.compared_by)]
+        given = context["ti"].xcom_pull(task_ids=self.compared_by)
+        found = [ComparisonSummary.model_validate(one) for one in given]
         for line in comparisons_text(found):
             self.log.info("%s", line)
         changed = [one for one in found if one.outcome is Outcome.CHANGED]
         if changed:
-            reason = _changed_text(changed, len(found))
-            ti.xcom_push(key=REASON_KEY, value=reason)
-            raise AirflowFailException(reason)
+            with airflow_errors(context, self.log):
+                raise Failure(_changed_text(changed, len(found)))
 
 
 def _changed_text(changed: list[ComparisonSummary], total: int) -> str:
