@@ -77,7 +77,7 @@ class ReplayRunOperator(TriggerDagRunOperator):
             wait_for_completion=True,
             deferrable=True,
             poke_interval=1,
-            allowed_states=ENDED,
+            allowed_states=[*ENDED],
             failed_states=[],
             **kwargs,
         )
