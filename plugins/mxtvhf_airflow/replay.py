@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,10 @@ class ReplayRunOperator(TriggerDagRunOperator):
     """Starts the run of a replay and waits for its end without holding a worker.
 
     Airflow starts the run when its moment has come. A second try finds the run that the first one started
-    and waits for it, too.
+    and waits for it, too. Nothing is a template: what the archive holds is passed on as it is.
     """
+
+    template_fields: Sequence[str] = ()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
