@@ -1,12 +1,13 @@
 """Time from the creation of a run to its reports, against a DAG of the same shape whose tasks do nothing.
 
-``python -m benchmarks.latency`` starts the embedded stack in a temporary folder and runs both DAGs in turn.
+``python -m benchmarks.latency`` starts the embedded stack in a temporary folder and runs both DAGs in turn. A
+report is there when its task has ended; it is compared with the end of the same task of the other DAG. Of
+each task the table tells when it was started and when it ended, after the creation of the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
 import tempfile
@@ -14,7 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.errors import Retriable
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import embedded_stack
@@ -23,6 +27,22 @@ from mxtvhf.stack.processes import wait_until
 PROJECT = Path(__file__).parents[1]
 BURST = "sb26030704"
 NOOP = "noop"
+TASKS = {
+    "reception_message": "first",
+    "photons_extraction": "second",
+    "fits_feed": "third",
+    "vhf_localisation": "beside",
+    "preliminary_report": "preliminary",
+    "source_analysis": "analysis",
+    "start_mxt_gp_pipeline": "start",
+    "wait_mxt_gp": "wait",
+    "crosscheck_positions": "crosscheck",
+    "update_BA": "update",
+}
+"""The tasks of both DAGs that stand for each other."""
+
+Times = dict[str, tuple[float, float]]
+"""Task -> its start and end, seconds after the creation of the run."""
 
 
 def main() -> None:
@@ -44,23 +64,27 @@ def measure(folder: Path, runs: int, port: int) -> None:
         burst = settings.inbox / BURST
         write_scenario(scenario_of(BURST), burst)
         conf = {"burst_id": BURST, "alert": str(burst / "alert.xml"), "packets": str(burst / "packets.bin")}
-        baseline, whole, preliminary, final = [], [], [], []
+        noop, ours = list[Times](), list[Times]()
         for number in range(runs + 1):
-            noop = duration(finished(stack.api, f"noop-{number}", {}, NOOP))
-            run = finished(stack.api, f"run-{number}", conf, DAG_ID)
-            if number == 0:
-                print(f"first run after the start: noop {noop:.2f} s, {DAG_ID} {duration(run):.2f} s")
-                continue
-            products = settings.products / BURST / f"run-{number}"
-            baseline.append(noop)
-            whole.append(duration(run))
-            preliminary.append(until_written(products / "preliminary" / "report.json"))
-            final.append(until_written(products / "report.json"))
-    print(f"{runs} runs each                    median     90 %    median / noop")
-    rows = {"noop": baseline, "preliminary report": preliminary, "final report": final, "whole run": whole}
-    for name, times in rows.items():
-        middle, high = statistics.median(times), statistics.quantiles(times, n=10)[-1]
-        print(f"  {name:22} {middle:13.2f} s {high:6.2f} s {middle / statistics.median(baseline):10.2f}")
+            noop.append(run_times(stack.api, f"noop-{number}", {}, NOOP))
+            ours.append(run_times(stack.api, f"run-{number}", conf, DAG_ID))
+    print(f"first run after the start: noop {noop[0]['run'][1]:.2f} s, {DAG_ID} {ours[0]['run'][1]:.2f} s")
+    print_table(noop[1:], ours[1:])
+
+
+def print_table(noop: list[Times], ours: list[Times]) -> None:
+    """Print medians."""
+    print(
+        f"{len(ours)} runs each, medians, s       noop: start   end  {DAG_ID}: start   end  90 %    end / end"
+    )
+    for task, twin in ({**TASKS, "run": "run"}).items():
+        other = np.median([times[twin] for times in noop], axis=0)
+        own = np.array([times[task] for times in ours])
+        (start, end), high = np.median(own, axis=0), statistics.quantiles(own[:, 1], n=10)[-1]
+        print(
+            f"  {task:24} {other[0]:10.2f} {other[1]:6.2f} {start:13.2f} {end:6.2f} {high:6.2f}"
+            f" {end / other[1]:9.2f}"
+        )
 
 
 def project_with_baseline(folder: Path) -> Path:
@@ -72,26 +96,29 @@ def project_with_baseline(folder: Path) -> Path:
     return folder / "project"
 
 
-def finished(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -> dict[str, Any]:
-    """Start a run, wait for its end and return it."""
+def run_times(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -> Times:
+    """Start a run, wait for its end and return when what happened; ``run`` is the run itself."""
+
+    def has_ended() -> bool:
+        try:
+            return api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed")
+        except Retriable:
+            return False
+
     api.start_run(run_id, conf, dag_id=dag_id)
-    wait_until(
-        lambda: api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed"), what=run_id, timeout=120
-    )
-    return api.run(run_id, dag_id=dag_id)
+    wait_until(has_ended, what=run_id, timeout=300)
+    run = api.run(run_id, dag_id=dag_id)
+    tasks = api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+    created = datetime.fromisoformat(run["run_after"])
 
+    def since(entry: dict[str, Any]) -> tuple[float, float]:
+        start, end = (
+            (datetime.fromisoformat(entry[name]) - created).total_seconds()
+            for name in ("start_date", "end_date")
+        )
+        return start, end
 
-def duration(run: dict[str, Any]) -> float:
-    """Seconds from a run's creation to its end."""
-    created, ended = (datetime.fromisoformat(run[name]) for name in ("run_after", "end_date"))
-    return (ended - created).total_seconds()
-
-
-def until_written(path: Path) -> float:
-    """Seconds from the creation of the run to the writing of its report."""
-    report = json.loads(path.read_bytes())
-    moments = {entry["name"]: datetime.fromisoformat(entry["time"]) for entry in report["timeline"]}
-    return (moments["report_written"] - moments["run_created"]).total_seconds()
+    return {"run": since(run), **{ti["task_id"]: since(ti) for ti in tasks if ti["start_date"]}}
 
 
 if __name__ == "__main__":

@@ -71,12 +71,14 @@ with DAG(
     crosscheck_positions = CrosscheckPositionsOperator(
         task_id="crosscheck_positions", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
     )
-    update_BA = UpdateBAOperator(task_id="update_BA")  # noqa: N816  the workflow's own name
+    update_BA = UpdateBAOperator(  # noqa: N816  the workflow's own name
+        task_id="update_BA", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+    )
     run_complete = EmptyOperator(task_id="run_complete")
 
     chain(reception_message, photons_extraction, fits_feed)
     chain(fits_feed, start_mxt_gp_pipeline, wait_mxt_gp, crosscheck_positions, update_BA)
     chain(fits_feed, vhf_localisation, [preliminary_report, crosscheck_positions])
-    chain(vhf_localisation, source_analysis, crosscheck_positions)
+    chain(vhf_localisation, source_analysis, update_BA)
     chain(fits_feed, crosscheck_positions)
     chain([wait_mxt_gp, preliminary_report, source_analysis, update_BA], run_complete)

@@ -3,7 +3,7 @@
 Conventions:
 
 * A quaternion is scalar last (x, y, z, w) and rotates vectors of the satellite's body frame into ICRS.
-* Between two samples the attitude turns about one axis at one rate (slerp; Shoemake 1985, SIGGRAPH 19, 245).
+* Between two samples the attitude turns about one axis at one rate (slerp).
 * Before the first and after the last sample it is that sample's.
 
 The limits of what is stable are data: ``data/pointing.toml`` says why they are as they are.
@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation, Slerp
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.quaternions import Floats, mean_quaternion, slerp
 
-Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 QUATERNION_TOLERANCE = 1e-6
@@ -100,13 +99,18 @@ class AttitudeHistory:
         unique, first = np.unique(np.asarray(time, np.float64), return_index=True)
         return cls(unique, np.asarray(quaternion, np.float64)[first], np.asarray(stable, np.bool_)[first])
 
-    def at(self, time: Floats) -> Rotation:
-        """Interpolate the attitude (body to ICRS).
+    def at(self, time: Floats) -> Floats:
+        """Interpolate the attitude.
 
         Parameters
         ----------
         time
             Seconds of MET, shape (M,).
+
+        Returns
+        -------
+        Floats
+            Unit quaternions, body to ICRS, scalar last, shape (M, 4).
 
         Raises
         ------
@@ -115,10 +119,11 @@ class AttitudeHistory:
         """
         if not len(self):
             raise InvalidInput("attitude: no sample")
-        samples = Rotation.from_quat(self.quaternion)
-        if len(self) == 1:
-            return samples[np.zeros(len(time), np.intp)]
-        return Slerp(self.time, samples)(np.clip(time, self.time[0], self.time[-1]))
+        quaternion = self.quaternion / np.sqrt((self.quaternion**2).sum(axis=1, keepdims=True))
+        place = np.interp(time, self.time, np.arange(len(self), dtype=np.float64))
+        step = place.astype(np.intp)
+        # After the last sample comes a step without motion.
+        return slerp(quaternion, np.append(quaternion[1:], quaternion[-1:], axis=0), step, place - step)
 
     def to_bytes(self) -> bytes:
         """Return the history as a numpy ``.npz`` file."""
@@ -190,11 +195,11 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     edges = np.clip(held.time, start, stop)
     good = held.good_steps(held.stable) & (np.diff(edges) > 0.0)
     if good.any():
-        main = _mean(held.quaternion, _weights(edges, _longest_run(edges, good)))
+        main = mean_quaternion(held.quaternion, _weights(edges, _longest_run(edges, good)))
         near = _angles(main, held.quaternion) <= 60.0 * pointing_limits()["stable"]["max_offset_arcmin"]
         good &= held.good_steps(held.stable & near)
     weights = _weights(edges, good) if good.any() else held.stable.astype(np.float64)
-    mean = _mean(held.quaternion, weights)
+    mean = mean_quaternion(held.quaternion, weights)
     spread = _angles(mean, held.quaternion[weights > 0.0]).max()
     return StablePointing(_joined(edges, good), mean, float(spread))
 
@@ -233,10 +238,6 @@ def _weights(edges: Floats, good: Flags) -> Floats:
     """Good time that each sample stands for: half of the good steps beside it, seconds."""
     half = np.where(good, 0.5 * np.diff(edges), 0.0)
     return np.asarray(np.append(half, 0.0) + np.append(0.0, half))
-
-
-def _mean(quaternion: Floats, weights: Floats) -> Floats:
-    return np.asarray(Rotation.from_quat(quaternion).mean(weights).as_quat())
 
 
 def _angles(first: Floats, second: Floats) -> Floats:

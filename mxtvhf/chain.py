@@ -18,7 +18,7 @@ from mxtvhf.gp_contract import UNKNOWN_GRACE_S, GpBusy, GpStatus, GpUnknownJobEr
 from mxtvhf.inputs import MAX_ALERT_BYTES
 from mxtvhf.models import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
 from mxtvhf.photons import PhotonList
-from mxtvhf.report import RunRecord
+from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.steps.photons_extraction import Extraction, photons_extraction
@@ -119,7 +119,9 @@ def process_burst(
         localisation = vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
     photons = PhotonList.load(Path(extraction.photons_path))
 
-    def record(analysis: SourceAnalysis | None = None) -> RunRecord:
+    def record(
+        analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
+    ) -> RunRecord:
         return run_record(
             run_id,
             conf,
@@ -128,19 +130,21 @@ def process_burst(
             event,
             localisation,
             analysis=analysis,
+            preliminary=preliminary,
             out=out,
             timeline=timeline.entries,
         )
 
     with timeline.step("preliminary_report"):
-        preliminary_report(record(), photons=photons, out=out, written=datetime.now(UTC))
+        early = preliminary_report(record(), photons=photons, out=out, written=datetime.now(UTC))
     with timeline.step("source_analysis"):
         analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
     with timeline.step("mxt_gp"):
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
         crosscheck = crosscheck_positions(alerts, localisation, gp)
-    products = update_ba(record(analysis), crosscheck, photons=photons, out=out, written=datetime.now(UTC))
+    run = record(analysis, early)
+    products = update_ba(run, crosscheck, photons=photons, out=out, written=datetime.now(UTC))
     return out / products.json_file.path
 
 
@@ -153,6 +157,7 @@ def run_record(
     localisation: Localisation | None,
     *,
     analysis: SourceAnalysis | None = None,
+    preliminary: ReportProducts | None = None,
     out: Path,
     timeline: Sequence[TimelineEntry],
     is_replay: bool = False,
@@ -163,6 +168,8 @@ def run_record(
     ----------
     analysis
         Light curve and spectrum; None while they are not there, or when they failed.
+    preliminary
+        The preliminary report, when there is one: what stays the same is not drawn again.
     out
         The run's product folder; the report names products relative to it.
     timeline
@@ -182,6 +189,9 @@ def run_record(
         products |= localisation.products
     if analysis is not None:
         products |= analysis.products
+    if preliminary is not None:
+        plots = preliminary.plots
+        products |= {name: plots[name] for name in SAME_IN_FINAL if name in plots}
     return RunRecord(
         run_id=run_id,
         sequence=conf.sequence,

@@ -1,14 +1,18 @@
 """How much more a photon's energy and arrival time speak for the source than for the background.
 
 A contrast is a ratio of probability densities, source over background, both normalised over what was
-observed: 1 on the average over the background. The contrasts of energy and time multiply. They are made
-with an expected spectrum and decay; a source that differs from these loses some of the gain, but its place
-is not biased, since they say nothing of places.
+observed: 1 on the average over the background. The contrasts of energy and time multiply. Sources are of
+several kinds, by spectrum and decay (``data/population.toml``), because one expected kind would lose those
+that are unlike it. Contrasts do not bias the place of a source: they say nothing of places.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+import tomllib
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +20,7 @@ import numpy.typing as npt
 from mxtvhf.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
-from mxtvhf.powerlaw import PowerLaw, decay_integral, spectrum_constants
+from mxtvhf.powerlaw import PowerLaw, decay_integral
 from mxtvhf.psf import Floats
 
 _STEP_KEV = 0.01
@@ -25,8 +29,21 @@ LEAST = 1e-3
 """Lowest contrast given: a model is not known well enough to exclude a source photon."""
 
 
-def energy_contrast(pha: npt.ArrayLike, calibration: Calibration, spectrum: PowerLaw | None = None) -> Floats:
-    """Return the contrast of pulse heights in the energy band of ``data/instrument.toml``.
+@cache
+def population() -> dict[str, Any]:
+    """Return ``data/population.toml``; see the file for meaning and sources."""
+    return tomllib.loads((files("mxtvhf") / "data" / "population.toml").read_text())
+
+
+def expected_spectra() -> tuple[PowerLaw, ...]:
+    """Return the spectra of the population, all equally probable."""
+    return tuple(PowerLaw(index, nh) for index, nh in population()["spectra"]["photon_index_and_nh_cm2"])
+
+
+def energy_contrast(
+    pha: npt.ArrayLike, calibration: Calibration, spectra: Sequence[PowerLaw] | None = None
+) -> Floats:
+    """Return the contrasts of pulse heights in the energy band of ``data/instrument.toml``.
 
     The source's spectrum goes through the effective area and the energy resolution; the background is flat
     in pulse height (``calibration.background``).
@@ -34,17 +51,23 @@ def energy_contrast(pha: npt.ArrayLike, calibration: Calibration, spectrum: Powe
     Parameters
     ----------
     pha
-        Channels, in the band, any shape.
+        Channels, in the band, shape (photons,).
     calibration
         Gain, effective area and resolution.
-    spectrum
-        By default that of ``data/spectrum.toml``.
+    spectra
+        By default those of ``data/population.toml``.
+
+    Returns
+    -------
+    array
+        Shape (spectra, photons).
     """
-    energy, contrast = _energy_table(
-        calibration.effective_area, calibration.redistribution, spectrum or PowerLaw()
-    )
     given = calibration.gain.energy(np.asarray(pha))
-    return np.maximum(np.interp(given, energy, contrast), LEAST)
+    tables = (
+        _energy_table(calibration.effective_area, calibration.redistribution, spectrum)
+        for spectrum in spectra or expected_spectra()
+    )
+    return np.stack([np.maximum(np.interp(given, *table), LEAST) for table in tables])
 
 
 @lru_cache(maxsize=16)
@@ -62,20 +85,25 @@ def _energy_table(
 
 
 def time_contrast(
-    time: npt.ArrayLike, gti: Floats, burst_time: float, decay_index: float | None = None
+    time: npt.ArrayLike, gti: Floats, burst_time: float, decay_indices: Sequence[float] | None = None
 ) -> Floats:
-    """Return the contrast of arrival times: the source fades as (t - T0)^-index, the background does not.
+    """Return the contrasts of arrival times: the source fades as (t - T0)^-index, the background does not.
 
     Parameters
     ----------
     time
-        MET seconds, in the good time intervals, any shape.
+        MET seconds, in the good time intervals, shape (photons,).
     gti
         Good time intervals, shape (intervals, 2), MET seconds.
     burst_time
         T0, MET seconds.
-    decay_index
-        By default that of ``data/spectrum.toml``.
+    decay_indices
+        By default those of ``data/population.toml``.
+
+    Returns
+    -------
+    array
+        Shape (decay indices, photons).
 
     Raises
     ------
@@ -85,7 +113,12 @@ def time_contrast(
     start, stop = np.asarray(gti, dtype=np.float64).reshape(-1, 2).T - burst_time
     if start.size == 0 or start.min() <= 0.0:
         raise InvalidInput(f"burst time {burst_time} is not before the good times of the observation")
-    index = spectrum_constants()["source"]["decay_index"] if decay_index is None else decay_index
-    mean = decay_integral(start, stop, index).sum() / (stop - start).sum()
+    index = np.asarray(decay_indices or population()["decays"]["index"], dtype=np.float64)[:, np.newaxis]
+    mean = decay_integral(start, stop, index).sum(axis=1, keepdims=True) / (stop - start).sum()
     since = np.maximum(np.asarray(time, dtype=np.float64) - burst_time, start.min())
     return np.asarray(np.maximum(since**-index / mean, LEAST))
+
+
+def joint_contrast(energy: Floats, time: Floats) -> Floats:
+    """Return the contrasts of every spectrum with every decay, shape (spectra x decays, photons)."""
+    return np.asarray((energy[:, np.newaxis] * time).reshape(-1, energy.shape[1]))

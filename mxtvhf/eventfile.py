@@ -47,7 +47,7 @@ from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing, steady_pixels
+from mxtvhf.pointing import Pointing, image_pixels, steady_pixels
 
 Floats = npt.NDArray[np.float64]
 
@@ -202,7 +202,9 @@ def observe(
         start = min(start, photons.time[0])
         stop = max(stop, photons.time[-1] + instrument()["detector"]["frame_time_s"])
     stable = stable_pointing(attitude, float(start), float(stop))
-    good = np.searchsorted(stable.gti.ravel(), photons.time, side="right") % 2 == 1
+    good = np.zeros(len(photons), np.bool_)
+    for first, last in np.searchsorted(photons.time, stable.gti):
+        good[first:last] = True
     tstart, tstop = (stable.gti[0, 0], stable.gti[-1, 1]) if len(stable.gti) else (start, stop)
     calibration = store.at(utc_from_met(float(tstart)))
     return Observation(
@@ -251,14 +253,15 @@ def event_file_bytes(observation: Observation) -> bytes:
 
 
 def _event_columns(observation: Observation) -> list[Column]:
-    photons, pointing = observation.photons, observation.pointing
-    x, y = steady_pixels(pointing, observation.attitude, photons.time, photons.x, photons.y)
-    east, north = pointing.plane_coordinates(x, y)
-    centre, scale = sky_image()
+    photons, (centre, scale) = observation.photons, sky_image()
+    x, y = image_pixels(
+        observation.pointing, observation.attitude, photons.time, photons.x, photons.y,
+        centre=centre, scale_deg=scale,
+    )  # fmt: skip
     return [
         Column("TIME", photons.time, "s"),
-        Column("X", centre - east / scale, "pixel"),
-        Column("Y", centre + north / scale, "pixel"),
+        Column("X", x, "pixel"),
+        Column("Y", y, "pixel"),
         Column("RAWX", photons.x, "pixel"),
         Column("RAWY", photons.y, "pixel"),
         Column("PHA", photons.pha, "chan"),

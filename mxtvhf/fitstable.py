@@ -1,4 +1,4 @@
-"""Binary tables as FITS bytes: what an event file needs and no more, written at the speed of its data.
+"""Binary tables as FITS bytes: what event files and sky maps need, written at the speed of their data.
 
 Here because building a header of a few hundred cards with astropy takes ten times as long as all else (see
 ``docs/performance.md``). Reading is left to astropy. Source: FITS standard 4.0 (2016), sections 4.2 (values),
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ Card = tuple[str, Any, str]
 """Keyword, value (text, truth value, whole or real number), comment; of COMMENT the value is the text."""
 
 BLOCK = 2880
-_FORMS = {"f8": ("D", ">f8"), "i2": ("I", ">i2"), "i4": ("J", ">i4"), "b1": ("L", "u1")}
+_FORMS = {"f8": ("D", ">f8"), "i2": ("I", ">i2"), "i4": ("J", ">i4"), "i8": ("K", ">i8"), "b1": ("L", "u1")}
 """Type of a numpy column -> letter of TFORM, type in the file."""
 _ROWS = 4096
 """Rows that are filled at once."""
@@ -31,7 +31,7 @@ _PUNCTUATION = {*range(0x3A, 0x41), *range(0x5B, 0x61)}
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column: ``values`` of shape (rows,) or (rows, n), float64, int16, int32 or bool."""
+    """One column: ``values`` of shape (rows,) or (rows, n), float64, int16, int32, int64 or bool."""
 
     name: str
     values: npt.NDArray[Any]
@@ -60,8 +60,9 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
     for number, column in enumerate(columns, 1):
         letter, dtype = _FORMS[column.values.dtype.str[1:]]
         layout.append((column.name, dtype, column.values.shape[1:]))
-        repeat = int(np.prod(column.values.shape[1:], dtype=int))
-        describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", f"{repeat}{letter}", "")]
+        repeat = prod(column.values.shape[1:])
+        form = letter if repeat == 1 else f"{repeat}{letter}"
+        describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", form, "")]
         if column.unit:
             describing.append((f"TUNIT{number}", column.unit, ""))
     rows = _rows(columns, np.dtype(layout))
@@ -100,25 +101,22 @@ def card_images(cards: Iterable[Card]) -> bytes:
     ValueError
         Text that is not ASCII or too long for its card, or a number that is not finite.
     """
-    return b"".join(_image(*card) for card in cards)
+    return "".join([_image(*card) for card in cards]).encode("ascii")
 
 
-def _image(keyword: str, value: Any, comment: str) -> bytes:
+def _image(keyword: str, value: Any, comment: str) -> str:
     if keyword == "COMMENT":
-        text = f"COMMENT {value}"
-    else:
-        text = f"{keyword:8}= {_value(keyword, value):20}"
-        if len(text) > 80:
-            raise ValueError(f"{keyword} {value!r} is too long for a FITS card")
-        if comment:
-            text = f"{text} / {comment}"
-    return text[:80].ljust(80).encode("ascii")
+        return f"COMMENT {value:72}"[:80]
+    text = f"{keyword:8}= {_value(keyword, value)}"
+    if len(text) > 80:
+        raise ValueError(f"{keyword} {value!r} is too long for a FITS card")
+    return f"{text} / {comment:47}"[:80] if comment else text.ljust(80)
 
 
 def _value(keyword: str, value: Any) -> str:
     """Write a value in fixed format, a long real number in free format."""
     if isinstance(value, str):
-        return "'{:8}'".format(value.replace("'", "''"))
+        return "'{:8}'".format(value.replace("'", "''")).ljust(20)
     if isinstance(value, bool):
         return f"{'T' if value else 'F':>20}"
     if isinstance(value, int):

@@ -16,18 +16,24 @@ For a fixed r and w the sum is a correlation of the counts with the kernel ln(1 
 pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
 each r; with contrasts one more for each power of two of w, since only the product r w matters.
 
+A source may be of several kinds, by spectrum and decay, each with its own w. Its likelihood is the mean of
+theirs. Here the mean w by the probability of each kind, given the photons, is used in place of them all: the
+gradient is the same to first order of their differences.
+
 Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
+from scipy.special import logsumexp, softmax
 
+from mxtvhf.counts import CONTRAST_POWERS, Counts
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, SeparablePsf, VariableWidthPsf, detector_pixels
 
@@ -37,129 +43,14 @@ CELL = 8
 _RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
 """Values of r of the whole-field map: from a source lost in the background to no background."""
 
-_CONTRASTS = (-8, 4)
-"""Lowest and highest power of two of the contrast that the whole-field map tells apart."""
-
-_FEWEST_MERGED = 4000
-"""Fewer photons than this are kept one by one, with their exact contrast."""
-
-_CONTRAST_STEPS = 8
-"""Per power of two, for the contrasts of many photons, which are joined."""
-
 _LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
+_ROUNDS = 2
+"""In which place and kind of the source are found in turn."""
 _MAX_ITERATIONS = 50
 _CONVERGED = 1e-3
 """Newton's last step is the one that promises less than this gain of ln L: what it leaves is its square."""
 _LONGEST_STEP = np.array([20.0, 20.0, 2.0])
 """Pixels, pixels, ln r."""
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per contrast.
-
-    Attributes
-    ----------
-    column, row, number
-        Of the entries: position (0-based, in blocks) and photons.
-    good
-        Part of each block that is good pixels, 0..1, shape (size, size).
-    contrast
-        Of the entries, see the module; None: 1 for all.
-    block
-        Pixels per side of a block.
-    """
-
-    column: npt.NDArray[np.intp]
-    row: npt.NDArray[np.intp]
-    number: Floats
-    good: Floats
-    contrast: Floats | None = None
-    block: int = 1
-
-    @classmethod
-    def from_image(cls, image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> Counts:
-        """Count the photons on the good pixels of a detector image."""
-        filled = np.flatnonzero((image > 0) & good)
-        row, column = np.divmod(filled, image.shape[1])
-        return cls(column, row, image.ravel()[filled].astype(np.float64), good.astype(np.float64))
-
-    @classmethod
-    def from_photons(
-        cls,
-        column: npt.NDArray[np.intp],
-        row: npt.NDArray[np.intp],
-        contrast: Floats,
-        good: npt.NDArray[np.bool_],
-    ) -> Counts:
-        """Take the photons on good pixels with their contrasts; many are joined to about equal ones."""
-        kept = good[row, column]
-        photons = cls(column[kept], row[kept], np.ones(kept.sum()), good.astype(np.float64), contrast[kept])
-        return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
-
-    @cached_property
-    def total(self) -> float:
-        """Photons on good pixels."""
-        return float(self.number.sum())
-
-    @cached_property
-    def area(self) -> float:
-        """Good pixels."""
-        return float(self.good.sum()) * self.block**2
-
-    @cached_property
-    def _complete(self) -> bool:
-        return self.area == self.good.size * self.block**2
-
-    def seen(self, row: Floats, column: Floats) -> Floats:
-        """Part of the PSF on good pixels: ``row @ good @ column.T`` for stacked profiles (m, size)."""
-        if self._complete:
-            return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
-        return np.asarray(row @ self.good @ column.T)
-
-    def images(self) -> tuple[Floats, int]:
-        """Photons per block and power of two of the contrast, ``[power, row, column]``; the lowest power.
-
-        A photon between two powers is shared by both in proportion to its distance in ln w: that is exact
-        to second order of it.
-        """
-        size = self.good.shape[0]
-        place = self.row * size + self.column
-        if self.contrast is None:
-            return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
-        low, high = _CONTRASTS
-        power = np.clip(np.log2(np.maximum(self.contrast, 2.0**low)), low, high)
-        lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
-        first, upper = int(lower.min()), power - lower
-        layers = int(lower.max()) + 2 - first
-        place = place + (lower - first) * size**2
-        flat = np.bincount(place, self.number * (1.0 - upper), layers * size**2).astype(np.float64)
-        flat += np.bincount(place + size**2, self.number * upper, layers * size**2)
-        return flat.reshape(layers, size, size), first
-
-    def rebinned(self, factor: int) -> Counts:
-        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same contrast."""
-        size = self.good.shape[0] // factor
-        key = (self.row // factor) * size + self.column // factor
-        if self.contrast is None:
-            flat = np.bincount(key, self.number).astype(np.float64)
-            filled, contrast = np.flatnonzero(flat), None
-            number = flat[filled]
-        else:
-            step = np.round(_CONTRAST_STEPS * np.log2(np.maximum(self.contrast, 2.0 ** _CONTRASTS[0])))
-            key = key + size**2 * (step - step.min()).astype(np.intp)
-            filled, entry = np.unique(key, return_inverse=True)
-            number = np.bincount(entry, self.number).astype(np.float64)
-            contrast = np.bincount(entry, self.number * self.contrast) / number
-        rows = self.good.reshape(size, factor, -1).sum(axis=1)
-        good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
-        row, column = np.divmod(filled % size**2, size)
-        return Counts(column, row, number, good, contrast, self.block * factor)
-
-    def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
-        """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
-        pixels = psf.fractions(centre, self.good.shape[0] * self.block)
-        return np.asarray(pixels.reshape(*pixels.shape[:-1], -1, self.block).sum(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -180,6 +71,10 @@ class SourceFit:
         Logarithm of the prior's density there over a flat one.
     sigma
         Standard errors of x and y by the curvature, pixels.
+    log_evidence
+        ln L, its mean over the kinds of sources; with one kind ``log_likelihood``.
+    kinds
+        Probability of each kind; None: there is one.
     """
 
     x: float
@@ -189,6 +84,8 @@ class SourceFit:
     log_likelihood: float
     log_prior: float
     sigma: tuple[float, float]
+    log_evidence: float
+    kinds: Floats | None = None
 
 
 def cell_centres() -> Floats:
@@ -214,7 +111,7 @@ def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
     middle = CELL * (size - 1) + 0.5 * (CELL - 1)
     axis = psf.fractions(middle, CELL * (2 * size - 1)).reshape(-1, CELL).sum(axis=-1)
     offsets = np.arange(1 - size, size)
-    low, high = _CONTRASTS
+    low, high = CONTRAST_POWERS
     products = _RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high)
     kernel = np.zeros((products.size, 2 * size, 2 * size))
     density = np.outer(axis, axis) / CELL**2
@@ -230,16 +127,26 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     """
     cells = counts.rebinned(CELL // counts.block)
     size = cells.good.shape[0]
-    kernels, profiles = _kernels(psf)
+    kernels, _ = _kernels(psf)
     images, power = cells.images()
     transforms = fft.rfft2(images.astype(np.float32), s=(2 * size, 2 * size))
-    first = power - _CONTRASTS[0]
+    first = power - CONTRAST_POWERS[0]
     summed = transforms[0] * kernels[first : first + _RATIOS.size]
     for k in range(1, len(transforms)):
         summed += transforms[k] * kernels[first + k : first + k + _RATIOS.size]
-    correlation = fft.irfft2(summed, s=(2 * size, 2 * size))[:, :size, :size]
-    odds = np.multiply.outer(_RATIOS, cells.seen(profiles, profiles) / cells.area)
-    return correlation - cells.total * np.log1p(odds), odds / (1.0 + odds)
+    rows = fft.ifft(summed, axis=1, overwrite_x=True)[:, :size]
+    correlation = fft.irfft(rows, 2 * size, axis=2)[..., :size]
+    expected, part = _parts(psf, cells.good.tobytes())
+    return correlation - cells.total * expected, part
+
+
+@lru_cache(maxsize=16)
+def _parts(psf: SeparablePsf, good: bytes) -> tuple[Floats, Floats]:
+    """Return ln(1 + r D / A) and f of ``whole_field``; kept, since few sets of good cells occur."""
+    profiles = _kernels(psf)[1]
+    cells = np.frombuffer(good).reshape(len(profiles), -1)
+    odds = np.multiply.outer(_RATIOS, profiles @ cells @ profiles.T / (cells.sum() * CELL**2))
+    return np.log1p(odds), odds / (1.0 + odds)
 
 
 def starting_points(
@@ -254,12 +161,10 @@ def starting_points(
     peaks = (profile == ndimage.maximum_filter(profile, size=5)) & (profile > profile.max() - within)
     row, column = np.nonzero(peaks)
     order = np.argsort(-profile[row, column])[:most]
+    ratio = np.log(_RATIOS[log_likelihood[:, row[order], column[order]].argmax(axis=0)])
     centre = cell_centres()
-    best = log_likelihood.argmax(axis=0)
-    return [
-        (float(centre[column[k]]), float(centre[row[k]]), float(np.log(_RATIOS[best[row[k], column[k]]])))
-        for k in order
-    ]
+    places = zip(centre[column[order]], centre[row[order]], ratio, strict=True)
+    return [(float(x), float(y), float(log_ratio)) for x, y, log_ratio in places]
 
 
 def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, Floats, Floats]:
@@ -269,12 +174,13 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
     ratio = np.exp(at[2])
     odds = ratio * seen[0, 0]
     # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
-    column, row = axes[:, 0, counts.column], axes[:, 1, counts.row]
+    column, row = axes[:, 0].take(counts.column, axis=1), axes[:, 1].take(counts.row, axis=1)
     signal = ratio * column[0] * row[0]
     if counts.contrast is not None:
         signal = signal * counts.contrast
     q = signal / (1.0 + signal)
-    slopes = np.stack([column[1] / column[0], row[1] / row[0], np.ones_like(q)])
+    slopes = np.ones((3, q.size))
+    slopes[0], slopes[1] = column[1] / column[0], row[1] / row[0]
     first = counts.number * q
     gradient = slopes @ first
     curvature = (slopes * (first * (1.0 - q))) @ slopes.T
@@ -335,7 +241,7 @@ def maximise(
         at, (value, gradient, hessian) = trial, ahead
     column, row = counts.fractions(psf, at[:2])
     odds = np.exp(at[2]) * counts.seen(row, column)
-    covariance = np.linalg.inv(_positive(-hessian))
+    covariance = _inverse(-hessian)
     log_prior = 0.0 if prior is None else float(prior.log_ratio(at[0], at[1]))
     return SourceFit(
         x=float(at[0]),
@@ -345,7 +251,48 @@ def maximise(
         log_likelihood=value - log_prior,
         log_prior=log_prior,
         sigma=(float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))),
+        log_evidence=value - log_prior,
     )
+
+
+def maximise_any_kind(
+    counts: Counts,
+    psf: SeparablePsf,
+    start: tuple[float, float, float],
+    prior: PositionPrior | None = None,
+) -> SourceFit:
+    """Return the maximum near ``start`` of the likelihood of a source of any kind, as ``maximise``.
+
+    The place tells the kinds' probabilities, these the contrast and that the place again.
+    """
+    fit = maximise(counts, psf, start, prior)
+    if counts.kinds is None:
+        return fit
+    for _ in range(_ROUNDS):
+        counts = counts.of_kind(softmax(_of_kinds(counts, counts.kinds, psf, fit)))
+        fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+    return with_kinds(counts, psf, fit)
+
+
+def with_kinds(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
+    """Return the fit with the kinds' probabilities and the mean of their likelihoods."""
+    if counts.kinds is None:
+        return fit
+    log_likelihood = _of_kinds(counts, counts.kinds, psf, fit)
+    return replace(
+        fit,
+        log_evidence=float(logsumexp(log_likelihood) - np.log(log_likelihood.size)),
+        kinds=softmax(log_likelihood),
+    )
+
+
+def _of_kinds(counts: Counts, kinds: Floats, psf: SeparablePsf, fit: SourceFit) -> Floats:
+    """Return ln L of each kind at the fit's place and ratio."""
+    column, row = counts.fractions(psf, (fit.x, fit.y))
+    ratio = np.exp(fit.log_ratio)
+    signal = ratio * column[counts.column] * row[counts.row]
+    nothing = counts.total * np.log1p(ratio * float(counts.seen(row, column)) / counts.area)
+    return np.array([counts.number @ np.log1p(signal * kind) - nothing for kind in kinds])
 
 
 def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> VariableWidthPsf:
@@ -371,7 +318,7 @@ def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
     if counts.contrast is not None:
         profile = profile * counts.contrast
     log_ratio = fit.log_ratio
-    for _ in range(4):
+    for _ in range(2):
         signal, odds = np.exp(log_ratio) * profile, np.exp(log_ratio) * seen
         q, part = signal / (1.0 + signal), odds / (1.0 + odds)
         slope = counts.number @ q - counts.total * part
@@ -383,18 +330,15 @@ def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
 
 def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Floats) -> Floats:
     """Newton's step, bounded; a coordinate that is at its limit and pushed outwards stays."""
-    free = ~(((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0)))
-    step = np.zeros(3)
-    if free.any():
-        step[free] = np.linalg.solve(_positive(-hessian[np.ix_(free, free)]), gradient[free])
+    blocked = ((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0))
+    if blocked.any():
+        gradient = np.where(blocked, 0.0, gradient)
+        hessian = np.where(blocked | blocked[:, np.newaxis], -np.eye(3), hessian)
+    step = _inverse(-hessian) @ gradient
     return np.asarray(step / max(1.0, np.max(np.abs(step) / _LONGEST_STEP)))
 
 
-def _positive(matrix: Floats) -> Floats:
-    """Return the symmetric matrix with the absolute values of its eigenvalues, so that a step goes uphill."""
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        return np.asarray((vectors * np.maximum(np.abs(values), 1e-9)) @ vectors.T)
-    return matrix
+def _inverse(matrix: Floats) -> Floats:
+    """Return the inverse of the symmetric matrix with absolute eigenvalues, so that a step goes uphill."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors / np.maximum(np.abs(values), 1e-9)) @ vectors.T)

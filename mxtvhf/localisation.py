@@ -8,22 +8,24 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.counts import Counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.likelihood import (
-    Counts,
     SourceFit,
     free_width,
     log_prior_of_cells,
     maximise,
+    maximise_any_kind,
     starting_points,
     whole_field,
+    with_kinds,
 )
 from mxtvhf.posterior import PositionPosterior, position_posterior
 from mxtvhf.prior import PositionPrior
 from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
-from mxtvhf.upperlimit import empty_upper_limit, source_upper_limit
+from mxtvhf.upperlimit import detectable_photons, empty_upper_limit, source_upper_bound
 
 Pixels = npt.NDArray[np.intp]
 
@@ -52,7 +54,8 @@ class SourceLocalisation:
         Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5); with a
         prior that of the highest posterior. NaN when there is no photon on good pixels.
     ts
-        2 (ln L_source - ln L_background) at the maximum.
+        2 (ln L_source - ln L_background) at the maximum; with several kinds of sources L_source is the mean
+        of theirs, so that it grows by chance no more than that of one kind.
     n_source, n_background
         Photons on good pixels that came from the source and from the background, by the fit; their sum is
         the number of photons used.
@@ -105,7 +108,9 @@ class SourceLocalisation:
     def upper_limit(self) -> float:
         """90 % upper limit of the source's expected photons on good pixels.
 
-        Wherever the source is; with a prior, where that puts it.
+        A source with more would have been detected with a probability of at least 90 %, and the photons say
+        with 90 % that there is none: the larger of both numbers of ``upperlimit``. The first is for the
+        middle of the detector, the second wherever the source is; with a prior, where that puts it.
         """
         if self.evidence is None:
             return empty_upper_limit()
@@ -113,7 +118,11 @@ class SourceLocalisation:
         weight = np.ones(this.field[0].shape[1:])
         if this.prior is not None:
             weight = np.exp(log_prior_of_cells(this.prior))
-        return source_upper_limit(this.field, weight, this.counts.total)
+        bound = source_upper_bound(this.field, weight, this.counts.total)
+        # A Gaussian falls by 1 in its logarithm, on the average over itself.
+        gain = 0.0 if this.prior is None else float(this.prior.log_ratio(this.prior.x, this.prior.y)) - 1.0
+        detectable = detectable_photons(this.counts, this.psf, ts_threshold() - 2.0 * gain, least_photons())
+        return max(bound, detectable)
 
 
 @cache
@@ -149,7 +158,8 @@ def localise(
         (column, row).
     contrast
         Of each photon: how much more probable its energy and time are for the source than for the
-        background, as the module ``contrast`` gives it; positive, shape as x. None: 1 for all.
+        background, as the module ``contrast`` gives it; positive, shape as x, or (kinds, photons) when the
+        source may be of several kinds, all equally probable beforehand. None: 1 for all.
     prior
         What is known of the position beforehand; None: nothing. It moves the position, shrinks the radii and
         counts for the detection.
@@ -186,17 +196,20 @@ def _source(
     field = whole_field(counts, psf)
     starts = starting_points(field[0] if prior is None else field[0] + log_prior_of_cells(prior))
     fit = max(
-        (maximise(counts, psf, start, prior) for start in starts),
-        key=lambda fit: fit.log_likelihood + fit.log_prior,
+        (maximise_any_kind(counts, psf, start, prior) for start in starts),
+        key=lambda fit: fit.log_evidence + fit.log_prior,
     )
     detected = _is_detection(fit, counts)
+    if fit.kinds is not None:
+        counts = counts.of_kind(fit.kinds)
+        field = whole_field(counts, psf)
     if detected and isinstance(psf, VariableWidthPsf) and psf.width_sigma > 0.0:
         psf = free_width(counts, psf, fit)
-        fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+        fit = with_kinds(counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior))
     return SourceLocalisation(
         x=fit.x,
         y=fit.y,
-        ts=max(0.0, 2.0 * fit.log_likelihood),
+        ts=max(0.0, 2.0 * fit.log_evidence),
         n_source=fit.source_part * counts.total,
         n_background=(1.0 - fit.source_part) * counts.total,
         detected=detected,
@@ -207,7 +220,7 @@ def _source(
 
 def _is_detection(fit: SourceFit, counts: Counts) -> bool:
     """Tell whether a maximum is a source: a prior raises or lowers it as it does its place."""
-    ts = 2.0 * (fit.log_likelihood + fit.log_prior)
+    ts = 2.0 * (fit.log_evidence + fit.log_prior)
     return ts >= ts_threshold() and fit.source_part * counts.total >= least_photons()
 
 
@@ -253,7 +266,7 @@ def bad_pixel_mask(bad_pixels: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
 
 def _contrasts(values: npt.ArrayLike, photons: int) -> Floats:
     given = np.asarray(values, dtype=np.float64)
-    if given.shape != (photons,):
+    if given.ndim not in (1, 2) or given.shape[-1] != photons or given.size == 0:
         raise InvalidInput(f"contrast: shape {given.shape} for {photons} photons")
     wrong = ~((given > 0.0) & np.isfinite(given))
     if wrong.any():

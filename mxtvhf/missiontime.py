@@ -12,7 +12,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-from astropy.time import Time, TimeDelta
+import erfa
+from astropy.time import Time
 from astropy.utils import iers
 
 from mxtvhf.instrument import instrument
@@ -35,5 +36,8 @@ def met_from_utc(moment: datetime) -> float:
 
 def utc_from_met(met: float) -> datetime:
     """UTC of a MET in seconds, to the microsecond."""
-    moment: datetime = (_epoch() + TimeDelta(met, format="sec")).utc.to_datetime()
-    return moment.replace(tzinfo=UTC)
+    days, seconds = divmod(met, erfa.DAYSEC)
+    epoch = _epoch()
+    utc = erfa.taiutc(*erfa.tttai(epoch.jd1 + days, epoch.jd2 + seconds / erfa.DAYSEC))
+    year, month, day, (hour, minute, second, microsecond) = erfa.d2dtf("UTC", 6, *utc)
+    return datetime(year, month, day, hour, minute, second, microsecond, tzinfo=UTC)

@@ -23,11 +23,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.attitude import AttitudeHistory, Floats
+from mxtvhf.attitude import AttitudeHistory, Flags
 from mxtvhf.calibration import Alignment, default_calibration
 from mxtvhf.instrument import instrument
+from mxtvhf.quaternions import Floats, rotation_matrices
 
-Counts = npt.NDArray[np.intp]
+_BLOCK = 8192
+"""Photons projected at once: what each of them needs stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Pointing:
     @classmethod
     def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
         """Return the pointing of one attitude (body to ICRS, scalar last)."""
-        matrix = Rotation.from_quat(quaternion).as_matrix()
+        matrix = rotation_matrices(np.atleast_2d(quaternion))[..., 0]
         x, y, z = matrix[:, 0]
         ra, dec = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
         _, east, north = _sky_axes(ra, dec).T
@@ -107,11 +109,8 @@ class Pointing:
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
     """Attitude (body to ICRS, scalar last, w >= 0) that looks at a position with a roll, degrees."""
-    boresight, east, north = _sky_axes(radians(ra_deg), radians(dec_deg)).T
-    roll = radians(roll_deg)
-    up = cos(roll) * north + sin(roll) * east
-    left = cos(roll) * east - sin(roll) * north
-    quaternion: Floats = Rotation.from_matrix(np.stack([boresight, left, up], axis=1)).as_quat(canonical=True)
+    axes = _body_axes(ra_deg, dec_deg, roll_deg)
+    quaternion: Floats = Rotation.from_matrix(axes).as_quat(canonical=True)
     return quaternion
 
 
@@ -145,45 +144,88 @@ def steady_pixels(
     InvalidInput
         The attitude has no sample.
     """
-    return _projected(*_maps(pointing, attitude, time), x, y)
+    return _projected(_steady_maps(pointing, attitude, time), time, x, y)
 
 
 def seen_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
     """Say where photons fall that at a fixed pointing fall on ``x``, ``y``; undoes ``steady_pixels``."""
-    maps, photons = _maps(pointing, attitude, time)
-    return _projected(np.asarray(np.linalg.inv(maps)), photons, x, y)
+    maps = np.moveaxis(_steady_maps(pointing, attitude, time), -1, 0)
+    back = np.asarray(np.linalg.inv(maps), np.float64)
+    return _projected(np.moveaxis(back, 0, -1), time, x, y)
 
 
-def _maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) -> tuple[Floats, Counts]:
-    """From pixels as seen to pixels at the fixed pointing: a map for each time, and how many photons have it.
+def image_pixels(
+    pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike,
+    *, centre: float, scale_deg: float,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Where photons fall on a TAN image of the sky about the boresight of a pointing, North up, East left.
 
-    In the plane of the detector a rotation is a projective map: three numbers linear in (1, x, y), whose
-    ratios are the new pixel.
+    Parameters
+    ----------
+    pointing
+        Its boresight is the image's reference position, its alignment the detector's.
+    attitude, time, x, y
+        As of ``steady_pixels``.
+    centre
+        Pixel of the boresight on both axes.
+    scale_deg
+        Size of a pixel there, degrees.
+
+    Returns
+    -------
+    tuple
+        As of ``steady_pixels``, but pixels of the image.
     """
-    first = np.flatnonzero(np.append(True, time[1:] != time[:-1])[: len(time)])
-    to_body = _body_per_pixel(pointing.alignment)
-    to_pixel = np.linalg.inv(to_body) @ Rotation.from_quat(pointing.quaternion()).as_matrix().T
-    maps = to_pixel @ attitude.at(time[first]).as_matrix() @ to_body
-    return maps, np.diff(np.append(first, len(time)))
+    scale = radians(scale_deg)
+    per_pixel = np.array([[1.0, 0.0, 0.0], [scale * centre, -scale, 0.0], [-scale * centre, 0.0, scale]])
+    axes = _sky_axes(radians(pointing.ra_deg), radians(pointing.dec_deg))
+    return _projected(_maps(axes @ per_pixel, pointing.alignment, attitude, time), time, x, y)
 
 
-def _projected(maps: Floats, photons: Counts, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    towards, across, up = (_linear(maps[:, row], photons, x, y) for row in range(3))
-    towards[towards <= 0.0] = np.nan
-    return across / towards, up / towards
+def _steady_maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) -> Floats:
+    axes = _body_axes(pointing.ra_deg, pointing.dec_deg, pointing.roll_deg)
+    alignment = pointing.alignment
+    return _maps(axes @ _body_per_pixel(alignment), alignment, attitude, time)
 
 
-def _linear(coefficients: Floats, photons: Counts, x: Floats, y: Floats) -> Floats:
-    """Evaluate a + b x + c y with the coefficients of each photon's time, in place to spare memory."""
-    constant, per_x, per_y = (np.repeat(column, photons) for column in coefficients.T)
-    per_x *= x
-    per_y *= y
-    constant += per_x
-    constant += per_y
-    return constant
+def _maps(to_sky: Floats, alignment: Alignment, attitude: AttitudeHistory, time: Floats) -> Floats:
+    """From pixels as seen to pixels of a fixed plane: a map for each distinct time, shape (3, 3, times).
+
+    Between two planes that look at the sky a rotation is a projective map: three numbers linear in (1, x, y),
+    of which the last two over the first are the new pixel.
+
+    Parameters
+    ----------
+    to_sky
+        From (1, x, y) of the fixed plane to a vector in ICRS.
+    """
+    turned = rotation_matrices(attitude.at(time[_is_new(time)]))
+    from_sky = np.linalg.inv(to_sky) @ turned.reshape(3, -1)
+    return np.asarray(_body_per_pixel(alignment).T @ from_sky.reshape(3, 3, -1))
+
+
+def _is_new(time: Floats) -> Flags:
+    """Tell which times differ from the one before."""
+    return np.append(True, time[1:] != time[:-1])[: len(time)]
+
+
+def _projected(maps: Floats, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Apply to each photon the map of its time."""
+    x, y = np.asarray(x), np.asarray(y)
+    index = np.cumsum(_is_new(time), dtype=np.intp) - 1
+    across, up = np.empty((2, len(time)))
+    for start in range(0, len(time), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        terms = maps.take(index[part], axis=-1)
+        terms[:, 1] *= x[part]
+        terms[:, 2] *= y[part]
+        towards, across[part], up[part] = terms.sum(axis=1)
+        towards[towards <= 0.0] = np.nan
+        across[part] /= towards
+        up[part] /= towards
+    return across, up
 
 
 def _plane_per_pixel(alignment: Alignment, roll_deg: float) -> Floats:
@@ -201,6 +243,15 @@ def _body_per_pixel(alignment: Alignment) -> Floats:
     matrix[1:, 1:] = _plane_per_pixel(alignment, 0.0)
     matrix[1:, 0] = -matrix[1:, 1:] @ (alignment.column, alignment.row)
     return matrix
+
+
+def _body_axes(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
+    """Columns: unit vectors of the body's axes (boresight, left, up) in ICRS."""
+    boresight, east, north = _sky_axes(radians(ra_deg), radians(dec_deg)).T
+    roll = radians(roll_deg)
+    up = cos(roll) * north + sin(roll) * east
+    left = cos(roll) * east - sin(roll) * north
+    return np.stack([boresight, left, up], axis=1)
 
 
 def _sky_axes(ra: float, dec: float) -> Floats:

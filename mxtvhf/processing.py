@@ -57,6 +57,8 @@ class Run(Model):
     created: AwareDatetime
     started: AwareDatetime | None = None
     ended: AwareDatetime | None = None
+    is_paused: bool = False
+    """True when Airflow starts no task of it, since the DAG is paused."""
     problems: tuple[StepProblem, ...] = ()
 
 
@@ -154,10 +156,12 @@ def state_of(run: Run, report: ReportSummary | None) -> GpState:
 
 
 def message_of(run: Run, state: GpState) -> str | None:
-    """Say in one line what failed, or why there is no position."""
+    """Say in one line what failed, why there is no position, or why the run does not go on."""
     problems = "; ".join(f"{one_line(problem.step)}: {problem.reason}" for problem in run.problems)
     if state is GpState.FAILED:
         return problems or "the run ended without a position"
+    if run.is_paused and not state.is_final:
+        return "the DAG is paused in Airflow: nothing runs until it is unpaused"
     return problems or None
 
 

@@ -179,8 +179,14 @@ class LobsterEyePsf:
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
         """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``."""
-        u = _edges(centre, size)
-        return np.diff(np.stack([self.cumulative(u), -self.profile(u), self.profile_slope(u)]), axis=-1)
+        u, half = _edges(centre, size), self.arm_half_length_pixel
+        part, outwards = u / half, np.where(np.abs(u) < half, -1.0, 0.0)
+        core = 1.0 / (1.0 + (2.0 / self.core_fwhm_pixel * u) ** 2)
+        at_edges = np.empty((3, *u.shape))
+        at_edges[0] = self._antiderivative(np.minimum(np.maximum(u, -half), half))
+        at_edges[1] = outwards * (core + self._arm * (1.0 - part**2))
+        at_edges[2] = outwards * (8.0 / self.core_fwhm_pixel**2 * u * core**2 + 2.0 * self._arm / half * part)
+        return np.diff(at_edges, axis=-1) / self._norm
 
     def image(self, x: float, y: float) -> Floats:
         """Probability of each detector pixel for a photon of a source at (x, y), shape (256, 256)."""

@@ -19,8 +19,9 @@ from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.latency import Distribution, latency_text
 from mxtvhf.models import BURST_ID_PATTERN, Model, RunConf
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
-from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
+from mxtvhf.runtables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
+from mxtvhf.streamgaps import StreamGap
 
 if TYPE_CHECKING:
     from mxtvhf.airflow_api import AirflowApi
@@ -60,12 +61,13 @@ def info(
     what: Annotated[str | None, typer.Argument(help="run id or burst id; without it all bursts")] = None,
     latency: Annotated[bool, typer.Option("--latency", help="how long steps and whole runs take")] = False,
     quarantine: Annotated[bool, typer.Option("--quarantine", help="what could not be read, and why")] = False,
+    gaps: Annotated[bool, typer.Option("--gaps", help="what was lost inside a stream")] = False,
     limit: Annotated[int, typer.Option(help="longest list", min=1, max=1000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Tell how bursts and runs stand, how long they took, and what could not be read."""
-    if sum((what is not None, latency, quarantine)) > 1:
-        raise InvalidInput("info: want one of a run or burst id, --latency and --quarantine")
+    """Tell how bursts and runs stand, how long they took, what could not be read, what was lost."""
+    if sum((what is not None, latency, quarantine, gaps)) > 1:
+        raise InvalidInput("info: want one of a run or burst id, --latency, --quarantine and --gaps")
     api = airflow()
     if latency:
         found = read(list[Distribution], api.get(f"{FACE}/latency"))
@@ -73,6 +75,9 @@ def info(
     elif quarantine:
         notes = read(list[QuarantineNote], api.get(f"{FACE}/quarantine?limit={limit}"))
         show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
+    elif gaps:
+        lost = read(list[StreamGap], api.get(f"{FACE}/gaps?limit={limit}"))
+        show(lost, list[StreamGap], gaps_text(lost), as_json)
     elif what is None:
         bursts = read(list[BurstEntry], api.get(f"{FACE}/bursts?limit={limit}"))
         show(bursts, list[BurstEntry], bursts_text(bursts), as_json)

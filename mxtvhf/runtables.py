@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mxtvhf.archive import QuarantineNote
 from mxtvhf.models import Position, utc_text
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
+from mxtvhf.streamgaps import StreamGap
 
 
 def runs_text(entries: Iterable[RunEntry]) -> list[str]:
@@ -48,6 +49,14 @@ def quarantine_text(notes: Iterable[QuarantineNote]) -> list[str]:
     return [
         f"{utc_text(note.time)}  {note.input}: {note.reason} ({note.size} bytes, {note.sha256[:12]})"
         for note in notes
+    ]
+
+
+def gaps_text(gaps: Iterable[StreamGap]) -> list[str]:
+    """Write what was lost inside streams."""
+    return [
+        f"{utc_text(gap.noticed)}  {gap.stream}: {gap.messages} lost ({gap.first}..{gap.last}): {gap.cause}"
+        for gap in gaps
     ]
 
 

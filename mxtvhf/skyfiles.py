@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from math import log, sqrt
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.time import Time
 from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
 
@@ -24,6 +22,7 @@ from mxtvhf.angles import separation_arcsec
 from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.eventcards import constants
 from mxtvhf.eventfile import EventFile
+from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.models import CredibleRegion, Position, Product, utc_text
@@ -98,11 +97,8 @@ def write_sky_files(
 
 def sky_map_file(sky: SkyMap, observed: Observed) -> bytes:
     """Return the multi-order sky map as a FITS file."""
-    columns = [
-        fits.Column("UNIQ", "K", array=sky.uniq),
-        fits.Column("PROBDENSITY", "D", unit="sr-1", array=sky.density),
-    ]
-    return _fits(columns, int(sky.order.max()), observed, [])
+    columns = [Column("UNIQ", sky.uniq), Column("PROBDENSITY", sky.density, "sr-1")]
+    return _fits("SKYMAP", columns, int(sky.order.max()), observed, [])
 
 
 def moc_file(uniq: Cells, observed: Observed) -> bytes:
@@ -115,7 +111,7 @@ def moc_file(uniq: Cells, observed: Observed) -> bytes:
         ("MOCORD_S", order, "finest order"),
         ("MOCTOOL", f"mxtvhf {__version__}", "software"),
     ]
-    return _fits([fits.Column("UNIQ", "K", array=joined)], order, observed, cards)
+    return _fits("MOC", [Column("UNIQ", joined)], order, observed, cards)
 
 
 def joined_cells(uniq: Cells) -> Cells:
@@ -132,11 +128,10 @@ def joined_cells(uniq: Cells) -> Cells:
 
 
 def _fits(
-    columns: Sequence[fits.Column], order: int, observed: Observed, cards: Sequence[tuple[str, object, str]]
+    name: str, columns: Sequence[Column], order: int, observed: Observed, cards: Sequence[Card]
 ) -> bytes:
-    table = fits.BinTableHDU.from_columns(fits.ColDefs(columns))
     says, start = constants()["primary"], utc_text(observed.start).removesuffix("Z")
-    table.header.extend(
+    images = card_images(
         [
             ("PIXTYPE", "HEALPIX", "HEALPix pixelisation"),
             ("ORDERING", "NUNIQ", "cells by 4^(order + 1) + nested index"),
@@ -153,16 +148,10 @@ def _fits(
             ("CREATOR", says["creator"], "pipeline"),
             ("PIP_VER", __version__, "pipeline version"),
             ("ORIGIN", says["origin"], "where the file was made"),
-            *(("COMMENT", f"calibration: {item} {text}") for item, text in observed.calibration.items()),
-        ],
-        end=True,
+            *(("COMMENT", f"calibration: {item} {text}", "") for item, text in observed.calibration.items()),
+        ]
     )
-    parts = fits.HDUList([fits.PrimaryHDU(), table])
-    for part in parts:
-        part.add_checksum(when="")
-    file = BytesIO()
-    parts.writeto(file)
-    return file.getvalue()
+    return b"".join([*primary_hdu(b""), *table_hdu(name, columns, images)])
 
 
 def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes:

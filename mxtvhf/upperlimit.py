@@ -1,21 +1,29 @@
-"""How bright a source may be that was not found."""
+"""How bright a source may be that was not found.
+
+Two questions, told apart by Kashyap et al. 2010, ApJ 719, 900. How many photons may a source have, given
+those that were seen? The answer, their *upper bound*, is ``source_upper_bound``. How many must it have to be
+detected with a given probability? That is their *upper limit*, ``detectable_photons``, and tells what the
+detector and its background allow. A bound alone may lie below what can be detected, by chance.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import gammaincc, logsumexp
+from scipy.special import gammaincc, gammaincinv, logsumexp, ndtri
 
-from mxtvhf.psf import Floats
+from mxtvhf.counts import Counts
+from mxtvhf.likelihood import CELL
+from mxtvhf.psf import Floats, SeparablePsf, detector_pixels
 
 _STEPS = 1000
 """Values of the source's part f of the photons, 0..1."""
 
 
-def source_upper_limit(
+def source_upper_bound(
     field: tuple[Floats, Floats], weight: Floats, photons: float, part: float = 0.9
 ) -> float:
-    """Return the upper limit of the expected number of a source's photons.
+    """Return the upper bound of the expected number of a source's photons.
 
     The posterior of a source of free place and strength: flat in its part f of the photons, by ``weight``
     in its place. The number of photons of both kinds together has the posterior of a Poisson mean with a
@@ -30,7 +38,7 @@ def source_upper_limit(
     photons
         Photons on good pixels, n.
     part
-        Probability that the expected number is below the limit.
+        Probability that the expected number is below the bound.
 
     Returns
     -------
@@ -47,10 +55,54 @@ def source_upper_limit(
     density = np.exp(density - density.max())
     density /= density.sum()
 
-    def beyond(limit: float) -> float:
-        return float(density @ gammaincc(photons + 1.0, limit / middle)) - (1.0 - part)
+    def beyond(bound: float) -> float:
+        return float(density @ gammaincc(photons + 1.0, bound / middle)) - (1.0 - part)
 
     return float(brentq(beyond, 0.0, 10.0 * (photons + 10.0), xtol=1e-3))
+
+
+def detectable_photons(
+    counts: Counts, psf: SeparablePsf, ts_threshold: float, least_photons: float, part: float = 0.9
+) -> float:
+    """Return the expected photons of a source that would be detected with probability ``part``.
+
+    It is added, in the middle of the detector, to the photons of an observation without a source. The square
+    root of ts is taken to scatter by 1 about that of its expectation (Wilks 1938, Ann. Math. Stat. 9, 60).
+
+    Parameters
+    ----------
+    counts
+        The photons, all of the background.
+    psf
+        Of the source.
+    ts_threshold, least_photons
+        ts and source photons of a detection.
+    part
+        Probability of the detection.
+
+    Returns
+    -------
+    float
+        Photons on good pixels.
+    """
+    cells = counts.rebinned(CELL // counts.block)
+    number, power = cells.images()
+    contrast = 2.0 ** (power + np.arange(len(number)))[:, np.newaxis]
+    share = number.sum(axis=(1, 2))[:, np.newaxis] / counts.total
+    profile = cells.fractions(psf, 0.5 * (detector_pixels() - 1))
+    good = cells.good.ravel() / cells.good.sum()
+    density = np.outer(profile, profile).ravel()
+    density /= density @ good
+    needed = float(np.sqrt(max(ts_threshold, 0.0)) + ndtri(part)) ** 2
+    source = contrast * density / (share * contrast).sum()
+
+    def lacking(photons: float) -> float:
+        f = photons / (photons + counts.total)
+        expected = share * good * (counts.total + photons * source)
+        return float(2.0 * (expected * np.log1p(f * (source - 1.0))).sum() - needed)
+
+    enough = float(brentq(lacking, 1e-3, 100.0 * (counts.total + needed), xtol=1e-3))
+    return max(enough, float(gammaincinv(least_photons, part)))
 
 
 def empty_upper_limit(part: float = 0.9) -> float:

@@ -17,11 +17,13 @@ class NoOperator(BaseOperator):
 
 
 with DAG("noop", schedule=None, default_args={"retries": 3, "retry_delay": timedelta(seconds=2)}):
+    names = ("first", "second", "third", "start", "wait", "beside",
+             "preliminary", "analysis", "crosscheck", "update")  # fmt: skip
     first, second, third, start, wait, beside, preliminary, analysis, crosscheck, update = (
-        NoOperator(task_id=f"noop_{number}") for number in range(10)
+        NoOperator(task_id=name) for name in names
     )
     end = EmptyOperator(task_id="end")
     chain(first, second, third, start, wait, crosscheck, update)
     chain(third, beside, [preliminary, crosscheck])
-    chain(beside, analysis, crosscheck)
+    chain(beside, analysis, update)
     chain([wait, preliminary, analysis, update], end)

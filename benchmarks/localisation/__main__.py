@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.localisation import others
 from mxtvhf.calibration import default_calibration
-from mxtvhf.contrast import energy_contrast, time_contrast
+from mxtvhf.contrast import energy_contrast, joint_contrast, time_contrast
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.localisation import SourceLocalisation, default_psf, localise, ts_threshold
 from mxtvhf.photons import PhotonList
@@ -158,6 +158,10 @@ class Tally:
         begun = time.perf_counter()
         found = work()
         self.seconds.append(time.perf_counter() - begun)
+        self.add(found, x, y)
+
+    def add(self, found: SourceLocalisation | tuple[float, float], x: float, y: float) -> None:
+        """Note how far from (x, y) the found place is."""
         column, row = (found.x, found.y) if isinstance(found, SourceLocalisation) else found
         self.error.append(pixel_scale_arcsec() * np.hypot(column - x, row - y))
 
@@ -253,16 +257,17 @@ def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
     for x, y, photons in case.bursts(trials, seed):
         energy = energy_contrast(photons.pha, calibration)
         arrival = time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
+        both = joint_contrast(energy, arrival)
         sigma = ECLAIRS_R90_ARCSEC / RAYLEIGH_90 / pixel_scale_arcsec()
         prior = PositionPrior(x + sigma * rng.normal(), y + sigma * rng.normal(), sigma, 0.9)
         given = {
             "place": {}, "energy": {"contrast": energy}, "time": {"contrast": arrival},
-            "energy, time": {"contrast": energy * arrival}, "ECLAIRs": {"prior": prior},
-            "all": {"contrast": energy * arrival, "prior": prior},
+            "energy, time": {"contrast": both}, "ECLAIRs": {"prior": prior},
+            "all": {"contrast": both, "prior": prior},
         }  # fmt: skip
         for name, (tally, honesty) in ways.items():
             found = localise(photons.x, photons.y, **given[name])
-            tally.time(partial(localise, photons.x, photons.y, **given[name]), x, y)
+            tally.add(found, x, y)
             honesty.add(found, x, y, case.counts)
         bound.add(x, y)
     for name, (tally, honesty) in ways.items():
@@ -285,8 +290,8 @@ def false_alarms(trials: int, seed: int) -> Iterator[str]:
         for _, _, photons in case.bursts(trials, seed):
             if not len(photons):
                 continue
-            contrast = energy_contrast(photons.pha, calibration)
-            contrast *= time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
+            arrival = time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
+            contrast = joint_contrast(energy_contrast(photons.pha, calibration), arrival)
             ts["place"].append(localise(photons.x, photons.y).ts)
             ts["energy, time"].append(localise(photons.x, photons.y, contrast=contrast).ts)
         for name, values in ts.items():

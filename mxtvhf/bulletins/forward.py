@@ -49,6 +49,7 @@ def forward_until(folder: Path, url: str, credentials: Path | None, stop: thread
 async def _forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
     over = asyncio.Event()
     watch = asyncio.create_task(_set_when(stop, over))
+    last_reason = ""
     while not over.is_set():
         try:
             client = await connect(url, credentials, name="mxtvhf messages out")
@@ -56,8 +57,12 @@ async def _forward_until(folder: Path, url: str, credentials: Path | None, stop:
                 await forward_outbox(folder, client, stop=over)
             finally:
                 await client.close()
+            last_reason = ""
         except Retriable as error:
-            log.debug("messages wait in %s: %s", folder, error)
+            Outbox(folder).limit(MOST_WAITING)
+            if str(error) != last_reason:
+                log.warning("messages wait in %s: %s", folder, error)
+            last_reason = str(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), LONGEST_PAUSE_S)
     await watch

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,9 @@ from pydantic import AwareDatetime
 
 from mxtvhf.archive import sha256_of, write_once
 from mxtvhf.models import Model
+
+STALE_S = 3600.0
+"""No intake takes so long to write a message."""
 
 
 class _Label(Model):
@@ -53,6 +58,7 @@ class Incoming:
     def __init__(self, archive_root: Path) -> None:
         self.folder = archive_root / "incoming"
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
 
     def keep(self, message: Message) -> None:
         """Keep a message; when this returns it survives the loss of power and may be acknowledged.
@@ -64,6 +70,13 @@ class Incoming:
         """
         label = _Label(source=message.source, received=message.received).model_dump_json().encode()
         write_once(self.folder / f"{sha256_of(message.raw)}.msg", label + b"\n" + message.raw)
+
+    def _sweep(self) -> None:
+        """Remove what a killed intake had begun to write, and not acknowledged."""
+        for part in self.folder.glob(".*.part"):
+            with suppress(FileNotFoundError):  # another intake sweeps, too
+                if time.time() - part.stat().st_mtime > STALE_S:
+                    part.unlink()
 
     def waiting(self) -> list[Path]:
         """Messages that wait, oldest first."""

@@ -19,8 +19,8 @@ from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.natsstream import NatsStream
-from mxtvhf.intake.streamledger import StreamGap
 from mxtvhf.settings import Settings
+from mxtvhf.streamgaps import StreamGap
 
 log = logging.getLogger(__name__)
 

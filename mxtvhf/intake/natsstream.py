@@ -18,8 +18,9 @@ from nats.js.errors import NotFoundError
 
 from mxtvhf.errors import Retriable
 from mxtvhf.intake.incoming import Message
-from mxtvhf.intake.streamledger import StreamGap, StreamLedger
+from mxtvhf.intake.streamledger import StreamLedger
 from mxtvhf.natslink import connect
+from mxtvhf.streamgaps import StreamGap
 
 log = logging.getLogger(__name__)
 

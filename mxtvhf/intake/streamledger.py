@@ -4,40 +4,17 @@ NATS 2.9 passes over a message whose bytes on its disk have changed, and after a
 numbers others the same, both without a word. ::
 
     archive/streams/<stream>.<made>.seen    one line a kept message: its number in the stream, its digest
-    archive/streams/gaps.jsonl              one line a noticed loss
+    archive/streams/gaps.jsonl              one line a noticed loss, see ``streamgaps``
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
-
-from pydantic import AwareDatetime
 
 from mxtvhf.archive import sha256_of
-from mxtvhf.models import Model
-
-
-class StreamGap(Model):
-    """Messages of a stream that never arrived here."""
-
-    stream: str
-    first: int
-    """Number in the stream."""
-    last: int
-    account: int
-    """How many times the stream's numbers had begun anew before."""
-    cause: Literal["unreadable in the stream", "the stream lost its end"]
-    noticed: AwareDatetime
-
-    @property
-    def messages(self) -> int:
-        """How many."""
-        return self.last - self.first + 1
+from mxtvhf.streamgaps import StreamGap, read_gaps, write_gap
 
 
 class StreamLedger:
@@ -55,6 +32,7 @@ class StreamLedger:
 
     def __init__(self, archive_root: Path, stream: str, made: datetime) -> None:
         self.stream = stream
+        self._archive_root = archive_root
         self._folder = archive_root / "streams"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._path = self._folder / f"{stream}.{made.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}.seen"
@@ -83,7 +61,8 @@ class StreamLedger:
     def missing(self, first: int, last: int) -> list[int]:
         """Numbers of a range that have not arrived and are not known as lost."""
         seen = self._account()
-        here = [gap for gap in self.gaps() if (gap.stream, gap.account) == (self.stream, self._number())]
+        known, account = read_gaps(self._archive_root), self._number()
+        here = [gap for gap in known if (gap.stream, gap.account) == (self.stream, account)]
         lost = {number for gap in here for number in range(gap.first, gap.last + 1)}
         return [number for number in range(first, last + 1) if number not in seen and number not in lost]
 
@@ -99,10 +78,7 @@ class StreamLedger:
                 "noticed": datetime.now(UTC),
             }
         )
-        with (self._folder / "gaps.jsonl").open("ab") as file:
-            file.write(gap.model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_gap(self._archive_root, gap)
         return gap
 
     def start_anew(self) -> None:
@@ -111,10 +87,6 @@ class StreamLedger:
         self._path.rename(self._path.with_name(f"{self._path.name}.until-{moment}"))
         self._path.touch()
         self._seen, self._read_up_to = {}, 0
-
-    def gaps(self) -> list[StreamGap]:
-        """All noticed losses, of this and of other streams."""
-        return list(read_gaps(self._folder.parent))
 
     def _number(self) -> int:
         return len(list(self._folder.glob(f"{self.stream}.*.until-*")))
@@ -132,10 +104,3 @@ class StreamLedger:
             number, _, digest = line.decode().partition(" ")
             self._seen[int(number)] = digest
         return self._seen
-
-
-def read_gaps(archive_root: Path) -> Iterator[StreamGap]:
-    """Yield the noticed losses of all streams, in the order in which they were noticed."""
-    path = archive_root / "streams" / "gaps.jsonl"
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        yield StreamGap.model_validate(json.loads(line))

@@ -66,9 +66,10 @@ def photons(kind: PacketType, records: Records) -> PhotonList:
     x, y = np.empty(size, np.int16), np.empty(size, np.int16)
     for packets, part, slots in slot_blocks(kind, records):
         # Exact integers in float64 (below 2**53); the division is the only rounding.
-        np.multiply(slots["FRAME"], float(clock.units_per_frame), out=time[part])
-        time[part] += np.repeat(base[packets], kind.slots)
-        time[part] /= clock.units_per_second
+        units = slots["FRAME"].astype(np.float64)
+        units *= clock.units_per_frame
+        units += np.repeat(base[packets], kind.slots)
+        np.divide(units, clock.units_per_second, out=time[part])
         x[part], y[part], pha[part] = slots["COLUMN"], slots["ROW"], slots["PHA"]
     return _in_use(kind, kind.read(records, "PHOTON_COUNT"), (time, x, y, pha))
 

@@ -2,9 +2,10 @@
 
 from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import Report, ReportProducts, RunRecord, report_schema
-from mxtvhf.report.writing import write_report
+from mxtvhf.report.writing import SAME_IN_FINAL, write_report
 
 __all__ = [
+    "SAME_IN_FINAL",
     "Report",
     "ReportProducts",
     "RunRecord",

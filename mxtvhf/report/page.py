@@ -14,10 +14,12 @@ from mxtvhf.angles import angle_text, declination_text, right_ascension_text, se
 from mxtvhf.models import Position, PositionPair, Verdict, utc_text
 from mxtvhf.report.assembly import radius_text, versus_eclairs
 from mxtvhf.report.model import Report
-from mxtvhf.report.plots import Plot
+from mxtvhf.report.plots import Picture, Plot
 
 
-def render_page(report: Report, plots: Iterable[Plot], source_plots: Iterable[Plot] = ()) -> bytes:
+def render_page(
+    report: Report, plots: Iterable[Plot | Picture], source_plots: Iterable[Plot | Picture] = ()
+) -> bytes:
     """Render a report as HTML.
 
     Parameters

@@ -36,6 +36,26 @@ TICKS: dict[str, Any] = {"color": SOFT, "linestyle": "none", "markersize": 3.5, 
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A plot as it is kept: a PNG that carries its own words."""
+
+    caption: str
+    description: str
+    """What it shows, for those who do not see it."""
+    png: bytes
+    size: tuple[int, int]
+    """Width and height, px."""
+
+    @classmethod
+    def read(cls, png: bytes) -> Picture:
+        """Read what ``Plot.png`` gave."""
+        from PIL import Image
+
+        with Image.open(BytesIO(png)) as image:
+            return cls(image.info["Title"], image.info["Description"], png, image.size)
+
+
+@dataclass(frozen=True)
 class Plot:
     """A drawn plot with its words."""
 
@@ -46,16 +66,22 @@ class Plot:
 
     @cached_property
     def png(self) -> bytes:
-        """The plot as PNG; the same plot gives the same bytes."""
+        """The plot as PNG, its words inside; the same plot gives the same bytes."""
         file = BytesIO()
+        words = {"Software": None, "Title": self.caption, "Description": self.description}
         # The report waits for it: a file a little larger is written in half the time.
-        self.figure.savefig(file, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 1})
+        self.figure.savefig(file, format="png", metadata=words, pil_kwargs={"compress_level": 1})
         return file.getvalue()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, px."""
         return self.figure.canvas.get_width_height()
+
+    @property
+    def picture(self) -> Picture:
+        """What is kept of it."""
+        return Picture(self.caption, self.description, self.png, self.size)
 
 
 def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plot:

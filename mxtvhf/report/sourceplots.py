@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,13 @@ DATA, STEPS, MODEL = "#0b62a8", "#b86e00", "#c0185f"
 _HEIGHT_INCH, _BELOW_INCH = 2.9, 0.86
 
 
-def draw_source_plots(analysis: SourceAnalysis | None) -> dict[str, Plot]:
-    """Draw what there is data for: name -> plot."""
-    plots = {}
+def source_plots(analysis: SourceAnalysis | None) -> dict[str, Callable[[], Plot]]:
+    """Tell what there is data for: name -> what draws it."""
+    plots: dict[str, Callable[[], Plot]] = {}
     if analysis is not None and analysis.light_curve is not None:
-        plots["source_light_curve"] = source_light_curve_plot(analysis.light_curve)
+        plots["source_light_curve"] = partial(source_light_curve_plot, analysis.light_curve)
     if analysis is not None and analysis.spectrum is not None:
-        plots["source_spectrum"] = spectrum_plot(analysis.spectrum)
+        plots["source_spectrum"] = partial(spectrum_plot, analysis.spectrum)
     return plots
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mxtvhf.archive import sha256_of, write_atomically
@@ -13,9 +15,12 @@ from mxtvhf.photons import PhotonList
 from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import ReportProducts, ReportStatus, RunRecord
 from mxtvhf.report.page import render_page
-from mxtvhf.report.plots import Plot, detector_plot, light_curve_plot
+from mxtvhf.report.plots import Picture, Plot, detector_plot, light_curve_plot
 from mxtvhf.report.skyplot import sky_plot, zoom_half_width_arcmin
-from mxtvhf.report.sourceplots import draw_source_plots
+from mxtvhf.report.sourceplots import source_plots
+
+SAME_IN_FINAL = ("plot_detector", "plot_light_curve")
+"""Plots of the preliminary report that GP's answer does not change: the final one shows the same files."""
 
 
 def write_report(
@@ -28,6 +33,8 @@ def write_report(
     written: datetime,
 ) -> ReportProducts:
     """Write ``report.json``, ``report.html`` and the plots, each complete or not at all.
+
+    A plot that is among the run's products (``plot_<name>``) is shown as it is, not drawn again.
 
     Parameters
     ----------
@@ -45,13 +52,20 @@ def write_report(
         The files with their SHA-256. The same input gives the same bytes.
     """
     folder = PurePosixPath("preliminary" if status == "preliminary" else "")
-    plots, source_plots = draw_plots(run, crosscheck, photons), draw_source_plots(run.analysis)
-    kept = {
-        f"plot_{name}": _write(out, folder / f"{name}.png", plot.png)
-        for name, plot in (plots | source_plots).items()
-    }
+    kept: dict[str, Product] = {}
+
+    def pictures(plots: Mapping[str, Callable[[], Plot]]) -> list[Picture]:
+        found = []
+        for name, draw in plots.items():
+            earlier = run.products.get(f"plot_{name}")
+            content = draw().png if earlier is None else (out / earlier.path).read_bytes()
+            kept[f"plot_{name}"] = earlier or _write(out, folder / f"{name}.png", content)
+            found.append(Picture.read(content))
+        return found
+
+    shown, of_source = pictures(plots_of(run, crosscheck, photons)), pictures(source_plots(run.analysis))
     report = build_report(run, crosscheck, status=status, photons=photons, plots=kept, written=written)
-    page = render_page(report, plots.values(), source_plots.values())
+    page = render_page(report, shown, of_source)
     return ReportProducts(
         status=status,
         headline=report.headline,
@@ -62,23 +76,24 @@ def write_report(
     )
 
 
-def draw_plots(run: RunRecord, crosscheck: CrossCheck, photons: PhotonList | None) -> dict[str, Plot]:
-    """Draw what there is data for: name -> plot."""
-    plots = {}
+def plots_of(
+    run: RunRecord, crosscheck: CrossCheck, photons: PhotonList | None
+) -> dict[str, Callable[[], Plot]]:
+    """Tell what there is data for: name -> what draws it."""
+    plots: dict[str, Callable[[], Plot]] = {}
     best = crosscheck.best
     if best is not None:
         regions = run.localisation.regions if run.localisation else ()
-        plots["sky"] = sky_plot(crosscheck.positions, best, regions=regions)
+        sky = partial(sky_plot, crosscheck.positions, best, regions=regions)
+        plots["sky"] = sky
         closer = zoom_half_width_arcmin(crosscheck.positions, best)
         if closer is not None:
-            plots["sky_zoom"] = sky_plot(
-                crosscheck.positions, best, regions=regions, half_width_arcmin=closer
-            )
+            plots["sky_zoom"] = partial(sky, half_width_arcmin=closer)
     if photons is not None and len(photons):
-        plots["detector"] = detector_plot(photons, run.localisation)
+        plots["detector"] = partial(detector_plot, photons, run.localisation)
         trigger = burst_trigger_time((run.alert, *run.related))
         start = float(photons.time.min()) if trigger is None else met_from_utc(trigger)
-        plots["light_curve"] = light_curve_plot(photons, start, is_trigger=trigger is not None)
+        plots["light_curve"] = partial(light_curve_plot, photons, start, is_trigger=trigger is not None)
     return plots
 
 

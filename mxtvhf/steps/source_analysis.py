@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.analysis import SourceAnalysis, analysis_constants
+from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
@@ -14,6 +15,7 @@ from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models import Localisation, Product
 from mxtvhf.ogip import ProductHeader
 from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.report.sourceplots import source_plots
 from mxtvhf.response import write_arf, write_rmf
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
 from mxtvhf.spectrum import ARF, RMF, write_spectra
@@ -38,8 +40,8 @@ def source_analysis(
     localisation
         What ``vhf_localisation`` gave; None when it failed.
     out
-        The run's product folder: gets ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``, ``mxt.arf``
-        and ``mxt.rmf``.
+        The run's product folder: gets ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``, ``mxt.arf``,
+        ``mxt.rmf`` and the report's plots of the source: those are drawn here, while GP is waited for.
     trigger_time
         T0 of the burst; None when unknown, which leaves out the decay index.
     store
@@ -78,7 +80,17 @@ def source_analysis(
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
-    return _result(found, calibration, _write(out, found, events, calibration))
+    result = _result(found, calibration, _write(out, found, events, calibration))
+    return result.model_copy(update={"products": result.products | _draw(out, result)})
+
+
+def _draw(out: Path, result: SourceAnalysis) -> dict[str, Product]:
+    products = {}
+    for name, draw in source_plots(result).items():
+        path, content = f"{name}.png", draw().png
+        write_atomically(out / path, content)
+        products[f"plot_{name}"] = Product(path=path, sha256=sha256_of(content))
+    return products
 
 
 def _write(

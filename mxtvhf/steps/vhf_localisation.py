@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mxtvhf.burst import burst_trigger_time, eclairs_position
 from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
-from mxtvhf.contrast import energy_contrast, time_contrast
+from mxtvhf.contrast import energy_contrast, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.hotpixels import detection_constants, hot_pixels
@@ -119,6 +119,7 @@ class _Photons:
     x: npt.NDArray[np.int16]
     y: npt.NDArray[np.int16]
     contrast: npt.NDArray[np.float64]
+    """``[kind of source, photon]``."""
     bad: Bools
     """Bad pixels, ``[row, column]``."""
     uses: tuple[str, ...]
@@ -136,7 +137,7 @@ class _Photons:
         uses: tuple[str, ...] = ("energy",)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
         if burst_time is not None and burst_time < events.tstart:
-            contrast = contrast * time_contrast(photons.time[used], events.gti, burst_time)
+            contrast = joint_contrast(contrast, time_contrast(photons.time[used], events.gti, burst_time))
             uses = ("energy", "time")
         exposure = float(np.sum(events.gti[:, 1] - events.gti[:, 0]))
         return cls(steady.x[used], steady.y[used], contrast, bad, uses, exposure)
@@ -239,8 +240,8 @@ def _no_source(
 def _why_not(found: SourceLocalisation, photons: int) -> str:
     reason = (
         f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-        f"needed are {least_photons():g} at ts {ts_threshold():g}; at most {found.upper_limit:.0f} are a "
-        "source's (90 % limit)"
+        f"needed are {least_photons():g} at ts {ts_threshold():g}; a source of more than "
+        f"{found.upper_limit:.0f} photons would have been found (90 % limit)"
     )
     if found.hot_pixels:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
@@ -249,5 +250,9 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:
-    detection = detection_constants()["version"]
-    return {"instrument": instrument()["version"], "detection": detection, **calibration.versions()}
+    return {
+        "instrument": instrument()["version"],
+        "detection": detection_constants()["version"],
+        "population": population()["version"],
+        **calibration.versions(),
+    }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mxtvhf.analysis import SourceAnalysis
     from mxtvhf.models import Model
     from mxtvhf.photons import PhotonList
-    from mxtvhf.report import RunRecord
+    from mxtvhf.report import ReportProducts, RunRecord
 
 
 class StepOperator(BaseOperator):
@@ -163,7 +163,7 @@ class UpdateBAOperator(StepOperator):
         from mxtvhf.steps.update_ba import update_ba
 
         return update_ba(
-            record(run, run.analysis()),
+            record(run, run.analysis(), run.preliminary()),
             run.crosscheck(),
             photons=photons(run),
             out=run.out,
@@ -178,7 +178,9 @@ def photons(run: Run) -> PhotonList:
     return PhotonList.load(Path(run.extraction().photons_path))
 
 
-def record(run: Run, analysis: SourceAnalysis | None = None) -> RunRecord:
+def record(
+    run: Run, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
+) -> RunRecord:
     """Collect what the run did so far, for its report."""
     from mxtvhf.chain import run_record
 
@@ -190,6 +192,7 @@ def record(run: Run, analysis: SourceAnalysis | None = None) -> RunRecord:
         run.event_product(),
         run.localisation(),
         analysis=analysis,
+        preliminary=preliminary,
         out=run.out,
         timeline=run.timeline(),
         is_replay=run.is_replay,

@@ -34,6 +34,7 @@ from mxtvhf.processing import (
 )
 from mxtvhf.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.settings import Settings
+from mxtvhf.streamgaps import StreamGap, read_gaps
 from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"
@@ -144,6 +145,12 @@ def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[Bur
 def quarantine(request: Request, limit: Limit = 50) -> list[QuarantineNote]:
     """List what could not be read, why, and when it came; newest first."""
     return Archive(_settings(request).archive).quarantined()[:limit]
+
+
+@router.get("/gaps")
+def gaps(request: Request, limit: Limit = 50) -> list[StreamGap]:
+    """List the messages that were lost inside a stream before they arrived here; newest first."""
+    return list(read_gaps(_settings(request).archive))[::-1][:limit]
 
 
 @router.get("/latency")

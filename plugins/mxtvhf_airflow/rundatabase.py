@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
@@ -58,7 +59,9 @@ def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None
     found = session.scalar(select(DagRun).where(DagRun.dag_id == DAG_ID, DagRun.run_id == run_id))
     if found is None:
         return None
-    return _run(found, _problems(run_id, session)), _conf(found)
+    is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == DAG_ID))
+    run = _run(found, _problems(run_id, session)).model_copy(update={"is_paused": bool(is_paused)})
+    return run, _conf(found)
 
 
 def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[Run]:

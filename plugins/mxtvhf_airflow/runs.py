@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.report import ReportProducts
     from mxtvhf.steps.fits_feed import EventProduct
     from mxtvhf.steps.photons_extraction import Extraction
     from mxtvhf.steps.reception_message import Reception
@@ -98,6 +99,15 @@ class Run:
             return None
         return self._pull(task_id, SourceAnalysis)
 
+    def preliminary(self) -> ReportProducts | None:
+        """Return what ``preliminary_report`` gave; None when it failed or has not ended."""
+        from mxtvhf.report import ReportProducts
+
+        task_id = "preliminary_report"
+        if task_states(self.context, [task_id]).get(task_id) != "success":
+            return None
+        return self._pull(task_id, ReportProducts)
+
     def crosscheck(self) -> CrossCheck:
         """Return what ``crosscheck_positions`` gave."""
         return self._pull("crosscheck_positions", CrossCheck)
@@ -119,7 +129,10 @@ class Run:
         return self.context["ti"]
 
     def _pull(self, task_id: str, model: type[M]) -> M:
-        return model.model_validate(self._ti.xcom_pull(task_ids=task_id))
+        result = self._ti.xcom_pull(task_ids=task_id)
+        if result is None:
+            raise Failure(f"{task_id} gave no result to go on with")
+        return model.model_validate(result)
 
 
 def task_states(context: Context, task_ids: Sequence[str]) -> dict[str, str]:

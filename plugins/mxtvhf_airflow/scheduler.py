@@ -19,6 +19,7 @@ AIRFLOW_MODULES = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "mxtvhf_airflow.gp",
+    "mxtvhf_airflow.listener",
     "mxtvhf_airflow.operators",
     "mxtvhf_airflow.params",
 )

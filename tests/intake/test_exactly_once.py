@@ -18,14 +18,15 @@ from natsserver import NatsServer, free_port
 
 from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.errors import MxtVhfError
+from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.picture import planned_runs
-from mxtvhf.intake.streamledger import read_gaps
 from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import embedded_stack
 from mxtvhf.stack.processes import wait_until
+from mxtvhf.streamgaps import read_gaps
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 
@@ -120,7 +121,7 @@ def damaged(draw, raw, number):
     """Damage so that nothing of the message can be used."""
     kind = number % 3
     if kind == 0:
-        return raw[: draw.randrange(20, 60)]
+        return raw[: 20 + number]
     if kind == 1:
         return bytes(byte ^ 0x55 for byte in raw[:400]) + number.to_bytes(2)
     return b"<VOEvent>" + draw.randbytes(30).hex().encode() + b"</VOEvent>"
@@ -137,6 +138,7 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     messages = valid + draw.choices(valid, k=REPEATED) + [("mxtvhf.in.alerts", raw) for raw in corrupt]
     draw.shuffle(messages)
     assert len(messages) == MESSAGES
+    assert len(set(corrupt)) == CORRUPT
     run.api._send("PATCH", "/api/v2/dags/mxt_vhf", json={"is_paused": True})
     publisher = threading.Thread(
         target=Publisher(nats_server).send, args=(messages, 0.02), daemon=True, name="VHF network"
@@ -191,7 +193,7 @@ def plans(archive):
 
 def is_done(archive, settings, notices, corrupt, packets):
     """Nothing waits any more: all is filed, planned, and known to Airflow."""
-    if any(settings.inbox.iterdir()) or any((archive.root / "incoming").iterdir()):
+    if any(settings.inbox.iterdir()) or Incoming(archive.root).waiting():
         return False
     entries = plans(archive)
     have = sum(plan.cause == "notice" for plan, _ in entries)

@@ -97,6 +97,15 @@ def test_the_form_describes_and_checks_its_fields(page):
     assert page.get_by_role("button", name="Trigger", exact=True).last.is_disabled()
 
 
+def test_the_page_of_the_rest_face_loads_from_this_server_alone(page, stack):
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto("/mxtvhf/docs")
+    expect(page.locator(".opblock").get_by_text("/processing")).to_be_visible()
+    assert any(url.endswith("swagger-ui-bundle.js") for url in requests)
+    assert all(url.startswith((stack.url, "data:")) for url in requests)
+
+
 def test_nobody_reads_a_report_without_logging_in(browser, stack):
     page = browser.new_page()
     answer = page.goto(f"{stack.url}/mxtvhf/runs/any/report.html")

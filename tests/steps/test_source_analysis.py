@@ -60,7 +60,8 @@ def analysed(tmp_path_factory):
 
 def test_every_product_is_there_with_its_hash(analysed):
     out, result = analysed
-    assert {name: product.path for name, product in result.products.items()} == PRODUCTS
+    plots = {f"plot_{name}": f"{name}.png" for name in ("source_light_curve", "source_spectrum")}
+    assert {name: product.path for name, product in result.products.items()} == PRODUCTS | plots
     for product in result.products.values():
         assert hashlib.sha256((out / product.path).read_bytes()).hexdigest() == product.sha256
     assert result.calibration["psf"] == "001"

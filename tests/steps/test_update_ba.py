@@ -10,7 +10,7 @@ import pytest
 
 from mxtvhf.models import Alert, CrossCheck, GpOutcome, Localisation, Origin, Position, Product
 from mxtvhf.photons import PhotonList
-from mxtvhf.report import ReportProducts, RunRecord
+from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.preliminary_report import preliminary_report
 from mxtvhf.steps.update_ba import update_ba
@@ -141,6 +141,22 @@ def test_every_product_is_linked_from_both_pages(tmp_path: Path) -> None:
     late = linked(tmp_path / "report.html")
     assert late == {event, *(tmp_path / name for name in {"report.json", *plots})}
     assert all(path.is_file() for path in early | late)
+
+
+def test_a_plot_that_is_there_is_shown_and_not_drawn_again(tmp_path: Path) -> None:
+    early = preliminary_report(RUN, photons=PHOTONS, out=tmp_path, written=WRITTEN)
+    same = {name: early.plots[name] for name in SAME_IN_FINAL}
+    late = final(tmp_path, RUN.model_copy(update={"products": RUN.products | same}))
+    assert {name: late.plots[name] for name in SAME_IN_FINAL} == same
+    assert {path.name for path in tmp_path.glob("*.png")} == {"sky.png", "sky_zoom.png"}
+    afresh = final(tmp_path / "afresh")
+    for name in SAME_IN_FINAL:
+        assert (tmp_path / same[name].path).read_bytes() == (
+            tmp_path / "afresh" / afresh.plots[name].path
+        ).read_bytes()
+    images = re.compile(r"<img [^>]+>")
+    pages = [(folder / "report.html").read_text() for folder in (tmp_path, tmp_path / "afresh")]
+    assert images.findall(pages[0]) == images.findall(pages[1])
 
 
 def test_running_the_step_again_gives_the_same_files(tmp_path: Path) -> None:

@@ -90,17 +90,17 @@ def test_between_two_samples_the_attitude_turns_at_one_rate(first, second, sign,
     if whole > 3600 * 179:
         return  # Which way round is not defined.
     attitude = AttitudeHistory(np.array([5.0, 15.0]), np.array([first, sign * second]), np.ones(2, bool))
-    found = attitude.at(np.array([5.0 + 10.0 * part]))
+    found = Rotation.from_quat(attitude.at(np.array([5.0 + 10.0 * part])))
     assert angle_arcsec(samples[:1], found)[0] == pytest.approx(part * whole, abs=1e-4)
     assert angle_arcsec(found, samples[1:])[0] == pytest.approx((1 - part) * whole, abs=1e-4)
 
 
 def test_outside_the_samples_the_nearest_holds():
     attitude = history([1, 1], decs=[20.0, 20.001])
-    found = attitude.at(np.array([-100.0, 0.0, 10.0, 1e6]))
+    found = Rotation.from_quat(attitude.at(np.array([-100.0, 0.0, 10.0, 1e6])))
     expected = Rotation.from_quat(attitude.quaternion[[0, 0, 1, 1]])
     assert angle_arcsec(found, expected).max() < 1e-6
-    alone = history([1]).at(np.array([-1.0, 1.0]))
+    alone = Rotation.from_quat(history([1]).at(np.array([-1.0, 1.0])))
     assert angle_arcsec(alone, Rotation.from_quat([HERE, HERE])).max() < 1e-6
 
 

@@ -1,6 +1,7 @@
 """The messages, their schema, and the outbox in which they wait."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,6 +51,13 @@ EXAMPLES = [
 def test_the_published_schema_is_current():
     assert (DOCS / "messages.schema.json").read_text() == schema_text()
     jsonschema.Draft202012Validator.check_schema(messages_schema())
+
+
+def test_the_documented_example_is_a_message():
+    text = (DOCS / "messages.md").read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    jsonschema.validate(json.loads(example), messages_schema(), jsonschema.Draft202012Validator)
+    assert read_bulletin(example.encode()).best_position.origin == "MXT-VHF"
 
 
 @pytest.mark.parametrize("bulletin", EXAMPLES, ids=lambda bulletin: bulletin.subject)

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.calibration import default_calibration
-from mxtvhf.contrast import energy_contrast, time_contrast
+from mxtvhf.contrast import energy_contrast, expected_spectra, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import default_psf, localise
 from mxtvhf.powerlaw import PowerLaw
+from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.sky import simulate_photons
 
 CALIBRATION = default_calibration()
@@ -24,9 +25,14 @@ def band_channels():
 
 @given(index=st.floats(0.0, 4.0), nh=st.floats(0.0, 1e23))
 def test_the_mean_contrast_of_energies_over_the_background_is_one(index, nh):
-    contrast = energy_contrast(band_channels(), CALIBRATION, PowerLaw(index, nh))
+    contrast = energy_contrast(band_channels(), CALIBRATION, [PowerLaw(index, nh)])
     assert contrast.mean() == pytest.approx(1.0, abs=0.02)
     assert (contrast > 0.0).all()
+
+
+def every_kind(photons):
+    arrival = time_contrast(photons.time, np.array([[100.0, 400.0]]), 0.0)
+    return joint_contrast(energy_contrast(photons.pha, CALIBRATION), arrival)
 
 
 def test_the_contrast_of_energies_is_that_of_simulated_photons():
@@ -37,7 +43,7 @@ def test_the_contrast_of_energies_is_that_of_simulated_photons():
     seen = np.histogram(pha, edges)[0] / len(pha) * 20
     channels = band_channels()
     expected = [
-        energy_contrast(channels[(channels >= low) & (channels < high)], CALIBRATION).mean()
+        energy_contrast(channels[(channels >= low) & (channels < high)], CALIBRATION, [PowerLaw()]).mean()
         for low, high in pairwise(edges)
     ]
     np.testing.assert_allclose(seen[1:], expected[1:], rtol=0.1, atol=0.01)
@@ -46,13 +52,13 @@ def test_the_contrast_of_energies_is_that_of_simulated_photons():
 @given(index=st.floats(0.0, 3.0))
 def test_the_mean_contrast_of_times_over_the_good_times_is_one(index):
     time = np.concatenate([np.arange(start, stop, 0.1) + 0.05 for start, stop in GTI])
-    assert time_contrast(time, GTI, 40.0, index).mean() == pytest.approx(1.0, rel=1e-3)
+    assert time_contrast(time, GTI, 40.0, [index]).mean() == pytest.approx(1.0, rel=1e-3)
 
 
 def test_a_fading_source_is_more_likely_at_the_beginning():
-    first, last = time_contrast([100.0, 500.0], GTI, 0.0, 1.0)
+    ((first, last),) = time_contrast([100.0, 500.0], GTI, 0.0, [1.0])
     assert first == pytest.approx(5.0 * last)
-    np.testing.assert_allclose(time_contrast([100.0, 500.0], GTI, 0.0, 0.0), 1.0)
+    np.testing.assert_allclose(time_contrast([100.0, 500.0], GTI, 0.0, [0.0]), 1.0)
 
 
 @pytest.mark.parametrize("gti", [GTI, np.empty((0, 2))], ids=["burst after the start", "no good time"])
@@ -77,8 +83,7 @@ def test_energies_and_times_sharpen_the_place():
             burst_time=0.0,
             decay_index=1.2,
         )
-        contrast = energy_contrast(photons.pha, CALIBRATION)
-        contrast *= time_contrast(photons.time, np.array([[100.0, 400.0]]), 0.0)
+        contrast = every_kind(photons)
         for found, errors in (
             (localise(photons.x, photons.y), plain),
             (localise(photons.x, photons.y, contrast=contrast), sharp),
@@ -134,3 +139,51 @@ def test_photons_that_are_unlike_the_expected_source_leave_finite_radii():
         )  # fmt: skip
         found = localise(photons.x, photons.y, contrast=energy_contrast(photons.pha, CALIBRATION))
         assert 0.0 < found.r50 <= found.r90
+
+
+def test_one_kind_of_source_is_as_its_contrast_alone():
+    rng = np.random.default_rng(5)
+    photons = simulate_photons(x=100.0, y=60.0, counts=60, background=300, start=0.0, stop=9.0, rng=rng)
+    contrast = energy_contrast(photons.pha, CALIBRATION, [PowerLaw()])
+    plain, kind = (localise(photons.x, photons.y, contrast=given) for given in (contrast[0], contrast))
+    assert (kind.x, kind.y, kind.ts) == pytest.approx((plain.x, plain.y, plain.ts), abs=0.02)
+    assert kind.r90 == pytest.approx(plain.r90, rel=1e-3)
+
+
+def test_the_likelihood_of_any_kind_is_the_mean_of_theirs():
+    rng = np.random.default_rng(6)
+    photons = simulate_photons(
+        x=100.0, y=60.0, counts=60, background=300, start=100.0, stop=400.0, rng=rng, exact=True
+    )
+    contrast = every_kind(photons)
+    assert len(contrast) == len(expected_spectra()) * len(population()["decays"]["index"])
+    found = localise(photons.x, photons.y, contrast=contrast, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
+    fit = found.evidence.fit
+    image = np.exp(fit.log_ratio) * default_psf().image(found.x, found.y)
+    each = np.log1p(contrast * image[photons.y, photons.x]).sum(axis=1)
+    each -= len(photons) * np.log1p(image.sum() / image.size)
+    assert found.ts == pytest.approx(2.0 * np.log(np.exp(each).mean()))
+    np.testing.assert_allclose(fit.kinds, np.exp(each) / np.exp(each).sum())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"spectrum": PowerLaw(1.4, 1e22), "decay_index": 0.0},
+        {"spectrum": PowerLaw(2.8, 1e21), "decay_index": 2.5},
+        {"spectrum": PowerLaw(2.0, 1e21), "decay_index": 1.2},
+    ],
+    ids=["hard, absorbed, steady", "soft, steep decay", "usual"],
+)
+def test_sources_of_any_kind_gain_by_energies_and_times(source):
+    gained = []
+    for seed in range(25):
+        photons = simulate_photons(
+            x=120.0, y=80.0, counts=60, background=300, start=100.0, stop=400.0, burst_time=0.0,
+            rng=np.random.default_rng(seed), **source,
+        )  # fmt: skip
+        plain = localise(photons.x, photons.y)
+        sharp = localise(photons.x, photons.y, contrast=every_kind(photons))
+        assert sharp.detected or not plain.detected
+        gained.append(sharp.ts - plain.ts)
+    assert np.median(gained) > 10.0

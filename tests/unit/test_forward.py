@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from natsserver import free_port
+from natsserver import NatsServer, free_port
 
-from mxtvhf.bulletins import Outbox, RunBulletin, StepBulletin, read_bulletin
+from mxtvhf.bulletins import Outbox, RunBulletin, StepBulletin, forward, read_bulletin
 from mxtvhf.bulletins.follow import follow
 from mxtvhf.bulletins.forward import STREAM, forward_outbox
 from mxtvhf.errors import Retriable
@@ -182,6 +184,27 @@ def test_a_closed_client_ends_the_forwarder(tmp_path, nats_server):
         asyncio.run(use())
 
 
+def test_a_server_that_was_never_there_is_waited_for_within_the_bound(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(forward, "MOST_WAITING", 5)
+    outbox, server, stop = Outbox(tmp_path / "outbox"), NatsServer(tmp_path), threading.Event()
+    for number in range(20):
+        outbox.put(step(number))
+    work = threading.Thread(target=forward.forward_until, args=(outbox.folder, server.url, None, stop))
+    work.start()
+    try:
+        while len(outbox.waiting()) > 5:
+            time.sleep(0.05)
+        with server:
+            while outbox.waiting():
+                time.sleep(0.05)
+            found = asyncio.run(stored(server.url))
+    finally:
+        stop.set()
+        work.join()
+    assert [bulletin.task_id for bulletin in found] == [f"step_{number}" for number in range(15, 20)]
+    assert caplog.text.count("messages wait in") == 1
+
+
 def test_a_server_without_jetstream_is_said_once(tmp_path, nats_server, caplog):
     caplog.set_level(logging.WARNING)
     configuration = tmp_path / "nats.conf"
@@ -268,6 +291,23 @@ def test_log_queue_prints_what_is_stored_for_people_and_programs(tmp_path, nats_
     assert second.endswith("run  failed  task_failure")
     assert "\x1b" not in done.stdout, "no colours into a pipe"
     assert [json.loads(said)["kind"] for said in as_json.stdout.splitlines()] == ["step", "run"]
+
+
+def test_log_queue_has_colours_on_a_terminal(tmp_path, nats_server):
+    outbox = Outbox(tmp_path / "outbox")
+    outbox.put(RunBulletin(**ABOUT, state="failed"))
+
+    async def use():
+        async with forwarding(outbox.folder, nats_server.url):
+            await empty(outbox)
+
+    asyncio.run(use())
+    reader, terminal = os.openpty()
+    words, environment = command(nats_server.url, "--no-follow")
+    subprocess.run(words, env=environment, stdout=terminal, check=True)
+    assert b"\x1b[31mfailed" in os.read(reader, 10_000)
+    os.close(reader)
+    os.close(terminal)
 
 
 def test_log_queue_follows_and_ends_well_at_ctrl_c(tmp_path, nats_server):

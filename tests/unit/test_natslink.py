@@ -1,8 +1,12 @@
 """The connection to NATS, with a real server."""
 
 import asyncio
+import base64
+import json
 import logging
+import os
 
+import nkeys
 import pytest
 from natsserver import NatsServer, free_port
 
@@ -10,6 +14,7 @@ from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.natslink import connect
 
 PASSWORD = "correct-horse"
+KINDS = {"O": "OPERATOR", "A": "ACCOUNT", "U": "USER"}
 
 
 def test_a_client_is_known_by_its_name_and_survives_a_kill_of_the_server(nats_server, caplog):
@@ -64,6 +69,56 @@ def test_credentials_come_from_a_file_and_are_never_shown(tmp_path, caplog, rule
             asyncio.run(use(server.url))
     assert wrong not in str(refused.value)
     assert PASSWORD not in caplog.text
+
+
+def new_key(kind):
+    return nkeys.from_seed(nkeys.encode_seed(os.urandom(32), getattr(nkeys, f"PREFIX_BYTE_{KINDS[kind]}")))
+
+
+def name(key):
+    return key.public_key.decode()
+
+
+def signed(issuer, subject, **claims):
+    """A JWT as NATS signs it (ed25519, its own key names)."""
+    head = {"typ": "JWT", "alg": "ed25519-nkey"}
+    body = {"jti": "test", "iat": 1, "iss": name(issuer), "sub": name(subject)}
+    parts = (head, body | {"nats": {"version": 2, **claims}})
+    text = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    return (text + b"." + base64.urlsafe_b64encode(issuer.sign(text)).rstrip(b"=")).decode()
+
+
+def test_nats_own_file_of_credentials_is_used(tmp_path):
+    operator, system, account, user = map(new_key, "OAAU")
+    free = {"subs": -1, "data": -1, "payload": -1}
+    limits = {**free, "imports": -1, "exports": -1, "wildcards": True, "conn": -1, "leaf": -1}
+    accounts = "\n".join(
+        f"{name(key)}: {signed(operator, key, type='account', limits=limits)}" for key in (system, account)
+    )
+    trust = f"""
+        operator: {signed(operator, operator, type="operator")}
+        system_account: {name(system)}
+        resolver: MEMORY
+        resolver_preload: {{ {accounts} }}
+    """
+    file, for_user = tmp_path / "duty.creds", signed(account, user, type="user", **free)
+    file.write_text(
+        f"-----BEGIN NATS USER JWT-----\n{for_user}\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n------END USER NKEY SEED------\n"
+    )
+
+    async def use(url, credentials):
+        client = await connect(url, credentials, name="test", timeout=2)
+        heard = await client.subscribe("a")
+        await client.publish("a", b"b")
+        message = await heard.next_msg(5)
+        await client.close()
+        return message.data
+
+    with NatsServer(tmp_path, extra=trust) as server:
+        assert asyncio.run(use(server.url, file)) == b"b"
+        with pytest.raises(Retriable):
+            asyncio.run(use(server.url, None))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ def test_a_run_at_work_has_no_result_yet_but_its_preliminary_report(state, word)
     assert answer.report.json_url == f"/mxtvhf/runs/{BURST}__1/preliminary/report.json"
 
 
+def test_a_run_of_a_paused_dag_says_why_it_does_not_go_on():
+    assert "paused" in told(run("queued", is_paused=True), None).message
+    assert told(run("success", is_paused=True), report(position())).message is None
+
+
 def test_a_run_that_failed_with_a_position_is_completed_and_says_what_failed():
     status = told(run("failed", problems=(FAILED,)), report(position()))
     assert status.state is GpState.COMPLETED

@@ -12,7 +12,8 @@ from mxtvhf.models import Alert, GpOutcome, Product
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.report import RunRecord, build_report, report_schema
 from mxtvhf.report.page import render_page
-from mxtvhf.report.sourceplots import draw_source_plots, log_ticks
+from mxtvhf.report.plots import Plot
+from mxtvhf.report.sourceplots import log_ticks, source_plots
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
@@ -69,6 +70,10 @@ def record(analysis: SourceAnalysis | None) -> RunRecord:
     return RunRecord(run_id="sb26030704__1", sequence=1, alert=ALERT, analysis=analysis)
 
 
+def drawn(analysis: SourceAnalysis | None) -> list[Plot]:
+    return [draw() for draw in source_plots(analysis).values()]
+
+
 def page_and_document(analysis: SourceAnalysis | None) -> tuple[str, dict[str, object]]:
     report = build_report(
         record(analysis),
@@ -80,7 +85,7 @@ def page_and_document(analysis: SourceAnalysis | None) -> tuple[str, dict[str, o
     )
     document = json.loads(report.to_json())
     Draft202012Validator(report_schema()).validate(document)
-    return render_page(report, [], draw_source_plots(analysis).values()).decode(), document
+    return render_page(report, [], drawn(analysis)).decode(), document
 
 
 def test_report_holds_the_measurements(bright):
@@ -115,7 +120,7 @@ def test_source_too_faint_for_a_spectrum():
     page, _ = page_and_document(faint)
     assert "No spectral fit: " in page
     assert "T0 is not known" in page
-    assert set(draw_source_plots(faint)) == {"source_light_curve"}
+    assert set(source_plots(faint)) == {"source_light_curve"}
 
 
 def test_a_doubtful_fit_is_warned_of(bright):
@@ -137,7 +142,7 @@ def test_only_the_final_report_has_the_plots_and_the_products(bright, tmp_path):
 
 
 def test_plots_say_what_they_show(bright):
-    curve, spectrum = draw_source_plots(bright).values()
+    curve, spectrum = drawn(bright)
     assert f"decay index {measurement_text(bright.light_curve.decay.index)}" in curve.description
     assert measurement_text(bright.spectrum.flux, "erg/cm2/s") in spectrum.description
 

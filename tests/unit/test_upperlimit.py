@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mxtvhf.localisation import localise
+from mxtvhf.calibration import default_calibration
+from mxtvhf.contrast import energy_contrast
+from mxtvhf.counts import Counts
+from mxtvhf.localisation import default_psf, detector_image, localise
 from mxtvhf.prior import PositionPrior
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.upperlimit import empty_upper_limit
+from mxtvhf.upperlimit import detectable_photons, empty_upper_limit
 
 
 def test_without_photons_it_is_that_of_no_counts():
@@ -42,3 +47,41 @@ def test_it_grows_with_the_square_root_of_the_background():
         for n in (100, 1600)
     )
     assert 2.5 < many / few < 5.5
+
+
+@pytest.mark.parametrize("energies", [False, True], ids=["places", "places and energies"])
+def test_a_source_of_as_many_photons_would_have_been_found(energies):
+    """Binomial scatter of 60 bursts at 90 % is 3.9 %; the limit of 77 % is more than three of it below."""
+    rng = np.random.default_rng(5)
+
+    def found(counts):
+        x, y = rng.uniform(20, 235, 2)
+        photons = simulate_photons(x=x, y=y, counts=counts, background=300, start=0, stop=9, rng=rng)
+        contrast = energy_contrast(photons.pha, default_calibration()) if energies else None
+        return localise(photons.x, photons.y, contrast=contrast)
+
+    limit = np.median([found(0).upper_limit for _ in range(20)])
+    assert np.mean([found(limit).detected for _ in range(60)]) > 0.77
+    assert np.mean([found(0.3 * limit).detected for _ in range(60)]) < 0.5
+
+
+@given(
+    n=st.integers(1, 2000),
+    threshold=st.floats(0.0, 100.0),
+    step=st.floats(1.0, 50.0),
+    part=st.floats(0.55, 0.95),
+)
+@settings(max_examples=40, deadline=None)
+def test_more_photons_are_detectable_by_higher_thresholds_and_more_often(n, threshold, step, part):
+    x, y = np.random.default_rng(n).integers(0, 256, (2, n))
+    counts = Counts.from_image(detector_image(x, y), np.ones((256, 256), dtype=bool))
+    limit = detectable_photons(counts, default_psf(), threshold, 0.1, part)
+    assert limit < detectable_photons(counts, default_psf(), threshold + step, 0.1, part)
+    assert limit < detectable_photons(counts, default_psf(), threshold, 0.1, part + 0.04)
+
+
+def test_a_detection_needs_its_least_number_of_photons():
+    counts = Counts.from_image(detector_image([3], [4]), np.ones((256, 256), dtype=bool))
+    limit = detectable_photons(counts, default_psf(), 0.0, 5.0)
+    at_least_five = np.random.default_rng(6).poisson(limit, 100_000) >= 5
+    assert at_least_five.mean() == pytest.approx(0.9, abs=0.004)

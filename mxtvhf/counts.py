@@ -1,0 +1,152 @@
+"""The photons that the likelihood counts: per pixel, and per kind of source that they may come from.
+
+Arrays are indexed ``[row, column]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.psf import Floats, SeparablePsf
+
+CONTRAST_POWERS = (-8, 4)
+"""Lowest and highest power of two of the contrast that the whole-field map tells apart."""
+
+_FEWEST_MERGED = 4000
+"""Fewer photons than this are kept one by one, with their exact contrast."""
+
+_CONTRAST_STEPS = 8
+"""Per power of two, for the contrasts of many photons, which are joined."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per contrast.
+
+    Attributes
+    ----------
+    column, row, number
+        Of the entries: position (0-based, in blocks) and photons.
+    good
+        Part of each block that is good pixels, 0..1, shape (size, size).
+    contrast
+        Of the entries, see ``likelihood``; None: 1 for all.
+    block
+        Pixels per side of a block.
+    kinds
+        Contrasts of the entries, were the source of each of several kinds, shape (kinds, entries);
+        ``contrast`` is a mean of them. None: of one kind.
+    """
+
+    column: npt.NDArray[np.intp]
+    row: npt.NDArray[np.intp]
+    number: Floats
+    good: Floats
+    contrast: Floats | None = None
+    block: int = 1
+    kinds: Floats | None = None
+
+    @classmethod
+    def from_image(cls, image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> Counts:
+        """Count the photons on the good pixels of a detector image."""
+        filled = np.flatnonzero((image > 0) & good)
+        row, column = np.divmod(filled, image.shape[1])
+        return cls(column, row, image.ravel()[filled].astype(np.float64), good.astype(np.float64))
+
+    @classmethod
+    def from_photons(
+        cls,
+        column: npt.NDArray[np.intp],
+        row: npt.NDArray[np.intp],
+        contrast: Floats,
+        good: npt.NDArray[np.bool_],
+    ) -> Counts:
+        """Take the photons on good pixels with their contrasts; many are joined to about equal ones.
+
+        ``contrast`` has the shape (photons,), or (kinds, photons) for kinds that are equally probable.
+        """
+        kept = good[row, column]
+        kinds = contrast[:, kept] if contrast.ndim == 2 else None
+        mean = contrast[kept] if kinds is None else kinds.mean(axis=0)
+        photons = cls(
+            column[kept], row[kept], np.ones(kept.sum()), good.astype(np.float64), mean, kinds=kinds
+        )
+        return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
+
+    def of_kind(self, probability: Floats) -> Counts:
+        """Return them with the mean contrast of the kinds, each with its probability."""
+        return self if self.kinds is None else replace(self, contrast=probability @ self.kinds)
+
+    @cached_property
+    def total(self) -> float:
+        """Photons on good pixels."""
+        return float(self.number.sum())
+
+    @cached_property
+    def area(self) -> float:
+        """Good pixels."""
+        return float(self.good.sum()) * self.block**2
+
+    @cached_property
+    def _complete(self) -> bool:
+        return self.area == self.good.size * self.block**2
+
+    def seen(self, row: Floats, column: Floats) -> Floats:
+        """Part of the PSF on good pixels: ``row @ good @ column.T`` for stacked profiles (m, size)."""
+        if self._complete:
+            return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
+        return np.asarray(row @ self.good @ column.T)
+
+    def images(self) -> tuple[Floats, int]:
+        """Photons per block and power of two of the contrast, ``[power, row, column]``; the lowest power.
+
+        A photon between two powers is shared by both in proportion to its distance in ln w: that is exact
+        to second order of it.
+        """
+        size = self.good.shape[0]
+        place = self.row * size + self.column
+        if self.contrast is None:
+            return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
+        low, high = CONTRAST_POWERS
+        power = np.clip(np.log2(np.maximum(self.contrast, 2.0**low)), low, high)
+        lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
+        first, upper = int(lower.min()), power - lower
+        layers = int(lower.max()) + 2 - first
+        place = place + (lower - first) * size**2
+        flat = np.bincount(place, self.number * (1.0 - upper), layers * size**2).astype(np.float64)
+        flat += np.bincount(place + size**2, self.number * upper, layers * size**2)
+        return flat.reshape(layers, size, size), first
+
+    def rebinned(self, factor: int) -> Counts:
+        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same contrast.
+
+        What is joined gets the mean contrast, and that of each kind.
+        """
+        size = self.good.shape[0] // factor
+        key = (self.row // factor) * size + self.column // factor
+        if self.contrast is None:
+            flat = np.bincount(key, self.number).astype(np.float64)
+            filled, contrast, kinds = np.flatnonzero(flat), None, None
+            number = flat[filled]
+        else:
+            step = np.round(_CONTRAST_STEPS * np.log2(np.maximum(self.contrast, 2.0 ** CONTRAST_POWERS[0])))
+            key = key + size**2 * (step - step.min()).astype(np.intp)
+            filled, entry = np.unique(key, return_inverse=True)
+            number = np.bincount(entry, self.number).astype(np.float64)
+            contrast = np.bincount(entry, self.number * self.contrast) / number
+            kinds = None
+            if self.kinds is not None:
+                kinds = np.stack([np.bincount(entry, self.number * kind) / number for kind in self.kinds])
+        rows = self.good.reshape(size, factor, -1).sum(axis=1)
+        good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
+        row, column = np.divmod(filled % size**2, size)
+        return Counts(column, row, number, good, contrast, self.block * factor, kinds)
+
+    def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
+        """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
+        pixels = psf.fractions(centre, self.good.shape[0] * self.block)
+        return np.asarray(pixels.reshape(*pixels.shape[:-1], -1, self.block).sum(axis=-1))

@@ -1,0 +1,89 @@
+"""When the listener is silent: without NATS, for other DAGs, and when something goes wrong in it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+# In a process of its own: the listener reads its settings once, and Airflow needs a home.
+PROGRAM = """
+import json, sys
+from types import SimpleNamespace
+from mxtvhf_airflow import listener
+
+about = json.load(sys.stdin)
+run = SimpleNamespace(dag_id=about["dag_id"], run_id="sb26051102__1", conf=about["conf"])
+step = SimpleNamespace(
+    dag_id=about["dag_id"], run_id=run.run_id, dag_run=run, task_id="update_BA", try_number=1, state="success"
+)
+listener.on_dag_run_running(run)
+listener.on_task_instance_running(step)
+listener.on_task_instance_failed(step, KeyError("x"))
+listener.on_task_instance_success(step)
+listener.on_dag_run_failed(run, "task_failure")
+"""
+
+
+@pytest.fixture
+def tell(tmp_path):
+    """Call the hooks; return the messages and what was logged."""
+
+    def use(*, nats="nats://127.0.0.1:4222", dag_id="mxt_vhf", conf=None):
+        environment = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("AIRFLOW", "MXTVHF"))
+            },
+            **{"AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+            **{"MXTVHF_STATE": str(tmp_path / "var"), "MXTVHF_NATS_URL": nats, "PYTHONPATH": str(PLUGINS)},
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            input=json.dumps({"dag_id": dag_id, "conf": conf}),
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        outbox = tmp_path / "var" / "outbox"
+        return [
+            json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))
+        ], done.stdout + done.stderr
+
+    return use
+
+
+def test_without_nats_nothing_is_written(tell, tmp_path):
+    assert tell(nats="")[0] == []
+    assert not (tmp_path / "var" / "outbox").exists()
+
+
+def test_other_dags_are_none_of_its_business(tell):
+    assert tell(dag_id="somebody_elses")[0] == []
+
+
+def test_a_missing_report_costs_its_own_message_only(tell):
+    conf = {"burst_id": "sb26051102", "alert": "<VOEvent role='observation'/>"}
+    told, logged = tell(conf=conf)
+    assert [(message["kind"], message["state"]) for message in told] == [
+        ("run", "started"), ("step", "started"), ("step", "failed"), ("step", "succeeded"), ("run", "failed"),
+    ]  # fmt: skip
+    assert told[2]["error"] == "KeyError: 'x'"
+    assert {message["is_test"] for message in told} == {False}
+    assert "run sb26051102__1: a message is lost" in logged
+
+
+@pytest.mark.parametrize("conf", [None, {"burst_id": "../../etc", "alert": 7}])
+def test_a_run_with_an_unusable_configuration_is_told_without_a_burst(tell, conf):
+    told, _ = tell(conf=conf)
+    assert [message["burst_id"] for message in told] == [None] * 5
+    assert {message["is_test"] for message in told} == {None}
