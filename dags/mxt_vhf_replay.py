@@ -1,41 +1,58 @@
 """
-### Send archived alerts again
+### Send archived alerts again, and compare
 
-Every night, or from the form for one burst, the inputs kept in the archive go through `mxt_vhf` again under
+Every night, or from the form for some bursts, the inputs kept in the archive go through `mxt_vhf` again under
 their own run ids, `<run_id>__replay_<time>`: the live runs and their products stay untouched.
+
+1. **select_archived_inputs** chooses them: the newest, those of some bursts, or of the bursts of some days.
+2. **start_replays** starts one after the other, a few at a time, and waits for their ends without holding a
+   worker. With `speed` they come with the times that lay between them, so many times as fast.
+3. **compare_reports** compares each new report with the original one: `comparison.json` beside the new
+   report, and all in one table, the link *Comparison*.
+4. **nothing_changed** is red when one of them differs in what must be the same.
 """
 
 from datetime import timedelta
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, TriggerRule, chain
 
-from mxtvhf.models import BURST_ID_PATTERN
-from mxtvhf_airflow.replay import SelectArchivedInputsOperator
+from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.replayrequest import REPLAY_DAG_ID
+from mxtvhf.settings import Settings
+from mxtvhf_airflow.params import replay_params
+from mxtvhf_airflow.replay import (
+    CompareReportsOperator,
+    NothingChangedOperator,
+    ReplayRunOperator,
+    SelectArchivedInputsOperator,
+    start_arguments,
+)
 
 with DAG(
-    dag_id="mxt_vhf_replay",
+    dag_id=REPLAY_DAG_ID,
     schedule="0 4 * * *",
     catchup=False,
-    params={
-        "burst_id": Param(
-            None,
-            type=["string", "null"],
-            pattern=BURST_ID_PATTERN,
-            description="Only this burst; empty: the newest inputs of the archive",
-        ),
-        "limit": Param(
-            5, type="integer", minimum=1, maximum=1000, description="How many inputs at most, newest first"
-        ),
-    },
+    params=replay_params(),
     tags=["svom", "mxt", "vhf", "replay"],
     doc_md=__doc__,
     max_active_runs=1,
     default_args={"owner": "mxt-vhf", "retries": 2, "retry_delay": timedelta(seconds=10)},
 ) as dag:
     select_archived_inputs = SelectArchivedInputsOperator(task_id="select_archived_inputs")
-    start_replays = TriggerDagRunOperator.partial(
-        task_id="start_replays", trigger_dag_id="mxt_vhf", logical_date=None, skip_when_already_exists=True
-    ).expand_kwargs(select_archived_inputs.output)
+    # The steps of each replay have their own limits; one that waits for its moment may wait for hours.
+    start_replays = ReplayRunOperator.partial(
+        task_id="start_replays",
+        trigger_dag_id=DAG_ID,
+        max_active_tis_per_dagrun=Settings().replays_at_once,
+        execution_timeout=None,
+    ).expand_kwargs(select_archived_inputs.output.map(start_arguments))
+    # A replay that could not be started is one that has no report.
+    compare_reports = CompareReportsOperator(
+        task_id="compare_reports",
+        selected_by="select_archived_inputs",
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+    )
+    nothing_changed = NothingChangedOperator(task_id="nothing_changed", compared_by="compare_reports")
 
-    chain(select_archived_inputs, start_replays)
+    chain(select_archived_inputs, start_replays, compare_reports, nothing_changed)
+    chain(select_archived_inputs, compare_reports)

@@ -25,6 +25,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from mxtvhf.models import Alert, BurstId, Model, RunConf, safe_name, utc_text
+from mxtvhf.models import BURST_ID_PATTERN, Alert, BurstId, Model, RunConf, safe_name, utc_text
 
 log = logging.getLogger(__name__)
 
@@ -287,6 +288,12 @@ class Archive:
         named = ({"sha256": path.name.split(".")[0], **json.loads(path.read_bytes())} for path in paths)
         notes = map(QuarantineNote.model_validate, named)
         return sorted(notes, key=lambda note: (note.time, note.sha256), reverse=True)
+
+    def bursts(self) -> list[str]:
+        """Return the bursts of which something was kept, ascending."""
+        return sorted(
+            path.name for path in self.root.glob("sb*") if re.fullmatch(BURST_ID_PATTERN, path.name)
+        )
 
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
         """All recorded inputs, of one burst or of all, oldest burst first."""

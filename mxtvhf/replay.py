@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import AwareDatetime
 
 from mxtvhf.archive import Archive, ArchivedInput, sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.models import REPLAY_MARK, Model, RunConf, safe_name
+from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
@@ -24,11 +27,13 @@ class Replay(Model):
 
     run_id: str
     conf: RunConf
+    original: str
+    """Id of the run that had the input."""
+    received: AwareDatetime
+    """When the original run had it."""
 
 
-def select_replays(
-    archive: Archive, *, at: datetime, burst_id: str | None = None, limit: int = 5
-) -> list[Replay]:
+def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) -> list[Replay]:
     """Choose archived inputs, newest first.
 
     The same alert with the same packets is chosen once, whatever runs it was given to. Left out are replays
@@ -39,27 +44,61 @@ def select_replays(
     ----------
     archive
         Where the inputs are kept.
+    request
+        Which, and how many at most.
     at
         Time of the replay; part of the run ids, ``<run_id>__replay_<time>``.
-    burst_id
-        Only this burst; None: all.
-    limit
-        How many at most.
     """
     mark = f"{REPLAY_MARK}{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
-    originals = [entry for entry in archive.inputs(burst_id) if not entry.is_replay]
     seen: set[tuple[str, str | None]] = set()
     chosen: dict[str, Replay] = {}
-    for entry in sorted(originals, key=lambda entry: (entry.received, entry.run_id), reverse=True):
-        if len(chosen) == limit:
-            break
+    for entry in sorted(_originals(archive, request), key=_reception, reverse=True):
         if entry.content in seen:
             continue
+        if len(chosen) == request.limit:
+            log.info("more than %d inputs: the older ones are left out", request.limit)
+            break
         seen.add(entry.content)
         if _is_sound(entry, archive):
             run_id = _replay_run_id(entry, mark, taken=chosen.keys())
-            chosen[run_id] = Replay(run_id=run_id, conf=entry.conf)
+            chosen[run_id] = Replay(
+                run_id=run_id, conf=entry.conf, original=entry.run_id, received=entry.received
+            )
     return list(chosen.values())
+
+
+def schedule(
+    replays: Sequence[Replay], start: datetime, speed: float | None
+) -> list[tuple[Replay, datetime]]:
+    """Tell when each replay is to start.
+
+    Parameters
+    ----------
+    replays
+        In any order.
+    start
+        When the first one starts.
+    speed
+        1: with the times that lay between the inputs' receptions; 10: ten times as fast; None: all at once.
+
+    Returns
+    -------
+    list of (Replay, datetime)
+        In the order of reception.
+    """
+    ordered = sorted(replays, key=lambda replay: (replay.received, replay.run_id))
+    if speed is None:
+        return [(replay, start) for replay in ordered]
+    return [(replay, start + (replay.received - ordered[0].received) / speed) for replay in ordered]
+
+
+def _originals(archive: Archive, request: ReplayRequest) -> Iterator[ArchivedInput]:
+    for burst_id in filter(request.wants, archive.bursts()):
+        yield from (entry for entry in archive.inputs(burst_id) if not entry.is_replay)
+
+
+def _reception(entry: ArchivedInput) -> tuple[datetime, str]:
+    return entry.received, entry.run_id
 
 
 def _is_sound(entry: ArchivedInput, archive: Archive) -> bool:

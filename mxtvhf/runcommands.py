@@ -17,7 +17,7 @@ from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.gp_contract import GpState
 from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.latency import Distribution, latency_text
-from mxtvhf.models import BURST_ID_PATTERN, RunConf
+from mxtvhf.models import BURST_ID_PATTERN, Model, RunConf
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.runtables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
@@ -32,6 +32,7 @@ POLL_S = 0.5
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 
 def start(
@@ -47,11 +48,11 @@ def start(
 ) -> None:
     """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
     conf = _input(alert, packets, burst, sequence)
-    api = _airflow()
-    answer = _read(RunAnswer, api.post(f"{FACE}/processing", conf.model_dump(mode="json")))
+    api = airflow()
+    answer = read(RunAnswer, api.post(f"{FACE}/processing", conf.model_dump(mode="json")))
     if wait:
         answer = _wait(api, answer, timeout)
-    _show(answer, RunAnswer, answer_text(answer), as_json)
+    show(answer, RunAnswer, answer_text(answer), as_json)
     if wait and answer.processing_descriptor.state != GpState.COMPLETED:
         raise typer.Exit(1)
 
@@ -67,30 +68,31 @@ def info(
     """Tell how bursts and runs stand, how long they took, what could not be read, what was lost."""
     if sum((what is not None, latency, quarantine, gaps)) > 1:
         raise InvalidInput("info: want one of a run or burst id, --latency, --quarantine and --gaps")
-    api = _airflow()
+    api = airflow()
     if latency:
-        found = _read(list[Distribution], api.get(f"{FACE}/latency"))
-        _show(found, list[Distribution], latency_text(found), as_json)
+        found = read(list[Distribution], api.get(f"{FACE}/latency"))
+        show(found, list[Distribution], latency_text(found), as_json)
     elif quarantine:
-        notes = _read(list[QuarantineNote], api.get(f"{FACE}/quarantine?limit={limit}"))
-        _show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
+        notes = read(list[QuarantineNote], api.get(f"{FACE}/quarantine?limit={limit}"))
+        show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
     elif gaps:
-        lost = _read(list[StreamGap], api.get(f"{FACE}/gaps?limit={limit}"))
-        _show(lost, list[StreamGap], gaps_text(lost), as_json)
+        lost = read(list[StreamGap], api.get(f"{FACE}/gaps?limit={limit}"))
+        show(lost, list[StreamGap], gaps_text(lost), as_json)
     elif what is None:
-        bursts = _read(list[BurstEntry], api.get(f"{FACE}/bursts?limit={limit}"))
-        _show(bursts, list[BurstEntry], bursts_text(bursts), as_json)
+        bursts = read(list[BurstEntry], api.get(f"{FACE}/bursts?limit={limit}"))
+        show(bursts, list[BurstEntry], bursts_text(bursts), as_json)
     elif re.fullmatch(BURST_ID_PATTERN, what):
-        runs = _read(list[RunEntry], api.get(f"{FACE}/runs?burst_id={what}&limit={limit}"))
+        runs = read(list[RunEntry], api.get(f"{FACE}/runs?burst_id={what}&limit={limit}"))
         if not runs:
             raise InvalidInput(f"{what}: no run of this burst")
-        _show(runs, list[RunEntry], runs_text(runs), as_json)
+        show(runs, list[RunEntry], runs_text(runs), as_json)
     else:
         answer = _status(api, what)
-        _show(answer, RunAnswer, answer_text(answer), as_json)
+        show(answer, RunAnswer, answer_text(answer), as_json)
 
 
-def _airflow() -> AirflowApi:
+def airflow() -> AirflowApi:
+    """Return Airflow as the settings name it."""
     # Imported when used: the other commands need no HTTP client.
     from mxtvhf.stack.access import airflow_api
 
@@ -105,13 +107,25 @@ def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) 
     for path in filter(None, (alert, packets)):
         if not path.is_file():
             raise InvalidInput(f"{path}: no such file")
+    return checked(
+        RunConf,
+        burst_id=burst_id,
+        sequence=sequence,
+        alert=alert.absolute().as_uri(),
+        packets=packets.absolute().as_uri() if packets else None,
+    )
+
+
+def checked(model: type[M], **fields: Any) -> M:
+    """Return a model of what the user gave.
+
+    Raises
+    ------
+    InvalidInput
+        It is not by the model; the message names the field.
+    """
     try:
-        return RunConf(
-            burst_id=burst_id,
-            sequence=sequence,
-            alert=alert.absolute().as_uri(),
-            packets=packets.absolute().as_uri() if packets else None,
-        )
+        return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -134,17 +148,19 @@ def _wait(api: AirflowApi, answer: RunAnswer, timeout: float) -> RunAnswer:
 
 
 def _status(api: AirflowApi, run_id: str) -> RunAnswer:
-    return _read(RunAnswer, api.get(f"{FACE}/status?{urlencode({'seqid': run_id})}"))
+    return read(RunAnswer, api.get(f"{FACE}/status?{urlencode({'seqid': run_id})}"))
 
 
-def _read(kind: type[T], answer: Any) -> T:
+def read(kind: type[T], answer: Any) -> T:
+    """Check an answer of Airflow, or of our part of it."""
     try:
         return TypeAdapter(kind).validate_python(answer)
     except ValidationError as error:
         raise Failure(f"{FACE}: an answer of another version: {error.errors()[0]['msg']}") from None
 
 
-def _show(value: T, kind: type[T], text: list[str], as_json: bool) -> None:
+def show(value: T, kind: type[T], text: list[str], as_json: bool) -> None:
+    """Print a result, as JSON for programs or as text for people."""
     if as_json:
         print(json.dumps(TypeAdapter(kind).dump_python(value, mode="json"), indent=1, sort_keys=True))
     else:

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         default=None, description="folder of calibration files to be used before those of the package"
     )
     airflow_url: str = Field(
-        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start` and `info`"
+        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start`, `info`, `replay`"
     )
     airflow_user: str = Field(default="admin", description="whom they log in as")
     airflow_password_file: Path | None = Field(
@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     )
     intake: IntakePolicy = Field(
         default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
+    )
+
+    replays_at_once: int = Field(
+        default=4, ge=1, description="replays under way at most; live alerts must not wait behind them"
     )
 
     def environment(self) -> dict[str, str]:
@@ -98,6 +102,11 @@ class Settings(BaseSettings):
     def outbox(self) -> Path:
         """Messages that wait for NATS."""
         return self.home / "outbox"
+
+    @property
+    def comparisons(self) -> Path:
+        """What the replay DAG found, ``<run of the DAG>.txt``."""
+        return self.home / "comparisons"
 
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.

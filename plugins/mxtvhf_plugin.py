@@ -3,7 +3,7 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from mxtvhf_airflow import listener
-from mxtvhf_airflow.links import PREFIX, ReportLink
+from mxtvhf_airflow.links import PREFIX, ComparisonLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.web import create_app
 
@@ -22,6 +22,6 @@ class MxtVhfPlugin(AirflowPlugin):
             "url_route": "report",
         }
     ]
-    operator_extra_links = [ReportLink()]  # noqa: RUF012
+    operator_extra_links = [ReportLink(), ComparisonLink()]  # noqa: RUF012
     listeners = [listener]  # noqa: RUF012
     priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012

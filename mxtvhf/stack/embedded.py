@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.errors import Failure
+from mxtvhf.replayrequest import REPLAY_DAG_ID
 from mxtvhf.settings import Settings
 from mxtvhf.stack.airflow_environment import (
     ADMIN,
@@ -30,7 +31,7 @@ from mxtvhf.stack.airflow_environment import (
 from mxtvhf.stack.database import embedded_postgresql
 from mxtvhf.stack.processes import ProcessGroup, wait_until
 
-DAG_IDS = (DAG_ID, "mxt_vhf_replay")
+DAG_IDS = (DAG_ID, REPLAY_DAG_ID)
 LOOPBACK = "127.0.0.1"
 FREE_DISK_BYTES = 500_000_000
 """What a first start writes (database 60 MB, logs, products) with a margin."""

@@ -23,3 +23,13 @@ class ReportLink(BaseOperatorLink):
         """Return the report page of the task's run, preliminary or final as the task makes it."""
         page = getattr(operator, "report_page", "report.html")
         return f"{PREFIX}/runs/{quote(ti_key.run_id, safe='')}/{page}"
+
+
+class ComparisonLink(BaseOperatorLink):
+    """The button "Comparison" on the tasks that compare replays with their originals."""
+
+    name = "Comparison"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the table of all comparisons of the task's run."""
+        return f"{PREFIX}/replays/{quote(ti_key.run_id, safe='')}"

@@ -1,4 +1,4 @@
-"""The parameters of a run as Airflow's ``Param``: the trigger form, and the check of every dagRun."""
+"""The parameters of runs as Airflow's ``Param``: the trigger forms, and the check of every dagRun."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from mxtvhf.models import RunConf
+from mxtvhf.models import Model, RunConf
+from mxtvhf.replayrequest import ReplayRequest
 
 LONG_TEXT = {"alert"}
 
 
 def run_params() -> dict[str, Param]:
-    """Return one ``Param`` per field of ``RunConf``, with its JSON schema and description."""
-    schema = RunConf.model_json_schema()
+    """Return the parameters of ``mxt_vhf``."""
+    return _params(RunConf)
+
+
+def replay_params() -> dict[str, Param]:
+    """Return the parameters of ``mxt_vhf_replay``."""
+    return _params(ReplayRequest)
+
+
+def _params(model: type[Model]) -> dict[str, Param]:
+    """Return one ``Param`` per field of a model, with its JSON schema and description."""
+    schema = model.model_json_schema()
     return {name: _param(name, dict(field)) for name, field in schema["properties"].items()}
 
 

@@ -1,37 +1,160 @@
-"""Choosing what the replay DAG sends again."""
+"""The tasks of the replay DAG: choose archived inputs, run them again, compare what comes out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.utils.state import DagRunState
 
-from mxtvhf.archive import Archive
-from mxtvhf.replay import select_replays
+from mxtvhf.archive import Archive, write_atomically
+from mxtvhf.errors import Failure
+from mxtvhf.models import safe_name, utc_text
+from mxtvhf.replay import Replay, schedule, select_replays
+from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.settings import Settings
+from mxtvhf_airflow.links import ComparisonLink
+from mxtvhf_airflow.runs import airflow_errors, checked_params
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from mxtvhf.comparison import Comparison, ComparisonSummary
+
+ENDED = [DagRunState.SUCCESS, DagRunState.FAILED]
+"""States in which a replay is over; one of which only GP failed has a report all the same."""
+
 
 class SelectArchivedInputsOperator(BaseOperator):
-    """Returns one set of arguments for ``TriggerDagRunOperator`` per archived input."""
+    """Returns the replays in the order in which they are to start, each with its moment or None: at once."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Select the inputs; the replay's time is the run's own, so that a retry makes the same run ids."""
-        params = context["params"]
-        chosen = select_replays(
-            Archive(Settings().archive),
-            at=context["dag_run"].run_after,
-            burst_id=params["burst_id"],
-            limit=params["limit"],
-        )
+        with airflow_errors(context, self.log):
+            request = checked_params(ReplayRequest, context["params"])
+            chosen = select_replays(Archive(Settings().archive), request, at=context["dag_run"].run_after)
+        if missing := request.bursts - {replay.conf.burst_id for replay in chosen}:
+            self.log.warning("nothing that can be replayed of %s", ", ".join(sorted(missing)))
         if not chosen:
-            raise AirflowSkipException(f"nothing in the archive for burst {params['burst_id'] or '(any)'}")
-        for replay in chosen:
-            self.log.info("%s: replayed as %s", replay.conf.burst_id, replay.run_id)
+            raise AirflowSkipException("nothing in the archive that is asked for")
+        planned = schedule(chosen, datetime.now(UTC), request.speed)
+        for replay, moment in planned:
+            self.log.info("%s at %s as %s", replay.original, utc_text(moment), replay.run_id)
         return [
-            {"trigger_run_id": replay.run_id, "conf": replay.conf.model_dump(mode="json")}
-            for replay in chosen
+            {
+                "replay": replay.model_dump(mode="json"),
+                "starts": moment.isoformat() if request.speed else None,
+            }
+            for replay, moment in planned
         ]
+
+
+def start_arguments(selected: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``ReplayRunOperator`` for one selected replay."""
+    replay = Replay.model_validate(selected["replay"])
+    arguments = {
+        "trigger_run_id": replay.run_id,
+        "conf": replay.conf.model_dump(mode="json"),
+        "note": f"replay of {replay.original}",
+    }
+    return arguments | ({"run_after": selected["starts"]} if selected["starts"] else {})
+
+
+class ReplayRunOperator(TriggerDagRunOperator):
+    """Starts the run of a replay and waits for its end without holding a worker.
+
+    Airflow starts the run when its moment has come. A second try finds the run that the first one started
+    and waits for it, too. Nothing is a template: what the archive holds is passed on as it is.
+    """
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            logical_date=None,
+            wait_for_completion=True,
+            deferrable=True,
+            poke_interval=1,
+            allowed_states=[*ENDED],
+            failed_states=[],
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> None:
+        """Start the run, or wait for the one that is there."""
+        run_ids = [str(self.trigger_run_id)]
+        if context["ti"].get_dr_count(dag_id=self.trigger_dag_id, run_ids=run_ids):
+            self.log.info("%s was started by an earlier try", self.trigger_run_id)
+            trigger = DagStateTrigger(
+                dag_id=self.trigger_dag_id, states=ENDED, run_ids=run_ids, poll_interval=1.0
+            )
+            self.defer(trigger=trigger, method_name="execute_complete")
+        super().execute(context)
+
+
+class CompareReportsOperator(BaseOperator):
+    """Compares the report of every replay with that of its original; returns the comparisons in short."""
+
+    operator_extra_links = (ComparisonLink(),)
+
+    def __init__(self, *, selected_by: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.selected_by = selected_by
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Write ``comparison.json`` beside each new report, and a table of all."""
+        from mxtvhf.comparison import comparisons_text
+
+        settings = Settings()
+        found = []
+        for selected in context["ti"].xcom_pull(task_ids=self.selected_by):
+            with airflow_errors(context, self.log):
+                found.append(self._compare(settings, Replay.model_validate(selected["replay"])).summary())
+        table = "\n".join(comparisons_text(found)) + "\n"
+        write_atomically(settings.comparisons / f"{safe_name(context['run_id'])}.txt", table.encode())
+        return [one.model_dump(mode="json") for one in found]
+
+    def _compare(self, settings: Settings, replay: Replay) -> Comparison:
+        from mxtvhf.comparison import compare_runs, write_comparison
+
+        found = compare_runs(
+            settings.products, replay.conf.burst_id, archived_run=replay.original, new_run=replay.run_id
+        )
+        path = write_comparison(settings.products, found)
+        self.log.info("%s: %s: %s (%s)", replay.run_id, found.outcome, found.reason, path)
+        return found
+
+
+class NothingChangedOperator(BaseOperator):
+    """Fails when a replay came out otherwise than its original, so that the run of the DAG is red."""
+
+    operator_extra_links = (ComparisonLink(),)
+
+    def __init__(self, *, compared_by: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.compared_by = compared_by
+
+    def execute(self, context: Context) -> None:
+        """Look at the comparisons."""
+        from mxtvhf.comparison import ComparisonSummary, Outcome, comparisons_text
+
+        given = context["ti"].xcom_pull(task_ids=self.compared_by)
+        found = [ComparisonSummary.model_validate(one) for one in given]
+        for line in comparisons_text(found):
+            self.log.info("%s", line)
+        changed = [one for one in found if one.outcome is Outcome.CHANGED]
+        if changed:
+            with airflow_errors(context, self.log):
+                raise Failure(_changed_text(changed, len(found)))
+
+
+def _changed_text(changed: list[ComparisonSummary], total: int) -> str:
+    first = changed[0]
+    return f"{len(changed)} of {total} replays changed: {first.new_run}: {first.reason}" + (
+        " ..." if len(changed) > 1 else ""
+    )

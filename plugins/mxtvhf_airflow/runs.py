@@ -165,10 +165,21 @@ def run_of(context: Context) -> Run:
 
 def run_conf(params: Any) -> RunConf:
     """Check the parameters of a run."""
+    return checked_params(RunConf, params)
+
+
+def checked_params(model: type[M], params: Any) -> M:
+    """Check the parameters of a run of any of our DAGs.
+
+    Raises
+    ------
+    InvalidInput
+        They are not the model's; the message names the fields.
+    """
     from pydantic import ValidationError
 
     try:
-        return RunConf.model_validate(dict(params))
+        return model.model_validate(dict(params))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidInput(f"dag_run.conf: {problems}") from error

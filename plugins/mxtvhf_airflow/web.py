@@ -21,7 +21,7 @@ from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive import Archive
 from mxtvhf.bodylimit import refuse_long_bodies
 from mxtvhf.gp_contract import one_line
-from mxtvhf.models import utc_text
+from mxtvhf.models import safe_name, utc_text
 from mxtvhf.processing import Problem
 from mxtvhf.products import product_file, report_summary
 from mxtvhf.settings import Settings
@@ -111,6 +111,14 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
             if product_file(settings.products, run_id, name):
                 return RedirectResponse(f"{PREFIX}/runs/{quote(run_id, safe='')}/{name}")
         return HTMLResponse(NO_REPORT.format(run_id=escape(run_id)), 404, HEADERS)
+
+    @app.get("/replays/{run_id}", response_class=FileResponse, responses={404: {"model": Problem}})
+    def replays(run_id: str) -> FileResponse:
+        """Return what a run of the replay DAG found, as a table."""
+        path = settings.comparisons / f"{safe_name(run_id)}.txt"
+        if not path.is_file():
+            raise HTTPException(404, f"no comparisons of a run {run_id!r} of the replay DAG")
+        return FileResponse(path, media_type="text/plain", headers=HEADERS)
 
     @app.get(
         "/runs/{run_id}/{product:path}",

@@ -1,12 +1,16 @@
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from mxtvhf.archive import Archive, ArchivedInput
-from mxtvhf.models import RunConf
-from mxtvhf.replay import MAX_RUN_ID, REPLAY_MARK, select_replays
+from mxtvhf.models import REPLAY_MARK, RunConf
+from mxtvhf.replay import MAX_RUN_ID, Replay, schedule, select_replays
+from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, write_notice
 
 START = datetime(2026, 5, 11, 11, tzinfo=UTC)
@@ -41,8 +45,12 @@ def keep(archive, run_id, minutes, packets=b"packets", *, burst=BURST, alert=Non
     )
 
 
+def select(archive, **options):
+    return select_replays(archive, ReplayRequest(**options), at=AT)
+
+
 def run_ids(archive, **options):
-    return [replay.run_id for replay in select_replays(archive, at=AT, **options)]
+    return [replay.run_id for replay in select(archive, **options)]
 
 
 def test_newest_first_without_replays(archive):
@@ -95,8 +103,79 @@ def test_one_burst_and_a_limit(archive):
 
 def test_the_same_time_gives_the_same_run_ids(archive):
     keep(archive, f"{BURST}__1", 0)
-    assert select_replays(archive, at=AT) == select_replays(archive, at=AT)
+    assert select(archive) == select(archive)
 
 
 def test_an_empty_archive_has_nothing_to_replay(archive):
-    assert select_replays(archive, at=AT) == []
+    assert select(archive) == []
+
+
+def test_a_replay_knows_its_original(archive):
+    keep(archive, f"{BURST}__1", 3)
+    (replay,) = select(archive)
+    assert (replay.original, replay.received) == (f"{BURST}__1", START + timedelta(minutes=3))
+
+
+def test_a_list_of_bursts(archive):
+    third = "sb26030101"
+    for burst in (BURST, OTHER, third):
+        keep(archive, f"{burst}__1", 0, burst=burst)
+    assert run_ids(archive, burst_ids=[third, OTHER]) == [f"{OTHER}__1{MARK}", f"{third}__1{MARK}"]
+    assert len(run_ids(archive, burst_ids=[third], burst_id=BURST)) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "chosen"),
+    [
+        (None, None, {BURST, OTHER, "sb24123101"}),
+        (date(2026, 4, 21), date(2026, 4, 21), {OTHER}),
+        (date(2026, 4, 22), None, {BURST}),
+        (None, date(2026, 4, 20), {"sb24123101"}),
+        (date(2025, 1, 1), date(2026, 5, 11), {BURST, OTHER}),
+        (date(2026, 5, 12), date(2026, 5, 10), set()),
+    ],
+)
+def test_a_range_of_days_is_one_of_burst_ids(archive, first, last, chosen):
+    for burst in (BURST, OTHER, "sb24123101"):
+        keep(archive, f"{burst}__1", 0, burst=burst)
+    found = select(archive, first_day=first, last_day=last)
+    assert {replay.conf.burst_id for replay in found} == chosen
+
+
+def test_the_form_of_the_dag_names_the_days_from_and_to():
+    request = ReplayRequest.model_validate({"from": "2026-05-01", "to": None, "burst_ids": [BURST]})
+    assert request.first_day == date(2026, 5, 1)
+    assert ReplayRequest.model_validate(request.model_dump(mode="json", by_alias=True)) == request
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"speed": 0.0}, {"limit": 0}, {"burst_ids": ["x"]}, {"from": "May"}, {"speed": float("inf")}]
+)
+def test_an_unsound_request_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        ReplayRequest.model_validate(wrong)
+
+
+def replays_at(seconds):
+    conf = RunConf(burst_id=BURST, alert="alert.xml")
+    return [
+        Replay(run_id=f"run{n}", conf=conf, original="x", received=START + timedelta(seconds=second))
+        for n, second in enumerate(seconds)
+    ]
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20), st.sampled_from([0.5, 1.0, 10.0]))
+def test_at_a_pace_the_spacing_is_that_of_reception(seconds, speed):
+    planned = schedule(replays_at(seconds), AT, speed)
+    assert [replay.received for replay, _ in planned] == sorted(replay.received for replay, _ in planned)
+    assert planned[0][1] == AT
+    for replay, moment in planned:
+        waited = (replay.received - planned[0][0].received).total_seconds()
+        assert (moment - AT).total_seconds() == pytest.approx(waited / speed, abs=1e-5)
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=20))
+def test_without_a_pace_all_start_at_once_in_the_order_of_reception(seconds):
+    planned = schedule(replays_at(seconds), AT, None)
+    assert {moment for _, moment in planned} <= {AT}
+    assert sorted(seconds) == [(replay.received - START).total_seconds() for replay, _ in planned]
