@@ -7,11 +7,12 @@ import random
 import signal
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import nats.errors
 import numpy as np
+import psycopg2
 import pytest
 from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
@@ -147,8 +148,8 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     publisher.start()
     archive = Archive(settings.archive)
     for number in range(5):
-        before = len(plans(archive))
-        wait_until(lambda: len(plans(archive)) >= before + 15, what="some work", timeout=120)  # noqa: B023
+        before = len(plan_files(archive))
+        wait_until(lambda: len(plan_files(archive)) >= before + 15, what="some work", timeout=120)  # noqa: B023
         os.kill(stack.processes.pid("listen"), signal.SIGKILL)
         revive(stack, "listen")
         if number in (1, 3):
@@ -187,6 +188,10 @@ def revive(stack, name):
     wait_until(back, what=name, timeout=30)
 
 
+def plan_files(archive):
+    return list(archive.root.glob("sb*/planned/[0-9][0-9][0-9][0-9].json"))
+
+
 def plans(archive):
     """All planned runs, with what became of them."""
     return [entry for folder in archive.root.glob("sb*") for entry in planned_runs(archive, folder.name)]
@@ -196,12 +201,13 @@ def is_done(archive, settings, notices, corrupt, packets):
     """Nothing waits any more: all is filed, planned, and known to Airflow."""
     if any(settings.inbox.iterdir()) or Incoming(archive.root).waiting():
         return False
+    posted = len(list(archive.root.glob("sb*/planned/*.posted.json")))
+    found = len(list(archive.root.glob("quarantine/*.bin")))
+    if len(notices) > posted or posted != len(plan_files(archive)) or found != len(corrupt):
+        return False
     entries = plans(archive)
     have = sum(plan.cause == "notice" for plan, _ in entries)
-    waiting = [plan.run_id for plan, posting in entries if posting is None]
-    placed = sum(bool(plan.packets) for plan, _ in entries)
-    found = len(list(archive.root.glob("quarantine/*.bin")))
-    return not waiting and (have, placed, found) == (len(notices), len(packets), len(corrupt))
+    return (have, sum(bool(plan.packets) for plan, _ in entries)) == (len(notices), len(packets))
 
 
 def all_run_ids(run):
@@ -214,13 +220,19 @@ def all_run_ids(run):
         offset += len(page)
 
 
+def end_all_but(run_ids, settings):
+    """Have Airflow forget that it still has to do these runs."""
+    host = settings.home / "postgres"
+    where = {"host": host, "user": "postgres", "dbname": "airflow"}
+    with closing(psycopg2.connect(**where)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE dag_run SET state = 'failed' WHERE run_id <> ALL(%s)", (run_ids,))
+
+
 def finish_some(run, planned):
     """Run a sample to the end (all of them when MXTVHF_STORM=all), and check their reports."""
     with_packets = [plan for plan, _ in planned if plan.packets]
     sample = [plan for plan, _ in planned] if RUN_ALL else with_packets[:SAMPLE]
-    for plan, _ in planned:
-        if plan not in sample:
-            run.api._send("PATCH", f"/api/v2/dags/mxt_vhf/dagRuns/{plan.run_id}", json={"state": "failed"})
+    end_all_but([plan.run_id for plan in sample], run.settings)
     run.api.unpause("mxt_vhf")
     for plan in sample:
         run.wait(plan.run_id, timeout=1800)
