@@ -135,7 +135,8 @@ def gp_connection(gp_url: str) -> dict[str, str]:
 
 
 def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -> None:
-    settings.products.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.products, settings.inbox):
+        folder.mkdir(parents=True, exist_ok=True)
     python = sys.executable
     airflow = [python, "-m", "airflow"]
     processes.start(

@@ -20,7 +20,7 @@ BURST = "sb26051102"
 
 @pytest.fixture(scope="module")
 def conf(settings):
-    folder = settings.inbox / "messages"
+    folder = settings.inputs / "messages"
     write_scenario(scenario_of(BURST, ra_deg=120.0, dec_deg=30.0, counts=200, seed=3), folder)
     return {
         "burst_id": BURST,

@@ -186,7 +186,7 @@ role="test" ivorn="ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1"><Who><AuthorIVORN>iv
 @pytest.mark.parametrize(
     ("name", "alert", "cause"),
     [
-        ("malformed", "<voe:VOEvent", "XML"),
+        ("malformed", "<voe:VOEvent unfinished", "XML"),
         ("bomb", BOMB, "DOCTYPE|document type"),
         ("other-mission", SWIFT, "SWIFT#BAT_GRB_Pos_1"),
         ("impossible", "{impossible}", "C2|Dec"),
