@@ -23,7 +23,7 @@ test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
 	@tools/install.sh tests
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/python -m pytest
+	@tools/run-tests.sh
 
 lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/ruff check .

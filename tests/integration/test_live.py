@@ -15,7 +15,7 @@ from mxtvhf.voevent import read_alert
 
 pytestmark = pytest.mark.integration
 
-GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "status": "RUNNING"}}'
+GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}'
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, 
     assert not report["is_test"]
     assert report["best_position"]["origin"] in ("MXT-VHF", "MXT GP")
     when = moments(report)
-    assert when["alert_received"] <= when["run_created"] <= when["update_BA_started"]
+    assert when["alert_received"] <= when["run_created"] <= when["crosscheck_positions_ended"]
     assert when["packets_received"] <= when["run_created"]
     # A later notice updates the picture, with the photons that are there.
     lay(burst_id, alert_xml=these["alert_xml"])
