@@ -1,5 +1,6 @@
 """For all tests."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from natsserver import NatsServer
 
 from mxtvhf.calibration import default_calibration, packaged_store
 
-# No time limit per example: a busy machine is no reason to fail.
-settings.register_profile("mxtvhf", deadline=None)
+# No time limit per example: a busy machine is no reason to fail. More examples: MXTVHF_EXAMPLES=1000.
+EXAMPLES = int(os.environ.get("MXTVHF_EXAMPLES", "40"))
+settings.register_profile("mxtvhf", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("mxtvhf")
 
 OWN_VERSION = "900-own"

@@ -11,6 +11,9 @@ from mxtvhf.stack.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
+# Of a busy machine: Playwright's own limit of 5 s is for pages that are served from memory.
+expect.set_options(timeout=30_000)
+
 BURST = "sb26022802"
 # No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
 OPTIONS = [
