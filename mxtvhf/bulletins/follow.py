@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import datetime
@@ -11,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header
 
 from mxtvhf.bulletins.forward import STREAM, ensure_stream
 from mxtvhf.bulletins.model import SUBJECTS
@@ -19,6 +20,9 @@ from mxtvhf.errors import Retriable
 
 IDLE_S = 1.0
 """After so long without a message NATS is asked whether it still knows us."""
+
+REMEMBERED = 1000
+"""Ids of messages that are known again."""
 
 
 async def follow(
@@ -44,6 +48,7 @@ async def follow(
     """
     subject = f"{SUBJECTS}.{burst_id}.>" if burst_id else f"{SUBJECTS}.>"
     js, last = client.jetstream(timeout=5), 0
+    ids: deque[str | None] = deque(maxlen=REMEMBERED)
     try:
         await ensure_stream(js)
     except (Error, TimeoutError) as error:
@@ -55,7 +60,11 @@ async def follow(
                     return
                 if message is not None:
                     last = message.metadata.sequence.stream
-                    yield message.data
+                    # Killed before its acknowledgement arrived, NATS may store the same message once more.
+                    identity = (message.headers or {}).get(Header.MSG_ID.value)
+                    if identity is None or identity not in ids:
+                        ids.append(identity)
+                        yield message.data
         except (Error, TimeoutError) as error:
             # A restarted NATS has forgotten this reader: go on behind the last message.
             if client.is_closed or not live:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from nats.js.api import StreamConfig
 from natsserver import NatsServer, free_port
 
 from mxtvhf.bulletins import Outbox, RunBulletin, StepBulletin, forward, read_bulletin
@@ -244,6 +245,25 @@ def test_a_reader_goes_on_behind_the_last_message_when_the_server_was_killed(tmp
                     return seen
 
     assert asyncio.run(asyncio.wait_for(use(), 60)) == ["step_0", "step_1", "step_2"]
+
+
+def test_a_message_that_nats_stored_twice_is_read_once(nats_server):
+    async def use():
+        client = await connect(nats_server.url, name="test")
+        js = client.jetstream()
+        # NATS forgets ids at once here, as it may when it is killed.
+        await js.add_stream(StreamConfig(name=STREAM, subjects=["mxtvhf.out.>"], duplicate_window=0.1))
+        for number in (0, 0, 1):
+            message = step(number).model_copy(update={"id": f"{number:032x}"})
+            headers = {"Nats-Msg-Id": message.id}
+            await js.publish(message.subject, message.model_dump_json().encode(), headers=headers)
+            await asyncio.sleep(0.5)
+        assert (await js.stream_info(STREAM)).state.messages == 3
+        seen = [read_bulletin(raw).task_id async for raw in follow(client, live=False)]
+        await client.close()
+        return seen
+
+    assert asyncio.run(use()) == ["step_0", "step_1"]
 
 
 def test_a_reader_chooses_burst_and_beginning(tmp_path, nats_server):
