@@ -196,10 +196,6 @@ class Archive:
                 found[path] = max(receipt.received, found.get(path, receipt.received))
         return found
 
-    def first_received(self, kept: Path) -> datetime | None:
-        """When something kept was received for the first time; None when nobody noted it."""
-        return _first_receptions(kept.parent).get(kept)
-
     def first_notices(self, burst_id: str) -> dict[Path, datetime]:
         """Sound notices of a burst in the order in which they first came, with that moment."""
         return _first_receptions(self.root / burst_id / "alerts")

@@ -30,15 +30,14 @@ def look_at(
     with archive.burst_lock(burst_id):
         picture = read_picture(archive, burst_id)
         while (wanted := next_run(picture, policy, now)) is not None:
-            _plan(wanted, picture, archive, now)
-            picture = read_picture(archive, burst_id)
+            picture = picture.with_run(_plan(wanted, picture, archive, now))
         again = next_look(picture, policy, now)
         if again is None and not picture.waiting:
             bursts.close(burst_id)
     return picture.waiting, again
 
 
-def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datetime) -> None:
+def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datetime) -> PlannedRun:
     sequence, is_test = picture.last_sequence + 1, wanted.notice.alert.is_test
     run_id = f"{picture.burst_id}__{sequence}{TEST_MARK if is_test else ''}"
     packets = _snapshot(picture, archive) if wanted.with_packets else None
@@ -59,6 +58,7 @@ def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datet
     path = planned_folder(archive, picture.burst_id) / f"{sequence:04d}.json"
     write_once(path, run.model_dump_json(indent=1).encode() + b"\n")
     log.info("burst %s, run %s: planned, %s", picture.burst_id, run_id, wanted.reason)
+    return run
 
 
 def _snapshot(picture: BurstPicture, archive: Archive) -> str:

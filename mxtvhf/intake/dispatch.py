@@ -26,7 +26,7 @@ def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Posting:
     Failure, Retriable
         Airflow cannot be reached, is in trouble, or refuses our user: try again later.
     """
-    if run.packets and _is_retracted(run, archive):
+    if run.packets and archive.retraction(run.conf.burst_id, is_test=run.is_test):
         return _note(run, archive, "withdrawn", "the burst was retracted before Airflow had the run")
     conf = run.conf.model_dump(mode="json", exclude_none=True)
     try:
@@ -52,11 +52,6 @@ def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None
         if run.packets and api.run(run.run_id)["state"] in ACTIVE:
             api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
             log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
-
-
-def _is_retracted(run: PlannedRun, archive: Archive) -> bool:
-    planned = planned_runs(archive, run.conf.burst_id)
-    return any(other.is_retraction and other.is_test == run.is_test for other, _ in planned)
 
 
 def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:

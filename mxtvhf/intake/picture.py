@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -101,6 +101,15 @@ class BurstPicture:
     runs: tuple[PlannedRun, ...]
     waiting: tuple[PlannedRun, ...]
     last_sequence: int
+
+    def with_run(self, run: PlannedRun) -> BurstPicture:
+        """Return the picture with one more run planned."""
+        return replace(
+            self,
+            runs=(*self.runs, run),
+            waiting=(*self.waiting, run),
+            last_sequence=run.conf.sequence,
+        )
 
 
 def read_picture(archive: Archive, burst_id: str) -> BurstPicture:

@@ -13,9 +13,9 @@ SOURCE = "NATS mxtvhf.in.alerts"
 
 def test_a_notice_is_filed_with_its_burst_and_opens_it(burst, archive, bursts):
     assert file_message(Message(burst.wakeup, SOURCE, NOON), archive, bursts) == (burst.id,)
-    (kept,) = archive.first_notices(burst.id)
+    ((kept, received),) = archive.first_notices(burst.id).items()
     assert kept.read_bytes() == burst.wakeup
-    assert archive.first_received(kept) == NOON
+    assert received == NOON
     assert list(bursts.all()) == [burst.id]
     line = json.loads((kept.parent / "received.jsonl").read_text())
     assert line["source"] == SOURCE
