@@ -108,6 +108,16 @@ class Settings(BaseSettings):
         """What the replay DAG found, ``<run of the DAG>.txt``."""
         return self.home / "comparisons"
 
+    @property
+    def catalogues(self) -> Path:
+        """Catalogues of known sources, as ingested."""
+        return self.home / "catalogues"
+
+    @property
+    def releases(self) -> Path:
+        """What was decided and announced, ``<burst>/<run>/``."""
+        return self.home / "releases"
+
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 

@@ -1,0 +1,50 @@
+"""What a catalogue says of a place on the sky."""
+
+from __future__ import annotations
+
+from mxtvhf.models import Declination, Model, NonNegative, RightAscension
+
+
+class CatalogueSource(Model):
+    """A source of a catalogue."""
+
+    catalogue: str
+    """The catalogue's name, in the local store or at the remote service."""
+    name: str
+    """What the catalogue calls it."""
+    identifiers: tuple[str, ...] = ()
+    """Other names of the same source."""
+    ra_deg: RightAscension
+    dec_deg: Declination
+    r90_arcsec: NonNegative
+    """90 % radius of its position, systematic error included, arcsec."""
+    flux: NonNegative | None = None
+    """erg/cm2/s in the catalogue's band; None where unknown or in another unit."""
+    flux_band_kev: tuple[float, float] | None = None
+    classification: str | None = None
+    """The catalogue's own word: ``LMXB``, ``Seyfert_1``, ..."""
+    reference: str
+    """Where it was published."""
+
+
+class CatalogueAnswer(Model):
+    """What one catalogue gave for a cone, or why it could not be asked."""
+
+    catalogue: str
+    version: str | None = None
+    """Of the catalogue as ingested; None for a remote service."""
+    checked: bool
+    """False: not asked, or no sound answer. Then nothing is known, and least of all that there is no match."""
+    reason: str | None = None
+    """Why it was not checked."""
+    ra_deg: RightAscension
+    dec_deg: Declination
+    radius_arcsec: NonNegative
+    """The cone that was asked for."""
+    density_per_deg2: NonNegative | None = None
+    """Sources of the catalogue per square degree around here: how often an unrelated one lies here by chance.
+    The larger of the local and the mean density; None when not checked."""
+    sources: tuple[CatalogueSource, ...] = ()
+    """All whose error circle reaches into the cone, nearest first."""
+    omitted: int = 0
+    """How many farther ones were left out of a very full cone."""
