@@ -34,7 +34,7 @@ class CatalogueAnswer(Model):
     version: str | None = None
     """Of the catalogue as ingested; None for a remote service."""
     checked: bool
-    """False: not asked, or no sound answer. Then nothing is known, and least of all that there is no match."""
+    """False: not asked, or no sound answer. Then nothing is known, least of all that there is no match."""
     reason: str | None = None
     """Why it was not checked."""
     ra_deg: RightAscension
