@@ -31,17 +31,19 @@ def packets(raw: bytes) -> None:
 
 
 def sealed_packets(raw: bytes) -> None:
-    """VHF packets with a right CRC, whatever they say: most of what is wrong ends at the CRC otherwise.
+    """VHF packets with a right CRC, whatever they say: most of what is wrong ends at the CRC otherwise."""
+    packets(seal(raw))
 
-    The first byte of each piece chooses the kind of packet.
-    """
+
+def seal(raw: bytes) -> bytes:
+    """Make packets with a right CRC of any bytes; the first of each piece chooses the kind of packet."""
     sealed, kinds = bytearray(), layout().types
     while raw:
         kind = kinds[raw[0] % len(kinds)]
         body = raw[1 : kind.size - 1].ljust(kind.size - 2, b"\0")
         sealed += body + crc_hqx(body, 0xFFFF).to_bytes(2, "big")
         raw = raw[kind.size - 1 :]
-    packets(bytes(sealed))
+    return bytes(sealed)
 
 
 def notice(raw: bytes) -> None:
