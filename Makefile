@@ -44,13 +44,13 @@ fuzz:  ## try damaged packets, notices, files and messages for some minutes each
 
 audit:  ## ask for known vulnerabilities of the pinned packages (needs the network)
 	@tools/install.sh tests
-	@$(VENV)/bin/pip-audit --require-hashes=false --disable-pip --no-deps -r requirements.txt
+	@$(VENV)/bin/pip-audit --strict --disable-pip --no-deps -r requirements.txt
 
 sbom:  ## write the bill of materials, CycloneDX, into var/sbom.json
 	@tools/install.sh tests
 	@mkdir -p var
 	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
-	    --output-reproducible --outfile var/sbom.json
+	    --output-reproducible --output-file var/sbom.json
 
 pins: install  ## compile the requirements.in files into the pinned requirements.txt
 	for file in requirements tests/requirements; do \

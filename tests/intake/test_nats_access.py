@@ -102,7 +102,9 @@ def test_no_password_is_sent_in_clear_where_tls_is_wanted():
     heard = bytearray()
 
     async def greet(reader, writer):
-        writer.write(b'INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"auth_required":true}\r\n')
+        writer.write(
+            b'INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"auth_required":true}\r\n'
+        )
         heard.extend(await reader.read(1000))
         writer.close()
 

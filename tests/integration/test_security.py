@@ -149,7 +149,10 @@ def test_a_viewer_starts_nothing_by_airflows_own_api(ask, conf):
 def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, told, stack, way):
     for method, path in told["routes"]:
         if method == "GET" and "{" in path:
-            for text in (quote(way, safe=""), quote(way, safe="").replace("%2F", "/").replace("..", "%2e%2e")):
+            for text in (
+                quote(way, safe=""),
+                quote(way, safe="").replace("%2F", "/").replace("..", "%2e%2e"),
+            ):
                 answer = ask(method, filled(path, text))
                 assert answer.status_code < 500, path
                 assert stack.password not in answer.text
