@@ -20,7 +20,7 @@ BURST = "sb26051102"
 
 
 def packets(raw: bytes) -> None:
-    """VHF packets as received."""
+    """Read VHF packets as received."""
     with suppress(InvalidInput):
         bursts_in(raw, name="fuzz")
     with suppress(InvalidInput):
@@ -31,7 +31,7 @@ def packets(raw: bytes) -> None:
 
 
 def sealed_packets(raw: bytes) -> None:
-    """VHF packets with a right CRC, whatever they say: most of what is wrong ends at the CRC otherwise."""
+    """Read VHF packets with a right CRC, whatever they say: most faults end at the CRC otherwise."""
     packets(seal(raw))
 
 
@@ -47,13 +47,13 @@ def seal(raw: bytes) -> bytes:
 
 
 def notice(raw: bytes) -> None:
-    """A VOEvent."""
+    """Read a VOEvent."""
     with suppress(InvalidInput):
         read_alert(raw)
 
 
 def event_file(raw: bytes) -> None:
-    """An event file, as the reference GP service is given one."""
+    """Read an event file, as the reference GP service is given one."""
     path = _scratch() / "fuzz.fits"
     path.write_bytes(raw)
     with suppress(InvalidInput):
@@ -61,7 +61,7 @@ def event_file(raw: bytes) -> None:
 
 
 def bulletin(raw: bytes) -> None:
-    """A message of MXT-VHF, as ``mxtvhf log-queue`` reads it."""
+    """Read a message of MXT-VHF, as ``mxtvhf log-queue`` does."""
     with suppress(InvalidInput):
         read_bulletin(raw)
 

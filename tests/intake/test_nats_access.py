@@ -87,13 +87,13 @@ def test_a_station_publishes_to_the_intake_and_does_nothing_else(server, tmp_pat
 
 def test_a_stranger_to_the_certificates_authority_is_not_talked_to(server, tmp_path, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(Retriable, match="(?i)certificate"):
+    with pytest.raises(Retriable, match=r"(?i)certificate"):
         asyncio.run(connect(server.url, tmp_path / "mxtvhf", name="test", timeout=1))
 
 
 def test_a_certificate_of_another_host_is_refused(server, tmp_path):
     url = server.url.replace("127.0.0.1", "localhost")
-    with pytest.raises(Retriable, match="(?i)certificate|hostname"):
+    with pytest.raises(Retriable, match=r"(?i)certificate|hostname"):
         asyncio.run(connect(url, tmp_path / "mxtvhf", name="test", timeout=1))
 
 

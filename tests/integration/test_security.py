@@ -1,4 +1,4 @@
-"""A real Airflow under attack: by strangers, by users who may only read, by hostile requests; and its secrets."""
+"""A real Airflow under attack: by strangers, by viewers, by hostile requests; and its secrets."""
 
 import base64
 import json

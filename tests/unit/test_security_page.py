@@ -42,11 +42,9 @@ def test_all_entries_of_the_threat_model_are_there():
 
 def test_the_bill_of_materials_names_what_is_pinned(tmp_path):
     out = tmp_path / "sbom.json"
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--no-validate", "--output-file", out,
-         "--output-reproducible", PROJECT / "requirements.txt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    options = ["--no-validate", "--output-reproducible", "--output-file", str(out)]
+    program = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements"]
+    subprocess.run([*program, *options, str(PROJECT / "requirements.txt")], check=True, capture_output=True)
     found = {(part["name"], part["version"]) for part in json.loads(out.read_text())["components"]}
     pins = re.findall(
         r"^([\w.-]+)(?:\[.*\])?==(\S+)", (PROJECT / "requirements.txt").read_text(), re.MULTILINE
