@@ -1,6 +1,6 @@
-"""``python -m fuzz.engine TARGET CORPUS FINDINGS SECONDS``: fuzz one target.
+"""``python -m fuzz.engine TARGET CORPUS FINDINGS SECONDS``: fuzz one target; it ends the process.
 
-It ends the process. The engine is atheris: LLVM's libFuzzer, guided by the coverage of this package's bytecode.
+The engine is atheris: LLVM's libFuzzer, guided by the coverage of this package's bytecode.
 """
 
 from __future__ import annotations

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import requests
+import schemathesis
 import uvicorn
 from fastapi import FastAPI
 
@@ -197,8 +199,26 @@ def test_requests_that_are_none(service, change):
 
 def test_bodies_that_are_none(service):
     assert service.post(data=b"{").status_code == 422
+    assert service.post(data=b"[" * 60_000).status_code in (400, 422)
     assert service.post(data=b" " * 70_000).status_code == 413
     assert service.post(data=iter([b"{}"])).status_code == 411
+
+
+def test_the_service_is_as_its_description_says_whatever_is_sent(service):
+    description = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+    operations = [found.ok() for found in description.get_all_operations()]
+    assert len(operations) == 4
+    for operation in operations:
+        # What has neither query nor body cannot be asked wrongly.
+        takes_input = len(operation.query) or len(operation.body)
+        for mode in schemathesis.GenerationMode if takes_input else [schemathesis.GenerationMode.POSITIVE]:
+
+            @hypothesis.settings(max_examples=15, suppress_health_check=list(hypothesis.HealthCheck))
+            @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+            def answers_as_described(case):
+                case.call_and_validate(timeout=60)
+
+            answers_as_described()
 
 
 def test_unknown_process_id(service):
