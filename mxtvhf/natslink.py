@@ -17,6 +17,9 @@ from mxtvhf.errors import InvalidInput, Retriable
 log = logging.getLogger(__name__)
 
 SCHEMES = ("nats", "tls", "ws", "wss")
+INBOX_PREFIX = b"_INBOX_MXTVHF"
+"""Of the subjects on which NATS answers us: stations that may hear ``_INBOX.>`` for their own answers do not
+hear ours, among them every message that the intake fetches."""
 FIRST_TRIES_S = 0.25
 """Between tries of the first connection. A server that refuses a client may cut the line before its reason is
 read: among several tries the reason comes through."""
@@ -60,6 +63,7 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
             await client.connect(
                 servers,
                 name=name,
+                inbox_prefix=INBOX_PREFIX,
                 connect_timeout=max(1, int(timeout)),
                 reconnect_time_wait=FIRST_TRIES_S,  # type: ignore[arg-type]  # any number of seconds
                 max_reconnect_attempts=-1,

@@ -5,6 +5,7 @@ import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import nats
 import nats.errors
 import pytest
 from certificates import write_certificate
@@ -40,7 +41,10 @@ def server(tmp_path, certificate):
 
 @asynccontextmanager
 async def logged_in(server, tmp_path, user):
-    client = await connect(server.url, tmp_path / user, name=user, timeout=3)
+    if user == "mxtvhf":
+        client = await connect(server.url, tmp_path / user, name=user, timeout=3)
+    else:  # somebody else's program
+        client = await nats.connect(server.url, user=user, password=PASSWORDS[user])
     try:
         yield client
     finally:
@@ -62,6 +66,8 @@ def test_a_station_publishes_to_the_intake_and_does_nothing_else(server, tmp_pat
             logged_in(server, tmp_path, "reader") as reader,
         ):
             await _set_up(ours.jetstream())
+            overheard = await station.subscribe("_INBOX.>")
+            await station.flush()
             await station.jetstream().publish("mxtvhf.in.packets.hbk", b"one")
             fetched = await (await ours.jetstream().pull_subscribe_bind(DURABLE, STREAM)).fetch(1, timeout=5)
             heard = await reader.subscribe("mxtvhf.out.>")
@@ -80,9 +86,11 @@ def test_a_station_publishes_to_the_intake_and_does_nothing_else(server, tmp_pat
             state = (await ours.jetstream().stream_info(STREAM)).state
             await ours.publish("mxtvhf.out.sb26030704.report.final", b"ours")
             message = await heard.next_msg(5)
-            return fetched[0].data, state.messages, message.data, heard.pending_msgs
+            # Of all that was answered, the station heard that its own message was stored.
+            answers = [overheard.pending_msgs, heard.pending_msgs]
+            return fetched[0].data, state.messages, message.data, answers
 
-    assert asyncio.run(use()) == (b"one", 1, b"ours", 0)
+    assert asyncio.run(use()) == (b"one", 1, b"ours", [1, 0])
 
 
 def test_a_stranger_to_the_certificates_authority_is_not_talked_to(server, tmp_path, monkeypatch):
