@@ -90,17 +90,17 @@ def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
                 raise Failure(f"{path}: damaged, its content is not what was written")
 
 
-def _candidates(
-    database: sqlite3.Connection,
-    version: CatalogueVersion,
-    ra_deg: float,
-    dec_deg: float,
-    radius_arcsec: float,
-) -> Iterator[Row]:
+def _reaching(
+    database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius: float
+) -> Iterator[tuple[float, Row]]:
+    """Yield the sources whose error circle reaches into a cone, and their distances, arcsec."""
     for group in version.error_classes:
-        reach_deg = (radius_arcsec + group.largest_r90_arcsec) / 3600.0
+        reach_deg = (radius + group.largest_r90_arcsec) / 3600.0
         for first, end in cone_ranges(ra_deg, dec_deg, reach_deg):
-            yield from database.execute(SEARCH, (group.number, first, end))
+            for row in database.execute(SEARCH, (group.number, first, end)):
+                distance = separation_arcsec(ra_deg, dec_deg, row[0], row[1])
+                if distance - row[2] <= radius:
+                    yield distance, row
 
 
 def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float) -> float:
