@@ -30,6 +30,7 @@ SEARCH = """SELECT ra, dec, r90, name, identifiers, flux, classification FROM so
 WHERE error_class = ? AND healpix >= ? AND healpix < ?"""
 
 Row = tuple[float, float, float, str, str, float | None, str | None]
+"""RA, Dec, R90, name, identifiers (JSON or empty), flux, classification."""
 Found = tuple[tuple[CatalogueSource, ...], int, float]
 
 
@@ -69,7 +70,28 @@ def search(
             density = _density(database, version, ra_deg, dec_deg)
     except sqlite3.Error as error:
         raise Failure(f"{path}: damaged, {error}") from error
-    return tuple(_source(version, row) for _, _, row in nearest), next(numbers) - len(nearest), density
+    about = version.catalogue, version.reference, version.flux_band_kev
+    sources = tuple(source_of(row, *about) for _, _, row in nearest)
+    return sources, next(numbers) - len(nearest), density
+
+
+def source_of(
+    row: Row, catalogue: str, reference: str, flux_band_kev: tuple[float, float] | None
+) -> CatalogueSource:
+    """Return a row of a catalogue as its source."""
+    ra, dec, r90, name, identifiers, flux, classification = row
+    return CatalogueSource(
+        catalogue=catalogue,
+        name=name,
+        identifiers=tuple(json.loads(identifiers)) if identifiers else (),
+        ra_deg=ra,
+        dec_deg=dec,
+        r90_arcsec=r90,
+        flux=flux,
+        flux_band_kev=None if flux is None else flux_band_kev,
+        classification=classification,
+        reference=reference,
+    )
 
 
 def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
@@ -111,19 +133,3 @@ def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: fl
     (number,) = database.execute(query, around).fetchone()
     local = number / (len(around) * cell_area_deg2(version.density_order))
     return float(max(local, version.sources / WHOLE_SKY_DEG2))
-
-
-def _source(version: CatalogueVersion, row: Row) -> CatalogueSource:
-    ra, dec, r90, name, identifiers, flux, classification = row
-    return CatalogueSource(
-        catalogue=version.catalogue,
-        name=name,
-        identifiers=tuple(json.loads(identifiers)) if identifiers else (),
-        ra_deg=ra,
-        dec_deg=dec,
-        r90_arcsec=r90,
-        flux=flux,
-        flux_band_kev=None if flux is None else version.flux_band_kev,
-        classification=classification,
-        reference=version.reference,
-    )
