@@ -23,8 +23,10 @@ from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.errors import Failure
 
 HASHED_BYTES = 1 << 24
-"""Files up to this size are compared with their digest before they are read (20 ms); of larger ones only the
-size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
+"""Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones only
+the size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
+
+_CHECKED: set[tuple[str, int, str]] = set()
 
 SEARCH = """SELECT ra, dec, r90, name, identifiers, flux, classification FROM source
 WHERE error_class = ? AND healpix >= ? AND healpix < ?"""
@@ -58,7 +60,7 @@ def search(
     Failure
         The file is damaged or missing.
     """
-    check(path, version, thorough=version.data_bytes <= HASHED_BYTES)
+    _check_once(path, version)
     cone = ra_deg, dec_deg, radius_arcsec
     numbers = count()  # so that equal distances are never told apart by comparing rows
     # Immutable: no locks are taken and no journal is looked for.
@@ -110,6 +112,15 @@ def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != version.data_sha256:
                 raise Failure(f"{path}: damaged, its content is not what was written")
+
+
+def _check_once(path: Path, version: CatalogueVersion) -> None:
+    """Check a file, its content only the first time in a process that it is seen as it is now."""
+    check(path, version, thorough=False)
+    seen = str(path), path.stat().st_mtime_ns, version.data_sha256
+    if version.data_bytes <= HASHED_BYTES and seen not in _CHECKED:
+        check(path, version, thorough=True)
+        _CHECKED.add(seen)
 
 
 def _reaching(
