@@ -203,7 +203,7 @@ def _table(body: bytes) -> Table:
             if not tables:
                 raise Failure("the answer has no table")
             return tables[0].to_table(use_names_over_ids=True)
-    except (ExpatError, IndexError, KeyError, TypeError) as error:
+    except (ExpatError, ValueError, IndexError, KeyError, TypeError) as error:
         raise Failure(f"no sound VOTable: {error}") from error
 
 

@@ -85,8 +85,8 @@ def _rows(table: Table, mapped: Mapped, ra: Any, dec: Any, r90: Any) -> Iterator
         group = np.maximum(np.ceil(np.log(r90) / np.log(ERROR_CLASS_FACTOR)), 0.0).astype(int)
     cell = cells(ra, dec) if len(ra) else ra.astype(int)
     names = [
-        name or f"unnamed at {a:.5f} {d:+.5f}"
-        for name, a, d in zip(_texts(table, mapped, "name"), ra, dec, strict=True)
+        name or f"unnamed at {ra[i]:.5f} {dec[i]:+.5f}"
+        for i, name in enumerate(_texts(table, mapped, "name"))
     ]
     numbers = (column.tolist() for column in (group, cell, ra, dec, r90))
     identifiers = [_identifiers(text) for text in _texts(table, mapped, "identifiers")]
@@ -159,17 +159,20 @@ def _texts(table: Table, mapped: Mapped, role: str) -> list[str]:
 
 
 def _strings(column: Column) -> list[str]:
-    mask = (
-        np.ma.getmaskarray(np.ma.asarray(column)) if hasattr(column, "mask") else np.zeros(len(column), bool)
+    """Texts without blanks around them, empty where masked."""
+    values = np.ma.asarray(column)
+    hidden = np.ma.getmaskarray(values)
+    data = values.data
+    if data.dtype.kind == "S":
+        data = np.char.decode(data, "utf-8", "replace")
+    texts: list[str] = np.char.strip(data.astype(str)).tolist()
+    return (
+        ["" if masked else text for text, masked in zip(texts, hidden, strict=True)]
+        if hidden.any()
+        else texts
     )
-    return [
-        ""
-        if hidden
-        else (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip()
-        for value, hidden in zip(column.tolist(), mask.tolist(), strict=True)
-    ]
 
 
 def _identifiers(text: str) -> str:
-    names = [name.strip() for name in text.split(";") if name.strip()]
-    return json.dumps(names) if names else ""
+    names = [name.strip() for name in text.split(";")] if text else []
+    return json.dumps([name for name in names if name]) if names else ""

@@ -23,7 +23,7 @@ from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.errors import Failure
 
 HASHED_BYTES = 1 << 24
-"""Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones only
+"""Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones
 the size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
 
 _CHECKED: set[tuple[str, int, str]] = set()

