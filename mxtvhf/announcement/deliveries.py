@@ -17,6 +17,9 @@ from mxtvhf.bulletins.model import AnnouncementBulletin
 from mxtvhf.bulletins.outbox import Outbox
 from mxtvhf.errors import InvalidInput
 
+RECORD = "record"
+"""Folder below a release's with what the release itself needs to know again."""
+
 
 @dataclass(frozen=True)
 class Ways:
@@ -51,7 +54,7 @@ def deliver(announced: Announcement, folder: Path, ways: Ways) -> tuple[Delivery
 
 def _once(folder: Path, channel: str, send: Callable[[], Delivery]) -> Delivery:
     """Return what became of a delivery, making it when it was not made yet."""
-    path = folder / f"{channel}.json"
+    path = folder / RECORD / f"{channel}.json"
     if path.exists():
         return Delivery.model_validate_json(path.read_bytes())
     delivery = send()
@@ -97,7 +100,7 @@ def _to_webhook(folder: Path, url_file: Path) -> Delivery:
     begun = "an earlier try was killed while it sent this; it is not sent again"
     try:
         url = webhook_url(url_file)
-        if write_once(folder / "webhook.begun", b""):
+        if write_once(folder / RECORD / "webhook.begun", b""):
             state, reason = post(url, (folder / FILES["message"]).read_text())
         else:
             state, reason = "unknown", begun

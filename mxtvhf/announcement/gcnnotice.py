@@ -15,16 +15,14 @@ def gcn_notice(announced: Announcement) -> bytes:
     Angles are ICRS degrees, ``ra_dec_error`` is the radius of the 90 % circle with the systematic error,
     times are UTC. Its topic would be that of ``data/announcement.toml``: MXT-VHF itself sends nothing to GCN.
     """
+    report = announced.report
+    said = (report.headline, report.best_reason, announced.comment)
     fields = {
         **_alert(announced),
         **_event(announced),
         **_localisation(announced),
         **_flux(announced),
-        "additional_info": " ".join(
-            part
-            for part in (announced.report.headline, announced.report.best_reason, announced.comment)
-            if part
-        ),
+        "additional_info": " ".join(part for part in said if part),
     }
     given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

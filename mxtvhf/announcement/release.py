@@ -2,16 +2,17 @@
 
 ::
 
-    releases/<burst>/.lock                     one release of a burst at a time
-    releases/<burst>/<run>/decision.json       what the Burst Advocate decided
-    releases/<burst>/<run>/decision-<time>.json  an earlier decision, of which nothing came
-    releases/<burst>/<run>/refused.txt         why an approved result was not released
-    releases/<burst>/<run>/report.json         the report that was decided about
-    releases/<burst>/<run>/claim.json          number, ivorn: from here on the release goes on, whoever dies
-    releases/<burst>/<run>/voevent.xml, gcn_notice.json, circular.txt, message.txt
-    releases/<burst>/<run>/webhook.begun       written before the webhook is called: it is never called again
-    releases/<burst>/<run>/webhook.json, nats.json   what became of each delivery
-    releases/<burst>/<run>/release.json        the end of it
+    releases/<burst>/.lock               one release of a burst at a time
+    releases/<burst>/<run>/
+        decision.json                    what the Burst Advocate decided
+        refused.txt                      why an approved result was not released
+        record/decision-<time>.json      an earlier decision, of which nothing came
+        record/report.json               the report that was decided about
+        record/claim.json                number and ivorn: from here on the release goes on, whoever dies
+        voevent.xml, gcn_notice.json, circular.txt, message.txt
+        record/nats.json, webhook.json   what became of each delivery
+        record/webhook.begun             written before the webhook is called: it is never called again
+        release.json                     the end of it
 
 Each file is complete or not there, and synced to the disk. A release that was killed goes on where it stopped
 when it is called again with the same decision; its texts come out the same, byte for byte.
@@ -26,7 +27,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from mxtvhf.announcement.deliveries import Ways, deliver
+from mxtvhf.announcement.deliveries import RECORD, Ways, deliver
 from mxtvhf.announcement.drafts import write_texts
 from mxtvhf.announcement.model import Claim, Decision, Release
 from mxtvhf.announcement.text import Announcement, chosen_position, our_ivorn
@@ -36,7 +37,8 @@ from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models import Model, safe_name
 from mxtvhf.report import Report
 
-DECISION, CLAIM, RELEASE = "decision.json", "claim.json", "release.json"
+DECISION, RELEASE = "decision.json", "release.json"
+CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
 
 M = TypeVar("M", bound=Model)
 
@@ -88,14 +90,14 @@ def release(
         kept = Decision.model_validate_json((folder / DECISION).read_bytes())
         if kept != decision:
             raise InvalidInput(
-                f"{report.run_id}: released as {claim.ivorn} by the decision of {kept.decided_by}; nothing is changed"
+                f"{report.run_id}: released as {claim.ivorn} by decision of {kept.decided_by}, which stays"
             )
         return _read(folder / RELEASE, Release) or _carry_out(folder, claim, decision, ways, desk_url)
 
 
 def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_url: str | None) -> Release:
     """Go on with a claimed release, from wherever it stopped."""
-    report = Report.model_validate_json((folder / "report.json").read_bytes())
+    report = Report.model_validate_json((folder / REPORT).read_bytes())
     announced = Announcement(
         report=report,
         position=chosen_position(report, decision.position),
@@ -128,7 +130,8 @@ def _keep_decision(folder: Path, decision: Decision) -> None:
     path = folder / DECISION
     earlier = _read(path, Decision)
     if earlier is not None and earlier != decision:
-        write_once(folder / f"decision-{safe_name(earlier.decided_at.isoformat())}.json", _content(earlier))
+        name = f"decision-{safe_name(earlier.decided_at.isoformat())}.json"
+        write_once(folder / RECORD / name, _content(earlier))
         (folder / "refused.txt").unlink(missing_ok=True)
     write_atomically(path, _content(decision))
 
@@ -139,7 +142,7 @@ def _new_claim(
     """Claim the next number of the burst for this run, when it may be released."""
     if decision.choice == "reject":
         raise NothingToDo(f"{report.run_id}: rejected by {decision.decided_by}: nothing is announced")
-    before = [claim for claim in claims(folder.parent) if claim.is_test == report.is_test]
+    before = claims(folder.parent, is_test=report.is_test)
     try:
         chosen_position(report, decision.position)
         _check_releasable(report, before, retracted_by)
@@ -156,7 +159,7 @@ def _new_claim(
         report_written=report.written,
         moment=now,
     )
-    write_atomically(folder / "report.json", report.to_json())
+    write_atomically(folder / REPORT, report.to_json())
     write_once(folder / CLAIM, _content(claim))
     return claim
 
@@ -165,9 +168,7 @@ def _check_releasable(report: Report, before: list[Claim], retracted_by: str | N
     if report.is_replay:
         raise InvalidInput(f"{report.run_id}: an archived alert was sent again: no burst of now to announce")
     if retracted_by or report.is_retracted:
-        raise InvalidInput(
-            f"{report.run_id}: the burst was retracted{f' by {retracted_by}' * bool(retracted_by)}"
-        )
+        raise InvalidInput(f"{report.run_id}: the burst was retracted ({retracted_by or 'says the report'})")
     if newer := [claim for claim in before if claim.report_written > report.written]:
         raise InvalidInput(
             f"{report.run_id}: {newer[-1].run_id}, which is newer, was released as {newer[-1].ivorn}; "
@@ -175,10 +176,10 @@ def _check_releasable(report: Report, before: list[Claim], retracted_by: str | N
         )
 
 
-def claims(burst_folder: Path) -> list[Claim]:
-    """Return the claims of a burst in the order of their numbers, tests among them."""
+def claims(burst_folder: Path, *, is_test: bool) -> list[Claim]:
+    """Return the claims of a burst, or of its tests, in the order of their numbers."""
     found = (Claim.model_validate_json(path.read_bytes()) for path in burst_folder.glob(f"*/{CLAIM}"))
-    return sorted(found, key=lambda claim: claim.number)
+    return sorted((claim for claim in found if claim.is_test == is_test), key=lambda claim: claim.number)
 
 
 @contextmanager

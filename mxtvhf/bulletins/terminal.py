@@ -25,8 +25,8 @@ from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-COLOURS = {"succeeded": "green", "released": "green", "failed": "red", "quarantined": "red", "gap": "red", "retrying": "yellow",
-           "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
+COLOURS = {"succeeded": "green", "released": "green", "failed": "red", "quarantined": "red", "gap": "red",
+           "retrying": "yellow", "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
 
 
 def since_when(text: str, now: datetime) -> datetime | None:
