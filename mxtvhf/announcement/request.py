@@ -1,4 +1,4 @@
-"""Whether and about what the Burst Advocate is asked; every process that reads the DAG imports this module."""
+"""Whether and about what the Burst Advocate is asked; imported wherever the DAG is read."""
 
 from __future__ import annotations
 
