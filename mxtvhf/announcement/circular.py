@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 
 from mxtvhf.analysis import measurement_text
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text
-from mxtvhf.announcement.text import Announcement, cited_notices, first_photon_after_s, trusted_fit
+from mxtvhf.announcement.text import (
+    Announcement,
+    catalogue_words,
+    cited_notices,
+    first_photon_after_s,
+    trusted_fit,
+)
 from mxtvhf.models import Origin, Position
 from mxtvhf.report import Report
 
@@ -28,6 +34,7 @@ def circular(announced: Announcement) -> bytes:
         _observation(report),
         _position(announced.position),
         *_comparison(announced),
+        " ".join(catalogue_words(report, announced.position)),
         *_flux(report),
         announced.comment,
         _citations(announced),

@@ -16,7 +16,7 @@ def gcn_notice(announced: Announcement) -> bytes:
     times are UTC. Its topic would be that of ``data/announcement.toml``: MXT-VHF itself sends nothing to GCN.
     """
     report = announced.report
-    said = (report.headline, report.best_reason, announced.comment)
+    said = (report.headline, report.best_reason, report.verdict_reason, announced.comment)
     fields = {
         **_alert(announced),
         **_event(announced),

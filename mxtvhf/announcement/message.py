@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mxtvhf.analysis import measurement_text
 from mxtvhf.angles import declination_text, right_ascension_text
-from mxtvhf.announcement.text import Announcement, first_photon_after_s, trusted_fit
+from mxtvhf.announcement.text import Announcement, first_photon_after_s, known_sources, trusted_fit
 from mxtvhf.report.assembly import radius_text
 from mxtvhf.report.page import sky_links
 
@@ -20,6 +20,7 @@ def message(announced: Announcement) -> str:
         f"({position.ra_deg:.4f} {position.dec_deg:+.4f})",
         f"R90 {radius_text(position)}",
         f"{position.origin} {position.label}",
+        " ".join([str(report.verdict), *(one.source for one in known_sources(report, position))]),
         *([f"flux {measurement_text(fit.flux, 'erg/cm2/s')}"] if fit else []),
         *([f"T0{after:+.0f} s"] if after is not None else []),
         *([f"supersedes r{announced.number - 1}"] if announced.supersedes else []),

@@ -69,7 +69,9 @@ def write_question(
     links = {"The desk": desk_url, "Report": f"{page}/report.html"} if page and desk_url else {}
     links |= {name: f"{page}/{DRAFTS}/{product.path}" for name, product in drafts.items()} if page else {}
     body = [
+        f"**{report.verdict}**: {report.verdict_reason}" if report.verdict_reason else "",
         report.best_reason,
+        *report.flags,
         *_table(report),
         " · ".join(f"[{name}]({url})" for name, url in links.items()),
         f"```\n{(out / DRAFTS / drafts['circular'].path).read_text()}```",

@@ -10,9 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from mxtvhf.analysis import SpectralFit
+from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import Position
 from mxtvhf.report import Report
+from mxtvhf.report.page import checked_catalogues
 
 BEST = "best"
 """How the report's recommended position is called when a position is chosen."""
@@ -87,6 +89,22 @@ def first_photon_after_s(report: Report) -> float | None:
     if report.trigger_time is None or report.photons is None or report.photons.first is None:
         return None
     return (report.photons.first - report.trigger_time).total_seconds()
+
+
+def known_sources(report: Report, position: Position) -> tuple[SourceMatch, ...]:
+    """Return the catalogued sources near a position that are its likelier than not, the likeliest first."""
+    near = (one for one in report.associations if one.position == position.label)
+    return tuple(one for one in near if one.probability > 0.5)
+
+
+def catalogue_words(report: Report, position: Position) -> list[str]:
+    """Say in sentences what the catalogues know around a position; one not checked is named as such."""
+    matches = [one.explanation for one in known_sources(report, position)]
+    is_best = report.best_position is not None and position.label == report.best_position.label
+    return [
+        *([report.verdict_reason] if is_best and report.verdict_reason else matches),
+        *checked_catalogues(report),
+    ]
 
 
 def cited_notices(report: Report) -> tuple[str, ...]:

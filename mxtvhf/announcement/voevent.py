@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from lxml import etree
 
-from mxtvhf.announcement.text import Announcement, cited_notices, first_photon_after_s, names, trusted_fit
+from mxtvhf.announcement.text import (
+    Announcement,
+    cited_notices,
+    first_photon_after_s,
+    known_sources,
+    names,
+    trusted_fit,
+)
 from mxtvhf.voeventxml import (
     Param,
     add,
@@ -83,6 +90,7 @@ def _detection(announced: Announcement) -> list[Param]:
     report, fit = announced.report, trusted_fit(announced.report)
     found = report.localisation
     return [
+        ("Verdict", str(report.verdict), None, "meta.code"),
         ("Test_Statistic", round(found.ts, 1) if found else None, None, "stat.value"),
         ("First_Photon_After_T0", first_photon_after_s(report), "s", "time.interval"),
         ("Exposure", found.exposure_s if found else None, "s", "time.duration;obs.exposure"),
@@ -93,10 +101,16 @@ def _detection(announced: Announcement) -> list[Param]:
 
 
 def _add_why(root: etree._Element, announced: Announcement) -> None:
-    why = add(root, "Why")
+    report, why = announced.report, add(root, "Why")
     inference = add(why, "Inference")
-    add(inference, "Name", announced.report.burst_id)
+    add(inference, "Name", report.burst_id)
     add(inference, "Concept", names()["why"]["concept"])
-    add(why, "Description", announced.report.best_reason)
-    if announced.comment:
-        add(why, "Description", announced.comment)
+    for match in known_sources(report, announced.position):
+        source = add(why, "Inference")
+        source.set("probability", f"{match.probability:.6f}")
+        source.set("relation", "associated")
+        add(source, "Name", match.source)
+        add(source, "Description", match.explanation)
+    for sentence in (report.best_reason, report.verdict_reason, announced.comment):
+        if sentence:
+            add(why, "Description", sentence)
