@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, replaycommand, runcommands
+from mxtvhf import __version__, announcecommand, replaycommand, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -276,6 +276,7 @@ def gp(
 app.command()(runcommands.start)
 app.command()(runcommands.info)
 app.command()(replaycommand.replay)
+app.command()(announcecommand.announce)
 
 
 @app.command()

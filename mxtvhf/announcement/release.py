@@ -98,15 +98,13 @@ def release(
 def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_url: str | None) -> Release:
     """Go on with a claimed release, from wherever it stopped."""
     report = Report.model_validate_json((folder / REPORT).read_bytes())
-    announced = Announcement(
-        report=report,
-        position=chosen_position(report, decision.position),
+    announced = announcement_of(
+        report,
+        decision,
         number=claim.number,
         ivorn=claim.ivorn,
         supersedes=claim.supersedes,
         moment=claim.moment,
-        author=one_line(decision.decided_by),
-        comment=one_line(decision.comment),
         desk_url=desk_url,
     )
     products = write_texts(announced, folder)
@@ -123,6 +121,30 @@ def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_
     )
     write_once(folder / RELEASE, _content(released))
     return released
+
+
+def announcement_of(
+    report: Report,
+    decision: Decision,
+    *,
+    number: int,
+    ivorn: str,
+    moment: datetime,
+    supersedes: str | None = None,
+    desk_url: str | None = None,
+) -> Announcement:
+    """Return what a decision wants to be told."""
+    return Announcement(
+        report=report,
+        position=chosen_position(report, decision.position),
+        number=number,
+        ivorn=ivorn,
+        supersedes=supersedes,
+        moment=moment,
+        author=one_line(decision.decided_by),
+        comment=one_line(decision.comment),
+        desk_url=desk_url,
+    )
 
 
 def _keep_decision(folder: Path, decision: Decision) -> None:
