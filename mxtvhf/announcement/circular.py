@@ -14,7 +14,7 @@ from mxtvhf.announcement.text import (
     first_photon_after_s,
     trusted_fit,
 )
-from mxtvhf.models import Origin, Position
+from mxtvhf.models import Position
 from mxtvhf.report import Report
 
 DRAFT = "DRAFT, made by MXT-VHF: read it, complete the authors, remove this line, and submit it at GCN."
@@ -53,15 +53,14 @@ def ascii_text(text: str) -> str:
 
 
 def _subject(announced: Announcement) -> str:
+    origin = announced.position.origin
     what = "refined position" if announced.supersedes else "position"
-    source = f"SVOM/{announced.position.origin.removeprefix('MXT ').split('-')[0]}"
-    if announced.position.origin in (Origin.MXT_ONBOARD, Origin.MXT_VHF, Origin.GP):
-        source = "SVOM/MXT"
-    return f"SVOM burst {announced.report.burst_id}: {source} {what}"
+    return f"SVOM burst {announced.report.burst_id}: SVOM/{'MXT' if 'MXT' in origin else origin} {what}"
 
 
 def _observation(report: Report) -> str:
-    begin = f"SVOM/{report.alert.instrument} triggered on the burst {report.burst_id}"
+    found_by = triggered_by(report)
+    begin = f"{f'SVOM/{found_by}' if found_by else 'SVOM'} triggered on the burst {report.burst_id}"
     if report.trigger_time is not None:
         begin += f" at {_moment(report.trigger_time)} (T0)"
     after, photons = first_photon_after_s(report), report.photons

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mxtvhf.announcement.text import Announcement, cited_notices, iso_utc, names, trusted_fit
+from mxtvhf.announcement.text import Announcement, cited_notices, iso_utc, names, triggered_by, trusted_fit
 from mxtvhf.instrument import instrument
 
 
@@ -45,7 +45,7 @@ def _alert(announced: Announcement) -> dict[str, Any]:
 
 def _event(announced: Announcement) -> dict[str, Any]:
     report = announced.report
-    photons, trigger = report.photons, report.trigger_time
+    photons, trigger, found_by = report.photons, report.trigger_time, triggered_by(report)
     return {
         "id": [report.burst_id],
         "trigger_time": iso_utc(trigger) if trigger else None,
@@ -53,7 +53,7 @@ def _event(announced: Announcement) -> dict[str, Any]:
         "observation_stop": iso_utc(photons.last) if photons and photons.last else None,
         "observation_livetime": report.localisation.exposure_s if report.localisation else None,
         "ref_type": "GRB",
-        "ref_instrument": f"SVOM-{report.alert.instrument}",
+        "ref_instrument": f"SVOM-{found_by}" if found_by else "SVOM",
         "ref_ID": report.burst_id,
         "reference": {f"ivorn {number}": ivorn for number, ivorn in enumerate(cited_notices(report), 1)},
     }

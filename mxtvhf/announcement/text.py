@@ -16,6 +16,9 @@ from mxtvhf.models import Position
 from mxtvhf.report import Report
 from mxtvhf.report.page import checked_catalogues
 
+FOLLOW_UP = ("MXT", "VT")
+"""Instruments that look at what others found."""
+
 BEST = "best"
 """How the report's recommended position is called when a position is chosen."""
 
@@ -105,6 +108,12 @@ def catalogue_words(report: Report, position: Position) -> list[str]:
         *([report.verdict_reason] if is_best and report.verdict_reason else matches),
         *checked_catalogues(report),
     ]
+
+
+def triggered_by(report: Report) -> str | None:
+    """Return the instrument that found the burst; None where no notice of it is known."""
+    alerts = sorted((report.alert, *report.related), key=lambda alert: alert.event_time)
+    return next((alert.instrument for alert in alerts if alert.instrument not in FOLLOW_UP), None)
 
 
 def cited_notices(report: Report) -> tuple[str, ...]:
