@@ -12,6 +12,7 @@ from mxtvhf.announcement.text import (
     catalogue_words,
     cited_notices,
     first_photon_after_s,
+    triggered_by,
     trusted_fit,
 )
 from mxtvhf.models import Position
