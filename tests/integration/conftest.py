@@ -9,6 +9,7 @@ import pytest
 import requests
 from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
+from webhookserver import WebhookServer
 
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
@@ -31,9 +32,22 @@ def nats(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(statsd, nats):
+def webhook(tmp_path_factory):
+    """Run the chat's webhook that the stack is told of."""
+    with WebhookServer(tmp_path_factory.mktemp("webhook")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(statsd, nats, webhook):
     with state_folder() as state:
-        yield Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
+        yield Settings(
+            state=state,
+            statsd=f"127.0.0.1:{statsd.getsockname()[1]}",
+            nats_url=nats.url,
+            webhook_file=webhook.url_file,
+            users={"ada": "user", "bob": "viewer"},
+        )
 
 
 @pytest.fixture(scope="session")
