@@ -60,13 +60,14 @@ class BADecisionOperator(HITLOperator):
     template_fields: Sequence[str] = ()
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            subject="",
-            options=[APPROVE, REJECT],
-            params=answer_params(),
-            response_timeout=timedelta(days=Settings().answer_within_days),
-            **kwargs,
-        )
+        # Airflow passes the parameters of the DAG as those of the task, too; the form has its own.
+        own = {
+            "subject": "",
+            "options": [APPROVE, REJECT],
+            "params": answer_params(),
+            "response_timeout": timedelta(days=Settings().answer_within_days),
+        }
+        super().__init__(**{**kwargs, **own})
 
     def execute(self, context: Context) -> None:
         """Write the drafts and ask."""
@@ -156,8 +157,10 @@ def answer_params(positions: Sequence[str] = ()) -> dict[str, Param]:
     choice: dict[str, Any] = {"enum": list(positions)} if positions else {}
     comment: dict[str, Any] = {"maxLength": 2000, "format": "multiline"}
     return {
-        "position": Param("best", type="string", description="Position to announce", **choice),
-        "comment": Param("", type=["null", "string"], description="To be announced with it", **comment),
+        "position": Param("best", type="string", description="Position to announce", source="task", **choice),
+        "comment": Param(
+            "", type=["null", "string"], description="To be announced with it", source="task", **comment
+        ),
     }
 
 
