@@ -23,9 +23,8 @@ def announce(
     """Write VOEvent, GCN notice, circular and message about a report: drafts, nothing is released."""
     from mxtvhf.announcement.drafts import write_texts
     from mxtvhf.announcement.question import decision_of, report_at
-    from mxtvhf.announcement.release import announcement_of
+    from mxtvhf.announcement.release import announcement_of, next_claim
     from mxtvhf.announcement.request import APPROVE
-    from mxtvhf.announcement.text import our_ivorn
 
     found, _ = report_at(report)
     decision = decision_of(
@@ -35,13 +34,7 @@ def announce(
         decided_by=by,
         decided_at=datetime.now(UTC),
     )
-    announced = announcement_of(
-        found,
-        decision,
-        number=1,
-        ivorn=our_ivorn(found.burst_id, 1, is_test=found.is_test),
-        moment=found.written,
-    )
+    announced = announcement_of(found, next_claim(found, [], moment=found.written), decision)
     products = write_texts(announced, out)
     if as_json:
         print(json.dumps({name: product.model_dump() for name, product in products.items()}, indent=1))

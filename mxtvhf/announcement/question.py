@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from mxtvhf.announcement.drafts import write_texts
 from mxtvhf.announcement.model import Decision
-from mxtvhf.announcement.release import claims
+from mxtvhf.announcement.release import announcement_of, claims, next_claim
 from mxtvhf.announcement.request import APPROVE, REJECT
-from mxtvhf.announcement.text import BEST, Announcement, announceable, chosen_position, our_ivorn
+from mxtvhf.announcement.text import BEST, announceable, chosen_position
 from mxtvhf.archive import sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.products import FINAL_REPORT, product_folder
@@ -55,16 +55,7 @@ def write_question(
         Web address of the product folder.
     """
     before = claims(releases / report.burst_id, is_test=report.is_test)
-    number = 1 + len(before)
-    draft = Announcement(
-        report=report,
-        position=chosen_position(report, BEST),
-        number=number,
-        ivorn=our_ivorn(report.burst_id, number, is_test=report.is_test),
-        supersedes=before[-1].ivorn if before else None,
-        moment=report.written,
-        desk_url=desk_url,
-    )
+    draft = announcement_of(report, next_claim(report, before, moment=report.written), desk_url=desk_url)
     drafts = write_texts(draft, out / DRAFTS)
     links = {"The desk": desk_url, "Report": f"{page}/report.html"} if page and desk_url else {}
     links |= {name: f"{page}/{DRAFTS}/{product.path}" for name, product in drafts.items()} if page else {}

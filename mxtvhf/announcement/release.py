@@ -21,7 +21,7 @@ when it is called again with the same decision; its texts come out the same, byt
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -98,15 +98,7 @@ def release(
 def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_url: str | None) -> Release:
     """Go on with a claimed release, from wherever it stopped."""
     report = Report.model_validate_json((folder / REPORT).read_bytes())
-    announced = announcement_of(
-        report,
-        decision,
-        number=claim.number,
-        ivorn=claim.ivorn,
-        supersedes=claim.supersedes,
-        moment=claim.moment,
-        desk_url=desk_url,
-    )
+    announced = announcement_of(report, claim, decision, desk_url=desk_url)
     products = write_texts(announced, folder)
     released = Release(
         decision=decision,
@@ -124,25 +116,18 @@ def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_
 
 
 def announcement_of(
-    report: Report,
-    decision: Decision,
-    *,
-    number: int,
-    ivorn: str,
-    moment: datetime,
-    supersedes: str | None = None,
-    desk_url: str | None = None,
+    report: Report, claim: Claim, decision: Decision | None = None, *, desk_url: str | None = None
 ) -> Announcement:
-    """Return what a decision wants to be told."""
+    """Return what a decision wants to be told; without one, the draft of the report's best position."""
     return Announcement(
         report=report,
-        position=chosen_position(report, decision.position),
-        number=number,
-        ivorn=ivorn,
-        supersedes=supersedes,
-        moment=moment,
-        author=one_line(decision.decided_by),
-        comment=one_line(decision.comment),
+        position=chosen_position(report, decision.position if decision else None),
+        number=claim.number,
+        ivorn=claim.ivorn,
+        supersedes=claim.supersedes,
+        moment=claim.moment,
+        author=one_line(decision.decided_by) if decision else None,
+        comment=one_line(decision.comment) if decision else "",
         desk_url=desk_url,
     )
 
@@ -171,19 +156,24 @@ def _new_claim(
     except InvalidInput as error:
         write_atomically(folder / "refused.txt", f"{error}\n".encode())
         raise
+    claim = next_claim(report, before, moment=now)
+    write_atomically(folder / REPORT, report.to_json())
+    write_once(folder / CLAIM, _content(claim))
+    return claim
+
+
+def next_claim(report: Report, before: Sequence[Claim], *, moment: datetime) -> Claim:
+    """Return the claim that follows those before, of a moment in UTC."""
     number = 1 + len(before)
-    claim = Claim(
+    return Claim(
         run_id=report.run_id,
         number=number,
         ivorn=our_ivorn(report.burst_id, number, is_test=report.is_test),
         supersedes=before[-1].ivorn if before else None,
         is_test=report.is_test,
         report_written=report.written,
-        moment=now,
+        moment=moment,
     )
-    write_atomically(folder / REPORT, report.to_json())
-    write_once(folder / CLAIM, _content(claim))
-    return claim
 
 
 def _check_releasable(report: Report, before: list[Claim], retracted_by: str | None) -> None:

@@ -20,7 +20,7 @@ from mxtvhf.announcement.drafts import texts
 from mxtvhf.announcement.gcnnotice import gcn_notice
 from mxtvhf.announcement.message import message
 from mxtvhf.announcement.question import decision_of, write_question
-from mxtvhf.announcement.release import announcement_of
+from mxtvhf.announcement.release import announcement_of, next_claim
 from mxtvhf.announcement.request import check_askable
 from mxtvhf.announcement.text import chosen_position, names
 from mxtvhf.announcement.voevent import voevent
@@ -227,7 +227,7 @@ def test_topic_keeps_gcns_rule():
 def test_another_position_and_a_comment_are_told():
     about = report()
     wanted = decision(about, position=ECLAIRS.label, comment="Photons\nare doubtful.\x07")
-    told = announcement_of(about, wanted, number=1, ivorn="ivo://x/y#z", moment=DECIDED)
+    told = announcement_of(about, next_claim(about, [], moment=DECIDED), wanted)
     assert told.position == ECLAIRS
     made = texts(told)
     assert b"SVOM/ECLAIRs position" in made["circular"]
