@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mxtvhf.intakepolicy import IntakePolicy
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Role = Literal["viewer", "user", "op", "admin"]
 """Of a user of Airflow's SimpleAuthManager, each with the rights of those before it."""
+
+UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class Settings(BaseSettings):
@@ -68,7 +70,7 @@ class Settings(BaseSettings):
         gt=0.0,
         description="how long the Burst Advocate is waited for; then nothing is announced",
     )
-    users: dict[str, Role] = Field(
+    users: dict[UserName, Role] = Field(
         default={},
         description="further users of the embedded stack's web UI and their roles (JSON), e.g. the Burst"
         " Advocates; their passwords are made in secrets/passwords.json of the state folder",
