@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, cataloguecommand, replaycommand, runcommands
+from mxtvhf import __version__, announcecommand, cataloguecommand, replaycommand, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -291,6 +291,7 @@ app.command()(runcommands.start)
 app.command()(runcommands.info)
 app.command()(replaycommand.replay)
 app.add_typer(cataloguecommand.app, name="catalogue")
+app.command()(announcecommand.announce)
 
 
 @app.command()
