@@ -1,0 +1,214 @@
+"""The page of a burst: everything that decides, of one of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from urllib.parse import quote
+
+from mxtvhf.desk.bursts import first_report_latency, verdict_words
+from mxtvhf.desk.decision import DecisionBox, Question, answer_address, drafts_in, form_address
+from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.sky import SkyView, sky_view
+from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.models import Alert, Position, PositionPair
+from mxtvhf.processing import Run
+from mxtvhf.products import ReportSummary
+from mxtvhf.report.model import Report
+
+REFRESH_S = 2
+"""While something goes on."""
+SLOW_REFRESH_S = 30
+"""Afterwards, on the first day: an update or a retraction may still come."""
+SETTLED_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One run of the burst."""
+
+    run: Run
+    kind: Kind
+    state: State
+    report: ReportSummary | None
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A position against the best one."""
+
+    position: Position
+    is_best: bool
+    pair: PositionPair | None
+    """None for the best one itself, and where they were not compared."""
+
+
+@dataclass(frozen=True)
+class BurstPage:
+    """What the page shows."""
+
+    burst_id: str
+    run: Run | None
+    """None while the burst is only received."""
+    kind: Kind
+    state: State
+    report: Report | None
+    summary: ReportSummary | None
+    """What can be read of a report of another version, too."""
+    latency_s: float | None
+    retraction: datetime | None
+    """When a notice took the burst back."""
+    sky: SkyView | None
+    comparisons: tuple[Comparison, ...]
+    decision: DecisionBox | None
+    history: tuple[HistoryLine, ...]
+    """Newest first."""
+    notices: tuple[tuple[datetime, Alert], ...]
+    """All of the burst, in the order in which they came, with that moment."""
+    refresh_s: int
+    """0: nothing will change."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        return verdict_words(self.summary) if self.summary else ""
+
+
+def newest_run(runs: Sequence[Run]) -> Run | None:
+    """Return the newest run that is no replay, else the newest; ``runs`` are newest first."""
+    return next((run for run in runs if kind_of(run.run_id, None) is not Kind.REPLAY), None) or next(
+        iter(runs), None
+    )
+
+
+def burst_page(
+    burst_id: str,
+    runs: Sequence[Run],
+    shown: Run | None,
+    questions: Mapping[str, Question],
+    files: DeskFiles,
+    *,
+    airflow: str,
+    now: datetime,
+) -> BurstPage | None:
+    """Put the page of a burst together.
+
+    Parameters
+    ----------
+    burst_id
+        The burst.
+    runs
+        Its runs, newest first.
+    shown
+        The run whose report is shown, with its problems; None while there is no run.
+    questions
+        Run id -> what the Burst Advocate was asked about it.
+    files
+        Where reports, releases and notices are read.
+    airflow
+        Path of Airflow's root, often empty.
+    now
+        The moment of the page.
+
+    Returns
+    -------
+    BurstPage or None
+        None when nothing is known of such a burst.
+    """
+    notices = tuple(files.notices(burst_id))
+    if shown is None:
+        return _received_only(burst_id, notices) if files.archive.has(burst_id) else None
+    history = tuple(_history(run, shown, questions, files) for run in runs)
+    line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
+    report = files.report(burst_id, shown.run_id)
+    retraction = files.archive.retraction(burst_id, is_test=line.kind is Kind.TEST)
+    best = report.best_position if report else None
+    decision = _decision(burst_id, shown.run_id, questions, files, report, airflow)
+    return BurstPage(
+        burst_id=burst_id,
+        run=shown,
+        kind=line.kind,
+        state=line.state,
+        report=report,
+        summary=line.report,
+        latency_s=_latency(line.report),
+        retraction=retraction.received if retraction else None,
+        sky=_sky(report, best) if report and best else None,
+        comparisons=tuple(map(partial(_comparison, report), report.positions)) if report else (),
+        decision=decision,
+        history=history,
+        notices=notices,
+        refresh_s=_refresh(history, decision, now),
+    )
+
+
+def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
+    return BurstPage(
+        burst_id=burst_id, run=None, kind=Kind.LIVE, state=State.RECEIVING, report=None, summary=None,
+        latency_s=None, retraction=None, sky=None, comparisons=(), decision=None, history=(), notices=notices,
+        refresh_s=REFRESH_S,
+    )  # fmt: skip
+
+
+def _history(run: Run, shown: Run, questions: Mapping[str, Question], files: DeskFiles) -> HistoryLine:
+    burst_id = str(run.burst_id)
+    report = files.summary(burst_id, run.run_id)
+    kind, question = kind_of(run.run_id, report), questions.get(run.run_id)
+    retraction = files.archive.retraction(burst_id, is_test=kind is Kind.TEST)
+    state = state_of(
+        run,
+        report,
+        is_retracted=retraction is not None or bool(report and report.is_retracted),
+        is_asked=question is not None and question.is_open,
+        decision=files.decision(burst_id, run.run_id),
+        release=files.release(burst_id, run.run_id),
+    )
+    return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
+
+
+def _decision(
+    burst_id: str,
+    run_id: str,
+    questions: Mapping[str, Question],
+    files: DeskFiles,
+    report: Report | None,
+    airflow: str,
+) -> DecisionBox:
+    return DecisionBox(
+        question=questions.get(run_id),
+        decision=files.decision(burst_id, run_id),
+        release=files.release(burst_id, run_id),
+        positions=report.positions if report else (),
+        drafts=drafts_in(files.release_folder(burst_id, run_id)),
+        answer_address=answer_address(airflow, run_id),
+        form_address=form_address(airflow, run_id),
+    )
+
+
+def _sky(report: Report, best: Position) -> SkyView:
+    regions = report.localisation.regions if report.localisation else ()
+    return sky_view(best, report.positions, regions)
+
+
+def _comparison(report: Report, position: Position) -> Comparison:
+    best = report.best_position
+    labels = {position.label, best.label} if best else set()
+    pair = next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
+    return Comparison(position=position, is_best=best is not None and position.label == best.label, pair=pair)
+
+
+def _latency(report: ReportSummary | None) -> float | None:
+    if report is None:
+        return None
+    return first_report_latency(report, report.time_of("preliminary_report_ended"))
+
+
+def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:
+    going_on = (State.RECEIVING, State.RUNNING, State.PRELIMINARY, State.AWAITING_DECISION, State.APPROVED)
+    newest = max((line.run.created for line in history), default=now)
+    if decision.is_open or any(line.state in going_on and line.run.ended is None for line in history):
+        return REFRESH_S
+    return SLOW_REFRESH_S if now - newest < SETTLED_AFTER else 0
