@@ -292,6 +292,10 @@ class PositionPair(Model):
     """90 % radius expected for the separation of two measurements of one source, arcsec."""
     p_value: float | None
     """Probability of a separation at least this large, were both the same source."""
+    log10_bayes_factor: float | None = None
+    """Of one source against two unrelated ones; None where an error radius is unknown."""
+    probability: float | None = None
+    """That both are of one source, by the priors of ``data/crosscheck.toml``."""
     verdict: Verdict
     explanation: str
     """One sentence with the numbers."""
@@ -320,17 +324,6 @@ class GpOutcome(Model):
     is_reference: bool = False
     """True when the reference service answered: our method, our photons among its own, no independent
     confirmation."""
-
-
-class CrossCheck(Model):
-    """Every position of the burst, compared."""
-
-    positions: tuple[Position, ...]
-    pairs: tuple[PositionPair, ...]
-    claims: tuple[ClaimCheck, ...]
-    gp: GpOutcome
-    best: Position | None
-    best_reason: str
 
 
 class TimelineEntry(Model):

@@ -9,11 +9,10 @@ from mxtvhf import __version__
 from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text
 from mxtvhf.burst import burst_trigger_time
-from mxtvhf.claims import crosscheck_settings
-from mxtvhf.crosscheck import compare
+from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import utc_from_met
-from mxtvhf.models import CrossCheck, Origin, Position, PositionPair, Product, TimelineEntry, Verdict
+from mxtvhf.models import Origin, Position, PositionPair, Product, TimelineEntry, Verdict
 from mxtvhf.photons import PhotonList
 from mxtvhf.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
 
@@ -74,6 +73,11 @@ def build_report(
         positions=crosscheck.positions,
         crosscheck=crosscheck.pairs,
         claims=crosscheck.claims,
+        verdict=crosscheck.verdict,
+        verdict_reason=crosscheck.verdict_reason,
+        catalogues=crosscheck.catalogues,
+        associations=crosscheck.associations,
+        flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,
         analysis=run.analysis,
@@ -125,6 +129,8 @@ def _headline(
     if photons is not None:
         parts.append(_photons_text(photons, trigger))
     parts.append(_verdict_text(crosscheck))
+    if crosscheck.catalogues:
+        parts.append(_burst_text(crosscheck))
     return parts
 
 
@@ -156,6 +162,14 @@ def _verdict_text(crosscheck: CrossCheck) -> str:
     if pair is None:
         return "no ECLAIRs position to compare with"
     return f"{pair.verdict} with ECLAIRs, {angle_text(pair.separation_arcsec)} away"
+
+
+def _burst_text(crosscheck: CrossCheck) -> str:
+    """Give the verdict about the burst; the source's name where it is known."""
+    if crosscheck.verdict is not BurstVerdict.KNOWN_SOURCE or not crosscheck.best:
+        return str(crosscheck.verdict)
+    name = next(one.source for one in crosscheck.associations if one.position == crosscheck.best.label)
+    return f"{crosscheck.verdict} {name}"
 
 
 def _timeline(
@@ -195,6 +209,7 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     if crosscheck.gp.is_reference:
         found.append(REFERENCE_GP)
     found += [pair.explanation for pair in crosscheck.pairs if pair.verdict is Verdict.INCONSISTENT]
+    found += crosscheck.flags
     found += [
         f"{alert.notice_type}: SNR {alert.snr:g} is the largest number the notice can hold."
         for alert in (run.alert, *run.related)

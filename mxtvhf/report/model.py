@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
 from mxtvhf.analysis import SourceAnalysis
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.errors import Failure
 from mxtvhf.models import (
     Alert,
@@ -119,6 +121,16 @@ class Report(Model):
     """Every pair of ``positions``."""
     claims: tuple[ClaimCheck, ...]
     """What the notices claim, recomputed."""
+    verdict: BurstVerdict = BurstVerdict.UNCLEAR
+    """What positions and catalogues say together; ``unclear`` also in reports older than the verdict."""
+    verdict_reason: str = ""
+    """In sentences, with the numbers."""
+    catalogues: tuple[CatalogueAnswer, ...] = ()
+    """What each catalogue gave around each position, also that it could not be asked."""
+    associations: tuple[SourceMatch, ...] = ()
+    """Positions against catalogued sources, the likeliest first."""
+    flags: tuple[str, ...] = ()
+    """Published values that are impossible; they are in no result."""
     gp: GpOutcome
     localisation: Localisation | None
     """Our own result; None when it was not made."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mxtvhf.crosscheck import crosscheck
+from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert, CrossCheck, GpOutcome, Localisation, Position
+from mxtvhf.models import Alert, GpOutcome, Localisation, Position
 
 
 def crosscheck_positions(

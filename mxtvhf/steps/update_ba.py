@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from mxtvhf.models import CrossCheck
+from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import ReportProducts, RunRecord, write_report
 

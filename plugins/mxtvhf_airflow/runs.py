@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
 from mxtvhf.gp_contract import one_line
-from mxtvhf.models import REPLAY_MARK, CrossCheck, Localisation, Model, RunConf, TimelineEntry
+from mxtvhf.models import REPLAY_MARK, Localisation, Model, RunConf, TimelineEntry
 from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.crosscheck import CrossCheck
     from mxtvhf.report import ReportProducts
     from mxtvhf.steps.fits_feed import EventProduct
     from mxtvhf.steps.photons_extraction import Extraction
@@ -110,6 +111,8 @@ class Run:
 
     def crosscheck(self) -> CrossCheck:
         """Return what ``crosscheck_positions`` gave."""
+        from mxtvhf.crosscheck import CrossCheck
+
         return self._pull("crosscheck_positions", CrossCheck)
 
     def timeline(self) -> list[TimelineEntry]:

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from mxtvhf.models import Alert, CrossCheck, GpOutcome, Localisation, Origin, Position, Product
+from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.models import Alert, GpOutcome, Localisation, Origin, Position, Product
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.crosscheck import NOT_INDEPENDENT, compare, crosscheck, recommend, verdict_of
+from mxtvhf.crosscheck import compare, crosscheck
+from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, verdict_of
+from mxtvhf.crosscheck.recommendation import recommend
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import Alert, ClaimCheck, GpOutcome, Origin, Position, Verdict
 

@@ -14,13 +14,12 @@ from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
 from mxtvhf.burst import burst_trigger_time
-from mxtvhf.crosscheck import crosscheck
+from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.errors import Failure
 from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models import (
     Alert,
     CredibleRegion,
-    CrossCheck,
     GpOutcome,
     Localisation,
     Origin,

@@ -7,21 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
-from tomllib import loads
-from typing import Any
 
 from mxtvhf.angles import angle_text, separation_arcsec
+from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models import Alert, ClaimCheck, Origin, Position
 
 NOT_CHECKED = "not checked: no ECLAIRs position at hand"
-
-
-@cache
-def crosscheck_settings() -> dict[str, Any]:
-    """Return ``data/crosscheck.toml``: thresholds with the reason for each."""
-    return loads((files("mxtvhf") / "data" / "crosscheck.toml").read_text())
 
 
 def check_claims(alerts: Sequence[Alert]) -> tuple[ClaimCheck, ...]:

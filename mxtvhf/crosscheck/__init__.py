@@ -1,0 +1,16 @@
+"""Step 6's science: positions against each other and against catalogues, and what follows from it."""
+
+from mxtvhf.crosscheck.crosscheck import crosscheck
+from mxtvhf.crosscheck.model import BurstVerdict, CrossCheck, SourceMatch
+from mxtvhf.crosscheck.pairs import compare, name
+from mxtvhf.crosscheck.settings import crosscheck_settings
+
+__all__ = [
+    "BurstVerdict",
+    "CrossCheck",
+    "SourceMatch",
+    "compare",
+    "crosscheck",
+    "crosscheck_settings",
+    "name",
+]

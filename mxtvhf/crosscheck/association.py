@@ -1,0 +1,120 @@
+"""Which catalogued source a position may be.
+
+For the sources i of one catalogue, of density n around the position, and a prior probability f that what
+triggered is in the catalogue at all, the odds of source i against a new one are ``f / (1 - f) N_i / n``,
+where N_i is the density of its separation from the position (see ``bayes``): a catalogue that is dense enough
+for chance coincidences says little. The probabilities of all sources and of a new one add up to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import hypot
+
+import numpy as np
+
+from mxtvhf.angles import angle_text, separation_arcsec
+from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.crosscheck.bayes import log10_bayes_factor, log10_odds, probability_text
+from mxtvhf.crosscheck.model import SourceMatch
+from mxtvhf.crosscheck.pairs import name, p_text
+from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.models import Alert, Position
+
+CATALOGUE_TRIGGER = 203
+"""Packet_Type of ``eclairs-catalog``: ECLAIRs triggered on a source of its on-board catalogue."""
+
+CONE_R90 = 2.0
+"""Radius that catalogues are asked for, in 90 % radii of the position: 0.01 % of sources are farther away."""
+
+
+def associate(
+    positions: Sequence[Position], answers: Iterable[CatalogueAnswer], alerts: Sequence[Alert]
+) -> tuple[SourceMatch, ...]:
+    """Weigh every catalogued source near every position.
+
+    Parameters
+    ----------
+    positions
+        Those to be compared; one without a 90 % radius matches nothing.
+    answers
+        What catalogues gave around them; each is compared with the positions inside its cone's centre.
+    alerts
+        The notices of the burst: a trigger on ECLAIRs' own catalogue makes a known source likelier.
+
+    Returns
+    -------
+    tuple of SourceMatch
+        The likeliest first.
+    """
+    prior = known_source_prior(alerts)
+    answers = [answer for answer in answers if answer.checked]
+    matches = [
+        match
+        for position in positions
+        for answer in answers
+        if position.r90_arcsec and (answer.ra_deg, answer.dec_deg) == (position.ra_deg, position.dec_deg)
+        for match in _matches(position, answer, prior)
+    ]
+    return tuple(sorted(matches, key=lambda match: (-match.probability, match.separation_arcsec)))
+
+
+def known_source_prior(alerts: Sequence[Alert]) -> float:
+    """Prior probability that what triggered is a source of a catalogue."""
+    settings = crosscheck_settings()["association"]
+    by_catalogue = any(alert.packet_type == CATALOGUE_TRIGGER for alert in alerts)
+    value: float = settings["known_source_catalogue_trigger" if by_catalogue else "known_source"]
+    return value
+
+
+def _matches(position: Position, answer: CatalogueAnswer, prior: float) -> list[SourceMatch]:
+    found = [_distance(position, source) for source in answer.sources]
+    factors = [log10_bayes_factor(*one) for one in found]
+    odds = [log10_odds(factor, prior / (1.0 - prior), answer.density_per_deg2 or 0.0) for factor in factors]
+    shares = _shares(odds)
+    return [
+        SourceMatch(
+            position=position.label,
+            catalogue=answer.catalogue,
+            source=source.name,
+            separation_arcsec=separation,
+            combined_r90_arcsec=combined,
+            log10_bayes_factor=factor,
+            probability=share,
+            explanation=_explanation(position, answer, source, separation, combined, share),
+        )
+        for source, (separation, combined), factor, share in zip(
+            answer.sources, found, factors, shares, strict=True
+        )
+    ]
+
+
+def _distance(position: Position, source: CatalogueSource) -> tuple[float, float]:
+    away = separation_arcsec(position.ra_deg, position.dec_deg, source.ra_deg, source.dec_deg)
+    return away, hypot(position.r90_arcsec or 0.0, source.r90_arcsec)
+
+
+def _shares(odds: Sequence[float]) -> list[float]:
+    """Turn odds against "none of them", as decimal logarithms, into probabilities: their sum is below 1."""
+    weights = np.array([0.0, *np.clip(odds, -300.0, 300.0)]) * np.log(10.0)
+    parts = np.exp(weights - weights.max())
+    return [float(share) for share in (parts / parts.sum())[1:]]
+
+
+def _explanation(
+    position: Position,
+    answer: CatalogueAnswer,
+    source: CatalogueSource,
+    separation: float,
+    combined: float,
+    share: float,
+) -> str:
+    kind = f" ({source.classification})" if source.classification else ""
+    p_value = 0.1 ** ((separation / combined) ** 2)
+    density = answer.density_per_deg2 or 0.0
+    return (
+        f"{source.name}{kind} of {answer.catalogue} is {angle_text(separation)} from {name(position)}, where "
+        f"two measurements of one source are within {angle_text(combined)} in 90 % of cases "
+        f"({p_text(p_value)}); with {density:.2g} such sources per square degree it is the same with a "
+        f"probability of {probability_text(share)}."
+    )

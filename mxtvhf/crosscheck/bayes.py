@@ -1,0 +1,91 @@
+"""Is it one source or two? Bayesian association (Budavari & Szalay 2008, ApJ 679, 301).
+
+Errors are circular Gaussians, as in ``pairs``. The Bayes factor of one source against two unrelated ones is
+their equation 16, ``B = 2 / (s1^2 + s2^2) exp(-psi^2 / 2 (s1^2 + s2^2))``, angles in radians, s per axis:
+4 pi times the density of a separation psi of one source's two measurements. The prior odds are their
+equation 20 with densities in place of numbers on the whole sky: the probability p that the counterpart is
+seen at all, over the 4 pi n unrelated sources of density n on the sky.
+"""
+
+from __future__ import annotations
+
+from math import exp, isinf, log, log10, pi, radians
+
+from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.models import Origin
+
+SKY_DEG2 = 4.0 * pi / radians(1.0) ** 2
+"""The whole sky in square degrees."""
+
+UNRELATED = {
+    Origin.MXT_VHF: "MXT",
+    Origin.MXT_ONBOARD: "MXT",
+    Origin.GP: "MXT",
+    Origin.VT: "VT",
+}
+"""Which entry of ``unrelated`` in ``data/crosscheck.toml`` is for which origin; ECLAIRs for all others."""
+
+
+def log10_bayes_factor(separation_arcsec: float, combined_r90_arcsec: float) -> float:
+    """Weigh one source against two unrelated ones by the separation of two positions.
+
+    Parameters
+    ----------
+    separation_arcsec
+        Between the positions.
+    combined_r90_arcsec
+        Their 90 % radii in quadrature; larger than 0.
+
+    Returns
+    -------
+    float
+        Decimal logarithm of B: above 0 for one source.
+    """
+    # r90^2 = 2 ln 10 s^2 for the sum of the variances s^2 = s1^2 + s2^2.
+    variance = radians(combined_r90_arcsec / 3600.0) ** 2 / (2.0 * log(10.0))
+    return log10(2.0 / variance) - (separation_arcsec / combined_r90_arcsec) ** 2
+
+
+def log10_odds(factor: float, seen: float, density_per_deg2: float) -> float:
+    """Return the posterior odds of one source, as a decimal logarithm.
+
+    Parameters
+    ----------
+    factor
+        Decimal logarithm of the Bayes factor.
+    seen
+        Prior odds or probability that the counterpart is among what is seen.
+    density_per_deg2
+        Unrelated sources per square degree; without any there is no doubt.
+    """
+    if density_per_deg2 <= 0.0:
+        return float("inf")
+    return factor + log10(seen / (density_per_deg2 * SKY_DEG2))
+
+
+def probability(factor: float, seen: float, density_per_deg2: float) -> float:
+    """Return the posterior probability of one source; parameters as of ``log10_odds``."""
+    return _share(log10_odds(factor, seen, density_per_deg2))
+
+
+def _share(odds: float) -> float:
+    if isinf(odds):
+        return 1.0 if odds > 0.0 else 0.0
+    weight = -odds * log(10.0)
+    return 0.0 if weight > 700.0 else 1.0 / (1.0 + exp(weight))
+
+
+def unrelated(origin: Origin) -> tuple[float, float]:
+    """Tell how probably an instrument sees the counterpart, and its unrelated sources per square degree."""
+    entry = crosscheck_settings()["unrelated"][UNRELATED.get(origin, "ECLAIRs")]
+    return entry["counterpart_seen"], entry["per_deg2"]
+
+
+def probability_text(value: float) -> str:
+    """Write a probability so that what is nearly sure is told from what is sure: ``99.9 %``, ``< 0.01 %``."""
+    percent = 100.0 * value
+    if percent < 0.01:
+        return "< 0.01 %"
+    if percent > 99.99:
+        return "> 99.99 %"
+    return f"{percent:.2f} %" if percent < 1.0 or percent > 99.0 else f"{percent:.0f} %"

@@ -1,0 +1,79 @@
+"""The cross-check as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.crosscheck.association import associate
+from mxtvhf.crosscheck.claims import check_claims
+from mxtvhf.crosscheck.impossible import without_impossible
+from mxtvhf.crosscheck.model import CrossCheck
+from mxtvhf.crosscheck.pairs import compare_of_burst
+from mxtvhf.crosscheck.recommendation import latest_of_origins, recommend
+from mxtvhf.crosscheck.verdict import burst_verdict
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Alert, GpOutcome, Position
+
+
+def crosscheck(
+    positions: Sequence[Position],
+    alerts: Sequence[Alert],
+    gp: GpOutcome,
+    *,
+    uses_eclairs: bool = False,
+    catalogues: Sequence[CatalogueAnswer] = (),
+) -> CrossCheck:
+    """Compare all positions of a burst with each other and with catalogues, and recommend a position.
+
+    Parameters
+    ----------
+    positions
+        All positions, in order of publication (of one origin, the last supersedes the others). May be empty.
+    alerts
+        The notices of the burst, in order of publication.
+    gp
+        What GP gave, or why it gave nothing; its position must be among ``positions``.
+    uses_eclairs
+        True when our position was found with the help of ECLAIRs' circle.
+    catalogues
+        What catalogues gave around the positions, and which could not be asked.
+
+    Returns
+    -------
+    CrossCheck
+        Complete also without GP, without our own position, without catalogues and without any position.
+
+    Raises
+    ------
+    InvalidInput
+        Two positions have the same label, so that a pair could not be told.
+    """
+    labels = [position.label for position in positions]
+    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    if repeated:
+        raise InvalidInput(f"cross-check: more than one position is called {', '.join(repeated)}")
+    best, reason = recommend(positions, gp_is_reference=gp.is_reference)
+    pairs = tuple(
+        compare_of_burst(first, second, gp, uses_eclairs=uses_eclairs)
+        for first, second in combinations(positions, 2)
+    )
+    answers, flags = without_impossible(catalogues, alerts)
+    associations = associate(positions, answers, alerts)
+    current = latest_of_origins(positions, gp_is_reference=gp.is_reference)
+    verdict, why = burst_verdict(best, current, pairs, answers, associations)
+    taken_back = "The burst was retracted. " if any(alert.is_retraction for alert in alerts) else ""
+    return CrossCheck(
+        positions=tuple(positions),
+        pairs=pairs,
+        claims=check_claims(alerts),
+        gp=gp,
+        best=best,
+        best_reason=taken_back + reason,
+        verdict=verdict,
+        verdict_reason=taken_back + why,
+        catalogues=answers,
+        associations=associations,
+        flags=flags,
+    )

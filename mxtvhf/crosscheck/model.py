@@ -1,0 +1,63 @@
+"""What the cross-check finds."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.models import ClaimCheck, GpOutcome, Model, Position, PositionPair
+
+
+class BurstVerdict(StrEnum):
+    """What all positions and catalogues together say, in a word."""
+
+    KNOWN_SOURCE = "known source"
+    """The best position is that of a catalogued source."""
+    INCONSISTENT = "inconsistent"
+    """Positions of the burst that cannot be of one source."""
+    NEW_SOURCE = "new source"
+    """The positions agree, and no catalogue that was asked knows a source there."""
+    CONSISTENT = "consistent"
+    """The positions agree; no catalogue could be asked."""
+    UNCLEAR = "unclear"
+
+
+class SourceMatch(Model):
+    """A position of the burst against a source of a catalogue."""
+
+    position: str
+    """Label of the position."""
+    catalogue: str
+    source: str
+    """What the catalogue calls it."""
+    separation_arcsec: float
+    combined_r90_arcsec: float
+    """90 % radius expected for the separation of two measurements of one source, arcsec."""
+    log10_bayes_factor: float
+    """Of one source against two unrelated ones."""
+    probability: float = Field(ge=0.0, le=1.0)
+    """That the position is this source's, the priors of ``data/crosscheck.toml`` and the catalogue's other
+    sources considered."""
+    explanation: str
+
+
+class CrossCheck(Model):
+    """Every position of the burst, compared with the others and with catalogues."""
+
+    positions: tuple[Position, ...]
+    pairs: tuple[PositionPair, ...]
+    claims: tuple[ClaimCheck, ...]
+    gp: GpOutcome
+    best: Position | None
+    best_reason: str
+    verdict: BurstVerdict = BurstVerdict.UNCLEAR
+    verdict_reason: str = ""
+    """In sentences, with the numbers."""
+    catalogues: tuple[CatalogueAnswer, ...] = ()
+    """What each catalogue gave for each position asked for, also that it could not be asked."""
+    associations: tuple[SourceMatch, ...] = ()
+    """Every position against every catalogued source near it, the likeliest first."""
+    flags: tuple[str, ...] = ()
+    """Published values that are impossible: they are in no result."""

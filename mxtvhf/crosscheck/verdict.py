@@ -1,0 +1,126 @@
+"""The verdict about the burst, in a word and in sentences with the numbers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mxtvhf.angles import angle_text
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.crosscheck.bayes import probability_text
+from mxtvhf.crosscheck.model import BurstVerdict, SourceMatch
+from mxtvhf.crosscheck.pairs import name
+from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.models import Position, PositionPair, Verdict
+
+
+def burst_verdict(
+    best: Position | None,
+    current: Sequence[Position],
+    pairs: Sequence[PositionPair],
+    answers: Sequence[CatalogueAnswer],
+    matches: Sequence[SourceMatch],
+) -> tuple[BurstVerdict, str]:
+    """Judge a burst by its current positions and the catalogues around the best of them.
+
+    Parameters
+    ----------
+    best
+        The recommended position; None without any.
+    current
+        The last position of each origin.
+    pairs
+        All comparisons of positions.
+    answers
+        What catalogues gave.
+    matches
+        Every position against every source, the likeliest first.
+
+    Returns
+    -------
+    verdict, reason
+        A known source is called so whatever else disagrees; what disagrees is always told.
+    """
+    labels = {position.label for position in current}
+    told = [pair for pair in pairs if {pair.first, pair.second} <= labels]
+    against = [pair for pair in told if pair.verdict is Verdict.INCONSISTENT]
+    doubtful = [pair for pair in told if pair.verdict is Verdict.UNCLEAR and pair.p_value is not None]
+    if best is None:
+        return BurstVerdict.UNCLEAR, "There is no position to judge."
+    word, reason = _by_catalogues(best, answers, matches)
+    if word is not BurstVerdict.KNOWN_SOURCE:
+        if against:
+            word = BurstVerdict.INCONSISTENT
+        elif doubtful:
+            word = BurstVerdict.UNCLEAR
+    sentences = [*(pair.explanation for pair in (*against, *doubtful)), *_agreement(told), reason]
+    if word is BurstVerdict.KNOWN_SOURCE:
+        sentences = [reason, *sentences[:-1]]
+    return word, " ".join([*sentences, *_elsewhere(best, current, matches), *_not_checked(answers)])
+
+
+def _by_catalogues(
+    best: Position, answers: Sequence[CatalogueAnswer], matches: Sequence[SourceMatch]
+) -> tuple[BurstVerdict, str]:
+    """Judge the best position by the catalogues alone."""
+    limits = crosscheck_settings()["association"]
+    here = [match for match in matches if match.position == best.label]
+    asked = [
+        answer
+        for answer in answers
+        if answer.checked and (answer.ra_deg, answer.dec_deg) == (best.ra_deg, best.dec_deg)
+    ]
+    likely = _known_probability(here)
+    if likely >= limits["known_from"]:
+        return BurstVerdict.KNOWN_SOURCE, here[0].explanation
+    if not asked:
+        return BurstVerdict.CONSISTENT, "No catalogue was checked, so it may be a known source."
+    catalogues = ", ".join(sorted({answer.catalogue for answer in asked}))
+    if likely >= limits["new_below"]:
+        return (
+            BurstVerdict.UNCLEAR,
+            f"It may be a known source ({probability_text(likely)}): {here[0].explanation}",
+        )
+    if here:
+        closest = f"; the likeliest, {here[0].source}, has {probability_text(here[0].probability)}"
+    else:
+        closest = f" within {angle_text(max(answer.radius_arcsec for answer in asked))}"
+    return BurstVerdict.NEW_SOURCE, f"No source of {catalogues} is at {name(best)}{closest}."
+
+
+def _known_probability(matches: Sequence[SourceMatch]) -> float:
+    """Probability that the position is any source of the catalogue that says most for it."""
+    sums: dict[str, float] = {}
+    for match in matches:
+        sums[match.catalogue] = sums.get(match.catalogue, 0.0) + match.probability
+    return max(sums.values(), default=0.0)
+
+
+def _agreement(pairs: Sequence[PositionPair]) -> list[str]:
+    """Say which positions agree, in one sentence."""
+    agreeing = [pair for pair in pairs if pair.verdict is Verdict.CONSISTENT]
+    if not agreeing:
+        return []
+    least = min(agreeing, key=lambda pair: pair.p_value or 0.0)
+    if len(agreeing) == 1:
+        return [least.explanation]
+    return [f"{len(agreeing)} pairs of positions are consistent, the least likely one: {least.explanation}"]
+
+
+def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[SourceMatch]) -> list[str]:
+    """Tell of positions beside the best one that are those of known sources."""
+    limit: float = crosscheck_settings()["association"]["known_from"]
+    known = {
+        match.position: match
+        for match in reversed(matches)
+        if match.probability >= limit and match.position != best.label
+    }
+    return [
+        f"{name(position)} is that of a known source: {known[position.label].explanation}"
+        for position in current
+        if position.label in known
+    ]
+
+
+def _not_checked(answers: Sequence[CatalogueAnswer]) -> list[str]:
+    unchecked = {answer.catalogue: answer.reason for answer in answers if not answer.checked}
+    return [f"Not checked: {catalogue} ({reason})." for catalogue, reason in unchecked.items()]
