@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from urllib.parse import quote
 
+from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.desk.bursts import first_report_latency, verdict_words
 from mxtvhf.desk.decision import DecisionBox, Question, answer_address, drafts_in, form_address
 from mxtvhf.desk.files import DeskFiles
@@ -47,6 +47,22 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class CatalogueLine:
+    """A catalogue and what it gave."""
+
+    catalogue: str
+    version: str | None
+    checked: bool
+    """True when it answered for every position that it was asked about."""
+    reason: str | None
+    radius_arcsec: float
+    """The largest cone."""
+    sources: int
+    """Different ones."""
+    omitted: int
+
+
+@dataclass(frozen=True)
 class BurstPage:
     """What the page shows."""
 
@@ -75,6 +91,47 @@ class BurstPage:
     def verdict(self) -> str:
         """The verdict in words."""
         return verdict_words(self.summary) if self.summary else ""
+
+    @property
+    def best(self) -> Position | None:
+        """The position recommended to observers."""
+        return self.report.best_position if self.report else None
+
+    @property
+    def newer(self) -> str | None:
+        """Id of the burst's newest run of this kind, when it is not the one that is shown."""
+        newest = next((line for line in self.history if line.kind is self.kind), None)
+        return newest.run.run_id if newest and self.run and newest.run.run_id != self.run.run_id else None
+
+    @property
+    def report_folder(self) -> str:
+        """Where the report's own files lie in the run's folder."""
+        return "preliminary/" if self.report and self.report.status == "preliminary" else ""
+
+    @property
+    def catalogues(self) -> list[CatalogueLine]:
+        """What was asked, each catalogue once; those that were not checked first."""
+        return catalogue_lines(self.report.catalogues) if self.report else []
+
+
+def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
+    """Put the answers of each catalogue together; those that were not checked first."""
+    groups: dict[str, list[CatalogueAnswer]] = {}
+    for answer in answers:
+        groups.setdefault(answer.catalogue, []).append(answer)
+    lines = [
+        CatalogueLine(
+            catalogue=catalogue,
+            version=group[0].version,
+            checked=all(answer.checked for answer in group),
+            reason="; ".join(dict.fromkeys(answer.reason for answer in group if answer.reason)) or None,
+            radius_arcsec=max(answer.radius_arcsec for answer in group),
+            sources=len({(one.name, one.ra_deg, one.dec_deg) for answer in group for one in answer.sources}),
+            omitted=sum(answer.omitted for answer in group),
+        )
+        for catalogue, group in groups.items()
+    ]
+    return sorted(lines, key=lambda line: (line.checked, line.catalogue))
 
 
 def newest_run(runs: Sequence[Run]) -> Run | None:
@@ -190,7 +247,7 @@ def _decision(
 
 def _sky(report: Report, best: Position) -> SkyView:
     regions = report.localisation.regions if report.localisation else ()
-    return sky_view(best, report.positions, regions)
+    return sky_view(best, report.positions, regions, report.catalogues)
 
 
 def _comparison(report: Report, position: Position) -> Comparison:

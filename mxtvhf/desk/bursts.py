@@ -26,7 +26,9 @@ class BurstLine:
     since: datetime
     """T0, or when its first run was made where no report tells T0."""
     verdict: str
-    """In words; empty without a report."""
+    """In a word; empty without a report, or in one older than the verdict."""
+    verdict_words: str
+    """How its best position compares with the others, or why there is no report yet."""
     best: Position | None
     latency_s: float | None
     """From the later of alert and packets to the newest run's first report, seconds."""
@@ -79,7 +81,7 @@ def first_report_latency(report: ReportSummary, first_written: datetime | None) 
 
 
 def verdict_words(report: ReportSummary) -> str:
-    """Return the verdict of a report: what stands last in its headline."""
+    """Return what a report's headline says last: how its best position compares, or the burst's verdict."""
     return report.headline.rsplit(" · ", 1)[-1]
 
 
@@ -106,9 +108,12 @@ def _line(
         state=state,
         address=burst_id if kind is Kind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time) or members[-1][0].created,
-        verdict=verdict_words(report) if report else "",
+        verdict=report.verdict if report else "",
+        verdict_words=verdict_words(report) if report else "",
         best=report.best_position if report else None,
-        latency_s=first_report_latency(report, report.time_of("preliminary_report_ended")) if report else None,
+        latency_s=first_report_latency(report, report.time_of("preliminary_report_ended"))
+        if report
+        else None,
         updates=len(members),
     )
 
@@ -116,5 +121,5 @@ def _line(
 def _waiting(burst_id: str, since: datetime) -> BurstLine:
     return BurstLine(
         burst_id=burst_id, kind=Kind.LIVE, state=State.RECEIVING, address=burst_id, since=since,
-        verdict="", best=None, latency_s=None, updates=0,
+        verdict="", verdict_words="", best=None, latency_s=None, updates=0,
     )  # fmt: skip

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
+from mxtvhf.airflow_api import DECISION_DAG_ID
 from mxtvhf.announcement.model import Decision, Release
 from mxtvhf.models import Position
 
-DECISION_DAG_ID = "mxt_vhf_decision"
 DECISION_TASK_ID = "ba_decision"
-BEST = "best"
-"""What stands for the report's best position in the answer."""
+DECISION, RELEASE = "decision.json", "release.json"
 MAX_DRAFT = 100_000
 """Characters of a text that is shown on the page; the file itself is whole."""
 
@@ -25,7 +23,6 @@ class Question:
 
     run_id: str
     asked: datetime
-    options: tuple[str, ...]
     answer: str | None = None
     """None while it is open."""
     answered: datetime | None = None
@@ -71,9 +68,8 @@ class DecisionBox:
 def answer_address(airflow: str, run_id: str) -> str:
     """Return where Airflow's API takes the answer; ``airflow`` is the path of its root, often empty."""
     run = quote(run_id, safe="")
-    return (
-        f"{airflow}/api/v2/dags/{DECISION_DAG_ID}/dagRuns/{run}/taskInstances/{DECISION_TASK_ID}/-1/hitlDetails"
-    )
+    task = f"{DECISION_DAG_ID}/dagRuns/{run}/taskInstances/{DECISION_TASK_ID}"
+    return f"{airflow}/api/v2/dags/{task}/-1/hitlDetails"
 
 
 def form_address(airflow: str, run_id: str) -> str:
@@ -88,5 +84,5 @@ def drafts_in(folder: Path) -> tuple[Draft, ...]:
     return tuple(
         Draft(path.stem.replace("_", " "), path.name, path.read_text(errors="replace")[:MAX_DRAFT])
         for path in sorted(files)
-        if path.name not in ("decision.json", "release.json") and path.suffix in (".txt", ".xml", ".json", ".md")
+        if path.name not in (DECISION, RELEASE) and path.suffix in (".txt", ".xml", ".json", ".md")
     )

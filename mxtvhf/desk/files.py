@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from mxtvhf.announcement.model import Decision, Release
 from mxtvhf.archive import Archive
+from mxtvhf.desk.decision import DECISION, RELEASE
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import Alert
 from mxtvhf.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
@@ -23,8 +24,6 @@ from mxtvhf.voevent import read_alert
 log = logging.getLogger(__name__)
 
 Read = TypeVar("Read", bound=BaseModel)
-
-DECISION, RELEASE = "decision.json", "release.json"
 
 
 class DeskFiles:

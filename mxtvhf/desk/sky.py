@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 from mxtvhf.angles import separation_arcsec, tangent_offset_arcmin
 from mxtvhf.catalogues.model import CatalogueAnswer
@@ -38,6 +38,14 @@ class SkyOutlines(Model):
     """The same in degrees ICRS."""
 
 
+class SkyLayer(Model):
+    """A line of the legend."""
+
+    name: str
+    style: str
+    words: str
+
+
 class SkyView(Model):
     """All that is drawn."""
 
@@ -50,13 +58,20 @@ class SkyView(Model):
     """Half width that shows everything."""
     circles: tuple[SkyCircle, ...]
     regions: tuple[SkyOutlines, ...]
+    layers: tuple[SkyLayer, ...]
+    """What can be shown and hidden."""
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """Labels of what is drawn."""
+        return frozenset(circle.label for circle in self.circles)
 
 
 def sky_view(
     best: Position,
-    positions: Iterable[Position],
-    regions: Iterable[CredibleRegion] = (),
-    catalogues: Iterable[CatalogueAnswer] = (),
+    positions: Sequence[Position],
+    regions: Sequence[CredibleRegion] = (),
+    catalogues: Sequence[CatalogueAnswer] = (),
 ) -> SkyView:
     """Put the sky view together.
 
@@ -72,15 +87,24 @@ def sky_view(
         Answers of the catalogues that were asked.
     """
     circles = [
-        _circle(best, f"position {one.label}", one.label, _word(one.origin), one.ra_deg, one.dec_deg, one.r90_arcsec)
+        _circle(
+            best,
+            f"position {one.label}",
+            one.label,
+            origin_word(one.origin),
+            one.ra_deg,
+            one.dec_deg,
+            one.r90_arcsec,
+        )
         for one in positions
     ]
+    # A source within the cones of several positions is one source.
+    sources = dict.fromkeys((source.catalogue, source.name, source.ra_deg, source.dec_deg, source.r90_arcsec)
+                            for answer in catalogues for source in answer.sources)  # fmt: skip
     circles += [
-        _circle(best, f"catalogue {answer.catalogue}", source.name, "catalogue", source.ra_deg, source.dec_deg,
-                source.r90_arcsec)
-        for answer in catalogues
-        for source in answer.sources
-    ]  # fmt: skip
+        _circle(best, f"catalogue {catalogue}", name, "catalogue", ra, dec, r90)
+        for catalogue, name, ra, dec, r90 in sources
+    ]
     near = [circle for circle in circles if circle is not None]
     reach = max((_reach(circle) for circle in near), default=1.0)
     own = (best.r90_arcsec or 60.0) / 60.0
@@ -91,11 +115,30 @@ def sky_view(
         widest_arcmin=1.15 * reach,
         circles=tuple(near),
         regions=tuple(_region(best, region) for region in sorted(regions, key=lambda one: -one.part)),
+        layers=tuple(_layers(near, positions, regions)),
     )
 
 
+def _layers(
+    circles: Sequence[SkyCircle], positions: Sequence[Position], regions: Sequence[CredibleRegion]
+) -> Iterator[SkyLayer]:
+    """List what can be shown and hidden, the positions first."""
+    words = {f"position {one.label}": f"{one.origin} {one.label}" for one in positions}
+    for name, style in dict.fromkeys((circle.layer, circle.style) for circle in circles):
+        yield SkyLayer(name=name, style=style, words=words.get(name) or name.removeprefix("catalogue "))
+    if regions:
+        parts = " and ".join(f"{100.0 * region.part:g} %" for region in regions)
+        yield SkyLayer(name="region", style="region", words=f"MXT-VHF {parts} region")
+
+
 def _circle(
-    best: Position, layer: str, label: str, style: str, ra_deg: float, dec_deg: float, r90_arcsec: float | None
+    best: Position,
+    layer: str,
+    label: str,
+    style: str,
+    ra_deg: float,
+    dec_deg: float,
+    r90_arcsec: float | None,
 ) -> SkyCircle | None:
     """Place a circle; None where the plane does not show it."""
     radius = None if r90_arcsec is None else r90_arcsec / 60.0
@@ -126,6 +169,6 @@ def _place(best: Position, ra_deg: float, dec_deg: float) -> tuple[float, float]
     return round(east, 5), round(north, 5)
 
 
-def _word(origin: str) -> str:
+def origin_word(origin: str) -> str:
     """Write an origin as a word for a style sheet."""
     return origin.lower().replace(" ", "-")
