@@ -204,10 +204,21 @@ def burst_page(
 
 def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
     return BurstPage(
-        burst_id=burst_id, run=None, kind=Kind.LIVE, state=State.RECEIVING, report=None, summary=None,
-        latency_s=None, retraction=None, sky=None, comparisons=(), decision=None, history=(), notices=notices,
+        burst_id=burst_id,
+        run=None,
+        kind=Kind.LIVE,
+        state=State.RECEIVING,
+        report=None,
+        summary=None,
+        latency_s=None,
+        retraction=None,
+        sky=None,
+        comparisons=(),
+        decision=None,
+        history=(),
+        notices=notices,
         refresh_s=REFRESH_S,
-    )  # fmt: skip
+    )
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, Question], files: DeskFiles) -> HistoryLine:

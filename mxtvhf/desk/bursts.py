@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.models import Position
@@ -81,8 +82,12 @@ def first_report_latency(report: ReportSummary, first_written: datetime | None) 
 
 
 def verdict_words(report: ReportSummary) -> str:
-    """Return what a report's headline says last: how its best position compares, or the burst's verdict."""
-    return report.headline.rsplit(" · ", 1)[-1]
+    """Say by the end of a report's headline what its verdict is about: the known source, the comparison."""
+    *_, comparison, last = ("", *report.headline.split(" · "))
+    if report.verdict and (last == report.verdict or last.startswith(f"{BurstVerdict.KNOWN_SOURCE} ")):
+        source = last.removeprefix(report.verdict).strip()
+        return f"{source}; {comparison}" if source else comparison
+    return last
 
 
 def _line(
@@ -120,6 +125,14 @@ def _line(
 
 def _waiting(burst_id: str, since: datetime) -> BurstLine:
     return BurstLine(
-        burst_id=burst_id, kind=Kind.LIVE, state=State.RECEIVING, address=burst_id, since=since,
-        verdict="", verdict_words="", best=None, latency_s=None, updates=0,
-    )  # fmt: skip
+        burst_id=burst_id,
+        kind=Kind.LIVE,
+        state=State.RECEIVING,
+        address=burst_id,
+        since=since,
+        verdict="",
+        verdict_words="",
+        best=None,
+        latency_s=None,
+        updates=0,
+    )

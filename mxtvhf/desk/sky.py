@@ -111,7 +111,7 @@ def sky_view(
     return SkyView(
         ra_deg=best.ra_deg,
         dec_deg=best.dec_deg,
-        half_width_arcmin=min(1.15 * reach, max(8.0 * own, 3.0)),
+        half_width_arcmin=min(1.15 * reach, max(5.0 * own, 3.0)),
         widest_arcmin=1.15 * reach,
         circles=tuple(near),
         regions=tuple(_region(best, region) for region in sorted(regions, key=lambda one: -one.part)),

@@ -49,7 +49,8 @@ function drawCircles(svg, on) {
     const r = (one.r90_arcmin || 0) * on.scale;
     // So large that the view is well inside or outside of it: browsers draw such arcs badly.
     if (r < 20000 && r > 0) element("circle", { cx, cy, r, class: `ring s-${one.style}` }, svg);
-    element("path", { d: `M${cx - 5} ${cy}h10M${cx} ${cy - 5}v10`, class: `cross s-${one.style}` }, svg);
+    const mark = one.style === "catalogue" ? `M${cx - 4} ${cy - 4}l8 8m0 -8l-8 8` : `M${cx - 5} ${cy}h10M${cx} ${cy - 5}v10`;
+    element("path", { d: mark, class: `cross s-${one.style}` }, svg);
     drawn.push({ one, cx, cy, r });
   }
   return drawn;
