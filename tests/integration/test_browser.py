@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 expect.set_options(timeout=30_000)
 
 BURST = "sb26022802"
+
+
 @pytest.fixture(scope="module")
 def burst_folder(settings):
     folder = settings.inputs / "browser"
