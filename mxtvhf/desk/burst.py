@@ -12,7 +12,7 @@ from mxtvhf.desk.bursts import first_report_latency, verdict_words
 from mxtvhf.desk.decision import DecisionBox, Question, answer_address, drafts_in, form_address
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky import SkyView, sky_view
-from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models import Alert, Position, PositionPair
 from mxtvhf.processing import Run
 from mxtvhf.products import ReportSummary
@@ -223,17 +223,9 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
 
 def _history(run: Run, shown: Run, questions: Mapping[str, Question], files: DeskFiles) -> HistoryLine:
     burst_id = str(run.burst_id)
-    report = files.summary(burst_id, run.run_id)
-    kind, question = kind_of(run.run_id, report), questions.get(run.run_id)
-    retraction = files.archive.retraction(burst_id, is_test=kind is Kind.TEST)
-    state = state_of(
-        run,
-        report,
-        is_retracted=retraction is not None or bool(report and report.is_retracted),
-        is_asked=question is not None and question.is_open,
-        decision=files.decision(burst_id, run.run_id),
-        release=files.release(burst_id, run.run_id),
-    )
+    report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
+    state = files.state(run, report, is_asked=question is not None and question.is_open)
+    kind = kind_of(run.run_id, report)
     return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
 
 
@@ -245,10 +237,11 @@ def _decision(
     report: Report | None,
     airflow: str,
 ) -> DecisionBox:
+    decision, release = files.decided(burst_id, run_id)
     return DecisionBox(
         question=questions.get(run_id),
-        decision=files.decision(burst_id, run_id),
-        release=files.release(burst_id, run_id),
+        decision=decision,
+        release=release,
         positions=report.positions if report else (),
         drafts=drafts_in(files.release_folder(burst_id, run_id)),
         answer_address=answer_address(airflow, run_id),

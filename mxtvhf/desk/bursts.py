@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models import Position
 from mxtvhf.processing import Run
 from mxtvhf.products import ReportSummary
@@ -98,19 +98,10 @@ def _line(
     files: DeskFiles,
 ) -> BurstLine:
     run, report = members[0]
-    retraction = files.archive.retraction(burst_id, is_test=kind is Kind.TEST)
-    state = state_of(
-        run,
-        report,
-        is_retracted=retraction is not None or bool(report and report.is_retracted),
-        is_asked=run.run_id in asked,
-        decision=files.decision(burst_id, run.run_id),
-        release=files.release(burst_id, run.run_id),
-    )
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
-        state=state,
+        state=files.state(run, report, is_asked=run.run_id in asked),
         address=burst_id if kind is Kind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time) or members[-1][0].created,
         verdict=report.verdict if report else "",

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 from mxtvhf.announcement.model import Decision, Release
 from mxtvhf.archive import Archive
 from mxtvhf.desk.decision import DECISION, RELEASE
+from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import Alert
+from mxtvhf.processing import Run
 from mxtvhf.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.report.model import Report
 from mxtvhf.settings import Settings
@@ -51,13 +53,26 @@ class DeskFiles:
         """Return where the decision about a run and its announcement are kept."""
         return product_folder(self.releases, burst_id, run_id)
 
-    def decision(self, burst_id: str, run_id: str) -> Decision | None:
-        """Return what was decided about a run; None while nothing was."""
-        return _read(self.release_folder(burst_id, run_id) / DECISION, Decision)
+    def decided(self, burst_id: str, run_id: str) -> tuple[Decision | None, Release | None]:
+        """Return what was decided about a run and what was announced of it."""
+        folder = self.release_folder(burst_id, run_id)
+        if not folder.is_dir():
+            return None, None
+        return _read(folder / DECISION, Decision), _read(folder / RELEASE, Release)
 
-    def release(self, burst_id: str, run_id: str) -> Release | None:
-        """Return what was announced of a run; None while nothing was."""
-        return _read(self.release_folder(burst_id, run_id) / RELEASE, Release)
+    def state(self, run: Run, report: ReportSummary | None, *, is_asked: bool) -> State:
+        """Tell where the burst of a run stands; parameters as of `state_of`."""
+        burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is Kind.TEST
+        decision, release = self.decided(burst_id, run.run_id)
+        return state_of(
+            run,
+            report,
+            is_retracted=bool(report and report.is_retracted)
+            or self.archive.retraction(burst_id, is_test=is_test) is not None,
+            is_asked=is_asked,
+            decision=decision,
+            release=release,
+        )
 
     def notices(self, burst_id: str) -> list[tuple[datetime, Alert]]:
         """Return the notices of a burst, in the order in which they first came, with that moment."""

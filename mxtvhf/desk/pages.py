@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import SMALLEST_P_SHOWN
@@ -55,6 +56,12 @@ def _run_files(page: BurstPage, base: str) -> str:
     return f"{base}/runs/{quote(page.run.run_id, safe='')}" if page.run else base
 
 
+# Of a thousand lines few change from one look to the next.
+@lru_cache(maxsize=4096)
+def _row(line: BurstLine, base: str) -> Markup:
+    return Markup(_environment().get_template("row.html.j2").render(line=line, base=base))  # noqa: S704  escaped
+
+
 @cache
 def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk", ""))
@@ -62,6 +69,7 @@ def _environment() -> Environment:
         "chance": lambda value: f"{value:.2g}" if value >= SMALLEST_P_SHOWN else f"< {SMALLEST_P_SHOWN:g}",
         "origin_word": origin_word,
         "probability": probability_text,
+        "row": _row,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))

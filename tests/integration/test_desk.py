@@ -188,8 +188,9 @@ def test_scripts_come_from_this_server_alone(web, finished):
 
 def test_what_is_not_there_is_not_found(web, finished):
     for path in (
-        "/sb00000000", "/none", f"/{BURST}?run=other", "/static/none.js", "/static/..%2fpages.py", "/runs/none",
-        f"/{BURST}/release/decision.json?run={finished}", f"/{BURST}/release/..%2f..%2fx?run={finished}",
+        "/sb00000000", "/none", f"/{BURST}?run=other", "/static/none.js", "/static/..%2fpages.py",
+        "/runs/none", f"/{BURST}/release/decision.json?run={finished}",
+        f"/{BURST}/release/..%2f..%2fx?run={finished}",
     ):  # fmt: skip
         assert web(f"/mxtvhf/desk{path}").status_code in (404, 422), path
 
