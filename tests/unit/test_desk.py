@@ -260,7 +260,7 @@ def test_the_verdict_in_words(settings, put, headline, verdict, words):
 def test_places_in_the_sky_view_are_as_far_apart_as_on_the_sky(ra, dec, east, north):
     from math import cos, radians
 
-    other = position((ra + east / 60.0 / cos(radians(dec))) % 360.0, dec + north / 60.0, label="other")
+    other = position((ra + east / 60.0 / cos(radians(dec))) % 360.0 % 360.0, dec + north / 60.0, label="other")
     best = position(ra, dec)
     _, circle = sky_view(best, [best, other]).circles
     away = separation_arcsec(ra, dec, other.ra_deg, other.dec_deg) / 60.0
