@@ -6,16 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from urllib.parse import quote
 
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.desk.bursts import first_report_latency, verdict_words
-from mxtvhf.desk.decision import DecisionBox, Question, answer_address, drafts_in, form_address
+from mxtvhf.desk.decision import (
+    DRAFTS,
+    DecisionBox,
+    Draft,
+    Question,
+    answer_address,
+    drafts_in,
+    form_address,
+    refusal_in,
+)
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky import SkyView, sky_view
 from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models import Alert, Position, PositionPair
 from mxtvhf.processing import Run
-from mxtvhf.products import ReportSummary
+from mxtvhf.products import ReportSummary, product_folder
 from mxtvhf.report.model import Report
 
 REFRESH_S = 2
@@ -243,10 +253,20 @@ def _decision(
         decision=decision,
         release=release,
         positions=report.positions if report else (),
-        drafts=drafts_in(files.release_folder(burst_id, run_id)),
+        drafts=_texts(burst_id, run_id, files),
+        refusal=refusal_in(files.release_folder(burst_id, run_id)),
         answer_address=answer_address(airflow, run_id),
         form_address=form_address(airflow, run_id),
     )
+
+
+def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:
+    run, folder = quote(run_id, safe=""), product_folder(files.products, burst_id, run_id)
+    told = drafts_in(
+        files.release_folder(burst_id, run_id),
+        lambda name: f"desk/{burst_id}/release/{quote(name)}?run={run}",
+    )
+    return told or drafts_in(folder / DRAFTS, lambda name: f"runs/{run}/{DRAFTS}/{quote(name)}")
 
 
 def _sky(report: Report, best: Position) -> SkyView:
@@ -268,8 +288,9 @@ def _latency(report: ReportSummary | None) -> float | None:
 
 
 def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:
-    going_on = (State.RECEIVING, State.RUNNING, State.PRELIMINARY, State.AWAITING_DECISION, State.APPROVED)
     newest = max((line.run.created for line in history), default=now)
-    if decision.is_open or any(line.state in going_on and line.run.ended is None for line in history):
+    if decision.is_open or any(line.run.ended is None for line in history):
+        return REFRESH_S
+    if decision.is_pending and now - newest < SETTLED_AFTER:
         return REFRESH_S
     return SLOW_REFRESH_S if now - newest < SETTLED_AFTER else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ from mxtvhf.announcement.model import Decision, Release
 from mxtvhf.models import Position
 
 DECISION_TASK_ID = "ba_decision"
-DECISION, RELEASE = "decision.json", "release.json"
+DECISION, RELEASE, REFUSAL = "decision.json", "release.json", "refused.txt"
+DRAFTS = "drafts"
+"""Folder of a run's products with the texts that would be told."""
 MAX_DRAFT = 100_000
 """Characters of a text that is shown on the page; the file itself is whole."""
 
@@ -39,8 +42,8 @@ class Draft:
     """A text of the announcement."""
 
     name: str
-    path: str
-    """Relative to the release's folder."""
+    address: str
+    """Relative to the app's."""
     text: str
 
 
@@ -54,6 +57,9 @@ class DecisionBox:
     positions: tuple[Position, ...]
     """Those that can be chosen."""
     drafts: tuple[Draft, ...]
+    """What would be told, after the announcement what was told."""
+    refusal: str | None
+    """Why what was approved was not announced."""
     answer_address: str
     """Where Airflow takes the answer."""
     form_address: str
@@ -63,6 +69,13 @@ class DecisionBox:
     def is_open(self) -> bool:
         """True while an answer is wanted."""
         return self.question is not None and self.question.is_open and self.decision is None
+
+    @property
+    def is_pending(self) -> bool:
+        """True while an answer is being carried out."""
+        if self.decision is not None:
+            return self.decision.choice == "approve" and not (self.release or self.refusal)
+        return self.question is not None and not self.question.is_open
 
 
 def answer_address(airflow: str, run_id: str) -> str:
@@ -78,11 +91,16 @@ def form_address(airflow: str, run_id: str) -> str:
     return f"{airflow}/dags/{DECISION_DAG_ID}/runs/{run}/tasks/{DECISION_TASK_ID}/required_actions"
 
 
-def drafts_in(folder: Path) -> tuple[Draft, ...]:
-    """Read the texts of an announcement, all files of its folder but the records about it."""
-    files = (path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
+    """Read the texts of an announcement; ``address`` gives that of a file name."""
     return tuple(
-        Draft(path.stem.replace("_", " "), path.name, path.read_text(errors="replace")[:MAX_DRAFT])
-        for path in sorted(files)
-        if path.name not in (DECISION, RELEASE) and path.suffix in (".txt", ".xml", ".json", ".md")
+        Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
+        for path in sorted(folder.glob("[!.]*"))
+        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL)
     )
+
+
+def refusal_in(folder: Path) -> str | None:
+    """Return why what was approved was not announced; None when nothing was refused."""
+    path = folder / REFUSAL
+    return path.read_text(errors="replace").strip() if path.exists() else None

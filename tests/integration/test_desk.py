@@ -18,7 +18,7 @@ expect.set_options(timeout=30_000)
 
 BURST = "sb26050402"
 RUN = f"{BURST}__1"
-GP_WAIT_S = 20
+GP_WAIT_S = 60
 RUNNING = json.dumps({"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}).encode()
 PHONE = {"width": 390, "height": 844}
 
@@ -38,7 +38,7 @@ def conf(settings):
 @pytest.fixture(scope="module")
 def finished(run, conf):
     """A run that is at its end."""
-    assert run(f"{BURST}__2", **{**conf, "sequence": 2}) == "success"
+    assert run(f"{BURST}__2", 300, **{**conf, "sequence": 2}) == "success"
     return f"{BURST}__2"
 
 
@@ -53,15 +53,16 @@ def zoom_in(page):
 def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
     with bad_gp("silent", RUNNING):
         assert run.api.start_run(RUN, {**conf, "gp_timeout_s": GP_WAIT_S})
-        page.goto(f"/mxtvhf/desk/{BURST}")
+        # The first page of a server waits for the imports.
+        page.goto(f"/mxtvhf/desk/{BURST}", timeout=180_000)
         page.evaluate("window.loadedOnce = true")
-        expect(page.locator("#top")).to_contain_text("preliminary")
+        expect(page.locator("#top")).to_contain_text("preliminary", timeout=120_000)
         radius = zoom_in(page)
         page.get_by_role("checkbox", name=re.compile("on-board")).first.uncheck()
         page.get_by_text("Every pair in words").click()
         page.evaluate("window.scrollTo(0, 200)")
         assert "No decision is open" in page.locator("#decision").inner_text()
-        expect(page.locator("#top")).not_to_contain_text("preliminary", timeout=120_000)
+        expect(page.locator("#top")).not_to_contain_text("preliminary", timeout=180_000)
     assert page.evaluate("window.loadedOnce")
     expect(page.locator("#announcement")).to_contain_text(f"{BURST}: ")
     expect(page.locator("#headline")).to_contain_text("missing")
@@ -70,7 +71,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
     expect(page.locator("#sky-canvas circle.s-mxt-on-board")).to_have_count(0)
     expect(page.locator("#pairs")).to_have_attribute("open", "")
     assert page.evaluate("window.scrollY") == 200
-    run.wait(RUN)
+    run.wait(RUN, timeout=300)
 
 
 def test_the_list_shows_and_filters_bursts(page, finished):

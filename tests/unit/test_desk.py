@@ -260,7 +260,9 @@ def test_the_verdict_in_words(settings, put, headline, verdict, words):
 def test_places_in_the_sky_view_are_as_far_apart_as_on_the_sky(ra, dec, east, north):
     from math import cos, radians
 
-    other = position((ra + east / 60.0 / cos(radians(dec))) % 360.0 % 360.0, dec + north / 60.0, label="other")
+    other = position(
+        (ra + east / 60.0 / cos(radians(dec))) % 360.0 % 360.0, dec + north / 60.0, label="other"
+    )
     best = position(ra, dec)
     _, circle = sky_view(best, [best, other]).circles
     away = separation_arcsec(ra, dec, other.ra_deg, other.dec_deg) / 60.0
@@ -411,6 +413,25 @@ def test_the_decision_is_asked_answered_and_announced(settings, put):
     announced = html_of(settings, [run()], questions={question.run_id: given_})
     for words in ("Approved", "ann", "Announcement 1", "nats: sent", "GCN CIRCULAR &lt;script&gt;"):
         assert words in announced
+
+
+def test_drafts_are_shown_before_and_a_refusal_after_the_decision(settings, put):
+    put(f"{BURST}__1")
+    drafts = product_folder(settings.products, BURST, f"{BURST}__1") / "drafts"
+    drafts.mkdir()
+    (drafts / "circular.txt").write_text("TITLE: a draft")
+    page = html_of(settings, [run()])
+    assert "Draft: circular.txt" in page
+    assert f"/air/mxtvhf/runs/{BURST}__1/drafts/circular.txt" in page
+
+    folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
+    folder.mkdir(parents=True)
+    (folder / "decision.json").write_text(decision("approve").model_dump_json())
+    assert page_of(settings, [run()]).refresh_s == 2
+    (folder / "refused.txt").write_text("a newer one was released\n")
+    refused = page_of(settings, [run()])
+    assert refused.refresh_s == SLOW_REFRESH_S
+    assert "a newer one was released" in render_burst(refused, base="")
 
 
 def test_no_question_no_decision(settings, put):
