@@ -61,7 +61,7 @@ def measure(folder: Path, runs: int, port: int) -> None:
     project = project_with_baseline(folder)
     with embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack:
         wait_until(lambda: stack.api.unpause(NOOP), what=NOOP, timeout=60)
-        burst = settings.inbox / BURST
+        burst = settings.inputs / BURST
         write_scenario(scenario_of(BURST), burst)
         conf = {"burst_id": BURST, "alert": str(burst / "alert.xml"), "packets": str(burst / "packets.bin")}
         noop, ours = list[Times](), list[Times]()
@@ -108,6 +108,8 @@ def run_times(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -
     api.start_run(run_id, conf, dag_id=dag_id)
     wait_until(has_ended, what=run_id, timeout=300)
     run = api.run(run_id, dag_id=dag_id)
+    if run["state"] != "success":
+        raise SystemExit(f"{dag_id} {run_id}: {run['state']}, its times would say nothing")
     tasks = api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
     created = datetime.fromisoformat(run["run_after"])
 

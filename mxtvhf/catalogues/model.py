@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from mxtvhf.models import Declination, Model, NonNegative, RightAscension
 
 
@@ -48,3 +50,11 @@ class CatalogueAnswer(Model):
     """All whose error circle reaches into the cone, nearest first."""
     omitted: int = 0
     """How many farther ones were left out of a very full cone."""
+
+
+class Catalogues(Protocol):
+    """What can be asked for the sources around a place."""
+
+    def cone(self, ra_deg: float, dec_deg: float, radius_arcsec: float) -> tuple[CatalogueAnswer, ...]:
+        """Return one answer of each catalogue, also of one that could not be read."""
+        ...

@@ -14,10 +14,11 @@ from math import hypot
 import numpy as np
 
 from mxtvhf.angles import angle_text, separation_arcsec
-from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues, CatalogueSource
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, log10_odds, probability_text
 from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.pairs import name, p_text
+from mxtvhf.crosscheck.recommendation import latest_of_origins
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models import Alert, Position
 
@@ -57,6 +58,22 @@ def associate(
         for match in _matches(position, answer, prior)
     ]
     return tuple(sorted(matches, key=lambda match: (-match.probability, match.separation_arcsec)))
+
+
+def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tuple[CatalogueAnswer, ...]:
+    """Ask catalogues around the last position of each origin.
+
+    Positions without a 90 % radius, or with one too wide for a catalogue to say anything, are left out.
+    """
+    if catalogues is None:
+        return ()
+    widest: float = crosscheck_settings()["association"]["widest_r90_arcmin"]
+    return tuple(
+        answer
+        for position in latest_of_origins(positions)
+        if position.r90_arcsec and position.r90_arcsec <= 60.0 * widest
+        for answer in catalogues.cone(position.ra_deg, position.dec_deg, CONE_R90 * position.r90_arcsec)
+    )
 
 
 def known_source_prior(alerts: Sequence[Alert]) -> float:

@@ -11,6 +11,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictU
 
 from mxtvhf.analysis import measurement_text
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
+from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.models import Position, PositionPair, Verdict, utc_text
 from mxtvhf.report.assembly import radius_text, versus_eclairs
 from mxtvhf.report.model import Report
@@ -83,6 +84,18 @@ def pairs_by_weight(report: Report) -> list[PositionPair]:
     )
 
 
+def checked_catalogues(report: Report) -> list[str]:
+    """Say which catalogues were checked, and why others were not."""
+    checked = {
+        f"{answer.catalogue}, version {answer.version}" if answer.version else answer.catalogue
+        for answer in report.catalogues
+        if answer.checked
+    }
+    unchecked = {answer.catalogue: answer.reason for answer in report.catalogues if not answer.checked}
+    lines = [f"Checked: {'; '.join(sorted(checked))}."] if checked else []
+    return lines + [f"Not checked: {name} ({reason})." for name, reason in unchecked.items()]
+
+
 def _words(text: str) -> str:
     """Write the name of a moment, a product or a count as words; what follows a space stays as it is."""
     name, space, rest = text.partition(" ")
@@ -113,12 +126,14 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "address": product_address,
         "angle": angle_text,
         "band": lambda limits: f"{limits[0]:g}-{limits[1]:g}",
+        "checked": checked_catalogues,
         "base64": lambda content: b64encode(content).decode(),
         "dec": declination_text,
         "latency": latency_text,
         "links": sky_links,
         "measured": measurement_text,
         "pairs_by_weight": pairs_by_weight,
+        "probability": probability_text,
         "ra": right_ascension_text,
         "radius": radius_text,
         "separation": _separation_text,

@@ -1,16 +1,23 @@
-"""Step 6: compare every position of the burst."""
+"""Step 6: compare every position of the burst with the others and with catalogues."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
+from mxtvhf.crosscheck.association import around
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import Alert, GpOutcome, Localisation, Position
 
 
 def crosscheck_positions(
-    alerts: Sequence[Alert], localisation: Localisation | None, gp: GpOutcome
+    alerts: Sequence[Alert],
+    localisation: Localisation | None,
+    gp: GpOutcome,
+    *,
+    catalogues: Catalogues | None = None,
+    remote: Sequence[CatalogueAnswer] = (),
 ) -> CrossCheck:
     """Collect the positions of a burst from its notices, the VHF photons and GP, and compare them.
 
@@ -23,6 +30,10 @@ def crosscheck_positions(
         Our result; None when it was not made.
     gp
         GP's result, or why there is none.
+    catalogues
+        Asked around the last position of each origin; None: not asked.
+    remote
+        What remote services have already answered.
 
     Returns
     -------
@@ -39,11 +50,13 @@ def crosscheck_positions(
     bursts = sorted({alert.burst_id for alert in ordered})
     if len(bursts) > 1:
         raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
-    positions: list[Position | None] = [alert.position for alert in ordered if not alert.is_retraction]
-    positions += [localisation.position if localisation else None, gp.position]
+    found: list[Position | None] = [alert.position for alert in ordered if not alert.is_retraction]
+    found += [localisation.position if localisation else None, gp.position]
+    positions = [position for position in found if position is not None]
     return crosscheck(
-        [position for position in positions if position is not None],
+        positions,
         ordered,
         gp,
         uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
+        catalogues=(*around(positions, catalogues), *remote),
     )
