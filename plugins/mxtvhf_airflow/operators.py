@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from mxtvhf_airflow.links import ReportLink
+from mxtvhf_airflow.links import DeskLink, ReportLink
 from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class StepOperator(BaseOperator):
 
 class ReceptionMessageOperator(StepOperator):
     """Step 1: keep the inputs as received, read the alert; skip the run when nothing is to be analysed."""
+
+    operator_extra_links = (DeskLink(),)
 
     def step(self, run: Run) -> Model:
         """Receive."""
@@ -128,7 +130,7 @@ class SourceAnalysisOperator(StepOperator):
 class PreliminaryReportOperator(StepOperator):
     """Beside step 4: send the VHF position at once, without waiting for GP."""
 
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), DeskLink())
     report_page = "preliminary/report.html"
 
     def step(self, run: Run) -> Model:
@@ -147,6 +149,8 @@ class PreliminaryReportOperator(StepOperator):
 class CrosscheckPositionsOperator(StepOperator):
     """Step 6: compare every position of the burst, with GP's or with the reason why GP is missing."""
 
+    operator_extra_links = (DeskLink(),)
+
     def step(self, run: Run) -> Model:
         """Compare."""
         from mxtvhf.steps.crosscheck_positions import crosscheck_positions
@@ -164,7 +168,7 @@ class CrosscheckPositionsOperator(StepOperator):
 class UpdateBAOperator(StepOperator):
     """Step 7: bring the result to the Burst Advocate."""
 
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), DeskLink())
     report_page = "report.html"
 
     def step(self, run: Run) -> Model:

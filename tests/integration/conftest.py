@@ -10,6 +10,7 @@ import pytest
 import requests
 from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
+from playwright.sync_api import sync_playwright
 from webhookserver import WebhookServer
 
 from mxtvhf.bulletins import Outbox, read_bulletin
@@ -18,6 +19,17 @@ from mxtvhf.bulletins.forward import forward_outbox
 from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
+
+# No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +103,28 @@ def told(settings, nats):
         return [bulletin for bulletin in stored if bulletin.run_id == run_id]
 
     return lambda run_id: asyncio.run(use(run_id))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, stack):
+    context = browser.new_context(base_url=stack.url, viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto("/")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{stack.url}/")
+    yield page
+    context.close()
 
 
 class BadGp(BaseHTTPRequestHandler):

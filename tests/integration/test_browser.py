@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.processes import wait_until
@@ -15,38 +15,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 expect.set_options(timeout=30_000)
 
 BURST = "sb26022802"
-# No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, stack):
-    context = browser.new_context(base_url=stack.url, viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto("/")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", stack.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{stack.url}/")
-    yield page
-    context.close()
 
 
 @pytest.fixture(scope="module")
