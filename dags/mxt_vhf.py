@@ -7,7 +7,8 @@
 4. **start_mxt_gp_pipeline** asks the General Program pipeline (GP) for its analysis,
    **wait_mxt_gp** waits for its end without holding a worker.
    Beside them **vhf_localisation** finds the source in the VHF photons and **preliminary_report** sends it
-   at once, and **source_analysis** makes light curve and spectrum.
+   at once, and **source_analysis** makes light curve and spectrum. Where the installation names catalogue
+   services on the net, **remote_catalogues** asks them, and no report waits for it.
 5. **crosscheck_positions** compares every position known of the burst.
 6. **update_BA** brings the result to the Burst Advocate, also when GP failed: the report says why it is
    missing. **run_complete** then marks the run failed, so that the operator sees that GP, or a step
@@ -24,6 +25,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule, chain
 
+from mxtvhf.settings import Settings
 from mxtvhf_airflow.decision import AskBAOperator
 from mxtvhf_airflow.gp import MxtGpSensor, StartMxtGpPipelineOperator
 from mxtvhf_airflow.operators import (
@@ -32,6 +34,7 @@ from mxtvhf_airflow.operators import (
     PhotonsExtractionOperator,
     PreliminaryReportOperator,
     ReceptionMessageOperator,
+    RemoteCataloguesOperator,
     SourceAnalysisOperator,
     UpdateBAOperator,
     VhfLocalisationOperator,
@@ -80,6 +83,12 @@ with DAG(
     # What becomes of the question is told by its own run: the answer may take hours.
     ask_ba = AskBAOperator(task_id="ask_ba")
     run_complete = EmptyOperator(task_id="run_complete")
+    if Settings().remote_catalogues:
+        # A leaf: no report waits for services on the net, and none of them fails a run.
+        remote_catalogues = RemoteCataloguesOperator(
+            task_id="remote_catalogues", retries=0, execution_timeout=timedelta(minutes=1)
+        )
+        chain(vhf_localisation, remote_catalogues)
 
     chain(reception_message, photons_extraction, fits_feed)
     chain(fits_feed, start_mxt_gp_pipeline, wait_mxt_gp, crosscheck_positions, update_BA)

@@ -28,7 +28,8 @@ with DAG(
     params=decision_params(),
     tags=["svom", "mxt", "vhf"],
     doc_md=__doc__,
-    max_active_runs=64,
+    # A question may wait for days and holds nothing meanwhile: open ones must not keep the next from being put.
+    max_active_runs=10_000,
     default_args={
         "owner": "mxt-vhf",
         "retries": 3,
