@@ -28,7 +28,7 @@ with DAG(
     params=decision_params(),
     tags=["svom", "mxt", "vhf"],
     doc_md=__doc__,
-    # A question may wait for days and holds nothing meanwhile: open ones must not keep the next from being put.
+    # A question may wait for days and holds nothing: open ones must not keep the next from being put.
     max_active_runs=10_000,
     default_args={
         "owner": "mxt-vhf",
