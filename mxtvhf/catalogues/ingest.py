@@ -30,7 +30,7 @@ from mxtvhf.catalogues.version import (
     version_file,
     version_numbers,
 )
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import Failure, InvalidInput
 
 COLUMNS = """error_class INT, healpix INT, ra REAL, dec REAL, r90 REAL,
 name TEXT, identifiers TEXT, flux REAL, classification TEXT"""
@@ -76,6 +76,8 @@ def add_catalogue(
     ------
     InvalidInput
         The file has no usable source, or a name, column or unit is wrong.
+    Failure
+        The store could not be written.
     """
     choice = choice or Choice()
     if name == BRIGHT_XRAY:
@@ -112,13 +114,22 @@ def add_catalogue(
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Keep others from adding to the same catalogue meanwhile; remove what one that was killed left."""
+    """Keep others from adding to the same catalogue meanwhile; remove what one that was killed left.
+
+    Raises
+    ------
+    Failure
+        SQLite could not write, as on a full disk.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in folder.glob(".adding-*"):
             shutil.rmtree(left)
-        yield
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise Failure(f"{folder}: could not be written, {error}") from error
 
 
 def _staging(path: Path, part: Path) -> sqlite3.Connection:
