@@ -8,7 +8,7 @@ may share its charge; nothing is assumed about the PSF but its smoothness.
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -70,6 +70,7 @@ def _chance(count: npt.ArrayLike, rate: Any, photons: float) -> Any:
     return pdtrc(np.asarray(count) - 1, rate) * np.minimum(photons / rate, detector_pixels() ** 2)
 
 
+@cache
 def _least_rate() -> float:
     """Rate allowed to a pixel whose ring holds no photon: as if it held one."""
     rule = detection_constants()["hot_pixel"]
@@ -77,6 +78,7 @@ def _least_rate() -> float:
     return float(rule["contrast"] / pixels)
 
 
+@lru_cache(maxsize=1024)
 def _fewest(photons: float) -> int:
     """Return the least count that can be hot, that of a pixel in a ring without photons."""
     limit = detection_constants()["hot_pixel"]["false_alarms"]

@@ -87,6 +87,10 @@ class Settings(BaseSettings):
         default=4, ge=1, description="replays under way at most; live alerts must not wait behind them"
     )
 
+    remote_catalogues: tuple[str, ...] = Field(
+        default=(), description="catalogue services to ask, too, by their names in remote.toml (JSON list)"
+    )
+
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process the settings that were set here."""
         values = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)

@@ -135,7 +135,13 @@ class PreliminaryReportOperator(StepOperator):
         """Report."""
         from mxtvhf.steps.preliminary_report import preliminary_report
 
-        return preliminary_report(record(run), photons=photons(run), out=run.out, written=datetime.now(UTC))
+        return preliminary_report(
+            record(run),
+            photons=photons(run),
+            out=run.out,
+            written=datetime.now(UTC),
+            catalogues=run.catalogues(),
+        )
 
 
 class CrosscheckPositionsOperator(StepOperator):
@@ -148,7 +154,10 @@ class CrosscheckPositionsOperator(StepOperator):
 
         reception = run.reception()
         return crosscheck_positions(
-            (reception.alert, *reception.related), run.localisation(), gp_outcome_of_run(run.context)
+            (reception.alert, *reception.related),
+            run.localisation(),
+            gp_outcome_of_run(run.context),
+            catalogues=run.catalogues(),
         )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck import CrossCheck
     from mxtvhf.report import ReportProducts
     from mxtvhf.steps.fits_feed import EventProduct
@@ -65,6 +66,12 @@ class Run:
     def is_replay(self) -> bool:
         """True for a run started by the replay DAG."""
         return REPLAY_MARK in self.run_id
+
+    def catalogues(self) -> CatalogueStore:
+        """Return the installation's catalogues."""
+        from mxtvhf.catalogues.store import CatalogueStore
+
+        return CatalogueStore(self.settings.catalogues)
 
     def reception(self) -> Reception:
         """Return what ``reception_message`` gave."""

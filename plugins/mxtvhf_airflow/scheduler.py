@@ -41,12 +41,16 @@ def main() -> None:
 
 def process_a_burst() -> None:
     """Run all steps once, so that what is loaded or computed at first use is there."""
+    from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.chain import process_burst
+    from mxtvhf.settings import Settings
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
     with TemporaryDirectory() as folder:
         alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))
-        process_burst(alert, packets, Path(folder) / "products")
+        process_burst(
+            alert, packets, Path(folder) / "products", catalogues=CatalogueStore(Settings().catalogues)
+        )
 
 
 if __name__ == "__main__":

