@@ -101,17 +101,20 @@ def ended(run, run_id):
     return run.wait(run_id, dag_id=DECISION_DAG_ID)
 
 
-def answered(run, desk, run_id, option, *answer):
+def answered(run, desk, run_id, option, *answer, first=lambda: None):
     """Answer and wait for the end of the run.
 
     A scheduler that is behind takes the end of a task's first half for that of its second half, which has
     begun meanwhile, and has the task tried again (Airflow 3.3.2): then the question is put once more.
+    ``first`` is done before each answer.
     """
     wait_for_the_question(run, run_id)
+    first()
     assert desk.answer(run_id, option, *answer) == 200
 
     def over():
         if states(run, run_id)["ba_decision"] == "awaiting_input":
+            first()
             desk.answer(run_id, option, *answer)
         return run.api.run(run_id, dag_id=DECISION_DAG_ID)["state"] in FINAL
 
@@ -239,9 +242,12 @@ def test_a_position_that_is_none_is_refused(run, another, ada, settings):
 def test_a_report_that_changed_behind_the_question_is_not_told(run, another, ada, settings):
     run_id = another(6)
     path = settings.products / BURST / run_id / "report.json"
-    path.write_text(path.read_text() + "\n")
-    assert answered(run, ada, run_id, "Approve") == "failed"
-    assert "the report changed after it was shown" in reason(run, run_id, "announce")
+
+    def change():
+        path.write_text(path.read_text() + "\n")
+
+    assert answered(run, ada, run_id, "Approve", first=change) == "failed"
+    assert "the report was changed since it was decided about" in reason(run, run_id, "announce")
     assert released_of(settings, run_id) is None
 
 
