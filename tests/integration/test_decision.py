@@ -53,7 +53,6 @@ def inputs(settings, burst, role):
         "burst_id": burst,
         "alert": (folder / "alert.xml").as_uri(),
         "packets": (folder / "packets.bin").as_uri(),
-        "gp_timeout_s": 60,
     }
 
 
@@ -61,7 +60,7 @@ def inputs(settings, burst, role):
 def analysed(run, settings):
     """One analysis of a burst that is no test; Airflow has asked about it."""
     run_id = f"{BURST}__1"
-    assert run(run_id, **inputs(settings, BURST, "observation")) == "success"
+    assert run(run_id, timeout=300.0, **inputs(settings, BURST, "observation")) == "success"
     assert run.api.task_states(run_id)["ask_ba"] == "success"
     return run_id
 
@@ -102,17 +101,20 @@ def ended(run, run_id):
     return run.wait(run_id, dag_id=DECISION_DAG_ID)
 
 
-def answered(run, desk, run_id, option, *answer):
+def answered(run, desk, run_id, option, *answer, first=lambda: None):
     """Answer and wait for the end of the run.
 
     A scheduler that is behind takes the end of a task's first half for that of its second half, which has
     begun meanwhile, and has the task tried again (Airflow 3.3.2): then the question is put once more.
+    ``first`` is done before each answer.
     """
     wait_for_the_question(run, run_id)
+    first()
     assert desk.answer(run_id, option, *answer) == 200
 
     def over():
         if states(run, run_id)["ba_decision"] == "awaiting_input":
+            first()
             desk.answer(run_id, option, *answer)
         return run.api.run(run_id, dag_id=DECISION_DAG_ID)["state"] in FINAL
 
@@ -240,16 +242,19 @@ def test_a_position_that_is_none_is_refused(run, another, ada, settings):
 def test_a_report_that_changed_behind_the_question_is_not_told(run, another, ada, settings):
     run_id = another(6)
     path = settings.products / BURST / run_id / "report.json"
-    path.write_text(path.read_text() + "\n")
-    assert answered(run, ada, run_id, "Approve") == "failed"
-    assert "the report changed after it was shown" in reason(run, run_id, "announce")
+
+    def change():
+        path.write_text(path.read_text() + "\n")
+
+    assert answered(run, ada, run_id, "Approve", first=change) == "failed"
+    assert "the report was changed since it was decided about" in reason(run, run_id, "announce")
     assert released_of(settings, run_id) is None
 
 
 def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
     run_id = f"{TEST_BURST}__1__test"
     webhook.got.clear()
-    assert run(run_id, **inputs(settings, TEST_BURST, "test")) == "success"
+    assert run(run_id, timeout=300.0, **inputs(settings, TEST_BURST, "test")) == "success"
     wait_for_the_question(run, run_id)
     assert answered(run, ada, run_id, "Approve") == "success"
     released = released_of(settings, run_id)
@@ -261,7 +266,7 @@ def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
 
 def test_a_replay_is_not_asked_about(run, settings):
     run_id = f"{TEST_BURST}__1__replay_20260101T000000Z"
-    assert run(run_id, **inputs(settings, TEST_BURST, "test")) == "success"
+    assert run(run_id, timeout=300.0, **inputs(settings, TEST_BURST, "test")) == "success"
     assert run.api.task_states(run_id)["ask_ba"] == "skipped"
     assert run_id not in run.ids(DECISION_DAG_ID)
 
