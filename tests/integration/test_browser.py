@@ -60,9 +60,11 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
         "href", re.compile("/mxtvhf/runs/.*/report.html")
     )
     desk = page.get_by_role("link", name="Desk", exact=True).last.get_attribute("href")
-    decide(page, desk)
+    page.goto(desk)
+    expect(page.locator("#verdict")).to_contain_text("bright-xray")
+    expect(page.locator("#headline")).to_contain_text("90 % radius")
     folder = settings.releases / BURST / run_id
-    wait_until((folder / "release.json").exists, what="release", timeout=120)
+    approve(page, (folder / "release.json").exists)
     expect(page.locator("#decision")).to_contain_text("Approved by admin")
     expect(page.locator("#decision")).to_contain_text("nats: sent")
     page.get_by_text("Told: circular").click()
@@ -72,16 +74,20 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     assert json.loads((folder / "decision.json").read_text())["decided_by"] == "admin"
 
 
-def decide(page, desk):
-    """Read the verdict on the desk and approve, with a comment."""
-    page.goto(desk)
-    expect(page.locator("#verdict")).to_contain_text("inconsistent")
-    expect(page.locator("#verdict")).to_contain_text("bright-xray")
-    expect(page.locator("#headline")).to_contain_text("90 % radius")
-    page.get_by_label("Comment").fill("Seen at night, looks fine.")
-    page.get_by_role("button", name="Approve").click()
-    expect(page.locator("#confirm-text")).to_contain_text("Seen at night, looks fine.")
-    page.locator("#confirm-yes").click()
+def approve(page, is_released):
+    """Approve with a comment; once more where a scheduler that is behind has the question put again."""
+
+    def over():
+        button = page.get_by_role("button", name="Approve", exact=True)
+        if button.is_visible() and not page.locator("#confirm").is_visible():
+            page.get_by_label("Comment").fill("Seen at night, looks fine.")
+            button.click()
+            expect(page.locator("#confirm-text")).to_contain_text("Seen at night, looks fine.")
+            page.locator("#confirm-yes").click()
+        page.wait_for_timeout(2000)
+        return is_released()
+
+    wait_until(over, what="release", timeout=180)
 
 
 def test_the_form_describes_and_checks_its_fields(page):
