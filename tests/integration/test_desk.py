@@ -18,8 +18,6 @@ expect.set_options(timeout=30_000)
 
 BURST = "sb26050402"
 RUN = f"{BURST}__1"
-GP_WAIT_S = 60
-RUNNING = json.dumps({"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}).encode()
 PHONE = {"width": 390, "height": 844}
 
 
@@ -33,6 +31,10 @@ def conf(settings):
         "packets": (folder / "packets.bin").as_uri(),
         "sequence": 1,
     }
+
+
+def gp_says(state):
+    return json.dumps({"processing_descriptor": {"process_id": "job-1", "state": state}}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,8 @@ def zoom_in(page):
 
 
 def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
-    with bad_gp("silent", RUNNING):
-        assert run.api.start_run(RUN, {**conf, "gp_timeout_s": GP_WAIT_S})
+    with bad_gp("status", gp_says("RUNNING")) as gp:
+        assert run.api.start_run(RUN, conf)
         # The first page of a server waits for the imports.
         page.goto(f"/mxtvhf/desk/{BURST}", timeout=180_000)
         page.evaluate("window.loadedOnce = true")
@@ -62,6 +64,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
         page.get_by_text("Every pair in words").click()
         page.evaluate("window.scrollTo(0, 200)")
         assert "No decision is open" in page.locator("#decision").inner_text()
+        gp.status = gp_says("FAILED")
         expect(page.locator("#top")).not_to_contain_text("preliminary", timeout=180_000)
     assert page.evaluate("window.loadedOnce")
     expect(page.locator("#announcement")).to_contain_text(f"{BURST}: ")
