@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, replaycommand, runcommands
+from mxtvhf import __version__, announcecommand, cataloguecommand, replaycommand, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -290,6 +290,8 @@ def gp(
 app.command()(runcommands.start)
 app.command()(runcommands.info)
 app.command()(replaycommand.replay)
+app.add_typer(cataloguecommand.app, name="catalogue")
+app.command()(announcecommand.announce)
 
 
 @app.command()

@@ -23,13 +23,16 @@ from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.errors import Failure
 
 HASHED_BYTES = 1 << 24
-"""Files up to this size are compared with their digest before they are read (20 ms); of larger ones only the
-size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
+"""Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones
+the size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
+
+_CHECKED: set[tuple[str, int, str]] = set()
 
 SEARCH = """SELECT ra, dec, r90, name, identifiers, flux, classification FROM source
 WHERE error_class = ? AND healpix >= ? AND healpix < ?"""
 
 Row = tuple[float, float, float, str, str, float | None, str | None]
+"""RA, Dec, R90, name, identifiers (JSON or empty), flux, classification."""
 Found = tuple[tuple[CatalogueSource, ...], int, float]
 
 
@@ -57,7 +60,7 @@ def search(
     Failure
         The file is damaged or missing.
     """
-    check(path, version, thorough=version.data_bytes <= HASHED_BYTES)
+    _check_once(path, version)
     cone = ra_deg, dec_deg, radius_arcsec
     numbers = count()  # so that equal distances are never told apart by comparing rows
     # Immutable: no locks are taken and no journal is looked for.
@@ -69,7 +72,28 @@ def search(
             density = _density(database, version, ra_deg, dec_deg)
     except sqlite3.Error as error:
         raise Failure(f"{path}: damaged, {error}") from error
-    return tuple(_source(version, row) for _, _, row in nearest), next(numbers) - len(nearest), density
+    about = version.catalogue, version.reference, version.flux_band_kev
+    sources = tuple(source_of(row, *about) for _, _, row in nearest)
+    return sources, next(numbers) - len(nearest), density
+
+
+def source_of(
+    row: Row, catalogue: str, reference: str, flux_band_kev: tuple[float, float] | None
+) -> CatalogueSource:
+    """Return a row of a catalogue as its source."""
+    ra, dec, r90, name, identifiers, flux, classification = row
+    return CatalogueSource(
+        catalogue=catalogue,
+        name=name,
+        identifiers=tuple(json.loads(identifiers)) if identifiers else (),
+        ra_deg=ra,
+        dec_deg=dec,
+        r90_arcsec=r90,
+        flux=flux,
+        flux_band_kev=None if flux is None else flux_band_kev,
+        classification=classification,
+        reference=reference,
+    )
 
 
 def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
@@ -88,6 +112,15 @@ def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != version.data_sha256:
                 raise Failure(f"{path}: damaged, its content is not what was written")
+
+
+def _check_once(path: Path, version: CatalogueVersion) -> None:
+    """Check a file, its content only the first time in a process that it is seen as it is now."""
+    check(path, version, thorough=False)
+    seen = str(path), path.stat().st_mtime_ns, version.data_sha256
+    if version.data_bytes <= HASHED_BYTES and seen not in _CHECKED:
+        check(path, version, thorough=True)
+        _CHECKED.add(seen)
 
 
 def _reaching(
@@ -111,19 +144,3 @@ def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: fl
     (number,) = database.execute(query, around).fetchone()
     local = number / (len(around) * cell_area_deg2(version.density_order))
     return float(max(local, version.sources / WHOLE_SKY_DEG2))
-
-
-def _source(version: CatalogueVersion, row: Row) -> CatalogueSource:
-    ra, dec, r90, name, identifiers, flux, classification = row
-    return CatalogueSource(
-        catalogue=version.catalogue,
-        name=name,
-        identifiers=tuple(json.loads(identifiers)) if identifiers else (),
-        ra_deg=ra,
-        dec_deg=dec,
-        r90_arcsec=r90,
-        flux=flux,
-        flux_band_kev=None if flux is None else version.flux_band_kev,
-        classification=classification,
-        reference=version.reference,
-    )

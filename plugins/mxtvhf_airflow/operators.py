@@ -146,6 +146,19 @@ class PreliminaryReportOperator(StepOperator):
         )
 
 
+class RemoteCataloguesOperator(StepOperator):
+    """After the localisation, where services are named: ask catalogues on the net; no report waits for it."""
+
+    def step(self, run: Run) -> Model:
+        """Ask."""
+        from mxtvhf.catalogues.remote import remote_services
+        from mxtvhf.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
+
+        reception = run.reception()
+        services = RemoteCatalogues(remote_services(run.settings.remote_catalogues))
+        return remote_catalogues((reception.alert, *reception.related), run.localisation(), services)
+
+
 class CrosscheckPositionsOperator(StepOperator):
     """Step 6: compare every position of the burst, with GP's or with the reason why GP is missing."""
 
@@ -162,6 +175,7 @@ class CrosscheckPositionsOperator(StepOperator):
             run.localisation(),
             gp_outcome_of_run(run.context),
             catalogues=run.catalogues(),
+            remote=run.remote_answers(),
         )
 
 

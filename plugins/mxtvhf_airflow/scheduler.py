@@ -13,11 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 WARM_UP_BURST = "sb26030704"
-AIRFLOW_MODULES = (
+MODULES = (
     "airflow.dag_processing.dagbag",
     "airflow.providers.standard.operators.empty",
+    "airflow.providers.standard.operators.hitl",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    "mxtvhf.announcement.question",
+    "mxtvhf_airflow.decision",
     "mxtvhf_airflow.gp",
     "mxtvhf_airflow.listener",
     "mxtvhf_airflow.operators",
@@ -27,7 +30,7 @@ AIRFLOW_MODULES = (
 
 def main() -> None:
     """Warm up, then be the scheduler; the command line's arguments are the scheduler's."""
-    for module in AIRFLOW_MODULES:
+    for module in MODULES:
         importlib.import_module(module)
     process_a_burst()
     from airflow.__main__ import main as airflow

@@ -1,5 +1,6 @@
 """A real Airflow with PostgreSQL, the reference GP service and NATS, started once for all tests here."""
 
+import asyncio
 import socket
 import threading
 from contextlib import contextmanager
@@ -10,7 +11,12 @@ import requests
 from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
 from playwright.sync_api import sync_playwright
+from webhookserver import WebhookServer
 
+from mxtvhf.bulletins import Outbox, read_bulletin
+from mxtvhf.bulletins.follow import follow
+from mxtvhf.bulletins.forward import forward_outbox
+from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
 
@@ -43,9 +49,22 @@ def nats(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(statsd, nats):
+def webhook(tmp_path_factory):
+    """Run the chat's webhook that the stack is told of."""
+    with WebhookServer(tmp_path_factory.mktemp("webhook")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(statsd, nats, webhook):
     with state_folder() as state:
-        yield Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
+        yield Settings(
+            state=state,
+            statsd=f"127.0.0.1:{statsd.getsockname()[1]}",
+            nats_url=nats.url,
+            webhook_file=webhook.url_file,
+            users={"ada": "user", "bob": "viewer"},
+        )
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +85,24 @@ def web(stack):
 @pytest.fixture(scope="session")
 def run(stack, settings):
     return Runner(stack, settings)
+
+
+@pytest.fixture(scope="session")
+def told(settings, nats):
+    """Bring all that waits to NATS and return what it stored of a run."""
+
+    async def use(run_id):
+        client, stop = await connect(nats.url, name="test"), asyncio.Event()
+        forwarder = asyncio.create_task(forward_outbox(settings.outbox, client, stop=stop))
+        while Outbox(settings.outbox).waiting():
+            await asyncio.sleep(0.05)
+        stop.set()
+        await forwarder
+        stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
+        await client.close()
+        return [bulletin for bulletin in stored if bulletin.run_id == run_id]
+
+    return lambda run_id: asyncio.run(use(run_id))
 
 
 @pytest.fixture(scope="module")

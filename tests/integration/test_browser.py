@@ -1,4 +1,4 @@
-"""The web UI as a person uses it: log in, fill in the form, watch the run, read the report."""
+"""The web UI as a person uses it: from the form over report and desk to the announcement."""
 
 import json
 import re
@@ -20,7 +20,7 @@ BURST = "sb26022802"
 @pytest.fixture(scope="module")
 def burst_folder(settings):
     folder = settings.inputs / "browser"
-    write_scenario(scenario_of(BURST, seed=3), folder)
+    write_scenario(scenario_of(BURST, seed=3, role="observation"), folder)
     return folder
 
 
@@ -34,7 +34,7 @@ def open_form(page):
     expect(field(page, "burst_id")).to_be_visible()
 
 
-def test_from_the_form_to_the_report(page, run, burst_folder):
+def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     open_form(page)
     field(page, "burst_id").fill(BURST)
     field(page, "alert").fill(str(burst_folder / "alert.xml"))
@@ -59,6 +59,29 @@ def test_from_the_form_to_the_report(page, run, burst_folder):
     expect(page.get_by_role("link", name="Report", exact=True)).to_have_attribute(
         "href", re.compile("/mxtvhf/runs/.*/report.html")
     )
+    desk = page.get_by_role("link", name="Desk", exact=True).last.get_attribute("href")
+    decide(page, desk)
+    folder = settings.releases / BURST / run_id
+    wait_until((folder / "release.json").exists, what="release", timeout=120)
+    expect(page.locator("#decision")).to_contain_text("Approved by admin")
+    expect(page.locator("#decision")).to_contain_text("nats: sent")
+    page.get_by_text("Told: circular").click()
+    circular = (folder / "circular.txt").read_text()
+    expect(page.locator("#decision pre:visible")).to_contain_text("R.A. (J2000)")
+    assert "Seen at night, looks fine." in circular
+    assert json.loads((folder / "decision.json").read_text())["decided_by"] == "admin"
+
+
+def decide(page, desk):
+    """Read the verdict on the desk and approve, with a comment."""
+    page.goto(desk)
+    expect(page.locator("#verdict")).to_contain_text("inconsistent")
+    expect(page.locator("#verdict")).to_contain_text("bright-xray")
+    expect(page.locator("#headline")).to_contain_text("90 % radius")
+    page.get_by_label("Comment").fill("Seen at night, looks fine.")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("#confirm-text")).to_contain_text("Seen at night, looks fine.")
+    page.locator("#confirm-yes").click()
 
 
 def test_the_form_describes_and_checks_its_fields(page):
