@@ -18,8 +18,6 @@ expect.set_options(timeout=30_000)
 
 BURST = "sb26050402"
 RUN = f"{BURST}__1"
-GP_WAIT_S = 60
-RUNNING = json.dumps({"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}).encode()
 PHONE = {"width": 390, "height": 844}
 
 
@@ -33,6 +31,10 @@ def conf(settings):
         "packets": (folder / "packets.bin").as_uri(),
         "sequence": 1,
     }
+
+
+def gp_says(state):
+    return json.dumps({"processing_descriptor": {"process_id": "job-1", "state": state}}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +53,19 @@ def zoom_in(page):
 
 
 def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
-    with bad_gp("silent", RUNNING):
-        assert run.api.start_run(RUN, {**conf, "gp_timeout_s": GP_WAIT_S})
+    with bad_gp("status", gp_says("RUNNING")) as gp:
+        assert run.api.start_run(RUN, conf)
         # The first page of a server waits for the imports.
         page.goto(f"/mxtvhf/desk/{BURST}", timeout=180_000)
         page.evaluate("window.loadedOnce = true")
-        expect(page.locator("#top")).to_contain_text("preliminary", timeout=120_000)
+        expect(page.locator("#top")).to_contain_text("preliminary", timeout=300_000)
         radius = zoom_in(page)
         page.get_by_role("checkbox", name=re.compile("on-board")).first.uncheck()
         page.get_by_text("Every pair in words").click()
         page.evaluate("window.scrollTo(0, 200)")
         assert "No decision is open" in page.locator("#decision").inner_text()
-        expect(page.locator("#top")).not_to_contain_text("preliminary", timeout=180_000)
+        gp.status = gp_says("FAILED")
+        expect(page.locator("#top")).not_to_contain_text("preliminary", timeout=300_000)
     assert page.evaluate("window.loadedOnce")
     expect(page.locator("#announcement")).to_contain_text(f"{BURST}: ")
     expect(page.locator("#headline")).to_contain_text("missing")
@@ -159,7 +162,7 @@ def test_airflow_leads_to_the_desk(page, run, finished):
     with page.context.expect_page() as opened:
         desk.get_by_role("link", name="SIMBAD").click()
     assert "sim-coo" in opened.value.url
-    page.goto(f"/dags/mxt_vhf/runs/{finished}/tasks/update_BA/task-desk")
+    page.goto(f"/dags/mxt_vhf/runs/{finished}/tasks/update_BA/plugin/task-desk")
     expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text(BURST)
     for task in ("reception_message", "preliminary_report", "crosscheck_positions", "update_BA"):
         assert run.links(finished, task)["Desk"] == f"/mxtvhf/desk/runs/{finished}"

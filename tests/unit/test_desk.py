@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from io import BytesIO
-from math import hypot
+from math import cos, hypot, radians
 from zipfile import ZipFile
 
 import pytest
@@ -258,8 +258,6 @@ def test_the_verdict_in_words(settings, put, headline, verdict, words):
     north=st.floats(-10.0, 10.0),
 )
 def test_places_in_the_sky_view_are_as_far_apart_as_on_the_sky(ra, dec, east, north):
-    from math import cos, radians
-
     other = position(
         (ra + east / 60.0 / cos(radians(dec))) % 360.0 % 360.0, dec + north / 60.0, label="other"
     )
