@@ -3,9 +3,10 @@ PORT    ?= 8080
 GP_PORT ?= 8765
 BURST   ?= sb26030704
 SEED    ?= 1
+MINUTES ?= 1
 VENV    := .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint pins bench clean clean-state
+.PHONY: help install run demo test lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,20 @@ bench:  ## print the benchmarks' tables
 	@tools/install.sh tests
 	for table in decoding eventfile projection localisation spectrum latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
+
+fuzz:  ## try damaged packets, notices, files and messages for some minutes each (MINUTES=)
+	@tools/install.sh tests
+	@$(VENV)/bin/python -m fuzz --seconds $$(($(MINUTES) * 60))
+
+audit:  ## ask for known vulnerabilities of the pinned packages (needs the network)
+	@tools/install.sh tests
+	@$(VENV)/bin/pip-audit --strict --disable-pip --no-deps -r requirements.txt
+
+sbom:  ## write the bill of materials, CycloneDX, into var/sbom.json
+	@tools/install.sh tests
+	@mkdir -p var
+	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
+	    --output-reproducible --output-file var/sbom.json
 
 pins: install  ## compile the requirements.in files into the pinned requirements.txt
 	for file in requirements tests/requirements; do \

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nats.errors
 from nats.aio.client import Client, Server
 
 from mxtvhf.errors import InvalidInput, Retriable
@@ -16,6 +17,9 @@ from mxtvhf.errors import InvalidInput, Retriable
 log = logging.getLogger(__name__)
 
 SCHEMES = ("nats", "tls", "ws", "wss")
+INBOX_PREFIX = b"_INBOX_MXTVHF"
+"""Of the subjects on which NATS answers us: stations that may hear ``_INBOX.>`` for their own answers do not
+hear ours, among them every message that the intake fetches."""
 FIRST_TRIES_S = 0.25
 """Between tries of the first connection. A server that refuses a client may cut the line before its reason is
 read: among several tries the reason comes through."""
@@ -33,8 +37,9 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
     Parameters
     ----------
     url
-        ``nats://host:port``, or several with commas; also ``tls``, ``ws`` and ``wss``. Without user or
-        password: those belong in the file.
+        ``nats://host:port``, or several with commas; also ``tls``, ``ws`` and ``wss``. With ``tls`` and
+        ``wss`` nothing is sent but over TLS, to a server whose certificate is good for its host name. Without
+        user or password: those belong in the file.
     credentials
         A file with a user's JWT and seed (NATS's own ``.creds``), or with one line ``user:password``, or with
         a token.
@@ -51,13 +56,14 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
         No server answers, or it refuses these credentials; a later call may succeed.
     """
     servers = _checked(url)
-    client = Client()
+    client = _SecureClient()
     watch = _ConnectionLog(client, url)
     try:
         async with asyncio.timeout(timeout):
             await client.connect(
                 servers,
                 name=name,
+                inbox_prefix=INBOX_PREFIX,
                 connect_timeout=max(1, int(timeout)),
                 reconnect_time_wait=FIRST_TRIES_S,  # type: ignore[arg-type]  # any number of seconds
                 max_reconnect_attempts=-1,
@@ -74,6 +80,20 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
         ) from None
     watch.connected = True
     return client
+
+
+class _SecureClient(Client):
+    """A client that keeps what ``tls://`` promises.
+
+    NATS's own one encrypts when the server's greeting asks for it: whoever sits between the two need only
+    change the greeting to be sent the password in clear.
+    """
+
+    def _connect_command(self) -> bytes:
+        server = self._current_server
+        if server is not None and server.uri.scheme == "tls" and not self._server_info.get("tls_required"):
+            raise nats.errors.Error("no TLS at the server")
+        return super()._connect_command()
 
 
 def _checked(url: str) -> list[str]:

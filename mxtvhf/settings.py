@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     nats_credentials: Path | None = Field(
         default=None, description="file with NATS's .creds, or user:password, or a token"
     )
+    nats_trusted_keys: Path | None = Field(
+        default=None,
+        description="PEM file with the Ed25519 public keys of those whose messages over NATS are taken in; "
+        "None: signatures are not looked at",
+    )
 
     webhook_file: Path | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 set -eu
 missing=""
 # The last ones build sherpa, which has no wheel.
-for pair in fitsverify:fitsverify chromium:chromium nats-server:nats-server npm:npm g++:g++ cmake:cmake byacc:byacc flex:flex \
+for pair in fitsverify:fitsverify chromium:chromium nats-server:nats-server npm:npm openssl:openssl g++:g++ cmake:cmake byacc:byacc flex:flex \
     fftw-wisdom-to-conf:libfftw3-dev; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done

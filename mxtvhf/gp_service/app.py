@@ -19,6 +19,7 @@ from mxtvhf.gp_service.analysis import AnalysisResult, Localiser, event_file_of,
 from mxtvhf.gp_service.jobs import Job, JobStore
 from mxtvhf.gp_service.workers import Workers
 from mxtvhf.models import GpRequest
+from mxtvhf.processing import Problem
 
 MAX_REQUEST = 65_536
 """Longest request body, bytes."""
@@ -95,11 +96,16 @@ def create_app(
     )
     app.state.store, app.state.pool, app.state.data = store, pool, data
     app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
-    app.post("/processing", response_model=ServiceAnswer)(start)
-    app.get("/status", response_model=ServiceAnswer)(status)
+    refusals = {400: "No such event file, or the body is no text", 411: "No length", 413: "Too long"}
+    app.post("/processing", response_model=ServiceAnswer, responses=_problems(refusals))(start)
+    app.get("/status", response_model=ServiceAnswer, responses=_problems({404: "No such job"}))(status)
     app.get("/jobs")(jobs)
     app.get("/health")(health)
     return app
+
+
+def _problems(causes: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem, "description": cause} for status, cause in causes.items()}
 
 
 def start(body: GpRequest, request: Request) -> ServiceAnswer:

@@ -49,9 +49,7 @@ def file_message(
             return (_file_notice(message, archive, bursts),)
         found = _packet_bursts(message)
     except InvalidInput as error:
-        archive.quarantine(message.raw, name=message.source, reason=str(error))
-        log.error("to quarantine: %s", error)
-        tell(message, str(error))
+        set_aside(message, archive, str(error), tell)
         return ()
     for burst_id in found:
         with archive.burst_lock(burst_id):
@@ -59,6 +57,13 @@ def file_message(
             archive.log_receipt(kept, message.received, message.source)
             bursts.open(burst_id)
     return found
+
+
+def set_aside(message: Message, archive: Archive, reason: str, tell: Tell) -> None:
+    """Put a message into quarantine, and say so."""
+    archive.quarantine(message.raw, name=message.source, reason=reason)
+    log.error("to quarantine: %s", reason)
+    tell(message, reason)
 
 
 def is_xml(raw: bytes) -> bool:

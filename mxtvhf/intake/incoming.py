@@ -39,11 +39,14 @@ class Message:
         By which way it came and under which name there.
     received
         When, UTC.
+    signature
+        Its publisher's, where the way has room for one (`mxtvhf.signatures`); looked at before it is kept.
     """
 
     raw: bytes
     source: str
     received: datetime
+    signature: str | None = None
 
 
 class Incoming:

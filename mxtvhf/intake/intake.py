@@ -14,7 +14,7 @@ from mxtvhf.archive import Archive
 from mxtvhf.errors import Failure
 from mxtvhf.intake.attendance import look_at
 from mxtvhf.intake.dispatch import dispatch
-from mxtvhf.intake.filing import Tell, file_message
+from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.incoming import Incoming, Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun
@@ -71,6 +71,10 @@ class Intake:
         self.incoming.keep(message)
         self._woken.set()
 
+    def refuse(self, message: Message, reason: str) -> None:
+        """Set a message aside that is not to be looked at; when this returns it may be acknowledged."""
+        set_aside(message, self.archive, reason, self._tell)
+
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set."""
         while not stop.is_set():
@@ -103,8 +107,7 @@ class Intake:
             # Whatever a message does to this program, the ones behind it are filed.
             log.exception("%s: cannot be filed", message.source)
             reason = f"{message.source}: internal error {type(error).__name__}: {error}"
-            self.archive.quarantine(message.raw, name=message.source, reason=reason)
-            self._tell(message, reason)
+            set_aside(message, self.archive, reason, self._tell)
 
     def _look(self, now: datetime) -> None:
         opened = self.bursts.all()

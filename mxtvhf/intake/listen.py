@@ -7,19 +7,21 @@ import signal
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.bulletins import IntakeBulletin, Outbox
 from mxtvhf.bulletins.forward import forward_until
-from mxtvhf.errors import Failure
+from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.gcnkafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.natsstream import NatsStream
 from mxtvhf.settings import Settings
+from mxtvhf.signatures import check_signature, trusted_keys
 from mxtvhf.streamgaps import StreamGap
 
 log = logging.getLogger(__name__)
@@ -92,11 +94,35 @@ def others(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, 
     found: dict[str, Work] = {"inbox": Inbox(settings.inbox, intake.keep).run}
     if settings.nats_url is not None:
         url, credentials = settings.nats_url, settings.nats_credentials
-        found["NATS"] = NatsStream(url, credentials, settings.archive, intake.keep, notes.lost).run
+        keep = gate(intake, settings.nats_trusted_keys)
+        found["NATS"] = NatsStream(url, credentials, settings.archive, keep, notes.lost).run
         found["messages out"] = partial(forward_until, settings.outbox, url, credentials)
     if settings.gcn_credentials is not None:
         found["GCN"] = GcnKafka(GcnAccess.from_file(settings.gcn_credentials), intake.keep).run
     return found
+
+
+def gate(intake: Intake, keys_file: Path | None) -> Callable[[Message], None]:
+    """Return what keeps a message of NATS: with trusted keys only what one of them signed is looked at.
+
+    Raises
+    ------
+    InvalidInput
+        The file of the keys is none.
+    """
+    if keys_file is None:
+        return intake.keep
+    keys = trusted_keys(keys_file)
+
+    def keep_signed(message: Message) -> None:
+        try:
+            check_signature(message.raw, message.signature, keys)
+        except InvalidInput as error:
+            intake.refuse(message, f"{message.source}: {error}")
+        else:
+            intake.keep(message)
+
+    return keep_signed
 
 
 def _watched(name: str, work: Work, stop: threading.Event, failed: list[str]) -> None:

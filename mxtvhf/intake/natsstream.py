@@ -20,6 +20,7 @@ from mxtvhf.errors import Retriable
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.streamledger import StreamLedger
 from mxtvhf.natslink import connect
+from mxtvhf.signatures import HEADER
 from mxtvhf.streamgaps import StreamGap
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,8 @@ class NatsStream:
                 raise
 
     async def _receive(self, message: Msg, ledger: StreamLedger) -> None:
-        received = Message(message.data, f"NATS {message.subject}", datetime.now(UTC))
+        signature = (message.headers or {}).get(HEADER)
+        received = Message(message.data, f"NATS {message.subject}", datetime.now(UTC), signature)
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, message.metadata.sequence.stream, message.data)
         await message.ack()
@@ -164,7 +166,8 @@ class NatsStream:
         except NotFoundError:
             return False
         raw = message.data or b""
-        received = Message(raw, f"NATS {message.subject}, fetched again", datetime.now(UTC))
+        signature = (message.headers or {}).get(HEADER)
+        received = Message(raw, f"NATS {message.subject}, fetched again", datetime.now(UTC), signature)
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, number, raw)
         return True

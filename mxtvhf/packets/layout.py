@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -106,7 +106,7 @@ class PacketType:
             self.write(records, name, value)
         return records
 
-    @property
+    @cached_property
     def required_inside(self) -> dict[str, int]:
         """The required values of parameters after the primary header."""
         places = self.places
@@ -123,7 +123,7 @@ class PacketType:
             raise TypeError(f"{self.name} has no fields")
         return int(fields[field][1])
 
-    @property
+    @cached_property
     def header(self) -> tuple[bytes, bytes]:
         """The fixed bits of the primary header and their mask, 6 bytes each."""
         records, mask = self.blank(1), np.zeros(1, self.dtype)

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 import requests
+import schemathesis
 import uvicorn
+from described import asked_as_described
 from fastapi import FastAPI
 
 from mxtvhf.errors import Failure, InvalidInput
@@ -197,8 +199,14 @@ def test_requests_that_are_none(service, change):
 
 def test_bodies_that_are_none(service):
     assert service.post(data=b"{").status_code == 422
+    assert service.post(data=b"[" * 60_000).status_code in (400, 422)
     assert service.post(data=b" " * 70_000).status_code == 413
     assert service.post(data=iter([b"{}"])).status_code == 411
+
+
+def test_the_service_is_as_its_description_says_whatever_is_sent(service):
+    description = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+    assert asked_as_described(description) == 4
 
 
 def test_unknown_process_id(service):

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import hypothesis
 import pytest
 import requests
 import schemathesis
 from airflowruns import PROJECT
+from described import asked_as_described
 
 from mxtvhf.gp_contract import Answer, GpState, job_status, started_job
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -200,50 +200,6 @@ def test_what_is_not_there_is_not_found(ask):
     assert ask("GET", "/status?seqid=a%00b").status_code == 422
 
 
-def paths(description):
-    return [
-        (method, path)
-        for path, methods in description["paths"].items()
-        for method in methods
-        if path not in ("/openapi.json", "/docs")
-    ] + [("get", "/openapi.json"), ("get", "/docs"), ("get", "/docs/swagger-ui.css")]
-
-
-def test_nobody_gets_anything_without_logging_in(stack, ask):
-    routes = paths(ask("GET", "/openapi.json").json())
-    assert len(routes) > 9
-    for method, path in routes:
-        url = f"{stack.url}/mxtvhf{path}"
-        for headers in ({}, {"Authorization": "Bearer not-a-token"}):
-            answer = requests.request(
-                method, url, headers=headers, json={}, timeout=10, allow_redirects=False
-            )
-            assert answer.status_code in (401, 403), (method, path)
-            assert list(answer.json()) == ["detail"]
-
-
-VIEWER = """
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-print(create_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role="viewer")))
-"""
-
-
-def test_who_may_only_read_starts_nothing(stack, ask, conf):
-    made = subprocess.run(
-        [sys.executable, "-c", VIEWER],
-        env=stack.processes.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    viewer = {"Authorization": f"Bearer {made.stdout.split()[-1]}"}
-    assert ask("GET", "/bursts", headers=viewer).status_code == 200
-    refused = ask("POST", "/processing", headers=viewer, json={**conf, "sequence": 83})
-    assert (refused.status_code, refused.json()) == (403, {"detail": "Forbidden"})
-    assert ask("GET", f"/status?seqid={BURST}__83").status_code == 404
-
-
 def test_the_cookie_of_the_web_ui_opens_the_documentation(stack, token):
     session = requests.Session()
     session.cookies.set("_token", token)
@@ -362,16 +318,4 @@ def test_a_paused_dag_is_told(ask, conf, paused):
 
 
 def test_the_face_is_as_its_description_says_whatever_is_sent(description, token, paused):
-    operations = [found.ok() for found in description.get_all_operations()]
-    assert len(operations) >= 8
-    for operation in operations:
-        # What has neither query nor body cannot be asked wrongly.
-        takes_input = len(operation.query) or len(operation.body)
-        for mode in schemathesis.GenerationMode if takes_input else [schemathesis.GenerationMode.POSITIVE]:
-
-            @hypothesis.settings(max_examples=15, suppress_health_check=list(hypothesis.HealthCheck))
-            @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-            def answers_as_described(case):
-                case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, timeout=60)
-
-            answers_as_described()
+    assert asked_as_described(description, headers={"Authorization": f"Bearer {token}"}) >= 8

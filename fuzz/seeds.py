@@ -1,0 +1,67 @@
+"""What the fuzzing starts from: sound inputs of every kind, made by the project's own writers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mxtvhf.bulletins import IntakeBulletin, RunBulletin, StepBulletin
+from mxtvhf.eventcards import EventHeader
+from mxtvhf.eventfile import write_event_file
+from mxtvhf.packets import decode_stream
+from mxtvhf.packets.framing import find_frames
+from mxtvhf.packets.layout import layout
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+
+BURST = "sb26051102"
+WHEN = datetime(2026, 5, 11, 12, tzinfo=UTC)
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Return the seeds of each target of `fuzz.targets`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_scenario(scenario_of(BURST, ra_deg=120.0, dec_deg=30.0, counts=60, seed=1), folder)
+        stream = (folder / "packets.bin").read_bytes()
+        _write_event_file(stream, folder / "events.fits")
+        event_file = (folder / "events.fits").read_bytes()
+        return {
+            "packets": [stream[:2000], *_packets(stream[:500])],
+            "sealed_packets": [*_openings(stream[:2000])],
+            "notice": [path.read_bytes() for path in sorted(folder.glob("*.xml"))],
+            # Without checksums: damage would hardly get past them.
+            "event_file": [event_file.replace(b"CHECKSUM", b"COMMENT ").replace(b"DATASUM ", b"COMMENT ")],
+            "bulletin": [*_bulletins()],
+        }
+
+
+def _write_event_file(stream: bytes, path: Path) -> None:
+    found = decode_stream(stream, BURST, name="seed")
+    header = EventHeader(burst_id=BURST, ivorn=f"ivo://org.svom/fsc#{BURST}_seed", obs_id="1_2_3", date=WHEN)
+    write_event_file(path, found.photons, found.attitude, header=header)
+
+
+def _packets(stream: bytes) -> Iterator[bytes]:
+    frames = find_frames(stream, layout())
+    for kind in layout().types:
+        for offset in frames.offsets[kind.name].tolist():
+            yield stream[offset : offset + kind.size]
+
+
+def _openings(stream: bytes) -> Iterator[bytes]:
+    """Yield packets as `targets.sealed_packets` takes them: the number of the kind, and no CRC."""
+    sizes = [kind.size for kind in layout().types]
+    for packet in _packets(stream):
+        yield bytes([sizes.index(len(packet))]) + packet[:-2]
+
+
+def _bulletins() -> Iterator[bytes]:
+    about = {"burst_id": BURST, "run_id": f"{BURST}__1", "is_test": True, "id": "0" * 32, "time": WHEN}
+    for found in (
+        RunBulletin(state="failed", reason="no such file", **about),
+        StepBulletin(task_id="fits_feed", state="started", try_number=1, **about),
+        IntakeBulletin(what="quarantined", source="inbox x.xml", reason="empty", sha256="0" * 64, **about),
+    ):
+        yield found.model_dump_json().encode()

@@ -1,0 +1,76 @@
+"""What is fuzzed: each target takes any bytes, and may refuse them as `InvalidInput` but do nothing else."""
+
+from __future__ import annotations
+
+import tempfile
+from binascii import crc_hqx
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from mxtvhf.bulletins.model import read_bulletin
+from mxtvhf.errors import InvalidInput
+from mxtvhf.eventfile import read_event_file
+from mxtvhf.packets import bursts_in, decode_stream
+from mxtvhf.packets.layout import layout
+from mxtvhf.voevent import read_alert
+
+BURST = "sb26051102"
+
+
+def packets(raw: bytes) -> None:
+    """Read VHF packets as received."""
+    with suppress(InvalidInput):
+        bursts_in(raw, name="fuzz")
+    with suppress(InvalidInput):
+        found = decode_stream(raw, BURST, name="fuzz")
+        counts = found.counts
+        if counts.received != counts.good + counts.repeated + counts.foreign + counts.corrupt:
+            raise AssertionError(counts)
+
+
+def sealed_packets(raw: bytes) -> None:
+    """Read VHF packets with a right CRC, whatever they say: most faults end at the CRC otherwise."""
+    packets(seal(raw))
+
+
+def seal(raw: bytes) -> bytes:
+    """Make packets with a right CRC of any bytes; the first of each piece chooses the kind of packet."""
+    sealed, kinds = bytearray(), layout().types
+    while raw:
+        kind = kinds[raw[0] % len(kinds)]
+        body = raw[1 : kind.size - 1].ljust(kind.size - 2, b"\0")
+        sealed += body + crc_hqx(body, 0xFFFF).to_bytes(2, "big")
+        raw = raw[kind.size - 1 :]
+    return bytes(sealed)
+
+
+def notice(raw: bytes) -> None:
+    """Read a VOEvent."""
+    with suppress(InvalidInput):
+        read_alert(raw)
+
+
+def event_file(raw: bytes) -> None:
+    """Read an event file, as the reference GP service is given one."""
+    path = _scratch() / "fuzz.fits"
+    path.write_bytes(raw)
+    with suppress(InvalidInput):
+        read_event_file(path)
+
+
+def bulletin(raw: bytes) -> None:
+    """Read a message of MXT-VHF, as ``mxtvhf log-queue`` does."""
+    with suppress(InvalidInput):
+        read_bulletin(raw)
+
+
+@cache
+def _scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="mxtvhf-fuzz-"))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (packets, sealed_packets, notice, event_file, bulletin)
+}

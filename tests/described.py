@@ -1,0 +1,21 @@
+"""Asking a service whatever its OpenAPI description allows and forbids, by schemathesis."""
+
+import hypothesis
+import schemathesis
+
+
+def asked_as_described(description, **options):
+    """Ask every operation, check every answer by the description; return how many operations there are."""
+    operations = [found.ok() for found in description.get_all_operations()]
+    for operation in operations:
+        # What has neither query nor body cannot be asked wrongly.
+        takes_input = len(operation.query) or len(operation.body)
+        for mode in schemathesis.GenerationMode if takes_input else [schemathesis.GenerationMode.POSITIVE]:
+
+            @hypothesis.settings(max_examples=15, suppress_health_check=list(hypothesis.HealthCheck))
+            @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+            def answers_as_described(case):
+                case.call_and_validate(timeout=60, **options)
+
+            answers_as_described()
+    return len(operations)

@@ -1,0 +1,281 @@
+"""A real Airflow under attack: by strangers, by viewers, by hostile requests; and its secrets."""
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+from contextlib import closing
+from urllib.parse import quote
+
+import psycopg2
+import pytest
+import requests
+
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.embedded import gp_connection
+
+pytestmark = pytest.mark.integration
+
+BURST = "sb26030303"
+CANARY = "canary-q7Zk2"
+ROLES = ("viewer", "user", "op", "admin")
+
+ASK_AIRFLOW = """
+import json
+import jwt
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from mxtvhf_plugin import MxtVhfPlugin
+
+def walk(routes, prefix):
+    for route in routes:
+        if hasattr(route, "methods"):
+            yield from ((method, prefix + route.path) for method in sorted(route.methods or {"GET"}))
+        else:  # a mounted app, or a folder of files
+            yield from walk(getattr(route, "routes", None) or [], prefix + route.path)
+            yield ("GET", prefix + route.path + "/x")
+
+manager = create_auth_manager()
+tokens = {
+    role: manager.generate_jwt(SimpleAuthManagerUser(username=role, role=role))
+    for role in ("viewer", "user", "op", "admin")
+}
+claims = jwt.decode(tokens["admin"], options={"verify_signature": False})
+routes = [
+    entry for app in MxtVhfPlugin.fastapi_apps for entry in walk(app["app"].routes, app["url_prefix"])
+]
+print(json.dumps({"tokens": tokens, "claims": claims, "routes": routes}))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(stack, settings):
+    """A token of each role, what is in one, and every route of the project's web apps: read from Airflow."""
+    found = subprocess.run(
+        [sys.executable, "-c", ASK_AIRFLOW],
+        env=stack.processes.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def ask(stack, told):
+    """Send a request as somebody of a role, or with a token of one's own."""
+
+    def send(method, path, *, role="admin", token=None, **options):
+        headers = {"Authorization": f"Bearer {token or told['tokens'][role]}"} | options.pop("headers", {})
+        return requests.request(
+            method, stack.url + path, headers=headers, timeout=30, allow_redirects=False, **options
+        )
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def conf(settings):
+    folder = settings.inputs / "security"
+    write_scenario(scenario_of(BURST, counts=200, seed=3), folder)
+    return {
+        "burst_id": BURST,
+        "alert": (folder / "alert.xml").as_uri(),
+        "packets": (folder / "packets.bin").as_uri(),
+    }
+
+
+def filled(path, text="x"):
+    """A route with a text for each of its parameters."""
+    return re.sub(r"\{[^}]+\}", text, path)
+
+
+def forged(claims):
+    """Tokens that nobody gave out: without a signature, and signed with a key of the forger's."""
+    import jwt
+
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    unsigned = ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    )
+    return [unsigned + ".", jwt.encode(claims, "x" * 64, algorithm="HS512")]
+
+
+# ------------------------------------------------------------------ who may do what
+
+
+def test_no_url_of_ours_answers_a_stranger(stack, told):
+    assert len(told["routes"]) > 9
+    tokens = ["not-a-token", *forged(told["claims"])]
+    for method, path in told["routes"]:
+        for headers in ({}, *({"Authorization": f"Bearer {token}"} for token in tokens)):
+            answer = requests.request(
+                method, stack.url + filled(path), headers=headers, json={}, timeout=30, allow_redirects=False
+            )
+            assert answer.status_code in (401, 403), (method, path, headers)
+
+
+def test_a_viewer_reads_everything_and_changes_nothing(ask, told):
+    for method, path in told["routes"]:
+        status = ask(method, filled(path), role="viewer", json={} if method == "POST" else None).status_code
+        if method in ("GET", "HEAD"):
+            assert status not in (401, 403), path
+        else:
+            assert status == 403, (method, path)
+
+
+@pytest.mark.parametrize("role", ROLES[1:])
+def test_whoever_may_trigger_starts_runs(ask, role):
+    assert ask("POST", "/mxtvhf/processing", role=role, json={}).status_code == 422
+    assert ask("POST", "/api/v2/dags/mxt_vhf/dagRuns", role=role, json={"conf": {}}).status_code in (400, 422)
+
+
+def test_a_viewer_starts_nothing_by_airflows_own_api(ask, conf):
+    refused = ask(
+        "POST",
+        "/api/v2/dags/mxt_vhf/dagRuns",
+        role="viewer",
+        json={"dag_run_id": "viewers", "logical_date": None, "conf": conf},
+    )
+    assert refused.status_code == 403
+    assert ask("GET", "/api/v2/dags/mxt_vhf/dagRuns/viewers").status_code == 404
+
+
+# ------------------------------------------------------------------ hostile requests
+
+
+@pytest.mark.parametrize("way", ["../../../secrets/passwords.json", "../../../../../../../../etc/passwd"])
+def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, told, stack, way):
+    for method, path in told["routes"]:
+        if method == "GET" and "{" in path:
+            for text in (
+                quote(way, safe=""),
+                quote(way, safe="").replace("%2F", "/").replace("..", "%2e%2e"),
+            ):
+                answer = ask(method, filled(path, text))
+                assert answer.status_code < 500, path
+                assert stack.password not in answer.text
+                assert "root:" not in answer.text
+
+
+def test_no_parameter_of_a_url_makes_a_header(ask, told):
+    for method, path in told["routes"]:
+        if method == "GET" and "{" in path:
+            answer = ask(method, filled(path, "x%0d%0aX-Canary:%201"))
+            assert answer.status_code < 500, path
+            assert "X-Canary" not in answer.headers
+
+
+@pytest.mark.parametrize("nested", ["[" * 500_000, '{"burst_id":' * 100_000, "[" * 9_000 + "]" * 9_000])
+def test_deeply_nested_json_is_refused_in_one_line(ask, nested):
+    answer = ask("POST", "/mxtvhf/processing", data=nested, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert list(answer.json()) == ["detail"]
+    assert len(answer.json()["detail"]) <= 1000
+
+
+def test_a_form_of_another_site_starts_nothing(stack, told, conf, ask):
+    """A browser sends a form as text/plain with the cookies it has; JSON it may not send unasked."""
+    answer = requests.post(
+        f"{stack.url}/mxtvhf/processing",
+        data=json.dumps({**conf, "sequence": 91}),
+        headers={"Content-Type": "text/plain", "Origin": "http://evil.example"},
+        cookies={"_token": told["tokens"]["admin"]},
+        timeout=30,
+    )
+    assert answer.status_code == 422
+    assert ask("GET", f"/api/v2/dags/mxt_vhf/dagRuns/{BURST}__91").status_code == 404
+    asked = ask("OPTIONS", "/mxtvhf/processing", headers={"Origin": "http://evil.example"})
+    assert "access-control-allow-origin" not in asked.headers
+
+
+TEMPLATE = "{{ 6*7 }}{% raw %}${7*6}"
+
+
+@pytest.fixture(scope="module")
+def templated(run, conf):
+    """A run whose configuration holds templates."""
+    assert run(f"{BURST}__1", **conf, target=TEMPLATE) == "success"
+    return f"{BURST}__1"
+
+
+def test_a_template_in_the_configuration_stays_text(run, templated):
+    path = f"/api/v2/dags/mxt_vhf/dagRuns/{templated}"
+    assert run.api.get(path)["conf"]["target"] == TEMPLATE
+    tasks = run.api.get(f"{path}/taskInstances")["task_instances"]
+    assert [task["rendered_fields"] for task in tasks] == [{}] * len(tasks)
+    event_file = (run.folder(templated) / "events.fits").read_bytes()
+    assert TEMPLATE.encode() in event_file
+
+
+# ------------------------------------------------------------------ secrets
+
+
+@pytest.fixture(scope="module")
+def failed(stack, run, conf, templated):
+    """A run that failed because GP, asked with a login, could not be reached."""
+    login = {"login": "mxtvhf", "password": CANARY}
+    stack.api.put_connection({**gp_connection("http://127.0.0.1:9"), **login})
+    try:
+        assert run(f"{BURST}__2", **conf, sequence=2) == "failed"
+        yield f"{BURST}__2"
+    finally:
+        stack.api.put_connection({**gp_connection(stack.gp_url), "login": None, "password": None})
+
+
+def secrets_of(settings):
+    """All that must not be seen anywhere, in every spelling in which it travels."""
+    files = [path for path in (settings.home / "secrets").iterdir() if path.name != "passwords.json"]
+    texts = [CANARY, *(path.read_text().strip() for path in files)]
+    texts += json.loads((settings.home / "secrets" / "passwords.json").read_text()).values()
+    basic = base64.b64encode(f"mxtvhf:{CANARY}".encode()).decode()
+    return {*texts, basic, base64.b64encode(CANARY.encode()).decode().rstrip("=")}
+
+
+def test_no_secret_is_in_logs_products_archive_or_messages(settings, failed):
+    secrets, searched = secrets_of(settings), 0
+    assert len(secrets) >= 6
+    for path in settings.home.rglob("*"):
+        inside = path.relative_to(settings.home).parts[0]
+        if inside in ("secrets", "postgres") or not path.is_file():
+            continue
+        text = path.read_bytes()
+        searched += 1
+        assert not [secret for secret in secrets if secret.encode() in text], path
+    assert searched > 50
+
+
+def test_no_secret_is_in_the_database(settings, stack, failed):
+    uri = stack.processes.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    dump = io.StringIO()
+    with closing(psycopg2.connect(uri)) as database, database.cursor() as cursor:
+        cursor.execute("select quote_ident(tablename) from pg_tables where schemaname = 'public'")
+        for (table,) in cursor.fetchall():
+            cursor.copy_expert(f"copy {table} to stdout", dump)
+    # What is stored as bytes is written in hexadecimal.
+    spelled = {spelling for secret in secrets_of(settings) for spelling in (secret, secret.encode().hex())}
+    assert failed in dump.getvalue()
+    assert not [secret for secret in spelled if secret in dump.getvalue()]
+
+
+def test_no_secret_is_shown_by_the_api(ask, failed, settings):
+    tasks = f"/api/v2/dags/mxt_vhf/dagRuns/{failed}/taskInstances"
+    shown = [
+        "/api/v2/connections",
+        "/api/v2/connections/mxt_gp",
+        "/api/v2/config",
+        "/api/v2/eventLogs?limit=1000",
+        tasks,
+        f"{tasks}/start_mxt_gp_pipeline/logs/1?full_content=true",
+        f"{tasks}/start_mxt_gp_pipeline/xcomEntries",
+        f"/mxtvhf/status?seqid={failed}",
+        "/mxtvhf/quarantine",
+    ]
+    for path in shown:
+        text = ask("GET", path).text
+        assert not [secret for secret in secrets_of(settings) if secret in text], path
+    assert ask("GET", "/api/v2/config").status_code == 403
+    assert ask("GET", "/api/v2/connections", role="viewer").status_code == 403
+    assert ask("GET", "/api/v2/connections", role="user").status_code == 403

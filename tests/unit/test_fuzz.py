@@ -1,0 +1,72 @@
+"""A bounded run of the fuzzing; ``make fuzz`` runs longer."""
+
+import re
+import subprocess
+import sys
+
+from fuzz.seeds import BURST, seeds
+from fuzz.targets import TARGETS, seal
+from mxtvhf.bulletins.model import read_bulletin
+from mxtvhf.eventfile import read_event_file
+from mxtvhf.packets import bursts_in
+from mxtvhf.voevent import read_alert
+
+SECONDS = 3
+"""For each target; with its start about twice that."""
+
+
+def test_the_fuzzing_begins_with_sound_inputs(tmp_path):
+    starts = seeds()
+    assert starts.keys() == TARGETS.keys()
+    for raw in starts["packets"] + [seal(start) for start in starts["sealed_packets"]]:
+        assert list(bursts_in(raw, name="seed")) == [BURST]
+    for raw in starts["notice"]:
+        assert read_alert(raw).burst_id == BURST
+    for number, raw in enumerate(starts["event_file"]):
+        path = tmp_path / f"{number}.fits"
+        path.write_bytes(raw)
+        assert len(read_event_file(path).photons)
+    for raw in starts["bulletin"]:
+        assert read_bulletin(raw).burst_id == BURST
+
+
+def test_nothing_is_found_in_a_short_run(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "fuzz", "--seconds", str(SECONDS), "--findings", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried = dict(re.findall(r"^ *(\w+) +([\d,]+)", done.stdout, re.MULTILINE))
+    assert tried.keys() >= TARGETS.keys()
+    assert all(int(tried[name].replace(",", "")) > 1 for name in TARGETS)
+
+
+PLANTED = """
+import sys
+from pathlib import Path
+from fuzz.engine import fuzz
+
+def planted(raw):
+    if raw[:1] == b"M":
+        raise ValueError("planted")
+
+fuzz(planted, *map(Path, sys.argv[1:]), 30)
+"""
+
+
+def test_a_planted_fault_is_found_and_kept(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "seed").write_bytes(b"L")
+    done = subprocess.run(
+        [sys.executable, "-c", PLANTED, str(tmp_path / "corpus"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "planted" in done.stdout + done.stderr
+    (kept,) = tmp_path.glob("crash-*")
+    assert kept.read_bytes().startswith(b"M")
