@@ -23,6 +23,7 @@ demo: install  ## the same, but end by itself with the report
 test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
 	@tools/install.sh tests
+	@tools/test-schemas.sh
 	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
 

@@ -7,11 +7,14 @@
 4. **start_mxt_gp_pipeline** asks the General Program pipeline (GP) for its analysis,
    **wait_mxt_gp** waits for its end without holding a worker.
    Beside them **vhf_localisation** finds the source in the VHF photons and **preliminary_report** sends it
-   at once, and **source_analysis** makes light curve and spectrum.
+   at once, and **source_analysis** makes light curve and spectrum. Where the installation names catalogue
+   services on the net, **remote_catalogues** asks them, and no report waits for it.
 5. **crosscheck_positions** compares every position known of the burst.
 6. **update_BA** brings the result to the Burst Advocate, also when GP failed: the report says why it is
    missing. **run_complete** then marks the run failed, so that the operator sees that GP, or a step
    beside it, gave nothing.
+7. **ask_ba** starts a run of `mxt_vhf_decision` under the same run id, where the Burst Advocate decides
+   whether the result is announced. It is skipped for a replay, a retracted burst, a run without a position.
 
 Start it with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id
 `<burst_id>__<sequence>` makes sure that the same input never runs twice.
@@ -22,6 +25,8 @@ from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule, chain
 
+from mxtvhf.settings import Settings
+from mxtvhf_airflow.decision import AskBAOperator
 from mxtvhf_airflow.gp import MxtGpSensor, StartMxtGpPipelineOperator
 from mxtvhf_airflow.operators import (
     CrosscheckPositionsOperator,
@@ -29,6 +34,7 @@ from mxtvhf_airflow.operators import (
     PhotonsExtractionOperator,
     PreliminaryReportOperator,
     ReceptionMessageOperator,
+    RemoteCataloguesOperator,
     SourceAnalysisOperator,
     UpdateBAOperator,
     VhfLocalisationOperator,
@@ -74,11 +80,20 @@ with DAG(
     update_BA = UpdateBAOperator(  # noqa: N816  the workflow's own name
         task_id="update_BA", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
     )
+    # What becomes of the question is told by its own run: the answer may take hours.
+    ask_ba = AskBAOperator(task_id="ask_ba")
     run_complete = EmptyOperator(task_id="run_complete")
+    if Settings().remote_catalogues:
+        # A leaf: no report waits for services on the net, and none of them fails a run.
+        remote_catalogues = RemoteCataloguesOperator(
+            task_id="remote_catalogues", retries=0, execution_timeout=timedelta(minutes=1)
+        )
+        chain(vhf_localisation, remote_catalogues)
 
     chain(reception_message, photons_extraction, fits_feed)
     chain(fits_feed, start_mxt_gp_pipeline, wait_mxt_gp, crosscheck_positions, update_BA)
     chain(fits_feed, vhf_localisation, [preliminary_report, crosscheck_positions])
     chain(vhf_localisation, source_analysis, update_BA)
     chain(fits_feed, crosscheck_positions)
+    chain(update_BA, ask_ba)
     chain([wait_mxt_gp, preliminary_report, source_analysis, update_BA], run_complete)

@@ -9,6 +9,8 @@ import requests
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 
 DAG_ID = "mxt_vhf"
+DECISION_DAG_ID = "mxt_vhf_decision"
+"""Its run about a run of ``mxt_vhf`` has the same run id."""
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 

@@ -291,6 +291,10 @@ class Archive:
             path.name for path in self.root.glob("sb*") if re.fullmatch(BURST_ID_PATTERN, path.name)
         )
 
+    def has(self, burst_id: str) -> bool:
+        """Tell whether something of a burst was kept."""
+        return (self.root / burst_id).is_dir()
+
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
         """All recorded inputs, of one burst or of all, oldest burst first."""
         yield from map(_record, sorted(self.root.glob(f"{burst_id or 'sb*'}/inputs/*.json")))

@@ -12,6 +12,7 @@ from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.burst import burst_trigger_time
 from mxtvhf.calibration import CalibrationStore
+from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.errors import Failure, MxtVhfError
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import UNKNOWN_GRACE_S, GpBusy, GpStatus, GpUnknownJobError, pause_after_failures
@@ -61,6 +62,7 @@ def process_burst(
     gp_url: str | None = None,
     gp_timeout_s: float = 600.0,
     store: CalibrationStore | None = None,
+    catalogues: Catalogues | None = None,
 ) -> Path:
     """Run all steps on one alert and its packets.
 
@@ -76,6 +78,8 @@ def process_burst(
         Seconds to wait for GP.
     store
         The calibration files; by default those of the package.
+    catalogues
+        Asked for known sources; None: the report says that no catalogue was checked.
 
     Returns
     -------
@@ -136,13 +140,15 @@ def process_burst(
         )
 
     with timeline.step("preliminary_report"):
-        early = preliminary_report(record(), photons=photons, out=out, written=datetime.now(UTC))
+        early = preliminary_report(
+            record(), photons=photons, out=out, written=datetime.now(UTC), catalogues=catalogues
+        )
     with timeline.step("source_analysis"):
         analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
     with timeline.step("mxt_gp"):
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
-        crosscheck = crosscheck_positions(alerts, localisation, gp)
+        crosscheck = crosscheck_positions(alerts, localisation, gp, catalogues=catalogues)
     run = record(analysis, early)
     products = update_ba(run, crosscheck, photons=photons, out=out, written=datetime.now(UTC))
     return out / products.json_file.path

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, replaycommand, runcommands
+from mxtvhf import __version__, announcecommand, cataloguecommand, replaycommand, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -144,9 +144,13 @@ def process(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole chain on an alert and its packets, without Airflow."""
+    from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.chain import process_burst
 
-    report = process_burst(alert, packets, out, gp_url=gp, store=Settings().calibration_store())
+    settings = Settings()
+    catalogues = CatalogueStore(settings.catalogues)
+    store = settings.calibration_store()
+    report = process_burst(alert, packets, out, gp_url=gp, store=store, catalogues=catalogues)
     if as_json:
         _print_json(json.loads(report.read_text()))
     else:
@@ -206,6 +210,8 @@ def crosscheck(
     as_json: AsJson = False,
 ) -> None:
     """Compare all positions of a burst and recompute what its notices claim."""
+    from mxtvhf.catalogues.store import CatalogueStore
+    from mxtvhf.crosscheck.bayes import probability_text
     from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
     from mxtvhf.models import GpOutcome
     from mxtvhf.steps.crosscheck_positions import crosscheck_positions
@@ -216,8 +222,11 @@ def crosscheck(
     bursts = {notice.burst_id for notice in notices}
     if len(bursts) != 1:
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
-    found = vhf_localisation(events, alerts=notices, store=Settings().calibration_store()) if events else None
-    result = crosscheck_positions(notices, found, GpOutcome(available=False, reason="not asked"))
+    settings = Settings()
+    found = vhf_localisation(events, alerts=notices, store=settings.calibration_store()) if events else None
+    no_gp = GpOutcome(available=False, reason="not asked")
+    catalogues = CatalogueStore(settings.catalogues)
+    result = crosscheck_positions(notices, found, no_gp, catalogues=catalogues)
     if as_json:
         _print_json(result.model_dump(mode="json"))
         return
@@ -225,7 +234,12 @@ def crosscheck(
         print(f"{pair.verdict.value:13} {pair.first} - {pair.second}: {pair.explanation}")
     for claim in result.claims:
         print(f"{CLAIM_WORDS[claim.agrees]:13} {claim.ivorn}: {claim.explanation}")
+    for match in result.associations:
+        print(f"{probability_text(match.probability):13} {match.explanation}")
+    for flag in result.flags:
+        print(f"impossible    {flag}")
     print(f"best          {result.best_reason}")
+    print(f"{result.verdict.value:13} {result.verdict_reason}")
 
 
 @app.command()
@@ -276,6 +290,8 @@ def gp(
 app.command()(runcommands.start)
 app.command()(runcommands.info)
 app.command()(replaycommand.replay)
+app.add_typer(cataloguecommand.app, name="catalogue")
+app.command()(announcecommand.announce)
 
 
 @app.command()

@@ -32,6 +32,8 @@ class ReportSummary(BaseModel):
     written: AwareDatetime
     trigger_time: AwareDatetime | None
     best_position: Position | None
+    verdict: str = ""
+    """Empty in reports older than the verdict."""
     products: dict[str, Product]
     timeline: tuple[TimelineEntry, ...]
 

@@ -8,15 +8,21 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mxtvhf.intakepolicy import IntakePolicy
 
 if TYPE_CHECKING:
     from mxtvhf.calibration import CalibrationStore
+
+
+Role = Literal["viewer", "user", "op", "admin"]
+"""Of a user of Airflow's SimpleAuthManager, each with the rights of those before it."""
+
+UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class Settings(BaseSettings):
@@ -59,6 +65,22 @@ class Settings(BaseSettings):
         "None: signatures are not looked at",
     )
 
+    webhook_file: Path | None = Field(
+        default=None,
+        description="file with the URL of a Mattermost or Slack webhook that is told what is announced;"
+        " None: no webhook",
+    )
+    answer_within_days: float = Field(
+        default=7.0,
+        gt=0.0,
+        description="how long the Burst Advocate is waited for; then nothing is announced",
+    )
+    users: dict[UserName, Role] = Field(
+        default={},
+        description="further users of the embedded stack's web UI and their roles (JSON), e.g. the Burst"
+        " Advocates; their passwords are made in secrets/passwords.json of the state folder",
+    )
+
     gcn_credentials: Path | None = Field(
         default=None, description="TOML file with client_id and client_secret for GCN Kafka; None: no GCN"
     )
@@ -68,6 +90,10 @@ class Settings(BaseSettings):
 
     replays_at_once: int = Field(
         default=4, ge=1, description="replays under way at most; live alerts must not wait behind them"
+    )
+
+    remote_catalogues: tuple[str, ...] = Field(
+        default=(), description="catalogue services to ask, too, by their names in remote.toml (JSON list)"
     )
 
     def environment(self) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""What Airflow loads: the report pages, served by the API server, the links to them, the messages."""
+"""What Airflow loads: the pages, served by the API server, the links to them, the messages."""
 
 from airflow.plugins_manager import AirflowPlugin
 
 from mxtvhf_airflow import listener
-from mxtvhf_airflow.links import PREFIX, ComparisonLink, ReportLink
+from mxtvhf_airflow.links import PREFIX, ComparisonLink, DeskLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.web import create_app
 
@@ -14,14 +14,32 @@ class MxtVhfPlugin(AirflowPlugin):
     name = "mxtvhf"
     fastapi_apps = [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
+        {
+            "name": "MXT-VHF desk",
+            "href": f"{PREFIX}/desk",
+            "destination": "nav",
+            "url_route": "mxtvhf-desk",
+        },
+        {
+            "name": "Desk",
+            "href": f"{PREFIX}/desk/runs/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "desk",
+        },
+        {
+            "name": "Desk",
+            "href": f"{PREFIX}/desk/runs/{{RUN_ID}}",
+            "destination": "task_instance",
+            "url_route": "task-desk",
+        },
         # A tab of the run's page: the final report, before it the preliminary one.
         {
             "name": "Report",
             "href": f"{PREFIX}/runs/{{RUN_ID}}/report",
             "destination": "dag_run",
             "url_route": "report",
-        }
+        },
     ]
-    operator_extra_links = [ReportLink(), ComparisonLink()]  # noqa: RUF012
+    operator_extra_links = [ReportLink(), DeskLink(), ComparisonLink()]  # noqa: RUF012
     listeners = [listener]  # noqa: RUF012
     priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012

@@ -3,8 +3,8 @@
 set -eu
 missing=""
 # The last ones build sherpa, which has no wheel.
-for pair in fitsverify:fitsverify chromium:chromium nats-server:nats-server openssl:openssl \
-    g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev; do
+for pair in fitsverify:fitsverify chromium:chromium nats-server:nats-server npm:npm openssl:openssl g++:g++ cmake:cmake byacc:byacc flex:flex \
+    fftw-wisdom-to-conf:libfftw3-dev; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0

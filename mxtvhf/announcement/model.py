@@ -23,6 +23,21 @@ class Decision(Model):
     decided_at: AwareDatetime
 
 
+class Claim(Model):
+    """What an announcement will be: written before anything is made of it, never changed."""
+
+    run_id: str
+    number: int = Field(ge=1)
+    ivorn: str
+    supersedes: str | None
+    """Ivorn of the announcement before; of a test, that of the test before."""
+    is_test: bool
+    report_written: AwareDatetime
+    """Which of two reports is the newer one."""
+    moment: AwareDatetime
+    """When it was decided to release it."""
+
+
 class Delivery(Model):
     """What became of an announcement on one way out."""
 
@@ -39,9 +54,11 @@ class Release(Model):
 
     decision: Decision
     number: int = Field(ge=1)
-    """Counts the announcements of a burst; each supersedes the one before."""
+    """Counts the announcements of a burst, its tests apart; each supersedes the one before."""
     ivorn: str
     """Of our VOEvent."""
+    supersedes: str | None = None
+    """Ivorn of the announcement before."""
     is_test: bool
     position: Position
     released: AwareDatetime

@@ -6,6 +6,7 @@ what needs a NATS client stands in the modules `forward` and `follow` alone.
 """
 
 from mxtvhf.bulletins.model import (
+    AnnouncementBulletin,
     Bulletin,
     IntakeBulletin,
     ReportBulletin,
@@ -16,6 +17,7 @@ from mxtvhf.bulletins.model import (
 from mxtvhf.bulletins.outbox import Outbox
 
 __all__ = [
+    "AnnouncementBulletin",
     "Bulletin",
     "IntakeBulletin",
     "Outbox",

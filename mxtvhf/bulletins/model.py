@@ -133,7 +133,32 @@ class IntakeBulletin(Envelope):
         return _subject("intake", self.what)
 
 
-Bulletin = RunBulletin | StepBulletin | ReportBulletin | IntakeBulletin
+class AnnouncementBulletin(Envelope):
+    """The Burst Advocate approved a result, and it was released."""
+
+    kind: Literal["announcement"] = "announcement"
+    number: int
+    """Counts the announcements of the burst; each supersedes the one before."""
+    ivorn: str
+    """Of the VOEvent."""
+    supersedes: str | None
+    """Ivorn of the announcement before."""
+    position: Position
+    decided_by: Line
+    text: str
+    """For people: the result in a line, then lines with links."""
+    voevent: str
+    """The VOEvent, XML."""
+    gcn_notice: dict[str, Any]
+    """The notice in GCN's core schema."""
+
+    @property
+    def subject(self) -> str:
+        """``mxtvhf.out.<burst_id>.announcement``."""
+        return _subject(self.burst_id, "announcement")
+
+
+Bulletin = RunBulletin | StepBulletin | ReportBulletin | IntakeBulletin | AnnouncementBulletin
 
 _bulletin: TypeAdapter[Bulletin] = TypeAdapter(Annotated[Bulletin, Field(discriminator="kind")])
 

@@ -11,6 +11,7 @@ import typer
 
 from mxtvhf.bulletins.follow import follow
 from mxtvhf.bulletins.model import (
+    AnnouncementBulletin,
     Bulletin,
     IntakeBulletin,
     ReportBulletin,
@@ -24,8 +25,8 @@ from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-COLOURS = {"succeeded": "green", "failed": "red", "quarantined": "red", "gap": "red", "retrying": "yellow",
-           "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
+COLOURS = {"succeeded": "green", "released": "green", "failed": "red", "quarantined": "red", "gap": "red",
+           "retrying": "yellow", "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
 
 
 def since_when(text: str, now: datetime) -> datetime | None:
@@ -103,6 +104,8 @@ def _words(bulletin: Bulletin) -> tuple[str, str]:
     """Return the state and what more there is to say."""
     if isinstance(bulletin, ReportBulletin):
         return bulletin.status, f"{bulletin.headline}  {bulletin.page_url or bulletin.path}"
+    if isinstance(bulletin, AnnouncementBulletin):
+        return "released", f"{bulletin.ivorn}  {bulletin.text.splitlines()[0]}"
     if isinstance(bulletin, IntakeBulletin):
         lost = f" ({bulletin.lost} lost)" if bulletin.lost else ""
         return bulletin.what, f"{bulletin.source}: {bulletin.reason}{lost}"

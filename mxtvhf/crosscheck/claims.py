@@ -7,15 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import hypot
 
 from mxtvhf.angles import angle_text, separation_arcsec
+from mxtvhf.catalogues.bright import known_source
+from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models import Alert, ClaimCheck, Origin, Position
 
 NOT_CHECKED = "not checked: no ECLAIRs position at hand"
 
 
-def check_claims(alerts: Sequence[Alert]) -> tuple[ClaimCheck, ...]:
+def check_claims(alerts: Sequence[Alert], matches: Sequence[SourceMatch] = ()) -> tuple[ClaimCheck, ...]:
     """Recompute what the notices of one burst claim.
 
     ``ECLAIRs_Angle`` and ``Within_ECLAIRs_R90`` are recomputed against the ECLAIRs notice that reproduces
@@ -26,6 +29,8 @@ def check_claims(alerts: Sequence[Alert]) -> tuple[ClaimCheck, ...]:
     ----------
     alerts
         The notices of one burst, in order of publication.
+    matches
+        Their positions against catalogued sources, the likeliest first: what a position really is.
 
     Returns
     -------
@@ -44,6 +49,8 @@ def check_claims(alerts: Sequence[Alert]) -> tuple[ClaimCheck, ...]:
             checks.append(_check_angle(alert, alert.eclairs_angle_arcmin, separations))
         if alert.within_eclairs_r90 is not None:
             checks.append(_check_within(alert, alert.within_eclairs_r90, separations))
+        if alert.source_name is not None and alert.position is not None:
+            checks.append(_check_source_name(alert, alert.source_name, alert.position, matches))
         if alert.mean_flux is not None and not alert.flux_credible:
             checks.append(_check_flux(alert, alert.mean_flux))
     return tuple(checks)
@@ -102,6 +109,32 @@ def _inside_text(there: Position, separation: float) -> str:
     radius = there.r90_arcsec or 0.0
     side = "inside" if separation <= radius else "outside"
     return f"{angle_text(separation)} from {there.label}, {side} its R90 of {angle_text(radius)}"
+
+
+def _check_source_name(
+    alert: Alert, label: str, here: Position, matches: Sequence[SourceMatch]
+) -> ClaimCheck:
+    """Compare the notice's own name of the source with what is at its position."""
+    likeliest = next((match for match in matches if match.position == here.label), None)
+    known = likeliest is not None and likeliest.probability >= 0.5
+    agrees = None
+    meant = known_source(label)
+    if meant is None:
+        explanation = f"no bright X-ray source is known by the name {label}"
+    else:
+        away = separation_arcsec(here.ra_deg, here.dec_deg, meant.ra_deg, meant.dec_deg)
+        agrees = away <= hypot(here.r90_arcsec or 0.0, meant.r90_arcsec)
+        explanation = f"{meant.name} is {angle_text(away)} from the position of {here.label}"
+    if likeliest is not None and known:
+        explanation += f"; {likeliest.source} is {angle_text(likeliest.separation_arcsec)} from it"
+    return ClaimCheck(
+        ivorn=alert.ivorn,
+        claim="Source_Name",
+        published=label,
+        recomputed=likeliest.source if likeliest is not None and known else "-",
+        agrees=agrees,
+        explanation=explanation,
+    )
 
 
 def _check_flux(alert: Alert, flux: float) -> ClaimCheck:

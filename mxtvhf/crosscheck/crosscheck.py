@@ -67,7 +67,7 @@ def crosscheck(
     return CrossCheck(
         positions=tuple(positions),
         pairs=pairs,
-        claims=check_claims(alerts),
+        claims=check_claims(alerts, associations),
         gp=gp,
         best=best,
         best_reason=taken_back + reason,

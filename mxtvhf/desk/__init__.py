@@ -1,1 +1,1 @@
-"""The Burst Advocate's desk: what its pages show, put together from reports, archive and releases."""
+"""The Burst Advocate's desk: the list of bursts, and of each one page with all that decides."""

@@ -211,6 +211,11 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     found += [pair.explanation for pair in crosscheck.pairs if pair.verdict is Verdict.INCONSISTENT]
     found += crosscheck.flags
     found += [
+        f"{claim.ivorn}: Source_Name {claim.published} is contradicted: {claim.explanation}."
+        for claim in crosscheck.claims
+        if claim.claim == "Source_Name" and claim.agrees is False
+    ]
+    found += [
         f"{alert.notice_type}: SNR {alert.snr:g} is the largest number the notice can hold."
         for alert in (run.alert, *run.related)
         if alert.snr_saturated and alert.snr is not None

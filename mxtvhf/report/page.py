@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from mxtvhf.analysis import measurement_text
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
@@ -104,8 +104,19 @@ def _words(text: str) -> str:
 
 @cache
 def _template() -> Template:
+    return page_environment().get_template("report.html.j2")
+
+
+def page_environment(*loaders: BaseLoader) -> Environment:
+    """Make the environment of the templates: everything is escaped, nothing unknown is let pass.
+
+    Parameters
+    ----------
+    loaders
+        Where templates are looked for before the report's own.
+    """
     environment = Environment(
-        loader=PackageLoader("mxtvhf.report", ""),
+        loader=ChoiceLoader([*loaders, PackageLoader("mxtvhf.report", "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -130,4 +141,4 @@ def _template() -> Template:
         "versus_eclairs": lambda report: versus_eclairs(report.best_position, report.positions),
         "words": _words,
     }
-    return environment.get_template("report.html.j2")
+    return environment

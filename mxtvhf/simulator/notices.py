@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import degrees, hypot, log, pi, radians, sqrt
 from typing import Literal
 
@@ -14,13 +13,18 @@ from lxml import etree
 from mxtvhf.instrument import instrument
 from mxtvhf.models import Alert, Attitude, Citation, Origin, Position
 from mxtvhf.voevent import notice_facts, notice_position, systematic_r90
-
-_VOEVENT = "http://www.ivoa.net/xml/VOEvent/v2.0"
-_SCHEMA_LOCATION = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
-_FRAME = "UTC-ICRS-GEO"
-
-_Param = tuple[str, object, str | None, str]
-"""Name, value (None: left out), unit, UCD."""
+from mxtvhf.voeventxml import (
+    Param,
+    add,
+    add_citations,
+    add_group,
+    add_params,
+    add_position,
+    add_where_when,
+    add_who,
+    event_bytes,
+    new_event,
+)
 
 
 def write_notice(alert: Alert) -> bytes:
@@ -35,20 +39,22 @@ def write_notice(alert: Alert) -> bytes:
         ``r90_arcsec`` of its position is what is published as ``Error2Radius``; None is written as -1 (GRM)
         or 0 (VT), the only instruments that publish a position without a radius.
     """
-    root = etree.Element(f"{{{_VOEVENT}}}VOEvent", nsmap={"voe": _VOEVENT})
-    root.set(_SCHEMA_LOCATION, f"{_VOEVENT} http://www.ivoa.net/xml/VOEvent/VOEvent-v2.0.xsd")
-    for name, value in (("role", alert.role), ("version", "2.0"), ("ivorn", alert.ivorn)):
-        root.set(name, value)
-    _add_who(root, alert)
+    root = new_event(role=alert.role, ivorn=alert.ivorn)
+    author = notice_facts()["simulated"]
+    add_who(
+        root,
+        author_ivorn=author["author_ivorn"],
+        date=alert.published,
+        title=author["title"],
+        short_name=author["short_name"],
+    )
     _add_what(root, alert)
-    _add_where_when(root, alert)
-    _add(_add(root, "How"), "Description", notice_facts()["simulated"]["description"])
-    if alert.citations:
-        citations = _add(root, "Citations")
-        for citation in alert.citations:
-            _add(citations, "EventIVORN", citation.ivorn).set("cite", citation.cite)
-    written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
-    return written
+    coordinates = add_where_when(root, alert.event_time)
+    if alert.position is not None:
+        _add_position(coordinates, alert.position)
+    add(add(root, "How"), "Description", author["description"])
+    add_citations(root, ((citation.ivorn, citation.cite) for citation in alert.citations))
+    return event_bytes(root)
 
 
 def eclairs_wakeup_notice(
@@ -209,26 +215,9 @@ def _separation_arcmin(one: Position, other: Position) -> float:
     return 60 * degrees(float(angular_separation(*map(radians, places))))
 
 
-def _add(parent: etree._Element, tag: str, text: str | None = None) -> etree._Element:
-    element = etree.SubElement(parent, tag)
-    element.text = text
-    return element
-
-
-def _add_who(root: etree._Element, alert: Alert) -> None:
-    author = notice_facts()["simulated"]
-    who = _add(root, "Who")
-    _add(who, "AuthorIVORN", author["author_ivorn"])
-    if alert.published is not None:
-        _add(who, "Date", alert.published.astimezone(UTC).isoformat())
-    details = _add(who, "Author")
-    _add(details, "title", author["title"])
-    _add(details, "shortName", author["short_name"])
-
-
 def _add_what(root: etree._Element, alert: Alert) -> None:
-    what = _add(root, "What")
-    _add_params(
+    what = add(root, "What")
+    add_params(
         what,
         [
             ("Packet_Type", alert.packet_type, None, "meta.id"),
@@ -236,7 +225,7 @@ def _add_what(root: etree._Element, alert: Alert) -> None:
             ("Instrument", alert.instrument, None, "instr"),
         ],
     )
-    groups: dict[str, list[_Param]] = {
+    groups: dict[str, list[Param]] = {
         "Svom_Identifiers": [
             ("Notice_Level", alert.notice_level, None, "meta.id"),
             ("Burst_Id", alert.burst_id, None, "meta.id"),
@@ -252,13 +241,10 @@ def _add_what(root: etree._Element, alert: Alert) -> None:
         "Satellite_Info": _satellite(alert),
     }
     for name, params in groups.items():
-        if any(value is not None for _, value, *_ in params):
-            group = _add(what, "Group")
-            group.set("name", name)
-            _add_params(group, params)
+        add_group(what, name, params)
 
 
-def _detection(alert: Alert) -> list[_Param]:
+def _detection(alert: Alert) -> list[Param]:
     window_start, window_end = alert.time_window or (None, None)
     low, high = alert.energy_band_kev or (None, None)
     flux_unit = "erg.cm^-2.s^-1"
@@ -276,8 +262,8 @@ def _detection(alert: Alert) -> list[_Param]:
     ]
 
 
-def _satellite(alert: Alert) -> list[_Param]:
-    params: list[_Param] = [
+def _satellite(alert: Alert) -> list[Param]:
+    params: list[Param] = [
         ("Slew_Status", alert.slew_status, None, "meta.code.status"),
         ("Use_VT_Attitude", alert.use_vt_attitude, None, "instr.param"),
     ]
@@ -296,45 +282,7 @@ def _satellite(alert: Alert) -> list[_Param]:
     return params
 
 
-def _add_params(parent: etree._Element, params: Iterable[_Param]) -> None:
-    for name, value, unit, ucd in params:
-        if value is None:
-            continue
-        param = _add(parent, "Param")
-        param.set("name", name)
-        param.set("value", _naive_utc(value) + "Z" if isinstance(value, datetime) else str(value))
-        if unit is not None:
-            param.set("unit", unit)
-        param.set("ucd", ucd)
-
-
-def _add_where_when(root: etree._Element, alert: Alert) -> None:
-    place = _add(_add(root, "WhereWhen"), "ObsDataLocation")
-    _add(place, "ObservatoryLocation").set("id", "GEOLEO")
-    observation = _add(place, "ObservationLocation")
-    _add(observation, "AstroCoordSystem").set("id", _FRAME)
-    coordinates = _add(observation, "AstroCoords")
-    coordinates.set("coord_system_id", _FRAME)
-    time = _add(coordinates, "Time")
-    time.set("unit", "s")
-    _add(_add(time, "TimeInstant"), "ISOTime", _naive_utc(alert.event_time))
-    if alert.position is not None:
-        _add_position(coordinates, alert.position)
-
-
 def _add_position(coordinates: etree._Element, position: Position) -> None:
-    element = _add(coordinates, "Position2D")
-    element.set("unit", "deg")
-    _add(element, "Name1", "RA")
-    _add(element, "Name2", "Dec")
-    values = _add(element, "Value2")
-    _add(values, "C1", str(position.ra_deg))
-    _add(values, "C2", str(position.dec_deg))
     none = 0 if position.origin is Origin.VT else -1
-    # 12 decimals of a degree give any arcsec of 6 decimals back.
-    radius = none if position.r90_arcsec is None else round(position.r90_arcsec / 3600, 12)
-    _add(element, "Error2Radius", str(radius))
-
-
-def _naive_utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    radius = none if position.r90_arcsec is None else position.r90_arcsec / 3600
+    add_position(coordinates, ra_deg=position.ra_deg, dec_deg=position.dec_deg, radius_deg=radius)

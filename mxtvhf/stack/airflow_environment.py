@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,19 +36,27 @@ def loopback_without_proxy() -> dict[str, str]:
 
 
 def admin_password(state: Path) -> str:
-    """Return the password of the user ``admin``, made at the first call.
+    """Return the password of the user ``admin``, made at the first call."""
+    return user_passwords(state)[ADMIN]
 
-    It lies in the file from which Airflow's SimpleAuthManager reads, so that Airflow itself never makes one
+
+def user_passwords(state: Path, users: Iterable[str] = ()) -> dict[str, str]:
+    """Return the passwords of ``admin`` and of further users; a missing one is made.
+
+    They lie in the file from which Airflow's SimpleAuthManager reads, so that Airflow itself never makes one
     (it would print it into its log).
     """
     path = password_file(state)
-    if not path.exists():
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = {ADMIN, *users} - known.keys()
+    if missing:
+        known |= {user: secrets.token_urlsafe(12) for user in sorted(missing)}
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump({ADMIN: secrets.token_urlsafe(12)}, file)
-    password: str = json.loads(path.read_text())[ADMIN]
-    return password
+        temporary = path.with_suffix(".part")
+        temporary.touch(0o600)
+        temporary.write_text(json.dumps(known))
+        temporary.replace(path)
+    return known
 
 
 def password_file(state: Path) -> Path:
@@ -98,6 +107,7 @@ def airflow_environment(
     state: Path,
     port: int,
     database_uri: str,
+    users: Mapping[str, str] | None = None,
     statsd: str | None = None,
     otlp: str | None = None,
 ) -> dict[str, str]:
@@ -113,9 +123,12 @@ def airflow_environment(
         Loopback port of the API server and web UI.
     database_uri
         SQLAlchemy URI of the metadata database.
+    users
+        Further users beside ``admin``, and their roles.
     statsd, otlp
         As for `metrics_environment`.
     """
+    roles = {**(users or {}), ADMIN: "admin"}
     section: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": project / "dags",
@@ -128,7 +141,7 @@ def airflow_environment(
             "max_active_tasks_per_dag": 64,
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
             "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-            "simple_auth_manager_users": f"{ADMIN}:admin",
+            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in roles.items()),
             "simple_auth_manager_passwords_file": password_file(state),
             "fernet_key": secret(state / "secrets" / "fernet", 32) + "=",
             "test_connection": "Disabled",

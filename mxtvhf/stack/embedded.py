@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
 from mxtvhf.errors import Failure
 from mxtvhf.replayrequest import REPLAY_DAG_ID
 from mxtvhf.settings import Settings
@@ -27,11 +27,12 @@ from mxtvhf.stack.airflow_environment import (
     airflow_environment,
     loopback_without_proxy,
     password_file,
+    user_passwords,
 )
 from mxtvhf.stack.database import embedded_postgresql
 from mxtvhf.stack.processes import ProcessGroup, wait_until
 
-DAG_IDS = (DAG_ID, REPLAY_DAG_ID)
+DAG_IDS = (DAG_ID, DECISION_DAG_ID, REPLAY_DAG_ID)
 LOOPBACK = "127.0.0.1"
 FREE_DISK_BYTES = 500_000_000
 """What a first start writes (database 60 MB, logs, products) with a margin."""
@@ -77,12 +78,13 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
             _check_port(wanted)
         with step("PostgreSQL"):
             database_uri = ending.enter_context(embedded_postgresql(state / "postgres"))
-        api = AirflowApi(url, ADMIN, admin_password(state))
+        api = AirflowApi(url, ADMIN, user_passwords(state, settings.users)[ADMIN])
         environment = airflow_environment(
             project=project,
             state=state,
             port=port,
             database_uri=database_uri,
+            users=settings.users,
             statsd=settings.statsd,
             otlp=settings.otlp,
         )

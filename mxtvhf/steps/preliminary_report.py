@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.models import GpOutcome
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import ReportProducts, RunRecord, write_report
@@ -19,6 +20,7 @@ def preliminary_report(
     photons: PhotonList | None,
     out: Path,
     written: datetime,
+    catalogues: Catalogues | None = None,
 ) -> ReportProducts:
     """Compare the positions known so far and write the preliminary report.
 
@@ -26,6 +28,8 @@ def preliminary_report(
     ----------
     run, photons, out, written
         As for ``update_ba``; the files go to the folder ``preliminary`` below ``out``.
+    catalogues
+        Asked for known sources; None: not asked.
 
     Returns
     -------
@@ -33,5 +37,5 @@ def preliminary_report(
         The files, and the result in short.
     """
     gp = GpOutcome(available=False, reason=GP_NOT_AWAITED)
-    crosscheck = crosscheck_positions((run.alert, *run.related), run.localisation, gp)
+    crosscheck = crosscheck_positions((run.alert, *run.related), run.localisation, gp, catalogues=catalogues)
     return write_report(run, crosscheck, status="preliminary", photons=photons, out=out, written=written)

@@ -25,6 +25,16 @@ class ReportLink(BaseOperatorLink):
         return f"{PREFIX}/runs/{quote(ti_key.run_id, safe='')}/{page}"
 
 
+class DeskLink(BaseOperatorLink):
+    """The button "Desk" on the tasks that the Burst Advocate follows."""
+
+    name = "Desk"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the page of the task's run on the Burst Advocate's desk."""
+        return f"{PREFIX}/desk/runs/{quote(ti_key.run_id, safe='')}"
+
+
 class ComparisonLink(BaseOperatorLink):
     """The button "Comparison" on the tasks that compare replays with their originals."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from mxtvhf_airflow.links import ReportLink
+from mxtvhf_airflow.links import DeskLink, ReportLink
 from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class StepOperator(BaseOperator):
 
 class ReceptionMessageOperator(StepOperator):
     """Step 1: keep the inputs as received, read the alert; skip the run when nothing is to be analysed."""
+
+    operator_extra_links = (DeskLink(),)
 
     def step(self, run: Run) -> Model:
         """Receive."""
@@ -128,18 +130,39 @@ class SourceAnalysisOperator(StepOperator):
 class PreliminaryReportOperator(StepOperator):
     """Beside step 4: send the VHF position at once, without waiting for GP."""
 
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), DeskLink())
     report_page = "preliminary/report.html"
 
     def step(self, run: Run) -> Model:
         """Report."""
         from mxtvhf.steps.preliminary_report import preliminary_report
 
-        return preliminary_report(record(run), photons=photons(run), out=run.out, written=datetime.now(UTC))
+        return preliminary_report(
+            record(run),
+            photons=photons(run),
+            out=run.out,
+            written=datetime.now(UTC),
+            catalogues=run.catalogues(),
+        )
+
+
+class RemoteCataloguesOperator(StepOperator):
+    """After the localisation, where services are named: ask catalogues on the net; no report waits for it."""
+
+    def step(self, run: Run) -> Model:
+        """Ask."""
+        from mxtvhf.catalogues.remote import remote_services
+        from mxtvhf.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
+
+        reception = run.reception()
+        services = RemoteCatalogues(remote_services(run.settings.remote_catalogues))
+        return remote_catalogues((reception.alert, *reception.related), run.localisation(), services)
 
 
 class CrosscheckPositionsOperator(StepOperator):
     """Step 6: compare every position of the burst, with GP's or with the reason why GP is missing."""
+
+    operator_extra_links = (DeskLink(),)
 
     def step(self, run: Run) -> Model:
         """Compare."""
@@ -148,14 +171,18 @@ class CrosscheckPositionsOperator(StepOperator):
 
         reception = run.reception()
         return crosscheck_positions(
-            (reception.alert, *reception.related), run.localisation(), gp_outcome_of_run(run.context)
+            (reception.alert, *reception.related),
+            run.localisation(),
+            gp_outcome_of_run(run.context),
+            catalogues=run.catalogues(),
+            remote=run.remote_answers(),
         )
 
 
 class UpdateBAOperator(StepOperator):
     """Step 7: bring the result to the Burst Advocate."""
 
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), DeskLink())
     report_page = "report.html"
 
     def step(self, run: Run) -> Model:

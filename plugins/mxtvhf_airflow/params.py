@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from mxtvhf.announcement.request import DecisionRequest
 from mxtvhf.models import Model, RunConf
 from mxtvhf.replayrequest import ReplayRequest
 
@@ -20,6 +21,11 @@ def run_params() -> dict[str, Param]:
 def replay_params() -> dict[str, Param]:
     """Return the parameters of ``mxt_vhf_replay``."""
     return _params(ReplayRequest)
+
+
+def decision_params() -> dict[str, Param]:
+    """Return the parameters of ``mxt_vhf_decision``."""
+    return _params(DecisionRequest)
 
 
 def _params(model: type[Model]) -> dict[str, Param]:

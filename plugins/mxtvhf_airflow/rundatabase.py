@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.utils.state import State
 from airflow.utils.types import DagRunTriggeredByType
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mxtvhf.airflow_api import DAG_ID
+from mxtvhf.airflow_api import DAG_ID, DECISION_DAG_ID
+from mxtvhf.desk.decision import DECISION_TASK_ID, Question
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models import RunConf
 from mxtvhf.processing import REASON_UNKNOWN, Run, StepProblem, run_id_of
@@ -71,6 +74,31 @@ def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[R
         query = query.where(DagRun.conf["burst_id"].as_string() == burst_id)
     newest = query.order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(limit)
     return [_run(found) for found in session.scalars(newest)]
+
+
+def questions(session: Session, run_ids: Collection[str] | None = None) -> list[Question]:
+    """Return what the Burst Advocate was asked about runs and answered; ``run_ids`` None: what is open."""
+    query = (
+        select(TaskInstance, HITLDetail)
+        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .where(TaskInstance.dag_id == DECISION_DAG_ID, TaskInstance.task_id == DECISION_TASK_ID)
+    )
+    if run_ids is None:
+        query = query.where(HITLDetail.responded_at.is_(None))
+    else:
+        query = query.where(TaskInstance.run_id.in_(run_ids))
+    # A question whose task has ended without an answer can no longer be answered.
+    return [
+        Question(
+            run_id=task.run_id,
+            asked=asked.created_at,
+            answer=", ".join(asked.chosen_options or ()) or None,
+            answered=asked.responded_at,
+            answered_by=asked.responded_by["name"] if asked.responded_by else None,
+        )
+        for task, asked in session.execute(query)
+        if asked.responded_at is not None or task.state not in State.finished
+    ]
 
 
 def _conf(found: DagRun) -> RunConf | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.catalogues.model import CatalogueAnswer
+    from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck import CrossCheck
     from mxtvhf.report import ReportProducts
     from mxtvhf.steps.fits_feed import EventProduct
@@ -65,6 +67,25 @@ class Run:
     def is_replay(self) -> bool:
         """True for a run started by the replay DAG."""
         return REPLAY_MARK in self.run_id
+
+    def catalogues(self) -> CatalogueStore:
+        """Return the installation's catalogues."""
+        from mxtvhf.catalogues.store import CatalogueStore
+
+        return CatalogueStore(self.settings.catalogues)
+
+    def remote_answers(self) -> tuple[CatalogueAnswer, ...]:
+        """Return what catalogues on the net have answered by now; none where no service is named."""
+        if not self.settings.remote_catalogues:
+            return ()
+        from mxtvhf.steps.remote_catalogues import RemoteAnswers, unanswered
+
+        task_id = "remote_catalogues"
+        if task_states(self.context, [task_id]).get(task_id) == "success":
+            return self._pull(task_id, RemoteAnswers).answers
+        reception = self.reception()
+        alerts = (reception.alert, *reception.related)
+        return unanswered(alerts, self.localisation(), self.settings.remote_catalogues).answers
 
     def reception(self) -> Reception:
         """Return what ``reception_message`` gave."""

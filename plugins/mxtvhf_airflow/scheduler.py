@@ -13,11 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 WARM_UP_BURST = "sb26030704"
-AIRFLOW_MODULES = (
+MODULES = (
     "airflow.dag_processing.dagbag",
     "airflow.providers.standard.operators.empty",
+    "airflow.providers.standard.operators.hitl",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    "mxtvhf.announcement.question",
+    "mxtvhf_airflow.decision",
     "mxtvhf_airflow.gp",
     "mxtvhf_airflow.listener",
     "mxtvhf_airflow.operators",
@@ -27,7 +30,7 @@ AIRFLOW_MODULES = (
 
 def main() -> None:
     """Warm up, then be the scheduler; the command line's arguments are the scheduler's."""
-    for module in AIRFLOW_MODULES:
+    for module in MODULES:
         importlib.import_module(module)
     process_a_burst()
     from airflow.__main__ import main as airflow
@@ -38,12 +41,16 @@ def main() -> None:
 
 def process_a_burst() -> None:
     """Run all steps once, so that what is loaded or computed at first use is there."""
+    from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.chain import process_burst
+    from mxtvhf.settings import Settings
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
     with TemporaryDirectory() as folder:
         alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))
-        process_burst(alert, packets, Path(folder) / "products")
+        process_burst(
+            alert, packets, Path(folder) / "products", catalogues=CatalogueStore(Settings().catalogues)
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the plugin serves below ``/mxtvhf``: the REST face, reports and products, behind Airflow's login.
+"""What the plugin serves below ``/mxtvhf``: REST face, desk, reports and products, behind Airflow's login.
 
 An app that a plugin mounts answers without any login unless it asks for one, so every route depends on
 ``may_read_runs``. Every error is JSON with one line, ``{"detail": ...}``; the API server's log has the rest.
@@ -25,7 +25,7 @@ from mxtvhf.models import safe_name, utc_text
 from mxtvhf.processing import Problem
 from mxtvhf.products import product_file, report_summary
 from mxtvhf.settings import Settings
-from mxtvhf_airflow import docspage, rest
+from mxtvhf_airflow import deskpages, docspage, rest
 from mxtvhf_airflow.links import PREFIX
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.exception_handler(Exception)(_unexpected)
     app.include_router(rest.router)
     app.include_router(docspage.router)
+    app.include_router(deskpages.router)
     _add_products(app, app.state.settings)
     return app
 

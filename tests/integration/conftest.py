@@ -1,5 +1,6 @@
 """A real Airflow with PostgreSQL, the reference GP service and NATS, started once for all tests here."""
 
+import asyncio
 import socket
 import threading
 from contextlib import contextmanager
@@ -9,9 +10,26 @@ import pytest
 import requests
 from airflowruns import PROJECT, Runner, state_folder
 from natsserver import NatsServer, free_port
+from playwright.sync_api import sync_playwright
+from webhookserver import WebhookServer
 
+from mxtvhf.bulletins import Outbox, read_bulletin
+from mxtvhf.bulletins.follow import follow
+from mxtvhf.bulletins.forward import forward_outbox
+from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
+
+# No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +49,22 @@ def nats(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(statsd, nats):
+def webhook(tmp_path_factory):
+    """Run the chat's webhook that the stack is told of."""
+    with WebhookServer(tmp_path_factory.mktemp("webhook")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(statsd, nats, webhook):
     with state_folder() as state:
-        yield Settings(state=state, statsd=f"127.0.0.1:{statsd.getsockname()[1]}", nats_url=nats.url)
+        yield Settings(
+            state=state,
+            statsd=f"127.0.0.1:{statsd.getsockname()[1]}",
+            nats_url=nats.url,
+            webhook_file=webhook.url_file,
+            users={"ada": "user", "bob": "viewer"},
+        )
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +85,46 @@ def web(stack):
 @pytest.fixture(scope="session")
 def run(stack, settings):
     return Runner(stack, settings)
+
+
+@pytest.fixture(scope="session")
+def told(settings, nats):
+    """Bring all that waits to NATS and return what it stored of a run."""
+
+    async def use(run_id):
+        client, stop = await connect(nats.url, name="test"), asyncio.Event()
+        forwarder = asyncio.create_task(forward_outbox(settings.outbox, client, stop=stop))
+        while Outbox(settings.outbox).waiting():
+            await asyncio.sleep(0.05)
+        stop.set()
+        await forwarder
+        stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
+        await client.close()
+        return [bulletin for bulletin in stored if bulletin.run_id == run_id]
+
+    return lambda run_id: asyncio.run(use(run_id))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, stack):
+    context = browser.new_context(base_url=stack.url, viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto("/")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{stack.url}/")
+    yield page
+    context.close()
 
 
 class BadGp(BaseHTTPRequestHandler):

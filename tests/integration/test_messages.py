@@ -1,15 +1,9 @@
 """What a real Airflow tells over a real NATS, and that it never suffers from it."""
 
-import asyncio
-
 import pytest
 from natsserver import free_port
 
 from mxtvhf.archive import sha256_of
-from mxtvhf.bulletins import Outbox, read_bulletin
-from mxtvhf.bulletins.follow import follow
-from mxtvhf.bulletins.forward import forward_outbox
-from mxtvhf.natslink import connect
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import gp_connection
 
@@ -27,24 +21,6 @@ def conf(settings):
         "alert": (folder / "alert.xml").as_uri(),
         "packets": (folder / "packets.bin").as_uri(),
     }
-
-
-@pytest.fixture(scope="module")
-def told(settings, nats):
-    """Bring all that waits to NATS and return what it stored of a run."""
-
-    async def use(run_id):
-        client, stop = await connect(nats.url, name="test"), asyncio.Event()
-        forwarder = asyncio.create_task(forward_outbox(settings.outbox, client, stop=stop))
-        while Outbox(settings.outbox).waiting():
-            await asyncio.sleep(0.05)
-        stop.set()
-        await forwarder
-        stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
-        await client.close()
-        return [bulletin for bulletin in stored if bulletin.run_id == run_id]
-
-    return lambda run_id: asyncio.run(use(run_id))
 
 
 def states(bulletins, kind="step"):

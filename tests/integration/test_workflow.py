@@ -93,6 +93,7 @@ def test_every_task_of_the_workflow_ran(run, finished):
         "preliminary_report",
         "crosscheck_positions",
         "update_BA",
+        "ask_ba",
         "run_complete",
     }
     assert set(states.values()) == {"success"}

@@ -1,6 +1,7 @@
 """Bayesian association of positions with each other and with catalogued sources."""
 
 from math import log10, pi, radians
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from mxtvhf.angles import separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.crosscheck import BurstVerdict, crosscheck
 from mxtvhf.crosscheck.association import CONE_R90, around, associate
 from mxtvhf.crosscheck.bayes import SKY_DEG2, log10_bayes_factor, probability
@@ -249,3 +251,56 @@ def test_catalogues_are_asked_once_for_each_origin() -> None:
 def test_separation_of_the_real_trigger() -> None:
     ra, dec, _ = REAL_CATALOGUE_TRIGGERS["sb25082402"]
     assert separation_arcsec(ra, dec, U1702.ra_deg, U1702.dec_deg) < 5.0
+
+
+# What a new installation says of real notices: position and 90 % radius (arcmin) as published.
+REAL = {
+    "sb25082402": (256.5632, -43.0365, 4.67, "4U 1702-429"),
+    "sb25091702": (256.5645, -43.0392, 3.68, "4U 1702-429"),
+    "sb26030408, retracted": (47.0752, 40.9505, 9.09, "Algol"),
+    "sb26030704": (155.5760, -21.0620, 8.01, None),
+    "sb26030303": (92.9479, 41.1688, 9.89, None),
+}
+
+
+@pytest.mark.parametrize("burst", REAL)
+def test_the_famous_sources_are_known_to_a_new_installation(burst: str, tmp_path: Path) -> None:
+    ra, dec, r90, name = REAL[burst]
+    here = place(ra, dec, 60.0 * r90, Origin.ECLAIRS)
+    answers = around([here], CatalogueStore(tmp_path / "no catalogue was added"))
+    result = crosscheck([here], [alert()], NO_GP, catalogues=answers)
+    if name is None:
+        assert result.verdict is BurstVerdict.NEW_SOURCE
+    else:
+        assert result.verdict is BurstVerdict.KNOWN_SOURCE
+        assert result.associations[0].source == name
+
+
+@pytest.mark.parametrize("burst", REAL_CATALOGUE_TRIGGERS)
+def test_the_label_of_the_notice_is_contradicted(burst: str, tmp_path: Path) -> None:
+    ra, dec, r90 = REAL_CATALOGUE_TRIGGERS[burst]
+    here = place(ra, dec, 60.0 * r90, Origin.ECLAIRS)
+    notice = alert("eclairs-catalog", 203, source_name="GX 340-00", catalog_id=81, position=here)
+    answers = around([here], CatalogueStore(tmp_path))
+    (claim,) = crosscheck([here], [notice], NO_GP, catalogues=answers).claims
+    assert (claim.claim, claim.published, claim.recomputed, claim.agrees) == (
+        "Source_Name",
+        "GX 340-00",
+        "4U 1702-429",
+        False,
+    )
+    assert claim.explanation.startswith("GX 340+0 is 4.5 deg from the position")
+
+
+def test_a_label_that_is_true_or_unknown(tmp_path: Path) -> None:
+    crab = place(83.6331, 22.0145, 200.0, Origin.ECLAIRS)
+    answers = around([crab], CatalogueStore(tmp_path))
+    told = {
+        label: crosscheck(
+            [crab], [alert(source_name=label, position=crab)], NO_GP, catalogues=answers
+        ).claims[0]
+        for label in ("Crab", "never heard of")
+    }
+    assert (told["Crab"].agrees, told["Crab"].recomputed) == (True, "Crab")
+    assert told["never heard of"].agrees is None
+    assert "no bright X-ray source is known by the name" in told["never heard of"].explanation

@@ -13,6 +13,7 @@ from mxtvhf.stack.airflow_environment import (
     metrics_environment,
     password_file,
     secret,
+    user_passwords,
 )
 
 
@@ -30,6 +31,27 @@ def test_the_password_is_private_and_kept(tmp_path):
     path = password_file(tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text()) == {"admin": password}
+
+
+def test_further_users_get_passwords_and_roles(tmp_path):
+    admin = admin_password(tmp_path)
+    users = {"ada": "user", "bob": "viewer"}
+    passwords = user_passwords(tmp_path, users)
+    assert passwords == user_passwords(tmp_path) == user_passwords(tmp_path, users)
+    assert passwords["admin"] == admin
+    assert len({passwords[user] for user in ("admin", "ada", "bob")}) == 3
+    assert password_file(tmp_path).stat().st_mode & 0o777 == 0o600
+    settings = airflow_environment(
+        project=tmp_path, state=tmp_path, port=8080, database_uri="postgresql://x", users=users
+    )
+    assert settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "ada:user,bob:viewer,admin:admin"
+
+
+@pytest.mark.parametrize("users", ['{"ada": "god"}', '{"a,b": "user"}', '{"ada:admin,eve": "user"}'])
+def test_users_that_are_none_are_refused(monkeypatch, users):
+    monkeypatch.setenv("MXTVHF_USERS", users)
+    with pytest.raises(ValueError, match="users"):
+        Settings()
 
 
 def test_all_servers_are_on_loopback_and_nothing_of_the_caller_leaks_in(tmp_path, monkeypatch):

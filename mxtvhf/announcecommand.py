@@ -1,0 +1,43 @@
+"""The command ``mxtvhf announce``: the texts of an announcement, without Airflow and without a release."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def announce(
+    report: Annotated[Path, typer.Argument(help="report.json of a run")],
+    by: Annotated[str, typer.Option(help="who reports")],
+    out: Annotated[Path, typer.Option(help="folder for the texts")],
+    position: Annotated[
+        str | None, typer.Option(help="label of the position; by default the best one")
+    ] = None,
+    comment: Annotated[str, typer.Option(help="to be told with it")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for programs")] = False,
+) -> None:
+    """Write VOEvent, GCN notice, circular and message about a report: drafts, nothing is released."""
+    from mxtvhf.announcement.drafts import write_texts
+    from mxtvhf.announcement.question import decision_of, report_at
+    from mxtvhf.announcement.release import announcement_of, next_claim
+    from mxtvhf.announcement.request import APPROVE
+
+    found, _ = report_at(report)
+    decision = decision_of(
+        found,
+        options=[APPROVE],
+        answers={"position": position, "comment": comment},
+        decided_by=by,
+        decided_at=datetime.now(UTC),
+    )
+    announced = announcement_of(found, next_claim(found, [], moment=found.written), decision)
+    products = write_texts(announced, out)
+    if as_json:
+        print(json.dumps({name: product.model_dump() for name, product in products.items()}, indent=1))
+        return
+    for product in products.values():
+        print(out / product.path)

@@ -1,0 +1,107 @@
+"""The famous bright X-ray sources, part of the package: a new installation knows them."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+
+BRIGHT_XRAY = "bright-xray"
+"""Name of the catalogue; no other may have it."""
+WHOLE_SKY_DEG2 = 41_252.96
+NEIGHBOURHOOD_DEG = 10.0
+"""Radius within which its sources are counted: it is small, and half of it lies along the Milky Way."""
+NEIGHBOURHOOD_DEG2 = 313.4
+"""Area of a cap of that radius, 2 pi (1 - cos 10 deg) (180 / pi)^2."""
+DASHES = "[\u2010-\u2015\u2212]"
+"""Hyphens, dashes and the minus sign, for which names are typed with a plain one."""
+
+
+class BrightSources:
+    """The catalogue ``data/catalogues/bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
+
+    def __init__(self) -> None:
+        data = files("mxtvhf") / "data" / "catalogues"
+        about = tomllib.loads((data / "bright_xray.toml").read_text())
+        self.version: str = about["version"]
+        self._band: tuple[float, float] = tuple(about["flux_band_kev"])
+        self._references: dict[str, str] = about["references"]
+        rows = csv.DictReader((data / "bright_xray.csv").read_text().splitlines())
+        self.sources = tuple(self._source(row) for row in rows)
+        self._by_name = {
+            plain_name(name): source for source in self.sources for name in (source.name, *source.identifiers)
+        }
+
+    def _source(self, row: dict[str, str]) -> CatalogueSource:
+        flux = float(row["flux"]) if row["flux"] else None
+        return CatalogueSource(
+            catalogue=BRIGHT_XRAY,
+            name=row["name"],
+            identifiers=tuple(name for name in row["identifiers"].split(";") if name),
+            ra_deg=float(row["ra_deg"]),
+            dec_deg=float(row["dec_deg"]),
+            r90_arcsec=float(row["r90_arcsec"]),
+            flux=flux,
+            flux_band_kev=None if flux is None else self._band,
+            classification=row["class"],
+            reference=self._references[row["reference"]],
+        )
+
+    def named(self, name: str) -> CatalogueSource | None:
+        """Return the source of a name, None when it is not among them."""
+        return self._by_name.get(plain_name(name))
+
+    def answer(self, ra_deg: float, dec_deg: float, radius_arcsec: float, limit: int) -> CatalogueAnswer:
+        """Return those whose error circle reaches into a cone, as of any catalogue."""
+        distances = sorted(
+            (
+                (separation_arcsec(ra_deg, dec_deg, source.ra_deg, source.dec_deg), source)
+                for source in self.sources
+            ),
+            key=lambda pair: pair[0],
+        )
+        inside = [source for distance, source in distances if distance - source.r90_arcsec <= radius_arcsec]
+        around = sum(distance <= 3600.0 * NEIGHBOURHOOD_DEG for distance, _ in distances)
+        return CatalogueAnswer(
+            catalogue=BRIGHT_XRAY,
+            version=self.version,
+            checked=True,
+            ra_deg=ra_deg,
+            dec_deg=dec_deg,
+            radius_arcsec=radius_arcsec,
+            density_per_deg2=max(around / NEIGHBOURHOOD_DEG2, len(self.sources) / WHOLE_SKY_DEG2),
+            sources=tuple(inside[:limit]),
+            omitted=max(len(inside) - limit, 0),
+        )
+
+
+@cache
+def bright_sources() -> BrightSources:
+    """Return the catalogue, read once in a process."""
+    return BrightSources()
+
+
+def known_source(name: str) -> CatalogueSource | None:
+    """Return the famous source that a label means, None when it is none of them.
+
+    Blanks, case, the kind of dash and the number of zeros do not matter: SVOM writes ``GX 340-00`` for
+    GX 340+0.
+    """
+    return bright_sources().named(name)
+
+
+def plain_name(name: str) -> str:
+    """Reduce a name so that its spellings are equal: ``GX 340-00``, ``gx340+0`` -> ``GX340+0``.
+
+    A number after a sign loses its leading zeros, and a zero its sign: ``-00`` is a latitude of zero.
+    """
+    text = re.sub(r"[\s_*]", "", name).translate(
+        {0x2010: "-", 0x2011: "-", 0x2012: "-", 0x2013: "-", 0x2212: "-"}
+    )
+    text = re.sub(r"([+-])0+(?=\d)", r"\1", text.upper())
+    return re.sub(r"[+-]0$", "+0", text)

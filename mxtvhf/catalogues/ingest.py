@@ -1,0 +1,222 @@
+"""A catalogue file becomes a new version in the store: complete, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from math import floor, log
+from pathlib import Path
+
+from mxtvhf import __version__
+from mxtvhf.archive import write_atomically
+from mxtvhf.catalogues.bright import BRIGHT_XRAY
+from mxtvhf.catalogues.columns import Choice, map_columns
+from mxtvhf.catalogues.healpix import ORDER
+from mxtvhf.catalogues.reading import read_parts
+from mxtvhf.catalogues.rows import usable_rows
+from mxtvhf.catalogues.version import (
+    CatalogueVersion,
+    ErrorClass,
+    catalogue_folder,
+    data_file,
+    version_file,
+    version_numbers,
+)
+from mxtvhf.errors import Failure, InvalidInput
+
+COLUMNS = """error_class INT, healpix INT, ra REAL, dec REAL, r90 REAL,
+name TEXT, identifiers TEXT, flux REAL, classification TEXT"""
+SORT = """INSERT INTO made.source
+SELECT error_class, healpix, ra, dec, r90, name, identifiers, flux, classification, number
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY healpix, ra, dec, name ORDER BY number) AS copy FROM staged
+)
+WHERE copy = 1 ORDER BY error_class, healpix, number"""
+CACHE_KIB = 65_536
+SOURCES_PER_CELL = 4
+"""On average in the cells by which the density is counted; it is taken from nine of them."""
+FINEST_DENSITY_ORDER = 8
+
+
+def add_catalogue(
+    root: Path,
+    file: Path,
+    name: str,
+    choice: Choice | None = None,
+    *,
+    reference: str | None = None,
+    flux_band_kev: tuple[float, float] | None = None,
+) -> CatalogueVersion:
+    """Ingest a catalogue file as the new version in use of a catalogue.
+
+    Parameters
+    ----------
+    root
+        Folder of the store.
+    file
+        FITS, VOTable, CSV or ECSV.
+    name
+        The catalogue's name.
+    choice
+        What is said of its columns.
+    reference
+        Where it was published.
+    flux_band_kev
+        Band of its fluxes, keV.
+
+    Raises
+    ------
+    InvalidInput
+        The file has no usable source, or a name, column or unit is wrong.
+    Failure
+        The store could not be written.
+    """
+    choice = choice or Choice()
+    if name == BRIGHT_XRAY:
+        raise InvalidInput(f"catalogue {name}: this name belongs to the package's own catalogue")
+    folder = catalogue_folder(root, name)
+    with _only_one(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".adding-") as work:
+        number = max(version_numbers(root, name), default=0) + 1
+        part = Path(work) / "sources"
+        with closing(_staging(Path(work) / "staging", part)) as database:
+            mapping, rows, unusable = _stage(database, file, choice)
+            sources, staged = _sort(database), rows - unusable.total()
+            version = CatalogueVersion(
+                catalogue=name,
+                version=number,
+                added=datetime.now(UTC),
+                file=file.name,
+                file_sha256=_sha256(file),
+                reference=reference or file.name,
+                mapping=mapping,
+                flux_band_kev=flux_band_kev,
+                rows=rows,
+                unusable={reason: count for reason, count in unusable.items() if count},
+                repeated=staged - sources,
+                repeated_names=_repeated_names(database),
+                sources=sources,
+                error_classes=_error_classes(database),
+                density_order=_count_density(database, sources),
+                data_bytes=0,
+                data_sha256="",
+                software=__version__,
+            )
+        return _publish(root, part, version)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Keep others from adding to the same catalogue meanwhile; remove what one that was killed left.
+
+    Raises
+    ------
+    Failure
+        SQLite could not write, as on a full disk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(".adding-*"):
+            shutil.rmtree(left)
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise Failure(f"{folder}: could not be written, {error}") from error
+
+
+def _staging(path: Path, part: Path) -> sqlite3.Connection:
+    """Open the database of unsorted rows, with the one to be made beside it.
+
+    Neither needs a journal: they are thrown away when anything fails.
+    """
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("ATTACH ? AS made", (str(part),))
+    for schema in ("main", "made"):
+        database.execute(f"PRAGMA {schema}.journal_mode = OFF")
+        database.execute(f"PRAGMA {schema}.synchronous = OFF")
+        database.execute(f"PRAGMA {schema}.cache_size = -{CACHE_KIB}")
+    database.execute("PRAGMA temp_store = FILE")
+    database.execute(f"CREATE TABLE staged (number INTEGER PRIMARY KEY, {COLUMNS})")
+    database.execute(
+        f"CREATE TABLE made.source ({COLUMNS}, number INT,"
+        " PRIMARY KEY (error_class, healpix, number)) WITHOUT ROWID"
+    )
+    database.execute("CREATE TABLE made.density (cell INTEGER PRIMARY KEY, sources INT)")
+    return database
+
+
+def _stage(
+    database: sqlite3.Connection, file: Path, choice: Choice
+) -> tuple[dict[str, str], int, Counter[str]]:
+    """Write all usable rows; return the mapping, how many rows there were, and why some are no use."""
+    rows, unusable, mapped = 0, Counter[str](), None
+    database.execute("BEGIN")
+    for table in read_parts(file):
+        try:
+            mapped = mapped or map_columns(table, choice)
+        except InvalidInput as error:
+            raise InvalidInput(f"{file}: {error}") from error
+        rows += len(table)
+        good, left_out = usable_rows(table, mapped, choice.default_r90_arcsec)
+        unusable += left_out
+        database.executemany("INSERT INTO staged VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", good)
+    database.execute("COMMIT")
+    if mapped is None or rows == unusable.total():
+        why = ", ".join(f"{count} with {reason}" for reason, count in unusable.items() if count)
+        raise InvalidInput(f"{file}: no usable source in {rows} rows{': ' if why else ''}{why}")
+    return mapped.described(), rows, unusable
+
+
+def _sort(database: sqlite3.Connection) -> int:
+    """Write the rows in their order, one for each name and position; return how many there are."""
+    database.execute("BEGIN")
+    database.execute(SORT)
+    database.execute("COMMIT")
+    (count,) = database.execute("SELECT count(*) FROM made.source").fetchone()
+    return int(count)
+
+
+def _repeated_names(database: sqlite3.Connection) -> int:
+    query = "SELECT count(*) FROM (SELECT 1 FROM made.source GROUP BY name HAVING count(*) > 1)"
+    (count,) = database.execute(query).fetchone()
+    return int(count)
+
+
+def _error_classes(database: sqlite3.Connection) -> tuple[ErrorClass, ...]:
+    found = database.execute("SELECT error_class, max(r90) FROM made.source GROUP BY error_class")
+    return tuple(ErrorClass(number=number, largest_r90_arcsec=largest) for number, largest in found)
+
+
+def _count_density(database: sqlite3.Connection, sources: int) -> int:
+    """Count the sources by cells; return the order of the cells."""
+    order = min(max(floor(log(sources / (12 * SOURCES_PER_CELL), 4)), 0), FINEST_DENSITY_ORDER)
+    database.execute(
+        "INSERT INTO made.density SELECT healpix >> ? AS cell, count(*) FROM made.source GROUP BY cell",
+        (2 * (ORDER - order),),
+    )
+    return order
+
+
+def _publish(root: Path, part: Path, version: CatalogueVersion) -> CatalogueVersion:
+    """Put the data in its place, then say that it is there."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    whole = version.model_copy(update={"data_bytes": part.stat().st_size, "data_sha256": _sha256(part)})
+    part.chmod(0o444)
+    part.replace(data_file(root, version.catalogue, version.version))
+    text = whole.model_dump_json(indent=1).encode() + b"\n"
+    write_atomically(version_file(root, version.catalogue, version.version), text)
+    return whole
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

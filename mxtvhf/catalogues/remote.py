@@ -1,0 +1,237 @@
+"""Catalogue services on the net, asked by Simple Cone Search (IVOA recommendation 1.03).
+
+An answer counts when it came in time, is a VOTable of sane size, reports no error and says where its sources
+are. Else the catalogue is not checked, with the reason. The request is one GET, so it is made with
+``requests``: pyvo takes 1 s to import and limits neither the time nor the size of an answer.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import tomllib
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import requests
+from pydantic import ValidationError
+
+from mxtvhf import __version__
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.catalogues.store import LIMIT
+from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
+from mxtvhf.models import Model, NonNegative
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+TIMEOUT_S = 8.0
+MAX_ANSWER_BYTES = 4_000_000
+"""Some thousand rows: more is no answer about a cone of some arcmin, and would take long to read."""
+NEIGHBOURHOOD_ARCSEC = 900.0
+"""A cone is asked at least so wide, to count how dense the catalogue is here."""
+
+Cone = tuple[float, float, float]
+
+
+class RemoteService(Model):
+    """A service of ``remote.toml``."""
+
+    name: str
+    url: str
+    columns: dict[str, str]
+    units: dict[str, str]
+    error_kind: str | None = None
+    default_r90_arcsec: NonNegative | None = None
+    largest_r90_arcsec: NonNegative
+    density_per_deg2: NonNegative
+    flux_band_kev: tuple[float, float] | None = None
+    reference: str
+    tried: bool
+    """False: nobody has seen it work yet."""
+
+
+def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
+    """Return services by their names in ``remote.toml``.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such service.
+    """
+    known = tomllib.loads((files("mxtvhf") / "data" / "catalogues" / "remote.toml").read_text())
+    names = tuple(names)
+    if unknown := [name for name in names if name not in known]:
+        raise InvalidInput(f"remote catalogue {unknown[0]}: want one of {', '.join(known)}")
+    return tuple(RemoteService(name=name, **known[name]) for name in names)
+
+
+def ask_remote(
+    ra_deg: float,
+    dec_deg: float,
+    radius_arcsec: float,
+    services: Sequence[RemoteService],
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[CatalogueAnswer, ...]:
+    """Ask services for the sources whose error circle reaches into a cone, all at the same time.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg, radius_arcsec
+        The cone, degrees ICRS and arcsec.
+    services
+        Whom to ask.
+    timeout_s
+        After so many seconds this returns, whoever has not answered.
+
+    Returns
+    -------
+    tuple of CatalogueAnswer
+        One of each service, in their order; a service's fault makes it unchecked and never an exception.
+    """
+    cone, deadline = (ra_deg, dec_deg, radius_arcsec), time.monotonic() + timeout_s
+    came: queue.Queue[tuple[int, CatalogueAnswer]] = queue.Queue()
+    for number, service in enumerate(services):
+        # Daemons: one that hangs in a name lookup must not keep the process from ending.
+        threading.Thread(
+            target=lambda i=number, s=service: came.put((i, _ask(s, cone, deadline))), daemon=True
+        ).start()
+    late = f"no answer within {timeout_s:g} s"
+    answers = {i: _unchecked(service, cone, late) for i, service in enumerate(services)}
+    for _ in services:
+        try:
+            number, answer = came.get(timeout=max(deadline - time.monotonic(), 0.0))
+        except queue.Empty:
+            break
+        answers[number] = answer
+    return tuple(answers.values())
+
+
+def _ask(service: RemoteService, cone: Cone, deadline: float) -> CatalogueAnswer:
+    try:
+        return _answer(service, cone, _sources(service, _get(service, cone, deadline)))
+    except (requests.RequestException, MxtVhfError, ValidationError, OSError, ValueError) as error:
+        return _unchecked(service, cone, f"{type(error).__name__}: {error}")
+
+
+def _unchecked(service: RemoteService, cone: Cone, reason: str) -> CatalogueAnswer:
+    ra, dec, radius = cone
+    return CatalogueAnswer(
+        catalogue=service.name,
+        checked=False,
+        reason=" ".join(reason.split())[:300],
+        ra_deg=ra,
+        dec_deg=dec,
+        radius_arcsec=radius,
+    )
+
+
+def _asked_arcsec(service: RemoteService, radius_arcsec: float) -> float:
+    return max(radius_arcsec + service.largest_r90_arcsec, NEIGHBOURHOOD_ARCSEC)
+
+
+def _get(service: RemoteService, cone: Cone, deadline: float) -> bytes:
+    """Return the body of the answer.
+
+    Raises
+    ------
+    Failure
+        It is too long or too late.
+    requests.RequestException
+        There is none, or its status says that the service failed.
+    """
+    ra, dec, radius = cone
+    asked = {"RA": f"{ra:.6f}", "DEC": f"{dec:.6f}", "SR": f"{_asked_arcsec(service, radius) / 3600.0:.6f}"}
+    agent = {"User-Agent": f"mxtvhf/{__version__}"}
+    limit = max(deadline - time.monotonic(), 0.01)
+    with requests.get(service.url, params=asked, headers=agent, timeout=limit, stream=True) as response:
+        response.raise_for_status()
+        body = bytearray()
+        for part in response.iter_content(65_536):
+            body += part
+            if len(body) > MAX_ANSWER_BYTES:
+                raise Failure(f"more than {MAX_ANSWER_BYTES} bytes, no answer for a small cone")
+            if time.monotonic() > deadline:
+                raise Failure("the answer does not end")
+    return bytes(body)
+
+
+def _sources(service: RemoteService, body: bytes) -> list[CatalogueSource]:
+    from mxtvhf.catalogues.columns import MEASURED, Choice, map_columns
+    from mxtvhf.catalogues.rows import sources_of
+
+    table = _table(body)
+    choice = Choice(service.columns, service.units, service.error_kind, service.default_r90_arcsec)
+    mapped = map_columns(table, choice)
+    for role in MEASURED:
+        column = mapped.columns.get(role)
+        if role != "flux" and column and role not in service.units and not table[column].unit:
+            raise Failure(f"column {column} has no unit")
+    return sources_of(
+        table, mapped, service.default_r90_arcsec, service.name, service.reference, service.flux_band_kev
+    )
+
+
+def _table(body: bytes) -> Table:
+    """Read the only table of a VOTable that reports no error.
+
+    Raises
+    ------
+    Failure
+        It is none, or says that the query failed.
+    """
+    import warnings
+    from xml.parsers.expat import ExpatError
+
+    from astropy.io.votable import parse
+    from astropy.utils.exceptions import AstropyWarning
+
+    if b"VOTABLE" not in body[:2000]:
+        raise Failure(f"no VOTable but {body[:60].decode('ascii', 'replace')!r}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            votable = parse(BytesIO(body))
+            infos = [*votable.infos, *(info for resource in votable.resources for info in resource.infos)]
+            for info in (*infos, *votable.params):
+                _refuse_error(info)
+            tables = list(votable.iter_tables())
+            if not tables:
+                raise Failure("the answer has no table")
+            return tables[0].to_table(use_names_over_ids=True)
+    except (ExpatError, ValueError, IndexError, KeyError, TypeError) as error:
+        raise Failure(f"no sound VOTable: {error}") from error
+
+
+def _refuse_error(info: Any) -> None:
+    """Errors are told as ``Error``, by DALI also as ``QUERY_STATUS`` with the value ``ERROR``."""
+    name, value = str(info.name).lower(), str(info.value)
+    if name == "error" or (name == "query_status" and value.upper() == "ERROR"):
+        raise Failure(f"the service reports: {getattr(info, 'content', None) or value}")
+
+
+def _answer(service: RemoteService, cone: Cone, sources: list[CatalogueSource]) -> CatalogueAnswer:
+    from mxtvhf.catalogues.healpix import cap_area_deg2
+
+    ra, dec, radius = cone
+    found = sorted(
+        ((separation_arcsec(ra, dec, source.ra_deg, source.dec_deg), source) for source in sources),
+        key=lambda pair: pair[0],
+    )
+    asked = _asked_arcsec(service, radius)
+    local = sum(distance <= asked for distance, _ in found) / cap_area_deg2(asked / 3600.0)
+    reaching = [source for distance, source in found if distance - source.r90_arcsec <= radius]
+    return CatalogueAnswer(
+        catalogue=service.name,
+        checked=True,
+        ra_deg=ra,
+        dec_deg=dec,
+        radius_arcsec=radius,
+        density_per_deg2=max(local, service.density_per_deg2),
+        sources=tuple(reaching[:LIMIT]),
+        omitted=max(len(reaching) - LIMIT, 0),
+    )

@@ -1,0 +1,146 @@
+"""The data file of a catalogue version: an SQLite database that is written once and then only read.
+
+Its sources are stored in the order of (error class, HEALPix cell), so that a cone is a few short ranges. A
+class holds 90 % radii within a factor of 4: the few sources with a large error do not widen the search of the
+others. Sources are counted by coarse cells, too: how dense the catalogue is at a place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from heapq import nsmallest
+from itertools import count
+from pathlib import Path
+
+from mxtvhf.angles import separation_arcsec
+from mxtvhf.catalogues.healpix import WHOLE_SKY_DEG2, cell_area_deg2, cone_ranges, surroundings
+from mxtvhf.catalogues.model import CatalogueSource
+from mxtvhf.catalogues.version import CatalogueVersion
+from mxtvhf.errors import Failure
+
+HASHED_BYTES = 1 << 24
+"""Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones
+the size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
+
+_CHECKED: set[tuple[str, int, str]] = set()
+
+SEARCH = """SELECT ra, dec, r90, name, identifiers, flux, classification FROM source
+WHERE error_class = ? AND healpix >= ? AND healpix < ?"""
+
+Row = tuple[float, float, float, str, str, float | None, str | None]
+"""RA, Dec, R90, name, identifiers (JSON or empty), flux, classification."""
+Found = tuple[tuple[CatalogueSource, ...], int, float]
+
+
+def search(
+    path: Path, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius_arcsec: float, limit: int
+) -> Found:
+    """Find the sources whose error circle reaches into a cone.
+
+    Parameters
+    ----------
+    path, version
+        The data file and what is known of it.
+    ra_deg, dec_deg, radius_arcsec
+        The cone.
+    limit
+        Sources at most, the nearest.
+
+    Returns
+    -------
+    tuple
+        The sources, nearest first; how many farther ones there are; sources per square degree around here.
+
+    Raises
+    ------
+    Failure
+        The file is damaged or missing.
+    """
+    _check_once(path, version)
+    cone = ra_deg, dec_deg, radius_arcsec
+    numbers = count()  # so that equal distances are never told apart by comparing rows
+    # Immutable: no locks are taken and no journal is looked for.
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            found = ((distance, next(numbers), row) for distance, row in _reaching(database, version, *cone))
+            nearest = nsmallest(limit, found)
+            density = _density(database, version, ra_deg, dec_deg)
+    except sqlite3.Error as error:
+        raise Failure(f"{path}: damaged, {error}") from error
+    about = version.catalogue, version.reference, version.flux_band_kev
+    sources = tuple(source_of(row, *about) for _, _, row in nearest)
+    return sources, next(numbers) - len(nearest), density
+
+
+def source_of(
+    row: Row, catalogue: str, reference: str, flux_band_kev: tuple[float, float] | None
+) -> CatalogueSource:
+    """Return a row of a catalogue as its source."""
+    ra, dec, r90, name, identifiers, flux, classification = row
+    return CatalogueSource(
+        catalogue=catalogue,
+        name=name,
+        identifiers=tuple(json.loads(identifiers)) if identifiers else (),
+        ra_deg=ra,
+        dec_deg=dec,
+        r90_arcsec=r90,
+        flux=flux,
+        flux_band_kev=None if flux is None else flux_band_kev,
+        classification=classification,
+        reference=reference,
+    )
+
+
+def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
+    """Compare the size, and where wanted the digest, of a data file with what was written.
+
+    Raises
+    ------
+    Failure
+        They differ, or the file is missing.
+    """
+    if not path.is_file():
+        raise Failure(f"{path}: missing")
+    if (size := path.stat().st_size) != version.data_bytes:
+        raise Failure(f"{path}: damaged, has {size} of {version.data_bytes} bytes")
+    if thorough:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != version.data_sha256:
+                raise Failure(f"{path}: damaged, its content is not what was written")
+
+
+def _check_once(path: Path, version: CatalogueVersion) -> None:
+    """Check a file, its content only the first time in a process that it is seen as it is now."""
+    check(path, version, thorough=False)
+    seen = str(path), path.stat().st_mtime_ns, version.data_sha256
+    if version.data_bytes <= HASHED_BYTES and seen not in _CHECKED:
+        check(path, version, thorough=True)
+        _CHECKED.add(seen)
+
+
+def _reaching(
+    database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius: float
+) -> Iterator[tuple[float, Row]]:
+    """Yield the sources whose error circle reaches into a cone, and their distances, arcsec."""
+    for group in version.error_classes:
+        reach_deg = (radius + group.largest_r90_arcsec) / 3600.0
+        for first, end in cone_ranges(ra_deg, dec_deg, reach_deg):
+            for row in database.execute(SEARCH, (group.number, first, end)):
+                distance = separation_arcsec(ra_deg, dec_deg, row[0], row[1])
+                if distance - row[2] <= radius:
+                    yield distance, row
+
+
+def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float) -> float:
+    around = surroundings(ra_deg, dec_deg, version.density_order)
+    marks = ",".join("?" * len(around))
+    # Only question marks are put into the text.
+    query = f"SELECT coalesce(sum(sources), 0) FROM density WHERE cell IN ({marks})"  # noqa: S608
+    (number,) = database.execute(query, around).fetchone()
+    local = number / (len(around) * cell_area_deg2(version.density_order))
+    return float(max(local, version.sources / WHOLE_SKY_DEG2))

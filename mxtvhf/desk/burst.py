@@ -1,0 +1,296 @@
+"""The page of a burst: everything that decides, of one of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from urllib.parse import quote
+
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.desk.bursts import first_report_latency, verdict_words
+from mxtvhf.desk.decision import (
+    DRAFTS,
+    DecisionBox,
+    Draft,
+    Question,
+    answer_address,
+    drafts_in,
+    form_address,
+    refusal_in,
+)
+from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.sky import SkyView, sky_view
+from mxtvhf.desk.states import Kind, State, kind_of
+from mxtvhf.models import Alert, Position, PositionPair
+from mxtvhf.processing import Run
+from mxtvhf.products import ReportSummary, product_folder
+from mxtvhf.report.model import Report
+
+REFRESH_S = 2
+"""While something goes on."""
+SLOW_REFRESH_S = 30
+"""Afterwards, on the first day: an update or a retraction may still come."""
+SETTLED_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One run of the burst."""
+
+    run: Run
+    kind: Kind
+    state: State
+    report: ReportSummary | None
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A position against the best one."""
+
+    position: Position
+    is_best: bool
+    pair: PositionPair | None
+    """None for the best one itself, and where they were not compared."""
+
+
+@dataclass(frozen=True)
+class CatalogueLine:
+    """A catalogue and what it gave."""
+
+    catalogue: str
+    version: str | None
+    checked: bool
+    """True when it answered for every position that it was asked about."""
+    reason: str | None
+    radius_arcsec: float
+    """The largest cone."""
+    sources: int
+    """Different ones."""
+    omitted: int
+
+
+@dataclass(frozen=True)
+class BurstPage:
+    """What the page shows."""
+
+    burst_id: str
+    run: Run | None
+    """None while the burst is only received."""
+    kind: Kind
+    state: State
+    report: Report | None
+    summary: ReportSummary | None
+    """What can be read of a report of another version, too."""
+    latency_s: float | None
+    retraction: datetime | None
+    """When a notice took the burst back."""
+    sky: SkyView | None
+    comparisons: tuple[Comparison, ...]
+    decision: DecisionBox | None
+    history: tuple[HistoryLine, ...]
+    """Newest first."""
+    notices: tuple[tuple[datetime, Alert], ...]
+    """All of the burst, in the order in which they came, with that moment."""
+    refresh_s: int
+    """0: nothing will change."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        return verdict_words(self.summary) if self.summary else ""
+
+    @property
+    def best(self) -> Position | None:
+        """The position recommended to observers."""
+        return self.report.best_position if self.report else None
+
+    @property
+    def newer(self) -> str | None:
+        """Id of the burst's newest run of this kind, when it is not the one that is shown."""
+        newest = next((line for line in self.history if line.kind is self.kind), None)
+        return newest.run.run_id if newest and self.run and newest.run.run_id != self.run.run_id else None
+
+    @property
+    def report_folder(self) -> str:
+        """Where the report's own files lie in the run's folder."""
+        return "preliminary/" if self.report and self.report.status == "preliminary" else ""
+
+    @property
+    def catalogues(self) -> list[CatalogueLine]:
+        """What was asked, each catalogue once; those that were not checked first."""
+        return catalogue_lines(self.report.catalogues) if self.report else []
+
+
+def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
+    """Put the answers of each catalogue together; those that were not checked first."""
+    groups: dict[str, list[CatalogueAnswer]] = {}
+    for answer in answers:
+        groups.setdefault(answer.catalogue, []).append(answer)
+    lines = [
+        CatalogueLine(
+            catalogue=catalogue,
+            version=group[0].version,
+            checked=all(answer.checked for answer in group),
+            reason="; ".join(dict.fromkeys(answer.reason for answer in group if answer.reason)) or None,
+            radius_arcsec=max(answer.radius_arcsec for answer in group),
+            sources=len({(one.name, one.ra_deg, one.dec_deg) for answer in group for one in answer.sources}),
+            omitted=sum(answer.omitted for answer in group),
+        )
+        for catalogue, group in groups.items()
+    ]
+    return sorted(lines, key=lambda line: (line.checked, line.catalogue))
+
+
+def newest_run(runs: Sequence[Run]) -> Run | None:
+    """Return the newest run that is no replay, else the newest; ``runs`` are newest first."""
+    return next((run for run in runs if kind_of(run.run_id, None) is not Kind.REPLAY), None) or next(
+        iter(runs), None
+    )
+
+
+def burst_page(
+    burst_id: str,
+    runs: Sequence[Run],
+    shown: Run | None,
+    questions: Mapping[str, Question],
+    files: DeskFiles,
+    *,
+    airflow: str,
+    now: datetime,
+) -> BurstPage | None:
+    """Put the page of a burst together.
+
+    Parameters
+    ----------
+    burst_id
+        The burst.
+    runs
+        Its runs, newest first.
+    shown
+        The run whose report is shown, with its problems; None while there is no run.
+    questions
+        Run id -> what the Burst Advocate was asked about it.
+    files
+        Where reports, releases and notices are read.
+    airflow
+        Path of Airflow's root, often empty.
+    now
+        The moment of the page.
+
+    Returns
+    -------
+    BurstPage or None
+        None when nothing is known of such a burst.
+    """
+    notices = tuple(files.notices(burst_id))
+    if shown is None:
+        return _received_only(burst_id, notices) if files.archive.has(burst_id) else None
+    history = tuple(_history(run, shown, questions, files) for run in runs)
+    line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
+    report = files.report(burst_id, shown.run_id)
+    retraction = files.archive.retraction(burst_id, is_test=line.kind is Kind.TEST)
+    best = report.best_position if report else None
+    decision = _decision(burst_id, shown.run_id, questions, files, report, airflow)
+    return BurstPage(
+        burst_id=burst_id,
+        run=shown,
+        kind=line.kind,
+        state=line.state,
+        report=report,
+        summary=line.report,
+        latency_s=_latency(line.report),
+        retraction=retraction.received if retraction else None,
+        sky=_sky(report, best) if report and best else None,
+        comparisons=tuple(map(partial(_comparison, report), report.positions)) if report else (),
+        decision=decision,
+        history=history,
+        notices=notices,
+        refresh_s=_refresh(history, decision, now),
+    )
+
+
+def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
+    return BurstPage(
+        burst_id=burst_id,
+        run=None,
+        kind=Kind.LIVE,
+        state=State.RECEIVING,
+        report=None,
+        summary=None,
+        latency_s=None,
+        retraction=None,
+        sky=None,
+        comparisons=(),
+        decision=None,
+        history=(),
+        notices=notices,
+        refresh_s=REFRESH_S,
+    )
+
+
+def _history(run: Run, shown: Run, questions: Mapping[str, Question], files: DeskFiles) -> HistoryLine:
+    burst_id = str(run.burst_id)
+    report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
+    state = files.state(run, report, is_asked=question is not None and question.is_open)
+    kind = kind_of(run.run_id, report)
+    return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
+
+
+def _decision(
+    burst_id: str,
+    run_id: str,
+    questions: Mapping[str, Question],
+    files: DeskFiles,
+    report: Report | None,
+    airflow: str,
+) -> DecisionBox:
+    decision, release = files.decided(burst_id, run_id)
+    return DecisionBox(
+        question=questions.get(run_id),
+        decision=decision,
+        release=release,
+        positions=report.positions if report else (),
+        drafts=_texts(burst_id, run_id, files),
+        refusal=refusal_in(files.release_folder(burst_id, run_id)),
+        answer_address=answer_address(airflow, run_id),
+        form_address=form_address(airflow, run_id),
+    )
+
+
+def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:
+    run, folder = quote(run_id, safe=""), product_folder(files.products, burst_id, run_id)
+    told = drafts_in(
+        files.release_folder(burst_id, run_id),
+        lambda name: f"desk/{burst_id}/release/{quote(name)}?run={run}",
+    )
+    return told or drafts_in(folder / DRAFTS, lambda name: f"runs/{run}/{DRAFTS}/{quote(name)}")
+
+
+def _sky(report: Report, best: Position) -> SkyView:
+    regions = report.localisation.regions if report.localisation else ()
+    return sky_view(best, report.positions, regions, report.catalogues)
+
+
+def _comparison(report: Report, position: Position) -> Comparison:
+    best = report.best_position
+    labels = {position.label, best.label} if best else set()
+    pair = next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
+    return Comparison(position=position, is_best=best is not None and position.label == best.label, pair=pair)
+
+
+def _latency(report: ReportSummary | None) -> float | None:
+    if report is None:
+        return None
+    return first_report_latency(report, report.time_of("preliminary_report_ended"))
+
+
+def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:
+    newest = max((line.run.created for line in history), default=now)
+    if decision.is_open or any(line.run.ended is None for line in history):
+        return REFRESH_S
+    if decision.is_pending and now - newest < SETTLED_AFTER:
+        return REFRESH_S
+    return SLOW_REFRESH_S if now - newest < SETTLED_AFTER else 0

@@ -1,0 +1,129 @@
+"""The list of bursts, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.states import Kind, State, kind_of
+from mxtvhf.models import Position
+from mxtvhf.processing import Run
+from mxtvhf.products import ReportSummary
+
+
+@dataclass(frozen=True)
+class BurstLine:
+    """A burst in the list; its tests and its replays have lines of their own."""
+
+    burst_id: str
+    kind: Kind
+    state: State
+    address: str
+    """Of its page, relative to the list's folder."""
+    since: datetime
+    """T0, or when its first run was made where no report tells T0."""
+    verdict: str
+    """In a word; empty without a report, or in one older than the verdict."""
+    verdict_words: str
+    """How its best position compares with the others, or why there is no report yet."""
+    best: Position | None
+    latency_s: float | None
+    """From the later of alert and packets to the newest run's first report, seconds."""
+    updates: int
+    """Runs."""
+
+
+def burst_lines(
+    runs: Iterable[Run],
+    receiving: Mapping[str, datetime],
+    asked: Collection[str],
+    files: DeskFiles,
+) -> list[BurstLine]:
+    """List bursts.
+
+    Parameters
+    ----------
+    runs
+        Newest first.
+    receiving
+        Bursts of which something came, and when; those that have no run are listed as such.
+    asked
+        Ids of the runs about which a decision is open.
+    files
+        Where reports and releases are read.
+
+    Returns
+    -------
+    list of BurstLine
+        The youngest burst first.
+    """
+    groups: dict[tuple[str, Kind], list[tuple[Run, ReportSummary | None]]] = {}
+    for run in runs:
+        if run.burst_id is not None:
+            report = files.summary(run.burst_id, run.run_id)
+            groups.setdefault((run.burst_id, kind_of(run.run_id, report)), []).append((run, report))
+    lines = [_line(burst, kind, members, asked, files) for (burst, kind), members in groups.items()]
+    known = {burst for burst, _ in groups}
+    lines += [_waiting(burst, since) for burst, since in receiving.items() if burst not in known]
+    return sorted(lines, key=lambda line: line.since, reverse=True)
+
+
+def first_report_latency(report: ReportSummary, first_written: datetime | None) -> float | None:
+    """Return the time from the later of alert and packets to a run's first report, seconds."""
+    moments = (report.time_of("alert_received"), report.time_of("packets_received"))
+    received = max((moment for moment in moments if moment is not None), default=None)
+    if received is None:
+        return None
+    return ((first_written or report.written) - received).total_seconds()
+
+
+def verdict_words(report: ReportSummary) -> str:
+    """Say by the end of a report's headline what its verdict is about: the known source, the comparison."""
+    *_, comparison, last = ("", *report.headline.split(" · "))
+    if report.verdict and (last == report.verdict or last.startswith(f"{BurstVerdict.KNOWN_SOURCE} ")):
+        source = last.removeprefix(report.verdict).strip()
+        return f"{source}; {comparison}" if source else comparison
+    return last
+
+
+def _line(
+    burst_id: str,
+    kind: Kind,
+    members: Sequence[tuple[Run, ReportSummary | None]],
+    asked: Collection[str],
+    files: DeskFiles,
+) -> BurstLine:
+    run, report = members[0]
+    return BurstLine(
+        burst_id=burst_id,
+        kind=kind,
+        state=files.state(run, report, is_asked=run.run_id in asked),
+        address=burst_id if kind is Kind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
+        since=(report and report.trigger_time) or members[-1][0].created,
+        verdict=report.verdict if report else "",
+        verdict_words=verdict_words(report) if report else "",
+        best=report.best_position if report else None,
+        latency_s=first_report_latency(report, report.time_of("preliminary_report_ended"))
+        if report
+        else None,
+        updates=len(members),
+    )
+
+
+def _waiting(burst_id: str, since: datetime) -> BurstLine:
+    return BurstLine(
+        burst_id=burst_id,
+        kind=Kind.LIVE,
+        state=State.RECEIVING,
+        address=burst_id,
+        since=since,
+        verdict="",
+        verdict_words="",
+        best=None,
+        latency_s=None,
+        updates=0,
+    )

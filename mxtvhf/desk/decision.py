@@ -1,0 +1,106 @@
+"""The decision about a run, as its box shows it: not asked, open, answered, announced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from mxtvhf.airflow_api import DECISION_DAG_ID
+from mxtvhf.announcement.model import Decision, Release
+from mxtvhf.models import Position
+
+DECISION_TASK_ID = "ba_decision"
+DECISION, RELEASE, REFUSAL = "decision.json", "release.json", "refused.txt"
+DRAFTS = "drafts"
+"""Folder of a run's products with the texts that would be told."""
+MAX_DRAFT = 100_000
+"""Characters of a text that is shown on the page; the file itself is whole."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What Airflow knows of the question that was put to the Burst Advocate."""
+
+    run_id: str
+    asked: datetime
+    answer: str | None = None
+    """None while it is open."""
+    answered: datetime | None = None
+    answered_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while nobody has answered."""
+        return self.answered is None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A text of the announcement."""
+
+    name: str
+    address: str
+    """Relative to the app's."""
+    text: str
+
+
+@dataclass(frozen=True)
+class DecisionBox:
+    """All that the box shows."""
+
+    question: Question | None
+    decision: Decision | None
+    release: Release | None
+    positions: tuple[Position, ...]
+    """Those that can be chosen."""
+    drafts: tuple[Draft, ...]
+    """What would be told, after the announcement what was told."""
+    refusal: str | None
+    """Why what was approved was not announced."""
+    answer_address: str
+    """Where Airflow takes the answer."""
+    form_address: str
+    """Airflow's own page of the question."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while an answer is wanted."""
+        return self.question is not None and self.question.is_open and self.decision is None
+
+    @property
+    def is_pending(self) -> bool:
+        """True while an answer is being carried out."""
+        if self.decision is not None:
+            return self.decision.choice == "approve" and not (self.release or self.refusal)
+        return self.question is not None and not self.question.is_open
+
+
+def answer_address(airflow: str, run_id: str) -> str:
+    """Return where Airflow's API takes the answer; ``airflow`` is the path of its root, often empty."""
+    run = quote(run_id, safe="")
+    task = f"{DECISION_DAG_ID}/dagRuns/{run}/taskInstances/{DECISION_TASK_ID}"
+    return f"{airflow}/api/v2/dags/{task}/-1/hitlDetails"
+
+
+def form_address(airflow: str, run_id: str) -> str:
+    """Return Airflow's own page of the question."""
+    run = quote(run_id, safe="")
+    return f"{airflow}/dags/{DECISION_DAG_ID}/runs/{run}/tasks/{DECISION_TASK_ID}/required_actions"
+
+
+def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
+    """Read the texts of an announcement; ``address`` gives that of a file name."""
+    return tuple(
+        Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
+        for path in sorted(folder.glob("[!.]*"))
+        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL)
+    )
+
+
+def refusal_in(folder: Path) -> str | None:
+    """Return why what was approved was not announced; None when nothing was refused."""
+    path = folder / REFUSAL
+    return path.read_text(errors="replace").strip() if path.exists() else None

@@ -1,0 +1,116 @@
+"""What the desk reads of an installation's files; each is read again only when it changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mxtvhf.announcement.model import Decision, Release
+from mxtvhf.archive import Archive
+from mxtvhf.desk.decision import DECISION, RELEASE
+from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Alert
+from mxtvhf.processing import Run
+from mxtvhf.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
+from mxtvhf.report.model import Report
+from mxtvhf.settings import Settings
+from mxtvhf.voevent import read_alert
+
+log = logging.getLogger(__name__)
+
+Read = TypeVar("Read", bound=BaseModel)
+
+
+class DeskFiles:
+    """Reports, releases and raw notices of an installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.products = settings.products
+        self.releases = settings.releases
+        self.archive = Archive(settings.archive)
+
+    def summary(self, burst_id: str, run_id: str) -> ReportSummary | None:
+        """Return the final report of a run in short, else the preliminary one; None without a sound one."""
+        return _first(_read(path, ReportSummary) for path in self._reports(burst_id, run_id))
+
+    def report(self, burst_id: str, run_id: str) -> Report | None:
+        """Return the final report of a run, else the preliminary one; None without one of this version."""
+        # Not remembered: a whole report is large, and one at a time is looked at.
+        return _first(_parse(path, Report) for path in self._reports(burst_id, run_id) if path.exists())
+
+    def _reports(self, burst_id: str, run_id: str) -> list[Path]:
+        folder = product_folder(self.products, burst_id, run_id)
+        return [folder / name for name in (FINAL_REPORT, PRELIMINARY_REPORT)]
+
+    def release_folder(self, burst_id: str, run_id: str) -> Path:
+        """Return where the decision about a run and its announcement are kept."""
+        return product_folder(self.releases, burst_id, run_id)
+
+    def decided(self, burst_id: str, run_id: str) -> tuple[Decision | None, Release | None]:
+        """Return what was decided about a run and what was announced of it."""
+        folder = self.release_folder(burst_id, run_id)
+        if not folder.is_dir():
+            return None, None
+        return _read(folder / DECISION, Decision), _read(folder / RELEASE, Release)
+
+    def state(self, run: Run, report: ReportSummary | None, *, is_asked: bool) -> State:
+        """Tell where the burst of a run stands; parameters as of `state_of`."""
+        burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is Kind.TEST
+        decision, release = self.decided(burst_id, run.run_id)
+        return state_of(
+            run,
+            report,
+            is_retracted=bool(report and report.is_retracted)
+            or self.archive.retraction(burst_id, is_test=is_test) is not None,
+            is_asked=is_asked,
+            decision=decision,
+            release=release,
+        )
+
+    def notices(self, burst_id: str) -> list[tuple[datetime, Alert]]:
+        """Return the notices of a burst, in the order in which they first came, with that moment."""
+        kept = self.archive.first_notices(burst_id).items()
+        read = ((received, _notice(path)) for path, received in kept)
+        return [(received, alert) for received, alert in read if alert is not None]
+
+
+def _first(found: Iterable[Read | None]) -> Read | None:
+    return next((one for one in found if one is not None), None)
+
+
+def _read(path: Path, kind: type[Read]) -> Read | None:
+    try:
+        changed = path.stat()
+    except FileNotFoundError:
+        return None
+    return _read_version(path, kind, changed.st_mtime_ns, changed.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _read_version(path: Path, kind: type[Read], changed_ns: int, size: int) -> Read | None:
+    return _parse(path, kind)
+
+
+def _parse(path: Path, kind: type[Read]) -> Read | None:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        # Of another version of this software, or changed by hand: no reason to refuse all the others.
+        log.warning("%s: left out, no %s: %s", path, kind.__name__, error.errors()[0]["msg"])
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _notice(path: Path) -> Alert | None:
+    try:
+        return read_alert(path.read_bytes(), name=path.name)
+    except (InvalidInput, FileNotFoundError) as error:
+        log.warning("%s: left out, no notice: %s", path, error)
+        return None

@@ -1,0 +1,76 @@
+"""The desk's pages as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from mxtvhf.crosscheck.bayes import probability_text
+from mxtvhf.crosscheck.pairs import SMALLEST_P_SHOWN
+from mxtvhf.desk.burst import BurstPage
+from mxtvhf.desk.bursts import BurstLine
+from mxtvhf.desk.sky import origin_word
+from mxtvhf.report.page import page_environment
+
+LIST_REFRESH_S = 5
+
+ALADIN = "https://aladin.cds.unistra.fr/AladinLite/api/v3/latest/aladin.js"
+"""Aladin Lite v3 of the CDS, loaded only when somebody asks for it."""
+
+
+def render_list(lines: Sequence[BurstLine], *, quarantined: int, base: str) -> str:
+    """Render the list of bursts.
+
+    Parameters
+    ----------
+    lines
+        Youngest first.
+    quarantined
+        How many inputs could not be read.
+    base
+        Path under which the app is reached, e.g. ``/mxtvhf``.
+    """
+    template = _environment().get_template("list.html.j2")
+    return template.render(lines=lines, quarantined=quarantined, base=base, refresh_s=LIST_REFRESH_S)
+
+
+def render_burst(page: BurstPage, *, base: str) -> str:
+    """Render the page of a burst; ``base`` as in `render_list`."""
+    return (
+        _environment()
+        .get_template("burst.html.j2")
+        .render(page=page, base=base, run_files=_run_files(page, base), refresh_s=page.refresh_s)
+    )
+
+
+def render_aladin(page: BurstPage, *, base: str) -> str:
+    """Render the frame with Aladin Lite and the overlays of the sky view; ``base`` as in `render_list`."""
+    return _environment().get_template("aladin.html.j2").render(page=page, base=base, aladin=ALADIN)
+
+
+def _run_files(page: BurstPage, base: str) -> str:
+    return f"{base}/runs/{quote(page.run.run_id, safe='')}" if page.run else base
+
+
+# Of a thousand lines few change from one look to the next.
+@lru_cache(maxsize=4096)
+def _row(line: BurstLine, base: str) -> Markup:
+    return Markup(_environment().get_template("row.html.j2").render(line=line, base=base))  # noqa: S704  escaped
+
+
+@cache
+def _environment() -> Environment:
+    environment = page_environment(PackageLoader("mxtvhf.desk", ""))
+    environment.filters |= {
+        "chance": lambda value: f"{value:.2g}" if value >= SMALLEST_P_SHOWN else f"< {SMALLEST_P_SHOWN:g}",
+        "origin_word": origin_word,
+        "probability": probability_text,
+        "row": _row,
+        "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
+    }
+    environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
+    return environment

@@ -1,0 +1,174 @@
+"""What the sky view draws, as data for its script: places in the tangent plane of the best position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mxtvhf.angles import separation_arcsec, tangent_offset_arcmin
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.models import CredibleRegion, Model, Position
+from mxtvhf.report.skyplot import WIDEST_SKY_ARCMIN
+
+
+class SkyCircle(Model):
+    """A position or a catalogue source with its 90 % circle."""
+
+    layer: str
+    """What shows and hides it: ``position <label>`` or ``catalogue <name>``."""
+    label: str
+    style: str
+    """How it is drawn: the origin's name as a word, or ``catalogue``."""
+    ra_deg: float
+    dec_deg: float
+    x: float
+    """To the East of the centre, arcmin."""
+    y: float
+    """To the North."""
+    r90_arcmin: float | None
+
+
+class SkyOutlines(Model):
+    """A credible region."""
+
+    layer: str
+    part: float
+    outlines: tuple[tuple[tuple[float, float], ...], ...]
+    """East and North of the centre, arcmin."""
+    sky_outlines: tuple[tuple[tuple[float, float], ...], ...]
+    """The same in degrees ICRS."""
+
+
+class SkyLayer(Model):
+    """A line of the legend."""
+
+    name: str
+    style: str
+    words: str
+
+
+class SkyView(Model):
+    """All that is drawn."""
+
+    ra_deg: float
+    """Of the centre, the best position."""
+    dec_deg: float
+    half_width_arcmin: float
+    """Of the view at the beginning."""
+    widest_arcmin: float
+    """Half width that shows everything."""
+    circles: tuple[SkyCircle, ...]
+    regions: tuple[SkyOutlines, ...]
+    layers: tuple[SkyLayer, ...]
+    """What can be shown and hidden."""
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """Labels of what is drawn."""
+        return frozenset(circle.label for circle in self.circles)
+
+
+def sky_view(
+    best: Position,
+    positions: Sequence[Position],
+    regions: Sequence[CredibleRegion] = (),
+    catalogues: Sequence[CatalogueAnswer] = (),
+) -> SkyView:
+    """Put the sky view together.
+
+    Parameters
+    ----------
+    best
+        The centre (gnomonic projection, North up, East left).
+    positions
+        All positions; those too far away to be drawn in a plane are left out.
+    regions
+        Credible regions of the VHF position.
+    catalogues
+        Answers of the catalogues that were asked.
+    """
+    circles = [
+        _circle(
+            best,
+            f"position {one.label}",
+            one.label,
+            origin_word(one.origin),
+            one.ra_deg,
+            one.dec_deg,
+            one.r90_arcsec,
+        )
+        for one in positions
+    ]
+    # A source within the cones of several positions is one source.
+    sources = dict.fromkeys((source.catalogue, source.name, source.ra_deg, source.dec_deg, source.r90_arcsec)
+                            for answer in catalogues for source in answer.sources)  # fmt: skip
+    circles += [
+        _circle(best, f"catalogue {catalogue}", name, "catalogue", ra, dec, r90)
+        for catalogue, name, ra, dec, r90 in sources
+    ]
+    near = [circle for circle in circles if circle is not None]
+    reach = max((_reach(circle) for circle in near), default=1.0)
+    own = (best.r90_arcsec or 60.0) / 60.0
+    return SkyView(
+        ra_deg=best.ra_deg,
+        dec_deg=best.dec_deg,
+        half_width_arcmin=min(1.15 * reach, max(5.0 * own, 3.0)),
+        widest_arcmin=1.15 * reach,
+        circles=tuple(near),
+        regions=tuple(_region(best, region) for region in sorted(regions, key=lambda one: -one.part)),
+        layers=tuple(_layers(near, positions, regions)),
+    )
+
+
+def _layers(
+    circles: Sequence[SkyCircle], positions: Sequence[Position], regions: Sequence[CredibleRegion]
+) -> Iterator[SkyLayer]:
+    """List what can be shown and hidden, the positions first."""
+    words = {f"position {one.label}": f"{one.origin} {one.label}" for one in positions}
+    for name, style in dict.fromkeys((circle.layer, circle.style) for circle in circles):
+        yield SkyLayer(name=name, style=style, words=words.get(name) or name.removeprefix("catalogue "))
+    if regions:
+        parts = " and ".join(f"{100.0 * region.part:g} %" for region in regions)
+        yield SkyLayer(name="region", style="region", words=f"MXT-VHF {parts} region")
+
+
+def _circle(
+    best: Position,
+    layer: str,
+    label: str,
+    style: str,
+    ra_deg: float,
+    dec_deg: float,
+    r90_arcsec: float | None,
+) -> SkyCircle | None:
+    """Place a circle; None where the plane does not show it."""
+    radius = None if r90_arcsec is None else r90_arcsec / 60.0
+    away = separation_arcsec(best.ra_deg, best.dec_deg, ra_deg, dec_deg) / 60.0
+    if away + (radius or 0.0) > 2.0 * WIDEST_SKY_ARCMIN:
+        return None
+    x, y = _place(best, ra_deg, dec_deg)
+    return SkyCircle(
+        layer=layer, label=label, style=style, ra_deg=ra_deg, dec_deg=dec_deg, x=x, y=y, r90_arcmin=radius
+    )
+
+
+def _reach(circle: SkyCircle) -> float:
+    return max(abs(circle.x), abs(circle.y)) + (circle.r90_arcmin or 0.0)
+
+
+def _region(best: Position, region: CredibleRegion) -> SkyOutlines:
+    return SkyOutlines(
+        layer="region",
+        part=region.part,
+        outlines=tuple(tuple(_place(best, ra, dec) for ra, dec in outline) for outline in region.outlines),
+        sky_outlines=region.outlines,
+    )
+
+
+def _place(best: Position, ra_deg: float, dec_deg: float) -> tuple[float, float]:
+    east, north = tangent_offset_arcmin(ra_deg, dec_deg, best.ra_deg, best.dec_deg)
+    return round(east, 5), round(north, 5)
+
+
+def origin_word(origin: str) -> str:
+    """Write an origin as a word for a style sheet."""
+    return origin.lower().replace(" ", "-")

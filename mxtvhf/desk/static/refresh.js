@@ -1,0 +1,113 @@
+// Keeps a page fresh: it is fetched again, and only those of its parts that changed are put in its place.
+// Scroll, zoom, what is open and what was typed stay as they are.
+
+const main = document.querySelector("main");
+const trouble = document.getElementById("trouble");
+const parts = (page) => page.querySelectorAll("[data-part]");
+const shown = new Map([...parts(document)].map((part) => [part.id, part.outerHTML]));
+let tag = null;
+let timer = null;
+
+function keepState(before, after) {
+  for (const open of before.querySelectorAll("details[open][id]")) {
+    const same = after.querySelector(`#${CSS.escape(open.id)}`);
+    if (same) same.open = true;
+  }
+  for (const field of before.querySelectorAll("select, textarea")) {
+    const same = after.querySelector(`[name="${field.name}"]`);
+    if (!same) continue;
+    same.value = field.value;
+    if (same.value !== field.value) same.selectedIndex = 0;
+  }
+  for (const box of before.querySelectorAll(".scroll")) {
+    const same = [...after.querySelectorAll(".scroll")].find((one) => one.ariaLabel === box.ariaLabel);
+    if (same) requestAnimationFrame(() => (same.scrollLeft = box.scrollLeft));
+  }
+}
+
+const ids = (page) => [...parts(page)].map((part) => part.id).join();
+
+function swapAll(fresh) {
+  const next = document.importNode(fresh.querySelector("main"), true);
+  keepState(main, next);
+  main.replaceChildren(...next.childNodes);
+  for (const part of parts(fresh)) shown.set(part.id, part.outerHTML);
+}
+
+function swapPart(old, part) {
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
+  const next = document.importNode(part, true);
+  keepState(old, next);
+  old.replaceWith(next);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  shown.set(part.id, part.outerHTML);
+}
+
+function swap(fresh) {
+  // A dialog that is open is not taken away under the hand.
+  if (document.querySelector("dialog[open]")) return false;
+  const changed = [...parts(fresh)].filter((part) => shown.get(part.id) !== part.outerHTML);
+  // The first report brings parts that were not there.
+  if (ids(document) !== ids(fresh)) swapAll(fresh);
+  for (const part of changed) {
+    const old = document.getElementById(part.id);
+    if (shown.get(part.id) !== part.outerHTML) swapPart(old, part);
+  }
+  main.dataset.refresh = fresh.querySelector("main").dataset.refresh;
+  document.title = fresh.title;
+  if (changed.length) document.dispatchEvent(new CustomEvent("desk:changed"));
+  return true;
+}
+
+function report(problem) {
+  trouble.hidden = !problem;
+  trouble.textContent = problem || "";
+}
+
+async function look() {
+  try {
+    const answer = await fetch(location.href, {
+      headers: tag ? { "If-None-Match": tag } : {},
+      cache: "no-store",
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(20000),
+    });
+    if (answer.status === 401 || answer.status === 403) return report("Logged out: log in to Airflow again and reload.");
+    if (!answer.ok && answer.status !== 304) throw new Error(`HTTP ${answer.status}`);
+    report(null);
+    if (answer.status === 304) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (swap(fresh)) tag = answer.headers.get("ETag");
+  } catch (error) {
+    report(`Not fresh: the server does not answer (${error.message}).`);
+  }
+}
+
+function plan() {
+  clearTimeout(timer);
+  const seconds = Number(main.dataset.refresh);
+  if (seconds > 0 && !document.hidden) timer = setTimeout(refresh, 1000 * seconds);
+}
+
+export async function refresh() {
+  clearTimeout(timer);
+  await look();
+  plan();
+}
+
+const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+
+function ages() {
+  for (const time of document.querySelectorAll("time[data-age]")) {
+    const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
+    const [length, unit] = units.find(([one]) => seconds >= 2 * one) || [1, "s"];
+    const text = `${Math.floor(seconds / length)} ${unit} ago`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+document.addEventListener("desk:changed", ages);
+ages();
+setInterval(ages, 1000);
+plan();

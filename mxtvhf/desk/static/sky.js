@@ -1,0 +1,225 @@
+// The sky view: circles, catalogue sources and regions in the tangent plane of the best position (arcmin, East left).
+// Drawn anew for each view, so that lines and words keep their size.
+
+const SVG = "http://www.w3.org/2000/svg";
+const hidden = new Set();
+let sky = null;
+let view = null;
+let queued = false;
+
+const canvas = () => document.getElementById("sky-canvas");
+
+function beginning() {
+  return { x: 0, y: 0, half: sky.half_width_arcmin };
+}
+
+function element(name, attributes, parent) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  parent.append(made);
+  return made;
+}
+
+// Pixels of a place; the smaller side of the canvas is twice the half width.
+function frame() {
+  const { clientWidth: width, clientHeight: height } = canvas();
+  const scale = Math.min(width, height) / (2 * view.half);
+  return {
+    width,
+    height,
+    scale,
+    at: (x, y) => [width / 2 - (x - view.x) * scale, height / 2 - (y - view.y) * scale],
+    from: (px, py) => [view.x + (width / 2 - px) / scale, view.y + (height / 2 - py) / scale],
+  };
+}
+
+function drawRegions(svg, on) {
+  for (const region of sky.regions) {
+    if (hidden.has(region.layer)) continue;
+    const line = (outline) => `M${outline.map(([x, y]) => on.at(x, y).map((one) => one.toFixed(1)).join(" ")).join("L")}Z`;
+    element("path", { d: region.outlines.map(line).join(""), class: "region", "fill-rule": "evenodd" }, svg);
+  }
+}
+
+function drawCircles(svg, on) {
+  const drawn = [];
+  for (const one of sky.circles) {
+    if (hidden.has(one.layer)) continue;
+    const [cx, cy] = on.at(one.x, one.y);
+    const r = (one.r90_arcmin || 0) * on.scale;
+    // So large that the view is well inside or outside of it: browsers draw such arcs badly.
+    if (r < 20000 && r > 0) element("circle", { cx, cy, r, class: `ring s-${one.style}` }, svg);
+    const mark = one.style === "catalogue" ? `M${cx - 4} ${cy - 4}l8 8m0 -8l-8 8` : `M${cx - 5} ${cy}h10M${cx} ${cy - 5}v10`;
+    element("path", { d: mark, class: `cross s-${one.style}` }, svg);
+    drawn.push({ one, cx, cy, r });
+  }
+  return drawn;
+}
+
+// Names at the rims; one that would lie on another is left to the legend.
+function drawNames(svg, on, drawn) {
+  const taken = [];
+  for (const { one, cx, cy, r } of drawn) {
+    const width = 6.6 * one.label.length + 6;
+    const places = [[cx - width / 2, cy - r - 8], [cx - width / 2, cy + r + 16], [cx + r + 8, cy + 4], [cx - r - 8 - width, cy + 4]];
+    const free = places.find(([x, y]) => {
+      const box = [x, y - 12, x + width, y + 3];
+      const inside = box[0] > 0 && box[1] > 0 && box[2] < on.width && box[3] < on.height;
+      return inside && !taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+    });
+    if (!free) continue;
+    taken.push([free[0], free[1] - 12, free[0] + width, free[1] + 3]);
+    element("text", { x: free[0] + 3, y: free[1], class: `name s-${one.style}` }, svg).textContent = one.label;
+  }
+}
+
+function angle(arcmin) {
+  if (arcmin < 1) return `${Math.round(60 * arcmin)}"`;
+  return arcmin < 60 ? `${arcmin}'` : `${arcmin / 60} deg`;
+}
+
+function drawScale(svg, on) {
+  const steps = [1, 2, 5, 10, 20, 30].map((one) => one / 60).concat([1, 2, 5, 10, 20, 30, 60, 120]);
+  const length = steps.filter((one) => one * on.scale < on.width / 3).pop() || steps[0];
+  const [x, y] = [14, on.height - 14];
+  element("path", { d: `M${x} ${y - 5}v5h${length * on.scale}v-5`, class: "ink" }, svg);
+  element("text", { x: x + 4, y: y - 8, class: "name" }, svg).textContent = angle(length);
+  const [cx, cy] = [on.width - 18, on.height - 16];
+  element("path", { d: `M${cx - 30} ${cy}H${cx}V${cy - 30}`, class: "ink" }, svg);
+  element("text", { x: cx - 4, y: cy - 34, class: "name" }, svg).textContent = "N";
+  element("text", { x: cx - 42, y: cy + 4, class: "name" }, svg).textContent = "E";
+}
+
+function draw() {
+  queued = false;
+  const box = canvas();
+  if (!box?.clientWidth) return;
+  const on = frame();
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${on.width} ${on.height}`);
+  svg.setAttribute("aria-hidden", "true");
+  drawRegions(svg, on);
+  const drawn = drawCircles(svg, on);
+  drawNames(svg, on, drawn);
+  drawScale(svg, on);
+  box.replaceChildren(svg);
+}
+
+function redraw() {
+  if (!queued) requestAnimationFrame(draw);
+  queued = true;
+}
+
+// The place under the pointer or finger stays where it is.
+function zoom(factor, px, py) {
+  const before = frame();
+  const [x, y] = before.from(px ?? before.width / 2, py ?? before.height / 2);
+  const half = Math.min(Math.max(view.half * factor, 0.05), 2 * sky.widest_arcmin);
+  const real = half / view.half;
+  view = { x: x + (view.x - x) * real, y: y + (view.y - y) * real, half };
+  redraw();
+}
+
+function move(dx, dy) {
+  const { scale } = frame();
+  view = { ...view, x: view.x + dx / scale, y: view.y + dy / scale };
+  redraw();
+}
+
+function skyPlace(x, y) {
+  // Inverse gnomonic projection (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3).
+  const radian = Math.PI / 180;
+  const [east, north] = [(x / 60) * radian, (y / 60) * radian];
+  const dec0 = sky.dec_deg * radian;
+  const along = Math.cos(dec0) - north * Math.sin(dec0);
+  const ra = sky.ra_deg + Math.atan2(east, along) / radian;
+  const dec = Math.atan2(Math.sin(dec0) + north * Math.cos(dec0), Math.hypot(along, east)) / radian;
+  return `${(((ra % 360) + 360) % 360).toFixed(4)} ${dec < 0 ? "-" : "+"}${Math.abs(dec).toFixed(4)} deg`;
+}
+
+const deeds = {
+  in: () => zoom(0.6),
+  out: () => zoom(1 / 0.6),
+  all: () => ((view = { x: 0, y: 0, half: sky.widest_arcmin }), redraw()),
+  reset: () => ((view = beginning()), redraw()),
+};
+const keys = {
+  "+": deeds.in,
+  "=": deeds.in,
+  "-": deeds.out,
+  0: deeds.reset,
+  ArrowLeft: () => move(40, 0),
+  ArrowRight: () => move(-40, 0),
+  ArrowUp: () => move(0, 40),
+  ArrowDown: () => move(0, -40),
+};
+
+function local(event) {
+  const box = canvas().getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+}
+
+const pointers = new Map();
+
+function drag(event) {
+  const [x, y] = local(event);
+  const here = frame().from(x, y);
+  document.getElementById("sky-place").textContent = skyPlace(...here);
+  const last = pointers.get(event.pointerId);
+  if (!last) return;
+  if (pointers.size === 1) move(x - last[0], y - last[1]);
+  if (pointers.size === 2) {
+    const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
+    const span = (place) => Math.hypot(place[0] - other[0], place[1] - other[1]) || 1;
+    zoom(span(last) / span([x, y]), (x + other[0]) / 2, (y + other[1]) / 2);
+  }
+  pointers.set(event.pointerId, [x, y]);
+}
+
+function listen(box) {
+  box.addEventListener("wheel", (event) => (event.preventDefault(), zoom(Math.exp(0.0015 * event.deltaY), ...local(event))), { passive: false });
+  box.addEventListener("pointerdown", (event) => (box.setPointerCapture(event.pointerId), pointers.set(event.pointerId, local(event))));
+  box.addEventListener("pointermove", drag);
+  for (const end of ["pointerup", "pointercancel"]) box.addEventListener(end, (event) => pointers.delete(event.pointerId));
+  box.addEventListener("keydown", (event) => {
+    if (!keys[event.key] || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  new ResizeObserver(redraw).observe(box);
+}
+
+// Also after the page has put a fresh view in the place of the old one: what was looked at stays.
+function begin() {
+  const holder = document.getElementById("sky-view");
+  if (!holder || holder.dataset.listening) return;
+  holder.dataset.listening = "yes";
+  sky = JSON.parse(holder.dataset.sky);
+  view ??= beginning();
+  for (const box of document.querySelectorAll("[data-layer]")) box.checked = !hidden.has(box.dataset.layer);
+  pointers.clear();
+  listen(canvas());
+  redraw();
+}
+
+document.addEventListener("change", (event) => {
+  const { layer } = event.target.dataset;
+  if (!layer) return;
+  if (event.target.checked) hidden.delete(layer);
+  else hidden.add(layer);
+  redraw();
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  deeds[button?.dataset.skyDo]?.();
+  if (button?.id === "aladin-open") {
+    const place = document.getElementById("aladin");
+    const inner = document.createElement("iframe");
+    Object.assign(inner, { title: "Aladin Lite", src: button.dataset.address });
+    place.replaceChildren(inner);
+    place.hidden = false;
+  }
+});
+document.addEventListener("desk:changed", begin);
+begin();

@@ -1,0 +1,39 @@
+"""The products of a run in one file."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from mxtvhf.report.model import Report
+
+
+def zipped(folder: Path, report: Report) -> bytes:
+    """Pack a report, its page and its products.
+
+    Parameters
+    ----------
+    folder
+        The run's product folder.
+    report
+        Names the products; one whose file is missing is left out.
+
+    Returns
+    -------
+    bytes
+        A ZIP file; names in it begin with the run's folder.
+    """
+    own = "preliminary/" if report.status == "preliminary" else ""
+    names = [
+        f"{own}report.json",
+        f"{own}report.html",
+        *(product.path for product in report.products.values()),
+    ]
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as file:
+        for name in dict.fromkeys(names):
+            path = (folder / name).resolve()
+            if path.is_file() and path.is_relative_to(folder.resolve()):
+                file.write(path, f"{folder.name}/{name}")
+    return packed.getvalue()

@@ -1,0 +1,185 @@
+"""The Burst Advocate's desk in Airflow: its pages below ``/mxtvhf/desk``, behind Airflow's login.
+
+Mounted by ``web.create_app``, whose dependency asks Airflow for the right to read runs on every route. The
+pages are made by ``mxtvhf.desk``; here stands what they are made of. Heavy imports stay inside the
+functions: every Airflow process imports this module.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse
+
+from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.models import BURST_ID_PATTERN
+from mxtvhf.products import product_folder
+from mxtvhf.settings import Settings
+from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
+from mxtvhf_airflow.rundatabase import find_run, latest_runs, questions
+
+if TYPE_CHECKING:
+    from mxtvhf.desk.burst import BurstPage
+
+STATIC = FilePath(str(files("mxtvhf") / "desk" / "static"))
+CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-cache",
+}
+# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
+ALADIN_HEADERS = HEADERS | {
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data: blob: {CDS}; connect-src 'self' data: blob: {CDS}; worker-src blob:; "
+        f"font-src data: {CDS}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    )
+}
+
+router = APIRouter(prefix="/desk", include_in_schema=False)
+
+BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
+RunId = Annotated[
+    str | None, Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest")
+]
+
+
+@router.get("")
+def bursts(request: Request, session: SessionDep) -> Response:
+    """List the bursts."""
+    from mxtvhf.desk.bursts import burst_lines
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.pages import render_list
+    from mxtvhf.intake.openbursts import OpenBursts
+
+    settings = _settings(request)
+    opened = OpenBursts(settings.archive).all().items()
+    lines = burst_lines(
+        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
+        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
+        {question.run_id for question in questions(session) if question.is_open},
+        DeskFiles(settings),
+    )
+    unread = len(Archive(settings.archive).quarantined())
+    return _page(request, render_list(lines, quarantined=unread, base=_base(request)))
+
+
+@router.get("/static/{name}")
+def static(name: str) -> FileResponse:
+    """Return a style sheet or script of the pages."""
+    path = STATIC / name
+    if path.parent != STATIC or not path.is_file():
+        raise HTTPException(404, f"no file {name!r}")
+    return FileResponse(
+        path, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
+    )
+
+
+@router.get("/runs/{run_id}")
+def of_run(
+    run_id: Annotated[str, Path(pattern=RUN_ID_PATTERN)], request: Request, session: SessionDep
+) -> Response:
+    """Lead to the page of a run's burst; Airflow's own pages know only the run."""
+    found = find_run(run_id, session)
+    if found is None or found[0].burst_id is None:
+        raise HTTPException(404, f"no run {run_id} of a burst")
+    return RedirectResponse(f"{_base(request)}/desk/{found[0].burst_id}?run={quote(run_id, safe='')}")
+
+
+@router.get("/{burst_id}")
+def burst(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
+    """Return the page of a burst."""
+    from mxtvhf.desk.pages import render_burst
+
+    return _page(request, render_burst(_burst(burst_id, run, request, session), base=_base(request)))
+
+
+@router.get("/{burst_id}/aladin")
+def aladin(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
+    """Return the frame with Aladin Lite."""
+    from mxtvhf.desk.pages import render_aladin
+
+    page = _burst(burst_id, run, request, session)
+    if page.sky is None:
+        raise HTTPException(404, f"no position of {burst_id}")
+    return _page(request, render_aladin(page, base=_base(request)), ALADIN_HEADERS)
+
+
+@router.get("/{burst_id}/products.zip")
+def products(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
+    """Return the report of a run and its products in one file."""
+    from mxtvhf.desk.zipped import zipped
+
+    page = _burst(burst_id, run, request, session)
+    if page.report is None:
+        raise HTTPException(404, f"no report of {burst_id}")
+    folder = product_folder(_settings(request).products, burst_id, page.report.run_id)
+    name = f'attachment; filename="{folder.name}.zip"'
+    return Response(
+        zipped(folder, page.report), media_type="application/zip", headers={"Content-Disposition": name}
+    )
+
+
+@router.get("/{burst_id}/release/{name}")
+def release(
+    burst_id: BurstId, name: str, run: Annotated[str, Query(pattern=RUN_ID_PATTERN)], request: Request
+) -> FileResponse:
+    """Return a text of an announcement."""
+    folder = product_folder(_settings(request).releases, burst_id, run)
+    path = folder / name
+    if path.parent != folder or not path.is_file():
+        raise HTTPException(404, f"no text {name!r} of {run}")
+    return FileResponse(path, headers=HEADERS, filename=name)
+
+
+def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
+    from mxtvhf.desk.burst import burst_page, newest_run
+    from mxtvhf.desk.files import DeskFiles
+
+    runs = latest_runs(session, burst_id=burst_id, limit=RUNS_LOOKED_AT)
+    chosen = run_id or next((run.run_id for run in (newest_run(runs),) if run), None)
+    if run_id is not None and run_id not in {run.run_id for run in runs}:
+        raise HTTPException(404, f"no run {run_id} of {burst_id}")
+    found = find_run(chosen, session) if chosen else None
+    page = burst_page(
+        burst_id,
+        runs,
+        found[0] if found else None,
+        {question.run_id: question for question in questions(session, [run.run_id for run in runs])},
+        DeskFiles(_settings(request)),
+        airflow=_base(request).removesuffix(PREFIX),
+        now=datetime.now(UTC),
+    )
+    if page is None:
+        raise HTTPException(404, f"nothing is known of {burst_id}")
+    return page
+
+
+def _page(request: Request, html: str, headers: dict[str, str] = HEADERS) -> Response:
+    """Answer with a page, or tell that it is as the browser has it."""
+    content = html.encode()
+    tag = f'"{sha256_of(content)[:32]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={**headers, "ETag": tag})
+    return Response(content, media_type="text/html; charset=utf-8", headers={**headers, "ETag": tag})
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _base(request: Request) -> str:
+    return str(request.scope.get("root_path", ""))

@@ -1,0 +1,289 @@
+"""The Burst Advocate's decision in a real Airflow, and what is told by it."""
+
+import json
+
+import pytest
+import requests
+from airflowruns import FINAL
+
+from mxtvhf.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
+from mxtvhf.announcement.model import Decision, Release
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.stack.airflow_environment import user_passwords
+from mxtvhf.stack.processes import wait_until
+
+pytestmark = pytest.mark.integration
+
+BURST, TEST_BURST = "sb26051103", "sb26051104"
+WORKERS = 8
+"""``parallelism`` of the embedded stack."""
+
+
+class Desk:
+    """Asks and answers over Airflow's API, as a user."""
+
+    def __init__(self, stack, settings, user):
+        self.api = AirflowApi(stack.url, user, user_passwords(settings.home)[user])
+
+    def address(self, run_id, rest="/-1/hitlDetails"):
+        return f"/api/v2/dags/{DECISION_DAG_ID}/dagRuns/{run_id}/taskInstances/ba_decision{rest}"
+
+    def question(self, run_id):
+        return self.api.get(self.address(run_id))
+
+    def answer(self, run_id, option, position="best", comment=""):
+        body = {"chosen_options": [option], "params_input": {"position": position, "comment": comment}}
+        return self.api._request("PATCH", self.address(run_id), json=body).status_code
+
+
+@pytest.fixture(scope="module")
+def ada(stack, settings):
+    return Desk(stack, settings, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(stack, settings):
+    return Desk(stack, settings, "bob")
+
+
+def inputs(settings, burst, role):
+    folder = settings.inputs / f"decision-{role}"
+    write_scenario(scenario_of(burst, ra_deg=120.0, dec_deg=30.0, counts=200, seed=3, role=role), folder)
+    return {
+        "burst_id": burst,
+        "alert": (folder / "alert.xml").as_uri(),
+        "packets": (folder / "packets.bin").as_uri(),
+    }
+
+
+@pytest.fixture(scope="module")
+def analysed(run, settings):
+    """One analysis of a burst that is no test; Airflow has asked about it."""
+    run_id = f"{BURST}__1"
+    assert run(run_id, timeout=300.0, **inputs(settings, BURST, "observation")) == "success"
+    assert run.api.task_states(run_id)["ask_ba"] == "success"
+    return run_id
+
+
+@pytest.fixture
+def another(analysed, run, settings):
+    """Put the report of the analysis under another run id, and ask about that."""
+
+    def use(sequence, burst=BURST, wait=True, **conf):
+        run_id = f"{burst}__{sequence}"
+        report = json.loads((run.folder(analysed) / "report.json").read_text())
+        report |= {"run_id": run_id, "burst_id": burst}
+        report["written"] = report["written"].replace("2026-", f"{3000 + sequence}-")
+        folder = settings.products / burst / run_id
+        folder.mkdir(parents=True)
+        (folder / "report.json").write_text(json.dumps(report))
+        assert run.api.start_run(run_id, {"burst_id": burst, **conf}, dag_id=DECISION_DAG_ID)
+        if wait:
+            wait_for_the_question(run, run_id)
+        return run_id
+
+    return use
+
+
+def states(run, run_id):
+    return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
+
+
+def wait_for_the_question(run, run_id):
+    wait_until(
+        lambda: states(run, run_id).get("ba_decision") == "awaiting_input",
+        what=f"question {run_id}",
+        timeout=60,
+    )
+
+
+def ended(run, run_id):
+    return run.wait(run_id, dag_id=DECISION_DAG_ID)
+
+
+def answered(run, desk, run_id, option, *answer, first=lambda: None):
+    """Answer and wait for the end of the run.
+
+    A scheduler that is behind takes the end of a task's first half for that of its second half, which has
+    begun meanwhile, and has the task tried again (Airflow 3.3.2): then the question is put once more.
+    ``first`` is done before each answer.
+    """
+    wait_for_the_question(run, run_id)
+    first()
+    assert desk.answer(run_id, option, *answer) == 200
+
+    def over():
+        if states(run, run_id)["ba_decision"] == "awaiting_input":
+            first()
+            desk.answer(run_id, option, *answer)
+        return run.api.run(run_id, dag_id=DECISION_DAG_ID)["state"] in FINAL
+
+    wait_until(over, what=run_id, timeout=120)
+    return ended(run, run_id)
+
+
+def reason(run, run_id, task_id):
+    path = f"/api/v2/dags/{DECISION_DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/reason"
+    return run.api.get(path)["value"]
+
+
+def released_of(settings, run_id):
+    path = settings.releases / run_id.split("__")[0] / run_id / "release.json"
+    return Release.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def decided_of(settings, run_id):
+    path = settings.releases / run_id.split("__")[0] / run_id / "decision.json"
+    return Decision.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+@pytest.fixture(scope="module")
+def announcements(told):
+    """Those that NATS stored of a run."""
+    return lambda run_id: [one for one in told(run_id) if one.kind == "announcement"]
+
+
+def test_the_question_shows_the_result_and_the_drafts(run, analysed, ada, web, stack):
+    wait_for_the_question(run, analysed)
+    question = ada.question(analysed)
+    report = json.loads((run.folder(analysed) / "report.json").read_text())
+    assert question["subject"] == report["headline"]
+    assert question["options"] == ["Approve", "Reject"]
+    assert set(question["params"]) == {"position", "comment"}
+    assert question["params"]["position"]["schema"]["enum"] == [
+        "best",
+        *(one["label"] for one in report["positions"]),
+    ]
+    assert f"{stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in question["body"]
+    drafts = {path.name for path in (run.folder(analysed) / "drafts").iterdir()}
+    assert drafts == {"voevent.xml", "gcn_notice.json", "circular.txt", "message.txt"}
+    for draft in drafts:
+        address = f"/mxtvhf/runs/{analysed}/drafts/{draft}"
+        assert address in question["body"]
+        assert web(address).status_code == 200
+
+
+def test_who_may_only_look_cannot_answer(run, analysed, bob, stack):
+    wait_for_the_question(run, analysed)
+    assert bob.question(analysed)["response_received"] is False
+    assert bob.answer(analysed, "Approve") == 403
+    body = {"chosen_options": ["Approve"], "params_input": {}}
+    assert requests.patch(stack.url + bob.address(analysed), json=body, timeout=10).status_code == 401
+    assert states(run, analysed)["ba_decision"] == "awaiting_input"
+
+
+def test_an_approval_is_told_once(run, analysed, ada, settings, webhook, announcements):
+    wait_for_the_question(run, analysed)
+    webhook.got.clear()
+    assert ada.answer(analysed, "Perhaps") == 400
+    assert answered(run, ada, analysed, "Approve") == "success"
+    assert ada.answer(analysed, "Reject") == 409
+    released = released_of(settings, analysed)
+    assert (released.number, released.decision.decided_by) == (1, "ada")
+    told = ada.question(analysed)
+    assert released.decision.decided_at.isoformat() == told["responded_at"].replace("Z", "+00:00")
+    assert [delivery.state for delivery in released.deliveries] == ["sent", "sent"]
+    message = (settings.releases / BURST / analysed / "message.txt").read_text()
+    assert webhook.texts == [message]
+    assert len(announcements(analysed)) == 1
+    again = {"dry_run": False, "dag_run_id": analysed, "task_ids": ["announce"], "only_failed": False}
+    run.api.post(f"/api/v2/dags/{DECISION_DAG_ID}/clearTaskInstances", again)
+    assert ended(run, analysed) == "success"
+    assert released_of(settings, analysed) == released
+    assert (len(webhook.got), len(announcements(analysed))) == (1, 1)
+
+
+def test_the_secret_of_the_webhook_is_in_no_log(settings, analysed):
+    secret = settings.webhook_file.read_text().strip().rsplit("/", 1)[1]
+    logs = [path for path in (settings.home / "log").rglob("*") if path.is_file()]
+    assert any(f"dag_id={DECISION_DAG_ID}" in str(path) for path in logs)
+    assert not [path for path in logs if secret in path.read_text(errors="replace")]
+
+
+def test_a_correction_is_what_is_told(run, another, ada, settings):
+    run_id = another(2)
+    assert (
+        answered(run, ada, run_id, "Approve", "eclairs-wakeup", "The X-ray source is unrelated.") == "success"
+    )
+    released = released_of(settings, run_id)
+    assert released.position.label == "eclairs-wakeup"
+    assert released.supersedes == f"ivo://mxt-vhf/announcements#{BURST}_1"
+    circular = (settings.releases / BURST / run_id / "circular.txt").read_text()
+    assert "The X-ray source is unrelated." in circular
+
+
+def test_a_rejection_is_told_nobody(run, another, ada, settings, webhook, announcements):
+    run_id = another(3)
+    webhook.got.clear()
+    assert answered(run, ada, run_id, "Reject", "best", "A cosmic ray.") == "success"
+    assert states(run, run_id) == {"ba_decision": "success", "announce": "skipped"}
+    assert reason(run, run_id, "announce") == f"{run_id}: rejected by ada: nothing is announced"
+    decided = decided_of(settings, run_id)
+    assert (decided.choice, decided.comment) == ("reject", "A cosmic ray.")
+    assert released_of(settings, run_id) is None
+    assert (webhook.got, announcements(run_id)) == ([], [])
+
+
+def test_without_an_answer_nothing_is_told(run, another, settings):
+    run_id = another(4, wait=False, answer_within_s=1.0)
+    assert ended(run, run_id) == "success"
+    assert states(run, run_id) == {"ba_decision": "skipped", "announce": "skipped"}
+    assert "nobody answered in time: nothing is announced" in reason(run, run_id, "ba_decision")
+    assert decided_of(settings, run_id) is None
+
+
+def test_a_position_that_is_none_is_refused(run, another, ada, settings):
+    run_id = another(5)
+    assert answered(run, ada, run_id, "Approve", "moon") == "failed"
+    assert "position 'moon'" in reason(run, run_id, "ba_decision")
+    assert released_of(settings, run_id) is None
+
+
+def test_a_report_that_changed_behind_the_question_is_not_told(run, another, ada, settings):
+    run_id = another(6)
+    path = settings.products / BURST / run_id / "report.json"
+
+    def change():
+        path.write_text(path.read_text() + "\n")
+
+    assert answered(run, ada, run_id, "Approve", first=change) == "failed"
+    assert "the report was changed since it was decided about" in reason(run, run_id, "announce")
+    assert released_of(settings, run_id) is None
+
+
+def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
+    run_id = f"{TEST_BURST}__1__test"
+    webhook.got.clear()
+    assert run(run_id, timeout=300.0, **inputs(settings, TEST_BURST, "test")) == "success"
+    wait_for_the_question(run, run_id)
+    assert answered(run, ada, run_id, "Approve") == "success"
+    released = released_of(settings, run_id)
+    assert released.is_test
+    assert {delivery.state for delivery in released.deliveries} == {"off"}
+    assert (webhook.got, announcements(run_id)) == ([], [])
+    assert "TEST" in (settings.releases / TEST_BURST / run_id / "circular.txt").read_text()
+
+
+def test_a_replay_is_not_asked_about(run, settings):
+    run_id = f"{TEST_BURST}__1__replay_20260101T000000Z"
+    assert run(run_id, timeout=300.0, **inputs(settings, TEST_BURST, "test")) == "success"
+    assert run.api.task_states(run_id)["ask_ba"] == "skipped"
+    assert run_id not in run.ids(DECISION_DAG_ID)
+
+
+def test_questions_hold_no_worker(run, another, settings):
+    """More questions wait than there are workers, and an analysis goes through all the same."""
+    asked = [another(number, burst="sb26051105", wait=False) for number in range(1, WORKERS + 3)]
+    for run_id in asked:
+        wait_for_the_question(run, run_id)
+    assert run.api.get("/api/v2/pools/default_pool")["occupied_slots"] == 0
+    assert run("sb26051103__20__test", **inputs(settings, BURST, "observation")) == "success"
+    assert {states(run, run_id)["ba_decision"] for run_id in asked} == {"awaiting_input"}
+
+
+def test_asked_twice_is_asked_once(run, analysed, settings):
+    again = {"dry_run": False, "dag_run_id": analysed, "task_ids": ["ask_ba"], "only_failed": False}
+    run.api.post(f"/api/v2/dags/{DAG_ID}/clearTaskInstances", again)
+    assert run.wait(analysed) == "success"
+    assert run.api.task_states(analysed)["ask_ba"] == "success"
+    assert run.ids(DECISION_DAG_ID).count(analysed) == 1

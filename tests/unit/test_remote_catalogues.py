@@ -1,0 +1,200 @@
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from astropy import units as u
+from astropy.table import Table
+
+from mxtvhf.catalogues.remote import RemoteService, ask_remote, remote_services
+from mxtvhf.errors import InvalidInput
+
+PLACE = 256.5638, -43.0357
+HTML = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
+
+
+def votable(count=2, *, units=True):
+    table = Table({"id": [f"S{i}" for i in range(count)]})
+    table["ra"] = [PLACE[0] + 0.001 * i for i in range(count)]
+    table["dec"] = [PLACE[1]] * count
+    table["err"] = [2.0] * count
+    if units:
+        table["ra"].unit = table["dec"].unit = u.deg
+        table["err"].unit = u.arcsec
+    out = BytesIO()
+    table.write(out, format="votable")
+    return out.getvalue()
+
+
+def failed(text="Query failed"):
+    info = f'<INFO name="QUERY_STATUS" value="ERROR">{text}</INFO>'
+    return f'<?xml version="1.0"?><VOTABLE version="1.3"><RESOURCE>{info}</RESOURCE></VOTABLE>'.encode()
+
+
+class ConeSearch(BaseHTTPRequestHandler):
+    """Behaves as its path says."""
+
+    def do_GET(self):
+        url = urlsplit(self.path)
+        self.server.asked.append(parse_qs(url.query))
+        kind = url.path.strip("/")
+        if kind == "redirect":
+            self.send_response(302)
+            self.send_header("Location", f"/good?{url.query}")
+            self.end_headers()
+        elif kind == "loop":
+            self.send_response(302)
+            self.send_header("Location", "/loop")
+            self.end_headers()
+        elif kind == "silent":
+            self.server.over.wait()
+        elif kind == "endless":
+            self.send_response(200)
+            self.end_headers()
+            self.trickle()
+        else:
+            self.send(500 if kind == "broken" else 200, self.server.bodies[kind])
+
+    def trickle(self):
+        try:
+            while not self.server.over.wait(0.05):
+                self.wfile.write(b"<!-- -->")
+        except OSError:
+            return
+
+    def send(self, status, body):
+        self.send_response(status)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            return
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def bodies():
+    whole = votable()
+    return {
+        "good": whole,
+        "none": votable(0),
+        "html": HTML,
+        "empty": b"",
+        "broken": whole,
+        "cut": whole[: len(whole) // 2],
+        "failed": failed(),
+        "no-table": b'<?xml version="1.0"?><VOTABLE version="1.3"><RESOURCE/></VOTABLE>',
+        "other-columns": whole.replace(b'name="ra"', b'name="glon"'),
+        "nonsense": whole.replace(b'unit="deg"', b'unit="kg"'),
+        "unitless": votable(units=False),
+        "million": whole + b"<!-- a million rows -->" * 400_000,
+        "binary": bytes(range(256)) * 100,
+    }
+
+
+@pytest.fixture
+def server(bodies):
+    with ThreadingHTTPServer(("127.0.0.1", 0), ConeSearch) as server:
+        server.daemon_threads = True
+        server.asked, server.over, server.bodies = [], threading.Event(), bodies
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+def service(server, kind, **changes):
+    values = {
+        "name": kind,
+        "url": f"http://127.0.0.1:{server.server_port}/{kind}",
+        "columns": {"name": "id", "error": "err"},
+        "units": {},
+        "error_kind": "r90",
+        "largest_r90_arcsec": 30.0,
+        "density_per_deg2": 2.0,
+        "reference": "A test",
+        "tried": True,
+    }
+    return RemoteService(**{**values, **changes})
+
+
+@pytest.mark.parametrize("kind", ["good", "redirect"])
+def test_a_sound_answer(server, kind):
+    (answer,) = ask_remote(*PLACE, 1.0, [service(server, kind)], 60.0)
+    assert answer.checked, answer.reason
+    # The second one is 2.6 arcsec away and good to 2.
+    assert [source.name for source in answer.sources] == ["S0", "S1"]
+    assert answer.sources[0].r90_arcsec == 2.0
+    assert answer.density_per_deg2 == pytest.approx(2 / 0.19635, rel=1e-3)
+    assert server.asked[0]["RA"] == ["256.563800"]
+    assert server.asked[0]["SR"] == ["0.250000"]
+
+
+def test_farther_sources_are_no_part_of_it(server):
+    (answer,) = ask_remote(*PLACE, 0.1, [service(server, "good")], 60.0)
+    assert [source.name for source in answer.sources] == ["S0"]
+
+
+def test_no_source_is_an_answer(server):
+    (answer,) = ask_remote(*PLACE, 10.0, [service(server, "none")], 60.0)
+    assert (answer.checked, answer.sources, answer.density_per_deg2) == (True, (), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("html", "no VOTable"),
+        ("empty", "no VOTable"),
+        ("binary", "no VOTable"),
+        ("broken", "500"),
+        ("cut", "VOTable"),
+        ("failed", "Query failed"),
+        ("no-table", "no table"),
+        ("other-columns", "no column for ra"),
+        ("nonsense", "unit kg"),
+        ("unitless", "no unit"),
+        ("million", "bytes"),
+        ("loop", "redirects"),
+    ],
+)
+def test_no_sound_answer_is_not_checked(server, kind, reason):
+    (answer,) = ask_remote(*PLACE, 10.0, [service(server, kind)], 60.0)
+    assert not answer.checked
+    assert reason in answer.reason
+    assert (answer.sources, answer.density_per_deg2) == ((), None)
+
+
+def test_units_of_the_service_fill_in(server):
+    known = service(server, "unitless", units={"ra": "deg", "dec": "deg", "error": "arcmin"})
+    (answer,) = ask_remote(*PLACE, 10.0, [known], 60.0)
+    assert answer.sources[0].r90_arcsec == 120.0
+
+
+@pytest.mark.parametrize("kind", ["silent", "endless"])
+def test_one_that_never_ends_is_not_waited_for(server, kind):
+    # A port where nobody listens, in the middle.
+    nobody = service(server, "nobody", url="http://127.0.0.1:9/")
+    slow, gone, good = ask_remote(*PLACE, 10.0, [service(server, kind), nobody, service(server, "good")], 5.0)
+    assert not slow.checked
+    assert "5 s" in slow.reason or "not end" in slow.reason or "timed out" in slow.reason
+    assert not gone.checked
+    assert good.catalogue == "good"
+
+
+def test_services_by_name():
+    first, second = remote_services(["erass1", "4xmm"])
+    assert (first.name, second.name) == ("erass1", "4xmm")
+    with pytest.raises(InvalidInput, match="remote catalogue nobody"):
+        remote_services(["nobody"])
+
+
+def test_all_services_of_the_package_are_sound():
+    names = ["4xmm", "erass1", "2sxps", "2rxs", "csc2", "xmmslew", "simbad"]
+    for one in remote_services(names):
+        assert one.url.startswith("https://")
+        assert "error" in one.columns or one.default_r90_arcsec is not None

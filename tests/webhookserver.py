@@ -1,0 +1,47 @@
+"""A real server in place of Mattermost or Slack: keeps what it gets, and may misbehave."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SECRET = "T0000/B0000/s3cr3tpath"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, json.loads(body)))
+        if not self.server.on_request():
+            return
+        self.send_response(self.server.status)
+        if self.server.status == 302:
+            self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        """Keep the test's output clean."""
+
+
+class WebhookServer(ThreadingHTTPServer):
+    """Answers with ``status``, unless ``on_request`` says that it is not to answer at all."""
+
+    def __init__(self, folder):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.got, self.status, self.on_request = [], 200, lambda: True
+        self.url_file = folder / "webhook"
+        self.url_file.write_text(f"http://127.0.0.1:{self.server_port}/hooks/{SECRET}\n")
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+    @property
+    def texts(self):
+        return [body["text"] for _, body in self.got]
