@@ -1,4 +1,4 @@
-"""Make the README's pictures from a real run: ``python docs/pictures.py RUN_ID`` while ``make run`` is up.
+"""Make the pictures of README and docs: ``python docs/pictures.py RUN_ID``, of a `make run` that is up.
 
 Needs the tests' packages (playwright) and a Chromium.
 """
@@ -18,7 +18,7 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 
 
 def main(run_id: str, url: str = "http://127.0.0.1:8080") -> None:
-    """Log in and take a picture of the run, of the report in the run's page, and of the whole report."""
+    """Log in and take pictures of the run, its report, and the desk in light, dark and on a phone."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
@@ -35,7 +35,24 @@ def main(run_id: str, url: str = "http://127.0.0.1:8080") -> None:
         page.set_viewport_size({"width": 1100, "height": 1250})
         page.goto(f"/mxtvhf/runs/{run_id}/report.html")
         page.screenshot(path=PICTURES / "report.png")
+        take_the_desk(page, run_id)
         browser.close()
+
+
+def take_the_desk(page: Page, run_id: str) -> None:
+    """Take the list of bursts and the page of the run's burst."""
+    burst = f"/mxtvhf/desk/{run_id.split('__')[0]}?run={run_id}"
+    for name, path, scheme, width, height in (
+        ("desk_list", "/mxtvhf/desk", "light", 1400, 620),
+        ("desk", burst, "light", 1400, 1250),
+        ("desk_dark", burst, "dark", 1400, 1250),
+        ("desk_phone", burst, "light", 390, 844),
+    ):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def log_in(page: Page) -> None:
