@@ -1,4 +1,4 @@
-"""What services on the net know; each of them is tested in tests/unit/test_remote_catalogues.py."""
+"""What services on the net know; each of them is tested in tests/unit/test_cone_search.py."""
 
 import json
 import socket
