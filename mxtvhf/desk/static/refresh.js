@@ -31,7 +31,8 @@ function swapAll(fresh) {
   const next = document.importNode(fresh.querySelector("main"), true);
   keepState(main, next);
   main.replaceChildren(...next.childNodes);
-  for (const part of parts(fresh)) shown.set(part.id, part.outerHTML);
+  // The header stands before the main part, and is swapped with the other parts that changed.
+  for (const part of parts(fresh.querySelector("main"))) shown.set(part.id, part.outerHTML);
 }
 
 function swapPart(old, part) {
