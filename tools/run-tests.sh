@@ -1,15 +1,19 @@
 #!/bin/sh
-# Runs all tests: those on the shared Airflow, which mostly wait, beside all others. Their output comes at the end.
+# Runs all tests in three lanes: what computes; beside it those on the shared Airflow, and those that start one of
+# their own, which both mostly wait. The output of these two comes at the end.
 set -u
 cd "$(dirname "$0")/.."
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-.venv/bin/python -m pytest tests/integration >"$log" 2>&1 &
-integration=$!
-trap 'kill "$integration" 2>/dev/null' INT TERM
-.venv/bin/python -m pytest tests --ignore tests/integration
-others=$?
-wait "$integration"
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+.venv/bin/python -m pytest tests/integration --ignore tests/integration/test_up.py >"$logs/shared" 2>&1 &
+shared=$!
+.venv/bin/python -m pytest tests/intake tests/integration/test_up.py >"$logs/own" 2>&1 &
+own=$!
+trap 'kill "$shared" "$own" 2>/dev/null' INT TERM
+.venv/bin/python -m pytest tests --ignore tests/integration --ignore tests/intake
 status=$?
-cat "$log"
-exit $((others > status ? others : status))
+for lane in "$shared" "$own"; do
+    wait "$lane" || status=$?
+done
+cat "$logs/own" "$logs/shared"
+exit "$status"

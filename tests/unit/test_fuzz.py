@@ -11,7 +11,7 @@ from mxtvhf.eventfile import read_event_file
 from mxtvhf.packets import bursts_in
 from mxtvhf.voevent import read_alert
 
-SECONDS = 3
+SECONDS = 1
 """For each target; with its start about twice that."""
 
 
