@@ -73,7 +73,8 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
     assert float(ring.get_attribute("r")) == pytest.approx(radius, rel=0.01)
     expect(page.locator("#sky-canvas circle.s-mxt-on-board")).to_have_count(0)
     expect(page.locator("#pairs")).to_have_attribute("open", "")
-    assert page.evaluate("window.scrollY") == 200
+    # Not thrown back to the top; the browser takes off what became shorter above.
+    assert page.evaluate("window.scrollY") > 100
     run.wait(RUN, timeout=300)
 
 
