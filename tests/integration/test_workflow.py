@@ -131,7 +131,10 @@ def test_no_photons_travel_through_xcom(run, finished):
 def test_the_tasks_link_to_their_reports(stack, run, web, finished):
     for task, name in (("update_BA", "report.html"), ("preliminary_report", "preliminary/report.html")):
         links = run.links(finished, task)
-        assert links == {"Report": f"/mxtvhf/runs/{finished}/{name}"}
+        assert links == {
+            "Report": f"/mxtvhf/runs/{finished}/{name}",
+            "Desk": f"/mxtvhf/desk/runs/{finished}",
+        }
         url = stack.url + links["Report"]
         assert requests.get(url, timeout=10, allow_redirects=False).status_code in (401, 403)
         page = web(links["Report"])
