@@ -18,14 +18,15 @@ from mxtvhf.models import Origin
 
 IGNORED = (
     "run_id", "is_replay", "written", "headline", "timeline", "products", "*.products", "*.outlines",
-    "crosscheck.*.p_value",
+    "crosscheck.*.p_value", "crosscheck.*.log10_bayes_factor", "crosscheck.*.probability",
 )  # fmt: skip
 """The run itself; what repeats other fields in words or is derived from them; files, compared as files."""
 NOTED = (
     "schema_version", "version", "calibration", "*.calibration", "gp", "warnings", "best_reason",
-    "*.reason", "*_reason", "*.doubts", "*.explanation", "*.recomputed",
+    "*.reason", "*_reason", "*.doubts", "*.explanation", "*.recomputed", "catalogues", "associations",
 )  # fmt: skip
-"""What may differ: versions, GP (a partner's service), wording."""
+"""What may differ: versions, GP (a partner's service), wording, catalogues (asked around GP's position, too,
+and added to since). The verdict that comes of them must not."""
 FITTED = ("positions", "best_position", "crosscheck", "localisation", "analysis")
 """Fields whose real numbers come from a fit and have a tolerance."""
 KEYS = {

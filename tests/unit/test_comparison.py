@@ -320,3 +320,12 @@ def test_the_table_begins_with_what_changed():
     assert lines[1].startswith("changed")
     assert lines[1].endswith("run1: reason 1")
     assert lines[-1] == "3 replays: 1 equal, 1 changed, 1 missing"
+
+
+def test_catalogues_that_were_asked_or_added_since_are_noted_and_a_changed_verdict_differs():
+    archived = {"burst_id": "sb26030704", "run_id": "a", "catalogues": [], "verdict": "consistent"}
+    asked = {**archived, "run_id": "b", "catalogues": [{"catalogue": "bright-xray"}]}
+    noted = compare_reports(archived, asked)
+    assert noted.outcome is Outcome.EQUAL
+    assert [(one.what, one.matters) for one in noted.differences] == [("catalogues.0", False)]
+    assert compare_reports(archived, {**asked, "verdict": "known source"}).outcome is Outcome.CHANGED
