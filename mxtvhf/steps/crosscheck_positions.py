@@ -45,14 +45,13 @@ def crosscheck_positions(
     InvalidInput
         The notices are of more than one burst.
     """
-    by_ivorn = {alert.ivorn: alert for alert in alerts}
-    ordered = sorted(by_ivorn.values(), key=lambda alert: (alert.published or alert.event_time, alert.ivorn))
+    ordered = in_order(alerts)
     bursts = sorted({alert.burst_id for alert in ordered})
     if len(bursts) > 1:
         raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
-    found: list[Position | None] = [alert.position for alert in ordered if not alert.is_retraction]
-    found += [localisation.position if localisation else None, gp.position]
-    positions = [position for position in found if position is not None]
+    positions = positions_before_gp(ordered, localisation)
+    if gp.position is not None:
+        positions.append(gp.position)
     return crosscheck(
         positions,
         ordered,
@@ -60,3 +59,16 @@ def crosscheck_positions(
         uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
         catalogues=(*around(positions, catalogues), *remote),
     )
+
+
+def in_order(alerts: Sequence[Alert]) -> list[Alert]:
+    """Return the notices in order of publication; of one ivorn the last."""
+    by_ivorn = {alert.ivorn: alert for alert in alerts}
+    return sorted(by_ivorn.values(), key=lambda alert: (alert.published or alert.event_time, alert.ivorn))
+
+
+def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
+    """Return the positions that are known before GP has answered, those of ordered notices first."""
+    found = [alert.position for alert in ordered if not alert.is_retraction]
+    found.append(localisation.position if localisation else None)
+    return [position for position in found if position is not None]

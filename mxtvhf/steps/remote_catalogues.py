@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.catalogues.remote import TIMEOUT_S, RemoteService, ask_remote
 from mxtvhf.crosscheck.association import around
-from mxtvhf.models import Alert, Localisation, Model, Position
+from mxtvhf.models import Alert, Localisation, Model
+from mxtvhf.steps.crosscheck_positions import in_order, positions_before_gp
 
 
 class RemoteAnswers(Model):
@@ -54,7 +55,7 @@ def remote_catalogues(
     RemoteAnswers
         Complete whatever happens to the services: one that failed is not checked, with the reason.
     """
-    return RemoteAnswers(answers=around(_positions(alerts, localisation), catalogues))
+    return RemoteAnswers(answers=around(positions_before_gp(in_order(alerts), localisation), catalogues))
 
 
 class _Silent:
@@ -81,10 +82,4 @@ def unanswered(
     alerts: Sequence[Alert], localisation: Localisation | None, names: Sequence[str]
 ) -> RemoteAnswers:
     """Return what stands in a report that was due before the services answered: not checked."""
-    return RemoteAnswers(answers=around(_positions(alerts, localisation), _Silent(names)))
-
-
-def _positions(alerts: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
-    found = [alert.position for alert in alerts if not alert.is_retraction]
-    found.append(localisation.position if localisation else None)
-    return [position for position in found if position is not None]
+    return RemoteAnswers(answers=around(positions_before_gp(in_order(alerts), localisation), _Silent(names)))

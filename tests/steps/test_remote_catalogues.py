@@ -89,3 +89,16 @@ def test_what_was_not_awaited_is_not_checked():
     assert (answer.catalogue, answer.checked) == ("4xmm", False)
     assert answer.reason == "no answer before the report"
     assert (answer.ra_deg, answer.dec_deg) == (HERE.ra_deg, HERE.dec_deg)
+
+
+def test_the_last_notice_published_is_asked_about_in_whatever_order_they_come():
+    later = HERE.model_copy(update={"label": "slewing", "ra_deg": 155.6})
+    slewing = ALERT.model_copy(
+        update={
+            "ivorn": "ivo://org.svom/fsc#sb26030704_slewing",
+            "published": datetime(2026, 3, 7, 13, 49, tzinfo=UTC),
+            "position": later,
+        }
+    )
+    found = [unanswered(alerts, None, ["4xmm"]) for alerts in ([ALERT, slewing], [slewing, ALERT])]
+    assert [answers.answers[0].ra_deg for answers in found] == [155.6, 155.6]
