@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from math import atan2, cos, degrees, hypot, radians, sin
+from math import atan2, cos, degrees, hypot, pi, radians, sin
+
+WHOLE_SKY_DEG2 = 4.0 * pi * degrees(1.0) ** 2
+"""The whole sky in square degrees."""
 
 
 def separation_arcsec(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: float) -> float:

@@ -8,6 +8,11 @@ from pydantic import AwareDatetime, Field
 
 from mxtvhf.models import BurstId, Model, Position, Product
 
+DECISION, RELEASE, REFUSAL = "decision.json", "release.json", "refused.txt"
+"""Files of a release's folder: what was decided, what was released, why it was not."""
+DRAFTS = "drafts"
+"""Folder of a run's products with the texts that would be told."""
+
 
 class Decision(Model):
     """What the Burst Advocate decided about the report of a run."""

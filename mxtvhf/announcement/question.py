@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mxtvhf.announcement.drafts import write_texts
-from mxtvhf.announcement.model import Decision
+from mxtvhf.announcement.model import DRAFTS, Decision
 from mxtvhf.announcement.release import announcement_of, claims, next_claim
 from mxtvhf.announcement.request import APPROVE, REJECT
 from mxtvhf.announcement.text import BEST, announceable, chosen_position
@@ -20,9 +20,6 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.products import FINAL_REPORT, product_folder
 from mxtvhf.report import Report
 from mxtvhf.report.assembly import radius_text
-
-DRAFTS = "drafts"
-"""Folder below the run's products."""
 
 
 @dataclass(frozen=True)

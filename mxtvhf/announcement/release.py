@@ -29,7 +29,7 @@ from typing import TypeVar
 
 from mxtvhf.announcement.deliveries import RECORD, Ways, deliver
 from mxtvhf.announcement.drafts import write_texts
-from mxtvhf.announcement.model import Claim, Decision, Release
+from mxtvhf.announcement.model import DECISION, REFUSAL, RELEASE, Claim, Decision, Release
 from mxtvhf.announcement.text import Announcement, chosen_position, our_ivorn
 from mxtvhf.archive import write_atomically, write_once
 from mxtvhf.bulletins.model import one_line
@@ -37,7 +37,6 @@ from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models import Model, safe_name
 from mxtvhf.report import Report
 
-DECISION, RELEASE = "decision.json", "release.json"
 CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
 
 M = TypeVar("M", bound=Model)
@@ -139,7 +138,7 @@ def _keep_decision(folder: Path, decision: Decision) -> None:
     if earlier is not None and earlier != decision:
         name = f"decision-{safe_name(earlier.decided_at.isoformat())}.json"
         write_once(folder / RECORD / name, _content(earlier))
-        (folder / "refused.txt").unlink(missing_ok=True)
+        (folder / REFUSAL).unlink(missing_ok=True)
     write_atomically(path, _content(decision))
 
 
@@ -154,7 +153,7 @@ def _new_claim(
         chosen_position(report, decision.position)
         _check_releasable(report, before, retracted_by)
     except InvalidInput as error:
-        write_atomically(folder / "refused.txt", f"{error}\n".encode())
+        write_atomically(folder / REFUSAL, f"{error}\n".encode())
         raise
     claim = next_claim(report, before, moment=now)
     write_atomically(folder / REPORT, report.to_json())

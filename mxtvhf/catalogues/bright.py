@@ -8,12 +8,11 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from mxtvhf.angles import separation_arcsec
+from mxtvhf.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 
 BRIGHT_XRAY = "bright-xray"
 """Name of the catalogue; no other may have it."""
-WHOLE_SKY_DEG2 = 41_252.96
 NEIGHBOURHOOD_DEG = 10.0
 """Radius within which its sources are counted: it is small, and half of it lies along the Milky Way."""
 NEIGHBOURHOOD_DEG2 = 313.4

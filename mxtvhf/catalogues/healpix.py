@@ -12,11 +12,12 @@ from typing import Any
 import hpgeom
 import numpy as np
 
+from mxtvhf.angles import WHOLE_SKY_DEG2
+
 ORDER = 29
 """Of the index that sorts the sources: the finest that fits into 64 bits, 0.4 mas."""
 PIXEL_DEG = degrees((pi / 3.0) ** 0.5)
 """Side of a cell of order 0."""
-WHOLE_SKY_DEG2 = 4.0 * pi * degrees(1.0) ** 2
 SMALLEST_CELL = 18
 """Order below whose cells, 0.8 arcsec, no cone is resolved."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mxtvhf.models import Declination, Model, NonNegative, RightAscension
+from mxtvhf.models import Declination, Model, NonNegative, Position, RightAscension
 
 
 class CatalogueSource(Model):
@@ -50,6 +50,10 @@ class CatalogueAnswer(Model):
     """All whose error circle reaches into the cone, nearest first."""
     omitted: int = 0
     """How many farther ones were left out of a very full cone."""
+
+    def is_around(self, position: Position) -> bool:
+        """Tell whether a position is the centre of the cone that was asked for."""
+        return (self.ra_deg, self.dec_deg) == (position.ra_deg, position.dec_deg)
 
 
 class Catalogues(Protocol):

@@ -16,8 +16,8 @@ from heapq import nsmallest
 from itertools import count
 from pathlib import Path
 
-from mxtvhf.angles import separation_arcsec
-from mxtvhf.catalogues.healpix import WHOLE_SKY_DEG2, cell_area_deg2, cone_ranges, surroundings
+from mxtvhf.angles import WHOLE_SKY_DEG2, separation_arcsec
+from mxtvhf.catalogues.healpix import cell_area_deg2, cone_ranges, surroundings
 from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.errors import Failure

@@ -17,7 +17,7 @@ from mxtvhf.angles import angle_text, separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues, CatalogueSource
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, log10_odds, probability_text
 from mxtvhf.crosscheck.model import SourceMatch
-from mxtvhf.crosscheck.pairs import name, p_text
+from mxtvhf.crosscheck.pairs import name, p_text, separation_p_value
 from mxtvhf.crosscheck.recommendation import latest_of_origins
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models import Alert, Position
@@ -54,7 +54,7 @@ def associate(
         match
         for position in positions
         for answer in answers
-        if position.r90_arcsec and (answer.ra_deg, answer.dec_deg) == (position.ra_deg, position.dec_deg)
+        if position.r90_arcsec and answer.is_around(position)
         for match in _matches(position, answer, prior)
     ]
     return tuple(sorted(matches, key=lambda match: (-match.probability, match.separation_arcsec)))
@@ -127,7 +127,7 @@ def _explanation(
     share: float,
 ) -> str:
     kind = f" ({source.classification})" if source.classification else ""
-    p_value = 0.1 ** ((separation / combined) ** 2)
+    p_value = separation_p_value(separation, combined)
     density = answer.density_per_deg2 or 0.0
     return (
         f"{source.name}{kind} of {answer.catalogue} is {angle_text(separation)} from {name(position)}, where "

@@ -9,13 +9,11 @@ seen at all, over the 4 pi n unrelated sources of density n on the sky.
 
 from __future__ import annotations
 
-from math import exp, isinf, log, log10, pi, radians
+from math import exp, isinf, log, log10, radians
 
+from mxtvhf.angles import WHOLE_SKY_DEG2
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models import Origin
-
-SKY_DEG2 = 4.0 * pi / radians(1.0) ** 2
-"""The whole sky in square degrees."""
 
 UNRELATED = {
     Origin.MXT_VHF: "MXT",
@@ -60,7 +58,7 @@ def log10_odds(factor: float, seen: float, density_per_deg2: float) -> float:
     """
     if density_per_deg2 <= 0.0:
         return float("inf")
-    return factor + log10(seen / (density_per_deg2 * SKY_DEG2))
+    return factor + log10(seen / (density_per_deg2 * WHOLE_SKY_DEG2))
 
 
 def probability(factor: float, seen: float, density_per_deg2: float) -> float:

@@ -53,7 +53,7 @@ def compare(first: Position, second: Position) -> PositionPair:
         explanation = f"{apart}, which says nothing: no error radius is known of {' and '.join(unknown)}."
     else:
         combined = hypot(first.r90_arcsec or 0.0, second.r90_arcsec or 0.0)
-        p_value = 0.1 ** ((separation / combined) ** 2)
+        p_value = separation_p_value(separation, combined)
         verdict = verdict_of(p_value)
         factor = log10_bayes_factor(separation, combined)
         finer = min(first, second, key=lambda position: position.r90_arcsec or 0.0)
@@ -74,6 +74,11 @@ def compare(first: Position, second: Position) -> PositionPair:
         verdict=verdict,
         explanation=explanation,
     )
+
+
+def separation_p_value(separation_arcsec: float, combined_r90_arcsec: float) -> float:
+    """Probability of a separation at least this large, were both of one source; see the module."""
+    return float(0.1 ** ((separation_arcsec / combined_r90_arcsec) ** 2))
 
 
 def verdict_of(p_value: float) -> Verdict:

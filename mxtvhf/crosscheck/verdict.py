@@ -55,7 +55,7 @@ def burst_verdict(
     sentences = [*(pair.explanation for pair in (*against, *doubtful)), *_agreement(told), reason]
     if word is BurstVerdict.KNOWN_SOURCE:
         sentences = [reason, *sentences[:-1]]
-    return word, " ".join([*sentences, *_elsewhere(best, current, matches), *_not_checked(answers)])
+    return word, " ".join([*sentences, *_elsewhere(best, current, matches), *not_checked(answers)])
 
 
 def _by_catalogues(
@@ -64,11 +64,7 @@ def _by_catalogues(
     """Judge the best position by the catalogues alone."""
     limits = crosscheck_settings()["association"]
     here = [match for match in matches if match.position == best.label]
-    asked = [
-        answer
-        for answer in answers
-        if answer.checked and (answer.ra_deg, answer.dec_deg) == (best.ra_deg, best.dec_deg)
-    ]
+    asked = [answer for answer in answers if answer.checked and answer.is_around(best)]
     likely = _known_probability(here)
     if likely >= limits["known_from"]:
         return BurstVerdict.KNOWN_SOURCE, here[0].explanation
@@ -121,6 +117,7 @@ def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[So
     ]
 
 
-def _not_checked(answers: Sequence[CatalogueAnswer]) -> list[str]:
+def not_checked(answers: Sequence[CatalogueAnswer]) -> list[str]:
+    """Say which catalogues could not be asked, and why; a sentence each."""
     unchecked = {answer.catalogue: answer.reason for answer in answers if not answer.checked}
     return [f"Not checked: {catalogue} ({reason})." for catalogue, reason in unchecked.items()]

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import quote
 
+from mxtvhf.announcement.model import DRAFTS
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.desk.bursts import first_report_latency, verdict_words
 from mxtvhf.desk.decision import (
-    DRAFTS,
     DecisionBox,
     Draft,
     Question,

@@ -9,13 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mxtvhf.airflow_api import DECISION_DAG_ID
-from mxtvhf.announcement.model import Decision, Release
+from mxtvhf.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
 from mxtvhf.models import Position
 
 DECISION_TASK_ID = "ba_decision"
-DECISION, RELEASE, REFUSAL = "decision.json", "release.json", "refused.txt"
-DRAFTS = "drafts"
-"""Folder of a run's products with the texts that would be told."""
 MAX_DRAFT = 100_000
 """Characters of a text that is shown on the page; the file itself is whole."""
 

@@ -11,9 +11,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mxtvhf.announcement.model import Decision, Release
+from mxtvhf.announcement.model import DECISION, RELEASE, Decision, Release
 from mxtvhf.archive import Archive
-from mxtvhf.desk.decision import DECISION, RELEASE
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import Alert

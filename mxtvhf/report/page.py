@@ -12,6 +12,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictU
 from mxtvhf.analysis import measurement_text
 from mxtvhf.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
 from mxtvhf.crosscheck.bayes import probability_text
+from mxtvhf.crosscheck.verdict import not_checked
 from mxtvhf.models import Position, PositionPair, Verdict, utc_text
 from mxtvhf.report.assembly import radius_text, versus_eclairs
 from mxtvhf.report.model import Report
@@ -91,9 +92,8 @@ def checked_catalogues(report: Report) -> list[str]:
         for answer in report.catalogues
         if answer.checked
     }
-    unchecked = {answer.catalogue: answer.reason for answer in report.catalogues if not answer.checked}
     lines = [f"Checked: {'; '.join(sorted(checked))}."] if checked else []
-    return lines + [f"Not checked: {name} ({reason})." for name, reason in unchecked.items()]
+    return lines + not_checked(report.catalogues)
 
 
 def _words(text: str) -> str:

@@ -80,9 +80,8 @@ class Run:
             return ()
         from mxtvhf.steps.remote_catalogues import RemoteAnswers, unanswered
 
-        task_id = "remote_catalogues"
-        if task_states(self.context, [task_id]).get(task_id) == "success":
-            return self._pull(task_id, RemoteAnswers).answers
+        if answered := self._pull_if_done("remote_catalogues", RemoteAnswers):
+            return answered.answers
         reception = self.reception()
         alerts = (reception.alert, *reception.related)
         return unanswered(alerts, self.localisation(), self.settings.remote_catalogues).answers
@@ -107,28 +106,19 @@ class Run:
 
     def localisation(self) -> Localisation | None:
         """Return what ``vhf_localisation`` gave; None when it failed."""
-        task_id = "vhf_localisation"
-        if task_states(self.context, [task_id]).get(task_id) != "success":
-            return None
-        return self._pull(task_id, Localisation)
+        return self._pull_if_done("vhf_localisation", Localisation)
 
     def analysis(self) -> SourceAnalysis | None:
         """Return what ``source_analysis`` gave; None when it failed."""
         from mxtvhf.analysis import SourceAnalysis
 
-        task_id = "source_analysis"
-        if task_states(self.context, [task_id]).get(task_id) != "success":
-            return None
-        return self._pull(task_id, SourceAnalysis)
+        return self._pull_if_done("source_analysis", SourceAnalysis)
 
     def preliminary(self) -> ReportProducts | None:
         """Return what ``preliminary_report`` gave; None when it failed or has not ended."""
         from mxtvhf.report import ReportProducts
 
-        task_id = "preliminary_report"
-        if task_states(self.context, [task_id]).get(task_id) != "success":
-            return None
-        return self._pull(task_id, ReportProducts)
+        return self._pull_if_done("preliminary_report", ReportProducts)
 
     def crosscheck(self) -> CrossCheck:
         """Return what ``crosscheck_positions`` gave."""
@@ -151,6 +141,12 @@ class Run:
     @property
     def _ti(self) -> Any:
         return self.context["ti"]
+
+    def _pull_if_done(self, task_id: str, model: type[M]) -> M | None:
+        """Return what a task gave; None when it failed or has not ended."""
+        if task_states(self.context, [task_id]).get(task_id) != "success":
+            return None
+        return self._pull(task_id, model)
 
     def _pull(self, task_id: str, model: type[M]) -> M:
         result = self._ti.xcom_pull(task_ids=task_id)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.angles import separation_arcsec
+from mxtvhf.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.crosscheck import BurstVerdict, crosscheck
 from mxtvhf.crosscheck.association import CONE_R90, around, associate
-from mxtvhf.crosscheck.bayes import SKY_DEG2, log10_bayes_factor, probability
+from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability
 from mxtvhf.models import Alert, GpOutcome, Origin, Position
 
 NO_GP = GpOutcome(available=False, reason="not asked")
@@ -107,8 +107,8 @@ def test_probability_falls_with_separation_and_density(
 
 
 def test_the_whole_sky() -> None:
-    assert pytest.approx(41252.96, abs=0.01) == SKY_DEG2
-    assert pytest.approx(4.0 * pi * (180.0 / pi) ** 2) == SKY_DEG2
+    assert pytest.approx(41252.96, abs=0.01) == WHOLE_SKY_DEG2
+    assert pytest.approx(4.0 * pi * (180.0 / pi) ** 2) == WHOLE_SKY_DEG2
 
 
 def test_a_dense_catalogue_says_little() -> None:
