@@ -28,13 +28,13 @@ class Runner:
         self.api = stack.api
         self.settings = settings
 
-    def wait(self, run_id, timeout=120.0, dag_id="mxt_vhf"):
+    def wait(self, run_id, timeout=300.0, dag_id="mxt_vhf"):
         wait_until(
             lambda: self.api.run(run_id, dag_id=dag_id)["state"] in FINAL, what=run_id, timeout=timeout
         )
         return self.api.run(run_id, dag_id=dag_id)["state"]
 
-    def __call__(self, run_id, timeout=120.0, **conf):
+    def __call__(self, run_id, timeout=300.0, **conf):
         assert self.api.start_run(run_id, conf)
         return self.wait(run_id, timeout)
 

@@ -52,15 +52,20 @@ def test_the_demo_ends_by_itself_with_the_report(command):
 def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_path):
     arguments, environment = command
     log = tmp_path / "log"
-    with log.open("w") as output, subprocess.Popen(arguments, env=environment, stderr=output) as process:
+    with log.open("w") as output:
+        process = subprocess.Popen(arguments, env=environment, stderr=output)
+    try:
         wait_until(
             lambda: "Up until Ctrl-C" in log.read_text() or process.poll() is not None,
             what="second start",
-            timeout=120,
+            timeout=400,
         )
         below = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(90) == 0
+    finally:
+        process.terminate()
+        process.wait(90)
     text = log.read_text()
     assert "run sb26030704__2" in text
     assert "password (shown" not in text
