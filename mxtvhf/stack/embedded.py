@@ -95,11 +95,11 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
             _migrate(processes, state)
         with step("Airflow and the GP service"):
             _start_services(processes, settings, gp_port)
-            wait_until(api.is_healthy, what="Airflow", timeout=180, processes=processes)
+            wait_until(api.is_healthy, what="Airflow", timeout=300, processes=processes)
         with step("DAGs and the connection to GP"):
             for dag_id in DAG_IDS:
                 ready = partial(api.unpause, dag_id)
-                wait_until(ready, what=f"DAG {dag_id}", timeout=120, processes=processes)
+                wait_until(ready, what=f"DAG {dag_id}", timeout=240, processes=processes)
             _connect_gp(api, gp_url)
         processes.start("listen", [sys.executable, "-m", "mxtvhf", "listen"])
         yield Stack(

@@ -149,7 +149,7 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     archive = Archive(settings.archive)
     for number in range(5):
         before = len(plan_files(archive))
-        wait_until(lambda: len(plan_files(archive)) >= before + 15, what="some work", timeout=120)  # noqa: B023
+        wait_until(lambda: len(plan_files(archive)) >= before + 15, what="some work", timeout=300)  # noqa: B023
         os.kill(stack.processes.pid("listen"), signal.SIGKILL)
         revive(stack, "listen")
         if number in (1, 3):
@@ -162,7 +162,7 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     for number, raw in enumerate(notices[:10]):
         (settings.inbox / f"{number}.xml").write_bytes(raw)
     publisher.join()
-    wait_until(stack.api.is_healthy, what="Airflow", timeout=120)
+    wait_until(stack.api.is_healthy, what="Airflow", timeout=300)
     wait_until(lambda: is_done(archive, settings, notices, corrupt, packets), what="the intake", timeout=600)
 
     planned = plans(archive)

@@ -41,7 +41,7 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     field(page, "packets").fill(str(burst_folder / "packets.bin"))
     before = set(run.ids())
     page.get_by_role("button", name="Trigger", exact=True).last.click()
-    wait_until(lambda: set(run.ids()) - before, what="run", timeout=30)
+    wait_until(lambda: set(run.ids()) - before, what="run", timeout=120)
     (run_id,) = set(run.ids()) - before
     assert run.wait(run_id) == "success"
 

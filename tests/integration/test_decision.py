@@ -118,7 +118,7 @@ def answered(run, desk, run_id, option, *answer, first=lambda: None):
             desk.answer(run_id, option, *answer)
         return run.api.run(run_id, dag_id=DECISION_DAG_ID)["state"] in FINAL
 
-    wait_until(over, what=run_id, timeout=120)
+    wait_until(over, what=run_id, timeout=300)
     return ended(run, run_id)
 
 

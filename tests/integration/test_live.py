@@ -51,7 +51,7 @@ def planned(settings, burst_id, wanted):
         runs = planned_runs(Archive(settings.archive), burst_id)
         return [plan for plan, posting in runs if posting and wanted(plan)]
 
-    wait_until(lambda: bool(found()), what=f"a run of {burst_id}", timeout=60)
+    wait_until(lambda: bool(found()), what=f"a run of {burst_id}", timeout=180)
     return found()
 
 
@@ -110,7 +110,7 @@ def test_a_retraction_stops_what_is_under_way_and_marks_what_was_reported(
                 and run.api.task_states(run_id).get("preliminary_report") == "success"
             ),
             what="GP and the preliminary report",
-            timeout=120,
+            timeout=300,
         )
         page = web(f"/mxtvhf/runs/{run_id}/preliminary/report.html").text
         assert "RETRACTED" not in page
