@@ -9,6 +9,7 @@ trap 'rm -rf "$logs"' EXIT
 lane() { exec timeout --verbose --signal=INT --kill-after=60 2400 .venv/bin/python -X faulthandler -m pytest "$@"; }
 (lane tests/integration --ignore tests/integration/test_up.py) >"$logs/shared" 2>&1 &
 shared=$!
+own=$shared
 trap 'kill "$shared" "$own" 2>/dev/null' INT TERM
 status=0
 (lane tests --ignore tests/integration --ignore tests/intake) &
