@@ -60,7 +60,7 @@ def inputs(settings, burst, role):
 def analysed(run, settings):
     """One analysis of a burst that is no test; Airflow has asked about it."""
     run_id = f"{BURST}__1"
-    assert run(run_id, timeout=300.0, **inputs(settings, BURST, "observation")) == "success"
+    assert run(run_id, **inputs(settings, BURST, "observation")) == "success"
     assert run.api.task_states(run_id)["ask_ba"] == "success"
     return run_id
 
@@ -254,7 +254,7 @@ def test_a_report_that_changed_behind_the_question_is_not_told(run, another, ada
 def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
     run_id = f"{TEST_BURST}__1__test"
     webhook.got.clear()
-    assert run(run_id, timeout=300.0, **inputs(settings, TEST_BURST, "test")) == "success"
+    assert run(run_id, **inputs(settings, TEST_BURST, "test")) == "success"
     wait_for_the_question(run, run_id)
     assert answered(run, ada, run_id, "Approve") == "success"
     released = released_of(settings, run_id)
@@ -266,7 +266,7 @@ def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
 
 def test_a_replay_is_not_asked_about(run, settings):
     run_id = f"{TEST_BURST}__1__replay_20260101T000000Z"
-    assert run(run_id, timeout=300.0, **inputs(settings, TEST_BURST, "test")) == "success"
+    assert run(run_id, **inputs(settings, TEST_BURST, "test")) == "success"
     assert run.api.task_states(run_id)["ask_ba"] == "skipped"
     assert run_id not in run.ids(DECISION_DAG_ID)
 

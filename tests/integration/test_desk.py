@@ -75,7 +75,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
     expect(page.locator("#pairs")).to_have_attribute("open", "")
     # Not thrown back to the top; the browser takes off what became shorter above.
     assert page.evaluate("window.scrollY") > 100
-    run.wait(RUN, timeout=300)
+    run.wait(RUN)
 
 
 def test_the_list_shows_and_filters_bursts(page, finished):

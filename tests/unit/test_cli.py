@@ -22,7 +22,7 @@ def mxtvhf(*arguments, **environment):
     """Run the command in this process: most of a command's time are its imports."""
     out, err, status = io.StringIO(), io.StringIO(), 0
     with (
-        patch.dict(os.environ, environment),
+        patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
         patch.object(sys, "argv", ["mxtvhf", *map(str, arguments)]),
         redirect_stdout(out),
         redirect_stderr(err),
@@ -139,7 +139,7 @@ def test_nothing_to_do_is_no_error(burst, tmp_path):
 def test_calibration_lists_what_is_in_use(exchange):
     folder = exchange("psf", core_fwhm_arcmin=8.0, valid_from="2026-01-01T00:00:00Z", assumed="false")
     listed = json.loads(
-        mxtvhf("calibration", "--at", "2026-02-01", "--json", MXTVHF_CALIBRATION=str(folder)).stdout
+        mxtvhf("calibration", "--at", "2026-02-01", "--json", MXTVHF_CALIBRATION=folder).stdout
     )
     by_item = {file["item"]: file for file in listed}
     assert set(by_item) == set(default_calibration().versions())
@@ -147,7 +147,7 @@ def test_calibration_lists_what_is_in_use(exchange):
     assert (psf["version"], psf["file"], psf["assumed"]) == ("900-own", f"{folder}/psf_900-own.toml", False)
     assert (psf["valid_from"], psf["valid_until"]) == ("2026-01-01T00:00:00Z", None)
     assert by_item["alignment"]["assumed"]
-    text = mxtvhf("calibration", "--at", "2025-02-01T00:00:00Z", MXTVHF_CALIBRATION=str(folder)).stdout
+    text = mxtvhf("calibration", "--at", "2025-02-01T00:00:00Z", MXTVHF_CALIBRATION=folder).stdout
     assert "psf 001, ASSUMED: " in text
     assert "alignment 001, ASSUMED: " in text
     assert "valid from 2017-01-01T00:00:00.000Z until 2025-08-01T00:00:00.000Z" in text
@@ -162,7 +162,7 @@ def test_an_own_calibration_is_used_and_named_in_the_report(burst, exchange, tmp
         burst / "packets.bin",
         "--out",
         tmp_path / "out",
-        MXTVHF_CALIBRATION=str(folder),
+        MXTVHF_CALIBRATION=folder,
     )
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert done.returncode == 0, done.stderr
@@ -183,7 +183,7 @@ def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, excha
         (["simulate", "--burst", BURST, "--out", tmp_path / "out"], folder, "psf_900-own.toml"),
         (["gp", "--data", tmp_path, "--state", tmp_path / "gp"], folder, "psf_900-own.toml"),
     ):
-        done = mxtvhf(*arguments, MXTVHF_CALIBRATION=str(wrong))
+        done = mxtvhf(*arguments, MXTVHF_CALIBRATION=wrong)
         assert done.returncode == 2, (arguments, done)
         assert cause in done.stderr
         assert len(done.stderr.splitlines()) == 1
