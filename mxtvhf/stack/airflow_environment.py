@@ -174,8 +174,8 @@ def airflow_environment(
         "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
         "dag_processor": {
             # DAG files change by a new version of the project, not while it runs.
-            "min_file_process_interval": 60,
-            "refresh_interval": 30,
+            "min_file_process_interval": 600,
+            "refresh_interval": 300,
         },
         "logging": {
             "base_log_folder": state / "log" / "tasks",
