@@ -1,9 +1,10 @@
 """Starting runs of a real Airflow, and looking at what became of them."""
 
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mxtvhf.errors import Retriable
 from mxtvhf.stack.processes import wait_until
 
 PROJECT = Path(__file__).parents[1]
@@ -29,9 +30,13 @@ class Runner:
         self.settings = settings
 
     def wait(self, run_id, timeout=300.0, dag_id="mxt_vhf"):
-        wait_until(
-            lambda: self.api.run(run_id, dag_id=dag_id)["state"] in FINAL, what=run_id, timeout=timeout
-        )
+        def has_ended():
+            # A busy machine may keep an answer waiting for longer than the client does.
+            with suppress(Retriable):
+                return self.api.run(run_id, dag_id=dag_id)["state"] in FINAL
+            return False
+
+        wait_until(has_ended, what=run_id, timeout=timeout)
         return self.api.run(run_id, dag_id=dag_id)["state"]
 
     def __call__(self, run_id, timeout=300.0, **conf):

@@ -95,6 +95,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
             _migrate(processes, state)
         with step("Airflow and the GP service"):
             _start_services(processes, settings, gp_port)
+            wait_until(api.serves_tasks, what="Airflow's API server", timeout=300, processes=processes)
             wait_until(api.is_healthy, what="Airflow", timeout=300, processes=processes)
         with step("DAGs and the connection to GP"):
             for dag_id in DAG_IDS:

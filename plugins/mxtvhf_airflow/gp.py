@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from mxtvhf_airflow.gp_connection import gp_client, gp_connection
 from mxtvhf_airflow.gp_trigger import MxtGpTrigger
-from mxtvhf_airflow.runs import TIMING_KEY, task_states
+from mxtvhf_airflow.runs import GP_TASKS, TIMING_KEY, task_states
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
@@ -251,9 +251,7 @@ def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
         ti.xcom_push(key=TIMING_KEY, value=[started, datetime.now(UTC).isoformat()])
 
 
-def gp_outcome_of_run(
-    context: Context, tasks: Sequence[str] = ("wait_mxt_gp", "start_mxt_gp_pipeline")
-) -> GpOutcome:
+def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOutcome:
     """Return what the GP tasks of this run left, for a task after them that runs whatever they did.
 
     :param tasks: the sensor's task id, then the operator's.

@@ -27,15 +27,14 @@ class StepOperator(BaseOperator):
     """Base of the operators: runs ``step`` and records when it began and ended."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step; its result is the task's XCom."""
+        """Run the step; its result and its times are the task's XCom."""
         started = datetime.now(UTC)
         with airflow_errors(context, self.log):
             run = run_of(context)
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
             result = self.step(run)
         timing = [started.isoformat(), datetime.now(UTC).isoformat()]
-        context["ti"].xcom_push(key=TIMING_KEY, value=timing)
-        return result.model_dump(mode="json")
+        return {**result.model_dump(mode="json"), TIMING_KEY: timing}
 
     def step(self, run: Run) -> Model:
         """Call the pure function of the step."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 
 TIMING_KEY = "timing"
-"""XCom of every step: when it began and ended, ISO 8601 UTC."""
+"""When a step began and ended, ISO 8601 UTC: part of its result, since each XCom read costs a request.
+GP's tasks, whose results have a form of their own or are missing, leave it as an XCom."""
+
+GP_TASKS = ("wait_mxt_gp", "start_mxt_gp_pipeline")
 
 REASON_KEY = "reason"
 """XCom of a step that failed or found nothing to do: why, in one line."""
@@ -52,6 +56,8 @@ class Run:
     created: datetime
     settings: Settings
     context: Context
+    _results: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What was read already: each XCom is asked for once."""
 
     @property
     def burst_id(self) -> str:
@@ -129,30 +135,41 @@ class Run:
     def timeline(self) -> list[TimelineEntry]:
         """When the run was made and when its steps, so far, began and ended."""
         entries = [TimelineEntry(name="run_created", time=self.created)]
-        tasks = sorted(self._ti.task.dag.task_ids)
-        for task_id, timing in zip(tasks, self._ti.xcom_pull(task_ids=tasks, key=TIMING_KEY), strict=True):
-            if timing is not None:
-                entries += [
-                    TimelineEntry(name=f"{task_id}_{word}", time=moment)
-                    for word, moment in zip(("started", "ended"), timing, strict=True)
-                ]
+        for task_id in sorted(self._states):
+            for word, moment in zip(("started", "ended"), self._timing(task_id), strict=False):
+                entries.append(TimelineEntry(name=f"{task_id}_{word}", time=moment))
         return entries
+
+    def _timing(self, task_id: str) -> Sequence[Any]:
+        """Return when a step began and ended; empty when nobody knows."""
+        state = self._states[task_id]
+        if task_id in GP_TASKS and state in ("success", "failed"):
+            return self._ti.xcom_pull(task_ids=task_id, key=TIMING_KEY) or ()
+        result = self._result(task_id) if state == "success" else None
+        return result.get(TIMING_KEY, ()) if isinstance(result, dict) else ()
 
     @property
     def _ti(self) -> Any:
         return self.context["ti"]
 
+    @cached_property
+    def _states(self) -> dict[str, str]:
+        return task_states(self.context, sorted(self._ti.task.dag.task_ids))
+
     def _pull_if_done(self, task_id: str, model: type[M]) -> M | None:
         """Return what a task gave; None when it failed or has not ended."""
-        if task_states(self.context, [task_id]).get(task_id) != "success":
-            return None
-        return self._pull(task_id, model)
+        return self._pull(task_id, model) if self._states.get(task_id) == "success" else None
 
     def _pull(self, task_id: str, model: type[M]) -> M:
-        result = self._ti.xcom_pull(task_ids=task_id)
+        result = self._result(task_id)
         if result is None:
             raise Failure(f"{task_id} gave no result to go on with")
-        return model.model_validate(result)
+        return model.model_validate({key: value for key, value in result.items() if key != TIMING_KEY})
+
+    def _result(self, task_id: str) -> Any:
+        if task_id not in self._results:
+            self._results[task_id] = self._ti.xcom_pull(task_ids=task_id)
+        return self._results[task_id]
 
 
 def task_states(context: Context, task_ids: Sequence[str]) -> dict[str, str]:
