@@ -1,9 +1,9 @@
 """An alert storm through the real intake, against as many chains of tasks that do nothing.
 
-``python -m benchmarks.storm --alerts 1000`` starts the embedded stack in a temporary folder. Some single alerts
-come first, then all of the storm within ``--seconds``, each with a notice and packets through the inbox; then
-as many runs of the DAG of the same shape whose tasks do nothing. Meanwhile the API is asked what its pages ask.
-A report is there when its task has ended.
+``python -m benchmarks.storm --alerts 1000`` starts the embedded stack in a temporary folder. Some single
+alerts come first, then all of the storm within ``--seconds``, each with a notice and packets through the
+inbox; then as many runs of the DAG of the same shape whose tasks do nothing. Meanwhile the API is asked what
+its pages ask. A report is there when its task has ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.alerts import lay, lay_all, write_alerts
 from benchmarks.latency import NOOP, project_with_baseline
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
-from mxtvhf.errors import Failure
+from mxtvhf.errors import MxtVhfError
 from mxtvhf.settings import Settings
 from mxtvhf.stack.airflow_environment import ADMIN
 from mxtvhf.stack.embedded import Stack, embedded_stack
@@ -163,7 +163,7 @@ def has_ended(api: AirflowApi, dag_id: str, run_id: str) -> bool:
     time.sleep(0.1)
     try:
         return api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed")
-    except Failure:
+    except MxtVhfError:
         return False
 
 
