@@ -33,6 +33,9 @@ def main() -> None:
     for module in MODULES:
         importlib.import_module(module)
     process_a_burst()
+    from mxtvhf_airflow.examination import examine_what_changed
+
+    examine_what_changed()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
