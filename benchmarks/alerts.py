@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -23,9 +23,9 @@ def burst_ids() -> Iterator[str]:
         yield f"sb{FIRST_DAY + timedelta(days=day):%y%m%d}{of_day + 1:02d}"
 
 
-def write_alerts(folder: Path, number: int) -> list[Path]:
+def write_alerts(folder: Path, bursts: Iterable[str]) -> list[Path]:
     """Simulate bursts, each in a folder of its name: ``eclairs-wakeup.xml`` and ``packets.bin``."""
-    folders = [folder / burst_id for burst_id in islice(burst_ids(), number)]
+    folders = [folder / burst_id for burst_id in bursts]
     for seed, burst in enumerate(folders):
         scenario = scenario_of(
             burst.name,

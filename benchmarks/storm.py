@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.alerts import lay, lay_all, write_alerts
+from benchmarks.alerts import burst_ids, lay, lay_all, write_alerts
 from benchmarks.latency import NOOP, project_with_baseline
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.errors import MxtVhfError
@@ -100,7 +101,7 @@ def storm(folder: Path, alerts: int, seconds: float, port: int) -> None:
     """Run the storm and the chains that do nothing, and print the tables."""
     # Each burst gets one run: no update comes while it lasts.
     settings = Settings(state=folder / "var", intake={"quiet_seconds": 7200, "close_seconds": 14400})
-    bursts = write_alerts(folder / "bursts", SINGLES + alerts)
+    bursts = write_alerts(folder / "bursts", islice(burst_ids(), SINGLES + alerts))
     project = project_with_baseline(folder)
     with embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack:
         wait_until(lambda: stack.api.unpause(NOOP), what=NOOP, timeout=60)
