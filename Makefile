@@ -4,9 +4,10 @@ GP_PORT ?= 8765
 BURST   ?= sb26030704
 SEED    ?= 1
 MINUTES ?= 1
+ALERTS  ?= 100
 VENV    := .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo test test-faults lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +27,11 @@ test:  ## install what the tests need and run all of them
 	@tools/test-schemas.sh
 	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
+
+test-faults:  ## kill every part among alerts, and print how long each took to come back (ALERTS=)
+	@tools/test-packages.sh faketime:faketime
+	@tools/install.sh tests
+	@MXTVHF_FAULT_ALERTS=$(ALERTS) $(VENV)/bin/python -m pytest tests/faults
 
 lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/ruff check .

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use, where they are missing.
+# Installs the Debian packages that the tests use, where they are missing; further ones as `command:package`.
 set -eu
 missing=""
 # The last ones build sherpa, which has no wheel.
 for pair in fitsverify:fitsverify chromium:chromium nats-server:nats-server npm:npm openssl:openssl g++:g++ cmake:cmake byacc:byacc flex:flex \
-    fftw-wisdom-to-conf:libfftw3-dev; do
+    fftw-wisdom-to-conf:libfftw3-dev "$@"; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0

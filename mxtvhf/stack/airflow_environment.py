@@ -134,7 +134,7 @@ def airflow_environment(
             "dags_folder": project / "dags",
             "plugins_folder": project / "plugins",
             "load_examples": False,
-            "executor": "LocalExecutor",
+            "executor": "mxtvhf_airflow.executor.WatchedLocalExecutor",
             # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
             "parallelism": 8,
             "max_active_runs_per_dag": 64,
@@ -165,7 +165,10 @@ def airflow_environment(
             "task_instance_heartbeat_timeout": 60,
             "task_instance_heartbeat_sec": 5,
             "task_instance_heartbeat_timeout_detection_interval": 5,
-            "orphaned_tasks_check_interval": 30,
+            # How soon the tasks of a killed scheduler are taken up by the next one (default 300 s).
+            "scheduler_heartbeat_sec": 2,
+            "scheduler_health_check_threshold": 20,
+            "orphaned_tasks_check_interval": 10,
             "task_queued_timeout": 60,
             "task_queued_timeout_check_interval": 10,
             "enable_health_check": False,

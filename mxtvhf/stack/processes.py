@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -19,9 +20,46 @@ from mxtvhf.errors import Failure
 # Linux, prctl(2).
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-LEAST_LIFE_S = 3.0
-"""What ends sooner after its start is not started again."""
+STEADY_S = 20.0
+"""What ends sooner after its start is started again after a pause, each time a longer one."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass
+class _Service:
+    """A process that was started, and what is needed to start it again.
+
+    Attributes
+    ----------
+    command, process
+        As started.
+    started
+        When, by `time.monotonic`.
+    short_lives
+        How often in a row it ended soon after its start.
+    ended
+        When its end was noticed; None while it runs.
+    """
+
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+    started: float
+    short_lives: int = 0
+    ended: float | None = None
+
+    def note_end(self) -> None:
+        """Write down the end, once."""
+        if self.ended is None:
+            self.ended = time.monotonic()
+            self.short_lives = self.short_lives + 1 if self.ended - self.started < STEADY_S else 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds from its end to its next start."""
+        return (
+            min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (self.short_lives - 1)) if self.short_lives else 0.0
+        )
 
 
 class ProcessGroup:
@@ -41,9 +79,7 @@ class ProcessGroup:
         self.environment = dict(environment)
         self.logs = logs
         self.grace = grace
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._commands: dict[str, Sequence[str]] = {}
-        self._started: dict[str, float] = {}
+        self._running: dict[str, _Service] = {}
         self._not_ours: set[psutil.Process] = set()
 
     def __enter__(self) -> ProcessGroup:
@@ -72,27 +108,34 @@ class ProcessGroup:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        self._running[name], self._commands[name], self._started[name] = process, command, time.monotonic()
+        before = self._running.get(name)
+        self._running[name] = _Service(
+            command, process, time.monotonic(), short_lives=before.short_lives if before else 0
+        )
         return process
 
     def pid(self, name: str) -> int:
         """Process id of a process that was started."""
-        return self._running[name].pid
+        return self._running[name].process.pid
 
     def revive(self) -> dict[str, int]:
         """Start again every process that has ended, and return which, each with its exit status.
 
-        Raises
-        ------
-        Failure
-            One ended at once after its start: it would do so again.
+        What ended soon after its start is left alone for a pause, each time a longer one. Processes that an
+        ended one left behind are ended, too: a second scheduler beside the old one's workers would do their
+        tasks twice.
         """
-        ended = {name: status for name, p in self._running.items() if (status := p.poll()) is not None}
-        for name, status in ended.items():
-            if time.monotonic() - self._started[name] < LEAST_LIFE_S:
-                raise Failure(f"{name} ended with status {status} at once:\n{self.log_tail(name)}")
-            self.start(name, self._commands[name])
-        return ended
+        revived = {}
+        for name, service in list(self._running.items()):
+            status = service.process.poll()
+            if status is None:
+                continue
+            service.note_end()
+            _kill_session(service.process.pid)
+            if service.ended is not None and time.monotonic() >= service.ended + service.pause:
+                self.start(name, service.command)
+                revived[name] = status
+        return revived
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a process to its end.
@@ -108,8 +151,8 @@ class ProcessGroup:
 
     def check(self) -> None:
         """Raise ``Failure`` when a process that should run has ended."""
-        for name, process in self._running.items():
-            if (status := process.poll()) is not None:
+        for name, service in self._running.items():
+            if (status := service.process.poll()) is not None:
                 raise Failure(f"{name} ended with status {status}:\n{self.log_tail(name)}")
 
     def log_tail(self, name: str, lines: int = 15) -> str:
@@ -121,16 +164,16 @@ class ProcessGroup:
         """End every process and its descendants: SIGTERM, then SIGKILL after the grace."""
         # Newest first: what depends on a service ends before the service.
         everything = self._members()
-        for process in reversed(self._running.values()):
-            _signal_session(process.pid, signal.SIGTERM)
+        for service in reversed(self._running.values()):
+            _signal_session(service.process.pid, signal.SIGTERM)
         _, alive = psutil.wait_procs(everything, timeout=self.grace)
         stubborn = {*alive, *self._members()}
         for child in stubborn:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
         psutil.wait_procs(stubborn, timeout=self.grace)
-        for process in self._running.values():
-            process.wait(self.grace)
+        for service in self._running.values():
+            service.process.wait(self.grace)
         self._running.clear()
 
     def _members(self) -> set[psutil.Process]:
@@ -155,6 +198,14 @@ def _end_with_parent() -> None:
 def _signal_session(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(pid, number)
+
+
+def _kill_session(leader: int) -> None:
+    """End what is left of a session whose leader has ended; a task of Airflow's has its own group in it."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(process.pid) == leader:
+                process.kill()
 
 
 def wait_until(

@@ -34,6 +34,9 @@ def main() -> None:
         importlib.import_module(module)
     process_a_burst()
     make_a_client()
+    from mxtvhf_airflow.examination import examine_what_changed
+
+    examine_what_changed()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", "scheduler", *sys.argv[1:]]

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from fake_gp import PROCESS_ID, running_fake_gp
+
+from mxtvhf.gp_service import create_app
+from mxtvhf.models import GpOutcome, Localisation, Origin, Position
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "contract"))
-from fake_gp import PROCESS_ID, running_fake_gp  # noqa: E402
-
-from mxtvhf.gp_service import create_app  # noqa: E402
-from mxtvhf.models import GpOutcome, Localisation, Origin, Position  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

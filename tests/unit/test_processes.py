@@ -1,11 +1,14 @@
 import subprocess
 import sys
 import textwrap
+from itertools import pairwise
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from mxtvhf.errors import Failure
+from mxtvhf.stack import processes
 from mxtvhf.stack.processes import ProcessGroup, wait_until
 
 # A process that ignores SIGTERM and starts a grandchild in a session of its own.
@@ -14,6 +17,14 @@ STUBBORN = textwrap.dedent("""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     print(child.pid, flush=True)
+    time.sleep(600)
+""")
+
+# A process with a worker in a process group of its own, but in its session.
+PARENT = textwrap.dedent("""
+    import subprocess, sys, time
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    print(subprocess.Popen(sleep, process_group=0).pid, flush=True)
     time.sleep(600)
 """)
 
@@ -77,3 +88,38 @@ def test_run_to_the_end_reports_a_failure(tmp_path):
 def test_waiting_ends_with_a_clear_error():
     with pytest.raises(Failure, match="the moon: not ready after 0 s"):
         wait_until(lambda: False, what="the moon", timeout=0.2)
+
+
+def test_what_was_killed_is_started_again_at_once_and_what_it_left_behind_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "STEADY_S", 0.0)
+    with ProcessGroup({}, tmp_path) as group:
+        first = group.start("service", [sys.executable, "-c", PARENT])
+        log = tmp_path / "service.log"
+        wait_until(lambda: log.read_text().strip().isdigit(), what="worker", timeout=20)
+        worker = psutil.Process(int(log.read_text()))
+        assert group.revive() == {}
+        first.kill()
+        first.wait()
+        assert group.revive() == {"service": -9}
+        assert group.pid("service") != first.pid
+        wait_until(lambda: not _lives(worker), what="end of the old worker", timeout=20)
+
+
+def test_what_ends_soon_after_each_start_is_tried_less_and_less_often(tmp_path, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now))
+    starts = [now]
+    with ProcessGroup({}, tmp_path) as group:
+        process = group.start("failing", ["false"])
+        for _ in range(150):
+            process.wait()
+            now += 0.5
+            if group.revive():
+                starts.append(now)
+                process = group._running["failing"].process
+    pauses = [later - earlier for earlier, later in pairwise(starts)]
+    assert pauses == [1.5, 2.5, 4.5, 8.5, 16.5, 30.5]
+
+
+def _lives(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

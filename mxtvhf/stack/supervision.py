@@ -1,0 +1,43 @@
+"""Bringing back what dies: PostgreSQL and the processes of a stack, as long as it is up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from mxtvhf.errors import Failure
+from mxtvhf.stack.embedded import Stack
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+
+
+def supervise(stack: Stack, stop: threading.Event, tell: Callable[[str], None] = log.warning) -> None:
+    """Start again whatever ends, until ``stop`` is set.
+
+    The kernel ends what is started here with the thread that does it: where that is not the main thread,
+    leave the stack right after it.
+
+    Parameters
+    ----------
+    stack
+        What is to stay up.
+    stop
+        Ends this.
+    tell
+        Gets one line for each end.
+    """
+    complaint = ""
+    while not stop.wait(LOOK_EVERY_S):
+        try:
+            if stack.database.revive():
+                tell("PostgreSQL ended and was started again")
+            complaint = ""
+        except Failure as error:
+            if str(error) != complaint:
+                complaint = str(error)
+                tell(complaint)
+        for name, status in stack.processes.revive().items():
+            tell(f"{name} ended with status {status} and was started again")

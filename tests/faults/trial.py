@@ -1,0 +1,151 @@
+"""Alerts come, something breaks, and every alert has its report: counted, with the time that it took."""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from itertools import islice
+
+import nats.errors
+
+from benchmarks.alerts import burst_ids, write_alerts
+from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.bulletins import read_bulletin
+from mxtvhf.bulletins.follow import follow
+from mxtvhf.errors import MxtVhfError
+from mxtvhf.natslink import connect
+from mxtvhf.stack.airflow_environment import ADMIN
+from mxtvhf.stack.processes import wait_until
+
+BETWEEN_S = 0.5
+"""Between two alerts."""
+AN_ALERT_S = 60.0
+"""Of patience for each alert, beside that for the fault."""
+FAULT_S = 600.0
+
+
+class Trial:
+    """Lets alerts come to one stack, fault after fault; no burst comes twice."""
+
+    def __init__(self, stack, settings, nats_server, folder, rows):
+        self.stack, self.settings, self.nats, self.rows = stack, settings, nats_server, rows
+        # The supervisor's thread has the other session.
+        self.api = AirflowApi(stack.url, ADMIN, stack.password)
+        self._ids, self._folder = burst_ids(), folder
+
+    def endure(self, name, number, fault):
+        """Let alerts come, have the fault happen among them, and see each reported exactly once.
+
+        ``fault`` does the harm, and mends what no supervisor can mend (a full disk).
+        """
+        bursts = write_alerts(self._folder, islice(self._ids, number))
+        sender = threading.Thread(target=lambda: asyncio.run(self._send(bursts)), name="VHF network")
+        sender.start()
+        wait_until(lambda: self._at_work(bursts), what="the first alert", timeout=FAULT_S)
+        began = time.monotonic()
+        fault()
+        wait_until(self.api.is_healthy, what=f"{name}: health", timeout=FAULT_S)
+        healthy = time.monotonic() - began
+        sender.join()
+        patience = FAULT_S + AN_ALERT_S * number
+        wait_until(lambda: self._ended(bursts), what=f"{name}: all reports", timeout=patience)
+        row = {
+            "fault": name,
+            "alerts": number,
+            "healthy after, s": f"{healthy:.0f}",
+            "all reported after, s": f"{time.monotonic() - began:.0f}",
+            **self.count(bursts),
+        }
+        self.rows.append(row)
+        return row
+
+    def count(self, bursts):
+        """Check that each alert has exactly one run, one final report and at most one announcement."""
+        expected = {f"{burst.name}__1" for burst in bursts}
+        runs = Counter(run_id for run_id in self._runs() if run_id.partition("__")[0] in names(bursts))
+        assert runs == Counter(expected)
+        reports = [self._report(burst) for burst in bursts]
+        assert {report["run_id"] for report in reports} == expected
+        assert {report["status"] for report in reports} == {"final"}
+        told, announced = self._told("report"), self._told("announcement")
+        finals = Counter(each.run_id for each in told if each.status == "final" and each.run_id in expected)
+        announcements = Counter(each.burst_id for each in announced)
+        assert max(announcements.values(), default=0) <= 1
+        return {
+            "reports": len(reports),
+            "told twice": sum(number > 1 for number in finals.values()),
+            "never told": len(expected - finals.keys()),
+            "without GP": sum(not report["gp"]["available"] for report in reports),
+            "tasks tried again": self._tried_again(bursts),
+        }
+
+    def _report(self, burst):
+        path = self.settings.products / burst.name / f"{burst.name}__1" / "report.json"
+        return json.loads(path.read_bytes())
+
+    def _runs(self):
+        found, page = [], f"/api/v2/dags/{DAG_ID}/dagRuns?limit=100&order_by=id&offset="
+        while more := self.api.get(f"{page}{len(found)}")["dag_runs"]:
+            found += [run["dag_run_id"] for run in more]
+        return found
+
+    def _tried_again(self, bursts):
+        tasks = []
+        for burst in bursts:
+            path = f"/api/v2/dags/{DAG_ID}/dagRuns/{burst.name}__1/taskInstances"
+            tasks += self.api.get(path)["task_instances"]
+        return sum(task["try_number"] > 1 for task in tasks)
+
+    def _at_work(self, bursts):
+        with suppress(MxtVhfError):
+            return any("running" in self.api.task_states(f"{burst.name}__1").values() for burst in bursts)
+        return False
+
+    def _ended(self, bursts):
+        with suppress(MxtVhfError):
+            time.sleep(0.5)
+            return all(self.api.run(f"{burst.name}__1")["state"] in ("success", "failed") for burst in bursts)
+        return False
+
+    async def _send(self, bursts):
+        """Publish as the VHF network does: again and again until the server has acknowledged."""
+        for burst in bursts:
+            for subject, name in (("packets.x", "packets.bin"), ("alerts", "eclairs-wakeup.xml")):
+                raw, is_sent = (burst / name).read_bytes(), False
+                while not is_sent:
+                    is_sent = await self._publish(f"mxtvhf.in.{subject}", raw)
+            await asyncio.sleep(BETWEEN_S)
+
+    async def _publish(self, subject, raw):
+        try:
+            client = await connect(self.nats.url, name="VHF network")
+        except MxtVhfError:
+            await asyncio.sleep(0.2)
+            return False
+        try:
+            await client.jetstream().publish(subject, raw, timeout=2)
+        except (nats.errors.Error, OSError, TimeoutError):
+            return False
+        else:
+            return True
+        finally:
+            await client.close()
+
+    def _told(self, kind):
+        """All messages of one kind that NATS holds."""
+
+        async def read():
+            client = await connect(self.nats.url, name="test")
+            try:
+                stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
+            finally:
+                await client.close()
+            return [bulletin for bulletin in stored if bulletin.kind == kind]
+
+        return asyncio.run(read())
+
+
+def names(bursts):
+    return {burst.name for burst in bursts}
