@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable
-from logging import Logger
 from typing import TypeVar
 
 PAUSE_S = 5.0
@@ -14,14 +13,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 Result = TypeVar("Result")
 
 
-def once_there_is_room(work: Callable[[], Result], log: Logger) -> Result:
+def once_there_is_room(work: Callable[[], Result], tell: Callable[[str], object]) -> Result:
     """Do some work that writes files; when a disk or quota is full, wait and do it once more, without end.
 
     Parameters
     ----------
     work
         May be done again from its start.
-    log
+    tell
         Gets a line for each wait.
 
     Raises
@@ -35,5 +34,5 @@ def once_there_is_room(work: Callable[[], Result], log: Logger) -> Result:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            log.error("%s; trying again in %.0f s", error, PAUSE_S)
+            tell(f"{error}; trying again in {PAUSE_S:.0f} s")
         time.sleep(PAUSE_S)

@@ -33,7 +33,7 @@ class StepOperator(BaseOperator):
         with airflow_errors(context, self.log):
             run = run_of(context)
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
-            result = once_there_is_room(lambda: self.step(run), self.log)
+            result = once_there_is_room(lambda: self.step(run), self.log.error)
         timing = [started.isoformat(), datetime.now(UTC).isoformat()]
         context["ti"].xcom_push(key=TIMING_KEY, value=timing)
         return result.model_dump(mode="json")
