@@ -173,6 +173,8 @@ def airflow_environment(
             "task_queued_timeout_check_interval": 10,
             "enable_health_check": False,
         },
+        # On a machine with more work than cores the API answers late; the default of 5 s then kills tasks.
+        "workers": {"execution_api_timeout": 30},
         # How soon the waits of a killed triggerer are taken up by the next one (default 30 s).
         "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
         "dag_processor": {

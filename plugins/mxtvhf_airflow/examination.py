@@ -17,7 +17,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import and_, exists, false, or_, select
+from sqlalchemy import Interval, and_, exists, false, literal, or_, select
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ScalarResult
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 QUIET_FOR = timedelta(seconds=5)
 """A run of which nothing is known to have happened is looked at after so long; only the time changes it."""
-NEWS = (*State.finished, TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE)
-"""States of a task after which another task, or itself once more, may be due."""
+LATE_BY = timedelta(seconds=1)
+"""A change may be seen so long after its own time: by its transaction, and by the clocks of two hosts."""
+NEWS = (*State.finished, TaskInstanceState.UP_FOR_RESCHEDULE)
+"""States of a task after which another task, or itself once more, may be due; a try again is due by time."""
 
 
 def examine_what_changed() -> None:
@@ -49,7 +51,7 @@ def runs_to_examine(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]
                 TaskInstance.state == TaskInstanceState.UP_FOR_RETRY,
                 and_(
                     or_(TaskInstance.state.in_(NEWS), TaskInstance.state.is_(None)),
-                    TaskInstance.updated_at >= cls.last_scheduling_decision,
+                    TaskInstance.updated_at >= cls.last_scheduling_decision - literal(LATE_BY, Interval()),
                 ),
             ),
         )

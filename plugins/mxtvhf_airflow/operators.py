@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from mxtvhf.diskroom import once_there_is_room
 from mxtvhf_airflow.links import DeskLink, ReportLink
 from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
 
@@ -32,7 +33,7 @@ class StepOperator(BaseOperator):
         with airflow_errors(context, self.log):
             run = run_of(context)
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
-            result = self.step(run)
+            result = once_there_is_room(lambda: self.step(run), self.log.error)
         timing = [started.isoformat(), datetime.now(UTC).isoformat()]
         return {**result.model_dump(mode="json"), TIMING_KEY: timing}
 

@@ -1,10 +1,11 @@
 """The executor against real worker processes; its queue gets what is no task of Airflow's."""
 
-import subprocess
 import sys
 import textwrap
 
 from airflowruns import PROJECT
+
+from mxtvhf.stack.processes import ProcessGroup
 
 # All workers are killed while they wait, one of them with the queue's lock, then a task comes.
 KILLED = textwrap.dedent("""
@@ -28,12 +29,11 @@ KILLED = textwrap.dedent("""
 
 
 def test_a_queue_whose_lock_died_with_its_holder_ends_the_scheduler(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED],
-        env={"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "plugins"), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "no worker has taken a task" in done.stdout + done.stderr
+    environment = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": str(PROJECT / "plugins"),
+        "PATH": "/usr/bin:/bin",
+    }
+    with ProcessGroup(environment, tmp_path, grace=1.0) as group:
+        assert group.start("executor", [sys.executable, "-c", KILLED]).wait() == 1
+        assert "no worker has taken a task" in group.log_tail("executor")
