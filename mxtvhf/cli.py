@@ -294,6 +294,7 @@ app.add_typer(cataloguecommand.app, name="catalogue")
 app.command()(announcecommand.announce)
 app.command()(keepingcommands.backup)
 app.command()(keepingcommands.restore)
+app.command()(keepingcommands.retention)
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""The commands ``mxtvhf backup`` and ``mxtvhf restore``."""
+"""The commands ``mxtvhf backup``, ``mxtvhf restore`` and ``mxtvhf retention``."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,6 +65,27 @@ def restore(
         print("the backup has no secrets: lay the old secrets/ there before the first start")
     if manifest.home != str(settings.home):
         print(f"kept inputs are named as below {manifest.home}: make it a link to {settings.home}")
+
+
+def retention(
+    keep_days: Annotated[int | None, typer.Option(min=1, help="instead of MXTVHF_KEEP_DAYS")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="remove nothing, only tell")] = False,
+    database: Annotated[bool, typer.Option(help="also rows of Airflow's log-like tables")] = True,
+    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+) -> None:
+    """Remove old logs, products of replays and tests, and rows of Airflow; never what is of a real burst."""
+    from mxtvhf.operation.database import airflow_database
+    from mxtvhf.operation.retention import clean_database
+    from mxtvhf.operation.retention import retention as remove
+
+    settings = Settings()
+    before = datetime.now(UTC) - timedelta(days=keep_days or settings.keep_days)
+    for removal in remove(settings, before, dry_run=dry_run):
+        print(f"{removal.what}: {removal.items}, {removal.bytes / 1e6:.1f} MB")
+    if database and not dry_run:
+        with airflow_database(settings) as uri:
+            clean_database(settings, uri, before, project=project.resolve())
+        print("rows of Airflow: removed")
 
 
 def _content(manifest: Manifest) -> str:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mxtvhf.errors import Failure
 from mxtvhf.settings import Settings
+from mxtvhf.stack.airflow_environment import airflow_environment
 from mxtvhf.stack.database import embedded_postgresql
 
 CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -19,6 +21,13 @@ CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 def names_a_database() -> bool:
     """Tell whether the environment names Airflow's database, as in containers."""
     return any(name in os.environ for name in (CONNECTION, f"{CONNECTION}_CMD", f"{CONNECTION}_SECRET"))
+
+
+def command_environment(settings: Settings, uri: str, *, project: Path) -> dict[str, str]:
+    """Return the environment in which Airflow's own commands work on its database."""
+    if names_a_database():
+        return dict(os.environ)
+    return airflow_environment(project=project, state=settings.home, port=0, database_uri=uri)
 
 
 @contextmanager

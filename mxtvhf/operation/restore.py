@@ -17,11 +17,10 @@ from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import planned_runs, posting_path
 from mxtvhf.operation.backup import FOLDERS, SECRETS, first_line
-from mxtvhf.operation.database import names_a_database
+from mxtvhf.operation.database import command_environment, names_a_database
 from mxtvhf.operation.package import STATE, Manifest, extract
 from mxtvhf.operation.tables import has_rows, load_tables
 from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import airflow_environment
 from mxtvhf.stack.embedded import migrate
 from mxtvhf.stack.processes import ProcessGroup
 
@@ -90,14 +89,12 @@ def airflow_tables(settings: Settings, uri: str, *, project: Path) -> None:
     Failure
         Airflow cannot make them.
     """
-    state = settings.home
-    if names_a_database():
-        with ProcessGroup(os.environ, state / "log") as processes:
+    environment = command_environment(settings, uri, project=project)
+    with ProcessGroup(environment, settings.home / "log") as processes:
+        if names_a_database():
             processes.run("migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
-    else:
-        environment = airflow_environment(project=project, state=state, port=0, database_uri=uri)
-        with ProcessGroup(environment, state / "log") as processes:
-            migrate(processes, state)
+        else:
+            migrate(processes, settings.home)
 
 
 def _check_empty(settings: Settings, uri: str) -> None:
