@@ -295,6 +295,7 @@ app.command()(announcecommand.announce)
 app.command()(keepingcommands.backup)
 app.command()(keepingcommands.restore)
 app.command()(keepingcommands.retention)
+app.command()(keepingcommands.health)
 
 
 @app.command()

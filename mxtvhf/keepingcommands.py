@@ -1,4 +1,4 @@
-"""The commands ``mxtvhf backup``, ``mxtvhf restore`` and ``mxtvhf retention``."""
+"""The commands ``mxtvhf backup``, ``restore``, ``retention`` and ``health``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models import utc_text
+from mxtvhf.runcommands import FACE, airflow, read, show
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def restore(
         )
     print(f"{settings.home}: {_content(manifest)} of {utc_text(manifest.made)}")
     if not manifest.with_secrets:
-        print("the backup has no secrets: lay the old secrets/ there before the first start")
+        print("the backup has no secrets: put the old ones over secrets/ before the first start")
     if manifest.home != str(settings.home):
         print(f"kept inputs are named as below {manifest.home}: make it a link to {settings.home}")
 
@@ -86,6 +87,20 @@ def retention(
         with airflow_database(settings) as uri:
             clean_database(settings, uri, before, project=project.resolve())
         print("rows of Airflow: removed")
+
+
+def health(
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for programs")] = False,
+) -> None:
+    """Tell how every part is; exit status 1 when one is not healthy or Airflow does not answer."""
+    from mxtvhf.operation.health import Health
+
+    found = read(Health, airflow().get(f"{FACE}/health"))
+    width = max(len(check.name) for check in found.checks)
+    lines = [f"{'ok ' if c.is_healthy else 'BAD'} {c.name:{width}}  {c.detail}" for c in found.checks]
+    show(found, Health, lines, as_json)
+    if not found.is_healthy:
+        raise typer.Exit(1)
 
 
 def _content(manifest: Manifest) -> str:

@@ -61,7 +61,7 @@ def restore_backup(
     InvalidInput
         The backup is of another version of Airflow; something is there already.
     Failure
-        The database refused it; it is unchanged then.
+        The database refused it; it is unchanged then, while the files are there.
     """
     if manifest.airflow != (installed := version("apache-airflow")):
         raise InvalidInput(
@@ -72,12 +72,13 @@ def restore_backup(
     settings.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix=".restore-") as work:
         extract(source, Path(work))
+        # First the secrets: whoever finds none, as Airflow's commands do, makes new ones.
+        _add_files(Path(work) / STATE, settings.home)
         make_tables()
         try:
             load_tables(uri, Path(work) / "database", manifest.database)
         except psycopg2.Error as error:
             raise Failure(f"the database refused the backup: {first_line(error)}") from error
-        _add_files(Path(work) / STATE, settings.home)
     _start_missing_runs(Archive(settings.archive), since=manifest.made)
 
 

@@ -2,6 +2,7 @@ import gzip
 import json
 import os
 import shutil
+import tarfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -9,15 +10,17 @@ import psycopg2
 import pytest
 from airflowruns import state_folder
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun, Posting, planned_folder, posting_path
 from mxtvhf.operation.backup import write_backup
-from mxtvhf.operation.package import read_manifest
+from mxtvhf.operation.package import Manifest, PackageWriter, read_manifest
 from mxtvhf.operation.restore import restore_backup
+from mxtvhf.operation.tables import DatabaseDump
 from mxtvhf.products import report_summary
 from mxtvhf.settings import Settings
+from mxtvhf.stack.airflow_environment import secret
 from mxtvhf.stack.database import embedded_postgresql
 
 BURST = "sb26030704"
@@ -108,9 +111,12 @@ def source(tmp_path, database):
 
 
 def put_back(settings, uri, path, **options):
-    restore_backup(
-        settings, uri, path, read_manifest(path), make_tables=lambda: execute(uri, TABLES), **options
-    )
+    def make_tables():
+        # Airflow's environment has a key, which is made where there is none.
+        secret(settings.home / "secrets" / "fernet")
+        execute(uri, TABLES)
+
+    restore_backup(settings, uri, path, read_manifest(path), make_tables=make_tables, **options)
 
 
 def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
@@ -126,7 +132,7 @@ def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
     assert report_summary(new.products, run.run_id).headline == "found"
     assert Archive(new.archive).notices(BURST, until=datetime.now(UTC)).values()
     assert (new.releases / BURST / "release.json").exists()
-    assert not (new.home / "secrets").exists()
+    assert (new.home / "secrets" / "fernet").read_text() != "key"
     # Airflow has the run of before: nobody asks for it again, and another one of its id is refused.
     assert OpenBursts(new.archive).all() == {}
     with pytest.raises(psycopg2.errors.UniqueViolation):
@@ -226,6 +232,40 @@ def test_a_damaged_backup_is_named_in_one_line(source, tmp_path, damage, message
         read_manifest(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def part(name, **changes):
+    made = tarfile.TarInfo(name)
+    for key, value in changes.items():
+        setattr(made, key, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        part("/etc/passwd"),
+        part("state/../../x"),
+        part("elsewhere/x"),
+        part("state/link", type=tarfile.SYMTYPE, linkname="/etc"),
+        part("state/pipe", type=tarfile.FIFOTYPE),
+    ],
+)
+def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
+    manifest = Manifest(
+        made=datetime.now(UTC),
+        version="0",
+        airflow="0",
+        home="/",
+        with_secrets=False,
+        database=DatabaseDump(tables={}, sequences={}),
+        sha256={evil.name: sha256_of(b"")},
+    )
+    with tarfile.open(tmp_path / "backup", "w:gz") as tar:
+        tar.addfile(evil)
+        PackageWriter(tar).finish(manifest)
+    with pytest.raises(InvalidInput, match="no backup"):
+        read_manifest(tmp_path / "backup")
 
 
 def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
