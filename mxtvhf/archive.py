@@ -12,6 +12,7 @@
     archive/<burst>/retracted.json                what took the burst back; -test: a test of its id
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
     archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
+    archive/alive                                 empty; touched by every round of the intake
 
 Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
 temporary name, synced and then named. (Only the waiting rooms ``incoming/`` and ``open/`` of the intake empty

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, announcecommand, cataloguecommand, replaycommand, runcommands
+from mxtvhf import __version__, announcecommand, cataloguecommand, keepingcommands, replaycommand, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -292,6 +292,10 @@ app.command()(runcommands.info)
 app.command()(replaycommand.replay)
 app.add_typer(cataloguecommand.app, name="catalogue")
 app.command()(announcecommand.announce)
+app.command()(keepingcommands.backup)
+app.command()(keepingcommands.restore)
+app.command()(keepingcommands.retention)
+app.command()(keepingcommands.health)
 
 
 @app.command()

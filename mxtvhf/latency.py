@@ -50,22 +50,28 @@ def latency(reports: Iterable[ReportSummary]) -> list[Distribution]:
     list of Distribution
         By group; in each the stages, then the steps in their order of time. What no run has is left out.
     """
-    runs: dict[tuple[str, str], dict[str, ReportSummary]] = defaultdict(dict)
-    for report in reports:
-        runs[report.burst_id, report.run_id][report.status] = report
-    durations: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for run in runs.values():
-        latest = run.get("final") or run["preliminary"]
-        for stage, seconds in chain(_stages(run), _steps(latest)):
-            durations[_group(latest), stage].append(seconds)
+    found = durations(reports)
     order = [name for name, _, _ in STAGES]
-    known = sorted(durations, key=lambda key: order.index(key[1]) if key[1] in order else len(order))
+    known = sorted(found, key=lambda key: order.index(key[1]) if key[1] in order else len(order))
     return [
-        _distribution(group, stage, durations[group, stage])
+        _distribution(group, stage, found[group, stage])
         for wanted in GROUPS
         for group, stage in known
         if group == wanted
     ]
+
+
+def durations(reports: Iterable[ReportSummary]) -> dict[tuple[str, str], list[float]]:
+    """Return the durations themselves, seconds: (group, stage) -> one for each run."""
+    runs: dict[tuple[str, str], dict[str, ReportSummary]] = defaultdict(dict)
+    for report in reports:
+        runs[report.burst_id, report.run_id][report.status] = report
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for run in runs.values():
+        latest = run.get("final") or run["preliminary"]
+        for stage, seconds in chain(_stages(run), _steps(latest)):
+            found[_group(latest), stage].append(seconds)
+    return found
 
 
 def latency_text(found: Iterable[Distribution]) -> list[str]:

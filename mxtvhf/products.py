@@ -34,6 +34,8 @@ class ReportSummary(BaseModel):
     best_position: Position | None
     verdict: str = ""
     """Empty in reports older than the verdict."""
+    packets: dict[str, int] | None = None
+    """What became of the packets, by the names of `PacketCounts`."""
     products: dict[str, Product]
     timeline: tuple[TimelineEntry, ...]
 

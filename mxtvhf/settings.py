@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         default=4, ge=1, description="replays under way at most; live alerts must not wait behind them"
     )
 
+    keep_days: int = Field(
+        default=90, ge=1, description="how long logs of tasks and products of replays and tests are kept"
+    )
+
     remote_catalogues: tuple[str, ...] = Field(
         default=(), description="catalogue services to ask, too, by their names in remote.toml (JSON list)"
     )

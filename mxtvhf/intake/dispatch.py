@@ -9,7 +9,7 @@ from typing import Any
 from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive import Archive, write_once
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.picture import PlannedRun, Posting, planned_folder, planned_runs
+from mxtvhf.intake.picture import PlannedRun, Posting, planned_runs, posting_path
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,5 @@ def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:
 
 def _note(run: PlannedRun, archive: Archive, outcome: Any, reason: str | None = None) -> Posting:
     posting = Posting(outcome=outcome, reason=reason, posted=datetime.now(UTC))
-    path = planned_folder(archive, run.conf.burst_id) / f"{run.conf.sequence:04d}.posted.json"
-    write_once(path, posting.model_dump_json(exclude_none=True).encode() + b"\n")
+    write_once(posting_path(archive, run), posting.model_dump_json(exclude_none=True).encode() + b"\n")
     return posting

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive import Archive
@@ -30,6 +31,11 @@ SPOILED_PAUSE_S = 30.0
 DISK_PAUSE_S = 2.0
 POSTS_A_ROUND = 20
 """Then what came meanwhile is filed, so that a new alert need not wait for all runs of a storm."""
+
+
+def alive_file(archive_root: Path) -> Path:
+    """File that every round of an intake touches: how old it is tells whether one works."""
+    return archive_root / "alive"
 
 
 class Intake:
@@ -56,6 +62,7 @@ class Intake:
     ) -> None:
         self.archive = archive
         self.incoming = Incoming(archive.root)
+        self._alive = alive_file(archive.root)
         self.bursts = OpenBursts(archive.root)
         self._api = api
         self._policy = policy
@@ -81,6 +88,7 @@ class Intake:
             self._woken.clear()
             try:
                 self.round()
+                self._alive.touch()
             except OSError as error:
                 log.error("the archive cannot be written, nothing is acknowledged meanwhile: %s", error)
                 stop.wait(DISK_PAUSE_S)

@@ -150,6 +150,11 @@ def planned_folder(archive: Archive, burst_id: str) -> Path:
     return archive.root / burst_id / "planned"
 
 
+def posting_path(archive: Archive, run: PlannedRun) -> Path:
+    """File that says what became of a planned run."""
+    return planned_folder(archive, run.conf.burst_id) / f"{run.conf.sequence:04d}.posted.json"
+
+
 def _notices(archive: Archive, burst_id: str) -> tuple[Notice, ...]:
     found: dict[str, Notice] = {}
     for path, received in archive.first_notices(burst_id).items():

@@ -74,7 +74,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
     _check_disk(state)
     os.environ.update(loopback_without_proxy())
     with ExitStack() as ending:
-        ending.enter_context(_only_one(state))
+        ending.enter_context(only_one(state))
         for wanted in (port, gp_port):
             _check_port(wanted)
         with step("PostgreSQL"):
@@ -93,7 +93,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
         processes = ending.enter_context(ProcessGroup(environment, state / "log"))
         ending.callback(_stop, processes)
         with step("Airflow's database tables"):
-            _migrate(processes, state)
+            migrate(processes, state)
         with step("Airflow and the GP service"):
             _start_services(processes, settings, gp_port)
             wait_until(api.serves_tasks, what="Airflow's API server", timeout=300, processes=processes)
@@ -156,7 +156,7 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
     processes.start("triggerer", [*airflow, "triggerer", "--skip-serve-logs"])
 
 
-def _migrate(processes: ProcessGroup, state: Path) -> None:
+def migrate(processes: ProcessGroup, state: Path) -> None:
     """Make or upgrade Airflow's tables, once per version of Airflow."""
     from importlib.metadata import version
 
@@ -206,7 +206,7 @@ def _check_port(port: int) -> None:
 
 
 @contextmanager
-def _only_one(state: Path) -> Iterator[None]:
+def only_one(state: Path) -> Iterator[None]:
     """Hold the state folder's lock: two stacks on one state would ruin it."""
     with (state / "lock").open("a+") as lock:
         try:

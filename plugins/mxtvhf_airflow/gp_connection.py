@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 if TYPE_CHECKING:
+    from airflow.models.connection import Connection as StoredConnection
     from airflow.sdk import Connection
 
     from mxtvhf.gp import GpClient
@@ -38,7 +39,7 @@ def gp_auth(connection: Connection) -> tuple[str, str] | None:
     return (connection.login, connection.password or "") if connection.login else None
 
 
-def gp_base_url(connection: Connection) -> str:
+def gp_base_url(connection: Connection | StoredConnection) -> str:
     """Return the base URL of a Connection, written in any of the ways that Airflow's HttpHook takes.
 
     The host is ``gp.example.org`` or a whole URL, a path is allowed in both; the schema is ``http`` (the

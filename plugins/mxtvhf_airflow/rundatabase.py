@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.state import State
 from airflow.utils.types import DagRunTriggeredByType
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -74,6 +74,12 @@ def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[R
         query = query.where(DagRun.conf["burst_id"].as_string() == burst_id)
     newest = query.order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(limit)
     return [_run(found) for found in session.scalars(newest)]
+
+
+def runs_by_state(session: Session) -> dict[str, int]:
+    """Return how many runs there are in each state."""
+    query = select(DagRun.state, func.count()).where(DagRun.dag_id == DAG_ID).group_by(DagRun.state)
+    return {str(state): number for state, number in session.execute(query)}
 
 
 def questions(session: Session, run_ids: Collection[str] | None = None) -> list[Question]:

@@ -25,7 +25,7 @@ from mxtvhf.models import safe_name, utc_text
 from mxtvhf.processing import Problem
 from mxtvhf.products import product_file, report_summary
 from mxtvhf.settings import Settings
-from mxtvhf_airflow import deskpages, docspage, rest
+from mxtvhf_airflow import deskpages, docspage, operation, rest
 from mxtvhf_airflow.links import PREFIX
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.exception_handler(RequestValidationError)(_not_by_the_schema)
     app.exception_handler(Exception)(_unexpected)
     app.include_router(rest.router)
+    app.include_router(operation.router)
     app.include_router(docspage.router)
     app.include_router(deskpages.router)
     _add_products(app, app.state.settings)

@@ -1,0 +1,190 @@
+"""How many alerts 1, 10 and 100 workers would take: a simulation by discrete events, not a measurement.
+
+``python -m benchmarks.scale`` measures what each step of a burst takes of a core on this machine, adds what
+Airflow takes for each task (``scale.toml``), and has simulated alerts go through the tasks of ``mxt_vhf``:
+1000 in 10 s, and a steady load of 80 % of what the stations can do. It prints when the reports are there,
+how busy each station is, and which one is the bottleneck.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import simpy
+
+from mxtvhf import chain
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+
+AIRFLOW: dict[str, float] = tomllib.loads((Path(__file__).with_suffix(".toml")).read_text())
+TASKS: dict[str, tuple[str, ...]] = {
+    "reception_message": (),
+    "photons_extraction": ("reception_message",),
+    "fits_feed": ("photons_extraction",),
+    "vhf_localisation": ("fits_feed",),
+    "preliminary_report": ("vhf_localisation",),
+    "source_analysis": ("vhf_localisation",),
+    "start_mxt_gp_pipeline": ("fits_feed",),
+    "wait_mxt_gp": ("start_mxt_gp_pipeline",),
+    "crosscheck_positions": ("vhf_localisation", "wait_mxt_gp"),
+    "update_BA": ("crosscheck_positions", "source_analysis"),
+    "ask_ba": ("update_BA",),
+    "run_complete": ("update_BA", "preliminary_report"),
+}
+"""The tasks of ``mxt_vhf`` and what each one waits for."""
+STORM, STORM_S = 1000, 10.0
+STEADY = 1000
+LOAD = 0.8
+COLUMNS = (
+    "workers", "schedulers", "alerts/s", "preliminary: median, s", "95 %, s", "final: median, s", "95 %, s",
+    "scheduler busy", "workers busy", "bottleneck",
+)  # fmt: skip
+
+
+def step_costs(rounds: int) -> dict[str, float]:
+    """Return what each step takes of a core, seconds: the least of some rounds of the whole chain."""
+    costs: dict[str, float] = {}
+
+    class CpuTimeline(chain.Timeline):
+        @contextmanager
+        def step(self, name: str) -> Iterator[None]:
+            with super().step(name):
+                begin = time.process_time()
+                yield
+                self.last = time.process_time()
+            costs[name] = min(costs.get(name, np.inf), self.last - begin)
+            last["ended"] = self.last
+
+    last: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, patch.object(chain, "Timeline", CpuTimeline):
+        burst = Path(folder) / "burst"
+        write_scenario(scenario_of("sb26030704", counts=150, seed=7), burst)
+        for number in range(rounds):
+            chain.process_burst(burst / "alert.xml", burst / "packets.bin", Path(folder) / str(number))
+            final = time.process_time() - last["ended"]
+            costs["update_BA"] = min(costs.get("update_BA", np.inf), final)
+    return costs
+
+
+@dataclass
+class Outcome:
+    """What became of the simulated alerts."""
+
+    arrived: list[float] = field(default_factory=list)
+    preliminary: dict[int, float] = field(default_factory=dict)
+    final: dict[int, float] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=lambda: {"scheduler": 0.0, "workers": 0.0})
+
+
+@dataclass(frozen=True)
+class Site:
+    """The machines of an installation."""
+
+    workers: int
+    schedulers: int = 1
+
+    def capacity(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Alerts per second that each station can do."""
+        of_core = sum(AIRFLOW["start"] + AIRFLOW["frame"] + costs.get(task, 0.0) for task in TASKS)
+        return {
+            "scheduler": self.schedulers / (len(TASKS) * AIRFLOW["scheduling"]),
+            "workers": self.workers * AIRFLOW["cores"] / of_core,
+        }
+
+
+def simulate(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> Outcome:
+    """Have alerts that arrive at these moments (seconds) go through all tasks.
+
+    The task nearest to its report goes first, then the older alert, as with the project's priorities.
+    """
+    env, outcome = simpy.Environment(), Outcome()
+    stations = {
+        "scheduler": simpy.PriorityResource(env, site.schedulers),
+        "workers": simpy.PriorityResource(env, site.workers * int(AIRFLOW["cores"])),
+    }
+    order = {task: -number for number, task in enumerate(TASKS)}
+
+    def work(station: str, priority: tuple[int, int], seconds: float) -> Iterator[Any]:
+        with stations[station].request(priority=priority) as turn:
+            yield turn
+            yield env.timeout(seconds)
+            outcome.busy[station] += seconds
+
+    def task(number: int, name: str, done: dict[str, Any]) -> Iterator[Any]:
+        yield env.all_of([done[before] for before in TASKS[name]])
+        priority = (order[name], number)
+        yield env.process(work("scheduler", priority, AIRFLOW["scheduling"]))
+        seconds = AIRFLOW["start"] + AIRFLOW["frame"] + costs.get(name, 0.0)
+        yield env.process(work("workers", priority, seconds))
+        if name == "wait_mxt_gp":
+            yield env.timeout(AIRFLOW["gp"])
+        done[name].succeed()
+        if name == "preliminary_report":
+            outcome.preliminary[number] = env.now
+        elif name == "update_BA":
+            outcome.final[number] = env.now
+
+    def alerts() -> Iterator[Any]:
+        for number, moment in enumerate(arrivals):
+            yield env.timeout(moment - env.now)
+            outcome.arrived.append(env.now)
+            done = {name: env.event() for name in TASKS}
+            for name in TASKS:
+                env.process(task(number, name, done))
+
+    env.process(alerts())
+    env.run()
+    return outcome
+
+
+def table_row(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> str:
+    """Simulate and return a line of the table."""
+    outcome = simulate(site, costs, arrivals)
+    began = np.array(outcome.arrived)
+    first, last = (
+        np.array([ends[number] for number in range(len(began))]) - began
+        for ends in (outcome.preliminary, outcome.final)
+    )
+    span = max(outcome.final.values()) - began[0]
+    places = {"scheduler": site.schedulers, "workers": site.workers * AIRFLOW["cores"]}
+    busy = {name: seconds / span / places[name] for name, seconds in outcome.busy.items()}
+    figures = [np.median(first), np.percentile(first, 95), np.median(last), np.percentile(last, 95)]
+    cells = [
+        site.workers,
+        site.schedulers,
+        f"{len(began) / span:.2f}",
+        *(f"{value:.1f}" for value in figures),
+    ]
+    cells += [f"{busy[name]:.0%}" for name in ("scheduler", "workers")]
+    capacity = site.capacity(costs)
+    return "| " + " | ".join(map(str, [*cells, min(capacity, key=capacity.__getitem__)])) + " |"
+
+
+def main() -> None:
+    """Measure, simulate, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="of the measurement of the steps")
+    costs = step_costs(parser.parse_args().rounds)
+    print("Steps, s of a core: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in costs.items()))
+    sites = [Site(1), Site(10), Site(100), Site(10, 4), Site(100, 16)]
+    generator = np.random.default_rng(1)
+    for name in ("storm", "steady"):
+        print(f"\n{name}\n| {' | '.join(COLUMNS)} |\n" + "|---" * len(COLUMNS) + "|")
+        for site in sites:
+            rate = LOAD * min(site.capacity(costs).values())
+            steady = np.cumsum(generator.exponential(1.0 / rate, STEADY))
+            arrivals = np.linspace(0.0, STORM_S, STORM) if name == "storm" else steady
+            print(table_row(site, costs, arrivals), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Keeping an installation: backup and restore, retention, health, metrics."""

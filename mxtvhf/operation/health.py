@@ -1,0 +1,118 @@
+"""Whether all parts of an installation work, each in a line."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from mxtvhf.archive import Archive
+from mxtvhf.errors import MxtVhfError
+from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.picture import planned_runs
+from mxtvhf.models import Model
+from mxtvhf.natslink import connect
+from mxtvhf.settings import Settings
+
+LISTENER_SILENT_S = 60.0
+"""A round of the intake takes less, also in a storm."""
+INPUT_WAITS_S = 120.0
+"""An input gets its run within seconds, and a restart of Airflow takes less."""
+LEAST_DISK_BYTES = 500_000_000
+PATIENCE_S = 2.0
+"""For a server to answer."""
+
+
+class Check(Model):
+    """How one part is."""
+
+    name: str
+    is_healthy: bool
+    detail: str
+
+
+class Health(Model):
+    """How all parts are."""
+
+    is_healthy: bool
+    """Every part is."""
+    checks: tuple[Check, ...]
+
+
+def health(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) -> Health:
+    """Look at every part.
+
+    Parameters
+    ----------
+    settings
+        Name the state folder, and NATS where it is used.
+    airflow
+        State of each component of Airflow, ``healthy`` or another word.
+    gp_url
+        Base URL of GP; None: there is no Connection for it.
+    """
+    checks = tuple(_checks(settings, airflow, gp_url))
+    return Health(is_healthy=all(check.is_healthy for check in checks), checks=checks)
+
+
+def oldest_waiting_s(archive: Archive) -> float:
+    """Return for how long the oldest input has waited for its run, seconds; 0 when none waits."""
+    now = datetime.now(UTC).timestamp()
+    since = [path.stat().st_mtime for path in (archive.root / "incoming").glob("*.msg")]
+    # The intake looks at open bursts only, and closes one when nothing waits.
+    for path in (archive.root / "open").glob("sb*"):
+        waiting = (run for run, posting in planned_runs(archive, path.name) if posting is None)
+        since += [run.planned.timestamp() for run in waiting]
+    return max(0.0, now - min(since, default=now))
+
+
+def _checks(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) -> Iterator[Check]:
+    for component, state in airflow.items():
+        yield Check(name=f"airflow_{component}", is_healthy=state == "healthy", detail=state)
+    yield _listener(settings)
+    waited = oldest_waiting_s(Archive(settings.archive))
+    text = f"the oldest input has waited for its run for {waited:.0f} s" if waited else "no input waits"
+    yield Check(name="inputs", is_healthy=waited < INPUT_WAITS_S, detail=text)
+    free = shutil.disk_usage(settings.home).free
+    yield Check(name="disk", is_healthy=free >= LEAST_DISK_BYTES, detail=f"{free / 1e9:.1f} GB free")
+    yield _gp(gp_url)
+    if settings.nats_url is not None:
+        yield _nats(settings, settings.nats_url)
+
+
+def _listener(settings: Settings) -> Check:
+    path = alive_file(settings.archive)
+    if not path.exists():
+        return Check(name="listener", is_healthy=False, detail="never ran")
+    silent = time.time() - path.stat().st_mtime
+    text = f"last round {max(0.0, silent):.0f} s ago"
+    return Check(name="listener", is_healthy=silent < LISTENER_SILENT_S, detail=text)
+
+
+def _gp(url: str | None) -> Check:
+    """Tell whether something listens where GP is; GP's contract has no question for its health."""
+    if url is None:
+        return Check(name="gp", is_healthy=False, detail="no Airflow Connection mxt_gp")
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=PATIENCE_S).close()
+    except OSError as error:
+        return Check(name="gp", is_healthy=False, detail=f"no connection: {error.strerror or error}")
+    return Check(name="gp", is_healthy=True, detail="reachable")
+
+
+def _nats(settings: Settings, url: str) -> Check:
+    async def try_it() -> None:
+        client = await connect(url, settings.nats_credentials, name="mxtvhf health", timeout=PATIENCE_S)
+        await client.close()
+
+    try:
+        asyncio.run(try_it())
+    except MxtVhfError as error:
+        return Check(name="nats", is_healthy=False, detail=str(error))
+    return Check(name="nats", is_healthy=True, detail="connected")

@@ -1,0 +1,123 @@
+"""The figures of an installation for Prometheus, made when they are asked for from what is on the disk.
+
+Names are by the conventions of Prometheus (https://prometheus.io/docs/practices/naming/).
+"""
+
+from __future__ import annotations
+
+import shutil
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from mxtvhf.archive import Archive
+from mxtvhf.bulletins import Outbox
+from mxtvhf.latency import durations
+from mxtvhf.operation.health import Health, oldest_waiting_s
+from mxtvhf.products import ReportSummary, report_summaries
+from mxtvhf.settings import Settings
+
+BUCKETS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 1800.0)
+STAGES = {"received to preliminary report": "preliminary", "received to report": "final"}
+NEWEST_RUNS = 200
+"""Of so many runs reports are read."""
+PACKETS = ("received", "good", "repeated", "missing", "corrupt")
+
+
+def exposition(settings: Settings, runs: Mapping[str, int], health: Health) -> bytes:
+    """Return all figures in Prometheus' text format.
+
+    Parameters
+    ----------
+    settings
+        Name the state folder.
+    runs
+        Number of runs of ``mxt_vhf`` by state, as Airflow has them.
+    health
+        How the parts are.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Figures(settings, runs, health))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, settings: Settings, runs: Mapping[str, int], health: Health) -> None:
+        self._settings, self._runs, self._health = settings, runs, health
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all figures."""
+        parts = {check.name: float(check.is_healthy) for check in self._health.checks}
+        yield _gauge("healthy", "1 where a part works, see mxtvhf health", parts, "part")
+        yield _gauge("runs", "Runs of mxt_vhf in Airflow, by state", self._runs, "state")
+        yield from _kept(self._settings)
+        reports = list(report_summaries(self._settings.products, newest=NEWEST_RUNS))
+        counts = _packets(reports)
+        yield _gauge("packets", f"Packets of the newest {NEWEST_RUNS} runs, replays aside", counts, "kind")
+        yield _latency(reports)
+
+
+def _kept(settings: Settings) -> Iterator[Metric]:
+    archive = Archive(settings.archive)
+    for name, text, number in (
+        ("alerts_received", "Distinct notices kept", archive.root.glob("sb*/alerts/*.xml")),
+        ("quarantined", "Inputs that could not be read", (archive.root / "quarantine").glob("*.bin")),
+        ("announcements", "Announcements released", settings.releases.glob("sb*/*/release.json")),
+    ):
+        yield CounterMetricFamily(f"mxtvhf_{name}", text, value=sum(1 for _ in number))
+    for name, text, value in (
+        ("outbox_waiting", "Messages that wait for NATS", len(Outbox(settings.outbox).waiting())),
+        (
+            "oldest_input_seconds",
+            "How long the oldest input has waited for its run",
+            oldest_waiting_s(archive),
+        ),
+        ("disk_free_bytes", "Free on the disk of the state folder", shutil.disk_usage(settings.home).free),
+    ):
+        yield GaugeMetricFamily(f"mxtvhf_{name}", text, value=value)
+
+
+def _packets(reports: Iterable[ReportSummary]) -> dict[str, float]:
+    """Sum what became of the packets over the bursts, each as its newest report has it."""
+    newest: dict[str, ReportSummary] = {}
+    for report in sorted(reports, key=lambda report: report.written):
+        if report.packets and not report.is_replay:
+            newest[report.burst_id] = report
+    return {
+        kind: sum(report.packets.get(kind, 0) for report in newest.values() if report.packets)
+        for kind in PACKETS
+    }
+
+
+def _latency(reports: Iterable[ReportSummary]) -> Metric:
+    family = HistogramMetricFamily(
+        "mxtvhf_latency_seconds",
+        f"From the input to the preliminary and the final report, of the newest {NEWEST_RUNS} runs",
+        labels=("group", "report"),
+    )
+    for (group, stage), seconds in durations(reports).items():
+        if stage in STAGES:
+            family.add_metric((group, STAGES[stage]), _buckets(seconds), sum(seconds))
+    return family
+
+
+def _buckets(seconds: Iterable[float]) -> list[tuple[str, float]]:
+    """Count the durations up to each limit, as Prometheus wants them."""
+    ordered = sorted(seconds)
+    limits = [(str(limit), float(bisect_right(ordered, limit))) for limit in BUCKETS_S]
+    return [*limits, ("+Inf", float(len(ordered)))]
+
+
+def _gauge(name: str, text: str, values: Mapping[str, float], label: str) -> Metric:
+    family = GaugeMetricFamily(f"mxtvhf_{name}", text, labels=(label,))
+    for key, value in values.items():
+        family.add_metric((key,), value)
+    return family

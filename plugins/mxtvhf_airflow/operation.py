@@ -1,0 +1,53 @@
+"""Health and metrics of the installation, for whoever keeps it.
+
+Behind Airflow's login like every address of ours: what is down, and where, is nobody else's business. A plain
+sign of life without a login is Airflow's own ``/api/v2/monitor/health``.
+"""
+
+from __future__ import annotations
+
+from airflow.api.common.airflow_health import get_airflow_health
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.models.connection import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from mxtvhf.airflow_api import COMPONENTS
+from mxtvhf.operation.health import Health, health
+from mxtvhf.operation.metrics import exposition
+from mxtvhf_airflow.gp_connection import gp_base_url
+from mxtvhf_airflow.rundatabase import runs_by_state
+
+GP = "mxt_gp"
+
+router = APIRouter()
+
+
+@router.get("/health")
+def health_of_all_parts(request: Request) -> Health:
+    """Tell how every part is; the status is 200 also when one is not healthy, as for Airflow's own."""
+    return _health(request)
+
+
+@router.get(
+    "/metrics", response_class=PlainTextResponse, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}}
+)
+def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
+    """Give the figures of the installation to Prometheus."""
+    content = exposition(request.app.state.settings, runs_by_state(session), _health(request))
+    return PlainTextResponse(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _health(request: Request) -> Health:
+    told = get_airflow_health()
+    airflow = {name: str((told.get(name) or {}).get("status")) for name in COMPONENTS}
+    return health(request.app.state.settings, airflow, _gp_url())
+
+
+def _gp_url() -> str | None:
+    try:
+        return gp_base_url(Connection.get_connection_from_secrets(GP))
+    except AirflowNotFoundException:
+        return None

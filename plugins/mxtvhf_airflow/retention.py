@@ -1,0 +1,31 @@
+"""The task of the retention DAG."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from mxtvhf.settings import Settings
+from mxtvhf_airflow.runs import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RetentionOperator(BaseOperator):
+    """Removes old files of the state folder; its result tells how many of which sort."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Remove what is older than the installation keeps."""
+        # Imported when used: only this task needs it, and every Airflow process imports this module.
+        from mxtvhf.operation.retention import retention
+
+        settings = Settings()
+        before = datetime.now(UTC) - timedelta(days=settings.keep_days)
+        with airflow_errors(context, self.log):
+            removals = retention(settings, before)
+        for removal in removals:
+            self.log.info("%s: %d removed, %.1f MB", removal.what, removal.items, removal.bytes / 1e6)
+        return [removal.model_dump(mode="json") for removal in removals]

@@ -1,0 +1,52 @@
+"""Health and metrics of a real installation; its backup."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mxtvhf.operation.package import read_manifest
+from mxtvhf.stack.processes import wait_until
+
+pytestmark = pytest.mark.integration
+
+
+def command(stack, settings, *arguments):
+    environment = {**stack.processes.environment, "MXTVHF_AIRFLOW_URL": stack.url}
+    # As on a bare machine: the embedded database is that of the state folder.
+    environment.pop("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    return subprocess.run(
+        [sys.executable, "-m", "mxtvhf", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_running_installation_is_healthy(stack, settings, web):
+    wait_until(lambda: web("/mxtvhf/health").json()["is_healthy"], what="health", timeout=120)
+    told = command(stack, settings, "health")
+    assert told.returncode == 0, told.stdout
+    for part in ("airflow_scheduler", "listener", "disk", "gp", "nats"):
+        assert f"ok  {part} " in told.stdout
+
+
+def test_prometheus_reads_the_figures(web):
+    answer = web("/mxtvhf/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    assert {sample.labels["part"] for sample in families["mxtvhf_healthy"].samples} > {"listener", "nats"}
+    assert families["mxtvhf_disk_free_bytes"].samples[0].value > 0
+
+
+def test_a_running_installation_is_saved(stack, settings, tmp_path):
+    saved = command(stack, settings, "backup", str(tmp_path / "backup.tar.gz"))
+    assert saved.returncode == 0, saved.stderr
+    manifest = read_manifest(tmp_path / "backup.tar.gz")
+    assert {"dag_run", "task_instance", "xcom"} < manifest.database.tables.keys()
+    assert not any(name.startswith("state/secrets/") for name in manifest.sha256)
+    assert stack.api.is_healthy()
