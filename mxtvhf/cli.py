@@ -1,7 +1,7 @@
 """The command ``mxtvhf``.
 
-Errors are one line on stderr that names the input and the cause; exit status 2 for bad input, 1 for a
-failure.
+Errors are one line on stderr that names the input and the cause (of a configuration file one for each
+cause); exit status 2 for bad input, 1 for a failure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, announcecommand, cataloguecommand, replaycommand, runcommands
+from mxtvhf import __version__, announcecommand, cataloguecommand, deploycommands, replaycommand, runcommands
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -52,7 +52,8 @@ def main() -> None:
 
 
 def _fail(error: BaseException, status: int) -> None:
-    print(f"mxtvhf: {error}", file=sys.stderr)
+    for line in str(error).splitlines():
+        print(f"mxtvhf: {line}", file=sys.stderr)
     raise SystemExit(status)
 
 
@@ -292,6 +293,10 @@ app.command()(runcommands.info)
 app.command()(replaycommand.replay)
 app.add_typer(cataloguecommand.app, name="catalogue")
 app.command()(announcecommand.announce)
+app.command()(deploycommands.service)
+app.command()(deploycommands.health)
+app.command()(deploycommands.cluster)
+app.add_typer(deploycommands.config_app, name="config")
 
 
 @app.command()

@@ -75,12 +75,13 @@ class Intake:
         """Set a message aside that is not to be looked at; when this returns it may be acknowledged."""
         set_aside(message, self.archive, reason, self._tell)
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set."""
+    def run(self, stop: threading.Event, *, alive: Callable[[], None] = lambda: None) -> None:
+        """Work until ``stop`` is set; ``alive`` is told after each round."""
         while not stop.is_set():
             self._woken.clear()
             try:
                 self.round()
+                alive()
             except OSError as error:
                 log.error("the archive cannot be written, nothing is acknowledged meanwhile: %s", error)
                 stop.wait(DISK_PAUSE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -56,9 +57,10 @@ def listen(settings: Settings, api: AirflowApi) -> None:
     notes = IntakeNotes(settings)
     intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined)
     failed: list[str] = []
+    works = {"intake": partial(intake.run, alive=partial(_mark, settings)), **others(settings, intake, notes)}
     threads = [
         threading.Thread(target=_watched, args=(name, work, stop, failed), name=name)
-        for name, work in {"intake": intake.run, **others(settings, intake, notes)}.items()
+        for name, work in works.items()
     ]
     for thread in threads:
         thread.start()
@@ -66,6 +68,24 @@ def listen(settings: Settings, api: AirflowApi) -> None:
         thread.join()
     if failed:
         raise Failure(f"listen: ended by a fault of {', '.join(failed)}; nothing that was kept is lost")
+
+
+def last_round(settings: Settings) -> float:
+    """Return when an intake of this host ended a round, Unix time; 0 when none has."""
+    try:
+        return _mark_of(settings).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _mark(settings: Settings) -> None:
+    path = _mark_of(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def _mark_of(settings: Settings) -> Path:
+    return settings.home / "listen" / socket.gethostname()
 
 
 class IntakeNotes:

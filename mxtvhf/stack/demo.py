@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.archive import write_atomically
@@ -17,12 +15,12 @@ from mxtvhf.report import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
 from mxtvhf.stack.embedded import Stack, embedded_stack, step
+from mxtvhf.stack.processes import stop_on_signals
 
 FINAL = ("success", "failed")
 RUN_TIMEOUT_S = 180.0
 XBAND_S = 1500.0
 """Length of the exposure that the reference GP has, seconds."""
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(
@@ -35,8 +33,7 @@ def run(
     int
         Exit status: 0 only when the run succeeded.
     """
-    for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
+    stop_on_signals()
     print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
     scenario = scenario_of(burst_id, seed=seed, xband_s=XBAND_S)
     try:
@@ -46,7 +43,7 @@ def run(
             succeeded, report = send_burst(stack, settings, scenario)
             if not demo:
                 print("Up until Ctrl-C.", file=sys.stderr)
-                _stay(stack)
+                stack.processes.stay()
     except KeyboardInterrupt:
         print("\nMXT-VHF: stopped", file=sys.stderr)
         return 0 if not demo else 130
@@ -116,17 +113,3 @@ def _show_access(stack: Stack) -> None:
     if not shown.exists():
         print(f"         password (shown only now): {stack.password}", file=sys.stderr)
         shown.touch()
-
-
-def _stay(stack: Stack) -> None:
-    while True:
-        for name, status in stack.processes.revive().items():
-            print(f"{name} ended with status {status} and was started again", file=sys.stderr)
-        time.sleep(1)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    # A second Ctrl-C must not interrupt the ending of the processes.
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -70,10 +70,10 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
     """
     state = settings.home
     url, gp_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{gp_port}"
-    _check_disk(state)
+    check_disk(state)
     os.environ.update(loopback_without_proxy())
     with ExitStack() as ending:
-        ending.enter_context(_only_one(state))
+        ending.enter_context(only_one(state))
         for wanted in (port, gp_port):
             _check_port(wanted)
         with step("PostgreSQL"):
@@ -178,7 +178,8 @@ def step(what: str, stream: TextIO | None = None) -> Iterator[None]:
     print(f" {time.monotonic() - start:.1f} s", file=out, flush=True)
 
 
-def _check_disk(state: Path) -> None:
+def check_disk(state: Path) -> None:
+    """Make a state folder; raise ``Failure`` when that fails or its disk is full."""
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -203,7 +204,7 @@ def _check_port(port: int) -> None:
 
 
 @contextmanager
-def _only_one(state: Path) -> Iterator[None]:
+def only_one(state: Path) -> Iterator[None]:
     """Hold the state folder's lock: two stacks on one state would ruin it."""
     with (state / "lock").open("a+") as lock:
         try:

@@ -6,11 +6,12 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import psutil
 
@@ -21,6 +22,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 LEAST_LIFE_S = 3.0
 """What ends sooner after its start is not started again."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -94,6 +96,13 @@ class ProcessGroup:
             self.start(name, self._commands[name])
         return ended
 
+    def stay(self) -> None:
+        """Start again what ends, and say so, until an exception ends this."""
+        while True:
+            for name, status in self.revive().items():
+                print(f"{name} ended with status {status} and was started again", file=sys.stderr)
+            time.sleep(1)
+
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a process to its end.
 
@@ -145,6 +154,19 @@ class ProcessGroup:
                 if os.getsid(child.pid) != os.getsid(0):
                     members |= {child, *child.children(recursive=True)}
         return members
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP raise ``KeyboardInterrupt``, each of them once."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    # A second Ctrl-C must not interrupt the ending of the processes.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

@@ -30,13 +30,23 @@ MODULES = (
 
 def main() -> None:
     """Warm up, then be the scheduler; the command line's arguments are the scheduler's."""
+    warm_up()
+    airflow("scheduler", *sys.argv[1:])
+
+
+def airflow(*arguments: str) -> None:
+    """Be the command ``airflow`` with these arguments."""
+    from airflow.__main__ import main as command
+
+    sys.argv = ["airflow", *arguments]
+    command()
+
+
+def warm_up() -> None:
+    """Load and try all that the tasks need."""
     for module in MODULES:
         importlib.import_module(module)
     process_a_burst()
-    from airflow.__main__ import main as airflow
-
-    sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
-    airflow()
 
 
 def process_a_burst() -> None:

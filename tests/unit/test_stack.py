@@ -89,7 +89,7 @@ def test_a_state_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 def test_two_stacks_never_share_a_state(tmp_path):
-    with embedded._only_one(tmp_path), pytest.raises(Failure, match="uses this state folder"):
+    with embedded.only_one(tmp_path), pytest.raises(Failure, match="uses this state folder"):
         start(Settings(state=tmp_path), tmp_path, 1, 2)
 
 
