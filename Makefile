@@ -1,12 +1,13 @@
 # MXT-VHF. `make run` and `make test` are all a newcomer needs.
 PORT    ?= 8080
 GP_PORT ?= 8765
+WORKERS ?= 2
 BURST   ?= sb26030704
 SEED    ?= 1
 MINUTES ?= 1
 VENV    := .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo cluster test lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +20,10 @@ run: install  ## start the stack, send an alert through the DAG, stay up until C
 
 demo: install  ## the same, but end by itself with the report
 	@exec $(VENV)/bin/mxtvhf up --demo --port $(PORT) --gp-port $(GP_PORT) --burst $(BURST) --seed $(SEED)
+
+cluster: install  ## start the whole installation natively, with Celery workers, until Ctrl-C (PORT=, WORKERS=)
+	@tools/test-packages.sh redis-server:redis-server nats-server:nats-server
+	@exec $(VENV)/bin/mxtvhf cluster --port $(PORT) --workers $(WORKERS)
 
 test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh

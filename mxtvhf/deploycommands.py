@@ -1,4 +1,4 @@
-"""The commands ``mxtvhf service``, ``health``, ``config check``, ``cluster``: an installation from one file."""
+"""The commands ``service``, ``health``, ``config check`` and ``cluster``: an installation from one file."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def cluster(
     port: Annotated[int, typer.Option(help="port of Airflow, for a new mxtvhf.toml")] = 8080,
     workers: Annotated[int, typer.Option(min=1, help="number of Celery workers")] = 2,
 ) -> None:
-    """Start a whole installation on this machine, with Celery workers, Redis and NATS, and stay until Ctrl-C."""
+    """Start an installation on this machine, with Celery workers, Redis and NATS, until Ctrl-C."""
     from mxtvhf.deployment.cluster import run
 
     raise SystemExit(run(folder, project=project.resolve(), port=port, workers=workers))

@@ -46,10 +46,12 @@ def _airflow_job(kind: str, deployment: Deployment, _instance: str) -> None:
         " WHERE job_type = %s AND hostname = %s AND state = 'running' ORDER BY latest_heartbeat DESC LIMIT 1"
     )
     try:
-        with closing(psycopg2.connect(uri, connect_timeout=int(TIMEOUT_S))) as database:
-            with database.cursor() as cursor:
-                cursor.execute(ask, (kind, socket.getfqdn()))
-                found = cursor.fetchone()
+        with (
+            closing(psycopg2.connect(uri, connect_timeout=int(TIMEOUT_S))) as database,
+            database.cursor() as cursor,
+        ):
+            cursor.execute(ask, (kind, socket.getfqdn()))
+            found = cursor.fetchone()
     except psycopg2.Error as error:
         raise Failure(f"{kind}: the database does not answer: {type(error).__name__}") from None
     if found is None or float(found[0]) > OLDEST_HEARTBEAT_S:

@@ -1,6 +1,7 @@
 """The configuration of the servers that we start ourselves, Redis and NATS, and of those who may use them.
 
-Passwords are written once, in the deployer's files; what is made of them here lies in the memory of one process.
+Passwords are written once, in the deployer's files; what is made of them here lies in the memory of one
+process.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ RIGHTS = {
 def redis_configuration(redis: RedisPart) -> str:
     """Return redis.conf: a queue that survives a crash, for those who know the password.
 
-    The append-only file, synced each second, since Debian's default keeps snapshots only. A full queue refuses
-    new tasks (``noeviction``) and never drops one.
+    The append-only file, synced each second, since Debian's default keeps snapshots only. A full queue
+    refuses new tasks (``noeviction``) and never drops one.
     """
     return "\n".join(
         (
@@ -43,7 +44,7 @@ def redis_configuration(redis: RedisPart) -> str:
 
 
 def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
-    """Return the configuration of a NATS server with JetStream: JSON, which NATS reads as well as its own form.
+    """Return the configuration of a NATS server with JetStream, as JSON, which NATS reads, too.
 
     Parameters
     ----------

@@ -13,12 +13,13 @@ from mxtvhf.deployment.checks import passwords_of
 from mxtvhf.deployment.configuration import Deployment
 from mxtvhf.deployment.environment import service_environment
 from mxtvhf.deployment.servers import in_memory, nats_configuration, redis_configuration
+from mxtvhf.deployment.tables import wait_for_tables
 from mxtvhf.errors import InvalidInput
 from mxtvhf.stack.airflow_environment import ADMIN, password_file
 
 AIRFLOW = (sys.executable, "-m", "airflow")
 MXTVHF = (sys.executable, "-m", "mxtvhf")
-# Logs are read from the shared state folder by the API server: no log servers, which would listen on all addresses.
+# The API server reads logs in the shared state folder: no log servers, which listen on all addresses.
 NO_LOG_SERVER = "--skip-serve-logs"
 
 
@@ -38,7 +39,11 @@ def run_service(name: str, deployment: Deployment, *, instance: str | None = Non
     ------
     InvalidInput
         The installation has no such service, or not what it needs.
+    Failure
+        Airflow's tables are not there.
     """
+    if name in OF_AIRFLOW:
+        wait_for_tables(deployment.database)
     command = SERVICES[name](deployment, instance or socket.gethostname())
     environment = dict(os.environ) if name in SERVERS else service_environment(deployment)
     os.execvpe(command[0], command, environment)  # noqa: S606
@@ -111,5 +116,7 @@ SERVICES: dict[str, Callable[[Deployment, str], list[str]]] = {
     "nats": _nats,
 }
 """By name: a function that prepares the service and returns its command."""
+OF_AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+"""What works on Airflow's tables."""
 SERVERS = ("redis", "nats")
 """Programs of others, which need none of our environment."""

@@ -1,7 +1,7 @@
 """``airflow celery worker`` that has imported and tried all that the tasks need before its pool is forked.
 
-As for the scheduler's workers (``scheduler.py``): Celery forks its pool from the worker, and the pool a process per
-task.
+As for the scheduler's workers (``scheduler.py``): Celery forks its pool from the worker, and the pool a
+process per task.
 """
 
 from __future__ import annotations
