@@ -1,12 +1,19 @@
-# One image for every service of docker-compose.yaml: Airflow's components and the reference GP service.
-FROM python:3.11-slim-bookworm
-RUN useradd --create-home --uid 50000 mxtvhf
+# One image for every service of docker-compose.yaml but PostgreSQL: the first word after `service` says which.
+FROM nats:2.11.8-alpine AS nats
+
+FROM python:3.11.13-slim-bookworm
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends redis-server \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 50000 mxtvhf
+COPY --from=nats /usr/local/bin/nats-server /usr/local/bin/
 WORKDIR /opt/mxtvhf
 COPY requirements.txt pyproject.toml README.md LICENSE ./
 RUN pip install --no-cache-dir -r requirements.txt
 COPY mxtvhf mxtvhf
 COPY plugins plugins
 COPY dags dags
-RUN pip install --no-cache-dir --no-deps . && install -d -o mxtvhf /var/lib/mxtvhf
+# What the volumes are mounted on belongs to the user, so that they do, too.
+RUN pip install --no-cache-dir --no-deps . && install -d -o mxtvhf -g mxtvhf /var/lib/mxtvhf /data
 USER mxtvhf
-ENV AIRFLOW_HOME=/var/lib/mxtvhf/airflow MXTVHF_STATE=/var/lib/mxtvhf PYTHONPATH=/opt/mxtvhf/plugins
+ENTRYPOINT ["mxtvhf", "service"]

@@ -1,13 +1,14 @@
 # MXT-VHF. `make run` and `make test` are all a newcomer needs.
 PORT    ?= 8080
 GP_PORT ?= 8765
+WORKERS ?= 2
 BURST   ?= sb26030704
 SEED    ?= 1
 MINUTES ?= 1
 ALERTS  ?= 100
 VENV    := .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-faults lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo cluster test test-faults lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +22,10 @@ run: install  ## start the stack, send an alert through the DAG, stay up until C
 demo: install  ## the same, but end by itself with the report
 	@exec $(VENV)/bin/mxtvhf up --demo --port $(PORT) --gp-port $(GP_PORT) --burst $(BURST) --seed $(SEED)
 
+cluster: install  ## start the whole installation natively, with Celery workers, until Ctrl-C (PORT=, WORKERS=)
+	@tools/test-packages.sh redis-server:redis-server nats-server:nats-server
+	@exec $(VENV)/bin/mxtvhf cluster --port $(PORT) --workers $(WORKERS)
+
 test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
 	@tools/install.sh tests
@@ -29,6 +34,7 @@ test:  ## install what the tests need and run all of them
 	@tools/run-tests.sh
 
 test-faults:  ## kill every part among alerts, and print how long each took to come back (ALERTS=)
+	@tools/test-packages.sh
 	@tools/test-packages.sh faketime:faketime
 	@tools/install.sh tests
 	@MXTVHF_FAULT_ALERTS=$(ALERTS) $(VENV)/bin/python -m pytest tests/faults

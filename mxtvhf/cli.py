@@ -1,7 +1,7 @@
 """The command ``mxtvhf``.
 
-Errors are one line on stderr that names the input and the cause; exit status 2 for bad input, 1 for a
-failure.
+Errors are one line on stderr that names the input and the cause (of a configuration file one for each
+cause); exit status 2 for bad input, 1 for a failure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import __version__, announcecommand, cataloguecommand, keepingcommands, replaycommand, runcommands
+from mxtvhf import (
+    __version__,
+    announcecommand,
+    cataloguecommand,
+    deploycommands,
+    keepingcommands,
+    replaycommand,
+    runcommands,
+)
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 from mxtvhf.settings import Settings
 
@@ -52,7 +60,8 @@ def main() -> None:
 
 
 def _fail(error: BaseException, status: int) -> None:
-    print(f"mxtvhf: {error}", file=sys.stderr)
+    for line in str(error).splitlines():
+        print(f"mxtvhf: {line}", file=sys.stderr)
     raise SystemExit(status)
 
 
@@ -296,6 +305,10 @@ app.command()(keepingcommands.backup)
 app.command()(keepingcommands.restore)
 app.command()(keepingcommands.retention)
 app.command()(keepingcommands.health)
+app.command()(deploycommands.service)
+app.command()(deploycommands.service_health)
+app.command()(deploycommands.cluster)
+app.add_typer(deploycommands.config_app, name="config")
 
 
 @app.command()

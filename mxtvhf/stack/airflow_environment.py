@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from mxtvhf.errors import InvalidInput
 
 ADMIN = "admin"
+LONGEST_TASK_S = 3600
+"""A task that runs longer is ended, seconds."""
 
 
 def secret(path: Path, length: int = 32) -> str:
@@ -101,63 +103,35 @@ def metrics_environment(statsd: str | None, otlp: str | None) -> dict[str, str]:
     return {}
 
 
-def airflow_environment(
-    *,
-    project: Path,
-    state: Path,
-    port: int,
-    database_uri: str,
-    users: Mapping[str, str] | None = None,
-    statsd: str | None = None,
-    otlp: str | None = None,
-) -> dict[str, str]:
-    """Return the environment variables of all Airflow processes of the embedded stack.
+Sections = Mapping[str, Mapping[str, object]]
+"""Of Airflow's configuration: section, option, value."""
+
+
+def common_sections(*, project: Path, state: Path) -> Sections:
+    """Return what is the same for every installation: folders, timings, what is switched off.
 
     Parameters
     ----------
     project
-        The checkout: its ``dags`` and ``plugins`` folders are used.
+        The folder with ``dags`` and ``plugins``.
     state
-        The state folder; logs, secrets and Airflow's own home lie below it.
-    port
-        Loopback port of the API server and web UI.
-    database_uri
-        SQLAlchemy URI of the metadata database.
-    users
-        Further users beside ``admin``, and their roles.
-    statsd, otlp
-        As for `metrics_environment`.
+        The state folder; logs lie below it.
     """
-    roles = {**(users or {}), ADMIN: "admin"}
-    section: dict[str, dict[str, object]] = {
+    return {
         "core": {
             "dags_folder": project / "dags",
             "plugins_folder": project / "plugins",
             "load_examples": False,
-            "executor": "mxtvhf_airflow.executor.WatchedLocalExecutor",
-            # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
-            "parallelism": 8,
             "max_active_runs_per_dag": 64,
             "max_active_tasks_per_dag": 64,
-            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
             "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in roles.items()),
             "simple_auth_manager_passwords_file": password_file(state),
-            "fernet_key": secret(state / "secrets" / "fernet", 32) + "=",
             "test_connection": "Disabled",
             # A sensor that nobody gave a limit must not wait for the default 7 days.
-            "default_task_execution_timeout": 3600,
+            "default_task_execution_timeout": LONGEST_TASK_S,
         },
-        "database": {"sql_alchemy_conn": database_uri, "load_default_connections": False},
-        "api": {
-            "host": "127.0.0.1",
-            "port": port,
-            "workers": 1,
-            "base_url": f"http://127.0.0.1:{port}",
-            "expose_config": False,
-            "secret_key": secret(state / "secrets" / "api"),
-        },
-        "api_auth": {"jwt_secret": secret(state / "secrets" / "jwt", 64)},
+        "database": {"load_default_connections": False},
+        "api": {"workers": 1, "expose_config": False},
         "scheduler": {
             # At the default of 1 s a chain of 7 no-op tasks takes 8-9 s, at 0.1 s less than 2 s.
             "scheduler_idle_sleep_time": 0.1,
@@ -188,15 +162,41 @@ def airflow_environment(
         },
         "usage_data_collection": {"enabled": False},
     }
-    settings = {
+
+
+def roles_text(users: Mapping[str, str]) -> str:
+    """Return ``admin`` and further users with their roles, as SimpleAuthManager reads them."""
+    return ",".join(f"{user}:{role}" for user, role in {**users, ADMIN: "admin"}.items())
+
+
+def as_variables(*parts: Sections) -> dict[str, str]:
+    """Return the environment variables of sections; of an option given twice the later value counts."""
+    return {
         f"AIRFLOW__{name.upper()}__{key.upper()}": str(value)
-        for name, keys in section.items()
+        for sections in parts
+        for name, keys in sections.items()
         for key, value in keys.items()
     }
+
+
+def process_environment(
+    variables: Mapping[str, str], *, project: Path, state: Path, statsd: str | None, otlp: str | None
+) -> dict[str, str]:
+    """Return the environment of a process: the caller's without its Airflow, and what is given.
+
+    Parameters
+    ----------
+    variables
+        Airflow's configuration, of `as_variables`.
+    project, state
+        As for `common_sections`.
+    statsd, otlp
+        As for `metrics_environment`.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
     return {
         **inherited,
-        **settings,
+        **variables,
         **metrics_environment(statsd, otlp),
         "AIRFLOW_HOME": str(state / "airflow"),
         "MXTVHF_STATE": str(state),
@@ -207,3 +207,52 @@ def airflow_environment(
         **loopback_without_proxy(),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def airflow_environment(
+    *,
+    project: Path,
+    state: Path,
+    port: int,
+    database_uri: str,
+    users: Mapping[str, str] | None = None,
+    statsd: str | None = None,
+    otlp: str | None = None,
+) -> dict[str, str]:
+    """Return the environment variables of all Airflow processes of the embedded stack.
+
+    Parameters
+    ----------
+    project
+        The checkout: its ``dags`` and ``plugins`` folders are used.
+    state
+        The state folder; logs, secrets and Airflow's own home lie below it.
+    port
+        Loopback port of the API server and web UI.
+    database_uri
+        SQLAlchemy URI of the metadata database.
+    users
+        Further users beside ``admin``, and their roles.
+    statsd, otlp
+        As for `metrics_environment`.
+    """
+    own: Sections = {
+        "core": {
+            "executor": "mxtvhf_airflow.executor.WatchedLocalExecutor",
+            # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
+            "parallelism": 8,
+            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
+            "simple_auth_manager_users": roles_text(users or {}),
+            "fernet_key": secret(state / "secrets" / "fernet", 32) + "=",
+        },
+        "database": {"sql_alchemy_conn": database_uri},
+        "api": {
+            "host": "127.0.0.1",
+            "port": port,
+            "base_url": f"http://127.0.0.1:{port}",
+            "secret_key": secret(state / "secrets" / "api"),
+        },
+        "api_auth": {"jwt_secret": secret(state / "secrets" / "jwt", 64)},
+    }
+    variables = as_variables(common_sections(project=project, state=state), own)
+    return process_environment(variables, project=project, state=state, statsd=statsd, otlp=otlp)

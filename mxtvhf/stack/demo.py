@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.archive import write_atomically
@@ -18,13 +16,13 @@ from mxtvhf.report import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
 from mxtvhf.stack.embedded import Stack, embedded_stack, step
+from mxtvhf.stack.processes import stop_on_signals
 from mxtvhf.stack.supervision import supervise
 
 FINAL = ("success", "failed")
 RUN_TIMEOUT_S = 180.0
 XBAND_S = 1500.0
 """Length of the exposure that the reference GP has, seconds."""
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(
@@ -37,8 +35,7 @@ def run(
     int
         Exit status: 0 only when the run succeeded.
     """
-    for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
+    stop_on_signals()
     print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
     scenario = scenario_of(burst_id, seed=seed, xband_s=XBAND_S)
     try:
@@ -118,10 +115,3 @@ def _show_access(stack: Stack) -> None:
     if not shown.exists():
         print(f"         password (shown only now): {stack.password}", file=sys.stderr)
         shown.touch()
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    # A second Ctrl-C must not interrupt the ending of the processes.
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

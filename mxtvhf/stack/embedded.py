@@ -71,7 +71,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
     """
     state = settings.home
     url, gp_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{gp_port}"
-    _check_disk(state)
+    check_disk(state)
     os.environ.update(loopback_without_proxy())
     with ExitStack() as ending:
         ending.enter_context(only_one(state))
@@ -181,7 +181,8 @@ def step(what: str, stream: TextIO | None = None) -> Iterator[None]:
     print(f" {time.monotonic() - start:.1f} s", file=out, flush=True)
 
 
-def _check_disk(state: Path) -> None:
+def check_disk(state: Path) -> None:
+    """Make a state folder; raise ``Failure`` when that fails or its disk is full."""
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import psutil
 
@@ -23,6 +23,7 @@ PR_SET_CHILD_SUBREAPER = 36
 STEADY_S = 20.0
 """What ends sooner after its start is started again after a pause, each time a longer one."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -188,6 +189,19 @@ class ProcessGroup:
                 if os.getsid(child.pid) != os.getsid(0):
                     members |= {child, *child.children(recursive=True)}
         return members
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP raise ``KeyboardInterrupt``, each of them once."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    # A second Ctrl-C must not interrupt the ending of the processes.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

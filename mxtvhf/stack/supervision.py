@@ -5,16 +5,30 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from mxtvhf.errors import Failure
-from mxtvhf.stack.embedded import Stack
+from mxtvhf.stack.database import EmbeddedPostgresql
+from mxtvhf.stack.processes import ProcessGroup
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 
 
-def supervise(stack: Stack, stop: threading.Event, tell: Callable[[str], None] = log.warning) -> None:
+class Supervised(Protocol):
+    """What is supervised: the embedded stack, or a cluster."""
+
+    @property
+    def database(self) -> EmbeddedPostgresql:
+        """Its PostgreSQL."""
+
+    @property
+    def processes(self) -> ProcessGroup:
+        """All the rest of it."""
+
+
+def supervise(stack: Supervised, stop: threading.Event, tell: Callable[[str], None] = log.warning) -> None:
     """Start again whatever ends, until ``stop`` is set.
 
     The kernel ends what is started here with the thread that does it: where that is not the main thread,

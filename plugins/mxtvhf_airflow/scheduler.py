@@ -29,18 +29,31 @@ MODULES = (
 
 
 def main() -> None:
-    """Warm up, then be the scheduler; the command line's arguments are the scheduler's."""
+    """Be the scheduler, warm where its workers are forked from it; the arguments are the scheduler's."""
+    from airflow.configuration import conf
+
+    from mxtvhf_airflow.examination import examine_what_changed
+
+    examine_what_changed()
+    if "LocalExecutor" in conf.get("core", "executor"):
+        warm_up()
+    airflow("scheduler", *sys.argv[1:])
+
+
+def airflow(*arguments: str) -> None:
+    """Be the command ``airflow`` with these arguments."""
+    from airflow.__main__ import main as command
+
+    sys.argv = ["airflow", *arguments]
+    command()
+
+
+def warm_up() -> None:
+    """Load and try all that the tasks need."""
     for module in MODULES:
         importlib.import_module(module)
     process_a_burst()
     make_a_client()
-    from mxtvhf_airflow.examination import examine_what_changed
-
-    examine_what_changed()
-    from airflow.__main__ import main as airflow
-
-    sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
-    airflow()
 
 
 def make_a_client() -> None:

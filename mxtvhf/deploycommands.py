@@ -1,0 +1,79 @@
+"""The commands ``service``, ``service-health``, ``config check``, ``cluster``: all from one file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CONFIG = Path("/etc/mxtvhf/mxtvhf.toml")
+
+
+class ServiceName(StrEnum):
+    """What a deployment consists of, PostgreSQL aside."""
+
+    MIGRATE = "migrate"
+    API_SERVER = "api-server"
+    SCHEDULER = "scheduler"
+    DAG_PROCESSOR = "dag-processor"
+    TRIGGERER = "triggerer"
+    WORKER = "worker"
+    LISTEN = "listen"
+    GP = "gp"
+    REDIS = "redis"
+    NATS = "nats"
+
+
+Config = Annotated[Path, typer.Option(help="the installation's mxtvhf.toml")]
+Instance = Annotated[str | None, typer.Option(help="name of this worker; by default the host's")]
+
+config_app = typer.Typer(no_args_is_help=True, help="The configuration file of an installation.")
+
+
+def service(
+    name: Annotated[ServiceName, typer.Argument(help="which one")],
+    config: Config = CONFIG,
+    instance: Instance = None,
+) -> None:
+    """Check the configuration file and become a service of the installation (docs/production.md)."""
+    from mxtvhf.deployment.configuration import read_deployment
+    from mxtvhf.deployment.services import run_service
+
+    run_service(name, read_deployment(config), instance=instance)
+
+
+def service_health(
+    name: Annotated[ServiceName, typer.Argument(help="which one; it must run on this host")],
+    config: Config = CONFIG,
+    instance: Instance = None,
+) -> None:
+    """Ask a service of this host how it is; exit status 1 when it does not work."""
+    from mxtvhf.deployment.configuration import read_deployment
+    from mxtvhf.deployment.health import check_service
+
+    check_service(name, read_deployment(config), instance=instance)
+
+
+@config_app.command()
+def check(file: Annotated[Path, typer.Argument(help="mxtvhf.toml")] = CONFIG) -> None:
+    """Check a configuration file and the secrets that it names; tell all that is wrong."""
+    from mxtvhf.deployment.configuration import read_deployment
+
+    deployment = read_deployment(file)
+    print(f"{file}: good; Airflow at {deployment.airflow.public_url}, state in {deployment.home}")
+
+
+def cluster(
+    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+    folder: Annotated[
+        Path, typer.Option(help="of its mxtvhf.toml, made at the first start, secrets and state")
+    ] = Path("var/cluster"),
+    port: Annotated[int, typer.Option(help="port of Airflow, for a new mxtvhf.toml")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, help="number of Celery workers")] = 2,
+) -> None:
+    """Start an installation on this machine, with Celery workers, Redis and NATS, until Ctrl-C."""
+    from mxtvhf.deployment.cluster import run
+
+    raise SystemExit(run(folder, project=project.resolve(), port=port, workers=workers))

@@ -1,0 +1,123 @@
+"""What a value of the configuration file must be; the causes that its reader is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+MAX_SECRET_BYTES = 65536
+
+
+def readable_secret(path: Path) -> Path:
+    """Return the path of a secret that its owner's processes can read, and nobody else's.
+
+    Raises
+    ------
+    ValueError
+        It cannot be read, is empty or no text, or any user of the machine may read it.
+    """
+    try:
+        raw = path.read_bytes()
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    if not raw.strip():
+        raise ValueError(f"{path}: is empty")
+    if len(raw) > MAX_SECRET_BYTES or b"\0" in raw:
+        raise ValueError(f"{path}: is no secret: too long, or no text")
+    if mode & stat.S_IROTH:
+        raise ValueError(f"{path}: may be read by everybody (mode {stat.S_IMODE(mode):04o}): chmod o= {path}")
+    return path
+
+
+def secret_text(path: Path) -> str:
+    """Return a secret without the line break at its end."""
+    return path.read_text().strip()
+
+
+def existing_folder(path: Path) -> Path:
+    """Return the path of a folder that is there.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    if not path.is_dir():
+        raise ValueError(f"{path}: no such folder")
+    return path
+
+
+def writable_folder(path: Path) -> Path:
+    """Return the path of a folder in which files can be made.
+
+    Raises
+    ------
+    ValueError
+        There is none, or it cannot be written to.
+    """
+    if not path.is_absolute():
+        raise ValueError(f"{path}: want an absolute path")
+    if not os.access(existing_folder(path), os.W_OK | os.X_OK):
+        raise ValueError(f"{path}: cannot be written to by user {os.getuid()}")
+    return path
+
+
+def http_url(text: str) -> str:
+    """Return a base URL without the slash at its end.
+
+    Raises
+    ------
+    ValueError
+        It is none, or holds a password.
+    """
+    return _url(text, ("http", "https"), "http://host:port")
+
+
+def _url(text: str, schemes: Iterable[str], example: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{text!r} is no URL, e.g. {example}") from None
+    if "@" in parts.netloc:
+        raise ValueError("a URL with a user or password: both belong in a file")
+    if parts.scheme not in schemes or not parts.hostname or port == 0 or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is no URL, e.g. {example}")
+    return text.rstrip("/")
+
+
+def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
+    """Return the passwords of users, from a JSON file ``{user: password}``.
+
+    Raises
+    ------
+    ValueError
+        The file has another form, or lacks somebody; what is in it is not shown.
+    """
+    try:
+        known = json.loads(path.read_bytes())
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or not all(isinstance(word, str) and word for word in known.values()):
+        raise ValueError(f'{path}: want JSON, {{"user": "password", ...}}')
+    missing = sorted(set(users) - known.keys())
+    if missing:
+        raise ValueError(f"{path}: no password of {', '.join(missing)}")
+    return {user: known[user] for user in users}
+
+
+SecretFile = Annotated[Path, AfterValidator(readable_secret)]
+Folder = Annotated[Path, AfterValidator(existing_folder)]
+WritableFolder = Annotated[Path, AfterValidator(writable_folder)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")]

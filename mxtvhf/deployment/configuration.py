@@ -1,0 +1,226 @@
+"""The configuration file ``mxtvhf.toml`` of an installation, checked as a whole.
+
+Its upper part has the settings by the names that they have everywhere (`mxtvhf.settings`), its tables say
+what else a deployment on several hosts needs. ``docs/production.md`` explains it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from mxtvhf.deployment.checks import (
+    Folder,
+    Host,
+    HttpUrl,
+    Name,
+    Port,
+    SecretFile,
+    WritableFolder,
+    passwords_of,
+    secret_text,
+)
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models import Model
+from mxtvhf.natslink import checked_servers
+from mxtvhf.settings import Role, Settings, UserName
+from mxtvhf.stack.airflow_environment import ADMIN, metrics_environment
+
+FERNET_KEY_LENGTH = 44
+"""Characters: 32 bytes in base64 (the Fernet specification)."""
+LEAST_SECRET_LENGTH = 32
+"""Characters of a key that signs tokens: 256 bits of a random hexadecimal or base64 text, at least
+(RFC 7518, section 3.2, for HMAC-SHA-256, counted in bytes)."""
+
+CAUSES = {"extra_forbidden": "there is no such key", "missing": "is missing"}
+"""By pydantic's type of error, where its own words do not fit a file."""
+
+
+class AirflowPart(Model):
+    """How Airflow runs here."""
+
+    project: Folder = Field(default=Path("/opt/mxtvhf"), description="folder with dags/ and plugins/")
+    listen: Host = Field(default="0.0.0.0", description="address that the API server listens on")  # noqa: S104
+    port: Port = Field(default=8080, description="and its port")
+    public_url: HttpUrl = Field(
+        default="http://127.0.0.1:8080", description="address of the web UI, as its users' browsers see it"
+    )
+    parallelism: int = Field(default=16, ge=1, le=4096, description="tasks at once, of all workers together")
+    worker_concurrency: int = Field(default=4, ge=1, le=256, description="tasks at once on one worker")
+    fernet_key: SecretFile = Field(description="file with the key that encrypts Connections in the database")
+    jwt_secret: SecretFile = Field(description="file with the secret that signs tokens")
+
+    @field_validator("fernet_key")
+    @classmethod
+    def _is_fernet_key(cls, path: Path) -> Path:
+        if len(secret_text(path)) != FERNET_KEY_LENGTH:
+            raise ValueError(f"{path}: want 32 bytes in URL-safe base64, {FERNET_KEY_LENGTH} characters")
+        return path
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _is_long_enough(cls, path: Path) -> Path:
+        if len(secret_text(path)) < LEAST_SECRET_LENGTH:
+            raise ValueError(f"{path}: want {LEAST_SECRET_LENGTH} characters or more")
+        return path
+
+
+class DatabasePart(Model):
+    """PostgreSQL."""
+
+    host: Host | Folder = Field(description="host name, or the folder of its Unix socket")
+    port: Port = 5432
+    name: Name = "airflow"
+    user: Name = "airflow"
+    password: SecretFile = Field(description="file with the password")
+
+
+class RedisPart(Model):
+    """Redis: the queue between scheduler and workers."""
+
+    host: Host
+    port: Port = 6379
+    password: SecretFile = Field(description="file with the password")
+    listen: Host = Field(default="0.0.0.0", description="address that `mxtvhf service redis` listens on")  # noqa: S104
+    data: Path = Field(default=Path("/data"), description="folder of its append-only file")
+
+
+class NatsPart(Model):
+    """The NATS server of ``mxtvhf service nats``; left out where there is another one."""
+
+    listen: Host = Field(default="0.0.0.0", description="address that it listens on")  # noqa: S104
+    port: Port = 4222
+    data: Path = Field(default=Path("/data"), description="folder of JetStream's store")
+    stations: SecretFile | None = Field(
+        default=None, description="JSON file {user: password} of those who may publish to mxtvhf.in.>"
+    )
+    readers: SecretFile | None = Field(
+        default=None, description="JSON file {user: password} of those who may follow mxtvhf.out.>"
+    )
+    certificate: Path | None = Field(default=None, description="PEM file; with it and its key: TLS only")
+    key: SecretFile | None = None
+
+    @field_validator("stations", "readers")
+    @classmethod
+    def _has_passwords(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            passwords_of(path, ())
+        return path
+
+    @field_validator("key")
+    @classmethod
+    def _goes_with_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if (key is None) != (info.data.get("certificate") is None):
+            raise ValueError("certificate and key: want both or none")
+        return key
+
+
+class GpPart(Model):
+    """The General Program pipeline, and the reference service that can stand for it."""
+
+    url: HttpUrl = Field(description="base URL of GP: Airflow's Connection mxt_gp")
+    user: str | None = Field(default=None, description="login, where GP wants one")
+    password: SecretFile | None = Field(default=None, description="file with its password")
+    send_event_file: bool = Field(default=False, description="true for the reference service only")
+    listen: Host = Field(default="0.0.0.0", description="address that `mxtvhf service gp` listens on")  # noqa: S104
+    port: Port = Field(default=8765, description="and its port")
+
+
+class Deployment(Settings):
+    """A whole installation: `Settings` of all its processes, and the parts between them.
+
+    Nothing is read from the environment: the file is all there is.
+    """
+
+    state: WritableFolder = Field(description="folder of all state, the same one for all services")
+    airflow_url: HttpUrl = Field(description="Airflow's API server, as the services reach it")
+    airflow_password_file: SecretFile = Field(
+        description="JSON file {user: password}: of admin and of all users below"
+    )
+    users: dict[UserName, Role] = Field(
+        default={}, validate_default=True, description="users of the web UI beside admin, and their roles"
+    )
+    nats_url: str | None = None
+    nats_credentials: SecretFile | None = None
+    nats_trusted_keys: Path | None = None
+    webhook_file: SecretFile | None = None
+    gcn_credentials: SecretFile | None = None
+    otlp: str | None = None
+
+    airflow: AirflowPart
+    database: DatabasePart
+    redis: RedisPart
+    nats: NatsPart | None = None
+    gp: GpPart
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read no environment variable."""
+        return (init_settings,)
+
+    @field_validator("users")
+    @classmethod
+    def _have_passwords(cls, users: dict[str, Role], info: ValidationInfo) -> dict[str, Role]:
+        if path := info.data.get("airflow_password_file"):
+            passwords_of(path, {ADMIN, *users})
+        return users
+
+    @field_validator("nats_url")
+    @classmethod
+    def _is_nats_url(cls, url: str | None) -> str | None:
+        return url if url is None else _or_value_error(checked_servers, url) and url
+
+    @field_validator("otlp")
+    @classmethod
+    def _is_one_place(cls, otlp: str | None, info: ValidationInfo) -> str | None:
+        _or_value_error(metrics_environment, info.data.get("statsd"), otlp)
+        return otlp
+
+
+def _or_value_error(check: Any, *values: Any) -> Any:
+    """Call a check whose errors are ours, for pydantic, which collects its own only."""
+    try:
+        return check(*values)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+def read_deployment(path: Path) -> Deployment:
+    """Read and check a configuration file, and the secrets' files that it names.
+
+    Raises
+    ------
+    InvalidInput
+        With a line for each thing that is wrong: file, key, cause.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: no TOML: {error}") from None
+    try:
+        return Deployment(**values)
+    except ValidationError as error:
+        raise InvalidInput("\n".join(f"{path}: {line}" for line in _causes(error))) from None
+
+
+def _causes(error: ValidationError) -> list[str]:
+    """Return ``key: cause`` for each error; a value is not shown, it might be a secret in a wrong place."""
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        cause = CAUSES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        lines.append(f"{key}: {cause}")
+    return lines

@@ -1,0 +1,106 @@
+"""The environment that Airflow and our own services expect, made from the configuration."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, urlencode
+
+from mxtvhf.deployment.checks import secret_text
+from mxtvhf.deployment.configuration import DatabasePart, Deployment, GpPart, RedisPart
+from mxtvhf.stack.airflow_environment import (
+    LONGEST_TASK_S,
+    Sections,
+    as_variables,
+    common_sections,
+    process_environment,
+    roles_text,
+)
+
+RESULTS, QUEUE = 1, 0
+"""Redis's databases: what became of a task, and the tasks that wait."""
+
+
+def service_environment(deployment: Deployment) -> dict[str, str]:
+    """Return the environment variables of a service; the secrets are in it, so it is for one process only."""
+    project, state = deployment.airflow.project, deployment.home
+    variables = as_variables(common_sections(project=project, state=state), _own_sections(deployment))
+    environment = process_environment(
+        variables, project=project, state=state, statsd=deployment.statsd, otlp=deployment.otlp
+    )
+    return {
+        **environment,
+        **deployment.environment(),
+        "MXTVHF_STATE": str(state),
+        "AIRFLOW_CONN_MXT_GP": gp_connection_text(deployment.gp),
+    }
+
+
+def _own_sections(deployment: Deployment) -> Sections:
+    airflow, jwt_secret = deployment.airflow, secret_text(deployment.airflow.jwt_secret)
+    return {
+        "core": {
+            "executor": "CeleryExecutor",
+            "parallelism": airflow.parallelism,
+            "dags_are_paused_at_creation": False,
+            "execution_api_server_url": f"{deployment.airflow_url}/execution/",
+            "simple_auth_manager_users": roles_text(deployment.users),
+            "fernet_key": secret_text(airflow.fernet_key),
+        },
+        "database": {"sql_alchemy_conn": database_uri(deployment.database)},
+        "api": {
+            "host": airflow.listen,
+            "port": airflow.port,
+            "base_url": airflow.public_url,
+            # Signs the sessions of the pages; tokens are signed by the same holder of the same secret.
+            "secret_key": jwt_secret,
+        },
+        "api_auth": {"jwt_secret": jwt_secret},
+        **_celery_sections(deployment),
+    }
+
+
+def _celery_sections(deployment: Deployment) -> Sections:
+    return {
+        "celery": {
+            "broker_url": redis_url(deployment.redis, QUEUE),
+            # Not PostgreSQL: a task would cost it two more writes.
+            "result_backend": redis_url(deployment.redis, RESULTS),
+            "worker_concurrency": deployment.airflow.worker_concurrency,
+            # A worker takes no task that it cannot begin: what it holds waits for its death to be noticed.
+            "worker_prefetch_multiplier": 1,
+            # Acknowledged at its end: a task whose worker dies stays in the queue. See docs/production.md.
+            "task_acks_late": True,
+        },
+        # After so long Redis gives a task that nobody acknowledged to another worker. Longer than any task
+        # may run, else it would be run twice; a dead worker is noticed long before, by its missing heartbeat.
+        "celery_broker_transport_options": {"visibility_timeout": 2 * LONGEST_TASK_S},
+    }
+
+
+def database_uri(database: DatabasePart) -> str:
+    """Return the SQLAlchemy URI of the metadata database."""
+    login = f"{quote(database.user)}:{quote(secret_text(database.password), safe='')}"
+    name = quote(database.name)
+    if not isinstance(database.host, str):
+        return f"postgresql+psycopg2://{login}@/{name}?{urlencode({'host': database.host})}"
+    return f"postgresql+psycopg2://{login}@{_address(database.host, database.port)}/{name}"
+
+
+def redis_url(redis: RedisPart, database: int) -> str:
+    """Return the URL of one of Redis's databases."""
+    password = quote(secret_text(redis.password), safe="")
+    return f"redis://:{password}@{_address(redis.host, redis.port)}/{database}"
+
+
+def gp_connection_text(gp: GpPart) -> str:
+    """Return the Airflow Connection ``mxt_gp`` as Airflow reads it from its environment variable."""
+    connection: dict[str, object] = {"conn_type": "http", "host": gp.url}
+    if gp.user is not None:
+        connection["login"] = gp.user
+    if gp.password is not None:
+        connection["password"] = secret_text(gp.password)
+    return json.dumps({**connection, "extra": {"send_event_file": gp.send_event_file}})
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

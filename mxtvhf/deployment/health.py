@@ -1,0 +1,136 @@
+"""Whether a service works: what its container's health check asks, from inside that container."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+
+from mxtvhf.deployment.checks import secret_text
+from mxtvhf.deployment.configuration import Deployment
+from mxtvhf.deployment.environment import QUEUE, database_uri, redis_url
+from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.intake.intake import alive_file
+
+TIMEOUT_S = 5.0
+OLDEST_HEARTBEAT_S = 30.0
+"""Airflow's own limit (`scheduler_health_check_threshold`)."""
+
+
+def check_service(name: str, deployment: Deployment, *, instance: str | None = None) -> None:
+    """Ask a service on this host.
+
+    Raises
+    ------
+    InvalidInput
+        It is none that stays.
+    Failure
+        It does not answer, or its heart stands still; the message says why.
+    """
+    if name not in CHECKS:
+        raise InvalidInput(f"{name}: ends by itself, it has no health")
+    CHECKS[name](deployment, instance or socket.gethostname())
+
+
+def _airflow_job(kind: str, deployment: Deployment, _instance: str) -> None:
+    """Look at the heartbeat that the component leaves in the database."""
+    import psycopg2
+
+    uri = database_uri(deployment.database).replace("+psycopg2", "")
+    # The latest start on this host counts: a container keeps its host name over a restart.
+    ask = (
+        "SELECT extract(epoch FROM now() - latest_heartbeat) FROM job"
+        " WHERE job_type = %s AND hostname = %s AND state = 'running' ORDER BY latest_heartbeat DESC LIMIT 1"
+    )
+    try:
+        with (
+            closing(psycopg2.connect(uri, connect_timeout=int(TIMEOUT_S))) as database,
+            database.cursor() as cursor,
+        ):
+            cursor.execute(ask, (kind, socket.getfqdn()))
+            found = cursor.fetchone()
+    except psycopg2.Error as error:
+        raise Failure(f"{kind}: the database does not answer: {type(error).__name__}") from None
+    if found is None or float(found[0]) > OLDEST_HEARTBEAT_S:
+        raise Failure(f"{kind}: no heartbeat" + (f" for {float(found[0]):.0f} s" if found else ""))
+
+
+def _worker(deployment: Deployment, instance: str) -> None:
+    from celery import Celery
+
+    with Celery(broker=redis_url(deployment.redis, QUEUE)) as app:
+        if not app.control.ping(destination=[f"celery@{instance}"], timeout=TIMEOUT_S):
+            raise Failure(f"worker {instance}: no answer")
+
+
+def _redis(deployment: Deployment, _instance: str) -> None:
+    import redis
+
+    part = deployment.redis
+    try:
+        with redis.Redis(
+            host=_here(part.listen),
+            port=part.port,
+            password=secret_text(part.password),
+            socket_timeout=TIMEOUT_S,
+        ) as client:
+            client.ping()
+    except redis.RedisError as error:
+        raise Failure(f"redis: {error}") from None
+
+
+def _nats(deployment: Deployment, _instance: str) -> None:
+    from mxtvhf.natslink import connect
+
+    async def ask() -> None:
+        client = await connect(str(deployment.nats_url), deployment.nats_credentials, name="health")
+        await client.jetstream().account_info()
+        await client.close()
+
+    asyncio.run(ask())
+
+
+def _http(url: str) -> None:
+    import requests
+
+    try:
+        requests.get(url, timeout=TIMEOUT_S).raise_for_status()
+    except requests.RequestException as error:
+        raise Failure(f"{url}: {type(error).__name__}") from None
+
+
+def _api_server(deployment: Deployment, _instance: str) -> None:
+    part = deployment.airflow
+    # The face that tasks report to: Airflow makes it at its first request, and no alert should wait for that.
+    _http(f"http://{_here(part.listen)}:{part.port}/execution/health")
+
+
+def _gp(deployment: Deployment, _instance: str) -> None:
+    _http(f"http://{_here(deployment.gp.listen)}:{deployment.gp.port}/health")
+
+
+def _listen(deployment: Deployment, instance: str) -> None:
+    mark = alive_file(deployment.archive)
+    age = time.time() - mark.stat().st_mtime if mark.exists() else float("inf")
+    if age > OLDEST_HEARTBEAT_S:
+        raise Failure(f"listen on {instance}: no round of the intake for {age:.0f} s")
+
+
+def _here(listen: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
+
+
+CHECKS: dict[str, Callable[[Deployment, str], None]] = {
+    "api-server": _api_server,
+    "scheduler": partial(_airflow_job, "SchedulerJob"),
+    "dag-processor": partial(_airflow_job, "DagProcessorJob"),
+    "triggerer": partial(_airflow_job, "TriggererJob"),
+    "worker": _worker,
+    "listen": _listen,
+    "gp": _gp,
+    "redis": _redis,
+    "nats": _nats,
+}

@@ -1,0 +1,122 @@
+"""The services of an installation: what each starts, from the same file by the same entrypoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from mxtvhf.deployment.checks import passwords_of
+from mxtvhf.deployment.configuration import Deployment
+from mxtvhf.deployment.environment import service_environment
+from mxtvhf.deployment.servers import in_memory, nats_configuration, redis_configuration
+from mxtvhf.deployment.tables import wait_for_tables
+from mxtvhf.errors import InvalidInput
+from mxtvhf.stack.airflow_environment import ADMIN, password_file
+
+AIRFLOW = (sys.executable, "-m", "airflow")
+MXTVHF = (sys.executable, "-m", "mxtvhf")
+# The API server reads logs in the shared state folder: no log servers, which listen on all addresses.
+NO_LOG_SERVER = "--skip-serve-logs"
+
+
+def run_service(name: str, deployment: Deployment, *, instance: str | None = None) -> NoReturn:
+    """Become the service: this process goes on as its program, with the environment made for it.
+
+    Parameters
+    ----------
+    name
+        One of `SERVICES`.
+    deployment
+        The installation.
+    instance
+        Name of this worker among all; by default the host's.
+
+    Raises
+    ------
+    InvalidInput
+        The installation has no such service, or not what it needs.
+    Failure
+        Airflow's tables are not there.
+    """
+    if name in OF_AIRFLOW:
+        wait_for_tables(deployment.database)
+    command = SERVICES[name](deployment, instance or socket.gethostname())
+    environment = dict(os.environ) if name in SERVERS else service_environment(deployment)
+    os.execvpe(command[0], command, environment)  # noqa: S606
+
+
+def _migrate(deployment: Deployment, _instance: str) -> list[str]:
+    for folder in (deployment.products, deployment.inbox, deployment.inputs):
+        folder.mkdir(parents=True, exist_ok=True)
+    return [*AIRFLOW, "db", "migrate"]
+
+
+def _api_server(deployment: Deployment, _instance: str) -> list[str]:
+    """Airflow wants to write to the file of the passwords, and secrets are for reading: it gets a copy."""
+    passwords = passwords_of(deployment.airflow_password_file, {ADMIN, *deployment.users})
+    path = password_file(deployment.home)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(0o600)
+    path.chmod(0o600)
+    path.write_text(json.dumps(passwords))
+    return [*AIRFLOW, "api-server"]
+
+
+def _scheduler(_deployment: Deployment, _instance: str) -> list[str]:
+    return [*AIRFLOW, "scheduler", NO_LOG_SERVER]
+
+
+def _dag_processor(_deployment: Deployment, _instance: str) -> list[str]:
+    return [*AIRFLOW, "dag-processor"]
+
+
+def _triggerer(_deployment: Deployment, _instance: str) -> list[str]:
+    return [*AIRFLOW, "triggerer", NO_LOG_SERVER]
+
+
+def _worker(_deployment: Deployment, instance: str) -> list[str]:
+    worker = [sys.executable, "-m", "mxtvhf_airflow.worker"]
+    return [*worker, NO_LOG_SERVER, "--celery-hostname", instance]
+
+
+def _listen(_deployment: Deployment, _instance: str) -> list[str]:
+    return [*MXTVHF, "listen"]
+
+
+def _gp(deployment: Deployment, _instance: str) -> list[str]:
+    folders = ["--data", str(deployment.products), "--state", str(deployment.home / "gp")]
+    return [*MXTVHF, "gp", "--host", deployment.gp.listen, "--port", str(deployment.gp.port), *folders]
+
+
+def _redis(deployment: Deployment, _instance: str) -> list[str]:
+    return ["redis-server", in_memory(redis_configuration(deployment.redis))]
+
+
+def _nats(deployment: Deployment, _instance: str) -> list[str]:
+    if deployment.nats is None:
+        raise InvalidInput("service nats: the configuration file has no table [nats]")
+    configuration = nats_configuration(deployment.nats, deployment.nats_credentials)
+    return ["nats-server", "-c", in_memory(configuration)]
+
+
+SERVICES: dict[str, Callable[[Deployment, str], list[str]]] = {
+    "migrate": _migrate,
+    "api-server": _api_server,
+    "scheduler": _scheduler,
+    "dag-processor": _dag_processor,
+    "triggerer": _triggerer,
+    "worker": _worker,
+    "listen": _listen,
+    "gp": _gp,
+    "redis": _redis,
+    "nats": _nats,
+}
+"""By name: a function that prepares the service and returns its command."""
+OF_AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+"""What works on Airflow's tables."""
+SERVERS = ("redis", "nats")
+"""Programs of others, which need none of our environment."""
