@@ -105,7 +105,10 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
         "/runs/{run_id}/report",
         status_code=307,
         response_class=RedirectResponse,
-        responses={404: {"description": "No report yet", "content": {"text/html": {}}}},
+        # JSON: a line break in an address never comes to this app, the API server itself answers.
+        responses={
+            404: {"description": "No report yet", "content": {"text/html": {}, "application/json": {}}}
+        },
     )
     def report(run_id: str) -> Response:
         """Return the final report, else the preliminary one, else a page that says that there is none yet."""

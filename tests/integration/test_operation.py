@@ -50,3 +50,11 @@ def test_a_running_installation_is_saved(stack, settings, tmp_path):
     assert {"dag_run", "task_instance", "xcom"} < manifest.database.tables.keys()
     assert not any(name.startswith("state/secrets/") for name in manifest.sha256)
     assert stack.api.is_healthy()
+
+
+def test_retention_waits_until_it_is_wanted_and_then_works(stack, run):
+    dag_id = "mxt_vhf_retention"
+    assert stack.api.get(f"/api/v2/dags/{dag_id}")["is_paused"]
+    stack.api.start_run("by-hand", {}, dag_id=dag_id)
+    stack.api.unpause(dag_id)
+    assert run.wait("by-hand", dag_id=dag_id) == "success"

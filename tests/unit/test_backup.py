@@ -15,6 +15,7 @@ from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun, Posting, planned_folder, posting_path
 from mxtvhf.operation.backup import write_backup
+from mxtvhf.operation.database import airflow_database
 from mxtvhf.operation.package import Manifest, PackageWriter, read_manifest
 from mxtvhf.operation.restore import restore_backup
 from mxtvhf.operation.tables import DatabaseDump
@@ -273,4 +274,13 @@ def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
     uri = f"postgresql:///airflow?host={tmp_path}"
     with pytest.raises(Failure, match="database cannot be read"):
         write_backup(settings, uri, tmp_path / "backup")
+    assert os.listdir(tmp_path) == []
+
+
+def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://airflow@postgres/airflow"
+    )
+    with airflow_database(Settings(state=tmp_path)) as uri:
+        assert uri == "postgresql+psycopg2://airflow@postgres/airflow"
     assert os.listdir(tmp_path) == []
