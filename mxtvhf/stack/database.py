@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ class EmbeddedPostgresql:
         """
         if self.pid is not None:
             return False
+        _reap(self._server.get_pid())
         try:
             with self._server._lock:
                 self._server.ensure_postgres_running()
@@ -75,6 +76,13 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
         yield EmbeddedPostgresql(server)
     finally:
         server.cleanup()
+
+
+def _reap(pid: int | None) -> None:
+    """Let a dead server go that is our child (`ProcessGroup`): the library takes a zombie for alive."""
+    if pid is not None:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _is_running(pid: int) -> bool:

@@ -137,6 +137,10 @@ class ProcessGroup:
                 revived[name] = status
         return revived
 
+    def leave_alone(self, pid: int) -> None:
+        """Do not end a process that looks like a descendant's orphan, and what is below it."""
+        self._not_ours.add(psutil.Process(pid))
+
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a process to its end.
 

@@ -32,7 +32,8 @@ def supervise(stack: Stack, stop: threading.Event, tell: Callable[[str], None] =
     complaint = ""
     while not stop.wait(LOOK_EVERY_S):
         try:
-            if stack.database.revive():
+            if stack.database.revive() and (pid := stack.database.pid):
+                stack.processes.leave_alone(pid)
                 tell("PostgreSQL ended and was started again")
             complaint = ""
         except Failure as error:
