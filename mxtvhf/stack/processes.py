@@ -86,7 +86,7 @@ class ProcessGroup:
     def __enter__(self) -> ProcessGroup:
         """Make orphaned descendants our own children, so that none can escape the clean-up."""
         self._not_ours = set(psutil.Process().children())
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -137,6 +137,10 @@ class ProcessGroup:
                 self.start(name, service.command)
                 revived[name] = status
         return revived
+
+    def leave_alone(self, pid: int) -> None:
+        """Do not end a process that looks like a descendant's orphan, and what is below it."""
+        self._not_ours.add(psutil.Process(pid))
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a process to its end.
@@ -202,6 +206,11 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def adopt_orphans() -> None:
+    """Make orphaned descendants of this process its children from now on."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_with_parent() -> None:

@@ -46,7 +46,8 @@ def supervise(stack: Supervised, stop: threading.Event, tell: Callable[[str], No
     complaint = ""
     while not stop.wait(LOOK_EVERY_S):
         try:
-            if stack.database.revive():
+            if stack.database.revive() and (pid := stack.database.pid):
+                stack.processes.leave_alone(pid)
                 tell("PostgreSQL ended and was started again")
             complaint = ""
         except Failure as error:
