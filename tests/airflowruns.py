@@ -4,7 +4,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mxtvhf.errors import Retriable
+from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.stack.processes import wait_until
 
 PROJECT = Path(__file__).parents[1]
@@ -38,6 +38,16 @@ class Runner:
 
         wait_until(has_ended, what=run_id, timeout=timeout)
         return self.api.run(run_id, dag_id=dag_id)["state"]
+
+    def wait_for_start(self, run_id, timeout=300.0):
+        """Wait until the intake has started a run."""
+
+        def is_there():
+            with suppress(Retriable, InvalidInput):
+                return bool(self.api.run(run_id))
+            return False
+
+        wait_until(is_there, what=f"start of {run_id}", timeout=timeout)
 
     def __call__(self, run_id, timeout=300.0, **conf):
         assert self.api.start_run(run_id, conf)

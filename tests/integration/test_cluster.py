@@ -1,0 +1,57 @@
+"""An installation with Celery workers, Redis and NATS, each service started as in its container."""
+
+import shutil
+
+import pytest
+from airflowruns import PROJECT, Runner, state_folder
+from natsserver import free_port
+
+from mxtvhf.deployment.cluster import native_cluster, worker_name
+from mxtvhf.deployment.health import CHECKS, check_service
+from mxtvhf.errors import Failure
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+
+BURST = "sb26030704"
+RUN = f"{BURST}__2__test"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with (
+        state_folder() as folder,
+        native_cluster(folder, project=PROJECT, port=free_port(), workers=2) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def run(cluster):
+    return Runner(cluster, cluster.deployment)
+
+
+def test_a_burst_laid_into_the_inbox_becomes_a_report_by_both_workers(cluster, run, tmp_path):
+    alert, _, packets, _ = write_scenario(scenario_of(BURST), tmp_path)
+    for path in (alert, packets):
+        shutil.copy(path, cluster.deployment.inbox)
+    run.wait_for_start(RUN)
+    assert run.wait(RUN) == "success"
+    assert (run.folder(RUN) / "report.json").exists()
+    for number in range(2):
+        assert "succeeded" in (cluster.processes.logs / f"{worker_name(number)}.log").read_text()
+
+
+@pytest.mark.parametrize("service", CHECKS)
+def test_every_service_says_that_it_works(cluster, service):
+    check_service(service, cluster.deployment, instance=worker_name(0))
+
+
+def test_a_worker_that_is_not_there_is_missed(cluster):
+    with pytest.raises(Failure, match="worker-9"):
+        check_service("worker", cluster.deployment, instance="worker-9")
+
+
+def test_no_secret_is_in_a_log(cluster, run):
+    secrets = [path.read_text().strip() for path in (cluster.config.parent / "secrets").iterdir()]
+    logs = [path.read_text() for path in cluster.config.parent.glob("log/**/*.log")]
+    assert len(secrets) >= 6
+    assert not [secret for secret in secrets for log in logs if secret in log]
