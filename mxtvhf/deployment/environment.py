@@ -41,6 +41,8 @@ def _own_sections(deployment: Deployment) -> Sections:
         "core": {
             "executor": "CeleryExecutor",
             "parallelism": airflow.parallelism,
+            # Airflow's own way asks the resolver for another name; `health` looks for this one.
+            "hostname_callable": "socket.gethostname",
             "dags_are_paused_at_creation": False,
             "execution_api_server_url": f"{deployment.airflow_url}/execution/",
             "simple_auth_manager_users": roles_text(deployment.users),

@@ -50,7 +50,7 @@ def _airflow_job(kind: str, deployment: Deployment, _instance: str) -> None:
             closing(psycopg2.connect(uri, connect_timeout=int(TIMEOUT_S))) as database,
             database.cursor() as cursor,
         ):
-            cursor.execute(ask, (kind, socket.getfqdn()))
+            cursor.execute(ask, (kind, socket.gethostname()))
             found = cursor.fetchone()
     except psycopg2.Error as error:
         raise Failure(f"{kind}: the database does not answer: {type(error).__name__}") from None
