@@ -45,11 +45,12 @@ lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench:  ## print the benchmarks' tables
+bench:  ## print the benchmarks' tables (ALERTS= of the storm)
 	@tools/test-packages.sh
 	@tools/install.sh tests
-	for table in decoding eventfile projection localisation spectrum latency; do \
+	for table in decoding eventfile projection localisation spectrum scale latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
+	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 
 fuzz:  ## try damaged packets, notices, files and messages for some minutes each (MINUTES=)
 	@tools/install.sh tests
