@@ -146,9 +146,8 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
     airflow = [python, "-m", "airflow"]
     processes.start(
         "gp",
-        # GP is a service of its own elsewhere: here it must not take the core from the preliminary report.
-        ["nice", "-n", "10", python, "-m", "mxtvhf", "gp", "--port", str(gp_port),
-         "--data", str(settings.products), "--state", str(settings.home / "gp")],
+        [python, "-m", "mxtvhf", "gp", "--port", str(gp_port), "--data", str(settings.products),
+         "--state", str(settings.home / "gp")],
     )  # fmt: skip
     # Logs are read from the disk by the API server: no log servers, which would listen on all addresses.
     processes.start("scheduler", [python, "-m", "mxtvhf_airflow.scheduler", "--skip-serve-logs"])

@@ -5,7 +5,6 @@ Heavy imports (astropy, scipy) stay inside the functions: every Airflow process 
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from mxtvhf.models import Model
     from mxtvhf.photons import PhotonList
     from mxtvhf.report import ReportProducts, RunRecord
-
-LESS_URGENT = 10
-"""Added to the niceness of a step that no preliminary report waits for."""
 
 
 class StepOperator(BaseOperator):
@@ -121,8 +117,6 @@ class SourceAnalysisOperator(StepOperator):
         from mxtvhf.burst import burst_trigger_time
         from mxtvhf.steps.source_analysis import source_analysis
 
-        # The preliminary report is written at the same time, and goes first.
-        os.nice(LESS_URGENT)
         reception = run.reception()
         return source_analysis(
             Path(run.event_product().path),
