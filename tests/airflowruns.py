@@ -22,6 +22,14 @@ def state_folder():
         yield Path(folder) / "var"
 
 
+def all_run_ids(api):
+    """Ids of all runs of ``mxt_vhf``, the oldest first."""
+    found, page = [], "/api/v2/dags/mxt_vhf/dagRuns?limit=100&order_by=id&offset="
+    while more := api.get(f"{page}{len(found)}")["dag_runs"]:
+        found += [run["dag_run_id"] for run in more]
+    return found
+
+
 class Runner:
     """Starts runs of the DAG and waits for their end."""
 

@@ -94,13 +94,13 @@ def _url(text: str, schemes: Iterable[str], example: str) -> str:
     return text.rstrip("/")
 
 
-def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
-    """Return the passwords of users, from a JSON file ``{user: password}``.
+def all_passwords(path: Path) -> dict[str, str]:
+    """Return what a JSON file ``{user: password}`` holds.
 
     Raises
     ------
     ValueError
-        The file has another form, or lacks somebody; what is in it is not shown.
+        The file has another form; what is in it is not shown.
     """
     try:
         known = json.loads(path.read_bytes())
@@ -108,6 +108,18 @@ def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
         known = None
     if not isinstance(known, dict) or not all(isinstance(word, str) and word for word in known.values()):
         raise ValueError(f'{path}: want JSON, {{"user": "password", ...}}')
+    return known
+
+
+def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
+    """Return the passwords of users, from a file as of `all_passwords`.
+
+    Raises
+    ------
+    ValueError
+        As there, or the file lacks somebody.
+    """
+    known = all_passwords(path)
     missing = sorted(set(users) - known.keys())
     if missing:
         raise ValueError(f"{path}: no password of {', '.join(missing)}")

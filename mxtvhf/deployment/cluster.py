@@ -20,10 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive import write_atomically
-from mxtvhf.deployment.checks import passwords_of
 from mxtvhf.deployment.configuration import Deployment, read_deployment
 from mxtvhf.deployment.health import check_service
 from mxtvhf.errors import Failure
+from mxtvhf.stack.access import password_of
 from mxtvhf.stack.airflow_environment import (
     ADMIN,
     loopback_without_proxy,
@@ -145,7 +145,7 @@ def native_cluster(folder: Path, *, project: Path, port: int, workers: int = 2) 
         deployment = read_deployment(config)
         environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}  # Debian's nats-server
         processes = ending.enter_context(ProcessGroup(environment, folder / "log"))
-        api = AirflowApi(deployment.airflow_url, ADMIN, _admin_password(deployment))
+        api = AirflowApi(deployment.airflow_url, ADMIN, password_of(ADMIN, deployment.airflow_password_file))
         _start(processes, config, deployment, workers)
         with step("Airflow and its workers"):
             wait_until(api.serves_tasks, what="Airflow's API server", timeout=START_S, processes=processes)
@@ -215,10 +215,6 @@ def _free_ports(number: int) -> list[int]:
         for probe in sockets:
             probe.bind((LOOPBACK, 0))
         return [int(probe.getsockname()[1]) for probe in sockets]
-
-
-def _admin_password(deployment: Deployment) -> str:
-    return passwords_of(deployment.airflow_password_file, {ADMIN})[ADMIN]
 
 
 def entrypoint(name: str, config: Path, *options: str) -> list[str]:

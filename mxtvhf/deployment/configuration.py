@@ -21,6 +21,7 @@ from mxtvhf.deployment.checks import (
     Port,
     SecretFile,
     WritableFolder,
+    all_passwords,
     passwords_of,
     secret_text,
 )
@@ -108,7 +109,7 @@ class NatsPart(Model):
     @classmethod
     def _has_passwords(cls, path: Path | None) -> Path | None:
         if path is not None:
-            passwords_of(path, ())
+            all_passwords(path)
         return path
 
     @field_validator("key")

@@ -6,18 +6,18 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 
 from mxtvhf.deployment.checks import secret_text
 from mxtvhf.deployment.configuration import Deployment
-from mxtvhf.deployment.environment import QUEUE, database_uri, redis_url
+from mxtvhf.deployment.environment import QUEUE, redis_url
+from mxtvhf.deployment.tables import database_cursor
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.intake import alive_file
 
 TIMEOUT_S = 5.0
 OLDEST_HEARTBEAT_S = 30.0
-"""Airflow's own limit (`scheduler_health_check_threshold`)."""
+"""Airflow's own limit, unless told otherwise (`scheduler_health_check_threshold`)."""
 
 
 def check_service(name: str, deployment: Deployment, *, instance: str | None = None) -> None:
@@ -39,17 +39,13 @@ def _airflow_job(kind: str, deployment: Deployment, _instance: str) -> None:
     """Look at the heartbeat that the component leaves in the database."""
     import psycopg2
 
-    uri = database_uri(deployment.database).replace("+psycopg2", "")
     # The latest start on this host counts: a container keeps its host name over a restart.
     ask = (
         "SELECT extract(epoch FROM now() - latest_heartbeat) FROM job"
         " WHERE job_type = %s AND hostname = %s AND state = 'running' ORDER BY latest_heartbeat DESC LIMIT 1"
     )
     try:
-        with (
-            closing(psycopg2.connect(uri, connect_timeout=int(TIMEOUT_S))) as database,
-            database.cursor() as cursor,
-        ):
+        with database_cursor(deployment.database) as cursor:
             cursor.execute(ask, (kind, socket.gethostname()))
             found = cursor.fetchone()
     except psycopg2.Error as error:

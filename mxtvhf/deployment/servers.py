@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from mxtvhf.deployment.checks import passwords_of, secret_text
+from mxtvhf.deployment.checks import all_passwords, secret_text
 from mxtvhf.deployment.configuration import NatsPart, RedisPart
 from mxtvhf.errors import InvalidInput
 
@@ -64,11 +64,10 @@ def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
     users: list[dict[str, object]] = [{"user": user, "password": password}]
     for role, rights in RIGHTS.items():
         path = getattr(nats, role)
-        known = json.loads(path.read_bytes()) if path else {}
         users += [
             {"user": name, "password": word, "permissions": rights}
-            for name, word in passwords_of(path, known).items()
-        ] if path else []  # fmt: skip
+            for name, word in (all_passwords(path) if path else {}).items()
+        ]
     configuration: dict[str, object] = {
         "listen": f"{nats.listen}:{nats.port}",
         "jetstream": {"store_dir": str(nats.data)},

@@ -67,7 +67,7 @@ def _api_server(deployment: Deployment, _instance: str) -> list[str]:
 
 
 def _scheduler(_deployment: Deployment, _instance: str) -> list[str]:
-    return [*AIRFLOW, "scheduler", NO_LOG_SERVER]
+    return [sys.executable, "-m", "mxtvhf_airflow.scheduler", NO_LOG_SERVER]
 
 
 def _dag_processor(_deployment: Deployment, _instance: str) -> list[str]:

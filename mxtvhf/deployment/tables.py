@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from mxtvhf.deployment.configuration import DatabasePart
 from mxtvhf.deployment.environment import database_uri
 from mxtvhf.errors import Failure
 
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+CONNECT_S = 5
 LONGEST_WAIT_S = 300.0
 PAUSE_S = 2.0
 
@@ -28,14 +34,26 @@ def wait_for_tables(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> 
         time.sleep(PAUSE_S)
 
 
+@contextmanager
+def database_cursor(database: DatabasePart) -> Iterator[Cursor]:
+    """Connect to Airflow's database for a question; errors are psycopg2's."""
+    import psycopg2
+
+    uri = database_uri(database).replace("+psycopg2", "")
+    with (
+        closing(psycopg2.connect(uri, connect_timeout=CONNECT_S)) as connection,
+        connection.cursor() as cursor,
+    ):
+        yield cursor
+
+
 def _lack(database: DatabasePart) -> str:
     """Return what is missing, in a few words; none of them comes from the database, where passwords are."""
     import psycopg2
     from psycopg2.errors import UndefinedTable
 
-    uri = database_uri(database).replace("+psycopg2", "")
     try:
-        with closing(psycopg2.connect(uri, connect_timeout=5)) as connection, connection.cursor() as cursor:
+        with database_cursor(database) as cursor:
             cursor.execute("SELECT count(*) FROM alembic_version")
             found = cursor.fetchone()
     except UndefinedTable:

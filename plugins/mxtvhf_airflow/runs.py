@@ -136,17 +136,21 @@ class Run:
         """When the run was made and when its steps, so far, began and ended."""
         entries = [TimelineEntry(name="run_created", time=self.created)]
         for task_id in sorted(self._states):
-            for word, moment in zip(("started", "ended"), self._timing(task_id), strict=False):
-                entries.append(TimelineEntry(name=f"{task_id}_{word}", time=moment))
+            if (timing := self._timing(task_id)) is not None:
+                entries += [
+                    TimelineEntry(name=f"{task_id}_{word}", time=moment)
+                    for word, moment in zip(("started", "ended"), timing, strict=True)
+                ]
         return entries
 
-    def _timing(self, task_id: str) -> Sequence[Any]:
-        """Return when a step began and ended; empty when nobody knows."""
+    def _timing(self, task_id: str) -> Any:
+        """Return when a step began and ended; None when nobody knows."""
         state = self._states[task_id]
-        if task_id in GP_TASKS and state in ("success", "failed"):
-            return self._ti.xcom_pull(task_ids=task_id, key=TIMING_KEY) or ()
+        if task_id in GP_TASKS:
+            ended = state in ("success", "failed")
+            return self._ti.xcom_pull(task_ids=task_id, key=TIMING_KEY) if ended else None
         result = self._result(task_id) if state == "success" else None
-        return result.get(TIMING_KEY, ()) if isinstance(result, dict) else ()
+        return result.get(TIMING_KEY) if isinstance(result, dict) else None
 
     @property
     def _ti(self) -> Any:

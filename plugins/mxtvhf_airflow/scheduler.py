@@ -1,4 +1,4 @@
-"""``airflow scheduler`` that has imported and tried all that the tasks need before its workers are forked.
+"""``airflow scheduler`` that looks at the runs of which something happened; warm where it forks the workers.
 
 LocalExecutor forks its workers from the scheduler, and a process per task from a worker. What the scheduler
 has loaded is there at once in each of them; else every task imports numpy, astropy and scipy anew (about 2 s

@@ -8,7 +8,8 @@ from collections import Counter
 from contextlib import suppress
 from itertools import islice
 
-import nats.errors
+from airflowruns import all_run_ids
+from vhfnetwork import Publisher
 
 from benchmarks.alerts import burst_ids, write_alerts
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
@@ -41,7 +42,7 @@ class Trial:
         ``fault`` does the harm, and mends what no supervisor can mend (a full disk).
         """
         bursts = write_alerts(self._folder, islice(self._ids, number))
-        sender = threading.Thread(target=lambda: asyncio.run(self._send(bursts)), name="VHF network")
+        sender = threading.Thread(target=self._send, args=(bursts,), name="VHF network")
         sender.start()
         wait_until(lambda: self._at_work(bursts), what="the first alert", timeout=FAULT_S)
         began = time.monotonic()
@@ -64,7 +65,9 @@ class Trial:
     def count(self, bursts):
         """Check that each alert has exactly one run, one final report and at most one announcement."""
         expected = {f"{burst.name}__1" for burst in bursts}
-        runs = Counter(run_id for run_id in self._runs() if run_id.partition("__")[0] in names(bursts))
+        runs = Counter(
+            run_id for run_id in all_run_ids(self.api) if run_id.partition("__")[0] in names(bursts)
+        )
         assert runs == Counter(expected)
         reports = [self._report(burst) for burst in bursts]
         assert {report["run_id"] for report in reports} == expected
@@ -85,12 +88,6 @@ class Trial:
         path = self.settings.products / burst.name / f"{burst.name}__1" / "report.json"
         return json.loads(path.read_bytes())
 
-    def _runs(self):
-        found, page = [], f"/api/v2/dags/{DAG_ID}/dagRuns?limit=100&order_by=id&offset="
-        while more := self.api.get(f"{page}{len(found)}")["dag_runs"]:
-            found += [run["dag_run_id"] for run in more]
-        return found
-
     def _tried_again(self, bursts):
         tasks = []
         for burst in bursts:
@@ -109,29 +106,12 @@ class Trial:
             return all(self.api.run(f"{burst.name}__1")["state"] in ("success", "failed") for burst in bursts)
         return False
 
-    async def _send(self, bursts):
-        """Publish as the VHF network does: again and again until the server has acknowledged."""
+    def _send(self, bursts):
+        publisher = Publisher(self.nats)
         for burst in bursts:
-            for subject, name in (("packets.x", "packets.bin"), ("alerts", "eclairs-wakeup.xml")):
-                raw, is_sent = (burst / name).read_bytes(), False
-                while not is_sent:
-                    is_sent = await self._publish(f"mxtvhf.in.{subject}", raw)
-            await asyncio.sleep(BETWEEN_S)
-
-    async def _publish(self, subject, raw):
-        try:
-            client = await connect(self.nats.url, name="VHF network")
-        except MxtVhfError:
-            await asyncio.sleep(0.2)
-            return False
-        try:
-            await client.jetstream().publish(subject, raw, timeout=2)
-        except (nats.errors.Error, OSError, TimeoutError):
-            return False
-        else:
-            return True
-        finally:
-            await client.close()
+            parts = (("packets.x", "packets.bin"), ("alerts", "eclairs-wakeup.xml"))
+            publisher.send([(f"mxtvhf.in.{subject}", (burst / name).read_bytes()) for subject, name in parts])
+            time.sleep(BETWEEN_S)
 
     def _told(self, kind):
         """All messages of one kind that NATS holds."""

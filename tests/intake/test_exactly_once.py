@@ -1,27 +1,24 @@
 """The live intake on a real Airflow and a real NATS: each input gets its run, once, whatever dies."""
 
-import asyncio
 import json
 import os
 import random
 import signal
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-import nats.errors
 import numpy as np
 import psycopg2
 import pytest
-from airflowruns import PROJECT, Runner, state_folder
+from airflowruns import PROJECT, Runner, all_run_ids, state_folder
 from natsserver import NatsServer, free_port
+from vhfnetwork import Publisher
 
 from mxtvhf.archive import Archive, sha256_of
-from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.picture import planned_runs
-from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -60,33 +57,6 @@ def stack(settings):
 @pytest.fixture(scope="module")
 def run(stack, settings):
     return Runner(stack, settings)
-
-
-class Publisher:
-    """Publishes to NATS as the VHF network does: again and again until the server has acknowledged."""
-
-    def __init__(self, server):
-        self.server = server
-
-    def send(self, messages, pause_s=0.0):
-        asyncio.run(self._send(messages, pause_s))
-
-    async def _send(self, messages, pause_s):
-        client = await self._connected()
-        for subject, raw in messages:
-            while True:
-                try:
-                    await client.jetstream().publish(subject, raw, timeout=2)
-                    break
-                except (nats.errors.Error, OSError, TimeoutError):
-                    await asyncio.sleep(0.1)
-            await asyncio.sleep(pause_s)
-        await client.close()
-
-    async def _connected(self):
-        while True:
-            with suppress(MxtVhfError):
-                return await connect(self.server.url, name="VHF network")
 
 
 def simulated_packets(burst_id, folder):
@@ -166,7 +136,7 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     wait_until(lambda: is_done(archive, settings, notices, corrupt, packets), what="the intake", timeout=600)
 
     planned = plans(archive)
-    created = all_run_ids(run)
+    created = all_run_ids(run.api)
     assert sorted(created) == sorted(plan.run_id for plan, _ in planned)
     assert all(posting.outcome == "accepted" for _, posting in planned)
     by_notice = [plan.conf.alert.rpartition("/")[2] for plan, _ in planned if plan.cause == "notice"]
@@ -208,16 +178,6 @@ def is_done(archive, settings, notices, corrupt, packets):
     entries = plans(archive)
     have = sum(plan.cause == "notice" for plan, _ in entries)
     return (have, sum(bool(plan.packets) for plan, _ in entries)) == (len(notices), len(packets))
-
-
-def all_run_ids(run):
-    found, offset = [], 0
-    while True:
-        page = run.api.get(f"/api/v2/dags/mxt_vhf/dagRuns?limit=100&offset={offset}&order_by=id")["dag_runs"]
-        if not page:
-            return found
-        found += [entry["dag_run_id"] for entry in page]
-        offset += len(page)
 
 
 def end_all_but(run_ids, settings):
