@@ -17,6 +17,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
@@ -106,16 +107,17 @@ def read_manifest(path: Path) -> Manifest:
     """
     found: dict[str, str] = {}
     manifest: bytes | None = None
-    for part, file in _parts(path):
-        if part.name == MANIFEST:
-            manifest = file.read()
-            continue
-        hashing = Hashing(file)
-        while hashing.read(_PIECE):
-            pass
-        found[part.name] = hashing.hexdigest()
+    with _parts(path) as parts:
+        for part, file in parts:
+            if part.name == MANIFEST:
+                manifest = file.read()
+                continue
+            hashing = Hashing(file)
+            while hashing.read(_PIECE):
+                pass
+            found[part.name] = hashing.hexdigest()
     if manifest is None:
-        raise InvalidInput(f"{path}: no backup, or cut short: there is no {MANIFEST} at its end")
+        raise InvalidInput(f"{path}: damaged backup, or none: there is no {MANIFEST} at its end")
     try:
         read = Manifest.model_validate_json(manifest)
     except ValidationError as error:
@@ -126,15 +128,16 @@ def read_manifest(path: Path) -> Manifest:
 
 def extract(path: Path, folder: Path) -> None:
     """Write all parts of a backup that `read_manifest` found sound below a folder, by their names."""
-    for part, file in _parts(path):
-        if part.name == MANIFEST:
-            continue
-        target = folder / part.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch(mode=part.mode & 0o777)
-        with target.open("wb") as out:
-            shutil.copyfileobj(file, out, _PIECE)
-        os.utime(target, (part.mtime, part.mtime))
+    with _parts(path) as parts:
+        for part, file in parts:
+            if part.name == MANIFEST:
+                continue
+            target = folder / part.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.touch(mode=part.mode & 0o777)
+            with target.open("wb") as out:
+                shutil.copyfileobj(file, out, _PIECE)
+            os.utime(target, (part.mtime, part.mtime))
 
 
 def _check_parts(path: Path, wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
@@ -147,14 +150,19 @@ def _check_parts(path: Path, wanted: Mapping[str, str], found: Mapping[str, str]
             raise InvalidInput(f"{path}: damaged backup: {name} {cause}")
 
 
-def _parts(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """Yield the parts of a tar in their order, each to be read before the next one."""
+@contextmanager
+def _parts(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
+    """Give the parts of a tar in their order, each read before the next one; damage met is named."""
     try:
         with tarfile.open(path, "r|gz") as tar:
-            for part in tar:
-                file = tar.extractfile(part) if part.isreg() else None
-                if file is None:
-                    raise InvalidInput(f"{path}: no backup: {part.name!r} is no file")
-                yield part, file
+            yield _files(path, tar)
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InvalidInput(f"{path}: damaged backup, or none: {error}") from None
+
+
+def _files(path: Path, tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    for part in tar:
+        file = tar.extractfile(part) if part.isreg() else None
+        if file is None:
+            raise InvalidInput(f"{path}: no backup: {part.name!r} is no file")
+        yield part, file

@@ -214,14 +214,26 @@ def damaged_content(raw):
     return gzip.compress(bytes(tar))
 
 
+def cut_in_a_file(raw):
+    tar = gzip.decompress(raw)
+    return gzip.compress(tar[: tar.index(b"<alert>") + 3])
+
+
+def cut_in_a_header(raw):
+    tar = gzip.decompress(raw)
+    return gzip.compress(tar[: tar.index(b"state/archive/sb26030704/alerts/") + 100])
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda raw: b"no backup at all" * 40, "damaged backup, or none"),
         (lambda raw: raw[: len(raw) // 2], "damaged backup"),
+        (cut_in_a_file, "damaged backup, or none"),
+        (cut_in_a_header, "damaged backup, or none"),
         (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "damaged backup"),
         (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*is not as it was written"),
-        (lambda raw: gzip.compress(bytes(10240)), "no backup, or cut short"),
+        (lambda raw: gzip.compress(bytes(10240)), "damaged backup, or none"),
     ],
 )
 def test_a_damaged_backup_is_named_in_one_line(source, tmp_path, damage, message):
