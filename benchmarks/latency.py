@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.latency`` starts the embedded stack in a temporary folder and runs both DAGs in turn. A
 report is there when its task has ended; it is compared with the end of the same task of the other DAG. Of
-each task the table tells when it was started and when it ended, after the creation of the run.
+each task the table tells when it was started and when it ended, after the creation of the run. Before and
+after, the same burst is processed without Airflow: where that takes longer, the cores themselves are slower.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import shutil
 import statistics
 import tempfile
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.chain import process_burst
 from mxtvhf.errors import Retriable
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
@@ -59,6 +62,7 @@ def measure(folder: Path, runs: int, port: int) -> None:
     """Run both DAGs in turn and print the table."""
     settings = Settings(state=folder / "var")
     project = project_with_baseline(folder)
+    core_s = [time_of_a_core(folder / "before")]
     with embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack:
         wait_until(lambda: stack.api.unpause(NOOP), what=NOOP, timeout=60)
         burst = settings.inputs / BURST
@@ -68,8 +72,21 @@ def measure(folder: Path, runs: int, port: int) -> None:
         for number in range(runs + 1):
             noop.append(run_times(stack.api, f"noop-{number}", {}, NOOP))
             ours.append(run_times(stack.api, f"run-{number}", conf, DAG_ID))
+    core_s.append(time_of_a_core(folder / "after"))
+    print(f"this burst without Airflow: {core_s[0]:.2f} s of a core before, {core_s[1]:.2f} s after")
     print(f"first run after the start: noop {noop[0]['run'][1]:.2f} s, {DAG_ID} {ours[0]['run'][1]:.2f} s")
     print_table(noop[1:], ours[1:])
+
+
+def time_of_a_core(folder: Path, times: int = 5) -> float:
+    """Process the burst without Airflow and return what that takes of a core, s, median after the first."""
+    alert, _, packets, _ = write_scenario(scenario_of(BURST), folder)
+    taken = []
+    for number in range(1 + times):
+        began = time.process_time()
+        process_burst(alert, packets, folder / f"products-{number}")
+        taken.append(time.process_time() - began)
+    return statistics.median(taken[1:])
 
 
 def print_table(noop: list[Times], ours: list[Times]) -> None:
