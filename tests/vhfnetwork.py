@@ -12,8 +12,8 @@ from mxtvhf.natslink import connect
 class Publisher:
     """Publishes to NATS as the VHF network does: again and again until the server has acknowledged."""
 
-    def __init__(self, server):
-        self.server = server
+    def __init__(self, url, credentials=None):
+        self.url, self.credentials = url, credentials
 
     def send(self, messages, pause_s=0.0):
         asyncio.run(self._send(messages, pause_s))
@@ -33,4 +33,4 @@ class Publisher:
     async def _connected(self):
         while True:
             with suppress(MxtVhfError):
-                return await connect(self.server.url, name="VHF network")
+                return await connect(self.url, self.credentials, name="VHF network")

@@ -1,5 +1,7 @@
 """A supervised stack with NATS in which things die, and a Burst Advocate who approves whatever is asked.
 
+Beside it an installation with Celery workers.
+
 Not part of ``make test``: ``make test-faults`` runs it and prints the table of ``docs/faults.md``.
 """
 
@@ -14,7 +16,11 @@ from airflowruns import PROJECT, state_folder
 from natsserver import NatsServer, free_port
 from trial import Trial
 
+from mxtvhf.airflow_api import AirflowApi
+from mxtvhf.deployment.cluster import native_cluster
 from mxtvhf.settings import Settings
+from mxtvhf.stack.access import password_of
+from mxtvhf.stack.airflow_environment import ADMIN
 from mxtvhf.stack.embedded import embedded_stack
 from mxtvhf.stack.supervision import supervise
 
@@ -22,7 +28,7 @@ PRODUCTS_MB = 500
 _rows = pytest.StashKey[list]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nats_server(tmp_path_factory):
     with NatsServer(tmp_path_factory.mktemp("nats")) as server:
         yield server
@@ -42,7 +48,7 @@ def small_disk(folder):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def settings(nats_server):
     with state_folder() as state:
         here = Settings(
@@ -52,7 +58,7 @@ def settings(nats_server):
             yield here
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(settings):
     stop = threading.Event()
     with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
@@ -68,11 +74,41 @@ def stack(settings):
             helper.join()
 
 
-@pytest.fixture(scope="session")
-def trial(stack, settings, nats_server, tmp_path_factory, pytestconfig):
+@pytest.fixture(scope="module")
+def trial(stack, settings, tmp_path_factory, rows):
     """Give what lets alerts come, something break, and counts the reports."""
-    pytestconfig.stash[_rows] = rows = []
-    return Trial(stack, settings, nats_server, tmp_path_factory.mktemp("bursts"), rows)
+    # The supervisor's thread has the other session.
+    api = AirflowApi(stack.url, ADMIN, stack.password)
+    return Trial(api, settings, tmp_path_factory.mktemp("bursts"), rows)
+
+
+@pytest.fixture(scope="session")
+def rows(pytestconfig):
+    """Of the table that is printed at the end."""
+    return pytestconfig.stash.setdefault(_rows, [])
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    stop = threading.Event()
+    with (
+        state_folder() as folder,
+        native_cluster(folder, project=PROJECT, port=free_port(), workers=2) as running,
+    ):
+        supervisor = threading.Thread(target=supervise, args=(running, stop), name="supervisor")
+        supervisor.start()
+        yield running
+        stop.set()
+        supervisor.join()
+
+
+@pytest.fixture(scope="module")
+def cluster_trial(cluster, tmp_path_factory, rows):
+    """Give the same for the installation with Celery workers."""
+    deployment = cluster.deployment
+    password = password_of(ADMIN, deployment.airflow_password_file)
+    api = AirflowApi(deployment.airflow_url, ADMIN, password)
+    return Trial(api, deployment, tmp_path_factory.mktemp("bursts"), rows)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -12,12 +12,11 @@ from airflowruns import all_run_ids
 from vhfnetwork import Publisher
 
 from benchmarks.alerts import burst_ids, write_alerts
-from mxtvhf.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.bulletins import read_bulletin
 from mxtvhf.bulletins.follow import follow
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.natslink import connect
-from mxtvhf.stack.airflow_environment import ADMIN
 from mxtvhf.stack.processes import wait_until
 
 BETWEEN_S = 0.5
@@ -28,12 +27,11 @@ FAULT_S = 600.0
 
 
 class Trial:
-    """Lets alerts come to one stack, fault after fault; no burst comes twice."""
+    """Lets alerts come to one installation, fault after fault; no burst comes twice."""
 
-    def __init__(self, stack, settings, nats_server, folder, rows):
-        self.stack, self.settings, self.nats, self.rows = stack, settings, nats_server, rows
-        # The supervisor's thread has the other session.
-        self.api = AirflowApi(stack.url, ADMIN, stack.password)
+    def __init__(self, api, settings, folder, rows):
+        self.api, self.settings, self.rows = api, settings, rows
+        self._nats = settings.nats_url, settings.nats_credentials
         self._ids, self._folder = burst_ids(), folder
 
     def endure(self, name, number, fault):
@@ -107,7 +105,7 @@ class Trial:
         return False
 
     def _send(self, bursts):
-        publisher = Publisher(self.nats)
+        publisher = Publisher(*self._nats)
         for burst in bursts:
             parts = (("packets.x", "packets.bin"), ("alerts", "eclairs-wakeup.xml"))
             publisher.send([(f"mxtvhf.in.{subject}", (burst / name).read_bytes()) for subject, name in parts])
@@ -117,7 +115,7 @@ class Trial:
         """All messages of one kind that NATS holds."""
 
         async def read():
-            client = await connect(self.nats.url, name="test")
+            client = await connect(*self._nats, name="test")
             try:
                 stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
             finally:

@@ -113,7 +113,7 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     assert len(set(corrupt)) == CORRUPT
     run.api._send("PATCH", "/api/v2/dags/mxt_vhf", json={"is_paused": True})
     publisher = threading.Thread(
-        target=Publisher(nats_server).send, args=(messages, 0.02), daemon=True, name="VHF network"
+        target=Publisher(nats_server.url).send, args=(messages, 0.02), daemon=True, name="VHF network"
     )
     publisher.start()
     archive = Archive(settings.archive)
