@@ -2,14 +2,17 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from airflowruns import PROJECT
 from hypothesis import settings
 from natsserver import NatsServer
 
 from mxtvhf.calibration import default_calibration, packaged_store
+from mxtvhf.stack.processes import ProcessGroup
 
 # No time limit per example: a busy machine is no reason to fail. More examples: MXTVHF_EXAMPLES=1000.
 EXAMPLES = int(os.environ.get("MXTVHF_EXAMPLES", "40"))
@@ -41,3 +44,20 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     """Run a NATS server with JetStream and WebSocket."""
     with NatsServer(tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def beside_plugins(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
+    """Run a program that imports Airflow and our plugins; return its exit status and what it printed."""
+
+    def use(program: str) -> tuple[int, str]:
+        environment = {
+            "AIRFLOW_HOME": str(tmp_path),
+            "PYTHONPATH": str(PROJECT / "plugins"),
+            "PATH": "/usr/bin:/bin",
+        }
+        with ProcessGroup(environment, tmp_path, grace=1.0) as group:
+            status = group.start("program", [sys.executable, "-c", program]).wait()
+            return status, group.log_tail("program")
+
+    return use

@@ -1,25 +1,45 @@
-"""LocalExecutor that notices when its queue is stuck."""
+"""LocalExecutor that gives out no more tasks than it has workers, and notices when its queue is stuck."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow.executors.local_executor import LocalExecutor
+
+if TYPE_CHECKING:
+    from airflow.executors.workloads import ExecutorWorkload
+    from airflow.models.taskinstance import TaskInstance
 
 STUCK_S = 30.0
 """So long no worker took a task that waits for one; far longer than a busy machine makes it wait."""
 
 
 class WatchedLocalExecutor(LocalExecutor):
-    """Ends the scheduler when no worker takes what is queued, so that its supervisor starts both anew.
+    """Holds a slot for each task that is given out, and ends the scheduler when no worker takes one.
+
+    Airflow 3.3 holds no slots in this executor (its pull request 71914): it gives out whatever is due until
+    the pipe to the workers is full, 64 kB, then the scheduler stands still until a worker reads from it
+    (its issue 70526), and what is in the pipe goes first, whatever its priority.
 
     Of the idle workers one holds the lock of the queue that all read from. When that one is killed (by the
     kernel for want of memory, say) the lock is never given back, and no task would ever start again, without
-    an error (Airflow 3.3). The next scheduler takes up the tasks that waited.
+    an error. The scheduler ends then; its supervisor starts it and its workers anew, and it takes up the
+    tasks that waited.
     """
 
     _waiting_since: float | None = None
+
+    def _process_workloads(self, workload_list: Sequence[ExecutorWorkload]) -> None:
+        self.running.update(workload.key for workload in workload_list)
+        super()._process_workloads(workload_list)
+
+    def revoke_task(self, *, ti: TaskInstance) -> None:
+        """Give back the slot of a task that nobody began, its worker killed; the API refuses a late one."""
+        self.queued_tasks.pop(ti.key, None)
+        self.running.discard(ti.key)
 
     def sync(self) -> None:
         """Read results, replace dead workers, and look whether the queue moves."""

@@ -33,8 +33,10 @@ def main() -> None:
     from airflow.configuration import conf
 
     from mxtvhf_airflow.examination import examine_what_changed
+    from mxtvhf_airflow.taskend import notice_the_end_at_once
 
     examine_what_changed()
+    notice_the_end_at_once()
     if "LocalExecutor" in conf.get("core", "executor"):
         warm_up()
     airflow("scheduler", *sys.argv[1:])

@@ -13,6 +13,9 @@ from mxtvhf_airflow.scheduler import airflow, warm_up
 
 def main() -> None:
     """Warm up, then be the worker; the command line's arguments are the worker's."""
+    from mxtvhf_airflow.taskend import notice_the_end_at_once
+
+    notice_the_end_at_once()
     warm_up()
     airflow("celery", "worker", *sys.argv[1:])
 

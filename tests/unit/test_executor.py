@@ -1,11 +1,6 @@
 """The executor against real worker processes; its queue gets what is no task of Airflow's."""
 
-import sys
 import textwrap
-
-from airflowruns import PROJECT
-
-from mxtvhf.stack.processes import ProcessGroup
 
 # All workers are killed while they wait, one of them with the queue's lock, then a task comes.
 KILLED = textwrap.dedent("""
@@ -28,12 +23,37 @@ KILLED = textwrap.dedent("""
 """)
 
 
-def test_a_queue_whose_lock_died_with_its_holder_ends_the_scheduler(tmp_path):
-    environment = {
-        "AIRFLOW_HOME": str(tmp_path),
-        "PYTHONPATH": str(PROJECT / "plugins"),
-        "PATH": "/usr/bin:/bin",
-    }
-    with ProcessGroup(environment, tmp_path, grace=1.0) as group:
-        assert group.start("executor", [sys.executable, "-c", KILLED]).wait() == 1
-        assert "no worker has taken a task" in group.log_tail("executor")
+# Nobody takes the tasks: as many are given out as there are slots; an end or a loss frees one.
+SLOTS = textwrap.dedent("""
+    from types import SimpleNamespace
+    from airflow.executors.local_executor import LocalExecutor
+    from mxtvhf_airflow.executor import WatchedLocalExecutor
+    LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
+    watched = WatchedLocalExecutor(parallelism=4)
+    watched.start()
+    given = []
+    watched.activity_queue = SimpleNamespace(put=given.append, empty=lambda: not given)
+    for number in range(20):
+        ti = SimpleNamespace(priority_weight=number)
+        watched.queued_tasks[number] = SimpleNamespace(key=number, ti=ti)
+    for _ in range(3):
+        watched.heartbeat()
+    print([task.key for task in given], watched.slots_available, flush=True)
+    watched.change_state(19, "success")
+    watched.revoke_task(ti=SimpleNamespace(key=18))
+    watched.heartbeat()
+    print([task.key for task in given[4:]], flush=True)
+""")
+
+
+def test_no_more_tasks_are_given_out_than_there_are_slots_the_urgent_ones_first(beside_plugins):
+    status, told = beside_plugins(SLOTS)
+    assert status == 0
+    assert "[19, 18, 17, 16] -16" in told
+    assert told.rstrip().endswith("[15, 14]")
+
+
+def test_a_queue_whose_lock_died_with_its_holder_ends_the_scheduler(beside_plugins):
+    status, told = beside_plugins(KILLED)
+    assert status == 1
+    assert "no worker has taken a task" in told
