@@ -4,7 +4,6 @@ import json
 
 import pytest
 import requests
-from airflowruns import FINAL
 
 from mxtvhf.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
 from mxtvhf.announcement.model import Decision, Release
@@ -101,24 +100,10 @@ def ended(run, run_id):
     return run.wait(run_id, dag_id=DECISION_DAG_ID)
 
 
-def answered(run, desk, run_id, option, *answer, first=lambda: None):
-    """Answer and wait for the end of the run.
-
-    A scheduler that is behind takes the end of a task's first half for that of its second half, which has
-    begun meanwhile, and has the task tried again (Airflow 3.3.2): then the question is put once more.
-    ``first`` is done before each answer.
-    """
+def answered(run, desk, run_id, option, *answer):
+    """Answer, once, and wait for the end of the run."""
     wait_for_the_question(run, run_id)
-    first()
     assert desk.answer(run_id, option, *answer) == 200
-
-    def over():
-        if states(run, run_id)["ba_decision"] == "awaiting_input":
-            first()
-            desk.answer(run_id, option, *answer)
-        return run.api.run(run_id, dag_id=DECISION_DAG_ID)["state"] in FINAL
-
-    wait_until(over, what=run_id, timeout=300)
     return ended(run, run_id)
 
 
@@ -242,11 +227,8 @@ def test_a_position_that_is_none_is_refused(run, another, ada, settings):
 def test_a_report_that_changed_behind_the_question_is_not_told(run, another, ada, settings):
     run_id = another(6)
     path = settings.products / BURST / run_id / "report.json"
-
-    def change():
-        path.write_text(path.read_text() + "\n")
-
-    assert answered(run, ada, run_id, "Approve", first=change) == "failed"
+    path.write_text(path.read_text() + "\n")
+    assert answered(run, ada, run_id, "Approve") == "failed"
     assert "the report was changed since it was decided about" in reason(run, run_id, "announce")
     assert released_of(settings, run_id) is None
 
@@ -279,6 +261,23 @@ def test_questions_hold_no_worker(run, another, settings):
     assert run.api.get("/api/v2/pools/default_pool")["occupied_slots"] == 0
     assert run("sb26051103__20__test", **inputs(settings, BURST, "observation")) == "success"
     assert {states(run, run_id)["ba_decision"] for run_id in asked} == {"awaiting_input"}
+
+
+def test_an_answer_as_soon_as_the_question_is_there_is_taken_at_once(run, another, ada):
+    """The second part of the task is given out while the first one is not known to have ended."""
+    asked = [another(number, burst="sb26051106", wait=False) for number in range(1, 2 * WORKERS + 1)]
+    open_ones = set(asked)
+
+    def all_answered():
+        for run_id in [one for one in open_ones if states(run, one).get("ba_decision") == "awaiting_input"]:
+            assert ada.answer(run_id, "Reject") == 200
+            open_ones.discard(run_id)
+        return not open_ones
+
+    wait_until(all_answered, what="questions", timeout=120)
+    assert {ended(run, run_id) for run_id in asked} == {"success"}
+    tries = [run.api.get(ada.address(run_id, ""))["try_number"] for run_id in asked]
+    assert tries == [1] * len(asked)
 
 
 def test_asked_twice_is_asked_once(run, analysed, settings):

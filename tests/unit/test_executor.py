@@ -45,12 +45,51 @@ SLOTS = textwrap.dedent("""
     print([task.key for task in given[4:]], flush=True)
 """)
 
+# Two tasks are given out twice before a first end is heard of: the first parts end, then one second part
+# ends and the other fails.
+PARTS = textwrap.dedent("""
+    from types import SimpleNamespace
+    from airflow.executors.local_executor import LocalExecutor
+    from mxtvhf_airflow.executor import WatchedLocalExecutor
+    LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
+    watched = WatchedLocalExecutor(parallelism=8)
+    watched.start()
+    watched.activity_queue = SimpleNamespace(put=lambda task: None, empty=lambda: True)
+    def give():
+        for key in ("answered", "killed", "lost"):
+            ti = SimpleNamespace(priority_weight=1)
+            watched.queued_tasks[key] = SimpleNamespace(key=key, ti=ti)
+        watched.heartbeat()
+    give()
+    give()
+    told = [sorted(watched.running)]
+    for key in ("answered", "killed", "lost"):
+        watched.change_state(key, "success")
+    told.append(sorted(watched.running))
+    watched.change_state("answered", "success")
+    watched.change_state("killed", "failed")
+    watched.revoke_task(ti=SimpleNamespace(key="lost"))
+    told.append(sorted(watched.running))
+    give()
+    for key in ("answered", "killed", "lost"):
+        watched.change_state(key, "success")
+    told.append(sorted(watched.running))
+    print(told, flush=True)
+""")
+
 
 def test_no_more_tasks_are_given_out_than_there_are_slots_the_urgent_ones_first(beside_plugins):
     status, told = beside_plugins(SLOTS)
     assert status == 0
     assert "[19, 18, 17, 16] -16" in told
     assert told.rstrip().endswith("[15, 14]")
+
+
+def test_a_task_is_running_until_each_part_of_it_has_ended(beside_plugins):
+    status, told = beside_plugins(PARTS)
+    assert status == 0
+    all_three = ["answered", "killed", "lost"]
+    assert told.rstrip().endswith(str([all_three, all_three, [], []]))
 
 
 def test_a_queue_whose_lock_died_with_its_holder_ends_the_scheduler(beside_plugins):
