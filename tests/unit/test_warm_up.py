@@ -1,0 +1,28 @@
+"""What a task's process finds loaded, since the process that it is forked from has loaded it."""
+
+import textwrap
+
+FORKED = textwrap.dedent("""
+    import os
+    os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = os.environ["PYTHONPATH"]
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    from mxtvhf_airflow.scheduler import load_the_plugins
+    load_the_plugins()
+
+    if os.fork() == 0:
+        from mxtvhf_airflow import listener, web
+        def create_app():
+            raise AssertionError("made anew")
+        web.create_app = create_app
+        from airflow.sdk.listener import get_listener_manager
+        print("listens:", get_listener_manager().pm.is_registered(listener), flush=True)
+        os._exit(0)
+    print("ended with", os.wait()[1], flush=True)
+""")
+
+
+def test_the_plugin_and_its_pages_are_loaded_before_the_fork(beside_plugins):
+    status, told = beside_plugins(FORKED)
+    assert status == 0
+    assert "listens: True" in told
+    assert told.rstrip().endswith("ended with 0")
