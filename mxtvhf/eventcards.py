@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -65,7 +65,7 @@ class Observation:
     tstart: float
     tstop: float
 
-    @property
+    @cached_property
     def exposure(self) -> float:
         """Sum of the good time intervals, seconds."""
         return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite, prod
 from typing import Any
 
@@ -104,7 +105,9 @@ def card_images(cards: Iterable[Card]) -> bytes:
     return "".join([_image(*card) for card in cards]).encode("ascii")
 
 
+@lru_cache(maxsize=4096, typed=True)
 def _image(keyword: str, value: Any, comment: str) -> str:
+    # Kept, for most cards of a file are those of the file before.
     if keyword == "COMMENT":
         return f"COMMENT {value:72}"[:80]
     text = f"{keyword:8}= {_value(keyword, value)}"
@@ -123,7 +126,8 @@ def _value(keyword: str, value: Any) -> str:
         return f"{value:>20d}"
     if not isfinite(value):
         raise ValueError(f"{keyword} {value} is not a finite number")
-    return f"{float(value)!r:>20}".upper()
+    # Of equal numbers the image is the same: no negative zero.
+    return f"{float(value) + 0.0!r:>20}".upper()
 
 
 def _with_checksums(header: bytes, data: memoryview) -> Parts:
@@ -159,7 +163,7 @@ def _ascii(checksum: int) -> bytes:
     text = np.zeros((4, 4), np.uint8)
     for index, byte in enumerate(checksum.to_bytes(4, "big")):
         parts = [byte // 4 + byte % 4 + 0x30, *3 * [byte // 4 + 0x30]]
-        while any(part in _PUNCTUATION for part in parts):
+        while _PUNCTUATION.intersection(parts):
             for low in (0, 2):
                 if _PUNCTUATION & {*parts[low : low + 2]}:
                     parts[low] += 1

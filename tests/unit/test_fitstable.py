@@ -56,3 +56,11 @@ def test_fitsverify_finds_nothing(tmp_path):
 def test_what_no_card_can_hold_is_refused(value):
     with pytest.raises(ValueError, match=r"not a finite number|too long for a FITS card|ascii"):
         card_images([("KEY", value, "")])
+
+
+def test_a_card_does_not_depend_on_an_equal_one_before():
+    """Cards are kept: what is equal to Python, but not the same in FITS, must not be taken for each other."""
+    cards = {b"T": True, b"1": 1, b"1.0": 1.0, b"F": False, b"0": 0, b"0.0": -0.0}
+    for _ in range(2):
+        for text, value in cards.items():
+            assert card_images([("EQUAL", value, "")])[10:].strip() == text
