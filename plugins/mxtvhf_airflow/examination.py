@@ -1,6 +1,10 @@
-"""Which runs the scheduler looks at: those of which something happened, instead of all in turn.
+"""Which runs the scheduler starts and looks at: live alerts first, then those of which something happened.
 
-In each round Airflow 3.3 looks at the 20 running runs that it has not looked at for the longest time, whether
+Of the runs that wait for their start Airflow 3.3 takes the oldest: a live alert would wait behind any number
+of tests, and the question about the first alert of a storm behind all of its alerts.
+
+
+In each round it looks at the 20 running runs that it has not looked at for the longest time, whether
 anything came of them or not. Among many runs, which may be decisions that wait for a person for days, each
 step of an alert then waits for several rounds, and most of the scheduler's time goes to runs where nothing
 changed (``docs/performance.md``).
@@ -17,11 +21,14 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import Interval, and_, exists, false, literal, or_, select
+from sqlalchemy import Interval, and_, case, exists, false, func, literal, or_, select
+
+from mxtvhf.models import REPLAY_MARK, TEST_MARK
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ScalarResult
     from sqlalchemy.orm import Session
+    from sqlalchemy.sql.elements import ColumnElement
 
 QUIET_FOR = timedelta(seconds=5)
 """A run of which nothing is known to have happened is looked at after so long; only the time changes it."""
@@ -31,9 +38,61 @@ NEWS = (*State.finished, TaskInstanceState.UP_FOR_RESCHEDULE)
 """States of a task after which another task, or itself once more, may be due; a try again is due by time."""
 
 
-def examine_what_changed() -> None:
-    """Have the scheduler of this process choose runs by `runs_to_examine`."""
+def choose_runs() -> None:
+    """Have the scheduler of this process choose runs by `runs_to_start` and `runs_to_examine`."""
+    DagRun.get_queued_dag_runs_to_set_running = classmethod(runs_to_start)  # type: ignore[assignment]
     DagRun.get_running_dag_runs_to_examine = classmethod(runs_to_examine)  # type: ignore[assignment]
+
+
+def runs_to_start(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
+    """Return the waiting runs to start in this round, locked: live alerts before tests before replays.
+
+    Of the runs of a DAG that may be active at once, tests and replays get half: a live alert always finds a
+    place. Only runs that have a place are returned, so that those of one DAG do not hide another's.
+
+    Stands in for `DagRun.get_queued_dag_runs_to_set_running`; backfills are not used here.
+    """
+    now = timezone.utcnow()
+    is_replay = cls.run_id.contains(REPLAY_MARK, autoescape=True)
+    is_test = cls.run_id.endswith(TEST_MARK, autoescape=True)
+    kind = case((is_replay, 2), (is_test, 1), else_=0)
+    is_beside = or_(is_replay, is_test)
+    in_turn = (kind, cls.run_after, cls.id)
+    waiting = (
+        select(
+            cls.id,
+            func.row_number().over(partition_by=cls.dag_id, order_by=in_turn).label("place"),
+            func.row_number().over(partition_by=(cls.dag_id, is_beside), order_by=in_turn).label("beside"),
+        )
+        .where(cls.state == DagRunState.QUEUED, cls.run_after <= now)
+        .subquery()
+    )
+    running = (
+        select(cls.dag_id, func.count().label("all"), func.count().filter(is_beside).label("beside"))
+        .where(cls.state == DagRunState.RUNNING)
+        .group_by(cls.dag_id)
+        .subquery()
+    )
+
+    def place(queue: ColumnElement[int], at_work: ColumnElement[int]) -> ColumnElement[int]:
+        return queue + func.coalesce(at_work, 0)
+
+    query = (
+        select(cls)
+        .join(DagModel, DagModel.dag_id == cls.dag_id)
+        .join(waiting, waiting.c.id == cls.id)
+        .outerjoin(running, running.c.dag_id == cls.dag_id)
+        .where(
+            cls.state == DagRunState.QUEUED,
+            DagModel.is_paused == false(),
+            DagModel.is_stale == false(),
+            place(waiting.c.place, running.c.all) <= DagModel.max_active_runs,
+            or_(kind == 0, 2 * place(waiting.c.beside, running.c.beside) <= DagModel.max_active_runs),
+        )
+        .order_by(*in_turn)
+        .limit(cls.DEFAULT_DAGRUNS_TO_EXAMINE)
+    )
+    return session.scalars(with_row_locks(query, of=cls, session=session, skip_locked=True))
 
 
 def runs_to_examine(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:

@@ -32,10 +32,10 @@ def main() -> None:
     """Be the scheduler, warm where its workers are forked from it; the arguments are the scheduler's."""
     from airflow.configuration import conf
 
-    from mxtvhf_airflow.examination import examine_what_changed
+    from mxtvhf_airflow.examination import choose_runs
     from mxtvhf_airflow.taskend import notice_the_end_at_once
 
-    examine_what_changed()
+    choose_runs()
     notice_the_end_at_once()
     if "LocalExecutor" in conf.get("core", "executor"):
         warm_up()
