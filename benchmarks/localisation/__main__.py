@@ -236,10 +236,10 @@ def spatial(case: Case, trials: int, seed: int, *, rivals: int) -> str:
             mine.error.append(place.error[-1])
     ours = place.ratios(bound)
     line = f"{case.name:19s} {case.counts:5.0f} /{case.background:5.0f} {bound.quantiles()[0]:7.1f} "
-    line += (
-        f"{ours[0]:6.3f} {ours[1]:6.3f}  {honesty}  {place.milliseconds:5.2f} {circle.milliseconds:5.2f}  "
-    )
-    line += f"{mine.ratios(matched)[0]:6.3f}"
+    line += f"{ours[0]:6.3f} {ours[1]:6.3f}  {honesty}  {place.milliseconds:5.2f} {circle.milliseconds:5.2f}"
+    if not rivals:
+        return line
+    line += f"  {mine.ratios(matched)[0]:6.3f}"
     for tally in tallies.values():
         ratio = tally.ratios(matched)
         line += f"  {ratio[0]:6.3f} {ratio[1]:6.3f} {tally.milliseconds:6.2f}"
@@ -305,7 +305,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--trials", type=int, default=400, help="bursts of each line (default 400)")
-    parser.add_argument("--rivals", type=int, default=100, help="of them for the other methods, too")
+    parser.add_argument(
+        "--rivals", type=int, default=100, help="of them for the other methods, too (0: none)"
+    )
     parser.add_argument("--only", default="", help="only the lines whose name contains this text")
     parser.add_argument("--table", choices=("spatial", "sharper", "false-alarms"), help="only this table")
     parser.add_argument("--false-alarms", type=int, default=400, help="empty fields of each background")
