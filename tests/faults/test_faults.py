@@ -6,6 +6,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from contextlib import suppress
 
@@ -95,7 +96,12 @@ def test_postgresql_ends(trial, stack, number, name):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small file system")
 def test_a_full_disk_for_products(trial, settings):
+    def resize(size):
+        subprocess.run(["mount", "-o", f"remount,size={size}", settings.products], check=True)
+
     def fill():
+        size = shutil.disk_usage(settings.products)
+        resize(size.used + (16 << 20))
         ballast = settings.products / ".ballast"
         with ballast.open("wb") as file, suppress(OSError):
             while True:
@@ -103,6 +109,7 @@ def test_a_full_disk_for_products(trial, settings):
         assert shutil.disk_usage(settings.products).free < 1 << 16
         time.sleep(20)
         ballast.unlink()
+        resize(size.total)
 
     trial.endure("full disk for products, 20 s", ALERTS, fill)
 
