@@ -32,7 +32,7 @@ class Counts:
     column, row, number
         Of the entries: position (0-based, in blocks) and photons.
     good
-        Part of each block that is good pixels, 0..1, shape (size, size).
+        Part of each block and of the time in which good pixels looked, 0..1, shape (size, size).
     contrast
         Of the entries, see ``likelihood``; None: 1 for all.
     block
@@ -51,11 +51,11 @@ class Counts:
     kinds: Floats | None = None
 
     @classmethod
-    def from_image(cls, image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> Counts:
+    def from_image(cls, image: npt.NDArray[np.int64], good: Floats) -> Counts:
         """Count the photons on the good pixels of a detector image."""
-        filled = np.flatnonzero((image > 0) & good)
+        filled = np.flatnonzero((image > 0) & (good > 0.0))
         row, column = np.divmod(filled, image.shape[1])
-        return cls(column, row, image.ravel()[filled].astype(np.float64), good.astype(np.float64))
+        return cls(column, row, image.ravel()[filled].astype(np.float64), good)
 
     @classmethod
     def from_photons(
@@ -63,18 +63,16 @@ class Counts:
         column: npt.NDArray[np.intp],
         row: npt.NDArray[np.intp],
         contrast: Floats,
-        good: npt.NDArray[np.bool_],
+        good: Floats,
     ) -> Counts:
         """Take the photons on good pixels with their contrasts; many are joined to about equal ones.
 
         ``contrast`` has the shape (photons,), or (kinds, photons) for kinds that are equally probable.
         """
-        kept = good[row, column]
+        kept = good[row, column] > 0.0
         kinds = contrast[:, kept] if contrast.ndim == 2 else None
         mean = contrast[kept] if kinds is None else kinds.mean(axis=0)
-        photons = cls(
-            column[kept], row[kept], np.ones(kept.sum()), good.astype(np.float64), mean, kinds=kinds
-        )
+        photons = cls(column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds)
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
     def of_kind(self, probability: Floats) -> Counts:

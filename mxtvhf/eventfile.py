@@ -47,9 +47,12 @@ from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.instrument import instrument
 from mxtvhf.missiontime import utc_from_met
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing, image_pixels, steady_pixels
+from mxtvhf.pointing import Pointing, image_pixels, looking_part, steady_pixels
 
 Floats = npt.NDArray[np.float64]
+
+_MOMENTS = 16
+"""Of the good time, at which it is asked where the pixels looked."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,31 @@ class EventFile:
         inside = (x >= 0) & (x < detector["columns"]) & (y >= 0) & (y < detector["rows"])
         x, y = (np.where(inside, address, 0).astype(np.int16) for address in (x, y))
         return SteadyAddresses(x, y, inside, True)
+
+    def steady_exposure(self, good: npt.NDArray[np.bool_], alignment: Alignment) -> Floats:
+        """Say for which part of the good time each address at the mean pointing was looked at.
+
+        Where the pointing moved, bad pixels and the detector's edges leave no holes in the addresses of
+        ``steady_addresses`` but strips with fewer photons.
+
+        Parameters
+        ----------
+        good
+            Pixels of the detector that are in use, ``[row, column]``.
+        alignment
+            How the detector lay in the satellite's frame.
+
+        Returns
+        -------
+        numpy.ndarray
+            0..1, the shape of ``good``.
+        """
+        length = self.gti[:, 1] - self.gti[:, 0]
+        passed = (np.arange(_MOMENTS) + 0.5) / _MOMENTS * length.sum()
+        before = np.cumsum(length) - length
+        interval = np.searchsorted(before, passed, side="right") - 1
+        moments = self.gti[interval, 0] + passed - before[interval]
+        return looking_part(replace(self.pointing, alignment=alignment), self.attitude, moments, good)
 
 
 def write_event_file(

@@ -16,6 +16,9 @@ For a fixed r and w the sum is a correlation of the counts with the kernel ln(1 
 pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
 each r; with contrasts one more for each power of two of w, since only the product r w matters.
 
+A pixel that looked for a part of the time only counts as that part of one in A and D: for the photons that
+it has, source and background are shortened alike.
+
 A source may be of several kinds, by spectrum and decay, each with its own w. Its likelihood is the mean of
 theirs. Here the mean w by the probability of each kind, given the photons, is used in place of them all: the
 gradient is the same to first order of their differences.

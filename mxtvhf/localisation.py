@@ -137,6 +137,7 @@ def localise(
     *,
     psf: SeparablePsf | None = None,
     bad_pixels: npt.ArrayLike | None = None,
+    exposure: npt.ArrayLike | None = None,
     contrast: npt.ArrayLike | None = None,
     prior: PositionPrior | None = None,
 ) -> SourceLocalisation:
@@ -156,6 +157,9 @@ def localise(
     bad_pixels
         Pixels to leave out: a mask of shape (256, 256), ``[row, column]``, True where bad; or a list of
         (column, row).
+    exposure
+        Part of the time for which each pixel looked, 0..1, shape (256, 256), ``[row, column]``; None: all the
+        time. A pixel that never looked is bad.
     contrast
         Of each photon: how much more probable its energy and time are for the source than for the
         background, as the module ``contrast`` gives it; positive, shape as x, or (kinds, photons) when the
@@ -168,21 +172,23 @@ def localise(
     ------
     InvalidInput
         No photons, lists of unequal length, an address that is not a whole number of 0..255, a contrast that
-        is not positive, or bad pixels that are neither a mask nor a list or leave no good pixel.
+        is not positive, an exposure that is not a part, or bad pixels that are neither a mask nor a list or
+        leave no good pixel.
     """
     image = detector_image(x, y)
-    good = ~bad_pixel_mask(bad_pixels)
+    looking = _exposures(exposure)
+    good = ~bad_pixel_mask(bad_pixels) & (looking > 0.0)
     if not good.any():
         raise InvalidInput("bad pixels: none of the detector's pixels is good")
     weights = None if contrast is None else _contrasts(contrast, np.asarray(x).size)
     hot = hot_pixels(image, good)
     flagged = tuple((int(k % hot.shape[1]), int(k // hot.shape[1])) for k in np.flatnonzero(hot))
-    good &= ~hot
+    looking = np.where(good & ~hot, looking, 0.0)
     if weights is None:
-        counts = Counts.from_image(image, good)
+        counts = Counts.from_image(image, looking)
     else:
         column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
-        counts = Counts.from_photons(column, row, weights, good)
+        counts = Counts.from_photons(column, row, weights, looking)
     if counts.total == 0:
         nan = float("nan")
         return SourceLocalisation(nan, nan, 0.0, 0.0, 0.0, False, flagged)
@@ -262,6 +268,19 @@ def bad_pixel_mask(bad_pixels: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
         raise InvalidInput(f"bad pixels: list of shape {given.shape}, expected pairs (column, row)")
     mask[_addresses("bad pixel row", given[:, 1]), _addresses("bad pixel column", given[:, 0])] = True
     return mask
+
+
+def _exposures(given: npt.ArrayLike | None) -> Floats:
+    shape = (detector_pixels(), detector_pixels())
+    if given is None:
+        return np.ones(shape)
+    exposure = np.asarray(given, dtype=np.float64)
+    if exposure.shape != shape:
+        raise InvalidInput(f"exposure: shape {exposure.shape}, expected {shape}")
+    wrong = ~((exposure >= 0.0) & (exposure <= 1.0))
+    if wrong.any():
+        raise InvalidInput(f"exposure: {exposure[wrong][0]} is not a part of the time, 0..1")
+    return exposure
 
 
 def _contrasts(values: npt.ArrayLike, photons: int) -> Floats:

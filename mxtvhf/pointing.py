@@ -156,6 +156,39 @@ def seen_pixels(
     return _projected(np.moveaxis(back, 0, -1), time, x, y)
 
 
+def looking_part(pointing: Pointing, attitude: AttitudeHistory, moments: Floats, good: Flags) -> Floats:
+    """Part of the time for which a good pixel looked where each pixel of a fixed pointing looks.
+
+    Parameters
+    ----------
+    pointing, attitude
+        As of ``steady_pixels``.
+    moments
+        Seconds of MET, shape (M,), at least one, spread evenly over the time.
+    good
+        Pixels of the detector that are good, ``[row, column]``.
+
+    Returns
+    -------
+    numpy.ndarray
+        0..1, the shape of ``good``.
+    """
+    back = np.linalg.inv(np.moveaxis(_steady_maps(pointing, attitude, moments), -1, 0)).astype(np.float32)
+    rows, columns = good.shape
+    row, column = np.indices(good.shape, dtype=np.float32).reshape(2, -1)
+    places = np.stack([np.ones_like(row), column, row])
+    # Whatever lies beside the detector is in a frame of pixels that are not good.
+    framed = np.pad(good, 1).ravel().view(np.int8)
+    looking = np.zeros(good.size, np.int32)
+    for towards, x, y in back @ places:
+        towards[towards <= 0.0] = np.nan
+        # Unlike clip, fmin and fmax make NaN one of the limits.
+        across = np.fmin(np.fmax(np.rint(x / towards), -1.0), columns)
+        up = np.fmin(np.fmax(np.rint(y / towards), -1.0), rows)
+        looking += framed.take(((up + 1.0) * (columns + 2) + across + 1.0).astype(np.intp))
+    return (looking / len(back)).reshape(good.shape)
+
+
 def image_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike,
     *, centre: float, scale_deg: float,

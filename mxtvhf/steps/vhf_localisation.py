@@ -121,7 +121,9 @@ class _Photons:
     contrast: npt.NDArray[np.float64]
     """``[kind of source, photon]``."""
     bad: Bools
-    """Bad pixels, ``[row, column]``."""
+    """Bad pixels, ``[row, column]``; none where the pointing moved."""
+    looking: npt.NDArray[np.float64] | None
+    """Where it moved: part of the time in which a good pixel looked there, ``[row, column]``."""
     uses: tuple[str, ...]
     exposure_s: float
 
@@ -129,9 +131,12 @@ class _Photons:
     def of(cls, events: EventFile, calibration: Calibration, burst_time: float | None) -> _Photons:
         photons, steady = events.photons, events.steady_addresses(calibration.alignment)
         bad, used = calibration.bad_pixels.mask(), in_band(photons.pha, calibration.gain)
+        looking = None
         if steady.moved:
             # Moved photons draw bad and hot pixels out to lines: theirs are left out where they were seen.
-            used &= steady.on_detector & ~_in_bad_pixels(photons, used, bad)
+            bad |= _hot(photons, used, bad)
+            used &= steady.on_detector & ~bad[photons.y, photons.x]
+            looking = events.steady_exposure(~bad, calibration.alignment)
             bad = np.zeros_like(bad)
         contrast = energy_contrast(photons.pha[used], calibration)
         uses: tuple[str, ...] = ("energy",)
@@ -140,15 +145,14 @@ class _Photons:
             contrast = joint_contrast(contrast, time_contrast(photons.time[used], events.gti, burst_time))
             uses = ("energy", "time")
         exposure = float(np.sum(events.gti[:, 1] - events.gti[:, 0]))
-        return cls(steady.x[used], steady.y[used], contrast, bad, uses, exposure)
+        return cls(steady.x[used], steady.y[used], contrast, bad, looking, uses, exposure)
 
 
-def _in_bad_pixels(photons: PhotonList, used: Bools, bad: Bools) -> Bools:
-    """Tell which photons lie in pixels that are bad, or hot among those in use."""
+def _hot(photons: PhotonList, used: Bools, bad: Bools) -> Bools:
+    """Find the pixels that are hot in the photons in use, ``[row, column]``."""
     if not used.any():
-        return used
-    hot = hot_pixels(detector_image(photons.x[used], photons.y[used]), ~bad)
-    return np.asarray((bad | hot)[photons.y, photons.x])
+        return np.zeros_like(bad)
+    return hot_pixels(detector_image(photons.x[used], photons.y[used]), ~bad)
 
 
 def _locate(
@@ -162,6 +166,7 @@ def _locate(
             photons.y,
             psf=LobsterEyePsf.of(calibration.psf),
             bad_pixels=photons.bad,
+            exposure=photons.looking,
             contrast=photons.contrast,
             prior=prior,
         )

@@ -158,6 +158,26 @@ def test_a_drift_does_not_blur_the_position(tmp_path):
     assert separation_arcsec(*sky, *truth) > blurred.r90
 
 
+def test_dead_columns_do_not_pull_the_position_when_the_pointing_drifts(tmp_path, exchange):
+    dead = list(range(120, 136))
+    store = CalibrationStore(packaged_folder(), exchange("bad_pixels", columns=str(dead)))
+    attitude = moving_attitude(POINTING, START, START + 300.0, drift_arcsec=60.0)
+    truth = [float(value) for value in POINTING.pixel_to_sky(145.0, 128.0)]
+    offsets, radii = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        source = burst(seed, x=145.0, y=128.0, counts=600, background=0)
+        seen = seen_with(attitude, POINTING, source, rng).merged(burst(seed, counts=0, background=300))
+        path = tmp_path / "events.fits"
+        write_event_file(path, seen.selected(~np.isin(seen.x, dead)), attitude, header=HEADER, store=store)
+        found = vhf_localisation(path, store=store).position
+        offsets.append(separation_arcsec(found.ra_deg, found.dec_deg, *truth))
+        radii.append(found.r90_stat_arcsec)
+    # With all columns taken as good they are 7 pixels away, which is twice the radius.
+    assert np.median(offsets) < np.median(radii)
+    assert np.sum(np.array(offsets) < radii) >= 9
+
+
 def test_a_hot_pixel_stays_one_when_the_pointing_drifts(tmp_path):
     attitude = moving_attitude(POINTING, START, START + 300.0, drift_arcsec=120.0)
     time = START + 0.1 * np.arange(3000)

@@ -1,5 +1,6 @@
 import subprocess
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import fitsio
@@ -196,6 +197,24 @@ def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
     steady = read_event_file(path).steady_addresses(default_calibration().alignment)
     assert 0 < steady.on_detector.sum() < 3000
     assert steady.y[steady.on_detector].min() == 0
+
+
+def test_where_the_pointing_drifts_bad_columns_and_edges_are_looked_past_for_a_part_of_the_time(tmp_path):
+    """Drift is along the rows; an interval without good time counts for nothing."""
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=272.0)
+    path, good = tmp_path / "events.fits", np.ones((256, 256), bool)
+    good[100:110] = False
+    write_event_file(path, photon_list(100), attitude, header=HEADER)
+    events = read_event_file(path)
+    looking = events.steady_exposure(good, default_calibration().alignment)
+    # 20 pixels of way: a strip of 10 rows is passed in half of the time, by places that are ever under it.
+    assert looking[105, 128] == pytest.approx(0.5, abs=0.1)
+    assert looking[50, 128] == looking[200, 128] == 1.0
+    assert looking[0, 128] == pytest.approx(0.5, abs=0.1)
+    assert looking.sum() == pytest.approx(good.sum() - 256 * 2 * 10 / 4, rel=2e-3)
+    gap = np.array([[START, START + 1.0], [START + 200.0, START + 200.0], [START + 299.0, START + 300.0]])
+    ends = replace(events, gti=gap).steady_exposure(good, default_calibration().alignment)
+    assert set(np.unique(ends)) <= {0.0, 0.5, 1.0}
 
 
 @pytest.mark.parametrize("roll", [0.0, 45.0, 200.0])

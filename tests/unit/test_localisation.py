@@ -281,6 +281,30 @@ def test_bad_pixels_as_mask_and_as_list_are_the_same():
     assert not bad_pixel_mask([]).any()
 
 
+def test_pixels_that_never_looked_are_bad_ones():
+    photons = burst(15)
+    by_mask = localise(photons.x, photons.y, bad_pixels=COLUMNS)
+    assert localise(photons.x, photons.y, exposure=~COLUMNS) == by_mask
+    contrast = np.ones(len(photons))
+    by_exposure = localise(photons.x, photons.y, exposure=~COLUMNS, contrast=contrast)
+    assert (by_exposure.x, by_exposure.y) == pytest.approx((by_mask.x, by_mask.y), abs=1e-6)
+
+
+def test_half_the_time_is_as_good_as_half_the_photons():
+    """A side of the detector that looked for half of the time does not pull the source to the other one."""
+    rng, pulls = np.random.default_rng(16), []
+    exposure = np.ones((256, 256))
+    exposure[:, :130] = 0.5
+    for seed in range(40):
+        photons = burst(seed, x=130.0, y=128.0, counts=600)
+        kept = rng.random(len(photons)) < exposure[photons.y, photons.x]
+        x, y = photons.x[kept], photons.y[kept]
+        pulls.append([localise(x, y, exposure=exposure).x - 130.0, localise(x, y).x - 130.0])
+    (told, untold), error = np.mean(pulls, axis=0), np.std(pulls, axis=0)[0] / np.sqrt(40)
+    assert abs(told) < 3.0 * error
+    assert untold > 5.0 * error
+
+
 # --- input
 
 
@@ -317,6 +341,20 @@ def test_bad_photon_lists_are_refused(x, y, words):
 def test_bad_bad_pixels_are_refused(bad, words):
     with pytest.raises(InvalidInput, match=words):
         localise([1], [2], bad_pixels=bad)
+
+
+@pytest.mark.parametrize(
+    ("exposure", "words"),
+    [
+        (np.ones((10, 10)), "exposure: shape"),
+        (np.full((256, 256), 1.5), "exposure: 1.5 is not a part"),
+        (np.full((256, 256), np.nan), "exposure: nan is not a part"),
+        (np.zeros((256, 256)), "none of the detector"),
+    ],
+)
+def test_bad_exposures_are_refused(exposure, words):
+    with pytest.raises(InvalidInput, match=words):
+        localise([1], [2], exposure=exposure)
 
 
 @given(

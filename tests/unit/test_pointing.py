@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 from astropy.wcs import WCS
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import default_calibration
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.pointing import Pointing, quaternion_of, seen_pixels, steady_pixels
+from mxtvhf.pointing import Pointing, looking_part, quaternion_of, seen_pixels, steady_pixels
+from mxtvhf.simulator.motion import moving_attitude
 
 right_ascensions = st.floats(0.0, 360.0, exclude_max=True) | st.sampled_from([0.0, 1e-12, 180.0, 359.9999999])
 declinations = st.floats(-90.0, 90.0) | st.sampled_from([-90.0, -89.9999, 0.0, 89.9, 90.0])
@@ -192,3 +193,40 @@ def test_the_alignment_tells_how_the_detector_lies(ra, dec, roll, x, y):
         unit(*other.pixel_to_sky(x, y)), unit(*plain.pixel_to_sky(*same)), rtol=0, atol=1e-14
     )
     np.testing.assert_allclose(other.sky_to_pixel(*other.pixel_to_sky(x, y)), (x, y), rtol=0, atol=1e-8)
+
+
+def mask(*columns):
+    good = np.ones((256, 256), bool)
+    good[:, list(columns)] = False
+    return good
+
+
+@given(ra=right_ascensions, dec=declinations, roll=rolls)
+def test_what_looks_all_the_time_is_what_is_good(ra, dec, roll):
+    pointing, good = Pointing(ra, dec, roll), mask(7, 255)
+    attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
+    np.testing.assert_array_equal(looking_part(pointing, attitude, np.array([0.0, 5.0]), good), good)
+
+
+def test_a_telescope_that_looks_elsewhere_sees_nothing_of_the_field():
+    for away in (3.0, 89.9, 90.0, 180.0):
+        attitude = AttitudeHistory(np.zeros(1), quaternion_of(away, 0.0, 0.0)[None], np.ones(1, bool))
+        assert not looking_part(Pointing(0.0, 0.0, 0.0), attitude, np.zeros(1), mask()).any()
+
+
+@given(
+    roll=rolls, drift=st.floats(0.0, 600.0), columns=st.sets(st.integers(0, 255), max_size=60),
+    x=st.integers(0, 255), y=st.integers(0, 255),
+)  # fmt: skip
+def test_a_drift_smears_bad_pixels_and_edges(roll, drift, columns, x, y):
+    """Of each pixel it is the part of the moments at which ``seen_pixels`` finds it on a good one."""
+    pointing, good = Pointing(80.0, 20.0, roll), mask(*columns)
+    attitude = moving_attitude(pointing, 0.0, 300.0, drift_arcsec=drift)
+    moments = np.linspace(0.0, 300.0, 7)
+    part = looking_part(pointing, attitude, moments, good)
+    seen = np.array(seen_pixels(pointing, attitude, moments, np.full(7, x), np.full(7, y)))
+    assume((abs(seen - np.floor(seen) - 0.5) > 1e-3).all())
+    column, row = np.rint(seen).astype(int)
+    inside = (column >= 0) & (column < 256) & (row >= 0) & (row < 256)
+    expected = [there and good[j, i] for there, i, j in zip(inside, column, row, strict=True)]
+    assert part[y, x] == pytest.approx(np.mean(expected))
