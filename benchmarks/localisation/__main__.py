@@ -259,6 +259,12 @@ def spatial(case: Case, trials: int, seed: int, *, rivals: int) -> str:
     return line
 
 
+def measured(tally: Tally, honesty: Honesty, bound: Bound) -> str:
+    """Write the end of a line: error over bound, and ``Honesty``."""
+    median, high = tally.ratios(bound)
+    return f"{median:6.3f} {high:6.3f}  {honesty}"
+
+
 def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
     """Compare what energy, time and an ECLAIRs circle add; one line each."""
     calibration = default_calibration()
@@ -283,12 +289,9 @@ def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
             tally.add(found, x, y)
             honesty.add(found, x, y, case.counts)
         bound.add(x, y)
-    for name, (tally, honesty) in ways.items():
-        ratio = tally.ratios(bound)
-        yield (
-            f"{case.name:22s} {case.counts:5.0f} /{case.background:5.0f}  {name:12s} "
-            f"{ratio[0]:6.3f} {ratio[1]:6.3f}  {honesty}"
-        )
+    for name, row in ways.items():
+        start = f"{case.name:22s} {case.counts:5.0f} /{case.background:5.0f}"
+        yield f"{start}  {name:12s} {measured(*row, bound)}"
 
 
 def drifting(drift: float, case: Case, trials: int, seed: int) -> Iterator[str]:
@@ -311,12 +314,8 @@ def drifting(drift: float, case: Case, trials: int, seed: int) -> Iterator[str]:
             tally.add(found, x, y)
             honesty.add(found, x, y, case.counts)
         bound.add(x, y)
-    for name, (tally, honesty) in ways.items():
-        ratio = tally.ratios(bound)
-        yield (
-            f"{drift:5.0f} {case.counts:5.0f} /{case.background:5.0f}  {name:30s} "
-            f"{ratio[0]:6.3f} {ratio[1]:6.3f}  {honesty}"
-        )
+    for name, row in ways.items():
+        yield f"{drift:5.0f} {case.counts:5.0f} /{case.background:5.0f}  {name:35s} {measured(*row, bound)}"
 
 
 def false_alarms(trials: int, seed: int) -> Iterator[str]:
@@ -380,7 +379,7 @@ def main() -> None:
         print(
             f"\nBeside dead columns {DEAD[0]}-{DEAD[-1]} that drift over the sky: "
             "error over the bound without drift\n"
-            "drift  source/back.  dead columns are              median   90 %     r50    r90   seen"
+            "drift  source/back.  dead columns are                   median   90 %     r50    r90   seen"
             '  (r90) (limit)   r90"'
         )
         for drift, case in DRIFTING:
