@@ -110,7 +110,8 @@ class SourceLocalisation:
 
         A source with more would have been detected with a probability of at least 90 %, and the photons say
         with 90 % that there is none: the larger of both numbers of ``upperlimit``. The first is for the
-        middle of the detector, the second wherever the source is; with a prior, where that puts it.
+        middle of the detector, the second wherever the source is; with a prior, where that puts it. Infinite
+        where the good pixels are too few to tell any source from background.
         """
         if self.evidence is None:
             return empty_upper_limit()

@@ -83,7 +83,7 @@ def detectable_photons(
     Returns
     -------
     float
-        Photons on good pixels.
+        Photons on good pixels; infinite where the good pixels are too few to tell a source from background.
     """
     cells = counts.rebinned(CELL // counts.block)
     number, power = cells.images()
@@ -101,7 +101,10 @@ def detectable_photons(
         expected = share * good * (counts.total + photons * source)
         return float(2.0 * (expected * np.log1p(f * (source - 1.0))).sum() - needed)
 
-    enough = float(brentq(lacking, 1e-3, 100.0 * (counts.total + needed), xtol=1e-3))
+    most = 100.0 * (counts.total + needed)
+    if lacking(most) < 0.0:
+        return float("inf")
+    enough = float(brentq(lacking, 1e-3, most, xtol=1e-3))
     return max(enough, float(gammaincinv(least_photons, part)))
 
 

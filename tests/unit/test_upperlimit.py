@@ -74,14 +74,21 @@ def test_a_source_of_as_many_photons_would_have_been_found(energies):
 @settings(max_examples=40, deadline=None)
 def test_more_photons_are_detectable_by_higher_thresholds_and_more_often(n, threshold, step, part):
     x, y = np.random.default_rng(n).integers(0, 256, (2, n))
-    counts = Counts.from_image(detector_image(x, y), np.ones((256, 256), dtype=bool))
+    counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
     limit = detectable_photons(counts, default_psf(), threshold, 0.1, part)
     assert limit < detectable_photons(counts, default_psf(), threshold + step, 0.1, part)
     assert limit < detectable_photons(counts, default_psf(), threshold, 0.1, part + 0.04)
 
 
 def test_a_detection_needs_its_least_number_of_photons():
-    counts = Counts.from_image(detector_image([3], [4]), np.ones((256, 256), dtype=bool))
+    counts = Counts.from_image(detector_image([3], [4]), np.ones((256, 256)))
     limit = detectable_photons(counts, default_psf(), 0.0, 5.0)
     at_least_five = np.random.default_rng(6).poisson(limit, 100_000) >= 5
     assert at_least_five.mean() == pytest.approx(0.9, abs=0.004)
+
+
+def test_there_is_none_where_no_source_could_be_told_from_background():
+    """A single good pixel looks the same whatever it counts."""
+    exposure = np.zeros((256, 256))
+    exposure[3, 4] = 1.0
+    assert localise([4], [3], exposure=exposure).upper_limit == float("inf")
