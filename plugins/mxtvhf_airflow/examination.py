@@ -3,7 +3,6 @@
 Of the runs that wait for their start Airflow 3.3 takes the oldest: a live alert would wait behind any number
 of tests, and the question about the first alert of a storm behind all of its alerts.
 
-
 In each round it looks at the 20 running runs that it has not looked at for the longest time, whether
 anything came of them or not. Among many runs, which may be decisions that wait for a person for days, each
 step of an alert then waits for several rounds, and most of the scheduler's time goes to runs where nothing

@@ -27,9 +27,10 @@ CASES = textwrap.dedent("""
     run_id, found = sys.argv[1], {}
     AGO = "now() - interval '{} seconds'"
     cases = {
-        "quiet": ("success", 100, 2), "a task ended": ("success", 1, 2), "a task waits to be tried again":
-        ("up_for_retry", 100, 2), "a task works": ("running", 1, 2),
-        "quiet for long": ("success", 9000, 3660), "seen late": ("success", 2.5, 2), "fresh": ("success", 100, None),
+        "quiet": ("success", 100, 2), "quiet for long": ("success", 9000, 3660),
+        "a task ended": ("success", 1, 2), "a task works": ("running", 1, 2),
+        "a task waits to be tried again": ("up_for_retry", 100, 2),
+        "seen late": ("success", 2.5, 2), "fresh": ("success", 100, None),
     }
     for name, (state, changed, decided) in cases.items():
         with settings.Session() as session:
