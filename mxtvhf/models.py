@@ -262,7 +262,8 @@ class Localisation(Model):
     core_fwhm_arcmin: float | None = None
     """Width of the PSF's core by the fit, arcmin."""
     upper_limit_photons: float | None = None
-    """90 % upper limit of the expected source photons where no source was found."""
+    """90 % upper limit of the expected source photons where no source was found; None where any number
+    could be hidden, because hardly a pixel is good."""
     upper_limit_flux: float | None = None
     """The same as a mean flux (0.3-10 keV, absorbed, expected spectrum), erg/cm2/s."""
     regions: tuple[CredibleRegion, ...] = ()

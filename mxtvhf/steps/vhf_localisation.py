@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import hypot
+from math import hypot, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +227,7 @@ def _core_fwhm(found: SourceLocalisation) -> float | None:
 def _no_source(
     found: SourceLocalisation, photons: _Photons, calibration: Calibration, facts: dict[str, Any]
 ) -> Localisation:
-    middle = 0.5 * (detector_pixels() - 1)
+    middle, limit = 0.5 * (detector_pixels() - 1), found.upper_limit
     per_flux = expected_counts(1.0, photons.exposure_s, middle, middle, calibration=calibration)
     return Localisation(
         detected=False,
@@ -236,8 +236,8 @@ def _no_source(
         detector_x=None,
         detector_y=None,
         reason=_why_not(found, len(photons.x)),
-        upper_limit_photons=found.upper_limit,
-        upper_limit_flux=found.upper_limit / per_flux if per_flux > 0.0 else None,
+        upper_limit_photons=limit if isfinite(limit) else None,
+        upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
         **facts,
     )
 
@@ -245,9 +245,12 @@ def _no_source(
 def _why_not(found: SourceLocalisation, photons: int) -> str:
     reason = (
         f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-        f"needed are {least_photons():g} at ts {ts_threshold():g}; a source of more than "
-        f"{found.upper_limit:.0f} photons would have been found (90 % limit)"
+        f"needed are {least_photons():g} at ts {ts_threshold():g}; "
     )
+    if isfinite(found.upper_limit):
+        reason += f"a source of more than {found.upper_limit:.0f} photons would have been found (90 % limit)"
+    else:
+        reason += "the good pixels are too few to tell any source from background"
     if found.hot_pixels:
         listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
         reason += f"; left out {len(found.hot_pixels)} hot pixels (column, row): {listed}"

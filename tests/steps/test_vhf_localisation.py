@@ -239,6 +239,22 @@ def test_no_source_comes_with_an_upper_limit(tmp_path):
     assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None
 
 
+def test_one_good_pixel_sets_no_limit(tmp_path, exchange):
+    columns, rows = ([i for i in range(256) if i != good] for good in (100, 50))
+    folder = exchange("bad_pixels", columns=str(columns), rows=str(rows))
+    store = CalibrationStore(packaged_folder(), folder)
+
+    def found_in_one_photon(pha):
+        photon = PhotonList(*(np.array([value]) for value in (START + 1.0, 100, 50, pha)))
+        return vhf_localisation(event_file(tmp_path, photon), store=store)
+
+    # Its energy must not tell source from background either.
+    found = next(one for one in map(found_in_one_photon, range(600, 800)) if one.upper_limit_photons is None)
+    assert not found.detected
+    assert found.upper_limit_flux is None
+    assert "too few to tell any source" in found.reason
+
+
 def test_the_posterior_on_the_sky_is_a_product(tmp_path):
     found = vhf_localisation(event_file(tmp_path, burst()), out=tmp_path / "out")
     assert {product.path for product in found.products.values()} == {
