@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.models import Model, Product
+from mxtvhf.models.base import Model, Product
 
 
 @cache

@@ -35,7 +35,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from mxtvhf.models import BURST_ID_PATTERN, Alert, BurstId, Model, RunConf, safe_name, utc_text
+from mxtvhf.models.base import BURST_ID_PATTERN, Alert, BurstId, Model, RunConf, safe_name, utc_text
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mxtvhf.models import Alert, Origin, Position
+from mxtvhf.models.base import Alert, Origin, Position
 
 
 def burst_trigger_time(alerts: Sequence[Alert]) -> datetime | None:

@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_v
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument import instrument
-from mxtvhf.models import Model, NonNegative, utc_text
+from mxtvhf.models.base import Model, NonNegative, utc_text
 
 Floats = npt.NDArray[np.float64]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

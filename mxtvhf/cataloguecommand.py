@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mxtvhf.angles import angle_text, separation_arcsec
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.catalogues.store import LIMIT, CatalogueStore
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.models import utc_text
+from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.base import utc_text
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from mxtvhf.errors import Failure, MxtVhfError
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import UNKNOWN_GRACE_S, GpBusy, GpStatus, GpUnknownJobError, pause_after_failures
 from mxtvhf.inputs import MAX_ALERT_BYTES
-from mxtvhf.models import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
+from mxtvhf.models.base import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions

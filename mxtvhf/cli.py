@@ -222,7 +222,7 @@ def crosscheck(
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck.bayes import probability_text
     from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
-    from mxtvhf.models import GpOutcome
+    from mxtvhf.models.base import GpOutcome
     from mxtvhf.steps.crosscheck_positions import crosscheck_positions
     from mxtvhf.steps.vhf_localisation import vhf_localisation
     from mxtvhf.voevent import read_alert
@@ -260,7 +260,7 @@ def calibration(
 ) -> None:
     """List the calibration files in use for a time."""
     from mxtvhf.calibration import CalibrationFile
-    from mxtvhf.models import utc_text
+    from mxtvhf.models.base import utc_text
 
     store = Settings().calibration_store()
     used = store.at(at.replace(tzinfo=UTC) if at else datetime.now(UTC)).files()

@@ -18,7 +18,7 @@ from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import Calibration
 from mxtvhf.fitstable import Card
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.models import BurstId, Model, utc_text
+from mxtvhf.models.base import BurstId, Model, utc_text
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
 

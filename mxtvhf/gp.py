@@ -22,7 +22,7 @@ from mxtvhf.gp_contract import (
     one_line,
     started_job,
 )
-from mxtvhf.models import GpRequest
+from mxtvhf.models.base import GpRequest
 
 
 class GpClient:

@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
-from mxtvhf.models import Declination, Model, NonNegative, Origin, Position, RightAscension
+from mxtvhf.models.base import Declination, Model, NonNegative, Origin, Position, RightAscension
 
 MAX_BODY = 1_000_000
 """Longest answer that is read, bytes; a longer one is refused."""

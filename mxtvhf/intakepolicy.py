@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 
 
 class IntakePolicy(Model):

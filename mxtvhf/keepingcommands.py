@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import utc_text
+from mxtvhf.models.base import utc_text
 from mxtvhf.runcommands import FACE, airflow, read, show
 from mxtvhf.settings import Settings
 

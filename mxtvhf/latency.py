@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from statistics import median
 
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 from mxtvhf.products import ReportSummary
 
 STAGES = (

@@ -11,7 +11,7 @@ from typing import Any
 from astropy.io import fits
 
 from mxtvhf.archive import sha256_of, write_atomically
-from mxtvhf.models import Product
+from mxtvhf.models.base import Product
 
 Card = tuple[str, Any, str]
 """Keyword, value, comment."""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.gp_contract import GpAnswer, GpResult, GpState, ProcessingDescriptor, one_line
-from mxtvhf.models import BurstId, Model, Position, RunConf
+from mxtvhf.models.base import BurstId, Model, Position, RunConf
 from mxtvhf.products import ReportSummary
 
 SERVICE = "mxt-vhf"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from mxtvhf.models import Position, Product, TimelineEntry, safe_name
+from mxtvhf.models.base import Position, Product, TimelineEntry, safe_name
 
 log = logging.getLogger(__name__)
 

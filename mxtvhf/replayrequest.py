@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import ConfigDict, Field
 
-from mxtvhf.models import BurstId, Model
+from mxtvhf.models.base import BurstId, Model
 
 REPLAY_DAG_ID = "mxt_vhf_replay"
 

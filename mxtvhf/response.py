@@ -18,7 +18,7 @@ from scipy.special import ndtr
 from mxtvhf.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
 from mxtvhf.eventcards import constants
 from mxtvhf.instrument import instrument
-from mxtvhf.models import Product
+from mxtvhf.models.base import Product
 from mxtvhf.ogip import Card, ProductHeader, write_fits
 
 Floats = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.gp_contract import GpState
 from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.latency import Distribution, latency_text
-from mxtvhf.models import BURST_ID_PATTERN, Model, RunConf
+from mxtvhf.models.base import BURST_ID_PATTERN, Model, RunConf
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.runtables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings

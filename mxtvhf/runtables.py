@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mxtvhf.archive import QuarantineNote
-from mxtvhf.models import Position, utc_text
+from mxtvhf.models.base import Position, utc_text
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.streamgaps import StreamGap
 

@@ -18,14 +18,14 @@ from astropy.time import Time
 from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
 
 from mxtvhf import __version__
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.eventcards import constants
 from mxtvhf.eventfile import EventFile
 from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.missiontime import utc_from_met
-from mxtvhf.models import CredibleRegion, Position, Product, utc_text
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import CredibleRegion, Position, Product, utc_text
 from mxtvhf.pointing import Pointing
 from mxtvhf.posterior import PositionPosterior
 from mxtvhf.skymap import Cells, SkyMap, credible_region, sky_map

@@ -27,7 +27,7 @@ from astropy_healpix import (
 from contourpy import contour_generator
 
 from mxtvhf.instrument import pixel_scale_arcsec
-from mxtvhf.models import CredibleRegion
+from mxtvhf.models.base import CredibleRegion
 from mxtvhf.pointing import Pointing
 from mxtvhf.posterior import PositionPosterior
 from mxtvhf.psf import Floats, detector_pixels

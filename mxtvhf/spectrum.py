@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from mxtvhf.extraction import Regions
 from mxtvhf.lightcurve import RegionPhotons
-from mxtvhf.models import Product
+from mxtvhf.models.base import Product
 from mxtvhf.ogip import Card, ProductHeader, write_fits
 from mxtvhf.response import channel_edges
 

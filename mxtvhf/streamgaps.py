@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 
 
 class StreamGap(Model):

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.inputs import MAX_ALERT_BYTES
 from mxtvhf.instrument import instrument
-from mxtvhf.models import Alert, Attitude, Citation, Origin, Position, SatellitePosition
+from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position, SatellitePosition
 from mxtvhf.parameters import Parameters, factor, finite, one_line, shown, utc
 
 _STREAM = re.compile(r"ivo://org\.svom/fsc#", re.IGNORECASE)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from mxtvhf.announcement.model import Decision
 from mxtvhf.announcement.text import Announcement, our_ivorn
-from mxtvhf.models import Origin, Position
+from mxtvhf.models.base import Origin, Position
 from mxtvhf.report import Report
 
 BURST = "sb26051102"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mxtvhf.models import Citation
+from mxtvhf.models.base import Citation
 from mxtvhf.packets.framing import find_frames
 from mxtvhf.packets.layout import layout
 

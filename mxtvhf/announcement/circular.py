@@ -6,7 +6,6 @@ import unicodedata
 from datetime import UTC, datetime
 
 from mxtvhf.analysis import measurement_text
-from mxtvhf.angles import angle_text, declination_text, right_ascension_text
 from mxtvhf.announcement.text import (
     Announcement,
     catalogue_words,
@@ -15,7 +14,8 @@ from mxtvhf.announcement.text import (
     triggered_by,
     trusted_fit,
 )
-from mxtvhf.models import Position
+from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
+from mxtvhf.models.base import Position
 from mxtvhf.report import Report
 
 DRAFT = "DRAFT, made by MXT-VHF: read it, complete the authors, remove this line, and submit it at GCN."

@@ -10,7 +10,7 @@ from mxtvhf.announcement.message import message
 from mxtvhf.announcement.text import Announcement
 from mxtvhf.announcement.voevent import voevent
 from mxtvhf.archive import sha256_of, write_atomically
-from mxtvhf.models import Product
+from mxtvhf.models.base import Product
 
 FILES = {
     "voevent": "voevent.xml",

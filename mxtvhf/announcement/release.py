@@ -34,7 +34,7 @@ from mxtvhf.announcement.text import Announcement, chosen_position, our_ivorn
 from mxtvhf.archive import write_atomically, write_once
 from mxtvhf.bulletins.model import one_line
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.models import Model, safe_name
+from mxtvhf.models.base import Model, safe_name
 from mxtvhf.report import Report
 
 CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mxtvhf.errors import NothingToDo
-from mxtvhf.models import BurstId, Model
+from mxtvhf.models.base import BurstId, Model
 from mxtvhf.products import ReportSummary
 
 APPROVE, REJECT = "Approve", "Reject"

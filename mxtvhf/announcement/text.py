@@ -12,7 +12,7 @@ from typing import Any
 from mxtvhf.analysis import SpectralFit
 from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Position
+from mxtvhf.models.base import Position
 from mxtvhf.report import Report
 from mxtvhf.report.page import checked_catalogues
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import BurstId, Model, Position, Verdict
+from mxtvhf.models.base import BurstId, Model, Position, Verdict
 
 SCHEMA_ID = "urn:mxt-vhf:messages:1"
 SUBJECTS = "mxtvhf.out"

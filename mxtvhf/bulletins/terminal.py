@@ -20,7 +20,7 @@ from mxtvhf.bulletins.model import (
     read_bulletin,
 )
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import BURST_ID_PATTERN, utc_text
+from mxtvhf.models.base import BURST_ID_PATTERN, utc_text
 from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 

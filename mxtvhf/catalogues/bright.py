@@ -8,8 +8,8 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from mxtvhf.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
 
 BRIGHT_XRAY = "bright-xray"
 """Name of the catalogue; no other may have it."""

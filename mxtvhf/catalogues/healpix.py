@@ -12,7 +12,7 @@ from typing import Any
 import hpgeom
 import numpy as np
 
-from mxtvhf.angles import WHOLE_SKY_DEG2
+from mxtvhf.models.angles import WHOLE_SKY_DEG2
 
 ORDER = 29
 """Of the index that sorts the sources: the finest that fits into 64 bits, 0.4 mas."""

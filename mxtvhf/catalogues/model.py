@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mxtvhf.models import Declination, Model, NonNegative, Position, RightAscension
+from mxtvhf.models.base import Declination, Model, NonNegative, Position, RightAscension
 
 
 class CatalogueSource(Model):

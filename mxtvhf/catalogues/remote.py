@@ -20,11 +20,11 @@ import requests
 from pydantic import ValidationError
 
 from mxtvhf import __version__
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.catalogues.store import LIMIT
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
-from mxtvhf.models import Model, NonNegative
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import Model, NonNegative
 
 if TYPE_CHECKING:
     from astropy.table import Table

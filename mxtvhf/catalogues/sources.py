@@ -16,11 +16,11 @@ from heapq import nsmallest
 from itertools import count
 from pathlib import Path
 
-from mxtvhf.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.catalogues.healpix import cell_area_deg2, cone_ranges, surroundings
 from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.errors import Failure
+from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
 
 HASHED_BYTES = 1 << 24
 """Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones

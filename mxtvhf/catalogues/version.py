@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.models import Model, NonNegative
+from mxtvhf.models.base import Model, NonNegative
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 """Of a catalogue; it is also a folder's name."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 
 
 class Tolerances(Model):

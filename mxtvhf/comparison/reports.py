@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from math import isclose
 from typing import Any
 
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.comparison.model import Comparison, Difference, Outcome, PositionShift, Tolerances
-from mxtvhf.models import Origin
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import Origin
 
 IGNORED = (
     "run_id", "is_replay", "written", "headline", "timeline", "products", "*.products", "*.outlines",

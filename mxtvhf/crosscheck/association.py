@@ -13,14 +13,14 @@ from math import hypot
 
 import numpy as np
 
-from mxtvhf.angles import angle_text, separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues, CatalogueSource
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, log10_odds, probability_text
 from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.pairs import name, p_text, separation_p_value
 from mxtvhf.crosscheck.recommendation import latest_of_origins
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models import Alert, Position
+from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.base import Alert, Position
 
 CATALOGUE_TRIGGER = 203
 """Packet_Type of ``eclairs-catalog``: ECLAIRs triggered on a source of its on-board catalogue."""

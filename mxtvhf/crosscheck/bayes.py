@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from math import exp, isinf, log, log10, radians
 
-from mxtvhf.angles import WHOLE_SKY_DEG2
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models import Origin
+from mxtvhf.models.angles import WHOLE_SKY_DEG2
+from mxtvhf.models.base import Origin
 
 UNRELATED = {
     Origin.MXT_VHF: "MXT",

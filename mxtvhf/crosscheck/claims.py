@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import hypot
 
-from mxtvhf.angles import angle_text, separation_arcsec
 from mxtvhf.catalogues.bright import known_source
 from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models import Alert, ClaimCheck, Origin, Position
+from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.base import Alert, ClaimCheck, Origin, Position
 
 NOT_CHECKED = "not checked: no ECLAIRs position at hand"
 

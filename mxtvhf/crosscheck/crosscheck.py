@@ -14,7 +14,7 @@ from mxtvhf.crosscheck.pairs import compare_of_burst
 from mxtvhf.crosscheck.recommendation import latest_of_origins, recommend
 from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert, GpOutcome, Position
+from mxtvhf.models.base import Alert, GpOutcome, Position
 
 
 def crosscheck(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.models import ClaimCheck, GpOutcome, Model, Position, PositionPair
+from mxtvhf.models.base import ClaimCheck, GpOutcome, Model, Position, PositionPair
 
 
 class BurstVerdict(StrEnum):

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from math import hypot
 
-from mxtvhf.angles import angle_text, separation_arcsec
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability, probability_text, unrelated
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models import GpOutcome, Origin, Position, PositionPair, Verdict
+from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.base import GpOutcome, Origin, Position, PositionPair, Verdict
 
 SMALLEST_P_SHOWN = 1e-12
 """Below this a p-value only says "impossible": no error distribution is known that far out."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mxtvhf.angles import angle_text
 from mxtvhf.crosscheck.pairs import compare, name
-from mxtvhf.models import Origin, Position, PositionPair, Verdict
+from mxtvhf.models.angles import angle_text
+from mxtvhf.models.base import Origin, Position, PositionPair, Verdict
 
 PREFERENCE = (
     Origin.VT,

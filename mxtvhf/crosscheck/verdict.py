@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mxtvhf.angles import angle_text
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.model import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.pairs import name
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models import Position, PositionPair, Verdict
+from mxtvhf.models.angles import angle_text
+from mxtvhf.models.base import Position, PositionPair, Verdict
 
 
 def burst_verdict(

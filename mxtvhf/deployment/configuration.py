@@ -26,7 +26,7 @@ from mxtvhf.deployment.checks import (
     secret_text,
 )
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 from mxtvhf.natslink import checked_servers
 from mxtvhf.settings import Role, Settings, UserName
 from mxtvhf.stack.airflow_environment import ADMIN, metrics_environment

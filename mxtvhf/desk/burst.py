@@ -23,7 +23,7 @@ from mxtvhf.desk.decision import (
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky import SkyView, sky_view
 from mxtvhf.desk.states import Kind, State, kind_of
-from mxtvhf.models import Alert, Position, PositionPair
+from mxtvhf.models.base import Alert, Position, PositionPair
 from mxtvhf.processing import Run
 from mxtvhf.products import ReportSummary, product_folder
 from mxtvhf.report.model import Report

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import Kind, State, kind_of
-from mxtvhf.models import Position
+from mxtvhf.models.base import Position
 from mxtvhf.processing import Run
 from mxtvhf.products import ReportSummary
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mxtvhf.airflow_api import DECISION_DAG_ID
 from mxtvhf.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
-from mxtvhf.models import Position
+from mxtvhf.models.base import Position
 
 DECISION_TASK_ID = "ba_decision"
 MAX_DRAFT = 100_000

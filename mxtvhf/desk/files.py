@@ -15,7 +15,7 @@ from mxtvhf.announcement.model import DECISION, RELEASE, Decision, Release
 from mxtvhf.archive import Archive
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert
+from mxtvhf.models.base import Alert
 from mxtvhf.processing import Run
 from mxtvhf.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.report.model import Report

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mxtvhf.angles import separation_arcsec, tangent_offset_arcmin
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.models import CredibleRegion, Model, Position
+from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
+from mxtvhf.models.base import CredibleRegion, Model, Position
 from mxtvhf.report.skyplot import WIDEST_SKY_ARCMIN
 
 

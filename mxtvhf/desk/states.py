@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from mxtvhf.announcement.model import Decision, Release
-from mxtvhf.models import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.base import REPLAY_MARK, TEST_MARK
 from mxtvhf.processing import AirflowState, Run
 from mxtvhf.products import ReportSummary
 

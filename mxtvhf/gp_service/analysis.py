@@ -8,7 +8,7 @@ from pathlib import Path
 from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo
 from mxtvhf.gp_contract import GpResult
-from mxtvhf.models import GpRequest, Localisation
+from mxtvhf.models.base import GpRequest, Localisation
 
 Localiser = Callable[[Path], Localisation]
 """An event file in, what its photons say out."""

@@ -18,7 +18,7 @@ from mxtvhf.gp_contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
 from mxtvhf.gp_service.analysis import AnalysisResult, Localiser, event_file_of, localise_events
 from mxtvhf.gp_service.jobs import Job, JobStore
 from mxtvhf.gp_service.workers import Workers
-from mxtvhf.models import GpRequest
+from mxtvhf.models.base import GpRequest
 from mxtvhf.processing import Problem
 
 MAX_REQUEST = 65_536

@@ -14,7 +14,7 @@ from pathlib import Path
 from mxtvhf.errors import Failure
 from mxtvhf.gp_contract import GpState
 from mxtvhf.gp_service.analysis import AnalysisResult
-from mxtvhf.models import GpRequest, utc_text
+from mxtvhf.models.base import GpRequest, utc_text
 
 MAX_STARTS = 3
 """A job that was being analysed when the service died is started again, but not more often than this."""

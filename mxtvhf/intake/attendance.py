@@ -10,7 +10,7 @@ from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import BurstPicture, PlannedRun, planned_folder, read_picture
 from mxtvhf.intake.planning import WantedRun, next_look, next_run
 from mxtvhf.intakepolicy import IntakePolicy
-from mxtvhf.models import TEST_MARK, RunConf
+from mxtvhf.models.base import TEST_MARK, RunConf
 
 log = logging.getLogger(__name__)
 

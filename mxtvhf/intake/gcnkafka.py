@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.incoming import Message
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 
 log = logging.getLogger(__name__)
 

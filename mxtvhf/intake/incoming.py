@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import AwareDatetime
 
 from mxtvhf.archive import sha256_of, write_once
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 
 STALE_S = 3600.0
 """No intake takes so long to write a message."""

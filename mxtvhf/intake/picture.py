@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 
 from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert, Model, RunConf
+from mxtvhf.models.base import Alert, Model, RunConf
 from mxtvhf.packets import decode_stream
 from mxtvhf.voevent import read_alert
 

@@ -14,7 +14,7 @@ from mxtvhf.archive import Archive
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.picture import planned_runs
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 from mxtvhf.natslink import connect
 from mxtvhf.settings import Settings
 

@@ -24,7 +24,7 @@ from typing import IO, BinaryIO
 from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 from mxtvhf.operation.tables import DatabaseDump
 
 MANIFEST = "manifest.json"

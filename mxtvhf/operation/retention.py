@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.desk.states import Kind, kind_of
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 from mxtvhf.operation.database import command_environment
 from mxtvhf.products import report_summary
 from mxtvhf.settings import Settings

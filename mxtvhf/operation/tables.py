@@ -17,7 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
 from mxtvhf.errors import Failure
-from mxtvhf.models import Model
+from mxtvhf.models.base import Model
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812

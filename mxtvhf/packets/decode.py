@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput, NotOurs
-from mxtvhf.models import PacketCounts
+from mxtvhf.models.base import PacketCounts
 from mxtvhf.packets.content import attitude, burst_date, faults, first_time, photons
 from mxtvhf.packets.framing import Frames, Reject, find_frames
 from mxtvhf.packets.layout import PacketType, Records, layout

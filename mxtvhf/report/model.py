@@ -14,7 +14,7 @@ from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.errors import Failure
-from mxtvhf.models import (
+from mxtvhf.models.base import (
     Alert,
     BurstId,
     ClaimCheck,

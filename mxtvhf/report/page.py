@@ -10,10 +10,10 @@ from urllib.parse import quote
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from mxtvhf.analysis import measurement_text
-from mxtvhf.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.verdict import not_checked
-from mxtvhf.models import Position, PositionPair, Verdict, utc_text
+from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
+from mxtvhf.models.base import Position, PositionPair, Verdict, utc_text
 from mxtvhf.report.assembly import radius_text, versus_eclairs
 from mxtvhf.report.model import Report
 from mxtvhf.report.plots import Picture, Plot

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.models import Localisation, Position
+from mxtvhf.models.base import Localisation, Position
 from mxtvhf.photons import PhotonList
 
 if TYPE_CHECKING:

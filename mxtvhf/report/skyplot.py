@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mxtvhf.angles import (
+from mxtvhf.crosscheck import name
+from mxtvhf.models.angles import (
     angle_text,
     declination_text,
     right_ascension_text,
     separation_arcsec,
     tangent_offset_arcmin,
 )
-from mxtvhf.crosscheck import name
-from mxtvhf.models import CredibleRegion, Origin, Position
+from mxtvhf.models.base import CredibleRegion, Origin, Position
 from mxtvhf.report.plots import INK, LEFT_INCH, PANEL_INCH, Plot, panel, scales
 
 if TYPE_CHECKING:

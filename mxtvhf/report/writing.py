@@ -11,7 +11,7 @@ from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.missiontime import met_from_utc
-from mxtvhf.models import Product
+from mxtvhf.models.base import Product
 from mxtvhf.photons import PhotonList
 from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import ReportProducts, ReportStatus, RunRecord

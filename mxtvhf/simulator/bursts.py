@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import BurstId, Model, Origin, Position
+from mxtvhf.models.base import BurstId, Model, Origin, Position
 from mxtvhf.voevent import notice_position
 
 

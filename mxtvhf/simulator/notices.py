@@ -11,7 +11,7 @@ from astropy.coordinates import angular_separation, offset_by
 from lxml import etree
 
 from mxtvhf.instrument import instrument
-from mxtvhf.models import Alert, Attitude, Citation, Origin, Position
+from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position
 from mxtvhf.voevent import notice_facts, notice_position, systematic_r90
 from mxtvhf.voeventxml import (
     Param,

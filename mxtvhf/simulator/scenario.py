@@ -23,7 +23,16 @@ from mxtvhf.eventfile import write_event_file
 from mxtvhf.instrument import instrument
 from mxtvhf.localisation import localise
 from mxtvhf.missiontime import met_from_utc
-from mxtvhf.models import Alert, Attitude, BurstId, Declination, Model, NonNegative, RightAscension, utc_text
+from mxtvhf.models.base import (
+    Alert,
+    Attitude,
+    BurstId,
+    Declination,
+    Model,
+    NonNegative,
+    RightAscension,
+    utc_text,
+)
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing

@@ -10,7 +10,7 @@ from pathlib import Path
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.archive import write_atomically
 from mxtvhf.errors import Failure
-from mxtvhf.models import RunConf
+from mxtvhf.models.base import RunConf
 from mxtvhf.products import product_folder
 from mxtvhf.report import Report
 from mxtvhf.settings import Settings

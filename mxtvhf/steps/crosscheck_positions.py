@@ -8,7 +8,7 @@ from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.crosscheck.association import around
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert, GpOutcome, Localisation, Position
+from mxtvhf.models.base import Alert, GpOutcome, Localisation, Position
 
 
 def crosscheck_positions(

@@ -12,7 +12,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import EventFileInfo, write_event_file
 from mxtvhf.missiontime import utc_from_met
-from mxtvhf.models import Alert, Declination, Model, RightAscension
+from mxtvhf.models.base import Alert, Declination, Model, RightAscension
 from mxtvhf.photons import PhotonList
 from mxtvhf.steps.photons_extraction import Extraction
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.catalogues.model import Catalogues
-from mxtvhf.models import GpOutcome
+from mxtvhf.models.base import GpOutcome
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import ReportProducts, RunRecord, write_report
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions

@@ -21,7 +21,7 @@ from mxtvhf.inputs import (
     source_bytes,
     source_name,
 )
-from mxtvhf.models import Alert, Model, RunConf
+from mxtvhf.models.base import Alert, Model, RunConf
 from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.catalogues.remote import TIMEOUT_S, RemoteService, ask_remote
 from mxtvhf.crosscheck.association import around
-from mxtvhf.models import Alert, Localisation, Model
+from mxtvhf.models.base import Alert, Localisation, Model
 from mxtvhf.steps.crosscheck_positions import in_order, positions_before_gp
 
 

@@ -12,7 +12,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.lightcurvefile import write_light_curve
 from mxtvhf.missiontime import met_from_utc, utc_from_met
-from mxtvhf.models import Localisation, Product
+from mxtvhf.models.base import Localisation, Product
 from mxtvhf.ogip import ProductHeader
 from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.report.sourceplots import source_plots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mxtvhf.gp import GpClient
-from mxtvhf.models import GpRequest
+from mxtvhf.models.base import GpRequest
 
 
 def start_mxt_gp_pipeline(request: GpRequest, gp: GpClient) -> str:

@@ -20,7 +20,7 @@ from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument import instrument, pixel_scale_arcsec
 from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
 from mxtvhf.missiontime import met_from_utc, utc_from_met
-from mxtvhf.models import Alert, CredibleRegion, Localisation, Origin, Position, Product
+from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
 from mxtvhf.prior import PositionPrior

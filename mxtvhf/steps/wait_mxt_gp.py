@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxtvhf.errors import GpFailed
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import GpState, GpStatus
-from mxtvhf.models import GpOutcome
+from mxtvhf.models.base import GpOutcome
 
 
 def wait_mxt_gp(process_id: str, gp: GpClient) -> GpStatus:

@@ -18,7 +18,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from mxtvhf.archive import Archive, sha256_of
-from mxtvhf.models import BURST_ID_PATTERN
+from mxtvhf.models.base import BURST_ID_PATTERN
 from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.links import PREFIX

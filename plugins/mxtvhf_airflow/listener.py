@@ -30,7 +30,7 @@ from mxtvhf.bulletins.outbox import Outbox
 from mxtvhf.bulletins.role import is_test_alert
 from mxtvhf.bulletins.written import report_bulletin
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.models import BURST_ID_PATTERN, REPLAY_MARK
+from mxtvhf.models.base import BURST_ID_PATTERN, REPLAY_MARK
 from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.links import PREFIX

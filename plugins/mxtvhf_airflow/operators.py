@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from mxtvhf.analysis import SourceAnalysis
-    from mxtvhf.models import Model
+    from mxtvhf.models.base import Model
     from mxtvhf.photons import PhotonList
     from mxtvhf.report import ReportProducts, RunRecord
 

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from mxtvhf.announcement.request import DecisionRequest
-from mxtvhf.models import Model, RunConf
+from mxtvhf.models.base import Model, RunConf
 from mxtvhf.replayrequest import ReplayRequest
 
 LONG_TEXT = {"alert"}

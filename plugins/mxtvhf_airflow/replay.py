@@ -14,7 +14,7 @@ from airflow.utils.state import DagRunState
 
 from mxtvhf.archive import Archive, write_atomically
 from mxtvhf.errors import Failure
-from mxtvhf.models import safe_name, utc_text
+from mxtvhf.models.base import safe_name, utc_text
 from mxtvhf.replay import Replay, schedule, select_replays
 from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.settings import Settings

@@ -20,7 +20,7 @@ from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive import Archive, QuarantineNote
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.latency import Distribution, latency
-from mxtvhf.models import BURST_ID_PATTERN, RunConf
+from mxtvhf.models.base import BURST_ID_PATTERN, RunConf
 from mxtvhf.processing import (
     BurstEntry,
     Problem,

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
 from mxtvhf.gp_contract import one_line
-from mxtvhf.models import REPLAY_MARK, Localisation, Model, RunConf, TimelineEntry
+from mxtvhf.models.base import REPLAY_MARK, Localisation, Model, RunConf, TimelineEntry
 from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 

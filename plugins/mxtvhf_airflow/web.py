@@ -21,7 +21,7 @@ from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive import Archive
 from mxtvhf.bodylimit import refuse_long_bodies
 from mxtvhf.gp_contract import one_line
-from mxtvhf.models import safe_name, utc_text
+from mxtvhf.models.base import safe_name, utc_text
 from mxtvhf.processing import Problem
 from mxtvhf.products import product_file, report_summary
 from mxtvhf.settings import Settings

@@ -10,7 +10,7 @@ from fake_gp import PROCESS_ID, running_fake_gp
 from mxtvhf.errors import InvalidInput
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import GpAnswerError, GpBusy, GpStartUnknownError, GpState, GpUnknownJobError
-from mxtvhf.models import GpRequest
+from mxtvhf.models.base import GpRequest
 from mxtvhf.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 

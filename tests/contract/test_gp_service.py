@@ -26,7 +26,7 @@ from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import GpBusy, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.gp_service import create_app, serve
 from mxtvhf.gp_service.jobs import MAX_STARTS, JobStore
-from mxtvhf.models import GpRequest, Localisation, Origin, Position
+from mxtvhf.models.base import GpRequest, Localisation, Origin, Position
 from mxtvhf.steps.wait_mxt_gp import gp_outcome
 
 BODY = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}

@@ -16,7 +16,7 @@ import uvicorn
 from fake_gp import PROCESS_ID, running_fake_gp
 
 from mxtvhf.gp_service import create_app
-from mxtvhf.models import GpOutcome, Localisation, Origin, Position
+from mxtvhf.models.base import GpOutcome, Localisation, Origin, Position
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from mxtvhf.airflow_api import DAG_ID
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.archive import sha256_of
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Position
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import Position
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.processes import wait_until
 
@@ -227,7 +227,7 @@ def test_a_notice_without_a_position_stops_in_good_order(run, settings, conf, gr
 
 @pytest.fixture
 def grm_notice():
-    from mxtvhf.models import Alert
+    from mxtvhf.models.base import Alert
     from mxtvhf.simulator.notices import write_notice
 
     facts = {

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert, Citation, GpOutcome, Localisation, Origin, Position
+from mxtvhf.models.base import Alert, Citation, GpOutcome, Localisation, Origin, Position
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 
 T0 = datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC)

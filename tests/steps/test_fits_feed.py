@@ -10,7 +10,7 @@ from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import read_event_file
 from mxtvhf.missiontime import met_from_utc
-from mxtvhf.models import Alert
+from mxtvhf.models.base import Alert
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import quaternion_of

@@ -10,7 +10,7 @@ import pytest
 
 from mxtvhf.catalogues.remote import remote_services
 from mxtvhf.crosscheck import BurstVerdict
-from mxtvhf.models import Alert, GpOutcome, Origin, Position
+from mxtvhf.models.base import Alert, GpOutcome, Origin, Position
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
 

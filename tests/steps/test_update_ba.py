@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mxtvhf.crosscheck import CrossCheck
-from mxtvhf.models import Alert, GpOutcome, Localisation, Origin, Position, Product
+from mxtvhf.models.base import Alert, GpOutcome, Localisation, Origin, Position, Product
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.errors import InvalidInput
@@ -15,7 +14,8 @@ from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.instrument import pixel_scale_arcsec
 from mxtvhf.localisation import localise
 from mxtvhf.missiontime import met_from_utc, utc_from_met
-from mxtvhf.models import Origin
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import Origin
 from mxtvhf.photons import PhotonList
 from mxtvhf.pointing import Pointing
 from mxtvhf.simulator.motion import moving_attitude, seen_with

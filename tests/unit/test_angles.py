@@ -4,7 +4,7 @@ from astropy.coordinates import Angle, SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.angles import (
+from mxtvhf.models.angles import (
     angle_text,
     declination_text,
     right_ascension_text,

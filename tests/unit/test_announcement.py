@@ -26,7 +26,7 @@ from mxtvhf.announcement.text import chosen_position, names
 from mxtvhf.announcement.voevent import voevent
 from mxtvhf.bulletins import AnnouncementBulletin
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.models import Origin, Position
+from mxtvhf.models.base import Origin, Position
 from mxtvhf.products import ReportSummary
 from mxtvhf.voevent import read_alert
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.archive import Archive, ArchivedInput, write_atomically, write_once
-from mxtvhf.models import RunConf
+from mxtvhf.models.base import RunConf
 
 BURST = "sb26051102"
 T = datetime(2026, 5, 11, 11, 4, tzinfo=UTC)

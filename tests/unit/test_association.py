@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.crosscheck import BurstVerdict, crosscheck
 from mxtvhf.crosscheck.association import CONE_R90, around, associate
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability
-from mxtvhf.models import Alert, GpOutcome, Origin, Position
+from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
+from mxtvhf.models.base import Alert, GpOutcome, Origin, Position
 
 NO_GP = GpOutcome(available=False, reason="not asked")
 

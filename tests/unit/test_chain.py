@@ -14,7 +14,7 @@ from mxtvhf.chain import process_burst, run_record
 from mxtvhf.errors import Failure
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import GpBusy, GpState, GpStatus, GpUnknownJobError
-from mxtvhf.models import RunConf
+from mxtvhf.models.base import RunConf
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.steps.fits_feed import fits_feed
 from mxtvhf.steps.photons_extraction import photons_extraction

@@ -12,7 +12,7 @@ from mxtvhf.crosscheck import compare, crosscheck
 from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, verdict_of
 from mxtvhf.crosscheck.recommendation import recommend
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models import Alert, ClaimCheck, GpOutcome, Origin, Position, Verdict
+from mxtvhf.models.base import Alert, ClaimCheck, GpOutcome, Origin, Position, Verdict
 
 NO_GP = GpOutcome(available=False, reason="GP did not answer")
 T0 = datetime(2026, 5, 11, 11, 0, 32, tzinfo=UTC)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.announcement.model import Decision, Delivery, Release
 from mxtvhf.archive import Archive, sha256_of
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
@@ -24,7 +23,8 @@ from mxtvhf.desk.pages import render_aladin, render_burst, render_list
 from mxtvhf.desk.sky import sky_view
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.desk.zipped import zipped
-from mxtvhf.models import CredibleRegion, Origin, Position
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import CredibleRegion, Origin, Position
 from mxtvhf.processing import Run, StepProblem
 from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings

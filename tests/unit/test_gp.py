@@ -29,7 +29,7 @@ from mxtvhf.gp_contract import (
     seconds_of_retry_after,
     started_job,
 )
-from mxtvhf.models import Origin
+from mxtvhf.models.base import Origin
 from mxtvhf.steps.wait_mxt_gp import gp_outcome
 
 URL = "http://gp.example.org/status?seqid=a7"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.latency import latency, latency_text
-from mxtvhf.models import TimelineEntry
+from mxtvhf.models.base import TimelineEntry
 from mxtvhf.products import ReportSummary
 
 T0 = datetime(2026, 3, 7, 13, 45, tzinfo=UTC)

@@ -8,7 +8,7 @@ from astropy.coordinates import angular_separation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.models import Alert, Attitude, Citation, Origin, SatellitePosition
+from mxtvhf.models.base import Alert, Attitude, Citation, Origin, SatellitePosition
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.voevent import notice_position, read_alert
 

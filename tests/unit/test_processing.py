@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.gp_contract import Answer, GpAnswerError, GpState, job_status, started_job
-from mxtvhf.models import Origin, Position, Product, RunConf
+from mxtvhf.models.base import Origin, Position, Product, RunConf
 from mxtvhf.processing import (
     Run,
     StepProblem,

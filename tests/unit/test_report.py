@@ -17,7 +17,7 @@ from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.errors import Failure
 from mxtvhf.missiontime import met_from_utc
-from mxtvhf.models import (
+from mxtvhf.models.base import (
     Alert,
     CredibleRegion,
     GpOutcome,

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import simpson
 
-from mxtvhf.angles import separation_arcsec
 from mxtvhf.chain import process_burst
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import read_event_file
 from mxtvhf.gp_service.analysis import analyse
 from mxtvhf.localisation import localise
-from mxtvhf.models import GpRequest
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import GpRequest
 from mxtvhf.packets import decode_stream
 from mxtvhf.powerlaw import decay_integral
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.inputs import MAX_ALERT_BYTES
-from mxtvhf.models import Alert, Origin
+from mxtvhf.models.base import Alert, Origin
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.voevent import notice_facts, notice_position, read_alert
 
