@@ -22,14 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.timing import in_turn, print_times
-from mxtvhf.attitude import AttitudeHistory
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.content import photons as unpack
 from mxtvhf.packets.content import slot_blocks
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import Records, layout
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import quaternion_of
 
 BURST, START, SIZE = "sb26051102", 295268612.0, 92
 

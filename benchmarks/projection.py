@@ -11,9 +11,9 @@ import numpy as np
 from astropy.wcs import WCS
 
 from benchmarks.timing import in_turn, print_times
-from mxtvhf.attitude import AttitudeHistory
-from mxtvhf.instrument import pixel_scale_arcsec
-from mxtvhf.pointing import Pointing, steady_pixels
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing, steady_pixels
 from mxtvhf.simulator.motion import moving_attitude
 
 POINTING = Pointing(150.0, -30.0, 40.0)

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mxtvhf.analysis import Measurement
-from mxtvhf.calibration import default_calibration
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.powerlaw import PowerLaw
-from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source
 from mxtvhf.throughput import expected_counts

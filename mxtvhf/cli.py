@@ -259,7 +259,7 @@ def calibration(
     as_json: AsJson = False,
 ) -> None:
     """List the calibration files in use for a time."""
-    from mxtvhf.calibration import CalibrationFile
+    from mxtvhf.instrument.calibration import CalibrationFile
     from mxtvhf.models.base import utc_text
 
     store = Settings().calibration_store()

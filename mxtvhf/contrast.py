@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.psf import Floats
 from mxtvhf.powerlaw import PowerLaw, decay_integral
-from mxtvhf.psf import Floats
 
 _STEP_KEV = 0.01
 """Energies between which the spectrum is summed: a sixth of the resolution at the lowest energies."""
@@ -43,7 +43,7 @@ def expected_spectra() -> tuple[PowerLaw, ...]:
 def energy_contrast(
     pha: npt.ArrayLike, calibration: Calibration, spectra: Sequence[PowerLaw] | None = None
 ) -> Floats:
-    """Return the contrasts of pulse heights in the energy band of ``data/instrument.toml``.
+    """Return the contrasts of pulse heights in the energy band of ``instrument/constants.toml``.
 
     The source's spectrum goes through the effective area and the energy resolution; the background is flat
     in pulse height (``calibration.background``).

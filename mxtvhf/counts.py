@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.psf import Floats, SeparablePsf
+from mxtvhf.instrument.psf import Floats, SeparablePsf
 
 CONTRAST_POWERS = (-8, 4)
 """Lowest and highest power of two of the contrast that the whole-field map tells apart."""

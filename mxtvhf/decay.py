@@ -18,7 +18,7 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
 from mxtvhf.analysis import DecayFit, Measurement, analysis_constants
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.lightcurve import RegionPhotons
 from mxtvhf.powerlaw import decay_integral
 

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from pydantic import AwareDatetime, Field
 
 from mxtvhf import __version__
-from mxtvhf.attitude import AttitudeHistory
-from mxtvhf.calibration import Calibration
 from mxtvhf.fitstable import Card
-from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.calibration import Calibration
+from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.models.base import BurstId, Model, utc_text
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing
 
 _MJD_ZERO = datetime(1858, 11, 17)
 _VERSION_KEYWORDS = {

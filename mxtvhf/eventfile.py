@@ -31,8 +31,6 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from mxtvhf.archive import write_atomically
-from mxtvhf.attitude import AttitudeHistory, pointing_limits, stable_pointing
-from mxtvhf.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import (
     EventHeader,
@@ -44,10 +42,12 @@ from mxtvhf.eventcards import (
     table_cards,
 )
 from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
-from mxtvhf.instrument import instrument
-from mxtvhf.missiontime import utc_from_met
+from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits, stable_pointing
+from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.pointing import Pointing, image_pixels, looking_part, steady_pixels
+from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing, image_pixels, looking_part, steady_pixels
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,7 +131,7 @@ class EventFile:
         A source that drifted over the detector is sharp again in these addresses. What belongs to the
         detector (hot and bad pixels) is sharp in the addresses as seen: take it out before.
 
-        As long as the pointing was steady (``data/pointing.toml``) the addresses are returned as they are.
+        As long as the pointing was steady (``instrument/pointing.toml``) the addresses are returned as they are.
 
         Parameters
         ----------

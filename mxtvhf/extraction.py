@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from mxtvhf.analysis import analysis_constants
 from mxtvhf.errors import InvalidInput
-from mxtvhf.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import pdtrc
 
-from mxtvhf.psf import detector_pixels
+from mxtvhf.instrument.psf import detector_pixels
 
 Indices = npt.NDArray[np.intp]
 

@@ -20,7 +20,7 @@ from scipy.special import gammaincinv, ndtr
 
 from mxtvhf.analysis import Measurement, RateBin, analysis_constants
 from mxtvhf.extraction import Regions
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,8 +14,8 @@ import numpy as np
 from astropy.io import fits
 
 from mxtvhf.analysis import LightCurve, Measurement, RateBin, analysis_constants
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.lightcurve import RegionPhotons
-from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models.base import Product
 from mxtvhf.ogip import Card, ProductHeader, write_fits
 from mxtvhf.spectrum import region_cards

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from mxtvhf.counts import Counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.hotpixels import detection_constants, hot_pixels
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
 from mxtvhf.likelihood import (
     SourceFit,
     free_width,
@@ -24,7 +25,6 @@ from mxtvhf.likelihood import (
 )
 from mxtvhf.posterior import PositionPosterior, position_posterior
 from mxtvhf.prior import PositionPrior
-from mxtvhf.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
 from mxtvhf.upperlimit import detectable_photons, empty_upper_limit, source_upper_bound
 
 Pixels = npt.NDArray[np.intp]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 
 
 @dataclass(frozen=True, eq=False)

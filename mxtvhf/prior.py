@@ -8,7 +8,7 @@ from math import inf, log, log1p
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.psf import Floats, detector_pixels
+from mxtvhf.instrument.psf import Floats, detector_pixels
 
 
 @dataclass(frozen=True)

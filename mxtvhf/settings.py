@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mxtvhf.intakepolicy import IntakePolicy
 
 if TYPE_CHECKING:
-    from mxtvhf.calibration import CalibrationStore
+    from mxtvhf.instrument.calibration import CalibrationStore
 
 
 Role = Literal["viewer", "user", "op", "admin"]
@@ -170,7 +170,7 @@ class Settings(BaseSettings):
             A file of the folder is no calibration file, or there is none in it.
         """
         # Imported when used: every Airflow process imports this module, and few need numpy.
-        from mxtvhf.calibration import CalibrationStore, packaged_folder, packaged_store
+        from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder, packaged_store
 
         if self.calibration is None:
             return packaged_store()

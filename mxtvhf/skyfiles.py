@@ -22,11 +22,11 @@ from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.eventcards import constants
 from mxtvhf.eventfile import EventFile
 from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
-from mxtvhf.instrument import pixel_scale_arcsec
-from mxtvhf.missiontime import utc_from_met
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import CredibleRegion, Position, Product, utc_text
-from mxtvhf.pointing import Pointing
 from mxtvhf.posterior import PositionPosterior
 from mxtvhf.skymap import Cells, SkyMap, credible_region, sky_map
 

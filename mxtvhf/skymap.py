@@ -26,11 +26,11 @@ from astropy_healpix import (
 )
 from contourpy import contour_generator
 
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.psf import Floats, detector_pixels
 from mxtvhf.models.base import CredibleRegion
-from mxtvhf.pointing import Pointing
 from mxtvhf.posterior import PositionPosterior
-from mxtvhf.psf import Floats, detector_pixels
 
 Cells = npt.NDArray[np.int64]
 

@@ -15,17 +15,17 @@ from mxtvhf.analysis import (
     SpectralFit,
     analysis_constants,
 )
-from mxtvhf.calibration import Calibration
 from mxtvhf.decay import fit_decay
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import pi_channels
 from mxtvhf.extraction import Regions, choose_regions, regions_at
 from mxtvhf.hardness import hardness_ratio
+from mxtvhf.instrument.calibration import Calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.response import Response, response_of
+from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.lightcurve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
-from mxtvhf.missiontime import utc_from_met
 from mxtvhf.photons import PhotonList
-from mxtvhf.psf import LobsterEyePsf
-from mxtvhf.response import Response, response_of
 from mxtvhf.spectralfit import fit_spectrum
 from mxtvhf.spectrum import spectrum_counts
 

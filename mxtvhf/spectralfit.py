@@ -18,9 +18,9 @@ from scipy.sparse import csr_array
 
 from mxtvhf.absorption import cross_section
 from mxtvhf.analysis import Measurement, SpectralFit, SpectrumBin, analysis_constants
+from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.lightcurve import net_counts, scaled
 from mxtvhf.powerlaw import ERG_PER_KEV
-from mxtvhf.response import Response, channel_edges
 from mxtvhf.spectrallikelihood import SpectralData, expected_statistic
 
 if TYPE_CHECKING:

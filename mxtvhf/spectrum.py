@@ -15,10 +15,10 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from mxtvhf.extraction import Regions
+from mxtvhf.instrument.response import channel_edges
 from mxtvhf.lightcurve import RegionPhotons
 from mxtvhf.models.base import Product
 from mxtvhf.ogip import Card, ProductHeader, write_fits
-from mxtvhf.response import channel_edges
 
 Counts = npt.NDArray[np.int64]
 

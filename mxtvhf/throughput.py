@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxtvhf.calibration import Calibration, default_calibration
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.calibration import Calibration, default_calibration
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.psf import Floats, LobsterEyePsf, detector_pixels
 from mxtvhf.powerlaw import ERG_PER_KEV, PowerLaw, spectrum_constants
-from mxtvhf.psf import Floats, LobsterEyePsf, detector_pixels
 
 ENERGY_STEP_KEV = 0.005
 

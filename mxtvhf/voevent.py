@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.inputs import MAX_ALERT_BYTES
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position, SatellitePosition
 from mxtvhf.parameters import Parameters, factor, finite, one_line, shown, utc
 
@@ -77,7 +77,7 @@ def systematic_r90(origin: Origin, moment: datetime) -> float:
     """Systematic 90 % radius of a published position, arcsec.
 
     MXT, on board or on ground: 25 arcsec, 35 before August 2025. ECLAIRs: 120 arcsec. Others: 0, nothing is
-    published. Sources in ``data/instrument.toml`` and ``data/notices.toml``.
+    published. Sources in ``instrument/constants.toml`` and ``data/notices.toml``.
     """
     if origin in (Origin.MXT_ONBOARD, Origin.GP):
         published = notice_facts()["mxt_systematic"]

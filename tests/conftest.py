@@ -11,7 +11,7 @@ from airflowruns import PROJECT
 from hypothesis import settings
 from natsserver import NatsServer
 
-from mxtvhf.calibration import default_calibration, packaged_store
+from mxtvhf.instrument.calibration import default_calibration, packaged_store
 from mxtvhf.stack.processes import ProcessGroup
 
 # No time limit per example: a busy machine is no reason to fail. More examples: MXTVHF_EXAMPLES=1000.

@@ -15,7 +15,7 @@ from sherpa.models import ArithmeticModel, Parameter
 from sherpa.optmethods import LevMar
 from sherpa.stats import Cash
 
-from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.instrument.psf import LobsterEyePsf
 
 logging.getLogger("sherpa").setLevel(logging.ERROR)
 SIZE = 256

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mxtvhf.announcement.text import Announcement, cited_notices, iso_utc, names, triggered_by, trusted_fit
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 
 
 def gcn_notice(announced: Announcement) -> bytes:

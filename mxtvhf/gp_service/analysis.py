@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo
 from mxtvhf.gp_contract import GpResult
+from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.models.base import GpRequest, Localisation
 
 Localiser = Callable[[Path], Localisation]

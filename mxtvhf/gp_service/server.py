@@ -9,10 +9,10 @@ from pathlib import Path
 
 import uvicorn
 
-from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.gp_service.app import create_app
+from mxtvhf.instrument.calibration import CalibrationStore
 
 
 def serve(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.attitude import AttitudeHistory, is_unit
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.attitude import AttitudeHistory, is_unit
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.times import TICKS_PER_SECOND, Integers, frame_clock, ticks
 from mxtvhf.photons import PhotonList

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.models.base import PacketCounts
 from mxtvhf.packets.content import attitude, burst_date, faults, first_time, photons
 from mxtvhf.packets.framing import Frames, Reject, find_frames

@@ -7,8 +7,8 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import SEQUENCE_MODULUS, PacketType, Records, layout
 from mxtvhf.packets.times import MAX_TICKS, TICKS_PER_SECOND, FrameClock, frame_clock

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.packets.layout import PacketType, Records
 
 TICKS_PER_SECOND = 1 << 16

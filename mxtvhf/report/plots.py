@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.models.base import Localisation, Position
 from mxtvhf.photons import PhotonList
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from mxtvhf.archive import sha256_of, write_atomically
 from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import CrossCheck
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Product
 from mxtvhf.photons import PhotonList
 from mxtvhf.report.assembly import build_report

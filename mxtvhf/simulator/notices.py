@@ -10,7 +10,7 @@ import numpy as np
 from astropy.coordinates import angular_separation, offset_by
 from lxml import etree
 
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position
 from mxtvhf.voevent import notice_facts, notice_position, systematic_r90
 from mxtvhf.voeventxml import (
@@ -141,7 +141,7 @@ def onboard_mxt_notice(
     start
         Start of the MXT observation, UTC.
     snr
-        On-board SNR; ``data/instrument.toml`` ``[snr_radius]`` gives the statistical R90 and its scatter.
+        On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its scatter.
     rng
         Source of the scatter. The position scatters with the statistical radius only: the systematic is one
         of attitude and alignment, which the photons of the same observation share.

@@ -15,14 +15,16 @@ from astropy.coordinates import SkyCoord
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.archive import write_atomically
-from mxtvhf.attitude import AttitudeHistory
-from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation import localise
-from mxtvhf.missiontime import met_from_utc
 from mxtvhf.models.base import (
     Alert,
     Attitude,
@@ -35,9 +37,7 @@ from mxtvhf.models.base import (
 )
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing
 from mxtvhf.powerlaw import PowerLaw, decay_integral
-from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.motion import moving_attitude, seen_with

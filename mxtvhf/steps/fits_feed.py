@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from mxtvhf.attitude import AttitudeHistory, pointing_limits
-from mxtvhf.calibration import CalibrationStore
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import EventFileInfo, write_event_file
-from mxtvhf.missiontime import utc_from_met
+from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
+from mxtvhf.instrument.calibration import CalibrationStore
+from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.base import Alert, Declination, Model, RightAscension
 from mxtvhf.photons import PhotonList
 from mxtvhf.steps.photons_extraction import Extraction

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from mxtvhf.analysis import SourceAnalysis, analysis_constants
 from mxtvhf.archive import sha256_of, write_atomically
-from mxtvhf.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
+from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.response import write_arf, write_rmf
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.lightcurvefile import write_light_curve
-from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models.base import Localisation, Product
 from mxtvhf.ogip import ProductHeader
-from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.report.sourceplots import source_plots
-from mxtvhf.response import write_arf, write_rmf
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
 from mxtvhf.spectrum import ARF, RMF, write_spectra
 

@@ -12,19 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.burst import burst_trigger_time, eclairs_position
-from mxtvhf.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.contrast import energy_contrast, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.hotpixels import detection_constants, hot_pixels
-from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
+from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
-from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing
 from mxtvhf.prior import PositionPrior
-from mxtvhf.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.skyfiles import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.throughput import expected_counts
 
@@ -196,7 +196,7 @@ def _trigger_met(alerts: Sequence[Alert]) -> float | None:
 
 
 def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
-    """Tell which pulse heights (channels) lie in the energy band of ``data/instrument.toml``."""
+    """Tell which pulse heights (channels) lie in the energy band of ``instrument/constants.toml``."""
     low, high = instrument()["energy"]["band_kev"]
     energy = gain.energy(pha)
     return np.asarray((energy >= low) & (energy <= high))

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mxtvhf.attitude import AttitudeHistory
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import read_event_file
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.pointing import quaternion_of
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Alert
 from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import quaternion_of
 from mxtvhf.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.steps.photons_extraction import photons_extraction
 

@@ -15,7 +15,7 @@ from mxtvhf.cli import app
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import write_event_file
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.source_analysis import source_analysis

@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from mxtvhf.attitude import AttitudeHistory
-from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import read_event_file, write_event_file
 from mxtvhf.gp_service.analysis import localise_events
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.calibration import CalibrationStore, default_calibration, packaged_folder
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation import localise
-from mxtvhf.missiontime import met_from_utc, utc_from_met
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Origin
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.sky import simulate_photons

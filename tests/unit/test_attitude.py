@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.attitude import AttitudeHistory, stable_pointing
 from mxtvhf.errors import InvalidInput
-from mxtvhf.pointing import Pointing, quaternion_of
+from mxtvhf.instrument.attitude import AttitudeHistory, stable_pointing
+from mxtvhf.instrument.pointing import Pointing, quaternion_of
 
 HERE = quaternion_of(10.0, 20.0, 30.0)
 UNIT = st.lists(st.floats(-1.0, 1.0), min_size=4, max_size=4).map(np.array).filter(lambda q: q @ q > 0.01)

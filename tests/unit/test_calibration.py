@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.calibration import (
+from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.calibration import (
     CalibrationStore,
     Gain,
     default_calibration,
     packaged_folder,
     packaged_store,
 )
-from mxtvhf.errors import InvalidInput
 
 LISTS = "pixels = {}\ncolumns = {}\nrows = {}\n"
 NOW = datetime(2026, 5, 11, tzinfo=UTC)
@@ -118,7 +118,7 @@ def test_a_later_folder_wins_where_it_has_a_valid_file(tmp_path):
 def test_two_folders_must_not_give_one_version_two_meanings(tmp_path):
     write(tmp_path / "own", "psf", "001")
     with pytest.raises(
-        InvalidInput, match=r"own/psf_001.toml: .*calibration/psf_001.toml is another psf of that"
+        InvalidInput, match=r"own/psf_001.toml: .*caldb/psf_001.toml is another psf of that"
     ):
         CalibrationStore(packaged_folder(), tmp_path / "own")
 
@@ -259,7 +259,7 @@ def _gain(coefficient: float) -> Gain:
 
 def _assumed_facts() -> set[str]:
     """Where the data files mark something as assumed, as the table of the docs names it."""
-    data = packaged_folder().parent
+    data = packaged_folder().parents[1]
     found = set()
     for path in data.rglob("*.toml"):
         content, name = tomllib.loads(path.read_text()), f"`{path.relative_to(data)}`"

@@ -9,8 +9,8 @@ from unittest.mock import patch
 import jsonschema
 import pytest
 
-from mxtvhf.calibration import default_calibration
 from mxtvhf.cli import main
+from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.report import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario

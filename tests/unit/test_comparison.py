@@ -8,7 +8,6 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.calibration import CalibrationStore, packaged_folder
 from mxtvhf.chain import process_burst
 from mxtvhf.comparison import (
     ComparisonSummary,
@@ -20,6 +19,7 @@ from mxtvhf.comparison import (
     write_comparison,
 )
 from mxtvhf.comparison.products import compare_products
+from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder
 from mxtvhf.report import Report
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.calibration import default_calibration
 from mxtvhf.contrast import energy_contrast, expected_spectra, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation import default_psf, localise
 from mxtvhf.powerlaw import PowerLaw
-from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.sky import simulate_photons
 
 CALIBRATION = default_calibration()

@@ -12,15 +12,20 @@ from astropy.time import Time
 from astropy.wcs import WCS, FITSFixedWarning
 from pydantic import ValidationError
 
-from mxtvhf.attitude import AttitudeHistory
-from mxtvhf.calibration import CalibrationStore, default_calibration, packaged_folder, packaged_store
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import EventHeader
 from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.calibration import (
+    CalibrationStore,
+    default_calibration,
+    packaged_folder,
+    packaged_store,
+)
+from mxtvhf.instrument.pointing import Pointing, quaternion_of, seen_pixels
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.photons import PhotonList
-from mxtvhf.pointing import Pointing, quaternion_of, seen_pixels
 from mxtvhf.simulator.motion import moving_attitude
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.calibration import default_calibration
 from mxtvhf.errors import InvalidInput
 from mxtvhf.extraction import choose_regions, distances, regions_at
-from mxtvhf.psf import LobsterEyePsf
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
 
 PSF = LobsterEyePsf.of(default_calibration().psf)
 GOOD = np.ones((256, 256), bool)

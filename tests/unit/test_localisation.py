@@ -10,9 +10,9 @@ from mxtvhf import likelihood
 from mxtvhf.counts import Counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.hotpixels import hot_pixels
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
-from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.simulator.sky import simulate_photons
 
 PSF = default_psf()

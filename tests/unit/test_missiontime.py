@@ -7,7 +7,7 @@ from astropy.utils.iers import LeapSeconds
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.missiontime import met_from_utc, utc_from_met
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
 
 
 def test_mission_time_begins_with_2017():

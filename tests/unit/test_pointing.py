@@ -5,10 +5,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.attitude import AttitudeHistory
-from mxtvhf.calibration import default_calibration
-from mxtvhf.instrument import instrument, pixel_scale_arcsec
-from mxtvhf.pointing import Pointing, looking_part, quaternion_of, seen_pixels, steady_pixels
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing, looking_part, quaternion_of, seen_pixels, steady_pixels
 from mxtvhf.simulator.motion import moving_attitude
 
 right_ascensions = st.floats(0.0, 360.0, exclude_max=True) | st.sampled_from([0.0, 1e-12, 180.0, 359.9999999])

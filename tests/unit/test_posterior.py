@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation import localise
 from mxtvhf.simulator.sky import simulate_photons
 

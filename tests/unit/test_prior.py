@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation import localise
 from mxtvhf.prior import PositionPrior
 from mxtvhf.simulator.sky import simulate_photons

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.integrate import dblquad, quad
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import pixel_scale_arcsec
-from mxtvhf.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 
 PSF = LobsterEyePsf()
 SHAPES = st.builds(

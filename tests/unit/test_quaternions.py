@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.quaternions import mean_quaternion, rotation_matrices, slerp
+from mxtvhf.instrument.quaternions import mean_quaternion, rotation_matrices, slerp
 
 elements = st.floats(-1.0, 1.0)
 columns = numpy_st.arrays(float, st.tuples(st.integers(1, 6), st.just(4)), elements=elements).filter(

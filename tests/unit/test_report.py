@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.errors import Failure
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import (
     Alert,
     CredibleRegion,

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.calibration import default_calibration
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.localisation import default_psf
 from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.sky import draw_pixels, draw_pulse_heights, draw_times, simulate_photons

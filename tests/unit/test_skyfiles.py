@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from regions import CircleSkyRegion, PolygonSkyRegion, Regions
 
+from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.localisation import localise
 from mxtvhf.models.base import CredibleRegion, Origin, Position
-from mxtvhf.pointing import Pointing
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.skyfiles import Observed, ds9_file, is_round, joined_cells, moc_file, write_sky_files
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 
-from mxtvhf.instrument import pixel_scale_arcsec
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.localisation import localise
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
-from mxtvhf.pointing import Pointing
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.skymap import FINEST, cell_area, credible_region, sky_map
 

@@ -6,10 +6,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mxtvhf.analysis import Measurement, SourceAnalysis, analysis_text, measurement_text
-from mxtvhf.calibration import default_calibration
-from mxtvhf.missiontime import met_from_utc
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Alert, GpOutcome, Product
-from mxtvhf.psf import LobsterEyePsf
 from mxtvhf.report import RunRecord, build_report, report_schema
 from mxtvhf.report.page import render_page
 from mxtvhf.report.plots import Plot

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.calibration import default_calibration
 from mxtvhf.contrast import energy_contrast
 from mxtvhf.counts import Counts
+from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.localisation import default_psf, detector_image, localise
 from mxtvhf.prior import PositionPrior
 from mxtvhf.simulator.sky import simulate_photons

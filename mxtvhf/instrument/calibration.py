@@ -20,7 +20,7 @@ import numpy.typing as npt
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_validator
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Model, NonNegative, utc_text
 
 Floats = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ class CalibrationFile(Model):
 
 
 class PsfCalibration(CalibrationFile):
-    """Shape of the point spread function, see ``mxtvhf.psf.LobsterEyePsf`` for the form."""
+    """Shape of the point spread function, see ``mxtvhf.instrument.psf.LobsterEyePsf`` for the form."""
 
     item: Literal["psf"]
     core_fwhm_arcmin: Positive
@@ -170,7 +170,7 @@ class BadPixels(CalibrationFile):
 
 
 class Alignment(CalibrationFile):
-    """How the detector lies in the satellite's frame; conventions: ``mxtvhf.pointing``."""
+    """How the detector lies in the satellite's frame; conventions: ``mxtvhf.instrument.pointing``."""
 
     item: Literal["alignment"]
     column: Finite
@@ -287,13 +287,13 @@ class CalibrationStore:
 
 @cache
 def packaged_store() -> CalibrationStore:
-    """Return the files that the package brings, ``data/calibration/``."""
+    """Return the files that the package brings, ``instrument/caldb/``."""
     return CalibrationStore(packaged_folder())
 
 
 def packaged_folder() -> Path:
     """Return the folder of the files that the package brings."""
-    return Path(str(files("mxtvhf"))) / "data" / "calibration"
+    return Path(str(files("mxtvhf.instrument"))) / "caldb"
 
 
 @cache

@@ -6,7 +6,7 @@ Conventions:
 * Between two samples the attitude turns about one axis at one rate (slerp).
 * Before the first and after the last sample it is that sample's.
 
-The limits of what is stable are data: ``data/pointing.toml`` says why they are as they are.
+The limits of what is stable are data: ``instrument/pointing.toml`` says why they are as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.quaternions import Floats, mean_quaternion, slerp
+from mxtvhf.instrument.quaternions import Floats, mean_quaternion, slerp
 
 Flags = npt.NDArray[np.bool_]
 
@@ -32,8 +32,8 @@ QUATERNION_TOLERANCE = 1e-6
 
 @cache
 def pointing_limits() -> dict[str, Any]:
-    """Return ``data/pointing.toml``; see the file for units and reasons."""
-    return tomllib.loads((files("mxtvhf") / "data" / "pointing.toml").read_text())
+    """Return ``instrument/pointing.toml``; see the file for units and reasons."""
+    return tomllib.loads((files("mxtvhf.instrument") / "pointing.toml").read_text())
 
 
 @dataclass(frozen=True, eq=False)

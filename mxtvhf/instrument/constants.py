@@ -1,4 +1,4 @@
-"""The instrument's constants, read from ``data/instrument.toml`` (each with its source there)."""
+"""The instrument's constants, read from ``instrument/constants.toml`` (each with its source there)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 @cache
 def instrument() -> dict[str, Any]:
     """Return the instrument file as nested dicts; see the file for units and sources."""
-    return tomllib.loads((files("mxtvhf") / "data" / "instrument.toml").read_text())
+    return tomllib.loads((files("mxtvhf.instrument") / "constants.toml").read_text())
 
 
 def pixel_scale_arcsec() -> float:

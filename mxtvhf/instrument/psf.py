@@ -18,9 +18,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.calibration import PsfCalibration, default_calibration
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.calibration import PsfCalibration, default_calibration
+from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from astropy.io import fits
 from scipy.special import ndtr
 
-from mxtvhf.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
 from mxtvhf.eventcards import constants
-from mxtvhf.instrument import instrument
+from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Product
 from mxtvhf.ogip import Card, ProductHeader, write_fits
 

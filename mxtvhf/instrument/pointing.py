@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from mxtvhf.attitude import AttitudeHistory, Flags
-from mxtvhf.calibration import Alignment, default_calibration
-from mxtvhf.instrument import instrument
-from mxtvhf.quaternions import Floats, rotation_matrices
+from mxtvhf.instrument.attitude import AttitudeHistory, Flags
+from mxtvhf.instrument.calibration import Alignment, default_calibration
+from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.quaternions import Floats, rotation_matrices
 
 _BLOCK = 8192
 """Photons projected at once: what each of them needs stays in the processor's cache."""
