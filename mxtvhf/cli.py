@@ -219,9 +219,9 @@ def crosscheck(
     as_json: AsJson = False,
 ) -> None:
     """Compare all positions of a burst and recompute what its notices claim."""
+    from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck.bayes import probability_text
-    from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
     from mxtvhf.models.base import GpOutcome
     from mxtvhf.steps.crosscheck_positions import crosscheck_positions
     from mxtvhf.steps.vhf_localisation import vhf_localisation

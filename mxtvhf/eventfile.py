@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
-from mxtvhf.archive import write_atomically
+from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventcards import (
     EventHeader,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from statistics import median
 
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.models.base import Model
-from mxtvhf.products import ReportSummary
 
 STAGES = (
     ("T0 to report", "trigger", "report"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from astropy.io import fits
 
-from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.models.base import Product
 
 Card = tuple[str, Any, str]

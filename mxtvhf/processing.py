@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.gp_contract import GpAnswer, GpResult, GpState, ProcessingDescriptor, one_line
 from mxtvhf.models.base import BurstId, Model, Position, RunConf
-from mxtvhf.products import ReportSummary
 
 SERVICE = "mxt-vhf"
 """What we call ourselves in ``processing_descriptor.service``."""

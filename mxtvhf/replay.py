@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive import Archive, ArchivedInput, sha256_of
+from mxtvhf.archive.archive import Archive, ArchivedInput, sha256_of
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.errors import InvalidInput
-from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.models.base import REPLAY_MARK, Model, RunConf, safe_name
 from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.voevent import read_alert

@@ -12,16 +12,16 @@ from urllib.parse import urlencode
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from mxtvhf.archive import QuarantineNote
+from mxtvhf.archive.archive import QuarantineNote
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
+from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.gp_contract import GpState
-from mxtvhf.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.latency import Distribution, latency_text
 from mxtvhf.models.base import BURST_ID_PATTERN, Model, RunConf
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.runtables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
-from mxtvhf.streamgaps import StreamGap
 
 if TYPE_CHECKING:
     from mxtvhf.airflow_api import AirflowApi

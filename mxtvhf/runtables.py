@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxtvhf.archive import QuarantineNote
+from mxtvhf.archive.archive import QuarantineNote
+from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.models.base import Position, utc_text
 from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
-from mxtvhf.streamgaps import StreamGap
 
 
 def runs_text(entries: Iterable[RunEntry]) -> list[str]:

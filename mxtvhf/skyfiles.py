@@ -18,7 +18,7 @@ from astropy.time import Time
 from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
 
 from mxtvhf import __version__
-from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.eventcards import constants
 from mxtvhf.eventfile import EventFile
 from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu

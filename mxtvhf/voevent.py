@@ -18,8 +18,8 @@ from typing import Any
 from lxml import etree
 from pydantic import ValidationError
 
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
-from mxtvhf.inputs import MAX_ALERT_BYTES
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position, SatellitePosition
 from mxtvhf.parameters import Parameters, factor, finite, one_line, shown, utc

@@ -12,7 +12,7 @@ from mxtvhf.announcement.drafts import FILES
 from mxtvhf.announcement.model import Delivery
 from mxtvhf.announcement.text import Announcement
 from mxtvhf.announcement.webhook import post, webhook_url
-from mxtvhf.archive import sha256_of, write_atomically, write_once
+from mxtvhf.archive.archive import sha256_of, write_atomically, write_once
 from mxtvhf.bulletins.model import AnnouncementBulletin
 from mxtvhf.bulletins.outbox import Outbox
 from mxtvhf.errors import InvalidInput

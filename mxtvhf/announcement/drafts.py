@@ -9,7 +9,7 @@ from mxtvhf.announcement.gcnnotice import gcn_notice
 from mxtvhf.announcement.message import message
 from mxtvhf.announcement.text import Announcement
 from mxtvhf.announcement.voevent import voevent
-from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.models.base import Product
 
 FILES = {

@@ -15,9 +15,9 @@ from mxtvhf.announcement.model import DRAFTS, Decision
 from mxtvhf.announcement.release import announcement_of, claims, next_claim
 from mxtvhf.announcement.request import APPROVE, REJECT
 from mxtvhf.announcement.text import BEST, announceable, chosen_position
-from mxtvhf.archive import sha256_of
+from mxtvhf.archive.archive import sha256_of
+from mxtvhf.archive.products import FINAL_REPORT, product_folder
 from mxtvhf.errors import InvalidInput
-from mxtvhf.products import FINAL_REPORT, product_folder
 from mxtvhf.report import Report
 from mxtvhf.report.assembly import radius_text
 

@@ -31,7 +31,7 @@ from mxtvhf.announcement.deliveries import RECORD, Ways, deliver
 from mxtvhf.announcement.drafts import write_texts
 from mxtvhf.announcement.model import DECISION, REFUSAL, RELEASE, Claim, Decision, Release
 from mxtvhf.announcement.text import Announcement, chosen_position, our_ivorn
-from mxtvhf.archive import write_atomically, write_once
+from mxtvhf.archive.archive import write_atomically, write_once
 from mxtvhf.bulletins.model import one_line
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.base import Model, safe_name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.errors import NothingToDo
 from mxtvhf.models.base import BurstId, Model
-from mxtvhf.products import ReportSummary
 
 APPROVE, REJECT = "Approve", "Reject"
 """The two answers."""

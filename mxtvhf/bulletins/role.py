@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.errors import InvalidInput
-from mxtvhf.inputs import MAX_ALERT_BYTES, source_bytes
 
 BEGINNING = 16_384
 """Bytes in which the root element of a VOEvent begins."""

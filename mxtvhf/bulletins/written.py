@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mxtvhf.archive import sha256_of
+from mxtvhf.archive.archive import sha256_of
 from mxtvhf.bulletins.model import ReportBulletin
 
 

@@ -16,7 +16,7 @@ from math import floor, log
 from pathlib import Path
 
 from mxtvhf import __version__
-from mxtvhf.archive import write_atomically
+from mxtvhf.archive.archive import write_atomically
 from mxtvhf.catalogues.bright import BRIGHT_XRAY
 from mxtvhf.catalogues.columns import Choice, map_columns
 from mxtvhf.catalogues.healpix import ORDER

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mxtvhf.archive import write_atomically
+from mxtvhf.archive.archive import write_atomically
+from mxtvhf.archive.products import FINAL_REPORT, ReportSummary, product_folder
 from mxtvhf.comparison.model import Comparison, Outcome
 from mxtvhf.comparison.products import compare_products
 from mxtvhf.comparison.reports import compare_reports
-from mxtvhf.products import FINAL_REPORT, ReportSummary, product_folder
 
 log = logging.getLogger(__name__)
 

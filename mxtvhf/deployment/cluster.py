@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from mxtvhf.airflow_api import AirflowApi
-from mxtvhf.archive import write_atomically
+from mxtvhf.archive.archive import write_atomically
 from mxtvhf.deployment.configuration import Deployment, read_deployment
 from mxtvhf.deployment.health import check_service
 from mxtvhf.errors import Failure

@@ -9,6 +9,7 @@ from functools import partial
 from urllib.parse import quote
 
 from mxtvhf.announcement.model import DRAFTS
+from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.desk.bursts import first_report_latency, verdict_words
 from mxtvhf.desk.decision import (
@@ -25,7 +26,6 @@ from mxtvhf.desk.sky import SkyView, sky_view
 from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models.base import Alert, Position, PositionPair
 from mxtvhf.processing import Run
-from mxtvhf.products import ReportSummary, product_folder
 from mxtvhf.report.model import Report
 
 REFRESH_S = 2

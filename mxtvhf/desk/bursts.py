@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models.base import Position
 from mxtvhf.processing import Run
-from mxtvhf.products import ReportSummary
 
 
 @dataclass(frozen=True)

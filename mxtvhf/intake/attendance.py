@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from mxtvhf.archive import Archive, write_once
+from mxtvhf.archive.archive import Archive, write_once
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import BurstPicture, PlannedRun, planned_folder, read_picture
 from mxtvhf.intake.planning import WantedRun, next_look, next_run

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mxtvhf.airflow_api import AirflowApi
-from mxtvhf.archive import Archive, write_once
+from mxtvhf.archive.archive import Archive, write_once
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.picture import PlannedRun, Posting, planned_runs, posting_path
 

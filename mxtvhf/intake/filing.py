@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
-from mxtvhf.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.packets import bursts_in

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, TooLarge, read_limited
 from mxtvhf.errors import InvalidInput
-from mxtvhf.inputs import MAX_PACKETS_BYTES, TooLarge, read_limited
 from mxtvhf.intake.incoming import Message
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive import sha256_of, write_once
+from mxtvhf.archive.archive import sha256_of, write_once
 from mxtvhf.models.base import Model
 
 STALE_S = 3600.0

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mxtvhf.airflow_api import AirflowApi
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure
 from mxtvhf.intake.attendance import look_at
 from mxtvhf.intake.dispatch import dispatch

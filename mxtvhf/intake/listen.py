@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 from mxtvhf.airflow_api import AirflowApi
-from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.bulletins import IntakeBulletin, Outbox
 from mxtvhf.bulletins.forward import forward_until
 from mxtvhf.errors import Failure, InvalidInput
@@ -22,7 +23,6 @@ from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.natsstream import NatsStream
 from mxtvhf.settings import Settings
 from mxtvhf.signatures import check_signature, trusted_keys
-from mxtvhf.streamgaps import StreamGap
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 from nats.js.errors import NotFoundError
 
+from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Retriable
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.streamledger import StreamLedger
 from mxtvhf.natslink import connect
 from mxtvhf.signatures import HEADER
-from mxtvhf.streamgaps import StreamGap
 
 log = logging.getLogger(__name__)
 

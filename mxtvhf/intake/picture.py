@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert, Model, RunConf
 from mxtvhf.packets import decode_stream

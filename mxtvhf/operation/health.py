@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.picture import planned_runs

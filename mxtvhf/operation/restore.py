@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg2
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import planned_runs, posting_path

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from mxtvhf.archive.products import report_summary
 from mxtvhf.desk.states import Kind, kind_of
 from mxtvhf.models.base import Model
 from mxtvhf.operation.database import command_environment
-from mxtvhf.products import report_summary
 from mxtvhf.settings import Settings
 from mxtvhf.stack.processes import ProcessGroup
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.instrument.time import met_from_utc

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from mxtvhf.airflow_api import DAG_ID, AirflowApi
-from mxtvhf.archive import write_atomically
+from mxtvhf.archive.archive import write_atomically
+from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure
 from mxtvhf.models.base import RunConf
-from mxtvhf.products import product_folder
 from mxtvhf.report import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario

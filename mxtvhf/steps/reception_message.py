@@ -9,9 +9,8 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive import Archive, ArchivedInput
-from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
-from mxtvhf.inputs import (
+from mxtvhf.archive.archive import Archive, ArchivedInput
+from mxtvhf.archive.inputs import (
     MAX_ALERT_BYTES,
     MAX_PACKETS_BYTES,
     TooLarge,
@@ -21,6 +20,7 @@ from mxtvhf.inputs import (
     source_bytes,
     source_name,
 )
+from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
 from mxtvhf.models.base import Alert, Model, RunConf
 from mxtvhf.voevent import read_alert
 
@@ -156,7 +156,7 @@ def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence
     Raises
     ------
     InvalidInput
-        As `mxtvhf.inputs.source_bytes`.
+        As `mxtvhf.archive.inputs.source_bytes`.
     """
     try:
         return source_bytes(source, limit, roots)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.analysis import SourceAnalysis, analysis_constants
-from mxtvhf.archive import sha256_of, write_atomically
+from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store

@@ -39,7 +39,7 @@ class AskBAOperator(TriggerDagRunOperator):
 
     def execute(self, context: Context) -> None:
         """Ask once about a report; skip where there is nothing to announce."""
-        from mxtvhf.products import report_summary
+        from mxtvhf.archive.products import report_summary
 
         with airflow_errors(context, self.log):
             run = run_of(context)
@@ -72,7 +72,7 @@ class BADecisionOperator(HITLOperator):
     def execute(self, context: Context) -> None:
         """Write the drafts and ask."""
         from mxtvhf.announcement.question import write_question
-        from mxtvhf.products import product_folder
+        from mxtvhf.archive.products import product_folder
 
         with airflow_errors(context, self.log):
             settings, request = Settings(), request_of(context)
@@ -123,7 +123,7 @@ class AnnounceOperator(BaseOperator):
         from mxtvhf.announcement.deliveries import Ways
         from mxtvhf.announcement.model import Decision
         from mxtvhf.announcement.release import release
-        from mxtvhf.archive import Archive
+        from mxtvhf.archive.archive import Archive
 
         ti, settings = context["ti"], Settings()
         with airflow_errors(context, self.log):

@@ -17,9 +17,9 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
-from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.products import product_folder
 from mxtvhf.models.base import BURST_ID_PATTERN
-from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from mxtvhf.diskroom import once_there_is_room
+from mxtvhf.archive.disk import once_there_is_room
 from mxtvhf_airflow.links import DeskLink, ReportLink
 from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
 
@@ -49,7 +49,7 @@ class ReceptionMessageOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Receive."""
-        from mxtvhf.archive import Archive
+        from mxtvhf.archive.archive import Archive
         from mxtvhf.steps.reception_message import check_analysable, reception_message
 
         reception = reception_message(

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.state import DagRunState
 
-from mxtvhf.archive import Archive, write_atomically
+from mxtvhf.archive.archive import Archive, write_atomically
 from mxtvhf.errors import Failure
 from mxtvhf.models.base import safe_name, utc_text
 from mxtvhf.replay import Replay, schedule, select_replays

@@ -17,7 +17,9 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
 
 from mxtvhf.airflow_api import DAG_ID
-from mxtvhf.archive import Archive, QuarantineNote
+from mxtvhf.archive.archive import Archive, QuarantineNote
+from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
+from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.latency import Distribution, latency
 from mxtvhf.models.base import BURST_ID_PATTERN, RunConf
@@ -32,9 +34,7 @@ from mxtvhf.processing import (
     run_entry,
     run_id_of,
 )
-from mxtvhf.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.settings import Settings
-from mxtvhf.streamgaps import StreamGap, read_gaps
 from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"

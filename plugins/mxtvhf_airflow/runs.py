@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
 from mxtvhf.gp_contract import one_line
 from mxtvhf.models.base import REPLAY_MARK, Localisation, Model, RunConf, TimelineEntry
-from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from arrivals import BURST, messages_of, retraction_of
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario

@@ -16,7 +16,8 @@ from airflowruns import PROJECT, Runner, all_run_ids, state_folder
 from natsserver import NatsServer, free_port
 from vhfnetwork import Publisher
 
-from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.picture import planned_runs
 from mxtvhf.settings import Settings
@@ -24,7 +25,6 @@ from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, 
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import embedded_stack
 from mxtvhf.stack.processes import wait_until
-from mxtvhf.streamgaps import read_gaps
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 

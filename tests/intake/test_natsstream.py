@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.natsstream import NatsStream
 from mxtvhf.intake.streamledger import StreamLedger
 from mxtvhf.natslink import connect
 from mxtvhf.stack.processes import wait_until
-from mxtvhf.streamgaps import read_gaps
 
 
 def contents(numbers):

@@ -4,7 +4,7 @@ from arrivals import NOON, retraction_of, seconds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.attendance import look_at
 from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.incoming import Message

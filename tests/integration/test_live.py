@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from arrivals import retraction_of
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.picture import planned_runs
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mxtvhf.products import product_folder
+from mxtvhf.archive.products import product_folder
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mxtvhf.airflow_api import DAG_ID
-from mxtvhf.archive import sha256_of
+from mxtvhf.archive.archive import sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Position

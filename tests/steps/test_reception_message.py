@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
-from mxtvhf.inputs import MAX_ALERT_BYTES
 from mxtvhf.models.base import RunConf
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.steps.reception_message import MAX_NOTICES_BESIDE, check_analysable, reception_message

@@ -24,10 +24,10 @@ from mxtvhf.announcement.release import announcement_of, next_claim
 from mxtvhf.announcement.request import check_askable
 from mxtvhf.announcement.text import chosen_position, names
 from mxtvhf.announcement.voevent import voevent
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.bulletins import AnnouncementBulletin
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.base import Origin, Position
-from mxtvhf.products import ReportSummary
 from mxtvhf.voevent import read_alert
 
 GCN_SCHEMA = Path(__file__).parents[2] / ".venv" / "gcn-schema" / "gcn" / "notices" / "core"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mxtvhf.archive import Archive, ArchivedInput, write_atomically, write_once
+from mxtvhf.archive.archive import Archive, ArchivedInput, write_atomically, write_once
 from mxtvhf.models.base import RunConf
 
 BURST = "sb26051102"

@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 from airflowruns import state_folder
 
-from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun, Posting, planned_folder, posting_path
@@ -19,7 +20,6 @@ from mxtvhf.operation.database import airflow_database
 from mxtvhf.operation.package import Manifest, PackageWriter, read_manifest
 from mxtvhf.operation.restore import restore_backup
 from mxtvhf.operation.tables import DatabaseDump
-from mxtvhf.products import report_summary
 from mxtvhf.settings import Settings
 from mxtvhf.stack.airflow_environment import secret
 from mxtvhf.stack.database import embedded_postgresql

@@ -117,9 +117,7 @@ def test_a_later_folder_wins_where_it_has_a_valid_file(tmp_path):
 
 def test_two_folders_must_not_give_one_version_two_meanings(tmp_path):
     write(tmp_path / "own", "psf", "001")
-    with pytest.raises(
-        InvalidInput, match=r"own/psf_001.toml: .*caldb/psf_001.toml is another psf of that"
-    ):
+    with pytest.raises(InvalidInput, match=r"own/psf_001.toml: .*caldb/psf_001.toml is another psf of that"):
         CalibrationStore(packaged_folder(), tmp_path / "own")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mxtvhf import chain
-from mxtvhf.archive import sha256_of
+from mxtvhf.archive.archive import sha256_of
 from mxtvhf.chain import process_burst, run_record
 from mxtvhf.errors import Failure
 from mxtvhf.gp import GpClient

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.announcement.model import Decision, Delivery, Release
-from mxtvhf.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.products import product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.chain import process_burst
 from mxtvhf.desk.burst import SLOW_REFRESH_S, burst_page, catalogue_lines, newest_run
@@ -26,7 +27,6 @@ from mxtvhf.desk.zipped import zipped
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import CredibleRegion, Origin, Position
 from mxtvhf.processing import Run, StepProblem
-from mxtvhf.products import product_folder
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.voevent import read_alert

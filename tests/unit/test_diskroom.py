@@ -3,7 +3,7 @@ import os
 import pytest
 
 from mxtvhf import diskroom
-from mxtvhf.diskroom import once_there_is_room
+from mxtvhf.archive.disk import once_there_is_room
 
 
 def write_to_a_full_disk():

@@ -12,7 +12,7 @@ from natsserver import NatsServer, free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from mxtvhf.airflow_api import COMPONENTS
-from mxtvhf.archive import Archive
+from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.intake import Intake, alive_file
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun, planned_folder

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
+from mxtvhf.archive.inputs import TooLarge, is_inline, local_path, read_limited
 from mxtvhf.errors import InvalidInput
-from mxtvhf.inputs import TooLarge, is_inline, local_path, read_limited
 from mxtvhf.settings import Settings
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.latency import latency, latency_text
 from mxtvhf.models.base import TimelineEntry
-from mxtvhf.products import ReportSummary
 
 T0 = datetime(2026, 3, 7, 13, 45, tzinfo=UTC)
 

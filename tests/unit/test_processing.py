@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mxtvhf.archive.products import ReportSummary
 from mxtvhf.gp_contract import Answer, GpAnswerError, GpState, job_status, started_job
 from mxtvhf.models.base import Origin, Position, Product, RunConf
 from mxtvhf.processing import (
@@ -15,7 +16,6 @@ from mxtvhf.processing import (
     run_entry,
     run_id_of,
 )
-from mxtvhf.products import ReportSummary
 from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
 
 BURST = "sb26030704"

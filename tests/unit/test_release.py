@@ -17,7 +17,7 @@ from webhookserver import SECRET, WebhookServer
 from mxtvhf.announcement.deliveries import Ways
 from mxtvhf.announcement.model import Decision, Release
 from mxtvhf.announcement.release import release
-from mxtvhf.archive import sha256_of
+from mxtvhf.archive.archive import sha256_of
 from mxtvhf.bulletins import Outbox, read_bulletin
 from mxtvhf.bulletins.forward import STREAM, ensure_stream, forward_outbox
 from mxtvhf.bulletins.terminal import line

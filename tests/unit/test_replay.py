@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mxtvhf.archive import Archive, ArchivedInput
+from mxtvhf.archive.archive import Archive, ArchivedInput
 from mxtvhf.models.base import REPLAY_MARK, RunConf
 from mxtvhf.replay import MAX_RUN_ID, Replay, schedule, select_replays
 from mxtvhf.replayrequest import ReplayRequest

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
-from mxtvhf.inputs import MAX_ALERT_BYTES
 from mxtvhf.models.base import Alert, Origin
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.voevent import notice_facts, notice_position, read_alert
