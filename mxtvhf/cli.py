@@ -223,9 +223,9 @@ def crosscheck(
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck.bayes import probability_text
     from mxtvhf.models.base import GpOutcome
+    from mxtvhf.notices.voevent import read_alert
     from mxtvhf.steps.crosscheck_positions import crosscheck_positions
     from mxtvhf.steps.vhf_localisation import vhf_localisation
-    from mxtvhf.voevent import read_alert
 
     notices = [read_alert(read_limited(path, MAX_ALERT_BYTES), name=str(path)) for path in alerts]
     bursts = {notice.burst_id for notice in notices}

@@ -13,8 +13,8 @@ from mxtvhf.archive.archive import Archive, ArchivedInput, sha256_of
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import REPLAY_MARK, Model, RunConf, safe_name
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.replayrequest import ReplayRequest
-from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
 

@@ -101,7 +101,7 @@ def airflow() -> AirflowApi:
 
 def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) -> RunConf:
     """Check what the run is to be given, before anything is asked of Airflow."""
-    from mxtvhf.voevent import read_alert
+    from mxtvhf.notices.voevent import read_alert
 
     burst_id = burst or read_alert(read_limited(alert, MAX_ALERT_BYTES), name=str(alert)).burst_id
     for path in filter(None, (alert, packets)):

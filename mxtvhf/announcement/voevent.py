@@ -12,7 +12,7 @@ from mxtvhf.announcement.text import (
     names,
     trusted_fit,
 )
-from mxtvhf.voeventxml import (
+from mxtvhf.notices.voevent_writer import (
     Param,
     add,
     add_citations,

@@ -17,10 +17,10 @@ from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSumm
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.processing import Run
 from mxtvhf.report.model import Report
 from mxtvhf.settings import Settings
-from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
 

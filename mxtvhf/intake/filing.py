@@ -10,8 +10,8 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import bursts_in
-from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from pydantic import AwareDatetime
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert, Model, RunConf
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import decode_stream
-from mxtvhf.voevent import read_alert
 
 log = logging.getLogger(__name__)
 

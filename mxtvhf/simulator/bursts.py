@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import BurstId, Model, Origin, Position
-from mxtvhf.voevent import notice_position
+from mxtvhf.notices.voevent import notice_position
 
 
 class KnownBurst(Model):

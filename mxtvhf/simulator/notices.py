@@ -12,8 +12,8 @@ from lxml import etree
 
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position
-from mxtvhf.voevent import notice_facts, notice_position, systematic_r90
-from mxtvhf.voeventxml import (
+from mxtvhf.notices.voevent import notice_facts, notice_position, systematic_r90
+from mxtvhf.notices.voevent_writer import (
     Param,
     add,
     add_citations,
@@ -30,7 +30,7 @@ from mxtvhf.voeventxml import (
 def write_notice(alert: Alert) -> bytes:
     """Write an alert as SVOM writes its notices, valid VOEvent 2.0.
 
-    The inverse of `mxtvhf.voevent.read_alert`: what that can read comes back equal. The author is this
+    The inverse of `mxtvhf.notices.voevent.read_alert`: what that can read comes back equal. The author is this
     project, and a Description says that the notice is simulated; the ivorn is the alert's own.
 
     Parameters
@@ -79,7 +79,7 @@ def eclairs_wakeup_notice(
     trigger_time
         T0, UTC.
     snr
-        ECLAIRs' image SNR; the statistical R90 is 77.0 arcmin / SNR (``data/notices.toml``).
+        ECLAIRs' image SNR; the statistical R90 is 77.0 arcmin / SNR (``notices/notices.toml``).
     rng
         Source of the scatter. The published radius, systematic included, holds the true position in 90 % of
         cases.

@@ -22,7 +22,7 @@ from mxtvhf.archive.inputs import (
 )
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
 from mxtvhf.models.base import Alert, Model, RunConf
-from mxtvhf.voevent import read_alert
+from mxtvhf.notices.voevent import read_alert
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.burst import burst_trigger_time, eclairs_position
 from mxtvhf.contrast import energy_contrast, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.eventfile import EventFile, read_event_file
@@ -23,6 +22,7 @@ from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
 from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
+from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 from mxtvhf.photons import PhotonList
 from mxtvhf.prior import PositionPrior
 from mxtvhf.skyfiles import SIGMA_PER_R90, Observed, write_sky_files

@@ -28,10 +28,10 @@ from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive.products import product_folder
 from mxtvhf.bulletins.model import RunBulletin, StepBulletin
 from mxtvhf.bulletins.outbox import Outbox
-from mxtvhf.bulletins.role import is_test_alert
 from mxtvhf.bulletins.written import report_bulletin
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.models.base import BURST_ID_PATTERN, REPLAY_MARK
+from mxtvhf.notices.role import is_test_alert
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.links import PREFIX
 

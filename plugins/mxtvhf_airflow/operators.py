@@ -114,7 +114,7 @@ class SourceAnalysisOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Analyse."""
-        from mxtvhf.burst import burst_trigger_time
+        from mxtvhf.notices.burst import burst_trigger_time
         from mxtvhf.steps.source_analysis import source_analysis
 
         reception = run.reception()

@@ -7,9 +7,9 @@ from arrivals import BURST, messages_of, retraction_of
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.voevent import read_alert
 
 
 @pytest.fixture(scope="session")

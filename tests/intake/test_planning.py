@@ -11,9 +11,9 @@ from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import planned_runs
 from mxtvhf.intakepolicy import IntakePolicy
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import decode_stream
 from mxtvhf.simulator.notices import write_notice
-from mxtvhf.voevent import read_alert
 
 POLICY = IntakePolicy(
     first_photons=40, first_seconds=20.0, quiet_seconds=30.0, updates=3, close_seconds=900.0

@@ -8,10 +8,10 @@ from arrivals import retraction_of
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.picture import planned_runs
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.processes import wait_until
-from mxtvhf.voevent import read_alert
 
 pytestmark = pytest.mark.integration
 

@@ -28,7 +28,7 @@ from mxtvhf.archive.products import ReportSummary
 from mxtvhf.bulletins import AnnouncementBulletin
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.base import Origin, Position
-from mxtvhf.voevent import read_alert
+from mxtvhf.notices.voevent import read_alert
 
 GCN_SCHEMA = Path(__file__).parents[2] / ".venv" / "gcn-schema" / "gcn" / "notices" / "core"
 CORE = ("Alert", "DateTime", "Event", "Localization", "Reporter", "Spectral", "FollowUp", "AdditionalInfo")

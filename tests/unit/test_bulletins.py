@@ -19,11 +19,11 @@ from mxtvhf.bulletins import (
     read_bulletin,
 )
 from mxtvhf.bulletins.model import messages_schema, one_line
-from mxtvhf.bulletins.role import is_test_alert
 from mxtvhf.bulletins.schema import schema_text
 from mxtvhf.bulletins.terminal import line, since_when
 from mxtvhf.bulletins.written import report_bulletin
 from mxtvhf.errors import InvalidInput
+from mxtvhf.notices.role import is_test_alert
 
 DOCS = Path(__file__).parents[2] / "docs"
 ABOUT = {"burst_id": "sb26051102", "run_id": "sb26051102__1", "is_test": True}

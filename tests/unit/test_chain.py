@@ -15,11 +15,11 @@ from mxtvhf.errors import Failure
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import GpBusy, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.models.base import RunConf
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.steps.fits_feed import fits_feed
 from mxtvhf.steps.photons_extraction import photons_extraction
 from mxtvhf.steps.reception_message import Reception
-from mxtvhf.voevent import read_alert
 
 BURST = "sb26030704"
 

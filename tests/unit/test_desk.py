@@ -26,10 +26,10 @@ from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.desk.zipped import zipped
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import CredibleRegion, Origin, Position
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.processing import Run, StepProblem
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.voevent import read_alert
 
 BURST = "sb26022802"
 NOW = datetime(2026, 2, 28, 12, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ from fuzz.seeds import BURST, seeds
 from fuzz.targets import TARGETS, seal
 from mxtvhf.bulletins.model import read_bulletin
 from mxtvhf.eventfile import read_event_file
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import bursts_in
-from mxtvhf.voevent import read_alert
 
 SECONDS = 1
 """For each target; with its start about twice that."""

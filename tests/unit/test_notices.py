@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.models.base import Alert, Attitude, Citation, Origin, SatellitePosition
+from mxtvhf.notices.voevent import notice_position, read_alert
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.voevent import notice_position, read_alert
 
 T0 = datetime(2026, 5, 11, 11, 0, 32, tzinfo=UTC)
 TYPES = {

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
-from mxtvhf.burst import burst_trigger_time
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.errors import Failure
 from mxtvhf.instrument.time import met_from_utc
@@ -28,6 +27,7 @@ from mxtvhf.models.base import (
     Product,
     TimelineEntry,
 )
+from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.photons import PhotonList
 from mxtvhf.report import Report, RunRecord, build_report, report_schema
 from mxtvhf.report.assembly import REFERENCE_GP, photon_summary

@@ -15,10 +15,10 @@ from mxtvhf.gp_service.analysis import analyse
 from mxtvhf.localisation import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import GpRequest
+from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import decode_stream
 from mxtvhf.powerlaw import decay_integral
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
-from mxtvhf.voevent import read_alert
 
 KNOWN = "sb26030704"
 

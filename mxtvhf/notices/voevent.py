@@ -22,7 +22,7 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position, SatellitePosition
-from mxtvhf.parameters import Parameters, factor, finite, one_line, shown, utc
+from mxtvhf.notices.parameters import Parameters, factor, finite, one_line, shown, utc
 
 _STREAM = re.compile(r"ivo://org\.svom/fsc#", re.IGNORECASE)
 _IVORN = re.compile(
@@ -36,8 +36,8 @@ _ORIGINS = {"eclairs": Origin.ECLAIRS, "mxt": Origin.MXT_ONBOARD, "vt": Origin.V
 
 @cache
 def notice_facts() -> dict[str, Any]:
-    """Return ``data/notices.toml``: limits and conventions of SVOM notices, each with its source there."""
-    return tomllib.loads((files("mxtvhf") / "data" / "notices.toml").read_text())
+    """Return ``notices/notices.toml``: limits and conventions of SVOM notices, each with its source there."""
+    return tomllib.loads((files("mxtvhf.notices") / "notices.toml").read_text())
 
 
 def read_alert(raw: bytes, *, name: str = "alert") -> Alert:
@@ -77,7 +77,7 @@ def systematic_r90(origin: Origin, moment: datetime) -> float:
     """Systematic 90 % radius of a published position, arcsec.
 
     MXT, on board or on ground: 25 arcsec, 35 before August 2025. ECLAIRs: 120 arcsec. Others: 0, nothing is
-    published. Sources in ``instrument/constants.toml`` and ``data/notices.toml``.
+    published. Sources in ``instrument/constants.toml`` and ``notices/notices.toml``.
     """
     if origin in (Origin.MXT_ONBOARD, Origin.GP):
         published = notice_facts()["mxt_systematic"]

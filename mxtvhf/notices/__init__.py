@@ -1,0 +1,1 @@
+"""Notices: VOEvents read and written, and what they say of a burst."""
