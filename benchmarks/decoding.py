@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.timing import in_turn, print_times
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
@@ -29,7 +30,6 @@ from mxtvhf.packets.content import photons as unpack
 from mxtvhf.packets.content import slot_blocks
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import Records, layout
-from mxtvhf.photons import PhotonList
 
 BURST, START, SIZE = "sb26051102", 295268612.0, 92
 

@@ -26,12 +26,12 @@ from astropy.table import Table
 
 from benchmarks.decoding import BURST, START, simulated
 from benchmarks.timing import in_turn, print_times
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import event_file_bytes, observe, read_event_file, write_event_file
+from mxtvhf.events.event_file import event_file_bytes, observe, read_event_file, write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import packaged_store
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.packets import encode_photons, encode_pointing
-from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.motion import moving_attitude
 from mxtvhf.steps.photons_extraction import photons_extraction
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.bulletins import IntakeBulletin, RunBulletin, StepBulletin
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import write_event_file
+from mxtvhf.events.event_file import write_event_file
+from mxtvhf.events.header import EventHeader
 from mxtvhf.packets import decode_stream
 from mxtvhf.packets.framing import find_frames
 from mxtvhf.packets.layout import layout

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mxtvhf.bulletins.model import read_bulletin
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import read_event_file
+from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import bursts_in, decode_stream
 from mxtvhf.packets.layout import layout

@@ -13,12 +13,12 @@ from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.errors import Failure, MxtVhfError
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.gp import GpClient
 from mxtvhf.gp_contract import UNKNOWN_GRACE_S, GpBusy, GpStatus, GpUnknownJobError, pause_after_failures
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.models.base import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.photons import PhotonList
 from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.fits_feed import EventProduct, fits_feed

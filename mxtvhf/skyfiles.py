@@ -19,9 +19,9 @@ from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
 
 from mxtvhf import __version__
 from mxtvhf.archive.archive import sha256_of, write_atomically
-from mxtvhf.eventcards import constants
-from mxtvhf.eventfile import EventFile
-from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
+from mxtvhf.events.event_file import EventFile
+from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
+from mxtvhf.events.header import constants
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import utc_from_met

@@ -17,7 +17,8 @@ from mxtvhf.analysis import (
 )
 from mxtvhf.decay import fit_decay
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import pi_channels
+from mxtvhf.events.event_file import pi_channels
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.extraction import Regions, choose_regions, regions_at
 from mxtvhf.hardness import hardness_ratio
 from mxtvhf.instrument.calibration import Calibration
@@ -25,7 +26,6 @@ from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import Response, response_of
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.lightcurve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
-from mxtvhf.photons import PhotonList
 from mxtvhf.spectralfit import fit_spectrum
 from mxtvhf.spectrum import spectrum_counts
 

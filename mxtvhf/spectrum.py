@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
+from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.extraction import Regions
 from mxtvhf.instrument.response import channel_edges
 from mxtvhf.lightcurve import RegionPhotons
 from mxtvhf.models.base import Product
-from mxtvhf.ogip import Card, ProductHeader, write_fits
 
 Counts = npt.NDArray[np.int64]
 

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from astropy.io import fits
 from scipy.special import ndtr
 
-from mxtvhf.eventcards import constants
+from mxtvhf.events.header import constants
+from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.base import Product
-from mxtvhf.ogip import Card, ProductHeader, write_fits
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, is_unit
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.times import TICKS_PER_SECOND, Integers, frame_clock, ticks
-from mxtvhf.photons import PhotonList
 
 DAYS_AROUND_BURST = (-2.0, 30.0)
 """A time further than this from 0 h UTC of the burst id's date is absurd: MXT observes a burst from minutes

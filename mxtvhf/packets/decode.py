@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.models.base import PacketCounts
 from mxtvhf.packets.content import attitude, burst_date, faults, first_time, photons
 from mxtvhf.packets.framing import Frames, Reject, find_frames
 from mxtvhf.packets.layout import PacketType, Records, layout
 from mxtvhf.packets.sequence import Sequence, arrange
-from mxtvhf.photons import PhotonList
 
 Integers = npt.NDArray[np.int64]
 

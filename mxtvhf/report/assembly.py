@@ -8,12 +8,12 @@ from datetime import datetime
 from mxtvhf import __version__
 from mxtvhf.analysis import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
 from mxtvhf.models.base import Origin, Position, PositionPair, Product, TimelineEntry, Verdict
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.photons import PhotonList
 from mxtvhf.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
 
 REFERENCE_GP = (

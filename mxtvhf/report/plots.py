@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.models.base import Localisation, Position
-from mxtvhf.photons import PhotonList
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Product
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.photons import PhotonList
 from mxtvhf.report.assembly import build_report
 from mxtvhf.report.model import ReportProducts, ReportStatus, RunRecord
 from mxtvhf.report.page import render_page

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing, seen_pixels
-from mxtvhf.photons import PhotonList
 
 ATTITUDE_STEP_S = 10.0
 SLEW_ARCSEC_PER_S = 540.0

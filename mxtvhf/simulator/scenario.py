@@ -16,8 +16,9 @@ from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import write_event_file
+from mxtvhf.events.event_file import write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.instrument.constants import instrument
@@ -36,7 +37,6 @@ from mxtvhf.models.base import (
     utc_text,
 )
 from mxtvhf.packets import encode_photons, encode_pointing
-from mxtvhf.photons import PhotonList
 from mxtvhf.powerlaw import PowerLaw, decay_integral
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink

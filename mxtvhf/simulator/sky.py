@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, Gain, default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
 from mxtvhf.localisation import bad_pixel_mask
-from mxtvhf.photons import PhotonList
 from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.throughput import ENERGY_STEP_KEV, energy_bins
 

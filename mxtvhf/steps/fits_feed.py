@@ -7,13 +7,13 @@ from pathlib import Path
 from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import EventFileInfo, write_event_file
+from mxtvhf.events.event_file import EventFileInfo, write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.base import Alert, Declination, Model, RightAscension
-from mxtvhf.photons import PhotonList
 from mxtvhf.steps.photons_extraction import Extraction
 
 

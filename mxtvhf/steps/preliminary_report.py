@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.catalogues.model import Catalogues
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.models.base import GpOutcome
-from mxtvhf.photons import PhotonList
 from mxtvhf.report import ReportProducts, RunRecord, write_report
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from mxtvhf.analysis import SourceAnalysis, analysis_constants
 from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import EventFile, read_event_file
+from mxtvhf.events.event_file import EventFile, read_event_file
+from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import write_arf, write_rmf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.lightcurvefile import write_light_curve
 from mxtvhf.models.base import Localisation, Product
-from mxtvhf.ogip import ProductHeader
 from mxtvhf.report.sourceplots import source_plots
 from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
 from mxtvhf.spectrum import ARF, RMF, write_spectra

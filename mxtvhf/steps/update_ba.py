@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.crosscheck import CrossCheck
-from mxtvhf.photons import PhotonList
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.report import ReportProducts, RunRecord, write_report
 
 

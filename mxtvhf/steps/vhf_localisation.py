@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from mxtvhf.contrast import energy_contrast, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import EventFile, read_event_file
+from mxtvhf.events.event_file import EventFile, read_event_file
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
@@ -23,7 +24,6 @@ from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
 from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
-from mxtvhf.photons import PhotonList
 from mxtvhf.prior import PositionPrior
 from mxtvhf.skyfiles import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.throughput import expected_counts

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.events.photons import PhotonList
     from mxtvhf.models.base import Model
-    from mxtvhf.photons import PhotonList
     from mxtvhf.report import ReportProducts, RunRecord
 
 
@@ -200,7 +200,7 @@ class UpdateBAOperator(StepOperator):
 
 def photons(run: Run) -> PhotonList:
     """Read the run's photons."""
-    from mxtvhf.photons import PhotonList
+    from mxtvhf.events.photons import PhotonList
 
     return PhotonList.load(Path(run.extraction().photons_path))
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import read_event_file
+from mxtvhf.events.event_file import read_event_file
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Alert
 from mxtvhf.packets import encode_photons, encode_pointing
-from mxtvhf.photons import PhotonList
 from mxtvhf.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.steps.photons_extraction import photons_extraction
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.packets import encode_photons, encode_pointing
-from mxtvhf.photons import PhotonList
 from mxtvhf.steps.photons_extraction import Extraction, photons_extraction
 
 BURST = "sb26051102"

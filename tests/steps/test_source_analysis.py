@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from mxtvhf.cli import app
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import write_event_file
+from mxtvhf.events.event_file import write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.source_analysis import source_analysis
 from mxtvhf.steps.vhf_localisation import vhf_localisation

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.models.base import Alert, GpOutcome, Localisation, Origin, Position, Product
-from mxtvhf.photons import PhotonList
 from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.preliminary_report import preliminary_report

@@ -6,8 +6,9 @@ import pytest
 from astropy.io import fits
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import read_event_file, write_event_file
+from mxtvhf.events.event_file import read_event_file, write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import CalibrationStore, default_calibration, packaged_folder
@@ -17,7 +18,6 @@ from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Origin
-from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.sky import simulate_photons

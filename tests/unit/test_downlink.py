@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.layout import layout
 from mxtvhf.packets.times import ticks
-from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.downlink import downlink
 
 BURST = "sb26051102"

@@ -13,8 +13,9 @@ from astropy.wcs import WCS, FITSFixedWarning
 from pydantic import ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventcards import EventHeader
-from mxtvhf.eventfile import pi_channels, read_event_file, write_event_file
+from mxtvhf.events.event_file import pi_channels, read_event_file, write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import (
     CalibrationStore,
@@ -25,7 +26,6 @@ from mxtvhf.instrument.calibration import (
 from mxtvhf.instrument.pointing import Pointing, quaternion_of, seen_pixels
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.motion import moving_attitude
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 
-from mxtvhf.fitstable import Column, card_images, primary_hdu, table_hdu
+from mxtvhf.events.fits import Column, card_images, primary_hdu, table_hdu
 
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 values = (

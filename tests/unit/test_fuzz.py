@@ -7,7 +7,7 @@ import sys
 from fuzz.seeds import BURST, seeds
 from fuzz.targets import TARGETS, seal
 from mxtvhf.bulletins.model import read_bulletin
-from mxtvhf.eventfile import read_event_file
+from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.packets import bursts_in
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from space_packet_parser import load_xtce
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import quaternion_of
@@ -19,7 +20,6 @@ from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
 from mxtvhf.packets.crc import crc16
 from mxtvhf.packets.layout import DEFINITION, layout, packet_types
-from mxtvhf.photons import PhotonList
 
 BURST = "sb26051102"
 START = met_from_utc(datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC))

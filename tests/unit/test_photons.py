@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.photons import PhotonList
+from mxtvhf.events.photons import PhotonList
 
 
 @st.composite

@@ -15,6 +15,7 @@ from matplotlib.image import imread
 
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.errors import Failure
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import (
     Alert,
@@ -28,7 +29,6 @@ from mxtvhf.models.base import (
     TimelineEntry,
 )
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.photons import PhotonList
 from mxtvhf.report import Report, RunRecord, build_report, report_schema
 from mxtvhf.report.assembly import REFERENCE_GP, photon_summary
 from mxtvhf.report.page import latency_text, pairs_by_weight, render_page, sky_links

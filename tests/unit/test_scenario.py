@@ -10,7 +10,7 @@ from scipy.integrate import simpson
 
 from mxtvhf.chain import process_burst
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventfile import read_event_file
+from mxtvhf.events.event_file import read_event_file
 from mxtvhf.gp_service.analysis import analyse
 from mxtvhf.localisation import localise
 from mxtvhf.models.angles import separation_arcsec

@@ -5,11 +5,11 @@ from scipy.special import ndtr
 from benchmarks.spectrum import Case, run
 from mxtvhf.absorption import cross_section, transmission
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.extraction import regions_at
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import channel_edges, response_of
-from mxtvhf.photons import PhotonList
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.sourceanalysis import measure_source
 from mxtvhf.spectrallikelihood import SpectralData, expected_statistic

@@ -32,7 +32,8 @@ from astropy.io import fits
 
 from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import InvalidInput
-from mxtvhf.eventcards import (
+from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
+from mxtvhf.events.header import (
     EventHeader,
     Observation,
     constants,
@@ -41,13 +42,12 @@ from mxtvhf.eventcards import (
     sky_image,
     table_cards,
 )
-from mxtvhf.fitstable import Card, Column, card_images, primary_hdu, table_hdu
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits, stable_pointing
 from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing, image_pixels, looking_part, steady_pixels
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.photons import PhotonList
 
 Floats = npt.NDArray[np.float64]
 

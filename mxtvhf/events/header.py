@@ -1,4 +1,4 @@
-"""Keywords of the event file; see `mxtvhf.eventfile` for their sources."""
+"""Keywords of the event file; see `mxtvhf.events.event_file` for their sources."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy.typing as npt
 from pydantic import AwareDatetime, Field
 
 from mxtvhf import __version__
-from mxtvhf.fitstable import Card
+from mxtvhf.events.fits import Card
+from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.models.base import BurstId, Model, utc_text
-from mxtvhf.photons import PhotonList
 
 _MJD_ZERO = datetime(1858, 11, 17)
 _VERSION_KEYWORDS = {
@@ -73,8 +73,8 @@ class Observation:
 
 @cache
 def constants() -> dict[str, Any]:
-    """Return ``data/eventfile.toml``."""
-    return tomllib.loads((files("mxtvhf") / "data" / "eventfile.toml").read_text())
+    """Return ``events/event_file.toml``."""
+    return tomllib.loads((files("mxtvhf.events") / "eventfile.toml").read_text())
 
 
 def primary_cards(observation: Observation) -> list[Card]:

@@ -1,0 +1,1 @@
+"""Photon lists and event files: FITS tables, OGIP keywords, headers."""
