@@ -25,11 +25,11 @@ from benchmarks.timing import in_turn, print_times
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
-from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
-from mxtvhf.packets.content import photons as unpack
-from mxtvhf.packets.content import slot_blocks
-from mxtvhf.packets.crc import crc16
-from mxtvhf.packets.layout import Records, layout
+from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
+from mxtvhf.telemetry.crc import crc16
+from mxtvhf.telemetry.layout import Records, layout
+from mxtvhf.telemetry.payload import photons as unpack
+from mxtvhf.telemetry.payload import slot_blocks
 
 BURST, START, SIZE = "sb26051102", 295268612.0, 92
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from mxtvhf.bulletins import IntakeBulletin, RunBulletin, StepBulletin
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
-from mxtvhf.packets import decode_stream
-from mxtvhf.packets.framing import find_frames
-from mxtvhf.packets.layout import layout
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.framing import find_frames
+from mxtvhf.telemetry.layout import layout
 
 BURST = "sb26051102"
 WHEN = datetime(2026, 5, 11, 12, tzinfo=UTC)

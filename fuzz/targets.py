@@ -13,8 +13,8 @@ from mxtvhf.bulletins.model import read_bulletin
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.packets import bursts_in, decode_stream
-from mxtvhf.packets.layout import layout
+from mxtvhf.telemetry import bursts_in, decode_stream
+from mxtvhf.telemetry.layout import layout
 
 BURST = "sb26051102"
 

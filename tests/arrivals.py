@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from mxtvhf.models.base import Citation
-from mxtvhf.packets.framing import find_frames
-from mxtvhf.packets.layout import layout
+from mxtvhf.telemetry.framing import find_frames
+from mxtvhf.telemetry.layout import layout
 
 BURST = "sb26030704"
 NOON = datetime(2026, 3, 7, 12, tzinfo=UTC)

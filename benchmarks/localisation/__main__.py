@@ -24,16 +24,16 @@ from functools import partial
 import numpy as np
 
 from benchmarks.localisation import others
-from mxtvhf.contrast import energy_contrast, joint_contrast, time_contrast
 from mxtvhf.events.event_file import EventFile
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation import SourceLocalisation, default_psf, localise, ts_threshold
+from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, time_contrast
+from mxtvhf.localisation.position import SourceLocalisation, default_psf, localise, ts_threshold
+from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.powerlaw import PowerLaw
-from mxtvhf.prior import PositionPrior
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.sky import simulate_photons
 

@@ -131,7 +131,8 @@ class EventFile:
         A source that drifted over the detector is sharp again in these addresses. What belongs to the
         detector (hot and bad pixels) is sharp in the addresses as seen: take it out before.
 
-        As long as the pointing was steady (``instrument/pointing.toml``) the addresses are returned as they are.
+        As long as the pointing was steady (``instrument/pointing.toml``) the addresses are returned
+        unchanged.
 
         Parameters
         ----------

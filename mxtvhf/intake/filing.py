@@ -11,7 +11,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.packets import bursts_in
+from mxtvhf.telemetry import bursts_in
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert, Model, RunConf
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.packets import decode_stream
+from mxtvhf.telemetry import decode_stream
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxtvhf.packets.layout import PacketType, layout
-from mxtvhf.packets.times import Integers, ticks
+from mxtvhf.telemetry.clock import Integers, ticks
+from mxtvhf.telemetry.layout import PacketType, layout
 
 
 def downlink(

@@ -30,8 +30,8 @@ from mxtvhf.notices.voevent_writer import (
 def write_notice(alert: Alert) -> bytes:
     """Write an alert as SVOM writes its notices, valid VOEvent 2.0.
 
-    The inverse of `mxtvhf.notices.voevent.read_alert`: what that can read comes back equal. The author is this
-    project, and a Description says that the notice is simulated; the ivorn is the alert's own.
+    The inverse of `mxtvhf.notices.voevent.read_alert`: what that can read comes back equal. The author is
+    this project, and a Description says that the notice is simulated; the ivorn is the alert's own.
 
     Parameters
     ----------
@@ -141,7 +141,8 @@ def onboard_mxt_notice(
     start
         Start of the MXT observation, UTC.
     snr
-        On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its scatter.
+        On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its
+        scatter.
     rng
         Source of the scatter. The position scatters with the statistical radius only: the systematic is one
         of attitude and alignment, which the photons of the same observation share.

@@ -25,7 +25,7 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.localisation import localise
+from mxtvhf.localisation.position import localise
 from mxtvhf.models.base import (
     Alert,
     Attitude,
@@ -36,13 +36,13 @@ from mxtvhf.models.base import (
     RightAscension,
     utc_text,
 )
-from mxtvhf.packets import encode_photons, encode_pointing
 from mxtvhf.powerlaw import PowerLaw, decay_integral
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.telemetry import encode_photons, encode_pointing
 from mxtvhf.throughput import expected_counts
 
 DEFAULT_COUNTS = 300.0

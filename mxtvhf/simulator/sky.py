@@ -13,7 +13,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, Gain, default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
-from mxtvhf.localisation import bad_pixel_mask
+from mxtvhf.localisation.position import bad_pixel_mask
 from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.throughput import ENERGY_STEP_KEV, energy_bins
 

@@ -11,7 +11,7 @@ from mxtvhf.archive.archive import write_atomically
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, read_limited
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.base import BurstId, Model, PacketCounts
-from mxtvhf.packets import DecodedStream, decode_stream
+from mxtvhf.telemetry import DecodedStream, decode_stream
 
 
 class Extraction(Model):

@@ -11,21 +11,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.contrast import energy_contrast, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
-from mxtvhf.localisation import SourceLocalisation, detector_image, least_photons, localise, ts_threshold
+from mxtvhf.localisation.hot_pixels import detection_constants, hot_pixels
+from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, population, time_contrast
+from mxtvhf.localisation.position import (
+    SourceLocalisation,
+    detector_image,
+    least_photons,
+    localise,
+    ts_threshold,
+)
+from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
-from mxtvhf.prior import PositionPrior
-from mxtvhf.skyfiles import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.throughput import expected_counts
 
 Bools = npt.NDArray[np.bool_]

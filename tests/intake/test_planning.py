@@ -12,8 +12,8 @@ from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import planned_runs
 from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.packets import decode_stream
 from mxtvhf.simulator.notices import write_notice
+from mxtvhf.telemetry import decode_stream
 
 POLICY = IntakePolicy(
     first_photons=40, first_seconds=20.0, quiet_seconds=30.0, updates=3, close_seconds=900.0

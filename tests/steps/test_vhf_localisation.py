@@ -15,7 +15,7 @@ from mxtvhf.instrument.calibration import CalibrationStore, default_calibration,
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
-from mxtvhf.localisation import localise
+from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Origin
 from mxtvhf.simulator.motion import moving_attitude, seen_with

@@ -5,12 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.contrast import energy_contrast, expected_spectra, joint_contrast, population, time_contrast
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation import default_psf, localise
+from mxtvhf.localisation.photon_weights import (
+    energy_contrast,
+    expected_spectra,
+    joint_contrast,
+    population,
+    time_contrast,
+)
+from mxtvhf.localisation.position import default_psf, localise
 from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.sky import simulate_photons
 

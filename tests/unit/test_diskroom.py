@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mxtvhf import diskroom
+from mxtvhf.archive import disk
 from mxtvhf.archive.disk import once_there_is_room
 
 
@@ -13,7 +13,7 @@ def write_to_a_full_disk():
 
 
 def test_work_is_done_again_until_the_disk_has_room(monkeypatch):
-    monkeypatch.setattr(diskroom, "PAUSE_S", 0.0)
+    monkeypatch.setattr(disk, "PAUSE_S", 0.0)
     full, told = [True, True, False], []
 
     def work():

@@ -4,10 +4,10 @@ import pytest
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
-from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
-from mxtvhf.packets.layout import layout
-from mxtvhf.packets.times import ticks
 from mxtvhf.simulator.downlink import downlink
+from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
+from mxtvhf.telemetry.clock import ticks
+from mxtvhf.telemetry.layout import layout
 
 BURST = "sb26051102"
 START = 295268612.0

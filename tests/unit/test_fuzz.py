@@ -9,7 +9,7 @@ from fuzz.targets import TARGETS, seal
 from mxtvhf.bulletins.model import read_bulletin
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.packets import bursts_in
+from mxtvhf.telemetry import bursts_in
 
 SECONDS = 1
 """For each target; with its start about twice that."""

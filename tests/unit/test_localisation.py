@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mxtvhf import likelihood
-from mxtvhf.counts import Counts
 from mxtvhf.errors import InvalidInput
-from mxtvhf.hotpixels import hot_pixels
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
+from mxtvhf.localisation import likelihood
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.hot_pixels import hot_pixels
+from mxtvhf.localisation.position import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
 from mxtvhf.simulator.sky import simulate_photons
 
 PSF = default_psf()

@@ -17,9 +17,9 @@ from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.packets import decode_stream, encode_photons, encode_pointing
-from mxtvhf.packets.crc import crc16
-from mxtvhf.packets.layout import DEFINITION, layout, packet_types
+from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
+from mxtvhf.telemetry.crc import crc16
+from mxtvhf.telemetry.layout import DEFINITION, layout, packet_types
 
 BURST = "sb26051102"
 START = met_from_utc(datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.localisation import localise
+from mxtvhf.localisation.position import localise
 from mxtvhf.simulator.sky import simulate_photons
 
 GRID = np.arange(-0.45, 255.5, 0.1)

@@ -12,13 +12,13 @@ from mxtvhf.chain import process_burst
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.gp_service.analysis import analyse
-from mxtvhf.localisation import localise
+from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import GpRequest
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.packets import decode_stream
 from mxtvhf.powerlaw import decay_integral
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
+from mxtvhf.telemetry import decode_stream
 
 KNOWN = "sb26030704"
 

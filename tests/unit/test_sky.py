@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.localisation import default_psf
+from mxtvhf.localisation.position import default_psf
 from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.sky import draw_pixels, draw_pulse_heights, draw_times, simulate_photons
 from mxtvhf.throughput import expected_counts

@@ -19,10 +19,17 @@ from hypothesis import strategies as st
 from regions import CircleSkyRegion, PolygonSkyRegion, Regions
 
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.localisation import localise
+from mxtvhf.localisation.position import localise
+from mxtvhf.localisation.sky_products import (
+    Observed,
+    ds9_file,
+    is_round,
+    joined_cells,
+    moc_file,
+    write_sky_files,
+)
 from mxtvhf.models.base import CredibleRegion, Origin, Position
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.skyfiles import Observed, ds9_file, is_round, joined_cells, moc_file, write_sky_files
 
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
 OBSERVED = Observed(

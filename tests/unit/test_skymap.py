@@ -15,10 +15,10 @@ from matplotlib.path import Path as Outline
 
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.localisation import localise
+from mxtvhf.localisation.position import localise
+from mxtvhf.localisation.sky_map import FINEST, cell_area, credible_region, sky_map
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.skymap import FINEST, cell_area, credible_region, sky_map
 
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
 

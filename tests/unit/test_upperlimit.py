@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.contrast import energy_contrast
-from mxtvhf.counts import Counts
 from mxtvhf.instrument.calibration import default_calibration
-from mxtvhf.localisation import default_psf, detector_image, localise
-from mxtvhf.prior import PositionPrior
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.photon_weights import energy_contrast
+from mxtvhf.localisation.position import default_psf, detector_image, localise
+from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.upperlimit import detectable_photons, empty_upper_limit
 
 
 def test_without_photons_it_is_that_of_no_counts():

@@ -15,8 +15,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.packets.crc import PRESET, crc16
-from mxtvhf.packets.layout import PRIMARY_HEADER_SIZE, Layout, PacketType, Records
+from mxtvhf.telemetry.crc import PRESET, crc16
+from mxtvhf.telemetry.layout import PRIMARY_HEADER_SIZE, Layout, PacketType, Records
 
 MAX_FOREIGN_SIZE = 1024
 """Longest packet of another APID that is recognised, bytes. VHF packets are of order 90 bytes; the bound

@@ -12,10 +12,10 @@ from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.models.base import PacketCounts
-from mxtvhf.packets.content import attitude, burst_date, faults, first_time, photons
-from mxtvhf.packets.framing import Frames, Reject, find_frames
-from mxtvhf.packets.layout import PacketType, Records, layout
-from mxtvhf.packets.sequence import Sequence, arrange
+from mxtvhf.telemetry.framing import Frames, Reject, find_frames
+from mxtvhf.telemetry.layout import PacketType, Records, layout
+from mxtvhf.telemetry.payload import attitude, burst_date, faults, first_time, photons
+from mxtvhf.telemetry.sequence import Sequence, arrange
 
 Integers = npt.NDArray[np.int64]
 

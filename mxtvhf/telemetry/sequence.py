@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.packets.layout import SEQUENCE_MODULUS, Records
+from mxtvhf.telemetry.layout import SEQUENCE_MODULUS, Records
 
 _BACKWARDS = SEQUENCE_MODULUS // 8
 """A packet later in time whose count is lower by up to this has a wrong time; by more, the count wrapped.

@@ -8,12 +8,12 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.counts import Counts
 from mxtvhf.errors import InvalidInput
-from mxtvhf.hotpixels import detection_constants, hot_pixels
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
-from mxtvhf.likelihood import (
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.hot_pixels import detection_constants, hot_pixels
+from mxtvhf.localisation.likelihood import (
     SourceFit,
     free_width,
     log_prior_of_cells,
@@ -23,9 +23,9 @@ from mxtvhf.likelihood import (
     whole_field,
     with_kinds,
 )
-from mxtvhf.posterior import PositionPosterior, position_posterior
-from mxtvhf.prior import PositionPrior
-from mxtvhf.upperlimit import detectable_photons, empty_upper_limit, source_upper_bound
+from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
+from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
 
 Pixels = npt.NDArray[np.intp]
 
@@ -61,7 +61,7 @@ class SourceLocalisation:
         the number of photons used.
     detected
         Whether ``ts`` (with a prior: ts and twice the logarithm of the prior there over a flat one) and
-        ``n_source`` reach the thresholds of ``data/detection.toml``.
+        ``n_source`` reach the thresholds of ``localisation/detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
     evidence
@@ -232,7 +232,7 @@ def _is_detection(fit: SourceFit, counts: Counts) -> bool:
 
 
 def ts_threshold() -> float:
-    """Least ``ts`` of a detection; its false-alarm rate stands in ``data/detection.toml``."""
+    """Least ``ts`` of a detection; its false-alarm rate stands in ``localisation/detection.toml``."""
     return float(detection_constants()["source"]["ts_threshold"])
 
 

@@ -14,8 +14,8 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, is_unit
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.packets.layout import PacketType, Records, layout
-from mxtvhf.packets.times import TICKS_PER_SECOND, Integers, frame_clock, ticks
+from mxtvhf.telemetry.clock import TICKS_PER_SECOND, Integers, frame_clock, ticks
+from mxtvhf.telemetry.layout import PacketType, Records, layout
 
 DAYS_AROUND_BURST = (-2.0, 30.0)
 """A time further than this from 0 h UTC of the burst id's date is absurd: MXT observes a burst from minutes

@@ -25,10 +25,10 @@ from mxtvhf.events.header import constants
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.posterior import PositionPosterior
+from mxtvhf.localisation.sky_map import Cells, SkyMap, credible_region, sky_map
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import CredibleRegion, Position, Product, utc_text
-from mxtvhf.posterior import PositionPosterior
-from mxtvhf.skymap import Cells, SkyMap, credible_region, sky_map
 
 PARTS = (0.5, 0.9)
 """Of the probability, in the regions."""

@@ -19,7 +19,7 @@ from lxml import etree
 
 from mxtvhf.errors import InvalidInput
 
-DEFINITION = files("mxtvhf") / "packets" / "mxt_vhf.xtce.xml"
+DEFINITION = files("mxtvhf.telemetry") / "mxt_vhf.xtce.xml"
 PRIMARY_HEADER_SIZE = 6
 """Bytes of a space packet's primary header (CCSDS 133.0-B-2, 4.1.3)."""
 SEQUENCE_MODULUS = 1 << 14

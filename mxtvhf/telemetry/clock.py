@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.packets.layout import PacketType, Records
+from mxtvhf.telemetry.layout import PacketType, Records
 
 TICKS_PER_SECOND = 1 << 16
 """Fine time: 16 bits of binary fraction (unsegmented time code, CCSDS 301.0-B-4, 3.2)."""

@@ -4,8 +4,8 @@ The layout is data (``mxt_vhf.xtce.xml``); framing (where the packets are) is ap
 say), so a bad content cannot spoil its neighbours.
 """
 
-from mxtvhf.packets.decode import DecodedStream, bursts_in, decode_stream
-from mxtvhf.packets.encode import encode_photons, encode_pointing
-from mxtvhf.packets.framing import Reject
+from mxtvhf.telemetry.decode import DecodedStream, bursts_in, decode_stream
+from mxtvhf.telemetry.encode import encode_photons, encode_pointing
+from mxtvhf.telemetry.framing import Reject
 
 __all__ = ["DecodedStream", "Reject", "bursts_in", "decode_stream", "encode_photons", "encode_pointing"]

@@ -36,9 +36,9 @@ import numpy.typing as npt
 from scipy import fft, ndimage
 from scipy.special import logsumexp, softmax
 
-from mxtvhf.counts import CONTRAST_POWERS, Counts
 from mxtvhf.instrument.psf import Floats, SeparablePsf, VariableWidthPsf, detector_pixels
-from mxtvhf.prior import PositionPrior
+from mxtvhf.localisation.counts import CONTRAST_POWERS, Counts
+from mxtvhf.localisation.prior import PositionPrior
 
 CELL = 8
 """Pixels per side of a cell of the whole-field map: a sixth of the core's width."""

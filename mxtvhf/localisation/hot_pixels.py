@@ -25,8 +25,8 @@ _MAX_PASSES = 5
 
 @cache
 def detection_constants() -> dict[str, Any]:
-    """Return ``data/detection.toml``; see the file for meaning and source."""
-    return tomllib.loads((files("mxtvhf") / "data" / "detection.toml").read_text())
+    """Return ``localisation/detection.toml``; see the file for meaning and source."""
+    return tomllib.loads((files("mxtvhf.localisation") / "detection.toml").read_text())
 
 
 def hot_pixels(image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

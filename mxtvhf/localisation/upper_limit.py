@@ -12,9 +12,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaincc, gammaincinv, logsumexp, ndtri
 
-from mxtvhf.counts import Counts
 from mxtvhf.instrument.psf import Floats, SeparablePsf, detector_pixels
-from mxtvhf.likelihood import CELL
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.likelihood import CELL
 
 _STEPS = 1000
 """Values of the source's part f of the photons, 0..1."""

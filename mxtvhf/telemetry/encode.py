@@ -10,9 +10,9 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
-from mxtvhf.packets.crc import crc16
-from mxtvhf.packets.layout import SEQUENCE_MODULUS, PacketType, Records, layout
-from mxtvhf.packets.times import MAX_TICKS, TICKS_PER_SECOND, FrameClock, frame_clock
+from mxtvhf.telemetry.clock import MAX_TICKS, TICKS_PER_SECOND, FrameClock, frame_clock
+from mxtvhf.telemetry.crc import crc16
+from mxtvhf.telemetry.layout import SEQUENCE_MODULUS, PacketType, Records, layout
 
 MAX_FRAME_OFFSET = 0xFFFF
 FRAME_TOLERANCE = 0.02
