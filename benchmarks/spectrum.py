@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mxtvhf.analysis import Measurement
+from mxtvhf.analysis.measure import SourceMeasurements, measure_source
+from mxtvhf.analysis.model import Measurement
+from mxtvhf.analysis.powerlaw import PowerLaw
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.sourceanalysis import SourceMeasurements, measure_source
-from mxtvhf.throughput import expected_counts
 
 START, T0 = 1000.0, 700.0
 PULLS = ("photon index", "flux", "unabsorbed", "decay", "mean rate")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.analysis import SourceAnalysis
+from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues

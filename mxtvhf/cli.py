@@ -198,7 +198,7 @@ def analyse(
     as_json: AsJson = False,
 ) -> None:
     """Find the source in an event file and make its light curve and spectrum."""
-    from mxtvhf.analysis import analysis_text
+    from mxtvhf.analysis.model import analysis_text
     from mxtvhf.steps.source_analysis import source_analysis
     from mxtvhf.steps.vhf_localisation import vhf_localisation
 

@@ -24,6 +24,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.localisation import others
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.events.event_file import EventFile
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import default_calibration
@@ -33,7 +34,6 @@ from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, time_contrast
 from mxtvhf.localisation.position import SourceLocalisation, default_psf, localise, ts_threshold
 from mxtvhf.localisation.prior import PositionPrior
-from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.sky import simulate_photons
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
-from mxtvhf.analysis import measurement_text
+from mxtvhf.analysis.model import measurement_text
 from mxtvhf.announcement.text import (
     Announcement,
     catalogue_words,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxtvhf.analysis import measurement_text
+from mxtvhf.analysis.model import measurement_text
 from mxtvhf.announcement.text import Announcement, first_photon_after_s, known_sources, trusted_fit
 from mxtvhf.models.angles import declination_text, right_ascension_text
 from mxtvhf.report.assembly import radius_text

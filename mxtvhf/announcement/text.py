@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from mxtvhf.analysis import SpectralFit
+from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Position

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import Floats
-from mxtvhf.powerlaw import PowerLaw, decay_integral
 
 _STEP_KEV = 0.01
 """Energies between which the spectrum is summed: a sixth of the resolution at the lowest energies."""

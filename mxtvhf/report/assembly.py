@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mxtvhf import __version__
-from mxtvhf.analysis import SourceAnalysis
+from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument

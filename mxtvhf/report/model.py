@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
-from mxtvhf.analysis import SourceAnalysis
+from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.errors import Failure

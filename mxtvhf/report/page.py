@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
-from mxtvhf.analysis import measurement_text
+from mxtvhf.analysis.model import measurement_text
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.verdict import not_checked
 from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text, separation_arcsec

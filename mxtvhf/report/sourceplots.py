@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.analysis import DecayFit, LightCurve, Measurement, SourceAnalysis, SpectralFit, measurement_text
+from mxtvhf.analysis.model import (
+    DecayFit,
+    LightCurve,
+    Measurement,
+    SourceAnalysis,
+    SpectralFit,
+    measurement_text,
+)
 from mxtvhf.report.plots import GRID, Plot, left_scale, lower_scale, panel, scales
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
+from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import write_event_file
@@ -36,14 +38,12 @@ from mxtvhf.models.base import (
     RightAscension,
     utc_text,
 )
-from mxtvhf.powerlaw import PowerLaw, decay_integral
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.telemetry import encode_photons, encode_pointing
-from mxtvhf.throughput import expected_counts
 
 DEFAULT_COUNTS = 300.0
 XBAND_FILE = "xband_events.fits"

@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.analysis.powerlaw import PowerLaw
+from mxtvhf.analysis.throughput import ENERGY_STEP_KEV, energy_bins
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, Gain, default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
 from mxtvhf.localisation.position import bad_pixel_mask
-from mxtvhf.powerlaw import PowerLaw
-from mxtvhf.throughput import ENERGY_STEP_KEV, energy_bins
 
 
 def simulate_photons(
@@ -55,7 +55,7 @@ def simulate_photons(
         The source's rate falls as (t - burst_time)^-decay_index; ``burst_time`` (MET) is before ``start``.
         By default it is constant.
     spectrum
-        By default the one of ``data/spectrum.toml``.
+        By default the one of ``analysis/spectrum.toml``.
     calibration
         By default the package's latest.
     psf

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from mxtvhf.analysis import SourceAnalysis, analysis_constants
+from mxtvhf.analysis.light_curve_file import write_light_curve
+from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
+from mxtvhf.analysis.model import SourceAnalysis, analysis_constants
+from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
 from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
@@ -14,11 +17,8 @@ from mxtvhf.instrument.calibration import Calibration, CalibrationStore, package
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import write_arf, write_rmf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
-from mxtvhf.lightcurvefile import write_light_curve
 from mxtvhf.models.base import Localisation, Product
 from mxtvhf.report.sourceplots import source_plots
-from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
-from mxtvhf.spectrum import ARF, RMF, write_spectra
 
 LIGHT_CURVE = "lightcurve.fits"
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.photons import PhotonList
@@ -32,7 +33,6 @@ from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
-from mxtvhf.throughput import expected_counts
 
 Bools = npt.NDArray[np.bool_]
 

@@ -18,7 +18,7 @@ from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.events.photons import PhotonList
     from mxtvhf.models.base import Model
     from mxtvhf.report import ReportProducts, RunRecord

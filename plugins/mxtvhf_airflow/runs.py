@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import Logger
 
-    from mxtvhf.analysis import SourceAnalysis
+    from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.catalogues.model import CatalogueAnswer
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck import CrossCheck
@@ -116,7 +116,7 @@ class Run:
 
     def analysis(self) -> SourceAnalysis | None:
         """Return what ``source_analysis`` gave; None when it failed."""
-        from mxtvhf.analysis import SourceAnalysis
+        from mxtvhf.analysis.model import SourceAnalysis
 
         return self._pull_if_done("source_analysis", SourceAnalysis)
 

@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 from typer.testing import CliRunner
 
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.cli import app
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import write_event_file
@@ -20,7 +21,6 @@ from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.simulator.sky import simulate_photons
 from mxtvhf.steps.source_analysis import source_analysis
 from mxtvhf.steps.vhf_localisation import vhf_localisation
-from mxtvhf.throughput import expected_counts
 from tests.unit.test_eventfile import HEADER, attitude_history
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
 
         data = read_pha(str(out / "spectrum.pha"))
 
-    from mxtvhf.absorption import transmission
+    from mxtvhf.analysis.absorption import transmission
 
     class Absorbed(ArithmeticModel):
         """The model of our fit, per bin, in sherpa's form."""

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from lxml import etree
 from referencing import Registry, Resource
 
-from mxtvhf.analysis import SourceAnalysis
+from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.announcement.circular import DRAFT, TEST, circular
 from mxtvhf.announcement.drafts import texts
 from mxtvhf.announcement.gcnnotice import gcn_notice

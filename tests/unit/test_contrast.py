@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument
@@ -17,7 +18,6 @@ from mxtvhf.localisation.photon_weights import (
     time_contrast,
 )
 from mxtvhf.localisation.position import default_psf, localise
-from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.sky import simulate_photons
 
 CALIBRATION = default_calibration()

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.analysis.regions import choose_regions, distances, regions_at
 from mxtvhf.errors import InvalidInput
-from mxtvhf.extraction import choose_regions, distances, regions_at
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 

@@ -4,12 +4,9 @@ from astropy.stats import poisson_conf_interval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.decay import fit_decay
-from mxtvhf.extraction import regions_at
-from mxtvhf.hardness import draw_source_counts, hardness_ratio
-from mxtvhf.instrument.calibration import default_calibration
-from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.lightcurve import (
+from mxtvhf.analysis.decay import fit_decay
+from mxtvhf.analysis.hardness import draw_source_counts, hardness_ratio
+from mxtvhf.analysis.light_curve import (
     RegionPhotons,
     block_edges,
     fixed_edges,
@@ -18,6 +15,9 @@ from mxtvhf.lightcurve import (
     rate_bins,
     time_of_live,
 )
+from mxtvhf.analysis.regions import regions_at
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.simulator.sky import draw_times
 
 PSF = LobsterEyePsf.of(default_calibration().psf)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import simpson
 
+from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.chain import process_burst
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
@@ -16,7 +17,6 @@ from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import GpRequest
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.powerlaw import decay_integral
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
 from mxtvhf.telemetry import decode_stream
 

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.analysis.powerlaw import PowerLaw
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.localisation.position import default_psf
-from mxtvhf.powerlaw import PowerLaw
 from mxtvhf.simulator.sky import draw_pixels, draw_pulse_heights, draw_times, simulate_photons
-from mxtvhf.throughput import expected_counts
 
 CASE = {"x": 100.3, "y": 60.2, "counts": 200.0, "background": 100.0, "start": 1000.0, "stop": 1600.0}
 

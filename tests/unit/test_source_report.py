@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from mxtvhf.analysis import Measurement, SourceAnalysis, analysis_text, measurement_text
+from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
+from mxtvhf.analysis.model import Measurement, SourceAnalysis, analysis_text, measurement_text
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
@@ -15,7 +16,6 @@ from mxtvhf.report.page import render_page
 from mxtvhf.report.plots import Plot
 from mxtvhf.report.sourceplots import log_ticks, source_plots
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.sourceanalysis import SourceMeasurements, measure_source, region_summary
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.steps.preliminary_report import preliminary_report
 from mxtvhf.steps.update_ba import update_ba

@@ -3,18 +3,18 @@ import pytest
 from scipy.special import ndtr
 
 from benchmarks.spectrum import Case, run
-from mxtvhf.absorption import cross_section, transmission
+from mxtvhf.analysis.absorption import cross_section, transmission
+from mxtvhf.analysis.cstat import SpectralData, expected_statistic
+from mxtvhf.analysis.measure import measure_source
+from mxtvhf.analysis.regions import regions_at
+from mxtvhf.analysis.spectrum import spectrum_counts
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.extraction import regions_at
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import channel_edges, response_of
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.sourceanalysis import measure_source
-from mxtvhf.spectrallikelihood import SpectralData, expected_statistic
-from mxtvhf.spectrum import spectrum_counts
-from mxtvhf.throughput import expected_counts
 
 CALIBRATION = default_calibration()
 PSF = LobsterEyePsf.of(CALIBRATION.psf)

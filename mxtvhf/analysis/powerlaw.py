@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.absorption import Floats, transmission
+from mxtvhf.analysis.absorption import Floats, transmission
 
 ERG_PER_KEV = 1.602176634e-9
 """Exact since the SI of 2019."""
@@ -19,8 +19,8 @@ ERG_PER_KEV = 1.602176634e-9
 
 @cache
 def spectrum_constants() -> dict[str, Any]:
-    """Return ``data/spectrum.toml``; see the file for units and sources."""
-    return tomllib.loads((files("mxtvhf") / "data" / "spectrum.toml").read_text())
+    """Return ``analysis/spectrum.toml``; see the file for units and sources."""
+    return tomllib.loads((files("mxtvhf.analysis") / "spectrum.toml").read_text())
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PowerLaw:
     photon_index
         N(E) ~ E^-index.
     nh_cm2
-        Column of absorbing hydrogen, 1/cm2; see `mxtvhf.absorption`.
+        Column of absorbing hydrogen, 1/cm2; see `mxtvhf.analysis.absorption`.
     """
 
     photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mxtvhf.analysis.powerlaw import ERG_PER_KEV, PowerLaw, spectrum_constants
 from mxtvhf.instrument.calibration import Calibration, default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import Floats, LobsterEyePsf, detector_pixels
-from mxtvhf.powerlaw import ERG_PER_KEV, PowerLaw, spectrum_constants
 
 ENERGY_STEP_KEV = 0.005
 
@@ -31,7 +31,7 @@ def expected_counts(
     x, y
         Position on the detector; the area scales with the part of the PSF that the detector encloses.
     spectrum
-        By default the one of ``data/spectrum.toml``.
+        By default the one of ``analysis/spectrum.toml``.
     calibration
         Gives effective area and PSF; by default the package's latest.
     """

@@ -15,8 +15,8 @@ from mxtvhf.models.base import Model, Product
 
 @cache
 def analysis_constants() -> dict[str, Any]:
-    """Return ``data/analysis.toml``; see the file for units, meaning and sources."""
-    return tomllib.loads((files("mxtvhf") / "data" / "analysis.toml").read_text())
+    """Return ``analysis/analysis.toml``; see the file for units, meaning and sources."""
+    return tomllib.loads((files("mxtvhf.analysis") / "analysis.toml").read_text())
 
 
 class Measurement(Model):

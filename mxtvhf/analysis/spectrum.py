@@ -2,7 +2,7 @@
 
 Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the region's part of the detector's pixels. The background
 file holds source photons, too; the ARF's effective area is what is left of the source after it was
-subtracted, with their ratio of ``BACKSCAL`` (see `mxtvhf.extraction`), so that any tool that subtracts or
+subtracted, with their ratio of ``BACKSCAL`` (see `mxtvhf.analysis.regions`), so that any tool that subtracts or
 models the background file gets the source's flux.
 """
 
@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
+from mxtvhf.analysis.light_curve import RegionPhotons
+from mxtvhf.analysis.regions import Regions
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
-from mxtvhf.extraction import Regions
 from mxtvhf.instrument.response import channel_edges
-from mxtvhf.lightcurve import RegionPhotons
 from mxtvhf.models.base import Product
 
 Counts = npt.NDArray[np.int64]

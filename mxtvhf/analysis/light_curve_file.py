@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from mxtvhf.analysis import LightCurve, Measurement, RateBin, analysis_constants
+from mxtvhf.analysis.light_curve import RegionPhotons
+from mxtvhf.analysis.model import LightCurve, Measurement, RateBin, analysis_constants
+from mxtvhf.analysis.spectrum import region_cards
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.lightcurve import RegionPhotons
 from mxtvhf.models.base import Product
-from mxtvhf.spectrum import region_cards
 
 _NO_RATE = Measurement(value=float("nan"), error_low=float("nan"), error_high=float("nan"))
 

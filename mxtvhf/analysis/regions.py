@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.analysis import analysis_constants
+from mxtvhf.analysis.model import analysis_constants
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 

@@ -1,6 +1,6 @@
 """How fast a source fades: the index of a power law in time, by the arrival times of single photons.
 
-A photon at time t in region R (source or background, see `mxtvhf.extraction`) has a probability density
+A photon at time t in region R (source or background, see `mxtvhf.analysis.regions`) has a probability density
 
     p(R, t) = f (f_R / (f_s + f_b)) g(t) / G  +  (1 - f) (A_R / (A_s + A_b)) / T,      g = (t - T0)^-index
 
@@ -17,10 +17,10 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
-from mxtvhf.analysis import DecayFit, Measurement, analysis_constants
+from mxtvhf.analysis.light_curve import RegionPhotons
+from mxtvhf.analysis.model import DecayFit, Measurement, analysis_constants
+from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.lightcurve import RegionPhotons
-from mxtvhf.powerlaw import decay_integral
 
 Floats = npt.NDArray[np.float64]
 _HALVINGS = 40

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-from mxtvhf.analysis import Hardness, Measurement, analysis_constants
-from mxtvhf.lightcurve import RegionPhotons
+from mxtvhf.analysis.light_curve import RegionPhotons
+from mxtvhf.analysis.model import Hardness, Measurement, analysis_constants
 
 Floats = npt.NDArray[np.float64]
 _QUANTILES = (0.15865525, 0.5, 0.84134475)
@@ -21,7 +21,7 @@ _QUANTILES = (0.15865525, 0.5, 0.84134475)
 
 
 def hardness_ratio(photons: RegionPhotons) -> Hardness:
-    """Compare the counts in the two bands of ``data/analysis.toml``.
+    """Compare the counts in the two bands of ``analysis/analysis.toml``.
 
     Without photons the ratio's median is 0 and its interval nearly all of -1 .. 1.
     """

@@ -15,8 +15,8 @@ Floats = npt.NDArray[np.float64]
 
 @cache
 def absorption_constants() -> dict[str, Any]:
-    """Return ``data/absorption.toml``; see the file for meaning and source."""
-    return tomllib.loads((files("mxtvhf") / "data" / "absorption.toml").read_text())
+    """Return ``analysis/absorption.toml``; see the file for meaning and source."""
+    return tomllib.loads((files("mxtvhf.analysis") / "absorption.toml").read_text())
 
 
 def cross_section(energy_kev: npt.ArrayLike) -> Floats:

@@ -8,26 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.analysis import (
+from mxtvhf.analysis.decay import fit_decay
+from mxtvhf.analysis.hardness import hardness_ratio
+from mxtvhf.analysis.light_curve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
+from mxtvhf.analysis.model import (
     ExtractionRegions,
     Hardness,
     LightCurve,
     SpectralFit,
     analysis_constants,
 )
-from mxtvhf.decay import fit_decay
+from mxtvhf.analysis.regions import Regions, choose_regions, regions_at
+from mxtvhf.analysis.spectral_fit import fit_spectrum
+from mxtvhf.analysis.spectrum import spectrum_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import pi_channels
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.extraction import Regions, choose_regions, regions_at
-from mxtvhf.hardness import hardness_ratio
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import Response, response_of
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.lightcurve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
-from mxtvhf.spectralfit import fit_spectrum
-from mxtvhf.spectrum import spectrum_counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class SourceMeasurements:
     response
         Of the detector.
     light_curve, hardness, spectrum, spectrum_reason
-        As in `mxtvhf.analysis.SourceAnalysis`.
+        As in `mxtvhf.analysis.model.SourceAnalysis`.
     """
 
     photons: RegionPhotons
@@ -92,7 +92,7 @@ def measure_source(
     ------
     InvalidInput
         No good time, intervals that are not in order or not finite, or no regions (see
-        `mxtvhf.extraction.choose_regions`).
+        `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
     good = ~calibration.bad_pixels.mask()

@@ -1,0 +1,1 @@
+"""Light curve, decay, hardness ratio, spectrum and flux of a source."""
