@@ -113,7 +113,7 @@ def search(
 
 
 def _remote(settings: Settings, ra: float, dec: float, radius: float) -> tuple[CatalogueAnswer, ...]:
-    from mxtvhf.catalogues.remote import ask_remote, remote_services
+    from mxtvhf.catalogues.cone_search import ask_remote, remote_services
 
     if not settings.remote_catalogues:
         raise InvalidInput("--remote: the setting MXTVHF_REMOTE_CATALOGUES names no service")

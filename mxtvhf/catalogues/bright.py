@@ -22,7 +22,7 @@ DASHES = "[\u2010-\u2015\u2212]"
 
 
 class BrightSources:
-    """The catalogue ``data/catalogues/bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
+    """The catalogue ``catalogues/bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
 
     def __init__(self) -> None:
         data = files("mxtvhf") / "data" / "catalogues"

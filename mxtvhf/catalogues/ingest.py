@@ -20,7 +20,7 @@ from mxtvhf.archive.archive import write_atomically
 from mxtvhf.catalogues.bright import BRIGHT_XRAY
 from mxtvhf.catalogues.columns import Choice, map_columns
 from mxtvhf.catalogues.healpix import ORDER
-from mxtvhf.catalogues.reading import read_parts
+from mxtvhf.catalogues.readers import read_parts
 from mxtvhf.catalogues.rows import usable_rows
 from mxtvhf.catalogues.version import (
     CatalogueVersion,

@@ -15,7 +15,7 @@ from astropy.table import Column, Table
 from mxtvhf.catalogues.columns import ERROR_KINDS, FLUX_UNIT, Mapped
 from mxtvhf.catalogues.healpix import cells
 from mxtvhf.catalogues.model import CatalogueSource
-from mxtvhf.catalogues.sources import source_of
+from mxtvhf.catalogues.search import source_of
 from mxtvhf.errors import Failure
 
 LARGEST_R90_ARCSEC = 180.0 * 3600.0

@@ -89,7 +89,7 @@ class CatalogueStore:
 
     def fault(self, version: CatalogueVersion) -> str | None:
         """Compare all bytes of a version's data with what was written; return what is wrong with them."""
-        from mxtvhf.catalogues.sources import check
+        from mxtvhf.catalogues.search import check
 
         try:
             check(data_file(self.folder, version.catalogue, version.version), version, thorough=True)
@@ -103,7 +103,7 @@ class CatalogueStore:
         if wanted == BRIGHT_XRAY:
             return bright_sources().answer(ra_deg, dec_deg, radius_arcsec, limit)
         # Imported when used: an installation without catalogues of its own does not wait for numpy.
-        from mxtvhf.catalogues.sources import search
+        from mxtvhf.catalogues.search import search
 
         name, number = self._which(wanted)
         cone = ra_deg, dec_deg, radius_arcsec

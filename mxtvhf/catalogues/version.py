@@ -3,7 +3,7 @@
 ::
 
     catalogues/<name>/<version>.json      what was ingested, from what, how; names the data file's digest
-    catalogues/<name>/<version>.sqlite    its sources, see ``mxtvhf.catalogues.sources``
+    catalogues/<name>/<version>.sqlite    its sources, see ``mxtvhf.catalogues.search``
 
 The JSON file is written last: a version without it does not exist. Neither file is ever changed; the largest
 number is the version in use, the others can still be asked for.

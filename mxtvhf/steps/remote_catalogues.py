@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mxtvhf.catalogues.cone_search import TIMEOUT_S, RemoteService, ask_remote
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.catalogues.remote import TIMEOUT_S, RemoteService, ask_remote
 from mxtvhf.crosscheck.association import around
 from mxtvhf.models.base import Alert, Localisation, Model
 from mxtvhf.steps.crosscheck_positions import in_order, positions_before_gp

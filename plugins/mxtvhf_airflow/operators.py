@@ -151,7 +151,7 @@ class RemoteCataloguesOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Ask."""
-        from mxtvhf.catalogues.remote import remote_services
+        from mxtvhf.catalogues.cone_search import remote_services
         from mxtvhf.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
 
         reception = run.reception()

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from mxtvhf.catalogues.remote import remote_services
+from mxtvhf.catalogues.cone_search import remote_services
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.models.base import Alert, GpOutcome, Origin, Position
 from mxtvhf.steps.crosscheck_positions import crosscheck_positions

@@ -228,7 +228,7 @@ class TestIngest:
         assert version.mapping["ra"].startswith("one")
 
     def test_parts_of_a_file_make_one_catalogue(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("mxtvhf.catalogues.reading.ROWS", 10)
+        monkeypatch.setattr("mxtvhf.catalogues.readers.ROWS", 10)
         count = 35
         table = Table({"ra": np.arange(count, dtype=float), "dec": np.zeros(count), "r90": np.ones(count)})
         version, store = added(tmp_path, table)

@@ -7,7 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 
-from mxtvhf.catalogues.remote import RemoteService, ask_remote, remote_services
+from mxtvhf.catalogues.cone_search import RemoteService, ask_remote, remote_services
 from mxtvhf.errors import InvalidInput
 
 PLACE = 256.5638, -43.0357
