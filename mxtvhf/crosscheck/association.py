@@ -15,9 +15,9 @@ import numpy as np
 
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues, CatalogueSource
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, log10_odds, probability_text
+from mxtvhf.crosscheck.best_position import latest_of_origins
 from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.pairs import name, p_text, separation_p_value
-from mxtvhf.crosscheck.recommendation import latest_of_origins
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, separation_arcsec
 from mxtvhf.models.base import Alert, Position

@@ -296,7 +296,7 @@ class PositionPair(Model):
     log10_bayes_factor: float | None = None
     """Of one source against two unrelated ones; None where an error radius is unknown."""
     probability: float | None = None
-    """That both are of one source, by the priors of ``data/crosscheck.toml``."""
+    """That both are of one source, by the priors of ``crosscheck/crosscheck.toml``."""
     verdict: Verdict
     explanation: str
     """One sentence with the numbers."""

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.crosscheck import compare, crosscheck
+from mxtvhf.crosscheck.best_position import recommend
 from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, verdict_of
-from mxtvhf.crosscheck.recommendation import recommend
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert, ClaimCheck, GpOutcome, Origin, Position, Verdict
 
