@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 @cache
 def absorption_constants() -> dict[str, Any]:
-    """Return ``analysis/absorption.toml``; see the file for meaning and source."""
+    """Return ``absorption.toml``; see the file for meaning and source."""
     return tomllib.loads((files("mxtvhf.analysis") / "absorption.toml").read_text())
 
 

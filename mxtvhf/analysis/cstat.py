@@ -1,6 +1,6 @@
 """Likelihood of a spectrum when the background region holds source photons, too.
 
-In channel k, of energy piece p, the two regions (see `mxtvhf.analysis.regions`) hold Poisson numbers of the means
+In channel k, of energy piece p, the two regions (see `analysis.regions`) hold Poisson numbers of the means
 
     T f_s m_k + A_s b_p,      T f_b m_k + A_b b_p,
 

@@ -1,6 +1,6 @@
 """How fast a source fades: the index of a power law in time, by the arrival times of single photons.
 
-A photon at time t in region R (source or background, see `mxtvhf.analysis.regions`) has a probability density
+A photon at time t in region R (source or background, see `analysis.regions`) has a probability density
 
     p(R, t) = f (f_R / (f_s + f_b)) g(t) / G  +  (1 - f) (A_R / (A_s + A_b)) / T,      g = (t - T0)^-index
 

@@ -21,7 +21,7 @@ _QUANTILES = (0.15865525, 0.5, 0.84134475)
 
 
 def hardness_ratio(photons: RegionPhotons) -> Hardness:
-    """Compare the counts in the two bands of ``analysis/analysis.toml``.
+    """Compare the counts in the two bands of ``analysis.toml``.
 
     Without photons the ratio's median is 0 and its interval nearly all of -1 .. 1.
     """

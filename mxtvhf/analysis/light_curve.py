@@ -1,6 +1,6 @@
 """The source's rate against time: fixed bins, Bayesian blocks, and what good time each of them has.
 
-The background is subtracted region from region (see `mxtvhf.analysis.regions`), bin by bin, so that it may change
+The background is subtracted region from region (see `analysis.regions`), bin by bin, so that it may change
 in time. Errors are those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303,
 336, tabulates (Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the
 lower one of the background region.

@@ -15,7 +15,7 @@ from mxtvhf.models.base import Model, Product
 
 @cache
 def analysis_constants() -> dict[str, Any]:
-    """Return ``analysis/analysis.toml``; see the file for units, meaning and sources."""
+    """Return ``analysis.toml``; see the file for units, meaning and sources."""
     return tomllib.loads((files("mxtvhf.analysis") / "analysis.toml").read_text())
 
 

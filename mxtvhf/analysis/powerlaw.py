@@ -19,7 +19,7 @@ ERG_PER_KEV = 1.602176634e-9
 
 @cache
 def spectrum_constants() -> dict[str, Any]:
-    """Return ``analysis/spectrum.toml``; see the file for units and sources."""
+    """Return ``spectrum.toml``; see the file for units and sources."""
     return tomllib.loads((files("mxtvhf.analysis") / "spectrum.toml").read_text())
 
 
@@ -32,7 +32,7 @@ class PowerLaw:
     photon_index
         N(E) ~ E^-index.
     nh_cm2
-        Column of absorbing hydrogen, 1/cm2; see `mxtvhf.analysis.absorption`.
+        Column of absorbing hydrogen, 1/cm2; see `analysis.absorption`.
     """
 
     photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))

@@ -1,6 +1,6 @@
 """A first fit of the spectrum: an absorbed power law, with errors by profile likelihood.
 
-The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `mxtvhf.analysis.absorption`); minimisation and profiles
+The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `analysis.absorption`); minimisation and profiles
 (MINOS: where twice the log-likelihood is 1 lower) are those of MINUIT by iminuit. To have errors of norm and
 fluxes by the same method, each of them stands in turn for the amplitude. Numbers are means over the exposure.
 """
@@ -55,7 +55,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, photons: RegionPhotons, source: Counts, background: Counts, response: Response) -> Spectrum:
-        """Cut the spectra of the two regions to the energy band of ``analysis/analysis.toml``."""
+        """Cut the spectra of the two regions to the energy band of ``analysis.toml``."""
         low, high = analysis_constants()["band"]["energy_kev"]
         first, last = np.searchsorted(channel_edges(), (low - 1e-6, high - 1e-6))
         edges = channel_edges()[first : last + 1]
@@ -84,7 +84,7 @@ class Spectrum:
 
 
 def energy_flux(index: float, nh_cm2: float) -> float:
-    """Energy flux (erg/cm2/s), in the band of ``analysis/analysis.toml``, of an absorbed power law of norm 1."""
+    """Energy flux (erg/cm2/s), in the band of ``analysis.toml``, of an absorbed power law of norm 1."""
     energy, width, sigma = _flux_grid()
     density = energy**-index * np.exp(-nh_cm2 * sigma)
     return float(ERG_PER_KEV * (energy * width) @ density)

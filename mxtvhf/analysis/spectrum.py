@@ -2,7 +2,7 @@
 
 Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the region's part of the detector's pixels. The background
 file holds source photons, too; the ARF's effective area is what is left of the source after it was
-subtracted, with their ratio of ``BACKSCAL`` (see `mxtvhf.analysis.regions`), so that any tool that subtracts or
+subtracted, with their ratio of ``BACKSCAL`` (see `analysis.regions`), so that any tool that subtracts or
 models the background file gets the source's flux.
 """
 

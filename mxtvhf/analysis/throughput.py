@@ -31,7 +31,7 @@ def expected_counts(
     x, y
         Position on the detector; the area scales with the part of the PSF that the detector encloses.
     spectrum
-        By default the one of ``analysis/spectrum.toml``.
+        By default the one of ``spectrum.toml``.
     calibration
         Gives effective area and PSF; by default the package's latest.
     """

@@ -22,10 +22,10 @@ DASHES = "[\u2010-\u2015\u2212]"
 
 
 class BrightSources:
-    """The catalogue ``catalogues/bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
+    """The catalogue ``bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
 
     def __init__(self) -> None:
-        data = files("mxtvhf") / "data" / "catalogues"
+        data = files("mxtvhf.catalogues")
         about = tomllib.loads((data / "bright_xray.toml").read_text())
         self.version: str = about["version"]
         self._band: tuple[float, float] = tuple(about["flux_band_kev"])

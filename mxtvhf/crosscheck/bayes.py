@@ -21,7 +21,7 @@ UNRELATED = {
     Origin.GP: "MXT",
     Origin.VT: "VT",
 }
-"""Which entry of ``unrelated`` in ``crosscheck/crosscheck.toml`` is for which origin; ECLAIRs for all others."""
+"""Which entry of ``unrelated`` in ``crosscheck.toml`` is for which origin; ECLAIRs for all others."""
 
 
 def log10_bayes_factor(separation_arcsec: float, combined_r90_arcsec: float) -> float:

@@ -38,7 +38,7 @@ class SourceMatch(Model):
     log10_bayes_factor: float
     """Of one source against two unrelated ones."""
     probability: float = Field(ge=0.0, le=1.0)
-    """That the position is this source's, the priors of ``crosscheck/crosscheck.toml`` and the catalogue's other
+    """That the position is this source's, the priors of ``crosscheck.toml`` and the catalogue's other
     sources considered."""
     explanation: str
 

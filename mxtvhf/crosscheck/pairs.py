@@ -82,7 +82,7 @@ def separation_p_value(separation_arcsec: float, combined_r90_arcsec: float) -> 
 
 
 def verdict_of(p_value: float) -> Verdict:
-    """Verdict of a p-value by the limits of ``crosscheck/crosscheck.toml``."""
+    """Verdict of a p-value by the limits of ``crosscheck.toml``."""
     limits = crosscheck_settings()["verdict"]
     if p_value >= limits["consistent_from"]:
         return Verdict.CONSISTENT

@@ -1,4 +1,4 @@
-"""The cross-check's limits and priors, ``crosscheck/crosscheck.toml``."""
+"""The cross-check's limits and priors, ``crosscheck.toml``."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from typing import Any
 
 @cache
 def crosscheck_settings() -> dict[str, Any]:
-    """Return ``crosscheck/crosscheck.toml``: limits and priors with the reason for each."""
+    """Return ``crosscheck.toml``: limits and priors with the reason for each."""
     return loads((files("mxtvhf.crosscheck") / "crosscheck.toml").read_text())

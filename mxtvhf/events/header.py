@@ -73,7 +73,7 @@ class Observation:
 
 @cache
 def constants() -> dict[str, Any]:
-    """Return ``events/event_file.toml``."""
+    """Return ``event_file.toml``."""
     return tomllib.loads((files("mxtvhf.events") / "eventfile.toml").read_text())
 
 

@@ -6,7 +6,7 @@ Conventions:
 * Between two samples the attitude turns about one axis at one rate (slerp).
 * Before the first and after the last sample it is that sample's.
 
-The limits of what is stable are data: ``instrument/pointing.toml`` says why they are as they are.
+The limits of what is stable are data: ``pointing.toml`` says why they are as they are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUATERNION_TOLERANCE = 1e-6
 
 @cache
 def pointing_limits() -> dict[str, Any]:
-    """Return ``instrument/pointing.toml``; see the file for units and reasons."""
+    """Return ``pointing.toml``; see the file for units and reasons."""
     return tomllib.loads((files("mxtvhf.instrument") / "pointing.toml").read_text())
 
 

@@ -1,4 +1,4 @@
-"""The instrument's constants, read from ``instrument/constants.toml`` (each with its source there)."""
+"""The instrument's constants, read from ``constants.toml`` (each with its source there)."""
 
 from __future__ import annotations
 

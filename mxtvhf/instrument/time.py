@@ -1,6 +1,6 @@
 """Mission elapsed time (MET) and UTC.
 
-MET counts SI seconds from the epoch of ``instrument/constants.toml``. No leap second was inserted between the
+MET counts SI seconds from the epoch of ``constants.toml``. No leap second was inserted between the
 epoch (2017-01-01) and the date of this code, but one may come, so the conversion goes through astropy's
 leap-second table: the one that comes with its package ``astropy-iers-data``, never one from the network. When
 that is older than it says it is good for, it is used nevertheless; a leap second announced since then is

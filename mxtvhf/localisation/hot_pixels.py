@@ -25,7 +25,7 @@ _MAX_PASSES = 5
 
 @cache
 def detection_constants() -> dict[str, Any]:
-    """Return ``localisation/detection.toml``; see the file for meaning and source."""
+    """Return ``detection.toml``; see the file for meaning and source."""
     return tomllib.loads((files("mxtvhf.localisation") / "detection.toml").read_text())
 
 

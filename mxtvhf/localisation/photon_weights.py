@@ -2,7 +2,7 @@
 
 A contrast is a ratio of probability densities, source over background, both normalised over what was
 observed: 1 on the average over the background. The contrasts of energy and time multiply. Sources are of
-several kinds, by spectrum and decay (``localisation/source_templates.toml``), because one expected kind
+several kinds, by spectrum and decay (``source_templates.toml``), because one expected kind
 would lose those that are unlike it. Contrasts do not bias the place of a source: they say nothing of places.
 """
 
@@ -31,7 +31,7 @@ LEAST = 1e-3
 
 @cache
 def population() -> dict[str, Any]:
-    """Return ``localisation/source_templates.toml``; see the file for meaning and sources."""
+    """Return ``source_templates.toml``; see the file for meaning and sources."""
     return tomllib.loads((files("mxtvhf.localisation") / "population.toml").read_text())
 
 
@@ -55,7 +55,7 @@ def energy_contrast(
     calibration
         Gain, effective area and resolution.
     spectra
-        By default those of ``localisation/source_templates.toml``.
+        By default those of ``source_templates.toml``.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def time_contrast(
     burst_time
         T0, MET seconds.
     decay_indices
-        By default those of ``localisation/source_templates.toml``.
+        By default those of ``source_templates.toml``.
 
     Returns
     -------

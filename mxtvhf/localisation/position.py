@@ -61,7 +61,7 @@ class SourceLocalisation:
         the number of photons used.
     detected
         Whether ``ts`` (with a prior: ts and twice the logarithm of the prior there over a flat one) and
-        ``n_source`` reach the thresholds of ``localisation/detection.toml``.
+        ``n_source`` reach the thresholds of ``detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
     evidence
@@ -232,7 +232,7 @@ def _is_detection(fit: SourceFit, counts: Counts) -> bool:
 
 
 def ts_threshold() -> float:
-    """Least ``ts`` of a detection; its false-alarm rate stands in ``localisation/detection.toml``."""
+    """Least ``ts`` of a detection; its false-alarm rate stands in ``detection.toml``."""
     return float(detection_constants()["source"]["ts_threshold"])
 
 

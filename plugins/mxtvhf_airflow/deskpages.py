@@ -28,7 +28,7 @@ from mxtvhf_airflow.rundatabase import find_run, latest_runs, questions
 if TYPE_CHECKING:
     from mxtvhf.desk.burst import BurstPage
 
-STATIC = FilePath(str(files("mxtvhf") / "desk" / "static"))
+STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
 
 HEADERS = {

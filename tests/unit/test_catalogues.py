@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from mxtvhf import cli
-from mxtvhf.catalogues import rows, sources
+from mxtvhf.catalogues import rows, search
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources, known_source, plain_name
 from mxtvhf.catalogues.columns import Choice
 from mxtvhf.catalogues.ingest import add_catalogue
@@ -313,7 +313,7 @@ class TestVersions:
         self, tmp_path, small, damage, small_enough_to_hash, monkeypatch
     ):
         if not small_enough_to_hash:
-            monkeypatch.setattr(sources, "HASHED_BYTES", 0)
+            monkeypatch.setattr(search, "HASHED_BYTES", 0)
         file = write_csv(tmp_path / "b.csv", "name,ra,dec,r90", *(f"N{i},10,{i % 90},5" for i in range(500)))
         add_catalogue(small.folder, file, "damaged")
         path = data_file(small.folder, "damaged", 1)
