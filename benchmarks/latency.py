@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from mxtvhf.airflow_api import DAG_ID, AirflowApi
-from mxtvhf.chain import process_burst
 from mxtvhf.errors import Retriable
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.embedded import embedded_stack
 from mxtvhf.stack.processes import wait_until
+from mxtvhf.workflow.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.workflow.local import process_burst
 
 PROJECT = Path(__file__).parents[1]
 BURST = "sb26030704"

@@ -22,8 +22,8 @@ from unittest.mock import patch
 import numpy as np
 import simpy
 
-from mxtvhf import chain
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow import local
 
 AIRFLOW: dict[str, float] = tomllib.loads((Path(__file__).with_suffix(".toml")).read_text())
 TASKS: dict[str, tuple[str, ...]] = {
@@ -54,7 +54,7 @@ def step_costs(rounds: int) -> dict[str, float]:
     """Return what each step takes of a core, seconds: the least of some rounds of the whole chain."""
     costs: dict[str, float] = {}
 
-    class CpuTimeline(chain.Timeline):
+    class CpuTimeline(local.Timeline):
         @contextmanager
         def step(self, name: str) -> Iterator[None]:
             with super().step(name):
@@ -65,11 +65,11 @@ def step_costs(rounds: int) -> dict[str, float]:
             last["ended"] = self.last
 
     last: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, patch.object(chain, "Timeline", CpuTimeline):
+    with tempfile.TemporaryDirectory() as folder, patch.object(local, "Timeline", CpuTimeline):
         burst = Path(folder) / "burst"
         write_scenario(scenario_of("sb26030704", counts=150, seed=7), burst)
         for number in range(rounds):
-            chain.process_burst(burst / "alert.xml", burst / "packets.bin", Path(folder) / str(number))
+            local.process_burst(burst / "alert.xml", burst / "packets.bin", Path(folder) / str(number))
             final = time.process_time() - last["ended"]
             costs["update_BA"] = min(costs.get("update_BA", np.inf), final)
     return costs

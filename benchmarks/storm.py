@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from benchmarks.alerts import burst_ids, lay, lay_all, write_alerts
 from benchmarks.latency import NOOP, project_with_baseline
-from mxtvhf.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.settings import Settings
 from mxtvhf.stack.airflow_environment import ADMIN
 from mxtvhf.stack.embedded import Stack, embedded_stack
 from mxtvhf.stack.processes import wait_until
+from mxtvhf.workflow.airflow_api import DAG_ID, AirflowApi
 
 REPORTS = {
     "preliminary report": ("preliminary_report", "preliminary"),

@@ -16,9 +16,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, TriggerRule, chain
 
-from mxtvhf.airflow_api import DAG_ID
-from mxtvhf.replayrequest import REPLAY_DAG_ID
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 from mxtvhf_airflow.params import replay_params
 from mxtvhf_airflow.replay import (
     CompareReportsOperator,

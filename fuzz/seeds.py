@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.bulletins import IntakeBulletin, RunBulletin, StepBulletin
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
+from mxtvhf.reporting.messages import IntakeBulletin, RunBulletin, StepBulletin
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.telemetry import decode_stream
 from mxtvhf.telemetry.framing import find_frames

@@ -9,10 +9,10 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mxtvhf.bulletins.model import read_bulletin
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.reporting.messages.model import read_bulletin
 from mxtvhf.telemetry import bursts_in, decode_stream
 from mxtvhf.telemetry.layout import layout
 

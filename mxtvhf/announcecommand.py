@@ -21,10 +21,10 @@ def announce(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for programs")] = False,
 ) -> None:
     """Write VOEvent, GCN notice, circular and message about a report: drafts, nothing is released."""
-    from mxtvhf.announcement.drafts import write_texts
-    from mxtvhf.announcement.question import decision_of, report_at
-    from mxtvhf.announcement.release import announcement_of, next_claim
-    from mxtvhf.announcement.request import APPROVE
+    from mxtvhf.reporting.announcement.drafts import write_texts
+    from mxtvhf.reporting.announcement.question import decision_of, report_at
+    from mxtvhf.reporting.announcement.release import announcement_of, next_claim
+    from mxtvhf.reporting.announcement.request import APPROVE
 
     found, _ = report_at(report)
     decision = decision_of(

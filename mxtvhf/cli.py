@@ -154,7 +154,7 @@ def process(
 ) -> None:
     """Run the whole chain on an alert and its packets, without Airflow."""
     from mxtvhf.catalogues.store import CatalogueStore
-    from mxtvhf.chain import process_burst
+    from mxtvhf.workflow.local import process_burst
 
     settings = Settings()
     catalogues = CatalogueStore(settings.catalogues)
@@ -172,7 +172,7 @@ def localise(
     as_json: AsJson = False,
 ) -> None:
     """Find the source in an event file."""
-    from mxtvhf.steps.vhf_localisation import vhf_localisation
+    from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     found = vhf_localisation(events, store=Settings().calibration_store())
     if as_json:
@@ -199,8 +199,8 @@ def analyse(
 ) -> None:
     """Find the source in an event file and make its light curve and spectrum."""
     from mxtvhf.analysis.model import analysis_text
-    from mxtvhf.steps.source_analysis import source_analysis
-    from mxtvhf.steps.vhf_localisation import vhf_localisation
+    from mxtvhf.workflow.steps.source_analysis import source_analysis
+    from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     trigger = t0.replace(tzinfo=t0.tzinfo or UTC) if t0 else None
     store = Settings().calibration_store()
@@ -224,8 +224,8 @@ def crosscheck(
     from mxtvhf.crosscheck.bayes import probability_text
     from mxtvhf.models.base import GpOutcome
     from mxtvhf.notices.voevent import read_alert
-    from mxtvhf.steps.crosscheck_positions import crosscheck_positions
-    from mxtvhf.steps.vhf_localisation import vhf_localisation
+    from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+    from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     notices = [read_alert(read_limited(path, MAX_ALERT_BYTES), name=str(path)) for path in alerts]
     bursts = {notice.burst_id for notice in notices}

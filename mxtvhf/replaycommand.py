@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mxtvhf.comparison import ComparisonSummary, Outcome, comparisons_text
 from mxtvhf.errors import Failure, InvalidInput, Retriable
-from mxtvhf.replayrequest import REPLAY_DAG_ID, ReplayRequest
 from mxtvhf.runcommands import AsJson, airflow, checked, read, show
+from mxtvhf.workflow.comparison import ComparisonSummary, Outcome, comparisons_text
+from mxtvhf.workflow.replay_request import REPLAY_DAG_ID, ReplayRequest
 
 if TYPE_CHECKING:
-    from mxtvhf.airflow_api import AirflowApi
+    from mxtvhf.workflow.airflow_api import AirflowApi
 
 MOST = 1000
 """Inputs at most where the user names bursts or days."""

@@ -16,15 +16,15 @@ from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Failure, InvalidInput, Retriable
-from mxtvhf.gp_contract import GpState
-from mxtvhf.latency import Distribution, latency_text
 from mxtvhf.models.base import BURST_ID_PATTERN, Model, RunConf
-from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
 from mxtvhf.runtables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.gp.contract import GpState
+from mxtvhf.workflow.latency import Distribution, latency_text
+from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
 
 if TYPE_CHECKING:
-    from mxtvhf.airflow_api import AirflowApi
+    from mxtvhf.workflow.airflow_api import AirflowApi
 
 FACE = "/mxtvhf"
 """Where the REST face is in Airflow's API server."""

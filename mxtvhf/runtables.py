@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.models.base import Position, utc_text
-from mxtvhf.processing import BurstEntry, RunAnswer, RunEntry
+from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
 
 
 def runs_text(entries: Iterable[RunEntry]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mxtvhf.announcement.model import Decision
-from mxtvhf.announcement.text import Announcement, our_ivorn
 from mxtvhf.models.base import Origin, Position
-from mxtvhf.report import Report
+from mxtvhf.reporting.announcement.content import Announcement, our_ivorn
+from mxtvhf.reporting.announcement.model import Decision
+from mxtvhf.reporting.report import Report
 
 BURST = "sb26051102"
 T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)

@@ -5,10 +5,10 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.announcement.deliveries import Ways
-from mxtvhf.announcement.model import Decision
-from mxtvhf.announcement.release import release
-from mxtvhf.report import Report
+from mxtvhf.reporting.announcement.deliveries import Ways
+from mxtvhf.reporting.announcement.model import Decision
+from mxtvhf.reporting.announcement.release import release
+from mxtvhf.reporting.report import Report
 
 
 def release_and_die(report: bytes, decision: bytes, state: str, webhook: str, kill_at: int) -> None:

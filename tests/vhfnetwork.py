@@ -6,7 +6,7 @@ from contextlib import suppress
 import nats.errors
 
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 
 
 class Publisher:

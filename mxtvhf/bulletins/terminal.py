@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from mxtvhf.bulletins.follow import follow
-from mxtvhf.bulletins.model import (
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import BURST_ID_PATTERN, utc_text
+from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.reporting.messages.model import (
     AnnouncementBulletin,
     Bulletin,
     IntakeBulletin,
@@ -19,9 +21,7 @@ from mxtvhf.bulletins.model import (
     one_line,
     read_bulletin,
 )
-from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import BURST_ID_PATTERN, utc_text
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import Settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -63,7 +63,7 @@ def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
     InvalidInput
         There is no such service.
     """
-    known = tomllib.loads((files("mxtvhf.catalogues") / "remote.toml").read_text())
+    known = tomllib.loads((files("mxtvhf.catalogues") / "cone_search.toml").read_text())
     names = tuple(names)
     if unknown := [name for name in names if name not in known]:
         raise InvalidInput(f"remote catalogue {unknown[0]}: want one of {', '.join(known)}")

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive.archive import write_atomically
 from mxtvhf.deployment.configuration import Deployment, read_deployment
 from mxtvhf.deployment.health import check_service
@@ -35,6 +34,7 @@ from mxtvhf.stack.database import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.stack.embedded import DAG_IDS, LOOPBACK, check_disk, only_one, step
 from mxtvhf.stack.processes import ProcessGroup, stop_on_signals, wait_until
 from mxtvhf.stack.supervision import supervise
+from mxtvhf.workflow.airflow_api import AirflowApi
 
 SERVICES = ("gp", "scheduler", "api-server", "dag-processor", "triggerer", "listen")
 START_S = 300.0

@@ -27,7 +27,7 @@ from mxtvhf.deployment.checks import (
 )
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
-from mxtvhf.natslink import checked_servers
+from mxtvhf.reporting.messages.connection import checked_servers
 from mxtvhf.settings import Role, Settings, UserName
 from mxtvhf.stack.airflow_environment import ADMIN, metrics_environment
 

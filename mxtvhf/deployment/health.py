@@ -79,7 +79,7 @@ def _redis(deployment: Deployment, _instance: str) -> None:
 
 
 def _nats(deployment: Deployment, _instance: str) -> None:
-    from mxtvhf.natslink import connect
+    from mxtvhf.reporting.messages.connection import connect
 
     async def ask() -> None:
         client = await connect(str(deployment.nats_url), deployment.nats_credentials, name="health")

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import quote
 
-from mxtvhf.announcement.model import DRAFTS
 from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.desk.bursts import first_report_latency, verdict_words
@@ -25,8 +24,9 @@ from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky import SkyView, sky_view
 from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models.base import Alert, Position, PositionPair
-from mxtvhf.processing import Run
-from mxtvhf.report.model import Report
+from mxtvhf.reporting.announcement.model import DRAFTS
+from mxtvhf.reporting.report.model import Report
+from mxtvhf.workflow.runs import Run
 
 REFRESH_S = 2
 """While something goes on."""

@@ -12,7 +12,7 @@ from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models.base import Position
-from mxtvhf.processing import Run
+from mxtvhf.workflow.runs import Run
 
 
 @dataclass(frozen=True)

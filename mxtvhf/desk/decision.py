@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from mxtvhf.airflow_api import DECISION_DAG_ID
-from mxtvhf.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
 from mxtvhf.models.base import Position
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 
 DECISION_TASK_ID = "ba_decision"
 MAX_DRAFT = 100_000

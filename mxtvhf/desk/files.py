@@ -11,16 +11,16 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mxtvhf.announcement.model import DECISION, RELEASE, Decision, Release
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.processing import Run
-from mxtvhf.report.model import Report
+from mxtvhf.reporting.announcement.model import DECISION, RELEASE, Decision, Release
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.runs import Run
 
 log = logging.getLogger(__name__)
 

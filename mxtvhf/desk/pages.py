@@ -14,7 +14,7 @@ from mxtvhf.crosscheck.pairs import SMALLEST_P_SHOWN
 from mxtvhf.desk.burst import BurstPage
 from mxtvhf.desk.bursts import BurstLine
 from mxtvhf.desk.sky import origin_word
-from mxtvhf.report.page import page_environment
+from mxtvhf.reporting.report.page import page_environment
 
 LIST_REFRESH_S = 5
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
 from mxtvhf.models.base import CredibleRegion, Model, Position
-from mxtvhf.report.skyplot import WIDEST_SKY_ARCMIN
+from mxtvhf.reporting.report.sky_plot import WIDEST_SKY_ARCMIN
 
 
 class SkyCircle(Model):

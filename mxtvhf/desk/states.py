@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from mxtvhf.announcement.model import Decision, Release
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.models.base import REPLAY_MARK, TEST_MARK
-from mxtvhf.processing import AirflowState, Run
+from mxtvhf.reporting.announcement.model import Decision, Release
+from mxtvhf.workflow.runs import AirflowState, Run
 
 
 class Kind(StrEnum):

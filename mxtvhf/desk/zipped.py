@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from mxtvhf.report.model import Report
+from mxtvhf.reporting.report.model import Report
 
 
 def zipped(folder: Path, report: Report) -> bytes:

@@ -74,7 +74,7 @@ class Observation:
 @cache
 def constants() -> dict[str, Any]:
     """Return ``event_file.toml``."""
-    return tomllib.loads((files("mxtvhf.events") / "eventfile.toml").read_text())
+    return tomllib.loads((files("mxtvhf.events") / "event_file.toml").read_text())
 
 
 def primary_cards(observation: Observation) -> list[Card]:

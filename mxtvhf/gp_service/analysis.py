@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo
-from mxtvhf.gp_contract import GpResult
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.models.base import GpRequest, Localisation
+from mxtvhf.workflow.gp.contract import GpResult
 
 Localiser = Callable[[Path], Localisation]
 """An event file in, what its photons say out."""
@@ -16,7 +16,7 @@ Localiser = Callable[[Path], Localisation]
 
 def localise_events(event_file: Path, store: CalibrationStore | None = None) -> Localisation:
     """Our own localisation. Imported when first used: it brings astropy and scipy."""
-    from mxtvhf.steps.vhf_localisation import vhf_localisation
+    from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     return vhf_localisation(event_file, store=store)
 

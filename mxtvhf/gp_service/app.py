@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from mxtvhf import __version__
 from mxtvhf.bodylimit import refuse_long_bodies
 from mxtvhf.errors import InvalidInput
-from mxtvhf.gp_contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
 from mxtvhf.gp_service.analysis import AnalysisResult, Localiser, event_file_of, localise_events
 from mxtvhf.gp_service.jobs import Job, JobStore
 from mxtvhf.gp_service.workers import Workers
 from mxtvhf.models.base import GpRequest
-from mxtvhf.processing import Problem
+from mxtvhf.workflow.gp.contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
+from mxtvhf.workflow.runs import Problem
 
 MAX_REQUEST = 65_536
 """Longest request body, bytes."""

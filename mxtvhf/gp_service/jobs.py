@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.errors import Failure
-from mxtvhf.gp_contract import GpState
 from mxtvhf.gp_service.analysis import AnalysisResult
 from mxtvhf.models.base import GpRequest, utc_text
+from mxtvhf.workflow.gp.contract import GpState
 
 MAX_STARTS = 3
 """A job that was being analysed when the service died is started again, but not more often than this."""

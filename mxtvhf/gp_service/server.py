@@ -49,7 +49,7 @@ def serve(
     localise = partial(localise_events, store=store)
     app = create_app(data, state, workers=workers, delay=delay, localise=localise)
     # The first analysis should not wait for astropy and scipy.
-    import mxtvhf.steps.vhf_localisation  # noqa: F401
+    import mxtvhf.workflow.steps.vhf_localisation  # noqa: F401
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])

@@ -6,10 +6,10 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive.archive import Archive, write_once
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.picture import PlannedRun, Posting, planned_runs, posting_path
+from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure
 from mxtvhf.intake.attendance import look_at
@@ -20,6 +19,7 @@ from mxtvhf.intake.incoming import Incoming, Message
 from mxtvhf.intake.openbursts import OpenBursts
 from mxtvhf.intake.picture import PlannedRun
 from mxtvhf.intakepolicy import IntakePolicy
+from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Retriable
 from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.streamledger import StreamLedger
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.signatures import HEADER
 
 log = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ LEAST = 1e-3
 @cache
 def population() -> dict[str, Any]:
     """Return ``source_templates.toml``; see the file for meaning and sources."""
-    return tomllib.loads((files("mxtvhf.localisation") / "population.toml").read_text())
+    return tomllib.loads((files("mxtvhf.localisation") / "source_templates.toml").read_text())
 
 
 def expected_spectra() -> tuple[PowerLaw, ...]:

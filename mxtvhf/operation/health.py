@@ -15,7 +15,7 @@ from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.picture import planned_runs
 from mxtvhf.models.base import Model
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.settings import Settings
 
 LISTENER_SILENT_S = 60.0

@@ -20,10 +20,10 @@ from prometheus_client.registry import Collector
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import ReportSummary, report_summaries
-from mxtvhf.bulletins import Outbox
-from mxtvhf.latency import durations
 from mxtvhf.operation.health import Health, oldest_waiting_s
+from mxtvhf.reporting.messages import Outbox
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.latency import durations
 
 BUCKETS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 1800.0)
 STAGES = {"received to preliminary report": "preliminary", "received to report": "final"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mxtvhf.airflow_api import AirflowApi
 from mxtvhf.errors import InvalidInput
 from mxtvhf.settings import Settings
 from mxtvhf.stack.airflow_environment import password_file
+from mxtvhf.workflow.airflow_api import AirflowApi
 
 
 def airflow_api(settings: Settings) -> AirflowApi:

@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from mxtvhf.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
 from mxtvhf.errors import Failure
-from mxtvhf.replayrequest import REPLAY_DAG_ID
 from mxtvhf.settings import Settings
 from mxtvhf.stack.airflow_environment import (
     ADMIN,
@@ -31,6 +29,8 @@ from mxtvhf.stack.airflow_environment import (
 )
 from mxtvhf.stack.database import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.stack.processes import ProcessGroup, wait_until
+from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
+from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 
 DAG_IDS = (DAG_ID, DECISION_DAG_ID, REPLAY_DAG_ID)
 LOOPBACK = "127.0.0.1"

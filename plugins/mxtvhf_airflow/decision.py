@@ -13,17 +13,17 @@ from airflow.sdk import BaseOperator, Param
 from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.definitions.param import ParamsDict
 
-from mxtvhf.airflow_api import DECISION_DAG_ID
-from mxtvhf.announcement.request import APPROVE, REJECT, DecisionRequest, check_askable
 from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionRequest, check_askable
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.runs import airflow_errors, checked_params, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from mxtvhf.report import Report
+    from mxtvhf.reporting.report import Report
 
 REPORT_KEY = "report_sha256"
 """XCom of ``ba_decision``: the report that was shown."""
@@ -71,8 +71,8 @@ class BADecisionOperator(HITLOperator):
 
     def execute(self, context: Context) -> None:
         """Write the drafts and ask."""
-        from mxtvhf.announcement.question import write_question
         from mxtvhf.archive.products import product_folder
+        from mxtvhf.reporting.announcement.question import write_question
 
         with airflow_errors(context, self.log):
             settings, request = Settings(), request_of(context)
@@ -93,7 +93,7 @@ class BADecisionOperator(HITLOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return the decision; skip when nobody answered in time."""
-        from mxtvhf.announcement.question import decision_of
+        from mxtvhf.reporting.announcement.question import decision_of
 
         with airflow_errors(context, self.log):
             report, _ = report_of(context)
@@ -120,10 +120,10 @@ class AnnounceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Release; what was released is the task's XCom."""
-        from mxtvhf.announcement.deliveries import Ways
-        from mxtvhf.announcement.model import Decision
-        from mxtvhf.announcement.release import release
         from mxtvhf.archive.archive import Archive
+        from mxtvhf.reporting.announcement.deliveries import Ways
+        from mxtvhf.reporting.announcement.model import Decision
+        from mxtvhf.reporting.announcement.release import release
 
         ti, settings = context["ti"], Settings()
         with airflow_errors(context, self.log):
@@ -171,7 +171,7 @@ def request_of(context: Context) -> DecisionRequest:
 
 def report_of(context: Context) -> tuple[Report, str]:
     """Read the report that the run is about, and the digest of its file."""
-    from mxtvhf.announcement.question import read_report
+    from mxtvhf.reporting.announcement.question import read_report
 
     return read_report(Settings().products, request_of(context).burst_id, context["dag_run"].run_id)
 

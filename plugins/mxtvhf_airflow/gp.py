@@ -19,9 +19,9 @@ from mxtvhf_airflow.runs import GP_TASKS, TIMING_KEY, task_states
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
-    from mxtvhf.gp import GpClient
-    from mxtvhf.gp_contract import GpStatus
     from mxtvhf.models.base import GpOutcome
+    from mxtvhf.workflow.gp.client import GpClient
+    from mxtvhf.workflow.gp.contract import GpStatus
 
 JOB_KEY = "gp_job"
 """Where the task's state store keeps the job: ``asked`` (UTC), ``event_sha256``, then ``process_id``."""
@@ -75,8 +75,8 @@ class StartMxtGpPipelineOperator(BaseOperator):
 
     def _start(self, context: Context) -> str:
         from mxtvhf.errors import MxtVhfError, Retriable
-        from mxtvhf.gp_contract import GpStartUnknownError
-        from mxtvhf.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
+        from mxtvhf.workflow.gp.contract import GpStartUnknownError
+        from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 
         store = context["task_state_store"]
         connection = gp_connection(self.gp_conn_id)
@@ -179,7 +179,7 @@ class MxtGpSensor(HttpSensor):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take up what the trigger found."""
-        from mxtvhf.gp_contract import GpStatus
+        from mxtvhf.workflow.gp.contract import GpStatus
 
         if not event or "status" not in event:
             raise AirflowFailException((event or {}).get("error", "the GP trigger ended without a word"))
@@ -203,8 +203,8 @@ class MxtGpSensor(HttpSensor):
     def _ask(self, process_id: str, client: GpClient) -> GpStatus | None:
         """Ask once; None when GP cannot be reached now, or does not know the job (yet)."""
         from mxtvhf.errors import MxtVhfError, Retriable
-        from mxtvhf.gp_contract import GpUnknownJobError
-        from mxtvhf.steps.wait_mxt_gp import wait_mxt_gp
+        from mxtvhf.workflow.gp.contract import GpUnknownJobError
+        from mxtvhf.workflow.steps.wait_mxt_gp import wait_mxt_gp
 
         try:
             return wait_mxt_gp(process_id, client)
@@ -224,7 +224,7 @@ class MxtGpSensor(HttpSensor):
 def _outcome(status: GpStatus) -> dict[str, Any]:
     """Return a GpOutcome for XCom; GP's own error ends the task for good."""
     from mxtvhf.errors import GpFailed
-    from mxtvhf.steps.wait_mxt_gp import gp_outcome
+    from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 
     try:
         return gp_outcome(status).model_dump(mode="json")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection as StoredConnection
     from airflow.sdk import Connection
 
-    from mxtvhf.gp import GpClient
+    from mxtvhf.workflow.gp.client import GpClient
 
 
 def gp_connection(conn_id: str) -> Connection:
@@ -26,7 +26,7 @@ def gp_connection(conn_id: str) -> Connection:
 def gp_client(connection: Connection) -> GpClient:
     """Return a client for the GP of an Airflow Connection."""
     from mxtvhf.errors import InvalidInput
-    from mxtvhf.gp import GpClient
+    from mxtvhf.workflow.gp.client import GpClient
 
     try:
         return GpClient(gp_base_url(connection), auth=gp_auth(connection))

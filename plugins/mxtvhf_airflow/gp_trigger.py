@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.gp_contract import (
+from mxtvhf.workflow.gp.contract import (
     HEADERS,
     MAX_BODY,
     Answer,

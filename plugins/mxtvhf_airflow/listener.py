@@ -24,15 +24,15 @@ from airflow.listeners import hookimpl
 from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.exceptions import AirflowException
 
-from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive.products import product_folder
-from mxtvhf.bulletins.model import RunBulletin, StepBulletin
-from mxtvhf.bulletins.outbox import Outbox
-from mxtvhf.bulletins.written import report_bulletin
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.models.base import BURST_ID_PATTERN, REPLAY_MARK
 from mxtvhf.notices.role import is_test_alert
+from mxtvhf.reporting.messages.model import RunBulletin, StepBulletin
+from mxtvhf.reporting.messages.outbox import Outbox
+from mxtvhf.reporting.messages.report_message import report_bulletin
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf_airflow.links import PREFIX
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from mxtvhf.airflow_api import COMPONENTS
 from mxtvhf.operation.health import Health, health
 from mxtvhf.operation.metrics import exposition
+from mxtvhf.workflow.airflow_api import COMPONENTS
 from mxtvhf_airflow.gp_connection import gp_base_url
 from mxtvhf_airflow.rundatabase import runs_by_state
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.events.photons import PhotonList
     from mxtvhf.models.base import Model
-    from mxtvhf.report import ReportProducts, RunRecord
+    from mxtvhf.reporting.report import ReportProducts, RunRecord
 
 
 class StepOperator(BaseOperator):
@@ -50,7 +50,7 @@ class ReceptionMessageOperator(StepOperator):
     def step(self, run: Run) -> Model:
         """Receive."""
         from mxtvhf.archive.archive import Archive
-        from mxtvhf.steps.reception_message import check_analysable, reception_message
+        from mxtvhf.workflow.steps.reception_message import check_analysable, reception_message
 
         reception = reception_message(
             run.conf,
@@ -69,7 +69,7 @@ class PhotonsExtractionOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Decode."""
-        from mxtvhf.steps.photons_extraction import photons_extraction
+        from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 
         reception = run.reception()
         return photons_extraction(Path(str(reception.packets_path)), run.burst_id, run.out)
@@ -80,7 +80,7 @@ class FitsFeedOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Write."""
-        from mxtvhf.steps.fits_feed import fits_feed
+        from mxtvhf.workflow.steps.fits_feed import fits_feed
 
         return fits_feed(
             run.extraction(),
@@ -98,7 +98,7 @@ class VhfLocalisationOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Localise."""
-        from mxtvhf.steps.vhf_localisation import vhf_localisation
+        from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
         reception = run.reception()
         return vhf_localisation(
@@ -115,7 +115,7 @@ class SourceAnalysisOperator(StepOperator):
     def step(self, run: Run) -> Model:
         """Analyse."""
         from mxtvhf.notices.burst import burst_trigger_time
-        from mxtvhf.steps.source_analysis import source_analysis
+        from mxtvhf.workflow.steps.source_analysis import source_analysis
 
         reception = run.reception()
         return source_analysis(
@@ -135,7 +135,7 @@ class PreliminaryReportOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Report."""
-        from mxtvhf.steps.preliminary_report import preliminary_report
+        from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 
         return preliminary_report(
             record(run),
@@ -152,7 +152,7 @@ class RemoteCataloguesOperator(StepOperator):
     def step(self, run: Run) -> Model:
         """Ask."""
         from mxtvhf.catalogues.cone_search import remote_services
-        from mxtvhf.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
+        from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
 
         reception = run.reception()
         services = RemoteCatalogues(remote_services(run.settings.remote_catalogues))
@@ -166,7 +166,7 @@ class CrosscheckPositionsOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Compare."""
-        from mxtvhf.steps.crosscheck_positions import crosscheck_positions
+        from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
         from mxtvhf_airflow.gp import gp_outcome_of_run
 
         reception = run.reception()
@@ -187,7 +187,7 @@ class UpdateBAOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Report."""
-        from mxtvhf.steps.update_ba import update_ba
+        from mxtvhf.workflow.steps.update_ba import update_ba
 
         return update_ba(
             record(run, run.analysis(), run.preliminary()),
@@ -209,7 +209,7 @@ def record(
     run: Run, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
 ) -> RunRecord:
     """Collect what the run did so far, for its report."""
-    from mxtvhf.chain import run_record
+    from mxtvhf.workflow.local import run_record
 
     return run_record(
         run.run_id,

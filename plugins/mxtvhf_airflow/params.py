@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from mxtvhf.announcement.request import DecisionRequest
 from mxtvhf.models.base import Model, RunConf
-from mxtvhf.replayrequest import ReplayRequest
+from mxtvhf.reporting.announcement.request import DecisionRequest
+from mxtvhf.workflow.replay_request import ReplayRequest
 
 LONG_TEXT = {"alert"}
 

@@ -15,16 +15,16 @@ from airflow.utils.state import DagRunState
 from mxtvhf.archive.archive import Archive, write_atomically
 from mxtvhf.errors import Failure
 from mxtvhf.models.base import safe_name, utc_text
-from mxtvhf.replay import Replay, schedule, select_replays
-from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.replay import Replay, schedule, select_replays
+from mxtvhf.workflow.replay_request import ReplayRequest
 from mxtvhf_airflow.links import ComparisonLink
 from mxtvhf_airflow.runs import airflow_errors, checked_params
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from mxtvhf.comparison import Comparison, ComparisonSummary
+    from mxtvhf.workflow.comparison import Comparison, ComparisonSummary
 
 ENDED = [DagRunState.SUCCESS, DagRunState.FAILED]
 """States in which a replay is over; one of which only GP failed has a report all the same."""
@@ -108,7 +108,7 @@ class CompareReportsOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Write ``comparison.json`` beside each new report, and a table of all."""
-        from mxtvhf.comparison import comparisons_text
+        from mxtvhf.workflow.comparison import comparisons_text
 
         settings = Settings()
         found = []
@@ -120,7 +120,7 @@ class CompareReportsOperator(BaseOperator):
         return [one.model_dump(mode="json") for one in found]
 
     def _compare(self, settings: Settings, replay: Replay) -> Comparison:
-        from mxtvhf.comparison import compare_runs, write_comparison
+        from mxtvhf.workflow.comparison import compare_runs, write_comparison
 
         found = compare_runs(
             settings.products, replay.conf.burst_id, archived_run=replay.original, new_run=replay.run_id
@@ -141,7 +141,7 @@ class NothingChangedOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Look at the comparisons."""
-        from mxtvhf.comparison import ComparisonSummary, Outcome, comparisons_text
+        from mxtvhf.workflow.comparison import ComparisonSummary, Outcome, comparisons_text
 
         given = context["ti"].xcom_pull(task_ids=self.compared_by)
         found = [ComparisonSummary.model_validate(one) for one in given]

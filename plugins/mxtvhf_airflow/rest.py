@@ -16,14 +16,15 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
 
-from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.latency import Distribution, latency
 from mxtvhf.models.base import BURST_ID_PATTERN, RunConf
-from mxtvhf.processing import (
+from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf.workflow.latency import Distribution, latency
+from mxtvhf.workflow.runs import (
     BurstEntry,
     Problem,
     RunAnswer,
@@ -34,7 +35,6 @@ from mxtvhf.processing import (
     run_entry,
     run_id_of,
 )
-from mxtvhf.settings import Settings
 from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"

@@ -20,11 +20,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mxtvhf.airflow_api import DAG_ID, DECISION_DAG_ID
 from mxtvhf.desk.decision import DECISION_TASK_ID, Question
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models.base import RunConf
-from mxtvhf.processing import REASON_UNKNOWN, Run, StepProblem, run_id_of
+from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
+from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem, run_id_of
 from mxtvhf_airflow.gp import OUTCOME_KEY
 from mxtvhf_airflow.runs import REASON_KEY
 

@@ -14,9 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
-from mxtvhf.gp_contract import one_line
 from mxtvhf.models.base import REPLAY_MARK, Localisation, Model, RunConf, TimelineEntry
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.gp.contract import one_line
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from mxtvhf.catalogues.model import CatalogueAnswer
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck import CrossCheck
-    from mxtvhf.report import ReportProducts
-    from mxtvhf.steps.fits_feed import EventProduct
-    from mxtvhf.steps.photons_extraction import Extraction
-    from mxtvhf.steps.reception_message import Reception
+    from mxtvhf.reporting.report import ReportProducts
+    from mxtvhf.workflow.steps.fits_feed import EventProduct
+    from mxtvhf.workflow.steps.photons_extraction import Extraction
+    from mxtvhf.workflow.steps.reception_message import Reception
 
 
 TIMING_KEY = "timing"
@@ -84,7 +84,7 @@ class Run:
         """Return what catalogues on the net have answered by now; none where no service is named."""
         if not self.settings.remote_catalogues:
             return ()
-        from mxtvhf.steps.remote_catalogues import RemoteAnswers, unanswered
+        from mxtvhf.workflow.steps.remote_catalogues import RemoteAnswers, unanswered
 
         if answered := self._pull_if_done("remote_catalogues", RemoteAnswers):
             return answered.answers
@@ -94,19 +94,19 @@ class Run:
 
     def reception(self) -> Reception:
         """Return what ``reception_message`` gave."""
-        from mxtvhf.steps.reception_message import Reception
+        from mxtvhf.workflow.steps.reception_message import Reception
 
         return self._pull("reception_message", Reception)
 
     def extraction(self) -> Extraction:
         """Return what ``photons_extraction`` gave."""
-        from mxtvhf.steps.photons_extraction import Extraction
+        from mxtvhf.workflow.steps.photons_extraction import Extraction
 
         return self._pull("photons_extraction", Extraction)
 
     def event_product(self) -> EventProduct:
         """Return what ``fits_feed`` gave."""
-        from mxtvhf.steps.fits_feed import EventProduct
+        from mxtvhf.workflow.steps.fits_feed import EventProduct
 
         return self._pull("fits_feed", EventProduct)
 
@@ -122,7 +122,7 @@ class Run:
 
     def preliminary(self) -> ReportProducts | None:
         """Return what ``preliminary_report`` gave; None when it failed or has not ended."""
-        from mxtvhf.report import ReportProducts
+        from mxtvhf.reporting.report import ReportProducts
 
         return self._pull_if_done("preliminary_report", ReportProducts)
 

@@ -19,7 +19,7 @@ MODULES = (
     "airflow.providers.standard.operators.hitl",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
-    "mxtvhf.announcement.question",
+    "mxtvhf.reporting.announcement.question",
     "mxtvhf_airflow.decision",
     "mxtvhf_airflow.gp",
     "mxtvhf_airflow.listener",
@@ -83,9 +83,9 @@ def make_a_client() -> None:
 def process_a_burst() -> None:
     """Run all steps once, so that what is loaded or computed at first use is there."""
     from mxtvhf.catalogues.store import CatalogueStore
-    from mxtvhf.chain import process_burst
     from mxtvhf.settings import Settings
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
+    from mxtvhf.workflow.local import process_burst
 
     with TemporaryDirectory() as folder:
         alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))

@@ -17,14 +17,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from mxtvhf import __version__
-from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_file, report_summary
 from mxtvhf.bodylimit import refuse_long_bodies
-from mxtvhf.gp_contract import one_line
 from mxtvhf.models.base import safe_name, utc_text
-from mxtvhf.processing import Problem
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf.workflow.gp.contract import one_line
+from mxtvhf.workflow.runs import Problem
 from mxtvhf_airflow import deskpages, docspage, operation, rest
 from mxtvhf_airflow.links import PREFIX
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from mxtvhf.bulletins import RunBulletin, StepBulletin
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages import RunBulletin, StepBulletin
+from mxtvhf.reporting.messages.connection import connect
 
 pytestmark = [pytest.mark.browser]
 

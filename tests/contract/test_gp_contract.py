@@ -8,11 +8,11 @@ import pytest
 from fake_gp import PROCESS_ID, running_fake_gp
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.gp import GpClient
-from mxtvhf.gp_contract import GpAnswerError, GpBusy, GpStartUnknownError, GpState, GpUnknownJobError
 from mxtvhf.models.base import GpRequest
-from mxtvhf.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
-from mxtvhf.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
+from mxtvhf.workflow.gp.client import GpClient
+from mxtvhf.workflow.gp.contract import GpAnswerError, GpBusy, GpStartUnknownError, GpState, GpUnknownJobError
+from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
+from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 
 REQUEST = GpRequest(apid="00810300005", target="2", orbit="2")
 

@@ -22,12 +22,12 @@ from described import asked_as_described
 from fastapi import FastAPI
 
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.gp import GpClient
-from mxtvhf.gp_contract import GpBusy, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.gp_service import create_app, serve
 from mxtvhf.gp_service.jobs import MAX_STARTS, JobStore
 from mxtvhf.models.base import GpRequest, Localisation, Origin, Position
-from mxtvhf.steps.wait_mxt_gp import gp_outcome
+from mxtvhf.workflow.gp.client import GpClient
+from mxtvhf.workflow.gp.contract import GpBusy, GpState, GpStatus, GpUnknownJobError
+from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 
 BODY = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}
 REQUEST = GpRequest(**BODY)

@@ -1,9 +1,9 @@
 """A Burst Advocate who approves everything at once."""
 
-from mxtvhf.airflow_api import DECISION_DAG_ID, AirflowApi
-from mxtvhf.announcement.request import APPROVE
 from mxtvhf.errors import MxtVhfError
+from mxtvhf.reporting.announcement.request import APPROVE
 from mxtvhf.stack.airflow_environment import ADMIN
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 
 
 class Advocate:

@@ -12,12 +12,12 @@ from airflowruns import all_run_ids
 from vhfnetwork import Publisher
 
 from benchmarks.alerts import burst_ids, write_alerts
-from mxtvhf.airflow_api import DAG_ID
-from mxtvhf.bulletins import read_bulletin
-from mxtvhf.bulletins.follow import follow
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages import read_bulletin
+from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.stack.processes import wait_until
+from mxtvhf.workflow.airflow_api import DAG_ID
 
 BETWEEN_S = 0.5
 """Between two alerts."""

@@ -13,7 +13,7 @@ from natsserver import NatsServer
 
 from mxtvhf.errors import Retriable
 from mxtvhf.intake.natsstream import DURABLE, STREAM, _set_up
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 
 PASSWORDS = {"mxtvhf": "canary-ours", "station": "canary-station", "reader": "canary-reader"}
 

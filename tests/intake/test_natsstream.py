@@ -11,7 +11,7 @@ from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.incoming import Incoming
 from mxtvhf.intake.natsstream import NatsStream
 from mxtvhf.intake.streamledger import StreamLedger
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.stack.processes import wait_until
 
 

@@ -16,7 +16,7 @@ from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.listen import gate
 from mxtvhf.intake.natsstream import NatsStream
 from mxtvhf.intakepolicy import IntakePolicy
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.signatures import HEADER, check_signature, trusted_keys
 from mxtvhf.stack.processes import wait_until
 

@@ -13,10 +13,10 @@ from natsserver import NatsServer, free_port
 from playwright.sync_api import sync_playwright
 from webhookserver import WebhookServer
 
-from mxtvhf.bulletins import Outbox, read_bulletin
-from mxtvhf.bulletins.follow import follow
-from mxtvhf.bulletins.forward import forward_outbox
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages import Outbox, read_bulletin
+from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.reporting.messages.publisher import forward_outbox
+from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import Settings
 from mxtvhf.stack.embedded import embedded_stack, gp_connection
 

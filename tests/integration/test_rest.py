@@ -12,8 +12,8 @@ import schemathesis
 from airflowruns import PROJECT
 from described import asked_as_described
 
-from mxtvhf.gp_contract import Answer, GpState, job_status, started_job
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow.gp.contract import Answer, GpState, job_status, started_job
 
 pytestmark = pytest.mark.integration
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from mxtvhf.airflow_api import DAG_ID
 from mxtvhf.archive.archive import sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Position
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.stack.processes import wait_until
+from mxtvhf.workflow.airflow_api import DAG_ID
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ import pytest
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Alert, Citation, GpOutcome, Localisation, Origin, Position
-from mxtvhf.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 
 T0 = datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="HTTP 503")

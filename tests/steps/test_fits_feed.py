@@ -13,9 +13,9 @@ from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Alert
-from mxtvhf.steps.fits_feed import EventProduct, fits_feed
-from mxtvhf.steps.photons_extraction import photons_extraction
 from mxtvhf.telemetry import encode_photons, encode_pointing
+from mxtvhf.workflow.steps.fits_feed import EventProduct, fits_feed
+from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 
 BURST = "sb26051102"
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)

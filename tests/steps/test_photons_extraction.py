@@ -9,8 +9,8 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.steps.photons_extraction import Extraction, photons_extraction
 from mxtvhf.telemetry import encode_photons, encode_pointing
+from mxtvhf.workflow.steps.photons_extraction import Extraction, photons_extraction
 
 BURST = "sb26051102"
 START = 295268612.0

@@ -11,7 +11,7 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
 from mxtvhf.models.base import RunConf
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.steps.reception_message import MAX_NOTICES_BESIDE, check_analysable, reception_message
+from mxtvhf.workflow.steps.reception_message import MAX_NOTICES_BESIDE, check_analysable, reception_message
 
 BURST = "sb26030704"
 T0 = datetime(2026, 3, 7, 13, 45, tzinfo=UTC)

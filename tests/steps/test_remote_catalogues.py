@@ -11,8 +11,8 @@ import pytest
 from mxtvhf.catalogues.cone_search import remote_services
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.models.base import Alert, GpOutcome, Origin, Position
-from mxtvhf.steps.crosscheck_positions import crosscheck_positions
-from mxtvhf.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
 
 NO_GP = GpOutcome(available=False, reason="not asked")
 HERE = Position(

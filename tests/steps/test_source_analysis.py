@@ -19,8 +19,8 @@ from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.steps.source_analysis import source_analysis
-from mxtvhf.steps.vhf_localisation import vhf_localisation
+from mxtvhf.workflow.steps.source_analysis import source_analysis
+from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 from tests.unit.test_eventfile import HEADER, attitude_history
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)

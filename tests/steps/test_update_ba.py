@@ -11,10 +11,10 @@ import pytest
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.models.base import Alert, GpOutcome, Localisation, Origin, Position, Product
-from mxtvhf.report import SAME_IN_FINAL, ReportProducts, RunRecord
-from mxtvhf.steps.crosscheck_positions import crosscheck_positions
-from mxtvhf.steps.preliminary_report import preliminary_report
-from mxtvhf.steps.update_ba import update_ba
+from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.preliminary_report import preliminary_report
+from mxtvhf.workflow.steps.update_ba import update_ba
 
 WRITTEN = datetime(2026, 3, 7, 13, 51, 10, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="GP failed: no attitude")

@@ -21,7 +21,7 @@ from mxtvhf.models.base import Origin
 from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.steps.vhf_localisation import in_band, vhf_localisation
+from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
 
 START = 295_000_000.0
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)

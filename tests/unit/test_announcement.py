@@ -15,20 +15,20 @@ from lxml import etree
 from referencing import Registry, Resource
 
 from mxtvhf.analysis.model import SourceAnalysis
-from mxtvhf.announcement.circular import DRAFT, TEST, circular
-from mxtvhf.announcement.drafts import texts
-from mxtvhf.announcement.gcnnotice import gcn_notice
-from mxtvhf.announcement.message import message
-from mxtvhf.announcement.question import decision_of, write_question
-from mxtvhf.announcement.release import announcement_of, next_claim
-from mxtvhf.announcement.request import check_askable
-from mxtvhf.announcement.text import chosen_position, names
-from mxtvhf.announcement.voevent import voevent
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.bulletins import AnnouncementBulletin
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.base import Origin, Position
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.reporting.announcement.chat import message
+from mxtvhf.reporting.announcement.circular import DRAFT, TEST, circular
+from mxtvhf.reporting.announcement.content import chosen_position, names
+from mxtvhf.reporting.announcement.drafts import texts
+from mxtvhf.reporting.announcement.gcn_notice import gcn_notice
+from mxtvhf.reporting.announcement.question import decision_of, write_question
+from mxtvhf.reporting.announcement.release import announcement_of, next_claim
+from mxtvhf.reporting.announcement.request import check_askable
+from mxtvhf.reporting.announcement.voevent import voevent
+from mxtvhf.reporting.messages import AnnouncementBulletin
 
 GCN_SCHEMA = Path(__file__).parents[2] / ".venv" / "gcn-schema" / "gcn" / "notices" / "core"
 CORE = ("Alert", "DateTime", "Event", "Localization", "Reporter", "Spectral", "FollowUp", "AdditionalInfo")

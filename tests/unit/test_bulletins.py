@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.bulletins import (
+from mxtvhf.errors import InvalidInput
+from mxtvhf.notices.role import is_test_alert
+from mxtvhf.reporting.messages import (
     IntakeBulletin,
     Outbox,
     ReportBulletin,
@@ -18,12 +20,10 @@ from mxtvhf.bulletins import (
     StepBulletin,
     read_bulletin,
 )
-from mxtvhf.bulletins.model import messages_schema, one_line
-from mxtvhf.bulletins.schema import schema_text
-from mxtvhf.bulletins.terminal import line, since_when
-from mxtvhf.bulletins.written import report_bulletin
-from mxtvhf.errors import InvalidInput
-from mxtvhf.notices.role import is_test_alert
+from mxtvhf.reporting.messages.model import messages_schema, one_line
+from mxtvhf.reporting.messages.report_message import report_bulletin
+from mxtvhf.reporting.messages.schema import schema_text
+from mxtvhf.reporting.messages.terminal import line, since_when
 
 DOCS = Path(__file__).parents[2] / "docs"
 ABOUT = {"burst_id": "sb26051102", "run_id": "sb26051102__1", "is_test": True}

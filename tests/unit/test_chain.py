@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from mxtvhf import chain
 from mxtvhf.archive.archive import sha256_of
-from mxtvhf.chain import process_burst, run_record
 from mxtvhf.errors import Failure
-from mxtvhf.gp import GpClient
-from mxtvhf.gp_contract import GpBusy, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.models.base import RunConf
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.steps.fits_feed import fits_feed
-from mxtvhf.steps.photons_extraction import photons_extraction
-from mxtvhf.steps.reception_message import Reception
+from mxtvhf.workflow import local
+from mxtvhf.workflow.gp.client import GpClient
+from mxtvhf.workflow.gp.contract import GpBusy, GpState, GpStatus, GpUnknownJobError
+from mxtvhf.workflow.local import process_burst, run_record
+from mxtvhf.workflow.steps.fits_feed import fits_feed
+from mxtvhf.workflow.steps.photons_extraction import photons_extraction
+from mxtvhf.workflow.steps.reception_message import Reception
 
 BURST = "sb26030704"
 
@@ -41,25 +41,25 @@ class ScriptedGp(GpClient):
 
 @pytest.fixture(autouse=True)
 def fast_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "GP_POLL_S", 0.001)
+    monkeypatch.setattr(local, "GP_POLL_S", 0.001)
 
 
 def test_gp_may_be_busy_and_forget_the_job_for_a_while() -> None:
     gp = ScriptedGp(GpBusy("503"), GpUnknownJobError("404"), GpState.RUNNING, GpState.COMPLETED)
-    assert chain._finished("a7", gp, 10.0).state is GpState.COMPLETED
+    assert local._finished("a7", gp, 10.0).state is GpState.COMPLETED
     assert gp.asked == 4
 
 
 def test_a_job_that_gp_does_not_know_is_given_up_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "UNKNOWN_GRACE_S", 0.0)
+    monkeypatch.setattr(local, "UNKNOWN_GRACE_S", 0.0)
     with pytest.raises(GpUnknownJobError):
-        chain._finished("a7", ScriptedGp(GpUnknownJobError("404")), 10.0)
+        local._finished("a7", ScriptedGp(GpUnknownJobError("404")), 10.0)
 
 
 def test_a_gp_in_trouble_is_asked_less_and_less_until_the_time_is_over() -> None:
     gp = ScriptedGp(GpBusy("503"))
     with pytest.raises(Failure, match="GP process a7: not done after 0 s: 503"):
-        chain._finished("a7", gp, 0.2)
+        local._finished("a7", gp, 0.2)
     # Pauses of 1, 2, 4 ... ms: 0.2 s are over with the eighth.
     assert gp.asked <= 9
 

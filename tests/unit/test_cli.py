@@ -12,7 +12,7 @@ import pytest
 from mxtvhf.cli import main
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.report import report_schema
+from mxtvhf.reporting.report import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
 BURST = "sb26030704"

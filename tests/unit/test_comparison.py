@@ -8,8 +8,10 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.chain import process_burst
-from mxtvhf.comparison import (
+from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder
+from mxtvhf.reporting.report import Report
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow.comparison import (
     ComparisonSummary,
     Outcome,
     Tolerances,
@@ -18,10 +20,8 @@ from mxtvhf.comparison import (
     comparisons_text,
     write_comparison,
 )
-from mxtvhf.comparison.products import compare_products
-from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder
-from mxtvhf.report import Report
-from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow.comparison.products import compare_products
+from mxtvhf.workflow.local import process_burst
 
 BURST = "sb26030704"
 ORIGINAL, REPLAY = f"{BURST}__1", f"{BURST}__1__replay_20260601T040000.000000Z"

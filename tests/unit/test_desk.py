@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.announcement.model import Decision, Delivery, Release
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.products import product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
-from mxtvhf.chain import process_burst
 from mxtvhf.desk.burst import SLOW_REFRESH_S, burst_page, catalogue_lines, newest_run
 from mxtvhf.desk.bursts import burst_lines, verdict_words
 from mxtvhf.desk.decision import Question, answer_address, form_address
@@ -27,9 +25,11 @@ from mxtvhf.desk.zipped import zipped
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import CredibleRegion, Origin, Position
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.processing import Run, StepProblem
+from mxtvhf.reporting.announcement.model import Decision, Delivery, Release
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow.local import process_burst
+from mxtvhf.workflow.runs import Run, StepProblem
 
 BURST = "sb26022802"
 NOW = datetime(2026, 2, 28, 12, 0, tzinfo=UTC)

@@ -16,11 +16,11 @@ import pytest
 from nats.js.api import StreamConfig
 from natsserver import NatsServer, free_port
 
-from mxtvhf.bulletins import Outbox, RunBulletin, StepBulletin, forward, read_bulletin
-from mxtvhf.bulletins.follow import follow
-from mxtvhf.bulletins.forward import STREAM, forward_outbox
 from mxtvhf.errors import Retriable
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages import Outbox, RunBulletin, StepBulletin, forward, read_bulletin
+from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.reporting.messages.publisher import STREAM, forward_outbox
+from mxtvhf.reporting.messages.subscriber import follow
 
 BURST = "sb26051102"
 ABOUT = {"burst_id": BURST, "run_id": f"{BURST}__1", "is_test": True}

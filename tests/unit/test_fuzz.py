@@ -6,9 +6,9 @@ import sys
 
 from fuzz.seeds import BURST, seeds
 from fuzz.targets import TARGETS, seal
-from mxtvhf.bulletins.model import read_bulletin
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.reporting.messages.model import read_bulletin
 from mxtvhf.telemetry import bursts_in
 
 SECONDS = 1

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.errors import GpFailed, InvalidInput, MxtVhfError, Retriable
-from mxtvhf.gp import GpClient
-from mxtvhf.gp_contract import (
+from mxtvhf.models.base import Origin
+from mxtvhf.workflow.gp.client import GpClient
+from mxtvhf.workflow.gp.contract import (
     KEPT_BODY,
     MAX_BODY,
     STATE_WORDS,
@@ -29,8 +30,7 @@ from mxtvhf.gp_contract import (
     seconds_of_retry_after,
     started_job,
 )
-from mxtvhf.models.base import Origin
-from mxtvhf.steps.wait_mxt_gp import gp_outcome
+from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 
 URL = "http://gp.example.org/status?seqid=a7"
 RESULT = {"ra_deg": 10.0, "dec_deg": -20.0, "r90_stat_arcsec": 30.0, "r90_sys_arcsec": 40.0}

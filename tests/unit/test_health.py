@@ -11,7 +11,6 @@ import yaml
 from natsserver import NatsServer, free_port
 from prometheus_client.parser import text_string_to_metric_families
 
-from mxtvhf.airflow_api import COMPONENTS
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.intake import Intake, alive_file
 from mxtvhf.intake.openbursts import OpenBursts
@@ -20,6 +19,7 @@ from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.operation.health import health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import COMPONENTS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BURST = "sb26030704"

@@ -11,7 +11,7 @@ import pytest
 from natsserver import NatsServer, free_port
 
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.messages.connection import connect
 
 PASSWORD = "correct-horse"
 KINDS = {"O": "OPERATOR", "A": "ACCOUNT", "U": "USER"}
@@ -35,7 +35,9 @@ def test_a_client_is_known_by_its_name_and_survives_a_kill_of_the_server(nats_se
         return message.data
 
     assert asyncio.run(use()) == b"after"
-    lines = [record.message for record in caplog.records if record.name == "mxtvhf.natslink"]
+    lines = [
+        record.message for record in caplog.records if record.name == "mxtvhf.reporting.messages.connection"
+    ]
     assert sum("lost" in line for line in lines) == 1
     assert sum("again" in line and "connected" in line for line in lines) == 1
 

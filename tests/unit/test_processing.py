@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.gp_contract import Answer, GpAnswerError, GpState, job_status, started_job
 from mxtvhf.models.base import Origin, Position, Product, RunConf
-from mxtvhf.processing import (
+from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
+from mxtvhf.workflow.gp.contract import Answer, GpAnswerError, GpState, job_status, started_job
+from mxtvhf.workflow.runs import (
     Run,
     StepProblem,
     burst_entries,
@@ -16,7 +17,6 @@ from mxtvhf.processing import (
     run_entry,
     run_id_of,
 )
-from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
 
 BURST = "sb26030704"
 NOW = datetime(2026, 3, 7, 14, tzinfo=UTC)

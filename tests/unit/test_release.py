@@ -14,15 +14,15 @@ from click import unstyle
 from releasing import release_and_die
 from webhookserver import SECRET, WebhookServer
 
-from mxtvhf.announcement.deliveries import Ways
-from mxtvhf.announcement.model import Decision, Release
-from mxtvhf.announcement.release import release
 from mxtvhf.archive.archive import sha256_of
-from mxtvhf.bulletins import Outbox, read_bulletin
-from mxtvhf.bulletins.forward import STREAM, ensure_stream, forward_outbox
-from mxtvhf.bulletins.terminal import line
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.natslink import connect
+from mxtvhf.reporting.announcement.deliveries import Ways
+from mxtvhf.reporting.announcement.model import Decision, Release
+from mxtvhf.reporting.announcement.release import release
+from mxtvhf.reporting.messages import Outbox, read_bulletin
+from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.reporting.messages.publisher import STREAM, ensure_stream, forward_outbox
+from mxtvhf.reporting.messages.terminal import line
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_file_without_a_webhooks_url_is_refused_without_its_content(announce, 
 
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["mxtvhf.announcement.release"])
+PROCESSES.set_forkserver_preload(["mxtvhf.reporting.announcement.release"])
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from mxtvhf.archive.archive import Archive, ArchivedInput
 from mxtvhf.models.base import REPLAY_MARK, RunConf
-from mxtvhf.replay import MAX_RUN_ID, Replay, schedule, select_replays
-from mxtvhf.replayrequest import ReplayRequest
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, write_notice
+from mxtvhf.workflow.replay import MAX_RUN_ID, Replay, schedule, select_replays
+from mxtvhf.workflow.replay_request import ReplayRequest
 
 START = datetime(2026, 5, 11, 11, tzinfo=UTC)
 AT = datetime(2026, 6, 1, 4, tzinfo=UTC)

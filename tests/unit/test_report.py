@@ -29,12 +29,12 @@ from mxtvhf.models.base import (
     TimelineEntry,
 )
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.report import Report, RunRecord, build_report, report_schema
-from mxtvhf.report.assembly import REFERENCE_GP, photon_summary
-from mxtvhf.report.page import latency_text, pairs_by_weight, render_page, sky_links
-from mxtvhf.report.plots import binned, detector_plot, light_curve_plot, ticks_of
-from mxtvhf.report.schema import schema_text
-from mxtvhf.report.skyplot import LINES, sky_plot, zoom_half_width_arcmin
+from mxtvhf.reporting.report import Report, RunRecord, build_report, report_schema
+from mxtvhf.reporting.report.assembly import REFERENCE_GP, photon_summary
+from mxtvhf.reporting.report.page import latency_text, pairs_by_weight, render_page, sky_links
+from mxtvhf.reporting.report.plots import binned, detector_plot, light_curve_plot, ticks_of
+from mxtvhf.reporting.report.schema import schema_text
+from mxtvhf.reporting.report.sky_plot import LINES, sky_plot, zoom_half_width_arcmin
 
 T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)
 WRITTEN = T0 + timedelta(seconds=200)

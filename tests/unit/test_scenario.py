@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.integrate import simpson
 
 from mxtvhf.analysis.powerlaw import decay_integral
-from mxtvhf.chain import process_burst
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.gp_service.analysis import analyse
@@ -19,6 +18,7 @@ from mxtvhf.models.base import GpRequest
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
 from mxtvhf.telemetry import decode_stream
+from mxtvhf.workflow.local import process_burst
 
 KNOWN = "sb26030704"
 

@@ -11,14 +11,14 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.base import Alert, GpOutcome, Product
-from mxtvhf.report import RunRecord, build_report, report_schema
-from mxtvhf.report.page import render_page
-from mxtvhf.report.plots import Plot
-from mxtvhf.report.sourceplots import log_ticks, source_plots
+from mxtvhf.reporting.report import RunRecord, build_report, report_schema
+from mxtvhf.reporting.report.page import render_page
+from mxtvhf.reporting.report.plots import Plot
+from mxtvhf.reporting.report.source_plots import log_ticks, source_plots
 from mxtvhf.simulator.sky import simulate_photons
-from mxtvhf.steps.crosscheck_positions import crosscheck_positions
-from mxtvhf.steps.preliminary_report import preliminary_report
-from mxtvhf.steps.update_ba import update_ba
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.preliminary_report import preliminary_report
+from mxtvhf.workflow.steps.update_ba import update_ba
 
 T0 = datetime(2026, 3, 7, 13, 45, 6, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="HTTP 503")

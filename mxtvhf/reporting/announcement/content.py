@@ -1,0 +1,127 @@
+"""What the texts of an announcement are made of, and what several of them say alike."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from mxtvhf.analysis.model import SpectralFit
+from mxtvhf.crosscheck import SourceMatch
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Position
+from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.page import checked_catalogues
+
+FOLLOW_UP = ("MXT", "VT")
+"""Instruments that look at what others found."""
+
+BEST = "best"
+"""How the report's recommended position is called when a position is chosen."""
+
+
+@cache
+def names() -> dict[str, Any]:
+    """Return ``announcement.toml``: under which names we speak."""
+    return tomllib.loads((files("mxtvhf.reporting.announcement") / "announcement.toml").read_text())
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A result as it is to be told."""
+
+    report: Report
+    position: Position
+    """The one to tell; it has a radius."""
+    number: int
+    """Counts the announcements of a burst."""
+    ivorn: str
+    supersedes: str | None
+    """Ivorn of our announcement before this one."""
+    moment: datetime
+    """When it is made, UTC."""
+    author: str | None = None
+    """Who decided; None: nobody yet, a draft to decide about."""
+    comment: str = ""
+    """What they want to say, one line."""
+    desk_url: str | None = None
+    """Where the decision is made and shown; None where the web server's address is not configured."""
+
+
+def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
+    """Return the ivorn of an announcement."""
+    return f"{names()['stream']['ivorn']}#{burst_id}_{'test_' if is_test else ''}{number}"
+
+
+def announceable(report: Report) -> dict[str, Position]:
+    """Return the positions among which can be chosen, by their labels: those with an error radius."""
+    return {position.label: position for position in report.positions if position.r90_arcsec}
+
+
+def chosen_position(report: Report, label: str | None) -> Position:
+    """Return the position of a label; None or ``best``: the recommended one.
+
+    Raises
+    ------
+    InvalidInput
+        There is none of this label with an error radius, or none is recommended.
+    """
+    if label in (None, BEST):
+        if report.best_position is None:
+            raise InvalidInput(f"report of {report.run_id}: it has no best position to announce")
+        return report.best_position
+    known = announceable(report)
+    if label not in known:
+        raise InvalidInput(
+            f"position {label!r}: the report of {report.run_id} has {', '.join(known) or 'none to announce'}"
+        )
+    return known[str(label)]
+
+
+def trusted_fit(report: Report) -> SpectralFit | None:
+    """Return the spectral fit, None where there is none that can be trusted."""
+    fit = report.analysis.spectrum if report.analysis else None
+    return fit if fit and fit.trusted else None
+
+
+def first_photon_after_s(report: Report) -> float | None:
+    """Return when the first photon came, seconds after T0; None where one of the two is unknown."""
+    if report.trigger_time is None or report.photons is None or report.photons.first is None:
+        return None
+    return (report.photons.first - report.trigger_time).total_seconds()
+
+
+def known_sources(report: Report, position: Position) -> tuple[SourceMatch, ...]:
+    """Return the catalogued sources near a position that are its likelier than not, the likeliest first."""
+    near = (one for one in report.associations if one.position == position.label)
+    return tuple(one for one in near if one.probability > 0.5)
+
+
+def catalogue_words(report: Report, position: Position) -> list[str]:
+    """Say in sentences what the catalogues know around a position; one not checked is named as such."""
+    matches = [one.explanation for one in known_sources(report, position)]
+    is_best = report.best_position is not None and position.label == report.best_position.label
+    return [
+        *([report.verdict_reason] if is_best and report.verdict_reason else matches),
+        *checked_catalogues(report),
+    ]
+
+
+def triggered_by(report: Report) -> str | None:
+    """Return the instrument that found the burst; None where no notice of it is known."""
+    alerts = sorted((report.alert, *report.related), key=lambda alert: alert.event_time)
+    return next((alert.instrument for alert in alerts if alert.instrument not in FOLLOW_UP), None)
+
+
+def cited_notices(report: Report) -> tuple[str, ...]:
+    """Return the ivorns of the notices that the report knows, oldest first."""
+    alerts = sorted((report.alert, *report.related), key=lambda alert: alert.published or alert.event_time)
+    return tuple(dict.fromkeys(alert.ivorn for alert in alerts))
+
+
+def iso_utc(moment: datetime) -> str:
+    """Write a moment as GCN's notices do: UTC with microseconds and ``Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,109 @@
+"""Bringing an announcement to those who wait for it: NATS, a webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mxtvhf.archive.archive import sha256_of, write_atomically, write_once
+from mxtvhf.errors import InvalidInput
+from mxtvhf.reporting.announcement.content import Announcement
+from mxtvhf.reporting.announcement.drafts import FILES
+from mxtvhf.reporting.announcement.model import Delivery
+from mxtvhf.reporting.announcement.webhook import post, webhook_url
+from mxtvhf.reporting.messages.model import AnnouncementBulletin
+from mxtvhf.reporting.messages.outbox import Outbox
+
+RECORD = "record"
+"""Folder below a release's with what the release itself needs to know again."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where announcements are told; None: not there."""
+
+    outbox: Path | None = None
+    """Of the messages for NATS."""
+    webhook: Path | None = None
+    """File with the URL of the webhook."""
+
+
+def deliver(announced: Announcement, folder: Path, ways: Ways) -> tuple[Delivery, ...]:
+    """Tell an announcement on every way, on each of them once; what became of it is kept in the folder.
+
+    Parameters
+    ----------
+    announced
+        A test is told nowhere.
+    folder
+        Of the release, with the texts in it.
+    ways
+        Where to.
+    """
+    off = "a test never leaves" if announced.report.is_test else "not configured"
+    outbox = None if announced.report.is_test else ways.outbox
+    webhook = None if announced.report.is_test else ways.webhook
+    return (
+        _once(folder, "nats", lambda: _to_nats(announced, folder, outbox) if outbox else _off("nats", off)),
+        _once(folder, "webhook", lambda: _to_webhook(folder, webhook) if webhook else _off("webhook", off)),
+    )
+
+
+def _once(folder: Path, channel: str, send: Callable[[], Delivery]) -> Delivery:
+    """Return what became of a delivery, making it when it was not made yet."""
+    path = folder / RECORD / f"{channel}.json"
+    if path.exists():
+        return Delivery.model_validate_json(path.read_bytes())
+    delivery = send()
+    write_atomically(path, delivery.model_dump_json(indent=1).encode() + b"\n")
+    return delivery
+
+
+def _off(channel: str, reason: str) -> Delivery:
+    return Delivery.model_validate(
+        {"channel": channel, "state": "off", "time": datetime.now(UTC), "reason": reason}
+    )
+
+
+def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
+    """Lay the message for NATS into the outbox.
+
+    Killed behind it, it is laid in once more: its id and its time are those of the announcement, so that it
+    is the same file while it waits, and a message that NATS knows again when it was sent.
+    """
+    report = announced.report
+    bulletin = AnnouncementBulletin(
+        id=sha256_of(announced.ivorn.encode())[:32],
+        time=announced.moment,
+        burst_id=report.burst_id,
+        run_id=report.run_id,
+        is_test=report.is_test,
+        is_replay=report.is_replay,
+        number=announced.number,
+        ivorn=announced.ivorn,
+        supersedes=announced.supersedes,
+        position=announced.position,
+        decided_by=announced.author or "",
+        text=(folder / FILES["message"]).read_text(),
+        voevent=(folder / FILES["voevent"]).read_text(),
+        gcn_notice=json.loads((folder / FILES["gcn_notice"]).read_bytes()),
+    )
+    Outbox(outbox).put(bulletin)
+    return Delivery(channel="nats", state="sent", time=datetime.now(UTC))
+
+
+def _to_webhook(folder: Path, url_file: Path) -> Delivery:
+    """Call the webhook, unless an earlier try began to: whether that one arrived, nobody can tell."""
+    begun = "an earlier try was killed while it sent this; it is not sent again"
+    try:
+        url = webhook_url(url_file)
+        if write_once(folder / RECORD / "webhook.begun", b""):
+            state, reason = post(url, (folder / FILES["message"]).read_text())
+        else:
+            state, reason = "unknown", begun
+    except InvalidInput as error:
+        state, reason = "refused", str(error)
+    return Delivery(channel="webhook", state=state, time=datetime.now(UTC), reason=reason)

@@ -1,0 +1,140 @@
+"""What the Burst Advocate is asked, and how their answer is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mxtvhf.archive.archive import sha256_of
+from mxtvhf.archive.products import FINAL_REPORT, product_folder
+from mxtvhf.errors import InvalidInput
+from mxtvhf.reporting.announcement.content import BEST, announceable, chosen_position
+from mxtvhf.reporting.announcement.drafts import write_texts
+from mxtvhf.reporting.announcement.model import DRAFTS, Decision
+from mxtvhf.reporting.announcement.release import announcement_of, claims, next_claim
+from mxtvhf.reporting.announcement.request import APPROVE, REJECT
+from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.assembly import radius_text
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the Burst Advocate sees."""
+
+    subject: str
+    body: str
+    """Markdown."""
+    positions: tuple[str, ...]
+    """What can be chosen, ``best`` first."""
+
+
+def write_question(
+    report: Report, *, out: Path, releases: Path, desk_url: str | None, page: str | None
+) -> Question:
+    """Write the drafts of an announcement, and ask about it.
+
+    Parameters
+    ----------
+    report
+        What is to be decided about.
+    out
+        The run's product folder; the drafts go to ``drafts`` below it.
+    releases
+        The archive of what was announced: tells the number that it would get.
+    desk_url
+        Where it can be looked at.
+    page
+        Web address of the product folder.
+    """
+    before = claims(releases / report.burst_id, is_test=report.is_test)
+    draft = announcement_of(report, next_claim(report, before, moment=report.written), desk_url=desk_url)
+    drafts = write_texts(draft, out / DRAFTS)
+    links = {"The desk": desk_url, "Report": f"{page}/report.html"} if page and desk_url else {}
+    links |= {name: f"{page}/{DRAFTS}/{product.path}" for name, product in drafts.items()} if page else {}
+    body = [
+        f"**{report.verdict}**: {report.verdict_reason}" if report.verdict_reason else "",
+        report.best_reason,
+        *report.flags,
+        *_table(report),
+        " · ".join(f"[{name}]({url})" for name, url in links.items()),
+        f"```\n{(out / DRAFTS / drafts['circular'].path).read_text()}```",
+    ]
+    return Question(
+        subject=report.headline,
+        body="\n\n".join(part for part in body if part),
+        positions=(BEST, *announceable(report)),
+    )
+
+
+def decision_of(
+    report: Report,
+    *,
+    options: Sequence[str],
+    answers: Mapping[str, Any],
+    decided_by: str,
+    decided_at: datetime,
+) -> Decision:
+    """Understand an answer.
+
+    Raises
+    ------
+    InvalidInput
+        It is neither an approval nor a rejection, or what it says of the position cannot be understood.
+    """
+    label = answers.get("position") or BEST
+    if list(options) not in ([APPROVE], [REJECT]):
+        raise InvalidInput(f"{report.run_id}: the answer {list(options)} is neither {APPROVE} nor {REJECT}")
+    approved = options[0] == APPROVE
+    if approved:
+        chosen_position(report, label)
+    try:
+        return Decision(
+            run_id=report.run_id,
+            burst_id=report.burst_id,
+            choice="approve" if approved else "reject",
+            position=None if label == BEST else label,
+            comment=answers.get("comment") or "",
+            decided_by=decided_by,
+            decided_at=decided_at,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"{report.run_id}: the answer's {where}: {first['msg']}") from None
+
+
+def read_report(products: Path, burst_id: str, run_id: str) -> tuple[Report, str]:
+    """Read the final report of a run; return it with the SHA-256 of its file.
+
+    Raises
+    ------
+    InvalidInput
+        There is none, or it is of another version of this software.
+    """
+    path = product_folder(products, burst_id, run_id) / FINAL_REPORT
+    return report_at(path)
+
+
+def report_at(path: Path) -> tuple[Report, str]:
+    """Read a report from its file, as `read_report`."""
+    try:
+        raw = path.read_bytes()
+        return Report.model_validate_json(raw), sha256_of(raw)
+    except OSError as error:
+        raise InvalidInput(f"{path}: no report to decide about: {error.strerror}") from None
+    except ValidationError as error:
+        raise InvalidInput(f"{path}: no report: {error.errors(include_url=False)[0]['msg']}") from None
+
+
+def _table(report: Report) -> list[str]:
+    rows = [
+        f"| {position.label} | {position.origin} | {position.ra_deg:.4f} | {position.dec_deg:+.4f} | "
+        f"{radius_text(position)} |"
+        for position in report.positions
+    ]
+    return ["\n".join(["| position | of | RA | Dec | R90 |", "|---|---|---|---|---|", *rows])] if rows else []

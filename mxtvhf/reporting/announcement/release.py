@@ -1,0 +1,209 @@
+"""The release of an announcement: archived, delivered, and never twice.
+
+::
+
+    releases/<burst>/.lock               one release of a burst at a time
+    releases/<burst>/<run>/
+        decision.json                    what the Burst Advocate decided
+        refused.txt                      why an approved result was not released
+        record/decision-<time>.json      an earlier decision, of which nothing came
+        record/report.json               the report that was decided about
+        record/claim.json                number and ivorn: from here on the release goes on, whoever dies
+        voevent.xml, gcn_notice.json, circular.txt, message.txt
+        record/nats.json, webhook.json   what became of each delivery
+        record/webhook.begun             written before the webhook is called: it is never called again
+        release.json                     the end of it
+
+Each file is complete or not there, and synced to the disk. A release that was killed goes on where it stopped
+when it is called again with the same decision; its texts come out the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from mxtvhf.archive.archive import write_atomically, write_once
+from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.models.base import Model, safe_name
+from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
+from mxtvhf.reporting.announcement.deliveries import RECORD, Ways, deliver
+from mxtvhf.reporting.announcement.drafts import write_texts
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Claim, Decision, Release
+from mxtvhf.reporting.messages.model import one_line
+from mxtvhf.reporting.report import Report
+
+CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
+
+M = TypeVar("M", bound=Model)
+
+
+def release(
+    report: Report,
+    decision: Decision,
+    *,
+    releases: Path,
+    ways: Ways,
+    now: datetime,
+    retracted_by: str | None = None,
+    desk_url: str | None = None,
+) -> Release:
+    """Archive a decision and, when it approves, release the announcement once.
+
+    Parameters
+    ----------
+    report
+        What was decided about.
+    decision
+        Of this report's run.
+    releases
+        The archive of what was announced, ``Settings.releases``.
+    ways
+        Where to tell it. A test is told nowhere.
+    now
+        The moment of a release that begins now, UTC.
+    retracted_by
+        Ivorn of the notice that took the burst back meanwhile.
+    desk_url
+        As in `Announcement`.
+
+    Raises
+    ------
+    NothingToDo
+        It was rejected.
+    InvalidInput
+        It cannot be released: of a replay, retracted, older than what was released, the chosen position is
+        none of the report's; or this run was released by another decision. The decision is archived.
+    """
+    folder = releases / report.burst_id / safe_name(report.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _burst_alone(folder.parent):
+        claim = _read(folder / CLAIM, Claim)
+        if claim is None:
+            _keep_decision(folder, decision)
+            claim = _new_claim(folder, report, decision, now=now, retracted_by=retracted_by)
+        kept = Decision.model_validate_json((folder / DECISION).read_bytes())
+        if kept != decision:
+            raise InvalidInput(
+                f"{report.run_id}: released as {claim.ivorn} by decision of {kept.decided_by}, which stays"
+            )
+        return _read(folder / RELEASE, Release) or _carry_out(folder, claim, decision, ways, desk_url)
+
+
+def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_url: str | None) -> Release:
+    """Go on with a claimed release, from wherever it stopped."""
+    report = Report.model_validate_json((folder / REPORT).read_bytes())
+    announced = announcement_of(report, claim, decision, desk_url=desk_url)
+    products = write_texts(announced, folder)
+    released = Release(
+        decision=decision,
+        number=claim.number,
+        ivorn=claim.ivorn,
+        supersedes=claim.supersedes,
+        is_test=claim.is_test,
+        position=announced.position,
+        released=claim.moment,
+        products=products,
+        deliveries=deliver(announced, folder, ways),
+    )
+    write_once(folder / RELEASE, _content(released))
+    return released
+
+
+def announcement_of(
+    report: Report, claim: Claim, decision: Decision | None = None, *, desk_url: str | None = None
+) -> Announcement:
+    """Return what a decision wants to be told; without one, the draft of the report's best position."""
+    return Announcement(
+        report=report,
+        position=chosen_position(report, decision.position if decision else None),
+        number=claim.number,
+        ivorn=claim.ivorn,
+        supersedes=claim.supersedes,
+        moment=claim.moment,
+        author=one_line(decision.decided_by) if decision else None,
+        comment=one_line(decision.comment) if decision else "",
+        desk_url=desk_url,
+    )
+
+
+def _keep_decision(folder: Path, decision: Decision) -> None:
+    """Archive a decision; an earlier, different one of which nothing came is kept beside it."""
+    path = folder / DECISION
+    earlier = _read(path, Decision)
+    if earlier is not None and earlier != decision:
+        name = f"decision-{safe_name(earlier.decided_at.isoformat())}.json"
+        write_once(folder / RECORD / name, _content(earlier))
+        (folder / REFUSAL).unlink(missing_ok=True)
+    write_atomically(path, _content(decision))
+
+
+def _new_claim(
+    folder: Path, report: Report, decision: Decision, *, now: datetime, retracted_by: str | None
+) -> Claim:
+    """Claim the next number of the burst for this run, when it may be released."""
+    if decision.choice == "reject":
+        raise NothingToDo(f"{report.run_id}: rejected by {decision.decided_by}: nothing is announced")
+    before = claims(folder.parent, is_test=report.is_test)
+    try:
+        chosen_position(report, decision.position)
+        _check_releasable(report, before, retracted_by)
+    except InvalidInput as error:
+        write_atomically(folder / REFUSAL, f"{error}\n".encode())
+        raise
+    claim = next_claim(report, before, moment=now)
+    write_atomically(folder / REPORT, report.to_json())
+    write_once(folder / CLAIM, _content(claim))
+    return claim
+
+
+def next_claim(report: Report, before: Sequence[Claim], *, moment: datetime) -> Claim:
+    """Return the claim that follows those before, of a moment in UTC."""
+    number = 1 + len(before)
+    return Claim(
+        run_id=report.run_id,
+        number=number,
+        ivorn=our_ivorn(report.burst_id, number, is_test=report.is_test),
+        supersedes=before[-1].ivorn if before else None,
+        is_test=report.is_test,
+        report_written=report.written,
+        moment=moment,
+    )
+
+
+def _check_releasable(report: Report, before: list[Claim], retracted_by: str | None) -> None:
+    if report.is_replay:
+        raise InvalidInput(f"{report.run_id}: an archived alert was sent again: no burst of now to announce")
+    if retracted_by or report.is_retracted:
+        raise InvalidInput(f"{report.run_id}: the burst was retracted ({retracted_by or 'says the report'})")
+    if newer := [claim for claim in before if claim.report_written > report.written]:
+        raise InvalidInput(
+            f"{report.run_id}: {newer[-1].run_id}, which is newer, was released as {newer[-1].ivorn}; "
+            "an older result does not supersede it"
+        )
+
+
+def claims(burst_folder: Path, *, is_test: bool) -> list[Claim]:
+    """Return the claims of a burst, or of its tests, in the order of their numbers."""
+    found = (Claim.model_validate_json(path.read_bytes()) for path in burst_folder.glob(f"*/{CLAIM}"))
+    return sorted((claim for claim in found if claim.is_test == is_test), key=lambda claim: claim.number)
+
+
+@contextmanager
+def _burst_alone(folder: Path) -> Iterator[None]:
+    """Hold the releases of a burst alone; who dies lets go."""
+    with (folder / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _read(path: Path, model: type[M]) -> M | None:
+    return model.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def _content(model: Model) -> bytes:
+    return model.model_dump_json(indent=1).encode() + b"\n"

@@ -1,0 +1,162 @@
+"""From the outbox to NATS: each message at least once, in order, and once in the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from nats.aio.client import Client
+from nats.errors import BadSubjectError, Error, MaxPayloadError
+from nats.js import JetStreamContext
+from nats.js.api import Header, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.reporting.messages.model import SUBJECTS, read_bulletin
+from mxtvhf.reporting.messages.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+STREAM = "MXTVHF_OUT"
+MAX_AGE_S = 30 * 86_400
+MAX_BYTES = 256 << 20
+"""A message has about 0.4 kB, a run about 10 kB: the stream holds some 25 000 runs."""
+DUPLICATE_WINDOW_S = 600
+"""For so long NATS knows a message's id again."""
+MOST_WAITING = 100_000
+ROUND_S = 0.05
+"""Between two looks into the folder."""
+LONGEST_PAUSE_S = 5.0
+MESSAGE_TOO_LARGE = 10054
+"""JetStream's error code for a message over the stream's own limit (nats-server, ``errors.json``)."""
+
+
+def forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
+    """Connect to NATS and publish the outbox until ``stop`` is set; for a thread of its own.
+
+    Raises
+    ------
+    InvalidInput
+        The URL or the file of the credentials is none.
+    """
+    asyncio.run(_forward_until(folder, url, credentials, stop))
+
+
+async def _forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
+    over = asyncio.Event()
+    watch = asyncio.create_task(_set_when(stop, over))
+    last_reason = ""
+    while not over.is_set():
+        try:
+            client = await connect(url, credentials, name="mxtvhf messages out")
+            try:
+                await forward_outbox(folder, client, stop=over)
+            finally:
+                await client.close()
+            last_reason = ""
+        except Retriable as error:
+            Outbox(folder).limit(MOST_WAITING)
+            if str(error) != last_reason:
+                log.warning("messages wait in %s: %s", folder, error)
+            last_reason = str(error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), LONGEST_PAUSE_S)
+    await watch
+
+
+async def _set_when(stop: threading.Event, over: asyncio.Event) -> None:
+    await asyncio.to_thread(stop.wait)
+    over.set()
+
+
+async def forward_outbox(
+    folder: Path, client: Client, *, stop: asyncio.Event, most_waiting: int = MOST_WAITING
+) -> None:
+    """Publish what is laid into the outbox until ``stop`` is set.
+
+    A file is removed only after NATS has stored its message. While NATS is down the messages wait. Several
+    forwarders at once do no harm: NATS knows the ids of the last minutes, and keeps the first copy.
+
+    Parameters
+    ----------
+    folder
+        The outbox.
+    client
+        From `mxtvhf.reporting.messages.connection.connect`.
+    stop
+        Ends the work after the current message.
+    most_waiting
+        Beyond so many messages the oldest ones about steps are dropped, with an error in the log.
+
+    Raises
+    ------
+    Retriable
+        The client was closed (the server turned it away): connect anew.
+    """
+    outbox, js = Outbox(folder), client.jetstream(timeout=5)
+    pause, last_reason = ROUND_S, ""
+    while not stop.is_set():
+        outbox.limit(most_waiting)
+        if client.is_closed:
+            raise Retriable("the connection to NATS was closed")
+        try:
+            await _publish_waiting(outbox, client, js, stop)
+            pause, last_reason = ROUND_S, ""
+        except (Error, TimeoutError, OSError) as error:
+            pause, reason = min(LONGEST_PAUSE_S, 2 * pause), f"{type(error).__name__}: {error}"
+            if reason != last_reason:
+                log.warning("messages wait in %s: %s", folder, reason)
+            last_reason = reason
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+
+
+async def ensure_stream(js: JetStreamContext) -> None:
+    """Make the stream of the messages when it is missing; one that is there stays as its operator made it."""
+    try:
+        await js.stream_info(STREAM)
+    except NotFoundError:
+        await js.add_stream(
+            StreamConfig(
+                name=STREAM,
+                description="What MXT-VHF tells: runs, steps, reports, intake",
+                subjects=[f"{SUBJECTS}.>"],
+                retention=RetentionPolicy.LIMITS,
+                storage=StorageType.FILE,
+                max_age=MAX_AGE_S,
+                max_bytes=MAX_BYTES,
+                duplicate_window=DUPLICATE_WINDOW_S,
+            )
+        )
+
+
+async def _publish_waiting(outbox: Outbox, client: Client, js: JetStreamContext, stop: asyncio.Event) -> None:
+    waiting = outbox.waiting()
+    if not waiting or not client.is_connected:
+        return
+    await ensure_stream(js)
+    for path in waiting:
+        if stop.is_set() or not client.is_connected:
+            return
+        await _publish(outbox, path, js)
+
+
+async def _publish(outbox: Outbox, path: Path, js: JetStreamContext) -> None:
+    raw = outbox.read(path)
+    if raw is None:
+        return
+    try:
+        bulletin = read_bulletin(raw)
+        await js.publish(bulletin.subject, raw, headers={Header.MSG_ID.value: bulletin.id})
+    except (InvalidInput, MaxPayloadError, BadSubjectError) as error:
+        outbox.refuse(path, str(error))
+    except APIError as error:
+        if error.err_code != MESSAGE_TOO_LARGE:
+            raise
+        outbox.refuse(path, str(error))
+    else:
+        outbox.done(path)

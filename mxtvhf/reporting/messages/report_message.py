@@ -1,0 +1,35 @@
+"""The message about a report, made from the report as it was written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from mxtvhf.archive.archive import sha256_of
+from mxtvhf.reporting.messages.model import ReportBulletin
+
+
+def report_bulletin(path: Path, *, url: str | None = None) -> ReportBulletin:
+    """Read ``report.json`` and return the message about it.
+
+    Parameters
+    ----------
+    path
+        The report.
+    url
+        Web address of the folder in which it lies; None when it is not known.
+    """
+    raw = path.read_bytes()
+    report: dict[str, Any] = json.loads(raw)
+    names = ("burst_id", "run_id", "is_test", "is_replay", "status", "sequence", "is_retracted", "headline")
+    return ReportBulletin(
+        **{name: report[name] for name in names},
+        best_position=report["best_position"],
+        verdicts=dict(Counter(pair["verdict"] for pair in report["crosscheck"])),
+        path=str(path.resolve()),
+        sha256=sha256_of(raw),
+        url=f"{url}/report.json" if url else None,
+        page_url=f"{url}/report.html" if url else None,
+    )

@@ -1,0 +1,144 @@
+"""The report as one self-contained HTML page, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from functools import cache
+from urllib.parse import quote
+
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+
+from mxtvhf.analysis.model import measurement_text
+from mxtvhf.crosscheck.bayes import probability_text
+from mxtvhf.crosscheck.verdict import not_checked
+from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
+from mxtvhf.models.base import Position, PositionPair, Verdict, utc_text
+from mxtvhf.reporting.report.assembly import radius_text, versus_eclairs
+from mxtvhf.reporting.report.model import Report
+from mxtvhf.reporting.report.plots import Picture, Plot
+
+
+def render_page(
+    report: Report, plots: Iterable[Plot | Picture], source_plots: Iterable[Plot | Picture] = ()
+) -> bytes:
+    """Render a report as HTML.
+
+    Parameters
+    ----------
+    report
+        What to show; every text in it is escaped.
+    plots
+        Embedded in this order.
+    source_plots
+        Those of the source's light curve and spectrum, embedded beside their numbers.
+
+    Returns
+    -------
+    bytes
+        UTF-8. The page needs no other file and loads nothing from anywhere.
+    """
+    return _template().render(report=report, plots=list(plots), source_plots=list(source_plots)).encode()
+
+
+def sky_links(position: Position) -> dict[str, str]:
+    """Addresses that show a position in SIMBAD, ESASky and Aladin Lite."""
+    place = f"{position.ra_deg:.6f} {position.dec_deg:+.6f}"
+    radius = position.r90_arcsec or 60.0
+    target, view = quote(place), max(0.1, 6.0 * radius / 3600.0)
+    return {
+        "SIMBAD": "https://simbad.cds.unistra.fr/simbad/sim-coo?"
+        f"Coord={target}&CooFrame=ICRS&CooEpoch=2000&CooEqui=2000&Radius={radius:.1f}&Radius.unit=arcsec",
+        "ESASky": f"https://sky.esa.int/esasky/?target={target}&fov={view:.3f}&cooframe=J2000&sci=true",
+        "Aladin Lite": f"https://aladin.cds.unistra.fr/AladinLite/?target={target}&fov={view:.3f}",
+    }
+
+
+def product_address(path: str, report: Report) -> str:
+    """Address of a product relative to the report's page; ``path`` is relative to the run's folder."""
+    up = "../" if report.status == "preliminary" else ""
+    return up + quote(path)
+
+
+def latency_text(seconds: float) -> str:
+    """Write a time since the trigger in the unit that fits: ``+183.2 s``, ``+3.4 h``, ``+12.1 d``."""
+    for unit, length in (("d", 86_400.0), ("h", 3_600.0)):
+        if abs(seconds) >= 2.0 * length:
+            return f"{seconds / length:+.1f} {unit}"
+    return f"{seconds:+.1f} s"
+
+
+def _separation_text(position: Position, best: Position) -> str:
+    return angle_text(separation_arcsec(position.ra_deg, position.dec_deg, best.ra_deg, best.dec_deg))
+
+
+def pairs_by_weight(report: Report) -> list[PositionPair]:
+    """Order the pairs for reading: inconsistent ones, the best position's, the rest; no radius last."""
+    best = report.best_position.label if report.best_position else None
+    return sorted(
+        report.crosscheck,
+        key=lambda pair: (
+            pair.verdict is not Verdict.INCONSISTENT,
+            pair.p_value is None,
+            best not in (pair.first, pair.second),
+        ),
+    )
+
+
+def checked_catalogues(report: Report) -> list[str]:
+    """Say which catalogues were checked, and why others were not."""
+    checked = {
+        f"{answer.catalogue}, version {answer.version}" if answer.version else answer.catalogue
+        for answer in report.catalogues
+        if answer.checked
+    }
+    lines = [f"Checked: {'; '.join(sorted(checked))}."] if checked else []
+    return lines + not_checked(report.catalogues)
+
+
+def _words(text: str) -> str:
+    """Write the name of a moment, a product or a count as words; what follows a space stays as it is."""
+    name, space, rest = text.partition(" ")
+    return name.replace("_", " ") + space + rest
+
+
+@cache
+def _template() -> Template:
+    return page_environment().get_template("report.html.j2")
+
+
+def page_environment(*loaders: BaseLoader) -> Environment:
+    """Make the environment of the templates: everything is escaped, nothing unknown is let pass.
+
+    Parameters
+    ----------
+    loaders
+        Where templates are looked for before the report's own.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([*loaders, PackageLoader("mxtvhf.reporting.report", "")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "address": product_address,
+        "angle": angle_text,
+        "band": lambda limits: f"{limits[0]:g}-{limits[1]:g}",
+        "checked": checked_catalogues,
+        "base64": lambda content: b64encode(content).decode(),
+        "dec": declination_text,
+        "latency": latency_text,
+        "links": sky_links,
+        "measured": measurement_text,
+        "pairs_by_weight": pairs_by_weight,
+        "probability": probability_text,
+        "ra": right_ascension_text,
+        "radius": radius_text,
+        "separation": _separation_text,
+        "utc": utc_text,
+        "versus_eclairs": lambda report: versus_eclairs(report.best_position, report.positions),
+        "words": _words,
+    }
+    return environment

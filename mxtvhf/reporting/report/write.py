@@ -1,0 +1,103 @@
+"""Write a report and its plots into the product folder of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from mxtvhf.archive.archive import sha256_of, write_atomically
+from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.models.base import Product
+from mxtvhf.notices.burst import burst_trigger_time
+from mxtvhf.reporting.report.assembly import build_report
+from mxtvhf.reporting.report.model import ReportProducts, ReportStatus, RunRecord
+from mxtvhf.reporting.report.page import render_page
+from mxtvhf.reporting.report.plots import Picture, Plot, detector_plot, light_curve_plot
+from mxtvhf.reporting.report.sky_plot import sky_plot, zoom_half_width_arcmin
+from mxtvhf.reporting.report.source_plots import source_plots
+
+SAME_IN_FINAL = ("plot_detector", "plot_light_curve")
+"""Plots of the preliminary report that GP's answer does not change: the final one shows the same files."""
+
+
+def write_report(
+    run: RunRecord,
+    crosscheck: CrossCheck,
+    *,
+    status: ReportStatus,
+    photons: PhotonList | None,
+    out: Path,
+    written: datetime,
+) -> ReportProducts:
+    """Write ``report.json``, ``report.html`` and the plots, each complete or not at all.
+
+    A plot that is among the run's products (``plot_<name>``) is shown as it is, not drawn again.
+
+    Parameters
+    ----------
+    run, crosscheck, photons, written
+        As in ``assembly.build_report``.
+    status
+        A ``preliminary`` report goes to the folder ``preliminary`` below ``out``, where the final one does
+        not overwrite it.
+    out
+        The run's product folder; the only place written to. Paths of products are relative to it.
+
+    Returns
+    -------
+    ReportProducts
+        The files with their SHA-256. The same input gives the same bytes.
+    """
+    folder = PurePosixPath("preliminary" if status == "preliminary" else "")
+    kept: dict[str, Product] = {}
+
+    def pictures(plots: Mapping[str, Callable[[], Plot]]) -> list[Picture]:
+        found = []
+        for name, draw in plots.items():
+            earlier = run.products.get(f"plot_{name}")
+            content = draw().png if earlier is None else (out / earlier.path).read_bytes()
+            kept[f"plot_{name}"] = earlier or _write(out, folder / f"{name}.png", content)
+            found.append(Picture.read(content))
+        return found
+
+    shown, of_source = pictures(plots_of(run, crosscheck, photons)), pictures(source_plots(run.analysis))
+    report = build_report(run, crosscheck, status=status, photons=photons, plots=kept, written=written)
+    page = render_page(report, shown, of_source)
+    return ReportProducts(
+        status=status,
+        headline=report.headline,
+        best_position=report.best_position,
+        html_file=_write(out, folder / "report.html", page),
+        json_file=_write(out, folder / "report.json", report.to_json()),
+        plots=kept,
+    )
+
+
+def plots_of(
+    run: RunRecord, crosscheck: CrossCheck, photons: PhotonList | None
+) -> dict[str, Callable[[], Plot]]:
+    """Tell what there is data for: name -> what draws it."""
+    plots: dict[str, Callable[[], Plot]] = {}
+    best = crosscheck.best
+    if best is not None:
+        regions = run.localisation.regions if run.localisation else ()
+        sky = partial(sky_plot, crosscheck.positions, best, regions=regions)
+        plots["sky"] = sky
+        closer = zoom_half_width_arcmin(crosscheck.positions, best)
+        if closer is not None:
+            plots["sky_zoom"] = partial(sky, half_width_arcmin=closer)
+    if photons is not None and len(photons):
+        plots["detector"] = partial(detector_plot, photons, run.localisation)
+        trigger = burst_trigger_time((run.alert, *run.related))
+        start = float(photons.time.min()) if trigger is None else met_from_utc(trigger)
+        plots["light_curve"] = partial(light_curve_plot, photons, start, is_trigger=trigger is not None)
+    return plots
+
+
+def _write(out: Path, relative: PurePosixPath, content: bytes) -> Product:
+    write_atomically(out / relative, content)
+    return Product(path=str(relative), sha256=sha256_of(content))

@@ -1,0 +1,1 @@
+"""The workflow of an alert: its steps, the GP client, runs, latency, replay and comparison."""

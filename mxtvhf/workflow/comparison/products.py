@@ -1,0 +1,101 @@
+"""The files of two runs of one input, compared by what is in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mxtvhf.workflow.comparison.model import Difference, Tolerances
+
+FITS_SUFFIXES = (".fits", ".pha", ".arf", ".rmf")
+EXACT = ("event_file",)
+"""FITS files whose numbers must be the same to the last bit."""
+VERSION_KEYWORDS = ("PIP_VER", "MOCTOOL", "COMMENT", "HISTORY", "CHECKSUM", "DATASUM")
+"""What a FITS header says of the software, or what follows from that."""
+CALIBRATION_KEYWORD = "CAL"
+"""Start of the keywords with calibration versions; the report compares them."""
+
+Products = Mapping[str, Mapping[str, str]]
+
+
+def compare_products(
+    archived: Products, new: Products, folders: tuple[Path, Path], tolerances: Tolerances | None = None
+) -> Iterator[Difference]:
+    """Yield what differs between the products of two runs.
+
+    Equal checksums are equal files. Others are compared by content: FITS files apart from software and
+    calibration versions, lists of rejected packets apart from the input's name, the photons byte by byte.
+    Pictures are not compared, they show what is compared elsewhere.
+
+    Parameters
+    ----------
+    archived, new
+        ``products`` of the two reports.
+    folders
+        Product folders of the two runs.
+    tolerances
+        For the numbers in FITS files other than the event file.
+    """
+    limits = tolerances or Tolerances()
+    for name in sorted(archived.keys() | new.keys()):
+        before, after = archived.get(name), new.get(name)
+        what = f"product {name}"
+        if before is None or after is None:
+            words = ["present" if one else "none" for one in (before, after)]
+            yield Difference(what=what, archived=words[0], new=words[1], matters=not name.startswith("plot_"))
+        elif before["sha256"] != after["sha256"]:
+            paths = folders[0] / before["path"], folders[1] / after["path"]
+            if found := _content_difference(name, paths, limits):
+                text, matters = found
+                yield Difference(what=what, archived=before["sha256"], new=text, matters=matters)
+
+
+def _content_difference(name: str, paths: tuple[Path, Path], limits: Tolerances) -> tuple[str, bool] | None:
+    """Say how two files differ, and whether that matters; None: not in what matters."""
+    if gone := [path for path in paths if not path.is_file()]:
+        return f"cannot be compared: {gone[0]} is gone", True
+    suffix = paths[1].suffix
+    if suffix == ".png":
+        return None
+    if suffix in FITS_SUFFIXES:
+        text = fits_difference(*paths, tolerance=0.0 if name in EXACT else limits.product)
+        return (text, True) if text else None
+    if suffix == ".json":
+        same = _without_input(paths[0]) == _without_input(paths[1])
+        return None if same else ("other content", True)
+    # The region file for DS9 repeats in text what position and regions of the report say.
+    return "other bytes", suffix != ".reg"
+
+
+def _without_input(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_bytes())
+    return {key: value for key, value in content.items() if key != "input"}
+
+
+def fits_difference(archived: Path, new: Path, *, tolerance: float) -> str | None:
+    """Say in which HDUs two FITS files differ apart from versions; None: in none.
+
+    Parameters
+    ----------
+    archived, new
+        The files.
+    tolerance
+        Relative, for real numbers in tables and headers.
+    """
+    from astropy.io import fits
+
+    with fits.open(archived) as one, fits.open(new) as other:
+        calibration = {
+            keyword
+            for hdu in (*one, *other)
+            for keyword in hdu.header
+            if keyword.startswith(CALIBRATION_KEYWORD)
+        }
+        ignored = [*VERSION_KEYWORDS, *calibration]
+        found = fits.FITSDiff(one, other, ignore_keywords=ignored, rtol=tolerance, atol=0.0)
+        if found.identical:
+            return None
+        hdus = [f"HDU {number} {name}".strip() for number, _, name, _ in found.diff_hdus]
+    return f"other content in {', '.join(hdus)}" if hdus else "another number of HDUs"

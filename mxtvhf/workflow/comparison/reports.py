@@ -1,0 +1,212 @@
+"""Two reports of one input, compared field by field.
+
+The reports are compared as JSON, not as ``Report``: the archived one may be of another version of this
+software. What no rule below names must be the same to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from math import isclose
+from typing import Any
+
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.base import Origin
+from mxtvhf.workflow.comparison.model import Comparison, Difference, Outcome, PositionShift, Tolerances
+
+IGNORED = (
+    "run_id", "is_replay", "written", "headline", "timeline", "products", "*.products", "*.outlines",
+    "crosscheck.*.p_value", "crosscheck.*.log10_bayes_factor", "crosscheck.*.probability",
+)  # fmt: skip
+"""The run itself; what repeats other fields in words or is derived from them; files, compared as files."""
+NOTED = (
+    "schema_version", "version", "calibration", "*.calibration", "gp", "warnings", "best_reason",
+    "*.reason", "*_reason", "*.doubts", "*.explanation", "*.recomputed", "catalogues", "associations",
+)  # fmt: skip
+"""What may differ: versions, GP (a partner's service), wording, catalogues (asked around GP's position, too,
+and added to since). The verdict that comes of them must not."""
+FITTED = ("positions", "best_position", "crosscheck", "localisation", "analysis")
+"""Fields whose real numbers come from a fit and have a tolerance."""
+KEYS = {
+    "positions": ("origin", "label"),
+    "crosscheck": ("first", "second"),
+    "claims": ("ivorn", "claim"),
+    "related": ("ivorn",),
+}
+"""What names the elements of a list; those of other lists are named by their place."""
+
+Report = Mapping[str, Any]
+
+
+def compare_reports(
+    archived: Report,
+    new: Report,
+    *,
+    products: Sequence[Difference] = (),
+    tolerances: Tolerances | None = None,
+) -> Comparison:
+    """Compare two reports of one input.
+
+    Parameters
+    ----------
+    archived, new
+        Written reports (``report.json``) as JSON, the original run's and its replay's.
+    products
+        What differs between their files, see ``mxtvhf.workflow.comparison.products``.
+    tolerances
+        For fitted numbers.
+
+    Returns
+    -------
+    Comparison
+        ``equal`` when nothing differs that matters, else ``changed``.
+    """
+    limits = tolerances or Tolerances()
+    fields = _Fields(limits, _gp_labels(archived) | _gp_labels(new))
+    found = [*fields.differences("", archived, new, matters=True), *products]
+    found.sort(key=lambda difference: not difference.matters)
+    before, after = archived.get("best_position"), new.get("best_position")
+    return Comparison(
+        burst_id=str(new.get("burst_id")),
+        archived_run=str(archived.get("run_id")),
+        new_run=str(new.get("run_id")),
+        outcome=Outcome.CHANGED if any(one.matters for one in found) else Outcome.EQUAL,
+        reason=reason_text(found),
+        archived_version=archived.get("version"),
+        new_version=new.get("version"),
+        best=position_shift(before, after) if before and after else None,
+        positions=tuple(_shifts(archived, new)),
+        differences=tuple(found),
+    )
+
+
+def reason_text(differences: Sequence[Difference]) -> str:
+    """Say in one line what differs."""
+    words = {True: "differs", False: "noted"}
+    parts = []
+    for matters, word in words.items():
+        names = [one.what for one in differences if one.matters == matters]
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            parts.append(f"{word}: {', '.join(names[:3])}{more}")
+    return "; ".join(parts) or "the same"
+
+
+def position_shift(archived: Report, new: Report) -> PositionShift:
+    """Return how far a position moved, and its radii."""
+    separation = separation_arcsec(archived["ra_deg"], archived["dec_deg"], new["ra_deg"], new["dec_deg"])
+    radius = max(_scale(archived), _scale(new))
+    return PositionShift(
+        position=f"{new['origin']} {new['label']}",
+        separation_arcsec=separation,
+        part_of_r90=separation / radius if radius else None,
+        r90_archived_arcsec=archived["r90_arcsec"],
+        r90_new_arcsec=new["r90_arcsec"],
+    )
+
+
+def _scale(position: Report) -> float:
+    return float(position["r90_stat_arcsec"] or position["r90_arcsec"] or 0.0)
+
+
+def _shifts(archived: Report, new: Report) -> Iterator[PositionShift]:
+    before, after = (_named(report.get("positions", ()), KEYS["positions"]) for report in (archived, new))
+    for name in before.keys() & after.keys():
+        yield position_shift(before[name], after[name])
+
+
+def _gp_labels(report: Report) -> set[str]:
+    """Labels of GP's positions, by which the cross-check names them."""
+    return {one["label"] for one in report.get("positions", ()) if one["origin"] == Origin.GP}
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """Compares fields by the rules above."""
+
+    tolerances: Tolerances
+    gp_labels: set[str]
+
+    def differences(self, path: str, archived: Any, new: Any, *, matters: bool) -> Iterator[Difference]:
+        """Yield what differs at a path and below it."""
+        if archived == new or _matches(path, IGNORED):
+            return
+        matters = matters and not (_matches(path, NOTED) or self._is_of_gp(archived) or self._is_of_gp(new))
+        if isinstance(archived, Mapping) and isinstance(new, Mapping):
+            yield from self._mappings(path, archived, new, matters=matters)
+        elif isinstance(archived, list) and isinstance(new, list):
+            yield from self._lists(path, archived, new, matters=matters)
+        elif not self._close(path, archived, new):
+            yield Difference(what=path, archived=archived, new=new, matters=matters)
+
+    def _mappings(self, path: str, archived: Report, new: Report, *, matters: bool) -> Iterator[Difference]:
+        together = self._measured_together(archived, new)
+        for name in dict.fromkeys([*archived, *new]):
+            below = f"{path}.{name}".lstrip(".")
+            old, now = archived.get(name), new.get(name)
+            if name in together:
+                if old != now and not together[name]:
+                    yield Difference(what=below, archived=old, new=now, matters=matters)
+            elif name in archived and name in new:
+                yield from self.differences(below, old, now, matters=matters)
+            elif not _matches(below, IGNORED):
+                # A field that another version of this software does not have.
+                yield Difference(what=below, archived=old, new=now, matters=False)
+
+    def _lists(
+        self, path: str, archived: list[Any], new: list[Any], *, matters: bool
+    ) -> Iterator[Difference]:
+        keys = KEYS.get(path, ())
+        before, after = _named(archived, keys), _named(new, keys)
+        for name in dict.fromkeys([*before, *after]):
+            below = f"{path}.{name}"
+            if name in before and name in after:
+                yield from self.differences(below, before[name], after[name], matters=matters)
+            else:
+                old, now = before.get(name), after.get(name)
+                other = self._is_of_gp(old) or self._is_of_gp(now)
+                yield Difference(what=below, archived=old, new=now, matters=matters and not other)
+
+    def _measured_together(self, archived: Report, new: Report) -> dict[str, bool]:
+        """Tell of fields that are judged together, as those of one measurement, whether they are close."""
+        both, limits = archived.keys() & new.keys(), self.tolerances
+        if {"ra_deg", "dec_deg", "r90_arcsec"} <= both:
+            part = position_shift(archived, new).part_of_r90
+            return dict.fromkeys(("ra_deg", "dec_deg"), part is not None and part <= limits.position)
+        if {"separation_arcsec", "combined_r90_arcsec"} <= both:
+            scale = max(archived["combined_r90_arcsec"] or 0.0, new["combined_r90_arcsec"] or 0.0)
+            moved = abs(archived["separation_arcsec"] - new["separation_arcsec"])
+            return {"separation_arcsec": moved <= limits.position * scale}
+        if {"value", "error_low", "error_high"} <= both:
+            sigmas = (one[name] or 0.0 for one in (archived, new) for name in ("error_low", "error_high"))
+            moved = abs(archived["value"] - new["value"])
+            return {"value": moved <= limits.measurement * max(sigmas)}
+        return {}
+
+    def _close(self, path: str, archived: Any, new: Any) -> bool:
+        numbers = isinstance(archived, float) and isinstance(new, float)
+        fitted = path.split(".", 1)[0] in FITTED
+        return numbers and fitted and isclose(archived, new, rel_tol=self.tolerances.relative)
+
+    def _is_of_gp(self, value: Any) -> bool:
+        """Tell whether something is GP's position, or a comparison with it."""
+        if not isinstance(value, Mapping):
+            return False
+        return value.get("origin") == Origin.GP or not self.gp_labels.isdisjoint(
+            (value.get("first"), value.get("second"))
+        )
+
+
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _named(elements: Sequence[Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return the elements of a list by what names them; of equal names the place makes the difference."""
+    found: dict[str, Any] = {}
+    for place, element in enumerate(elements):
+        name = " ".join(str(element[key]) for key in keys if element.get(key)) if keys else f"{place}"
+        found[f"{name} #{place}" if name in found else name] = element
+    return found

@@ -1,0 +1,81 @@
+"""The run of a replay against its original, by what both left in their product folders."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mxtvhf.archive.archive import write_atomically
+from mxtvhf.archive.products import FINAL_REPORT, ReportSummary, product_folder
+from mxtvhf.workflow.comparison.model import Comparison, Outcome
+from mxtvhf.workflow.comparison.products import compare_products
+from mxtvhf.workflow.comparison.reports import compare_reports
+
+log = logging.getLogger(__name__)
+
+COMPARISON_FILE = "comparison.json"
+
+
+def compare_runs(products: Path, burst_id: str, *, archived_run: str, new_run: str) -> Comparison:
+    """Compare the final reports and the products of two runs.
+
+    Parameters
+    ----------
+    products
+        The products folder.
+    burst_id
+        Their burst.
+    archived_run, new_run
+        Ids of the original run and of its replay.
+
+    Returns
+    -------
+    Comparison
+        ``missing`` without an archived report; ``changed`` when only the replay has none.
+    """
+    folders = tuple(product_folder(products, burst_id, run) for run in (archived_run, new_run))
+    archived, new = (_report(folder / FINAL_REPORT) for folder in folders)
+    if archived is None or new is None:
+        return Comparison(
+            burst_id=burst_id,
+            archived_run=archived_run,
+            new_run=new_run,
+            outcome=Outcome.MISSING if archived is None else Outcome.CHANGED,
+            reason=_missing_text(archived, new),
+            archived_version=archived and archived.get("version"),
+            new_version=new and new.get("version"),
+        )
+    files = compare_products(archived.get("products", {}), new.get("products", {}), (folders[0], folders[1]))
+    found = compare_reports(archived, new, products=list(files))
+    return found.model_copy(update={"archived_run": archived_run, "new_run": new_run})
+
+
+def write_comparison(products: Path, found: Comparison) -> Path:
+    """Write ``comparison.json`` into the replay's product folder."""
+    path = product_folder(products, found.burst_id, found.new_run) / COMPARISON_FILE
+    write_atomically(path, found.model_dump_json(indent=1).encode() + b"\n")
+    return path
+
+
+def _missing_text(archived: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
+    if new is not None:
+        return "the original run has no final report"
+    return "the replay has no final report" if archived else "neither run has a final report"
+
+
+def _report(path: Path) -> dict[str, Any] | None:
+    """Read a report; None when there is none, or, with a warning in the log, when it cannot be read."""
+    if not path.exists():
+        return None
+    raw = path.read_bytes()
+    try:
+        ReportSummary.model_validate_json(raw)
+    except ValidationError as error:
+        log.warning("%s: no report: %s", path, error.errors()[0]["msg"])
+        return None
+    content: dict[str, Any] = json.loads(raw)
+    return content

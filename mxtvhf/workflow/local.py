@@ -1,0 +1,276 @@
+"""The whole workflow in one process, without Airflow: the steps in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mxtvhf.analysis.model import SourceAnalysis
+from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES
+from mxtvhf.catalogues.model import Catalogues
+from mxtvhf.errors import Failure, MxtVhfError
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.calibration import CalibrationStore
+from mxtvhf.models.base import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
+from mxtvhf.notices.burst import burst_trigger_time
+from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
+from mxtvhf.workflow.gp.client import GpClient
+from mxtvhf.workflow.gp.contract import (
+    UNKNOWN_GRACE_S,
+    GpBusy,
+    GpStatus,
+    GpUnknownJobError,
+    pause_after_failures,
+)
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.fits_feed import EventProduct, fits_feed
+from mxtvhf.workflow.steps.photons_extraction import Extraction, photons_extraction
+from mxtvhf.workflow.steps.preliminary_report import preliminary_report
+from mxtvhf.workflow.steps.reception_message import (
+    Reception,
+    check_analysable,
+    received_bytes,
+    reception_message,
+    sound_alert,
+)
+from mxtvhf.workflow.steps.source_analysis import source_analysis
+from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
+from mxtvhf.workflow.steps.update_ba import update_ba
+from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
+from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
+
+GP_POLL_S = 0.5
+
+
+class Timeline:
+    """Collects when the steps of a run began and ended."""
+
+    def __init__(self) -> None:
+        self.entries: list[TimelineEntry] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Record one step."""
+        self.entries.append(TimelineEntry(name=f"{name}_started", time=datetime.now(UTC)))
+        yield
+        self.entries.append(TimelineEntry(name=f"{name}_ended", time=datetime.now(UTC)))
+
+
+def process_burst(
+    alert: Path,
+    packets: Path,
+    out: Path,
+    *,
+    gp_url: str | None = None,
+    gp_timeout_s: float = 600.0,
+    store: CalibrationStore | None = None,
+    catalogues: Catalogues | None = None,
+) -> Path:
+    """Run all steps on one alert and its packets.
+
+    Parameters
+    ----------
+    alert, packets
+        The inputs; other notices of the burst beside the alert are used, too.
+    out
+        Gets the products, the reports, and ``archive/`` with the inputs as received.
+    gp_url
+        Base URL of the GP service; None: the report says that GP was not asked.
+    gp_timeout_s
+        Seconds to wait for GP.
+    store
+        The calibration files; by default those of the package.
+    catalogues
+        Asked for known sources; None: the report says that no catalogue was checked.
+
+    Returns
+    -------
+    Path
+        The final ``report.json``.
+
+    Raises
+    ------
+    InvalidInput, NothingToDo, Failure
+        As the steps.
+    """
+    timeline = Timeline()
+    timeline.entries.append(TimelineEntry(name="run_created", time=datetime.now(UTC)))
+    out = out.resolve()
+    archive = Archive(out / "archive")
+    # The user of a command line may read what the user may read.
+    roots = [Path("/")]
+    source = str(alert.absolute())
+    with timeline.step("reception_message"):
+        raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
+        burst_id = sound_alert(raw, name=source, archive=archive).burst_id
+        conf = RunConf(burst_id=burst_id, alert=source, packets=str(packets.absolute()))
+        run_id = f"{burst_id}__{conf.sequence}"
+        created = timeline.entries[0].time
+        reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
+        check_analysable(reception)
+    with timeline.step("photons_extraction"):
+        extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out)
+    with timeline.step("fits_feed"):
+        event = fits_feed(
+            extraction,
+            reception.alert,
+            out,
+            apid=conf.apid,
+            target=conf.target,
+            orbit=conf.orbit,
+            store=store,
+        )
+    with timeline.step("vhf_localisation"):
+        alerts = (reception.alert, *reception.related)
+        localisation = vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
+    photons = PhotonList.load(Path(extraction.photons_path))
+
+    def record(
+        analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
+    ) -> RunRecord:
+        return run_record(
+            run_id,
+            conf,
+            reception,
+            extraction,
+            event,
+            localisation,
+            analysis=analysis,
+            preliminary=preliminary,
+            out=out,
+            timeline=timeline.entries,
+        )
+
+    with timeline.step("preliminary_report"):
+        early = preliminary_report(
+            record(), photons=photons, out=out, written=datetime.now(UTC), catalogues=catalogues
+        )
+    with timeline.step("source_analysis"):
+        analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
+    with timeline.step("mxt_gp"):
+        gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
+    with timeline.step("crosscheck_positions"):
+        crosscheck = crosscheck_positions(alerts, localisation, gp, catalogues=catalogues)
+    run = record(analysis, early)
+    products = update_ba(run, crosscheck, photons=photons, out=out, written=datetime.now(UTC))
+    return out / products.json_file.path
+
+
+def run_record(
+    run_id: str,
+    conf: RunConf,
+    reception: Reception,
+    extraction: Extraction,
+    event: EventProduct,
+    localisation: Localisation | None,
+    *,
+    analysis: SourceAnalysis | None = None,
+    preliminary: ReportProducts | None = None,
+    out: Path,
+    timeline: Sequence[TimelineEntry],
+    is_replay: bool = False,
+) -> RunRecord:
+    """Collect what the steps gave, for the report.
+
+    Parameters
+    ----------
+    analysis
+        Light curve and spectrum; None while they are not there, or when they failed.
+    preliminary
+        The preliminary report, when there is one: what stays the same is not drawn again.
+    out
+        The run's product folder; the report names products relative to it.
+    timeline
+        When the steps began and ended; when alert and packets were received is added.
+    is_replay
+        True when an archived alert was sent again.
+    """
+    moments = {"alert_received": reception.received, "packets_received": reception.packets_received}
+    received = [TimelineEntry(name=name, time=time) for name, time in moments.items() if time is not None]
+    products = {
+        "event_file": Product(path=str(Path(event.path).relative_to(out)), sha256=event.sha256),
+        "photons": _product(Path(extraction.photons_path), out),
+    }
+    if extraction.rejected_path is not None:
+        products["rejected_packets"] = _product(Path(extraction.rejected_path), out)
+    if localisation is not None:
+        products |= localisation.products
+    if analysis is not None:
+        products |= analysis.products
+    if preliminary is not None:
+        plots = preliminary.plots
+        products |= {name: plots[name] for name in SAME_IN_FINAL if name in plots}
+    return RunRecord(
+        run_id=run_id,
+        sequence=conf.sequence,
+        alert=reception.alert,
+        related=reception.related,
+        packets=extraction.packets,
+        localisation=localisation,
+        analysis=analysis,
+        products=products,
+        timeline=(*received, *timeline),
+        warnings=(*extraction.warnings, *event.warnings),
+        is_replay=is_replay,
+        calibration=event.calibration,
+        assumed_calibration=event.assumed_calibration,
+    )
+
+
+def _analysed(
+    event: EventProduct,
+    localisation: Localisation,
+    trigger_time: datetime | None,
+    out: Path,
+    store: CalibrationStore | None,
+) -> SourceAnalysis:
+    """Make light curve and spectrum; their trouble is a reason in the report, never an error here."""
+    try:
+        return source_analysis(Path(event.path), localisation, out, trigger_time=trigger_time, store=store)
+    except MxtVhfError as error:
+        return SourceAnalysis(analysed=False, reason=str(error))
+
+
+def _product(path: Path, out: Path) -> Product:
+    return Product(path=str(path.relative_to(out)), sha256=sha256_of(path.read_bytes()))
+
+
+def _ask_gp(conf: RunConf, event: EventProduct, url: str | None, timeout_s: float) -> GpOutcome:
+    """Have GP analyse the event file; its trouble is a reason in the report, never an error here."""
+    if url is None:
+        return GpOutcome(available=False, reason="GP was not asked (no --gp URL)")
+    request = GpRequest(
+        apid=conf.apid, target=conf.target, orbit=conf.orbit, mode=conf.mode, event_file=event.path
+    )
+    try:
+        client = GpClient(url)
+        return gp_outcome(_finished(start_mxt_gp_pipeline(request, client), client, timeout_s))
+    except MxtVhfError as error:
+        return GpOutcome(available=False, reason=str(error))
+
+
+def _finished(process_id: str, client: GpClient, timeout_s: float) -> GpStatus:
+    """Poll until the job has ended or the time is over; a GP in trouble is asked less and less often."""
+    deadline = time.monotonic() + timeout_s
+    failures, retry_after, unknown_since = 0, None, None
+    while True:
+        try:
+            status = wait_mxt_gp(process_id, client)
+            if status.state.is_final:
+                return status
+            failures, retry_after, unknown_since, last = 0, None, None, f"still {status.state}"
+        except GpBusy as error:
+            failures, retry_after, last = failures + 1, error.retry_after, str(error)
+        except GpUnknownJobError as error:
+            failures, retry_after, last = 0, None, str(error)
+            unknown_since = unknown_since or time.monotonic()
+            if time.monotonic() - unknown_since >= UNKNOWN_GRACE_S:
+                raise
+        left = deadline - time.monotonic()
+        if left <= 0.0:
+            raise Failure(f"GP process {process_id}: not done after {timeout_s:.0f} s: {last}")
+        time.sleep(min(left, pause_after_failures(failures, retry_after, GP_POLL_S)))

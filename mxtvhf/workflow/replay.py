@@ -1,0 +1,126 @@
+"""Replays: archived inputs under run ids of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime
+
+from mxtvhf.archive.archive import Archive, ArchivedInput, sha256_of
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import REPLAY_MARK, Model, RunConf, safe_name
+from mxtvhf.notices.voevent import read_alert
+from mxtvhf.workflow.replay_request import ReplayRequest
+
+log = logging.getLogger(__name__)
+
+MAX_RUN_ID = 200
+"""Longest run id of a replay: Airflow allows 250 characters, our file names hold 200 of them."""
+
+
+class Replay(Model):
+    """One archived input, to be run again."""
+
+    run_id: str
+    conf: RunConf
+    original: str
+    """Id of the run that had the input."""
+    received: AwareDatetime
+    """When the original run had it."""
+
+
+def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) -> list[Replay]:
+    """Choose archived inputs, newest first.
+
+    The same alert with the same packets is chosen once, whatever runs it was given to. Left out are replays
+    themselves and, with a line in the log, inputs that cannot become a run: an unreadable alert, or packets
+    that never were received.
+
+    Parameters
+    ----------
+    archive
+        Where the inputs are kept.
+    request
+        Which, and how many at most.
+    at
+        Time of the replay; part of the run ids, ``<run_id>__replay_<time>``.
+    """
+    mark = f"{REPLAY_MARK}{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
+    seen: set[tuple[str, str | None]] = set()
+    chosen: dict[str, Replay] = {}
+    for entry in sorted(_originals(archive, request), key=_reception, reverse=True):
+        if entry.content in seen:
+            continue
+        if len(chosen) == request.limit:
+            log.info("more than %d inputs: the older ones are left out", request.limit)
+            break
+        seen.add(entry.content)
+        if _is_sound(entry, archive):
+            run_id = _replay_run_id(entry, mark, taken=chosen.keys())
+            chosen[run_id] = Replay(
+                run_id=run_id, conf=entry.conf, original=entry.run_id, received=entry.received
+            )
+    return list(chosen.values())
+
+
+def schedule(
+    replays: Sequence[Replay], start: datetime, speed: float | None
+) -> list[tuple[Replay, datetime]]:
+    """Tell when each replay is to start.
+
+    Parameters
+    ----------
+    replays
+        In any order.
+    start
+        When the first one starts.
+    speed
+        1: with the times that lay between the inputs' receptions; 10: ten times as fast; None: all at once.
+
+    Returns
+    -------
+    list of (Replay, datetime)
+        In the order of reception.
+    """
+    ordered = sorted(replays, key=lambda replay: (replay.received, replay.run_id))
+    if speed is None:
+        return [(replay, start) for replay in ordered]
+    return [(replay, start + (replay.received - ordered[0].received) / speed) for replay in ordered]
+
+
+def _originals(archive: Archive, request: ReplayRequest) -> Iterator[ArchivedInput]:
+    for burst_id in filter(request.wants, archive.bursts()):
+        yield from (entry for entry in archive.inputs(burst_id) if not entry.is_replay)
+
+
+def _reception(entry: ArchivedInput) -> tuple[datetime, str]:
+    return entry.received, entry.run_id
+
+
+def _is_sound(entry: ArchivedInput, archive: Archive) -> bool:
+    """Tell whether all that was given was received and the alert can be read."""
+    missing = [name for name in entry.content if name and not Path(name).is_relative_to(archive.root)]
+    try:
+        if missing:
+            raise InvalidInput(f"not in the archive: {missing[0]}")
+        alert = read_alert(read_limited(Path(entry.conf.alert), MAX_ALERT_BYTES), name=entry.conf.alert)
+        if alert.burst_id != entry.burst_id:
+            raise InvalidInput(f"the alert is of burst {alert.burst_id}")
+    except InvalidInput as error:
+        log.info("input of run %s is not replayed: %s", entry.run_id, error)
+        return False
+    return True
+
+
+def _replay_run_id(entry: ArchivedInput, mark: str, *, taken: Container[str]) -> str:
+    """Name a replay after its input's run; a digest where that is no good name or not the only one."""
+    name = safe_name(entry.run_id)
+    room = MAX_RUN_ID - len(mark)
+    if name != entry.run_id or len(name) > room or name + mark in taken:
+        digest = sha256_of("\n".join([entry.run_id, *filter(None, entry.content)]).encode())[:12]
+        name = f"{name[: room - 1 - len(digest)]}~{digest}"
+    return name + mark

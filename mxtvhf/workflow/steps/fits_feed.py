@@ -1,0 +1,122 @@
+"""Step 3: photons and attitude become an OGIP event file, the input of every analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AwareDatetime, ValidationError
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.events.event_file import EventFileInfo, write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
+from mxtvhf.instrument.calibration import CalibrationStore
+from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.models.base import Alert, Declination, Model, RightAscension
+from mxtvhf.workflow.steps.photons_extraction import Extraction
+
+
+class EventProduct(Model):
+    """The event file, and what it covers."""
+
+    path: str
+    sha256: str
+    n_photons: int
+    n_outside_gti: int
+    """Photons left out because the pointing was not stable."""
+    exposure_s: float
+    tstart: AwareDatetime
+    """Start of the good time intervals, UTC."""
+    tstop: AwareDatetime
+    ra_deg: RightAscension
+    """Boresight, ICRS."""
+    dec_deg: Declination
+    roll_deg: float
+    attitude_spread_arcsec: float
+    """Largest angle of an attitude sample in the good times from the mean."""
+    warnings: tuple[str, ...]
+    calibration: dict[str, str]
+    """Calibration item -> version, for the start of the observation."""
+    assumed_calibration: tuple[str, ...]
+    """Those of the items that have no public source."""
+
+
+def fits_feed(
+    extraction: Extraction,
+    alert: Alert,
+    out: Path,
+    *,
+    apid: str,
+    target: str,
+    orbit: str,
+    store: CalibrationStore | None = None,
+) -> EventProduct:
+    """Write the event file of an extraction.
+
+    Parameters
+    ----------
+    extraction
+        What ``photons_extraction`` gave.
+    alert
+        The notice; gives the ivorn.
+    out
+        Product folder; gets ``events.fits``.
+    apid, target, orbit
+        GP's names of the observation; together they are ``OBS_ID``.
+    store
+        The calibration files; by default those of the package.
+
+    Raises
+    ------
+    InvalidInput
+        The pointing was never stable, no calibration is valid then, or a name does not fit a FITS header.
+    """
+    photons = PhotonList.load(Path(extraction.photons_path))
+    attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
+    header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
+    info = write_event_file(out / "events.fits", photons, attitude, header=header, store=store)
+    pointing = info.pointing
+    return EventProduct(
+        path=str(info.path),
+        sha256=info.sha256,
+        n_photons=info.n_photons,
+        n_outside_gti=info.n_outside_gti,
+        exposure_s=info.exposure_s,
+        tstart=utc_from_met(info.tstart),
+        tstop=utc_from_met(info.tstop),
+        ra_deg=pointing.ra_deg,
+        dec_deg=pointing.dec_deg,
+        roll_deg=pointing.roll_deg,
+        attitude_spread_arcsec=info.spread_arcsec,
+        warnings=_warnings(info),
+        calibration=info.calibration.versions(),
+        assumed_calibration=info.calibration.assumed(),
+    )
+
+
+def _warnings(info: EventFileInfo) -> tuple[str, ...]:
+    found = []
+    if info.spread_arcsec > pointing_limits()["steady"]["spread_arcsec"]:
+        found.append(
+            f"the pointing moved by up to {info.spread_arcsec:.1f} arcsec from its mean: "
+            "each photon is placed by the attitude at its own time"
+        )
+    if info.n_outside_gti:
+        found.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
+    return tuple(found)
+
+
+def _header(extraction: Extraction, alert: Alert, obs_id: str) -> EventHeader:
+    date = _date(extraction, alert)
+    try:
+        return EventHeader(burst_id=extraction.burst_id, ivorn=alert.ivorn, obs_id=obs_id, date=date)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InvalidInput(f"{problem['loc'][0]} {problem['input']!r} does not fit a FITS header") from error
+
+
+def _date(extraction: Extraction, alert: Alert) -> AwareDatetime:
+    """Return when all inputs existed; unlike the clock's, this date is the same in a rerun."""
+    moments = [alert.published or alert.event_time, extraction.last_utc]
+    return max(moment for moment in moments if moment is not None)

@@ -1,0 +1,41 @@
+"""Beside step 4: the VHF position goes to the Burst Advocate at once, without waiting for GP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from mxtvhf.catalogues.model import Catalogues
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.models.base import GpOutcome
+from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+
+GP_NOT_AWAITED = "the preliminary report does not wait for GP"
+
+
+def preliminary_report(
+    run: RunRecord,
+    *,
+    photons: PhotonList | None,
+    out: Path,
+    written: datetime,
+    catalogues: Catalogues | None = None,
+) -> ReportProducts:
+    """Compare the positions known so far and write the preliminary report.
+
+    Parameters
+    ----------
+    run, photons, out, written
+        As for ``update_ba``; the files go to the folder ``preliminary`` below ``out``.
+    catalogues
+        Asked for known sources; None: not asked.
+
+    Returns
+    -------
+    ReportProducts
+        The files, and the result in short.
+    """
+    gp = GpOutcome(available=False, reason=GP_NOT_AWAITED)
+    crosscheck = crosscheck_positions((run.alert, *run.related), run.localisation, gp, catalogues=catalogues)
+    return write_report(run, crosscheck, status="preliminary", photons=photons, out=out, written=written)

@@ -1,0 +1,121 @@
+"""Step ``source_analysis``: light curve, hardness and spectrum of the source that was found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from mxtvhf.analysis.light_curve_file import write_light_curve
+from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
+from mxtvhf.analysis.model import SourceAnalysis, analysis_constants
+from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
+from mxtvhf.archive.archive import sha256_of, write_atomically
+from mxtvhf.errors import InvalidInput
+from mxtvhf.events.event_file import EventFile, read_event_file
+from mxtvhf.events.ogip import ProductHeader
+from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.response import write_arf, write_rmf
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
+from mxtvhf.models.base import Localisation, Product
+from mxtvhf.reporting.report.source_plots import source_plots
+
+LIGHT_CURVE = "lightcurve.fits"
+
+
+def source_analysis(
+    event_file: Path,
+    localisation: Localisation | None,
+    out: Path,
+    *,
+    trigger_time: datetime | None,
+    store: CalibrationStore | None = None,
+) -> SourceAnalysis:
+    """Measure the source of an event file and write its products.
+
+    Parameters
+    ----------
+    event_file
+        FITS event list as written by ``fits_feed``.
+    localisation
+        What ``vhf_localisation`` gave; None when it failed.
+    out
+        The run's product folder: gets ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``, ``mxt.arf``,
+        ``mxt.rmf`` and the report's plots of the source: those are drawn here, while GP is waited for.
+    trigger_time
+        T0 of the burst; None when unknown, which leaves out the decay index.
+    store
+        Calibration files, by default the package's; those of the observation's start are taken.
+
+    Returns
+    -------
+    SourceAnalysis
+        With ``analysed`` False and the reason, and no products, where there is no source or nothing to
+        measure it from.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, holds a time that is not finite or an address off the detector, or no
+        calibration is valid then.
+    """
+    if localisation is None or localisation.detector_x is None or localisation.detector_y is None:
+        return SourceAnalysis(analysed=False, reason="there is no localised source")
+    events = read_event_file(event_file)
+    if not len(events.gti) or not (events.gti[:, 1] > events.gti[:, 0]).any():
+        return SourceAnalysis(analysed=False, reason=f"{event_file.name} has no good time")
+    calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
+    try:
+        found = measure_source(
+            events.photons,
+            events.gti,
+            localisation.detector_x,
+            localisation.detector_y,
+            localisation.n_source,
+            localisation.n_background,
+            t0=None if trigger_time is None else met_from_utc(trigger_time),
+            calibration=calibration,
+            hot_pixels=localisation.hot_pixels,
+        )
+    except InvalidInput as error:
+        raise InvalidInput(f"{event_file.name}: {error}") from None
+    out.mkdir(parents=True, exist_ok=True)
+    result = _result(found, calibration, _write(out, found, events, calibration))
+    return result.model_copy(update={"products": result.products | _draw(out, result)})
+
+
+def _draw(out: Path, result: SourceAnalysis) -> dict[str, Product]:
+    products = {}
+    for name, draw in source_plots(result).items():
+        path, content = f"{name}.png", draw().png
+        write_atomically(out / path, content)
+        products[f"plot_{name}"] = Product(path=path, sha256=sha256_of(content))
+    return products
+
+
+def _write(
+    out: Path, found: SourceMeasurements, events: EventFile, calibration: Calibration
+) -> dict[str, Product]:
+    header = ProductHeader(events.header, calibration.versions())
+    return {
+        "source_light_curve": write_light_curve(out / LIGHT_CURVE, found.photons, found.light_curve, header),
+        **write_spectra(out, found.photons, found.counts[0], found.counts[1], header),
+        "arf": write_arf(out / ARF, found.response, found.photons.regions.effective_fraction, header),
+        "rmf": write_rmf(out / RMF, found.response, header),
+    }
+
+
+def _result(
+    found: SourceMeasurements, calibration: Calibration, products: dict[str, Product]
+) -> SourceAnalysis:
+    psf = calibration.psf
+    return SourceAnalysis(
+        analysed=True,
+        regions=region_summary(found.photons, LobsterEyePsf.of(psf), psf.core_fwhm_sigma),
+        light_curve=found.light_curve,
+        hardness=found.hardness,
+        spectrum=found.spectrum,
+        spectrum_reason=found.spectrum_reason,
+        products=products,
+        calibration={"analysis": analysis_constants()["version"], **calibration.versions()},
+    )
