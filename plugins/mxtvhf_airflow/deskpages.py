@@ -26,7 +26,7 @@ from mxtvhf_airflow.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 from mxtvhf_airflow.rundatabase import find_run, latest_runs, questions
 
 if TYPE_CHECKING:
-    from mxtvhf.desk.burst import BurstPage
+    from mxtvhf.desk.burst_page import BurstPage
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
@@ -59,9 +59,9 @@ RunId = Annotated[
 @router.get("")
 def bursts(request: Request, session: SessionDep) -> Response:
     """List the bursts."""
-    from mxtvhf.desk.bursts import burst_lines
+    from mxtvhf.desk.burst_list import burst_lines
     from mxtvhf.desk.files import DeskFiles
-    from mxtvhf.desk.pages import render_list
+    from mxtvhf.desk.render import render_list
     from mxtvhf.intake.openbursts import OpenBursts
 
     settings = _settings(request)
@@ -101,7 +101,7 @@ def of_run(
 @router.get("/{burst_id}")
 def burst(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
     """Return the page of a burst."""
-    from mxtvhf.desk.pages import render_burst
+    from mxtvhf.desk.render import render_burst
 
     return _page(request, render_burst(_burst(burst_id, run, request, session), base=_base(request)))
 
@@ -109,7 +109,7 @@ def burst(burst_id: BurstId, request: Request, session: SessionDep, run: RunId =
 @router.get("/{burst_id}/aladin")
 def aladin(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
     """Return the frame with Aladin Lite."""
-    from mxtvhf.desk.pages import render_aladin
+    from mxtvhf.desk.render import render_aladin
 
     page = _burst(burst_id, run, request, session)
     if page.sky is None:
@@ -120,7 +120,7 @@ def aladin(burst_id: BurstId, request: Request, session: SessionDep, run: RunId 
 @router.get("/{burst_id}/products.zip")
 def products(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
     """Return the report of a run and its products in one file."""
-    from mxtvhf.desk.zipped import zipped
+    from mxtvhf.desk.download import zipped
 
     page = _burst(burst_id, run, request, session)
     if page.report is None:
@@ -145,7 +145,7 @@ def release(
 
 
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
-    from mxtvhf.desk.burst import burst_page, newest_run
+    from mxtvhf.desk.burst_page import burst_page, newest_run
     from mxtvhf.desk.files import DeskFiles
 
     runs = latest_runs(session, burst_id=burst_id, limit=RUNS_LOOKED_AT)

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.products import product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
-from mxtvhf.desk.burst import SLOW_REFRESH_S, burst_page, catalogue_lines, newest_run
-from mxtvhf.desk.bursts import burst_lines, verdict_words
+from mxtvhf.desk.burst_list import burst_lines, verdict_words
+from mxtvhf.desk.burst_page import SLOW_REFRESH_S, burst_page, catalogue_lines, newest_run
 from mxtvhf.desk.decision import Question, answer_address, form_address
+from mxtvhf.desk.download import zipped
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.pages import render_aladin, render_burst, render_list
-from mxtvhf.desk.sky import sky_view
+from mxtvhf.desk.render import render_aladin, render_burst, render_list
+from mxtvhf.desk.sky_view import sky_view
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
-from mxtvhf.desk.zipped import zipped
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import CredibleRegion, Origin, Position
 from mxtvhf.notices.voevent import read_alert

@@ -116,7 +116,7 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         Where templates are looked for before the report's own.
     """
     environment = Environment(
-        loader=ChoiceLoader([*loaders, PackageLoader("mxtvhf.reporting.report", "")]),
+        loader=ChoiceLoader([*loaders, PackageLoader("mxtvhf.reporting.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

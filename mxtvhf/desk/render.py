@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import SMALLEST_P_SHOWN
-from mxtvhf.desk.burst import BurstPage
-from mxtvhf.desk.bursts import BurstLine
-from mxtvhf.desk.sky import origin_word
+from mxtvhf.desk.burst_list import BurstLine
+from mxtvhf.desk.burst_page import BurstPage
+from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.reporting.report.page import page_environment
 
 LIST_REFRESH_S = 5
@@ -64,7 +64,7 @@ def _row(line: BurstLine, base: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    environment = page_environment(PackageLoader("mxtvhf.desk", ""))
+    environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
         "chance": lambda value: f"{value:.2g}" if value >= SMALLEST_P_SHOWN else f"< {SMALLEST_P_SHOWN:g}",
         "origin_word": origin_word,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.desk.bursts import first_report_latency, verdict_words
+from mxtvhf.desk.burst_list import first_report_latency, verdict_words
 from mxtvhf.desk.decision import (
     DecisionBox,
     Draft,
@@ -21,7 +21,7 @@ from mxtvhf.desk.decision import (
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.sky import SkyView, sky_view
+from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.states import Kind, State, kind_of
 from mxtvhf.models.base import Alert, Position, PositionPair
 from mxtvhf.reporting.announcement.model import DRAFTS
