@@ -31,7 +31,7 @@ from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import packaged_store
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.simulator.motion import moving_attitude
+from mxtvhf.simulator.pointing import moving_attitude
 from mxtvhf.telemetry import encode_photons, encode_pointing
 from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 

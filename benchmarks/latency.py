@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from mxtvhf.errors import Retriable
+from mxtvhf.operation.stack.embedded import embedded_stack
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.embedded import embedded_stack
-from mxtvhf.stack.processes import wait_until
 from mxtvhf.workflow.airflow_api import DAG_ID, AirflowApi
 from mxtvhf.workflow.local import process_burst
 

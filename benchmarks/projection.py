@@ -14,7 +14,7 @@ from benchmarks.timing import in_turn, print_times
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing, steady_pixels
-from mxtvhf.simulator.motion import moving_attitude
+from mxtvhf.simulator.pointing import moving_attitude
 
 POINTING = Pointing(150.0, -30.0, 40.0)
 

@@ -24,7 +24,7 @@ from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 START, T0 = 1000.0, 700.0
 PULLS = ("photon index", "flux", "unabsorbed", "decay", "mean rate")

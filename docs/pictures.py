@@ -10,8 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from mxtvhf.operation.stack.airflow_config import admin_password
 from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import admin_password
 
 PICTURES = Path(__file__).parent / "pictures"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

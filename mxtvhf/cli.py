@@ -290,7 +290,7 @@ def gp(
     delay: Annotated[float, typer.Option(help="seconds added to every job, to imitate a slow GP")] = 0.0,
 ) -> None:
     """Run the reference GP service."""
-    from mxtvhf.gp_service import serve
+    from mxtvhf.simulator.gp import serve
 
     store = Settings().calibration_store()
     serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
@@ -319,7 +319,7 @@ def listen(
     import logging
 
     from mxtvhf.intake.listen import listen as work
-    from mxtvhf.stack.access import airflow_api
+    from mxtvhf.operation.stack.access import airflow_api
 
     level = logging.DEBUG if verbose else logging.INFO
     logging.Formatter.converter = time.gmtime
@@ -361,7 +361,7 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="end by itself with the report")] = False,
 ) -> None:
     """Start the embedded stack and send a shipped alert through the DAG."""
-    from mxtvhf.stack.demo import run
+    from mxtvhf.operation.stack.demo import run
 
     raise SystemExit(
         run(

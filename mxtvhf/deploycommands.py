@@ -38,8 +38,8 @@ def service(
     instance: Instance = None,
 ) -> None:
     """Check the configuration file and become a service of the installation (docs/production.md)."""
-    from mxtvhf.deployment.configuration import read_deployment
-    from mxtvhf.deployment.services import run_service
+    from mxtvhf.operation.deployment.configuration import read_deployment
+    from mxtvhf.operation.deployment.services import run_service
 
     run_service(name, read_deployment(config), instance=instance)
 
@@ -50,8 +50,8 @@ def service_health(
     instance: Instance = None,
 ) -> None:
     """Ask a service of this host how it is; exit status 1 when it does not work."""
-    from mxtvhf.deployment.configuration import read_deployment
-    from mxtvhf.deployment.health import check_service
+    from mxtvhf.operation.deployment.configuration import read_deployment
+    from mxtvhf.operation.deployment.service_health import check_service
 
     check_service(name, read_deployment(config), instance=instance)
 
@@ -59,7 +59,7 @@ def service_health(
 @config_app.command()
 def check(file: Annotated[Path, typer.Argument(help="mxtvhf.toml")] = CONFIG) -> None:
     """Check a configuration file and the secrets that it names; tell all that is wrong."""
-    from mxtvhf.deployment.configuration import read_deployment
+    from mxtvhf.operation.deployment.configuration import read_deployment
 
     deployment = read_deployment(file)
     print(f"{file}: good; Airflow at {deployment.airflow.public_url}, state in {deployment.home}")
@@ -74,6 +74,6 @@ def cluster(
     workers: Annotated[int, typer.Option(min=1, help="number of Celery workers")] = 2,
 ) -> None:
     """Start an installation on this machine, with Celery workers, Redis and NATS, until Ctrl-C."""
-    from mxtvhf.deployment.cluster import run
+    from mxtvhf.operation.deployment.cluster import run
 
     raise SystemExit(run(folder, project=project.resolve(), port=port, workers=workers))

@@ -14,7 +14,7 @@ from mxtvhf.runcommands import FACE, airflow, read, show
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:
-    from mxtvhf.operation.package import Manifest
+    from mxtvhf.operation.backup_file import Manifest
 
 
 def backup(
@@ -44,10 +44,10 @@ def restore(
     project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
 ) -> None:
     """Put a backup back into the state folder and Airflow's database; the stack must be down."""
+    from mxtvhf.operation.backup_file import read_manifest
     from mxtvhf.operation.database import airflow_database
-    from mxtvhf.operation.package import read_manifest
     from mxtvhf.operation.restore import airflow_tables, restore_backup
-    from mxtvhf.stack.embedded import only_one
+    from mxtvhf.operation.stack.embedded import only_one
 
     settings = Settings()
     manifest = read_manifest(file)

@@ -94,7 +94,7 @@ def info(
 def airflow() -> AirflowApi:
     """Return Airflow as the settings name it."""
     # Imported when used: the other commands need no HTTP client.
-    from mxtvhf.stack.access import airflow_api
+    from mxtvhf.operation.stack.access import airflow_api
 
     return airflow_api(Settings())
 

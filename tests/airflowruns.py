@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.operation.stack.processes import wait_until
 
 PROJECT = Path(__file__).parents[1]
 FINAL = ("success", "failed")

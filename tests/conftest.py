@@ -12,7 +12,7 @@ from hypothesis import settings
 from natsserver import NatsServer
 
 from mxtvhf.instrument.calibration import default_calibration, packaged_store
-from mxtvhf.stack.processes import ProcessGroup
+from mxtvhf.operation.stack.processes import ProcessGroup
 
 # No time limit per example: a busy machine is no reason to fail. More examples: MXTVHF_EXAMPLES=1000.
 EXAMPLES = int(os.environ.get("MXTVHF_EXAMPLES", "40"))

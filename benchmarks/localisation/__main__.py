@@ -34,8 +34,8 @@ from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, time_contrast
 from mxtvhf.localisation.position import SourceLocalisation, default_psf, localise, ts_threshold
 from mxtvhf.localisation.prior import PositionPrior
-from mxtvhf.simulator.motion import moving_attitude, seen_with
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
+from mxtvhf.simulator.pointing import moving_attitude, seen_with
 
 TABLES = ("spatial", "sharper", "drifting", "false-alarms")
 SIZE = 256

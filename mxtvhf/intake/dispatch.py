@@ -8,7 +8,7 @@ from typing import Any
 
 from mxtvhf.archive.archive import Archive, write_once
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.picture import PlannedRun, Posting, planned_runs, posting_path
+from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_runs, posting_path
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)

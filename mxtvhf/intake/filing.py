@@ -8,8 +8,8 @@ from collections.abc import Callable
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.incoming import Message
-from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.spool import Message
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.telemetry import bursts_in
 

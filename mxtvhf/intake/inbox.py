@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, TooLarge, read_limited
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.incoming import Message
+from mxtvhf.intake.spool import Message
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure
-from mxtvhf.intake.attendance import look_at
+from mxtvhf.intake.burst_state import PlannedRun
 from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
-from mxtvhf.intake.incoming import Incoming, Message
-from mxtvhf.intake.openbursts import OpenBursts
-from mxtvhf.intake.picture import PlannedRun
+from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planner import look_at
+from mxtvhf.intake.spool import Incoming, Message
 from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.workflow.airflow_api import AirflowApi
 

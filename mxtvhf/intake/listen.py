@@ -13,15 +13,15 @@ from types import FrameType
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.gcnkafka import GcnAccess, GcnKafka
+from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
-from mxtvhf.intake.incoming import Message
 from mxtvhf.intake.intake import Intake
-from mxtvhf.intake.natsstream import NatsStream
+from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.signatures import check_signature, trusted_keys
+from mxtvhf.intake.spool import Message
 from mxtvhf.reporting.messages import IntakeBulletin, Outbox
 from mxtvhf.reporting.messages.publisher import forward_until
 from mxtvhf.settings import Settings
-from mxtvhf.signatures import check_signature, trusted_keys
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ import psycopg2
 
 from mxtvhf import __version__
 from mxtvhf.errors import Failure
-from mxtvhf.operation.package import DATABASE, STATE, Manifest, PackageWriter
-from mxtvhf.operation.tables import dump_tables
+from mxtvhf.operation.backup_file import DATABASE, STATE, Manifest, PackageWriter
+from mxtvhf.operation.database_dump import dump_tables
 from mxtvhf.settings import Settings
 
 # Waiting rooms before the rooms to which their content is moved: nothing is missed between the two.

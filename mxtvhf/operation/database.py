@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mxtvhf.errors import Failure
+from mxtvhf.operation.stack.airflow_config import airflow_environment
+from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import airflow_environment
-from mxtvhf.stack.database import embedded_postgresql
 
 CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 """Airflow's variable; also with ``_CMD`` and ``_SECRET`` behind it, which Airflow itself resolves."""

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import MxtVhfError
+from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.intake import alive_file
-from mxtvhf.intake.picture import planned_runs
 from mxtvhf.models.base import Model
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.settings import Settings

@@ -14,15 +14,15 @@ import psycopg2
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.openbursts import OpenBursts
-from mxtvhf.intake.picture import planned_runs, posting_path
+from mxtvhf.intake.burst_state import planned_runs, posting_path
+from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.operation.backup import FOLDERS, SECRETS, first_line
+from mxtvhf.operation.backup_file import STATE, Manifest, extract
 from mxtvhf.operation.database import command_environment, names_a_database
-from mxtvhf.operation.package import STATE, Manifest, extract
-from mxtvhf.operation.tables import has_rows, load_tables
+from mxtvhf.operation.database_dump import has_rows, load_tables
+from mxtvhf.operation.stack.embedded import migrate
+from mxtvhf.operation.stack.processes import ProcessGroup
 from mxtvhf.settings import Settings
-from mxtvhf.stack.embedded import migrate
-from mxtvhf.stack.processes import ProcessGroup
 
 MARGIN = timedelta(seconds=60)
 """How long Airflow may take, at most, between its answer to the intake and the run in its database."""

@@ -17,8 +17,8 @@ from mxtvhf.archive.products import report_summary
 from mxtvhf.desk.states import Kind, kind_of
 from mxtvhf.models.base import Model
 from mxtvhf.operation.database import command_environment
+from mxtvhf.operation.stack.processes import ProcessGroup
 from mxtvhf.settings import Settings
-from mxtvhf.stack.processes import ProcessGroup
 
 log = logging.getLogger(__name__)
 

@@ -46,8 +46,8 @@ class KnownBurst(Model):
 
 @cache
 def known_bursts() -> dict[str, KnownBurst]:
-    """Return the bursts of ``data/bursts.toml`` by burst id, in the order of the file."""
-    entries = tomllib.loads((files("mxtvhf") / "data" / "bursts.toml").read_text())["burst"]
+    """Return the bursts of ``simulator/bursts.toml`` by burst id, in the order of the file."""
+    entries = tomllib.loads((files("mxtvhf.simulator") / "bursts.toml").read_text())["burst"]
     return {entry["burst_id"]: _burst(entry) for entry in entries}
 
 

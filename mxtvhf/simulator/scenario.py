@@ -40,9 +40,9 @@ from mxtvhf.models.base import (
 )
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
-from mxtvhf.simulator.motion import moving_attitude, seen_with
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
+from mxtvhf.simulator.pointing import moving_attitude, seen_with
 from mxtvhf.telemetry import encode_photons, encode_pointing
 
 DEFAULT_COUNTS = 300.0

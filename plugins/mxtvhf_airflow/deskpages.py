@@ -62,7 +62,7 @@ def bursts(request: Request, session: SessionDep) -> Response:
     from mxtvhf.desk.burst_list import burst_lines
     from mxtvhf.desk.files import DeskFiles
     from mxtvhf.desk.render import render_list
-    from mxtvhf.intake.openbursts import OpenBursts
+    from mxtvhf.intake.open_bursts import OpenBursts
 
     settings = _settings(request)
     opened = OpenBursts(settings.archive).all().items()

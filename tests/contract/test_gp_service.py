@@ -22,9 +22,9 @@ from described import asked_as_described
 from fastapi import FastAPI
 
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.gp_service import create_app, serve
-from mxtvhf.gp_service.jobs import MAX_STARTS, JobStore
 from mxtvhf.models.base import GpRequest, Localisation, Origin, Position
+from mxtvhf.simulator.gp import create_app, serve
+from mxtvhf.simulator.gp.jobs import MAX_STARTS, JobStore
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpBusy, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
@@ -292,7 +292,7 @@ def test_a_port_in_use_and_a_missing_data_folder(tmp_path, data):
 
 def started_service(port: int, data: Path, state: Path, delay: float) -> subprocess.Popen[bytes]:
     code = (
-        "import sys; from pathlib import Path; from mxtvhf.gp_service import serve;"
+        "import sys; from pathlib import Path; from mxtvhf.simulator.gp import serve;"
         "serve(host='127.0.0.1', port=int(sys.argv[1]), data=Path(sys.argv[2]), state=Path(sys.argv[3]),"
         " delay=float(sys.argv[4]))"
     )

@@ -16,12 +16,12 @@ from airflowruns import PROJECT, state_folder
 from natsserver import NatsServer, free_port
 from trial import Trial
 
-from mxtvhf.deployment.cluster import native_cluster
+from mxtvhf.operation.deployment.cluster import native_cluster
+from mxtvhf.operation.stack.access import password_of
+from mxtvhf.operation.stack.airflow_config import ADMIN
+from mxtvhf.operation.stack.embedded import embedded_stack
+from mxtvhf.operation.stack.supervisor import supervise
 from mxtvhf.settings import Settings
-from mxtvhf.stack.access import password_of
-from mxtvhf.stack.airflow_environment import ADMIN
-from mxtvhf.stack.embedded import embedded_stack
-from mxtvhf.stack.supervision import supervise
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 _rows = pytest.StashKey[list]()

@@ -8,8 +8,8 @@ import psutil
 import pytest
 from test_faults import ALERTS
 
-from mxtvhf.deployment.cluster import worker_name
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.operation.deployment.cluster import worker_name
+from mxtvhf.operation.stack.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(7200)]
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from fake_gp import running_fake_gp
 
-from mxtvhf.stack.embedded import gp_connection
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.operation.stack.embedded import gp_connection
+from mxtvhf.operation.stack.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(7200)]
 

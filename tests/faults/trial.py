@@ -13,10 +13,10 @@ from vhfnetwork import Publisher
 
 from benchmarks.alerts import burst_ids, write_alerts
 from mxtvhf.errors import MxtVhfError
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages import read_bulletin
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.subscriber import follow
-from mxtvhf.stack.processes import wait_until
 from mxtvhf.workflow.airflow_api import DAG_ID
 
 BETWEEN_S = 0.5

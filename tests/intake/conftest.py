@@ -6,7 +6,7 @@ import pytest
 from arrivals import BURST, messages_of, retraction_of
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.openbursts import OpenBursts
+from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario

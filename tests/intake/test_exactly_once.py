@@ -18,13 +18,13 @@ from vhfnetwork import Publisher
 
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.incoming import Incoming
-from mxtvhf.intake.picture import planned_runs
+from mxtvhf.intake.burst_state import planned_runs
+from mxtvhf.intake.spool import Incoming
+from mxtvhf.operation.stack.embedded import embedded_stack
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.embedded import embedded_stack
-from mxtvhf.stack.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 

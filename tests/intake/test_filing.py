@@ -6,7 +6,7 @@ import pytest
 from arrivals import NOON, seconds
 
 from mxtvhf.intake.filing import file_message, is_xml
-from mxtvhf.intake.incoming import Incoming, Message
+from mxtvhf.intake.spool import Incoming, Message
 
 SOURCE = "NATS mxtvhf.in.alerts"
 

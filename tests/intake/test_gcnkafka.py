@@ -6,9 +6,9 @@ import pytest
 from confluent_kafka import Producer
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.gcnkafka import TOPICS, GcnAccess, GcnKafka
-from mxtvhf.intake.incoming import Incoming
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
+from mxtvhf.intake.spool import Incoming
+from mxtvhf.operation.stack.processes import wait_until
 
 
 class Broker:

@@ -12,7 +12,7 @@ from certificates import write_certificate
 from natsserver import NatsServer
 
 from mxtvhf.errors import Retriable
-from mxtvhf.intake.natsstream import DURABLE, STREAM, _set_up
+from mxtvhf.intake.nats_stream import DURABLE, STREAM, _set_up
 from mxtvhf.reporting.messages.connection import connect
 
 PASSWORDS = {"mxtvhf": "canary-ours", "station": "canary-station", "reader": "canary-reader"}

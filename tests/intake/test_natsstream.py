@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.incoming import Incoming
-from mxtvhf.intake.natsstream import NatsStream
-from mxtvhf.intake.streamledger import StreamLedger
+from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.spool import Incoming
+from mxtvhf.intake.stream_ledger import StreamLedger
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
-from mxtvhf.stack.processes import wait_until
 
 
 def contents(numbers):

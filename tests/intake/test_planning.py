@@ -5,11 +5,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.attendance import look_at
+from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.filing import file_message
-from mxtvhf.intake.incoming import Message
-from mxtvhf.intake.openbursts import OpenBursts
-from mxtvhf.intake.picture import planned_runs
+from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planner import look_at
+from mxtvhf.intake.spool import Message
 from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.notices import write_notice

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.listen import gate
-from mxtvhf.intake.natsstream import NatsStream
+from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.signatures import HEADER, check_signature, trusted_keys
 from mxtvhf.intakepolicy import IntakePolicy
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
-from mxtvhf.signatures import HEADER, check_signature, trusted_keys
-from mxtvhf.stack.processes import wait_until
 
 KEY, OTHER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 

@@ -13,12 +13,12 @@ from natsserver import NatsServer, free_port
 from playwright.sync_api import sync_playwright
 from webhookserver import WebhookServer
 
+from mxtvhf.operation.stack.embedded import embedded_stack, gp_connection
 from mxtvhf.reporting.messages import Outbox, read_bulletin
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import Settings
-from mxtvhf.stack.embedded import embedded_stack, gp_connection
 
 # No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
 BROWSER_OPTIONS = [

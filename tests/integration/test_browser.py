@@ -6,8 +6,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 

@@ -6,9 +6,9 @@ import pytest
 from airflowruns import PROJECT, Runner, state_folder
 from natsserver import free_port
 
-from mxtvhf.deployment.cluster import native_cluster, worker_name
-from mxtvhf.deployment.health import CHECKS, check_service
 from mxtvhf.errors import Failure
+from mxtvhf.operation.deployment.cluster import native_cluster, worker_name
+from mxtvhf.operation.deployment.service_health import CHECKS, check_service
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
 BURST = "sb26030704"

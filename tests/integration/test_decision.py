@@ -5,10 +5,10 @@ import json
 import pytest
 import requests
 
+from mxtvhf.operation.stack.airflow_config import user_passwords
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.airflow_environment import user_passwords
-from mxtvhf.stack.processes import wait_until
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
 
 pytestmark = pytest.mark.integration

@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 from fake_gp import PROCESS_ID, running_fake_gp
 
-from mxtvhf.gp_service import create_app
 from mxtvhf.models.base import GpOutcome, Localisation, Origin, Position
+from mxtvhf.simulator.gp import create_app
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,11 +7,11 @@ import pytest
 from arrivals import retraction_of
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.picture import planned_runs
+from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.processes import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -4,8 +4,8 @@ import pytest
 from natsserver import free_port
 
 from mxtvhf.archive.archive import sha256_of
+from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.embedded import gp_connection
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mxtvhf.stack.airflow_environment import metrics_environment
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.operation.stack.airflow_config import metrics_environment
+from mxtvhf.operation.stack.processes import wait_until
 
 pytestmark = pytest.mark.integration
 

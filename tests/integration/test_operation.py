@@ -7,8 +7,8 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mxtvhf.operation.package import read_manifest
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.operation.backup_file import read_manifest
+from mxtvhf.operation.stack.processes import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 import requests
 
+from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.embedded import gp_connection
 
 pytestmark = pytest.mark.integration
 

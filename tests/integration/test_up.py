@@ -12,7 +12,7 @@ import pytest
 from airflowruns import PROJECT, state_folder
 from natsserver import free_port
 
-from mxtvhf.stack.processes import wait_until
+from mxtvhf.operation.stack.processes import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -13,8 +13,8 @@ from mxtvhf.archive.archive import sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Position
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.stack.processes import wait_until
 from mxtvhf.workflow.airflow_api import DAG_ID
 
 pytestmark = pytest.mark.integration
@@ -322,7 +322,7 @@ def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
 def test_gp_down_is_named(run, conf, stack):
     from natsserver import free_port
 
-    from mxtvhf.stack.embedded import gp_connection
+    from mxtvhf.operation.stack.embedded import gp_connection
 
     url = f"http://127.0.0.1:{free_port()}"
     stack.api.put_connection(gp_connection(url))

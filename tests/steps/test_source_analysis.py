@@ -18,7 +18,7 @@ from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 from tests.unit.test_eventfile import HEADER, attitude_history

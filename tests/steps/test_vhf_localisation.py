@@ -9,7 +9,6 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file, write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.gp_service.analysis import localise_events
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.instrument.constants import pixel_scale_arcsec
@@ -18,9 +17,10 @@ from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import Origin
-from mxtvhf.simulator.motion import moving_attitude, seen_with
+from mxtvhf.simulator.gp.analysis import localise_events
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
+from mxtvhf.simulator.pointing import moving_attitude, seen_with
 from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
 
 START = 295_000_000.0

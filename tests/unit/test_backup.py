@@ -13,16 +13,16 @@ from airflowruns import state_folder
 from mxtvhf.archive.archive import Archive, sha256_of
 from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.openbursts import OpenBursts
-from mxtvhf.intake.picture import PlannedRun, Posting, planned_folder, posting_path
+from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_folder, posting_path
+from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.operation.backup import write_backup
+from mxtvhf.operation.backup_file import Manifest, PackageWriter, read_manifest
 from mxtvhf.operation.database import airflow_database
-from mxtvhf.operation.package import Manifest, PackageWriter, read_manifest
+from mxtvhf.operation.database_dump import DatabaseDump
 from mxtvhf.operation.restore import restore_backup
-from mxtvhf.operation.tables import DatabaseDump
+from mxtvhf.operation.stack.airflow_config import secret
+from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import secret
-from mxtvhf.stack.database import embedded_postgresql
 
 BURST = "sb26030704"
 # What is hard in Airflow's tables: keys in a circle, identities, sequences, JSON, bytes, computed columns.

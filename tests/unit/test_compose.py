@@ -8,8 +8,8 @@ import pytest
 import yaml
 from airflowruns import PROJECT
 
-from mxtvhf.deployment.health import CHECKS
-from mxtvhf.deployment.services import SERVICES
+from mxtvhf.operation.deployment.service_health import CHECKS
+from mxtvhf.operation.deployment.services import SERVICES
 
 # Fetched by tools/test-schemas.sh.
 SCHEMA = PROJECT / ".venv/compose-schema/src/compose-spec/schema/compose-spec.json"

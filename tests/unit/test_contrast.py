@@ -18,7 +18,7 @@ from mxtvhf.localisation.photon_weights import (
     time_contrast,
 )
 from mxtvhf.localisation.position import default_psf, localise
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 CALIBRATION = default_calibration()
 GTI = np.array([[100.0, 300.0], [350.0, 500.0]])

@@ -5,8 +5,8 @@ import pytest
 from airflowruns import state_folder
 
 from mxtvhf.errors import Failure
-from mxtvhf.stack.database import embedded_postgresql
-from mxtvhf.stack.processes import ProcessGroup, wait_until
+from mxtvhf.operation.stack.postgresql import embedded_postgresql
+from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])

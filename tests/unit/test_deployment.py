@@ -9,13 +9,13 @@ from deployed import PASSWORD, write_deployment
 from sqlalchemy.engine import make_url
 
 from mxtvhf.deploycommands import ServiceName
-from mxtvhf.deployment.configuration import Deployment, read_deployment
-from mxtvhf.deployment.environment import gp_connection_text, service_environment
-from mxtvhf.deployment.servers import in_memory, nats_configuration, redis_configuration
-from mxtvhf.deployment.services import SERVICES
 from mxtvhf.errors import InvalidInput
+from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
+from mxtvhf.operation.deployment.environment import gp_connection_text, service_environment
+from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
+from mxtvhf.operation.deployment.services import SERVICES
+from mxtvhf.operation.stack.airflow_config import airflow_environment
 from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import airflow_environment
 
 EXAMPLE = PROJECT / "mxtvhf.toml"
 PAGE = PROJECT / "docs" / "production.md"

@@ -26,7 +26,7 @@ from mxtvhf.instrument.calibration import (
 from mxtvhf.instrument.pointing import Pointing, quaternion_of, seen_pixels
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.simulator.motion import moving_attitude
+from mxtvhf.simulator.pointing import moving_attitude
 
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
 START = met_from_utc(OBSERVED)

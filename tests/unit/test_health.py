@@ -12,9 +12,9 @@ from natsserver import NatsServer, free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.intake.burst_state import PlannedRun, planned_folder
 from mxtvhf.intake.intake import Intake, alive_file
-from mxtvhf.intake.openbursts import OpenBursts
-from mxtvhf.intake.picture import PlannedRun, planned_folder
+from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.operation.health import health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition

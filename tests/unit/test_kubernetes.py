@@ -7,7 +7,7 @@ import pytest
 import yaml
 from airflowruns import PROJECT
 
-from mxtvhf.deployment.health import CHECKS
+from mxtvhf.operation.deployment.service_health import CHECKS
 
 FOLDER = PROJECT / "deploy" / "kubernetes"
 KUBERNETES = "1.34"

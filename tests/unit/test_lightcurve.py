@@ -18,7 +18,7 @@ from mxtvhf.analysis.light_curve import (
 from mxtvhf.analysis.regions import regions_at
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.simulator.sky import draw_times
+from mxtvhf.simulator.photons import draw_times
 
 PSF = LobsterEyePsf.of(default_calibration().psf)
 REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, good=np.ones((256, 256), bool))

@@ -13,7 +13,7 @@ from mxtvhf.localisation import likelihood
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.position import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 PSF = default_psf()
 GOOD = np.ones((256, 256), dtype=bool)

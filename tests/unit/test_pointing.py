@@ -9,7 +9,7 @@ from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing, looking_part, quaternion_of, seen_pixels, steady_pixels
-from mxtvhf.simulator.motion import moving_attitude
+from mxtvhf.simulator.pointing import moving_attitude
 
 right_ascensions = st.floats(0.0, 360.0, exclude_max=True) | st.sampled_from([0.0, 1e-12, 180.0, 359.9999999])
 declinations = st.floats(-90.0, 90.0) | st.sampled_from([-90.0, -89.9999, 0.0, 89.9, 90.0])

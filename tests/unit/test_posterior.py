@@ -3,7 +3,7 @@ import pytest
 
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation.position import localise
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 GRID = np.arange(-0.45, 255.5, 0.1)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation.position import localise
 from mxtvhf.localisation.prior import PositionPrior
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 PRIOR = PositionPrior(x=120.0, y=80.0, sigma=9.0, trust=0.9)
 GRID = np.arange(0.0, 256.0)

@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from mxtvhf.errors import Failure
-from mxtvhf.stack import processes
-from mxtvhf.stack.processes import ProcessGroup, wait_until
+from mxtvhf.operation.stack import processes
+from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 
 # A process that ignores SIGTERM and starts a grandchild in a session of its own.
 STUBBORN = textwrap.dedent("""
@@ -55,7 +55,7 @@ def test_other_children_of_the_caller_live_on(tmp_path):
 def test_a_killed_launcher_takes_its_children_along(tmp_path):
     launcher = textwrap.dedent("""
         import pathlib, sys, time
-        from mxtvhf.stack.processes import ProcessGroup
+        from mxtvhf.operation.stack.processes import ProcessGroup
         group = ProcessGroup({}, pathlib.Path(sys.argv[1])).__enter__()
         print(group.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
         time.sleep(600)

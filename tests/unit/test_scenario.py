@@ -11,11 +11,11 @@ from scipy.integrate import simpson
 from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
-from mxtvhf.gp_service.analysis import analyse
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.base import GpRequest
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.simulator.gp.analysis import analyse
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
 from mxtvhf.telemetry import decode_stream
 from mxtvhf.workflow.local import process_burst

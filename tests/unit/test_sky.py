@@ -11,7 +11,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.localisation.position import default_psf
-from mxtvhf.simulator.sky import draw_pixels, draw_pulse_heights, draw_times, simulate_photons
+from mxtvhf.simulator.photons import draw_pixels, draw_pulse_heights, draw_times, simulate_photons
 
 CASE = {"x": 100.3, "y": 60.2, "counts": 200.0, "background": 100.0, "start": 1000.0, "stop": 1600.0}
 

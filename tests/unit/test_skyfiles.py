@@ -29,7 +29,7 @@ from mxtvhf.localisation.sky_products import (
     write_sky_files,
 )
 from mxtvhf.models.base import CredibleRegion, Origin, Position
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
 OBSERVED = Observed(

@@ -18,7 +18,7 @@ from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.localisation.position import localise
 from mxtvhf.localisation.sky_map import FINEST, cell_area, credible_region, sky_map
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
 

@@ -15,7 +15,7 @@ from mxtvhf.reporting.report import RunRecord, build_report, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Plot
 from mxtvhf.reporting.report.source_plots import log_ticks, source_plots
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 from mxtvhf.workflow.steps.update_ba import update_ba

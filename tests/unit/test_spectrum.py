@@ -14,7 +14,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import channel_edges, response_of
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 CALIBRATION = default_calibration()
 PSF = LobsterEyePsf.of(CALIBRATION.psf)

@@ -4,10 +4,9 @@ import socket
 import pytest
 
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.settings import Settings
-from mxtvhf.stack import embedded
-from mxtvhf.stack.access import password_of
-from mxtvhf.stack.airflow_environment import (
+from mxtvhf.operation.stack import embedded
+from mxtvhf.operation.stack.access import password_of
+from mxtvhf.operation.stack.airflow_config import (
     admin_password,
     airflow_environment,
     metrics_environment,
@@ -15,6 +14,7 @@ from mxtvhf.stack.airflow_environment import (
     secret,
     user_passwords,
 )
+from mxtvhf.settings import Settings
 
 
 def test_secrets_are_private_and_kept(tmp_path):

@@ -9,7 +9,7 @@ from mxtvhf.localisation.photon_weights import energy_contrast
 from mxtvhf.localisation.position import default_psf, detector_image, localise
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit
-from mxtvhf.simulator.sky import simulate_photons
+from mxtvhf.simulator.photons import simulate_photons
 
 
 def test_without_photons_it_is_that_of_no_counts():

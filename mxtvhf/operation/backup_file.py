@@ -25,7 +25,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
-from mxtvhf.operation.tables import DatabaseDump
+from mxtvhf.operation.database_dump import DatabaseDump
 
 MANIFEST = "manifest.json"
 DATABASE, STATE = "database", "state"

@@ -11,12 +11,12 @@ from mxtvhf.archive.archive import write_atomically
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure
 from mxtvhf.models.base import RunConf
+from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
+from mxtvhf.operation.stack.processes import stop_on_signals
+from mxtvhf.operation.stack.supervisor import supervise
 from mxtvhf.reporting.report import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
-from mxtvhf.stack.embedded import Stack, embedded_stack, step
-from mxtvhf.stack.processes import stop_on_signals
-from mxtvhf.stack.supervision import supervise
 from mxtvhf.workflow.airflow_api import DAG_ID, AirflowApi
 
 FINAL = ("success", "failed")

@@ -5,7 +5,7 @@ on a laptop. Its answers say what it is: same method, our photons among its own,
 confirmation.
 """
 
-from mxtvhf.gp_service.app import create_app
-from mxtvhf.gp_service.server import serve
+from mxtvhf.simulator.gp.app import create_app
+from mxtvhf.simulator.gp.server import serve
 
 __all__ = ["create_app", "serve"]

@@ -19,21 +19,21 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from mxtvhf.archive.archive import write_atomically
-from mxtvhf.deployment.configuration import Deployment, read_deployment
-from mxtvhf.deployment.health import check_service
 from mxtvhf.errors import Failure
-from mxtvhf.stack.access import password_of
-from mxtvhf.stack.airflow_environment import (
+from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
+from mxtvhf.operation.deployment.service_health import check_service
+from mxtvhf.operation.stack.access import password_of
+from mxtvhf.operation.stack.airflow_config import (
     ADMIN,
     loopback_without_proxy,
     password_file,
     secret,
     user_passwords,
 )
-from mxtvhf.stack.database import EmbeddedPostgresql, embedded_postgresql
-from mxtvhf.stack.embedded import DAG_IDS, LOOPBACK, check_disk, only_one, step
-from mxtvhf.stack.processes import ProcessGroup, stop_on_signals, wait_until
-from mxtvhf.stack.supervision import supervise
+from mxtvhf.operation.stack.embedded import DAG_IDS, LOOPBACK, check_disk, only_one, step
+from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
+from mxtvhf.operation.stack.processes import ProcessGroup, stop_on_signals, wait_until
+from mxtvhf.operation.stack.supervisor import supervise
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 SERVICES = ("gp", "scheduler", "api-server", "dag-processor", "triggerer", "listen")

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.operation.stack.airflow_config import password_file
 from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import password_file
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 

@@ -12,12 +12,12 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 
 from mxtvhf import __version__
-from mxtvhf.bodylimit import refuse_long_bodies
 from mxtvhf.errors import InvalidInput
-from mxtvhf.gp_service.analysis import AnalysisResult, Localiser, event_file_of, localise_events
-from mxtvhf.gp_service.jobs import Job, JobStore
-from mxtvhf.gp_service.workers import Workers
 from mxtvhf.models.base import GpRequest
+from mxtvhf.simulator.gp.analysis import AnalysisResult, Localiser, event_file_of, localise_events
+from mxtvhf.simulator.gp.jobs import Job, JobStore
+from mxtvhf.simulator.gp.workers import Workers
+from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.gp.contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
 from mxtvhf.workflow.runs import Problem
 

@@ -16,7 +16,7 @@ import gcn_kafka
 from pydantic import Field, SecretStr, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.incoming import Message
+from mxtvhf.intake.spool import Message
 from mxtvhf.models.base import Model
 
 log = logging.getLogger(__name__)

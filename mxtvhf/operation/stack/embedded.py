@@ -18,8 +18,7 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from mxtvhf.errors import Failure
-from mxtvhf.settings import Settings
-from mxtvhf.stack.airflow_environment import (
+from mxtvhf.operation.stack.airflow_config import (
     ADMIN,
     admin_password,
     airflow_environment,
@@ -27,8 +26,9 @@ from mxtvhf.stack.airflow_environment import (
     password_file,
     user_passwords,
 )
-from mxtvhf.stack.database import EmbeddedPostgresql, embedded_postgresql
-from mxtvhf.stack.processes import ProcessGroup, wait_until
+from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
+from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
+from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.errors import Failure
-from mxtvhf.gp_service.analysis import AnalysisResult
 from mxtvhf.models.base import GpRequest, utc_text
+from mxtvhf.simulator.gp.analysis import AnalysisResult
 from mxtvhf.workflow.gp.contract import GpState
 
 MAX_STARTS = 3

@@ -18,10 +18,10 @@ from nats.js.errors import NotFoundError
 
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Retriable
-from mxtvhf.intake.incoming import Message
-from mxtvhf.intake.streamledger import StreamLedger
+from mxtvhf.intake.signatures import HEADER
+from mxtvhf.intake.spool import Message
+from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.reporting.messages.connection import connect
-from mxtvhf.signatures import HEADER
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from mxtvhf.intake.picture import BurstPicture, Notice, PlannedRun
+from mxtvhf.intake.burst_state import BurstPicture, Notice, PlannedRun
 from mxtvhf.intakepolicy import IntakePolicy
 
 

@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.gp_service.analysis import Localiser, analyse, localise_events
-from mxtvhf.gp_service.jobs import Job, JobStore
+from mxtvhf.simulator.gp.analysis import Localiser, analyse, localise_events
+from mxtvhf.simulator.gp.jobs import Job, JobStore
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from urllib.parse import quote, urlencode
 
-from mxtvhf.deployment.checks import secret_text
-from mxtvhf.deployment.configuration import DatabasePart, Deployment, GpPart, RedisPart
-from mxtvhf.stack.airflow_environment import (
+from mxtvhf.operation.deployment.checks import secret_text
+from mxtvhf.operation.deployment.configuration import DatabasePart, Deployment, GpPart, RedisPart
+from mxtvhf.operation.stack.airflow_config import (
     LONGEST_TASK_S,
     Sections,
     as_variables,

@@ -40,7 +40,7 @@ class Message:
     received
         When, UTC.
     signature
-        Its publisher's, where the way has room for one (`mxtvhf.signatures`); looked at before it is kept.
+        Its publisher's, where the way has room for one (`intake.signatures`); checked before it is kept.
     """
 
     raw: bytes

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mxtvhf.errors import Failure
-from mxtvhf.stack.database import EmbeddedPostgresql
-from mxtvhf.stack.processes import ProcessGroup
+from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql
+from mxtvhf.operation.stack.processes import ProcessGroup
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from mxtvhf.deployment.checks import secret_text
-from mxtvhf.deployment.configuration import Deployment
-from mxtvhf.deployment.environment import QUEUE, redis_url
-from mxtvhf.deployment.tables import database_cursor
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.intake import alive_file
+from mxtvhf.operation.deployment.checks import secret_text
+from mxtvhf.operation.deployment.configuration import Deployment
+from mxtvhf.operation.deployment.database import database_cursor
+from mxtvhf.operation.deployment.environment import QUEUE, redis_url
 
 TIMEOUT_S = 5.0
 OLDEST_HEARTBEAT_S = 30.0

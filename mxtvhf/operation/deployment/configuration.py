@@ -13,7 +13,9 @@ from typing import Any
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from mxtvhf.deployment.checks import (
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
+from mxtvhf.operation.deployment.checks import (
     Folder,
     Host,
     HttpUrl,
@@ -25,11 +27,9 @@ from mxtvhf.deployment.checks import (
     passwords_of,
     secret_text,
 )
-from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Model
+from mxtvhf.operation.stack.airflow_config import ADMIN, metrics_environment
 from mxtvhf.reporting.messages.connection import checked_servers
 from mxtvhf.settings import Role, Settings, UserName
-from mxtvhf.stack.airflow_environment import ADMIN, metrics_environment
 
 FERNET_KEY_LENGTH = 44
 """Characters: 32 bytes in base64 (the Fernet specification)."""

@@ -6,9 +6,9 @@ import logging
 from datetime import datetime
 
 from mxtvhf.archive.archive import Archive, write_once
-from mxtvhf.intake.openbursts import OpenBursts
-from mxtvhf.intake.picture import BurstPicture, PlannedRun, planned_folder, read_picture
-from mxtvhf.intake.planning import WantedRun, next_look, next_run
+from mxtvhf.intake.burst_state import BurstPicture, PlannedRun, planned_folder, read_picture
+from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.policy import WantedRun, next_look, next_run
 from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.models.base import TEST_MARK, RunConf
 

@@ -10,9 +10,9 @@ import json
 import os
 from pathlib import Path
 
-from mxtvhf.deployment.checks import all_passwords, secret_text
-from mxtvhf.deployment.configuration import NatsPart, RedisPart
 from mxtvhf.errors import InvalidInput
+from mxtvhf.operation.deployment.checks import all_passwords, secret_text
+from mxtvhf.operation.deployment.configuration import NatsPart, RedisPart
 
 RIGHTS = {
     "stations": {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]},

@@ -10,9 +10,9 @@ from pathlib import Path
 import uvicorn
 
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.gp_service.analysis import localise_events
-from mxtvhf.gp_service.app import create_app
 from mxtvhf.instrument.calibration import CalibrationStore
+from mxtvhf.simulator.gp.analysis import localise_events
+from mxtvhf.simulator.gp.app import create_app
 
 
 def serve(
