@@ -1,6 +1,6 @@
 """``python -m mxtvhf`` is the command ``mxtvhf``."""
 
-from mxtvhf.cli import main
+from mxtvhf.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from astropy.io import fits
 from typer.testing import CliRunner
 
 from mxtvhf.analysis.throughput import expected_counts
-from mxtvhf.cli import app
+from mxtvhf.cli.main import app
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from mxtvhf import cli
 from mxtvhf.catalogues import rows, search
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources, known_source, plain_name
 from mxtvhf.catalogues.columns import Choice
 from mxtvhf.catalogues.ingest import add_catalogue
 from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.catalogues.version import data_file, version_file
+from mxtvhf.cli.main import app
 from mxtvhf.errors import InvalidInput
 
 R90_PER_SIGMA = 2.145966
@@ -402,7 +402,7 @@ class TestCommand:
     @pytest.fixture
     def run(self, tmp_path, monkeypatch):
         monkeypatch.setenv("MXTVHF_STATE", str(tmp_path / "state"))
-        return lambda *arguments: CliRunner().invoke(cli.app, ["catalogue", *map(str, arguments)])
+        return lambda *arguments: CliRunner().invoke(app, ["catalogue", *map(str, arguments)])
 
     def test_add_list_search(self, tmp_path, run):
         file = write_csv(tmp_path / "a.csv", "who,ra,dec,r", "A,10,-20,5", "B,nan,1,1")

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import jsonschema
 import pytest
 
-from mxtvhf.cli import main
+from mxtvhf.cli.main import main
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.reporting.report import report_schema

@@ -8,7 +8,7 @@ from airflowruns import PROJECT
 from deployed import PASSWORD, write_deployment
 from sqlalchemy.engine import make_url
 
-from mxtvhf.deploycommands import ServiceName
+from mxtvhf.cli.deploy import ServiceName
 from mxtvhf.errors import InvalidInput
 from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
 from mxtvhf.operation.deployment.environment import gp_connection_text, service_environment

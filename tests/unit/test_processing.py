@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.archive.products import ReportSummary
+from mxtvhf.cli.tables import answer_text, bursts_text, quarantine_text, runs_text
 from mxtvhf.models.base import Origin, Position, Product, RunConf
-from mxtvhf.runtables import answer_text, bursts_text, quarantine_text, runs_text
 from mxtvhf.workflow.gp.contract import Answer, GpAnswerError, GpState, job_status, started_job
 from mxtvhf.workflow.runs import (
     Run,

@@ -1,17 +1,19 @@
-"""Messages in a terminal, for a person or a program."""
+"""The command ``mxtvhf log-queue``: messages in a terminal, for a person or a program."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import typer
 
+from mxtvhf.cli.runs import AsJson
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import BURST_ID_PATTERN, utc_text
-from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.model import (
     AnnouncementBulletin,
     Bulletin,
@@ -21,12 +23,23 @@ from mxtvhf.reporting.messages.model import (
     one_line,
     read_bulletin,
 )
-from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import Settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 COLOURS = {"succeeded": "green", "released": "green", "failed": "red", "quarantined": "red", "gap": "red",
            "retrying": "yellow", "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
+
+
+def log_queue(
+    burst: Annotated[str | None, typer.Option(help="only this burst")] = None,
+    since: Annotated[str, typer.Option(help="30s, 10m, 2h, 1d ago, or all that NATS holds")] = "10m",
+    follow: Annotated[bool, typer.Option(help="wait for further messages until Ctrl-C")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the messages of all runs: steps, reports, what the intake notes (docs/messages.md)."""
+    start = since_when(since, datetime.now(UTC))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(print_messages(Settings(), burst_id=burst, since=start, live=follow, as_json=as_json))
 
 
 def since_when(text: str, now: datetime) -> datetime | None:
@@ -44,7 +57,7 @@ def since_when(text: str, now: datetime) -> datetime | None:
     return now - timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-async def log_queue(
+async def print_messages(
     settings: Settings,
     *,
     burst_id: str | None,
@@ -62,6 +75,9 @@ async def log_queue(
     Retriable
         NATS does not answer, or turned us away.
     """
+    from mxtvhf.reporting.messages.connection import connect
+    from mxtvhf.reporting.messages.subscriber import follow
+
     if not settings.nats_url:
         raise InvalidInput("no NATS server is configured: set MXTVHF_NATS_URL, e.g. nats://localhost:4222")
     if burst_id and not re.match(BURST_ID_PATTERN, burst_id):

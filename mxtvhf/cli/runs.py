@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.archive.stream_gaps import StreamGap
+from mxtvhf.cli.tables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.models.base import BURST_ID_PATTERN, Model, RunConf
-from mxtvhf.runtables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.gp.contract import GpState
 from mxtvhf.workflow.latency import Distribution, latency_text

@@ -1,38 +1,17 @@
-"""The command ``mxtvhf``.
-
-Errors are one line on stderr that names the input and the cause (of a configuration file one for each
-cause); exit status 2 for bad input, 1 for a failure.
-"""
+"""The commands that work on files, without Airflow: from ``mxtvhf simulate`` to ``mxtvhf calibration``."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mxtvhf import (
-    __version__,
-    announcecommand,
-    cataloguecommand,
-    deploycommands,
-    keepingcommands,
-    replaycommand,
-    runcommands,
-)
-from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
+from mxtvhf.cli.runs import AsJson
+from mxtvhf.errors import InvalidInput
 from mxtvhf.settings import Settings
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="From the VHF photons of SVOM/MXT to a position and a report for the Burst Advocate.",
-)
 
 CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
 
@@ -44,44 +23,7 @@ TIME_FORMATS = [
     "%Y-%m-%dT%H:%M:%S.%fZ",
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
-
-def main() -> None:
-    """Run the command line; turn errors into one line and an exit status."""
-    try:
-        app()
-    except NothingToDo as reason:
-        print(f"nothing to do: {reason}")
-    except InvalidInput as error:
-        _fail(error, 2)
-    except (MxtVhfError, OSError) as error:
-        _fail(error, 1)
-
-
-def _fail(error: BaseException, status: int) -> None:
-    for line in str(error).splitlines():
-        print(f"mxtvhf: {line}", file=sys.stderr)
-    raise SystemExit(status)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, sort_keys=True))
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
-) -> None: ...
-
-
-@app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="folder for alert.xml, packets.bin, truth.json, ...")],
     burst: Annotated[str, typer.Option(help="burst id; a known burst brings its own position and times")],
@@ -142,7 +84,6 @@ def simulate(
         print(path)
 
 
-@app.command()
 def process(
     alert: Annotated[Path, typer.Argument(help="VOEvent of the burst")],
     packets: Annotated[Path, typer.Argument(help="VHF packets received for it")],
@@ -166,7 +107,6 @@ def process(
         print(report)
 
 
-@app.command()
 def localise(
     events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
     as_json: AsJson = False,
@@ -188,7 +128,6 @@ def localise(
         )
 
 
-@app.command()
 def analyse(
     events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
     out: Annotated[Path, typer.Option(help="folder for light curve, spectrum and responses")],
@@ -212,7 +151,6 @@ def analyse(
         print("\n".join(analysis_text(found)))
 
 
-@app.command()
 def crosscheck(
     alerts: Annotated[list[Path], typer.Argument(help="notices of one burst")],
     events: Annotated[Path | None, typer.Option(help="event file to localise and compare, too")] = None,
@@ -251,7 +189,6 @@ def crosscheck(
     print(f"{result.verdict.value:13} {result.verdict_reason}")
 
 
-@app.command()
 def calibration(
     at: Annotated[
         datetime | None, typer.Option(formats=TIME_FORMATS, help="time of the observation, UTC; default now")
@@ -280,97 +217,5 @@ def calibration(
         print(f"    {' '.join(file.source.split())}")
 
 
-@app.command()
-def gp(
-    data: Annotated[Path, typer.Option(help="folder below which event files may be read")],
-    state: Annotated[Path, typer.Option(help="folder of the job database")],
-    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 8765,
-    workers: Annotated[int, typer.Option(help="analyses at the same time")] = 2,
-    delay: Annotated[float, typer.Option(help="seconds added to every job, to imitate a slow GP")] = 0.0,
-) -> None:
-    """Run the reference GP service."""
-    from mxtvhf.simulator.gp import serve
-
-    store = Settings().calibration_store()
-    serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
-
-
-app.command()(runcommands.start)
-app.command()(runcommands.info)
-app.command()(replaycommand.replay)
-app.add_typer(cataloguecommand.app, name="catalogue")
-app.command()(announcecommand.announce)
-app.command()(keepingcommands.backup)
-app.command()(keepingcommands.restore)
-app.command()(keepingcommands.retention)
-app.command()(keepingcommands.health)
-app.command()(deploycommands.service)
-app.command()(deploycommands.service_health)
-app.command()(deploycommands.cluster)
-app.add_typer(deploycommands.config_app, name="config")
-
-
-@app.command()
-def listen(
-    verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
-) -> None:
-    """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
-    import logging
-
-    from mxtvhf.intake.listen import listen as work
-    from mxtvhf.operation.stack.access import airflow_api
-
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-        stream=sys.stderr,
-    )
-    settings = Settings()
-    work(settings, airflow_api(settings))
-
-
-@app.command("log-queue")
-def log_queue(
-    burst: Annotated[str | None, typer.Option(help="only this burst")] = None,
-    since: Annotated[str, typer.Option(help="30s, 10m, 2h, 1d ago, or all that NATS holds")] = "10m",
-    follow: Annotated[bool, typer.Option(help="wait for further messages until Ctrl-C")] = True,
-    as_json: AsJson = False,
-) -> None:
-    """Follow the messages of all runs: steps, reports, what the intake notes (docs/messages.md)."""
-    import asyncio
-    from contextlib import suppress
-
-    from mxtvhf.bulletins import terminal
-
-    start = terminal.since_when(since, datetime.now(UTC))
-    with suppress(KeyboardInterrupt):
-        asyncio.run(terminal.log_queue(Settings(), burst_id=burst, since=start, live=follow, as_json=as_json))
-
-
-@app.command()
-def up(
-    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
-    port: Annotated[int, typer.Option(help="port of Airflow's web UI and API")] = 8080,
-    gp_port: Annotated[int, typer.Option(help="port of the GP service")] = 8765,
-    burst: Annotated[str, typer.Option(help="burst to replay")] = "sb26030704",
-    seed: Annotated[int, typer.Option(help="seed of the simulated photons")] = 1,
-    demo: Annotated[bool, typer.Option("--demo", help="end by itself with the report")] = False,
-) -> None:
-    """Start the embedded stack and send a shipped alert through the DAG."""
-    from mxtvhf.operation.stack.demo import run
-
-    raise SystemExit(
-        run(
-            Settings(),
-            project=project.resolve(),
-            port=port,
-            gp_port=gp_port,
-            burst_id=burst,
-            seed=seed,
-            demo=demo,
-        )
-    )
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, sort_keys=True))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mxtvhf.cli.runs import AsJson, airflow, checked, read, show
 from mxtvhf.errors import Failure, InvalidInput, Retriable
-from mxtvhf.runcommands import AsJson, airflow, checked, read, show
 from mxtvhf.workflow.comparison import ComparisonSummary, Outcome, comparisons_text
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID, ReplayRequest
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mxtvhf.cli.runs import FACE, airflow, read, show
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import utc_text
-from mxtvhf.runcommands import FACE, airflow, read, show
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The command line ``mxtvhf``: one module for each group of commands."""

@@ -1,0 +1,72 @@
+"""The commands that stay: ``mxtvhf gp``, ``listen`` and ``up``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mxtvhf.settings import Settings
+
+
+def gp(
+    data: Annotated[Path, typer.Option(help="folder below which event files may be read")],
+    state: Annotated[Path, typer.Option(help="folder of the job database")],
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8765,
+    workers: Annotated[int, typer.Option(help="analyses at the same time")] = 2,
+    delay: Annotated[float, typer.Option(help="seconds added to every job, to imitate a slow GP")] = 0.0,
+) -> None:
+    """Run the reference GP service."""
+    from mxtvhf.simulator.gp import serve
+
+    store = Settings().calibration_store()
+    serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
+
+
+def listen(
+    verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
+) -> None:
+    """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
+    import logging
+
+    from mxtvhf.intake.listen import listen as work
+    from mxtvhf.operation.stack.access import airflow_api
+
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        stream=sys.stderr,
+    )
+    settings = Settings()
+    work(settings, airflow_api(settings))
+
+
+def up(
+    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+    port: Annotated[int, typer.Option(help="port of Airflow's web UI and API")] = 8080,
+    gp_port: Annotated[int, typer.Option(help="port of the GP service")] = 8765,
+    burst: Annotated[str, typer.Option(help="burst to replay")] = "sb26030704",
+    seed: Annotated[int, typer.Option(help="seed of the simulated photons")] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="end by itself with the report")] = False,
+) -> None:
+    """Start the embedded stack and send a shipped alert through the DAG."""
+    from mxtvhf.operation.stack.demo import run
+
+    raise SystemExit(
+        run(
+            Settings(),
+            project=project.resolve(),
+            port=port,
+            gp_port=gp_port,
+            burst_id=burst,
+            seed=seed,
+            demo=demo,
+        )
+    )
