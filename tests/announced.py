@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mxtvhf.models.base import Origin, Position
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.reporting.announcement.content import Announcement, our_ivorn
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.report import Report

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mxtvhf.models.base import Citation
+from mxtvhf.notices.alert import Citation
 from mxtvhf.telemetry.framing import find_frames
 from mxtvhf.telemetry.layout import layout
 

@@ -18,7 +18,7 @@ from mxtvhf.analysis.model import LightCurve, Measurement, RateBin, analysis_con
 from mxtvhf.analysis.spectrum import region_cards
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.models.base import Product
+from mxtvhf.models.product import Product
 
 _NO_RATE = Measurement(value=float("nan"), error_low=float("nan"), error_high=float("nan"))
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.models.base import Model, Product
+from mxtvhf.models.base import Model
+from mxtvhf.models.product import Product
 
 
 @cache

@@ -18,7 +18,7 @@ from mxtvhf.analysis.light_curve import RegionPhotons
 from mxtvhf.analysis.regions import Regions
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.response import channel_edges
-from mxtvhf.models.base import Product
+from mxtvhf.models.product import Product
 
 Counts = npt.NDArray[np.int64]
 

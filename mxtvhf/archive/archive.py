@@ -22,20 +22,23 @@ themselves, when what they held is filed.)
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from mxtvhf.models.base import BURST_ID_PATTERN, Alert, BurstId, Model, RunConf, safe_name, utc_text
+from mxtvhf.models.base import Model
+from mxtvhf.models.files import safe_name, sha256_of, sync_folder, write_once
+from mxtvhf.models.ids import BURST_ID_PATTERN, BurstId
+from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.times import utc_text
+from mxtvhf.notices.alert import Alert
 
 log = logging.getLogger(__name__)
 
@@ -90,59 +93,6 @@ class QuarantineNote(Model):
     time: AwareDatetime
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is seen complete or not at all, also after a crash.
-
-    Parameters
-    ----------
-    path
-        Final name; its folder is made when it is missing.
-    content
-        All bytes of the file.
-    """
-    _write(path, content, lambda temporary: temporary.replace(path))
-
-
-def write_once(path: Path, content: bytes) -> bool:
-    """Write a file as `write_atomically` does, but never over another; tell whether it was written."""
-    if path.exists():
-        return False
-    try:
-        _write(path, content, lambda temporary: os.link(temporary, path))
-    except FileExistsError:
-        return False
-    return True
-
-
-def _write(path: Path, content: bytes, give_name: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        give_name(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def sha256_of(content: bytes) -> str:
-    """Hexadecimal SHA-256 of some bytes."""
-    return hashlib.sha256(content).hexdigest()
-
-
 class Archive:
     """The archive below one folder."""
 
@@ -185,7 +135,7 @@ class Archive:
             file.write(line if not known or known.endswith(b"\n") else b"\n" + line)
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(kept.parent)
+        sync_folder(kept.parent)
 
     def notices(self, burst_id: str, *, until: datetime) -> dict[Path, datetime]:
         """Sound notices of a burst received up to a moment, with the last time when each one was."""

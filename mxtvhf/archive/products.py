@@ -9,7 +9,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from mxtvhf.models.base import Position, Product, TimelineEntry, safe_name
+from mxtvhf.models.files import safe_name
+from mxtvhf.models.position import Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import TimelineEntry
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from math import floor, log
 from pathlib import Path
 
 from mxtvhf import __version__
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.catalogues.bright import BRIGHT_XRAY
 from mxtvhf.catalogues.columns import Choice, map_columns
 from mxtvhf.catalogues.healpix import ORDER
@@ -31,6 +30,7 @@ from mxtvhf.catalogues.version import (
     version_numbers,
 )
 from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.models.files import write_atomically
 
 COLUMNS = """error_class INT, healpix INT, ra REAL, dec REAL, r90 REAL,
 name TEXT, identifiers TEXT, flux REAL, classification TEXT"""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mxtvhf.models.base import Declination, Model, NonNegative, Position, RightAscension
+from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.position import Declination, Position, RightAscension
 
 
 class CatalogueSource(Model):

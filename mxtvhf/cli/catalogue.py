@@ -13,7 +13,7 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.catalogues.store import LIMIT, CatalogueStore
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.angles import angle_text, separation_arcsec
-from mxtvhf.models.base import utc_text
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 from mxtvhf.cli.runs import FACE, airflow, read, show
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import utc_text
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import typer
 
 from mxtvhf.cli.runs import AsJson
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import BURST_ID_PATTERN, utc_text
+from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.times import utc_text
 from mxtvhf.reporting.messages.model import (
     AnnouncementBulletin,
     Bulletin,

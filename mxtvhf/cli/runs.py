@@ -17,7 +17,9 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.cli.tables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.errors import Failure, InvalidInput, Retriable
-from mxtvhf.models.base import BURST_ID_PATTERN, Model, RunConf
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.gp.contract import GpState
 from mxtvhf.workflow.latency import Distribution, latency_text

@@ -160,7 +160,7 @@ def crosscheck(
     from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck.bayes import probability_text
-    from mxtvhf.models.base import GpOutcome
+    from mxtvhf.crosscheck.model import GpOutcome
     from mxtvhf.notices.voevent import read_alert
     from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
@@ -197,7 +197,7 @@ def calibration(
 ) -> None:
     """List the calibration files in use for a time."""
     from mxtvhf.instrument.calibration import CalibrationFile
-    from mxtvhf.models.base import utc_text
+    from mxtvhf.models.times import utc_text
 
     store = Settings().calibration_store()
     used = store.at(at.replace(tzinfo=UTC) if at else datetime.now(UTC)).files()

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.stream_gaps import StreamGap
-from mxtvhf.models.base import Position, utc_text
+from mxtvhf.models.position import Position
+from mxtvhf.models.times import utc_text
 from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
 
 

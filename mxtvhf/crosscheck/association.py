@@ -20,7 +20,8 @@ from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.pairs import name, p_text, separation_p_value
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, separation_arcsec
-from mxtvhf.models.base import Alert, Position
+from mxtvhf.models.position import Position
+from mxtvhf.notices.alert import Alert
 
 CATALOGUE_TRIGGER = 203
 """Packet_Type of ``eclairs-catalog``: ECLAIRs triggered on a source of its on-board catalogue."""

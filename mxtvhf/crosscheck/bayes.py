@@ -13,7 +13,7 @@ from math import exp, isinf, log, log10, radians
 
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import WHOLE_SKY_DEG2
-from mxtvhf.models.base import Origin
+from mxtvhf.models.position import Origin
 
 UNRELATED = {
     Origin.MXT_VHF: "MXT",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.pairs import compare, name
 from mxtvhf.models.angles import angle_text
-from mxtvhf.models.base import Origin, Position, PositionPair, Verdict
+from mxtvhf.models.position import Origin, Position
 
 PREFERENCE = (
     Origin.VT,

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from math import hypot
 
 from mxtvhf.catalogues.bright import known_source
-from mxtvhf.crosscheck.model import SourceMatch
+from mxtvhf.crosscheck.model import ClaimCheck, SourceMatch
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, separation_arcsec
-from mxtvhf.models.base import Alert, ClaimCheck, Origin, Position
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
 
 NOT_CHECKED = "not checked: no ECLAIRs position at hand"
 

@@ -10,11 +10,12 @@ from mxtvhf.crosscheck.association import associate
 from mxtvhf.crosscheck.best_position import latest_of_origins, recommend
 from mxtvhf.crosscheck.claims import check_claims
 from mxtvhf.crosscheck.impossible import without_impossible
-from mxtvhf.crosscheck.model import CrossCheck
+from mxtvhf.crosscheck.model import CrossCheck, GpOutcome
 from mxtvhf.crosscheck.pairs import compare_of_burst
 from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Alert, GpOutcome, Position
+from mxtvhf.models.position import Position
+from mxtvhf.notices.alert import Alert
 
 
 def crosscheck(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models.base import Alert
+from mxtvhf.notices.alert import Alert
 
 
 def without_impossible(

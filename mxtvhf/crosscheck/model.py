@@ -7,7 +7,61 @@ from enum import StrEnum
 from pydantic import Field
 
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.models.base import ClaimCheck, GpOutcome, Model, Position, PositionPair
+from mxtvhf.models.base import Model
+from mxtvhf.models.position import Position
+
+
+class Verdict(StrEnum):
+    """How two positions compare."""
+
+    CONSISTENT = "consistent"
+    INCONSISTENT = "inconsistent"
+    UNCLEAR = "unclear"
+
+
+class PositionPair(Model):
+    """Two positions of one burst against each other."""
+
+    first: str
+    """Label of the first position."""
+    second: str
+    separation_arcsec: float
+    combined_r90_arcsec: float | None
+    """90 % radius expected for the separation of two measurements of one source, arcsec."""
+    p_value: float | None
+    """Probability of a separation at least this large, were both the same source."""
+    log10_bayes_factor: float | None = None
+    """Of one source against two unrelated ones; None where an error radius is unknown."""
+    probability: float | None = None
+    """That both are of one source, by the priors of ``crosscheck/crosscheck.toml``."""
+    verdict: Verdict
+    explanation: str
+    """One sentence with the numbers."""
+
+
+class ClaimCheck(Model):
+    """A statement of a notice, recomputed."""
+
+    ivorn: str
+    claim: str
+    published: str
+    recomputed: str
+    agrees: bool | None
+    """None: could not be checked, ``explanation`` says why."""
+    explanation: str
+
+
+class GpOutcome(Model):
+    """What GP gave, or why it gave nothing."""
+
+    available: bool
+    reason: str | None = None
+    """Why there is no result."""
+    process_id: str | None = None
+    position: Position | None = None
+    is_reference: bool = False
+    """True when the reference service answered: our method, our photons among its own, no independent
+    confirmation."""
 
 
 class BurstVerdict(StrEnum):

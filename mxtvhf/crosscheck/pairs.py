@@ -17,9 +17,10 @@ from __future__ import annotations
 from math import hypot
 
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability, probability_text, unrelated
+from mxtvhf.crosscheck.model import GpOutcome, PositionPair, Verdict
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, separation_arcsec
-from mxtvhf.models.base import GpOutcome, Origin, Position, PositionPair, Verdict
+from mxtvhf.models.position import Origin, Position
 
 SMALLEST_P_SHOWN = 1e-12
 """Below this a p-value only says "impossible": no error distribution is known that far out."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.bayes import probability_text
-from mxtvhf.crosscheck.model import BurstVerdict, SourceMatch
+from mxtvhf.crosscheck.model import BurstVerdict, PositionPair, SourceMatch, Verdict
 from mxtvhf.crosscheck.pairs import name
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text
-from mxtvhf.models.base import Position, PositionPair, Verdict
+from mxtvhf.models.position import Position
 
 
 def burst_verdict(

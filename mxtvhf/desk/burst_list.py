@@ -11,7 +11,7 @@ from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import Kind, State, kind_of
-from mxtvhf.models.base import Position
+from mxtvhf.models.position import Position
 from mxtvhf.workflow.runs import Run
 
 

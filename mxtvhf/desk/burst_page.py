@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.crosscheck.model import PositionPair
 from mxtvhf.desk.burst_list import first_report_latency, verdict_words
 from mxtvhf.desk.decision import (
     DecisionBox,
@@ -23,7 +24,8 @@ from mxtvhf.desk.decision import (
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.states import Kind, State, kind_of
-from mxtvhf.models.base import Alert, Position, PositionPair
+from mxtvhf.models.position import Position
+from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.announcement.model import DRAFTS
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.workflow.runs import Run

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from mxtvhf.models.base import Position
+from mxtvhf.models.position import Position
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 

@@ -15,7 +15,7 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Alert
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import DECISION, RELEASE, Decision, Release
 from mxtvhf.reporting.report.model import Report

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
-from mxtvhf.models.base import CredibleRegion, Model, Position
+from mxtvhf.models.base import Model
+from mxtvhf.models.position import Position
 from mxtvhf.reporting.report.sky_plot import WIDEST_SKY_ARCMIN
 
 

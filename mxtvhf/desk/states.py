@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.models.base import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK
 from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.workflow.runs import AirflowState, Run
 

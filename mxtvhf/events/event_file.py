@@ -30,7 +30,6 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.events.header import (
@@ -48,6 +47,7 @@ from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationSto
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing, image_pixels, looking_part, steady_pixels
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.models.files import write_atomically
 
 Floats = npt.NDArray[np.float64]
 

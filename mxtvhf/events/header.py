@@ -20,7 +20,9 @@ from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.models.base import BurstId, Model, utc_text
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.times import utc_text
 
 _MJD_ZERO = datetime(1858, 11, 17)
 _VERSION_KEYWORDS = {

@@ -10,8 +10,8 @@ from typing import Any
 
 from astropy.io import fits
 
-from mxtvhf.archive.archive import sha256_of, write_atomically
-from mxtvhf.models.base import Product
+from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.product import Product
 
 Card = tuple[str, Any, str]
 """Keyword, value, comment."""

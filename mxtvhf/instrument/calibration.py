@@ -21,7 +21,8 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_v
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.models.base import Model, NonNegative, utc_text
+from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.times import utc_text
 
 Floats = npt.NDArray[np.float64]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

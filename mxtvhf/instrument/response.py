@@ -19,7 +19,7 @@ from mxtvhf.events.header import constants
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.models.base import Product
+from mxtvhf.models.product import Product
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,9 +10,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Alert, Model, RunConf
+from mxtvhf.models.base import Model
+from mxtvhf.models.files import sha256_of
+from mxtvhf.models.run_conf import RunConf
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.telemetry import decode_stream
 

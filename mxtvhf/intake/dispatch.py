@@ -6,9 +6,10 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from mxtvhf.archive.archive import Archive, write_once
+from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_runs, posting_path
+from mxtvhf.models.files import write_once
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)

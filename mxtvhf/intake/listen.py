@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
@@ -19,6 +19,7 @@ from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.nats_stream import NatsStream
 from mxtvhf.intake.signatures import check_signature, trusted_keys
 from mxtvhf.intake.spool import Message
+from mxtvhf.models.files import sha256_of
 from mxtvhf.reporting.messages import IntakeBulletin, Outbox
 from mxtvhf.reporting.messages.publisher import forward_until
 from mxtvhf.settings import Settings

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from mxtvhf.archive.archive import Archive, write_once
+from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.burst_state import BurstPicture, PlannedRun, planned_folder, read_picture
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.policy import WantedRun, next_look, next_run
 from mxtvhf.intakepolicy import IntakePolicy
-from mxtvhf.models.base import TEST_MARK, RunConf
+from mxtvhf.models.files import write_once
+from mxtvhf.models.ids import TEST_MARK
+from mxtvhf.models.run_conf import RunConf
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive.archive import sha256_of, write_once
 from mxtvhf.models.base import Model
+from mxtvhf.models.files import sha256_of, write_once
 
 STALE_S = 3600.0
 """No intake takes so long to write a message."""

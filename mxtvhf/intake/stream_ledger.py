@@ -13,8 +13,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.archive.archive import sha256_of
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps, write_gap
+from mxtvhf.models.files import sha256_of
 
 
 class StreamLedger:

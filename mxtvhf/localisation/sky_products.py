@@ -18,17 +18,20 @@ from astropy.time import Time
 from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
 
 from mxtvhf import __version__
-from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.events.event_file import EventFile
 from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.events.header import constants
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.localisation.posterior import PositionPosterior
 from mxtvhf.localisation.sky_map import Cells, SkyMap, credible_region, sky_map
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import CredibleRegion, Position, Product, utc_text
+from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.position import Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import utc_text
 
 PARTS = (0.5, 0.9)
 """Of the probability, in the regions."""

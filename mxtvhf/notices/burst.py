@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mxtvhf.models.base import Alert, Origin, Position
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
 
 
 def burst_trigger_time(alerts: Sequence[Alert]) -> datetime | None:

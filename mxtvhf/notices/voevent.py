@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position, SatellitePosition
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert, Attitude, Citation, SatellitePosition
 from mxtvhf.notices.parameters import Parameters, factor, finite, one_line, shown, utc
 
 _STREAM = re.compile(r"ivo://org\.svom/fsc#", re.IGNORECASE)

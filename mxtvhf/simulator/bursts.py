@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import BurstId, Model, Origin, Position
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import notice_position
 
 

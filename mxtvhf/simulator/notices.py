@@ -11,7 +11,8 @@ from astropy.coordinates import angular_separation, offset_by
 from lxml import etree
 
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.models.base import Alert, Attitude, Citation, Origin, Position
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert, Attitude, Citation
 from mxtvhf.notices.voevent import notice_facts, notice_position, systematic_r90
 from mxtvhf.notices.voevent_writer import (
     Param,

@@ -16,7 +16,6 @@ from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
 from mxtvhf.analysis.throughput import expected_counts
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
@@ -28,16 +27,12 @@ from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.position import localise
-from mxtvhf.models.base import (
-    Alert,
-    Attitude,
-    BurstId,
-    Declination,
-    Model,
-    NonNegative,
-    RightAscension,
-    utc_text,
-)
+from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.files import write_atomically
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Declination, RightAscension
+from mxtvhf.models.times import utc_text
+from mxtvhf.notices.alert import Alert, Attitude
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
-from mxtvhf.models.base import PacketCounts
+from mxtvhf.telemetry.counts import PacketCounts
 from mxtvhf.telemetry.framing import Frames, Reject, find_frames
 from mxtvhf.telemetry.layout import PacketType, Records, layout
 from mxtvhf.telemetry.payload import attitude, burst_date, faults, first_time, photons

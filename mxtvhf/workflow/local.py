@@ -9,19 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.analysis.model import SourceAnalysis
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure, MxtVhfError
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import CalibrationStore
-from mxtvhf.models.base import GpOutcome, GpRequest, Localisation, Product, RunConf, TimelineEntry
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.files import sha256_of
+from mxtvhf.models.product import Product
+from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import (
     UNKNOWN_GRACE_S,
     GpBusy,
+    GpRequest,
     GpStatus,
     GpUnknownJobError,
     pause_after_failures,

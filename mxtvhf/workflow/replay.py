@@ -9,10 +9,13 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive.archive import Archive, ArchivedInput, sha256_of
+from mxtvhf.archive.archive import Archive, ArchivedInput
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import REPLAY_MARK, Model, RunConf, safe_name
+from mxtvhf.models.base import Model
+from mxtvhf.models.files import safe_name, sha256_of
+from mxtvhf.models.ids import REPLAY_MARK
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.workflow.replay_request import ReplayRequest
 

@@ -6,7 +6,8 @@ from datetime import date
 
 from pydantic import ConfigDict, Field
 
-from mxtvhf.models.base import BurstId, Model
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
 
 REPLAY_DAG_ID = "mxt_vhf_replay"
 

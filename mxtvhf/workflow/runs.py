@@ -14,7 +14,10 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.models.base import BurstId, Model, Position, RunConf
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Position
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.gp.contract import GpAnswer, GpResult, GpState, ProcessingDescriptor, one_line
 
 SERVICE = "mxt-vhf"

@@ -17,9 +17,10 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
-from mxtvhf.models.base import BURST_ID_PATTERN
+from mxtvhf.models.files import sha256_of
+from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT

@@ -22,7 +22,7 @@ from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import Interval, and_, case, exists, false, func, literal, or_, select
 
-from mxtvhf.models.base import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ScalarResult

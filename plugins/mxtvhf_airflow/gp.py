@@ -19,7 +19,7 @@ from mxtvhf_airflow.runs import GP_TASKS, TIMING_KEY, task_states
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
-    from mxtvhf.models.base import GpOutcome
+    from mxtvhf.crosscheck.model import GpOutcome
     from mxtvhf.workflow.gp.client import GpClient
     from mxtvhf.workflow.gp.contract import GpStatus
 
@@ -102,7 +102,7 @@ class StartMxtGpPipelineOperator(BaseOperator):
 
     def _request(self, context: Context, connection: Connection) -> Any:
         """Return the four fields of the contract, and the event file for a GP that wants it."""
-        from mxtvhf.models.base import GpRequest
+        from mxtvhf.workflow.gp.contract import GpRequest
 
         params = context["params"]
         event_file = None
@@ -242,7 +242,7 @@ def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from mxtvhf.models.base import GpOutcome
+        from mxtvhf.crosscheck.model import GpOutcome
 
         outcome = GpOutcome(available=False, reason=str(error) or type(error).__name__)
         ti.xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
@@ -256,7 +256,7 @@ def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOu
 
     :param tasks: the sensor's task id, then the operator's.
     """
-    from mxtvhf.models.base import GpOutcome
+    from mxtvhf.crosscheck.model import GpOutcome
 
     ti, states = context["ti"], task_states(context, tasks)
     sensor = tasks[0]

@@ -26,7 +26,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.models.base import BURST_ID_PATTERN, REPLAY_MARK
+from mxtvhf.models.ids import BURST_ID_PATTERN, REPLAY_MARK
 from mxtvhf.notices.role import is_test_alert
 from mxtvhf.reporting.messages.model import RunBulletin, StepBulletin
 from mxtvhf.reporting.messages.outbox import Outbox

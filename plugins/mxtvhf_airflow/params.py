@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from mxtvhf.models.base import Model, RunConf
+from mxtvhf.models.base import Model
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.reporting.announcement.request import DecisionRequest
 from mxtvhf.workflow.replay_request import ReplayRequest
 

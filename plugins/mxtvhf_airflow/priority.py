@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
-from mxtvhf.models.base import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance

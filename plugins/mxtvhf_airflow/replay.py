@@ -12,9 +12,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.state import DagRunState
 
-from mxtvhf.archive.archive import Archive, write_atomically
+from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure
-from mxtvhf.models.base import safe_name, utc_text
+from mxtvhf.models.files import safe_name, write_atomically
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.replay import Replay, schedule, select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest

@@ -20,7 +20,8 @@ from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.models.base import BURST_ID_PATTERN, RunConf
+from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.latency import Distribution, latency

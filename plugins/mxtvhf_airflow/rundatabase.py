@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from mxtvhf.desk.decision import DECISION_TASK_ID, Question
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.models.base import RunConf
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem, run_id_of
 from mxtvhf_airflow.gp import OUTCOME_KEY

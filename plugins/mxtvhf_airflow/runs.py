@@ -14,7 +14,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
-from mxtvhf.models.base import REPLAY_MARK, Localisation, Model, RunConf, TimelineEntry
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import REPLAY_MARK
+from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.times import TimelineEntry
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.gp.contract import one_line
 

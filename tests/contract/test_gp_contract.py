@@ -8,9 +8,15 @@ import pytest
 from fake_gp import PROCESS_ID, running_fake_gp
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import GpRequest
 from mxtvhf.workflow.gp.client import GpClient
-from mxtvhf.workflow.gp.contract import GpAnswerError, GpBusy, GpStartUnknownError, GpState, GpUnknownJobError
+from mxtvhf.workflow.gp.contract import (
+    GpAnswerError,
+    GpBusy,
+    GpRequest,
+    GpStartUnknownError,
+    GpState,
+    GpUnknownJobError,
+)
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 

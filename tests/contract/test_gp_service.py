@@ -22,11 +22,12 @@ from described import asked_as_described
 from fastapi import FastAPI
 
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.models.base import GpRequest, Localisation, Origin, Position
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.simulator.gp import create_app, serve
 from mxtvhf.simulator.gp.jobs import MAX_STARTS, JobStore
 from mxtvhf.workflow.gp.client import GpClient
-from mxtvhf.workflow.gp.contract import GpBusy, GpState, GpStatus, GpUnknownJobError
+from mxtvhf.workflow.gp.contract import GpBusy, GpRequest, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 
 BODY = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}

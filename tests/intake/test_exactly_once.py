@@ -16,10 +16,11 @@ from airflowruns import PROJECT, Runner, all_run_ids, state_folder
 from natsserver import NatsServer, free_port
 from vhfnetwork import Publisher
 
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.spool import Incoming
+from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.stack.embedded import embedded_stack
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings

@@ -15,7 +15,9 @@ import pytest
 import uvicorn
 from fake_gp import PROCESS_ID, running_fake_gp
 
-from mxtvhf.models.base import GpOutcome, Localisation, Origin, Position
+from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.simulator.gp import create_app
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import pytest
 from natsserver import free_port
 
-from mxtvhf.archive.archive import sha256_of
+from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 

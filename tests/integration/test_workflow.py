@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from mxtvhf.archive.archive import sha256_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import Position
+from mxtvhf.models.files import sha256_of
+from mxtvhf.models.position import Position
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import DAG_ID
@@ -227,7 +227,7 @@ def test_a_notice_without_a_position_stops_in_good_order(run, settings, conf, gr
 
 @pytest.fixture
 def grm_notice():
-    from mxtvhf.models.base import Alert
+    from mxtvhf.notices.alert import Alert
     from mxtvhf.simulator.notices import write_notice
 
     facts = {

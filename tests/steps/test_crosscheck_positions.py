@@ -2,8 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Alert, Citation, GpOutcome, Localisation, Origin, Position
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert, Citation
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 
 T0 = datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
-from mxtvhf.models.base import RunConf
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.workflow.steps.reception_message import MAX_NOTICES_BESIDE, check_analysable, reception_message
 

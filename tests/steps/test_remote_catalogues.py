@@ -10,7 +10,9 @@ import pytest
 
 from mxtvhf.catalogues.cone_search import remote_services
 from mxtvhf.crosscheck import BurstVerdict
-from mxtvhf.models.base import Alert, GpOutcome, Origin, Position
+from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
 

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.models.base import Alert, GpOutcome, Localisation, Origin, Position, Product
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.product import Product
+from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.preliminary_report import preliminary_report

@@ -16,7 +16,7 @@ from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import Origin
+from mxtvhf.models.position import Origin
 from mxtvhf.simulator.gp.analysis import localise_events
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.photons import simulate_photons

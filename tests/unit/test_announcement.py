@@ -17,7 +17,7 @@ from referencing import Registry, Resource
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.models.base import Origin, Position
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.chat import message
 from mxtvhf.reporting.announcement.circular import DRAFT, TEST, circular

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mxtvhf.archive.archive import Archive, ArchivedInput, write_atomically, write_once
-from mxtvhf.models.base import RunConf
+from mxtvhf.archive.archive import Archive, ArchivedInput
+from mxtvhf.models.files import write_atomically, write_once
+from mxtvhf.models.run_conf import RunConf
 
 BURST = "sb26051102"
 T = datetime(2026, 5, 11, 11, 4, tzinfo=UTC)

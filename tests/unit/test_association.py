@@ -13,8 +13,10 @@ from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.crosscheck import BurstVerdict, crosscheck
 from mxtvhf.crosscheck.association import CONE_R90, around, associate
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
-from mxtvhf.models.base import Alert, GpOutcome, Origin, Position
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
 
 NO_GP = GpOutcome(available=False, reason="not asked")
 

@@ -10,11 +10,12 @@ import psycopg2
 import pytest
 from airflowruns import state_folder
 
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_folder, posting_path
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.backup import write_backup
 from mxtvhf.operation.backup_file import Manifest, PackageWriter, read_manifest
 from mxtvhf.operation.database import airflow_database

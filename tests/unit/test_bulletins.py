@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.cli.messages import line, since_when
 from mxtvhf.errors import InvalidInput
 from mxtvhf.notices.role import is_test_alert
 from mxtvhf.reporting.messages import (
@@ -23,7 +24,6 @@ from mxtvhf.reporting.messages import (
 from mxtvhf.reporting.messages.model import messages_schema, one_line
 from mxtvhf.reporting.messages.report_message import report_bulletin
 from mxtvhf.reporting.messages.schema import schema_text
-from mxtvhf.reporting.messages.terminal import line, since_when
 
 DOCS = Path(__file__).parents[2] / "docs"
 ABOUT = {"burst_id": "sb26051102", "run_id": "sb26051102__1", "is_test": True}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Origin
+from mxtvhf.models.position import Origin
 from mxtvhf.simulator.bursts import KnownBurst, known_burst, known_bursts
 
 

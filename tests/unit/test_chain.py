@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mxtvhf.archive.archive import sha256_of
 from mxtvhf.errors import Failure
-from mxtvhf.models.base import RunConf
+from mxtvhf.models.files import sha256_of
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow import local

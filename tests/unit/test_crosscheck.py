@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from mxtvhf.crosscheck import compare, crosscheck
 from mxtvhf.crosscheck.best_position import recommend
+from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, Verdict
 from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, verdict_of
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Alert, ClaimCheck, GpOutcome, Origin, Position, Verdict
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
 
 NO_GP = GpOutcome(available=False, reason="GP did not answer")
 T0 = datetime(2026, 5, 11, 11, 0, 32, tzinfo=UTC)

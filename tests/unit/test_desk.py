@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.archive.archive import Archive, sha256_of
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.desk.burst_list import burst_lines, verdict_words
@@ -22,8 +22,10 @@ from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_aladin, render_burst, render_list
 from mxtvhf.desk.sky_view import sky_view
 from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import CredibleRegion, Origin, Position
+from mxtvhf.models.files import sha256_of
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import Decision, Delivery, Release
 from mxtvhf.settings import Settings

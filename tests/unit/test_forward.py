@@ -17,7 +17,7 @@ from nats.js.api import StreamConfig
 from natsserver import NatsServer, free_port
 
 from mxtvhf.errors import Retriable
-from mxtvhf.reporting.messages import Outbox, RunBulletin, StepBulletin, forward, read_bulletin
+from mxtvhf.reporting.messages import Outbox, RunBulletin, StepBulletin, publisher, read_bulletin
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM, forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
@@ -186,11 +186,11 @@ def test_a_closed_client_ends_the_forwarder(tmp_path, nats_server):
 
 
 def test_a_server_that_was_never_there_is_waited_for_within_the_bound(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(forward, "MOST_WAITING", 5)
+    monkeypatch.setattr(publisher, "MOST_WAITING", 5)
     outbox, server, stop = Outbox(tmp_path / "outbox"), NatsServer(tmp_path), threading.Event()
     for number in range(20):
         outbox.put(step(number))
-    work = threading.Thread(target=forward.forward_until, args=(outbox.folder, server.url, None, stop))
+    work = threading.Thread(target=publisher.forward_until, args=(outbox.folder, server.url, None, stop))
     work.start()
     try:
         while len(outbox.waiting()) > 5:

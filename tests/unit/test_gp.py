@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.errors import GpFailed, InvalidInput, MxtVhfError, Retriable
-from mxtvhf.models.base import Origin
+from mxtvhf.models.position import Origin
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import (
     KEPT_BODY,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.models.base import TimelineEntry
+from mxtvhf.models.times import TimelineEntry
 from mxtvhf.workflow.latency import latency, latency_text
 
 T0 = datetime(2026, 3, 7, 13, 45, tzinfo=UTC)

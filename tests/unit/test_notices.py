@@ -8,7 +8,8 @@ from astropy.coordinates import angular_separation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.models.base import Alert, Attitude, Citation, Origin, SatellitePosition
+from mxtvhf.models.position import Origin
+from mxtvhf.notices.alert import Alert, Attitude, Citation, SatellitePosition
 from mxtvhf.notices.voevent import notice_position, read_alert
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 

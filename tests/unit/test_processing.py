@@ -6,7 +6,9 @@ import pytest
 
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.cli.tables import answer_text, bursts_text, quarantine_text, runs_text
-from mxtvhf.models.base import Origin, Position, Product, RunConf
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.gp.contract import Answer, GpAnswerError, GpState, job_status, started_job
 from mxtvhf.workflow.runs import (
     Run,

@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.archive.products import product_file, product_folder, report_summaries, report_summary
+from mxtvhf.models.files import write_atomically
 
 
 def test_a_product_is_found_by_its_run(tmp_path):

@@ -14,15 +14,15 @@ from click import unstyle
 from releasing import release_and_die
 from webhookserver import SECRET, WebhookServer
 
-from mxtvhf.archive.archive import sha256_of
+from mxtvhf.cli.messages import line
 from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.models.files import sha256_of
 from mxtvhf.reporting.announcement.deliveries import Ways
 from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.reporting.announcement.release import release
 from mxtvhf.reporting.messages import Outbox, read_bulletin
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM, ensure_stream, forward_outbox
-from mxtvhf.reporting.messages.terminal import line
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mxtvhf.archive.archive import Archive, ArchivedInput
-from mxtvhf.models.base import REPLAY_MARK, RunConf
+from mxtvhf.models.ids import REPLAY_MARK
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, write_notice
 from mxtvhf.workflow.replay import MAX_RUN_ID, Replay, schedule, select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest

@@ -14,20 +14,15 @@ from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
 from mxtvhf.crosscheck import CrossCheck, crosscheck
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.models.base import (
-    Alert,
-    CredibleRegion,
-    GpOutcome,
-    Localisation,
-    Origin,
-    PacketCounts,
-    Position,
-    Product,
-    TimelineEntry,
-)
+from mxtvhf.localisation.model import CredibleRegion, Localisation
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import TimelineEntry
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import Report, RunRecord, build_report, report_schema
 from mxtvhf.reporting.report.assembly import REFERENCE_GP, photon_summary
@@ -35,6 +30,7 @@ from mxtvhf.reporting.report.page import latency_text, pairs_by_weight, render_p
 from mxtvhf.reporting.report.plots import binned, detector_plot, light_curve_plot, ticks_of
 from mxtvhf.reporting.report.schema import schema_text
 from mxtvhf.reporting.report.sky_plot import LINES, sky_plot, zoom_half_width_arcmin
+from mxtvhf.telemetry.counts import PacketCounts
 
 T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)
 WRITTEN = T0 + timedelta(seconds=200)

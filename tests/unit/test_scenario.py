@@ -13,11 +13,11 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import GpRequest
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.gp.analysis import analyse
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
 from mxtvhf.telemetry import decode_stream
+from mxtvhf.workflow.gp.contract import GpRequest
 from mxtvhf.workflow.local import process_burst
 
 KNOWN = "sb26030704"

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from regions import CircleSkyRegion, PolygonSkyRegion, Regions
 
 from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.localisation.position import localise
 from mxtvhf.localisation.sky_products import (
     Observed,
@@ -28,7 +29,7 @@ from mxtvhf.localisation.sky_products import (
     moc_file,
     write_sky_files,
 )
-from mxtvhf.models.base import CredibleRegion, Origin, Position
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.simulator.photons import simulate_photons
 
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)

@@ -7,10 +7,12 @@ from jsonschema import Draft202012Validator
 
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
 from mxtvhf.analysis.model import Measurement, SourceAnalysis, analysis_text, measurement_text
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.models.base import Alert, GpOutcome, Product
+from mxtvhf.models.product import Product
+from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.report import RunRecord, build_report, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Plot

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
-from mxtvhf.models.base import Alert, Origin
+from mxtvhf.models.position import Origin
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import notice_facts, notice_position, read_alert
 from mxtvhf.simulator.notices import write_notice
 

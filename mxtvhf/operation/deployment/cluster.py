@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.errors import Failure
+from mxtvhf.models.files import write_atomically
 from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
 from mxtvhf.operation.deployment.service_health import check_service
 from mxtvhf.operation.stack.access import password_of

@@ -7,10 +7,10 @@ import threading
 import time
 from pathlib import Path
 
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure
-from mxtvhf.models.base import RunConf
+from mxtvhf.models.files import write_atomically
+from mxtvhf.models.run_conf import RunConf
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
 from mxtvhf.operation.stack.processes import stop_on_signals
 from mxtvhf.operation.stack.supervisor import supervise

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mxtvhf.analysis.model import measurement_text
 from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
-from mxtvhf.models.base import Position
+from mxtvhf.models.position import Position
 from mxtvhf.reporting.announcement.content import (
     Announcement,
     catalogue_words,

@@ -12,7 +12,7 @@ from typing import Any
 from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Position
+from mxtvhf.models.position import Position
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.page import checked_catalogues
 

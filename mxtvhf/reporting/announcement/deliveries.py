@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.archive.archive import sha256_of, write_atomically, write_once
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import sha256_of, write_atomically, write_once
 from mxtvhf.reporting.announcement.content import Announcement
 from mxtvhf.reporting.announcement.drafts import FILES
 from mxtvhf.reporting.announcement.model import Delivery

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mxtvhf.archive.archive import sha256_of, write_atomically
-from mxtvhf.models.base import Product
+from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.product import Product
 from mxtvhf.reporting.announcement.chat import message
 from mxtvhf.reporting.announcement.circular import circular
 from mxtvhf.reporting.announcement.content import Announcement

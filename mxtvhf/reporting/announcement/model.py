@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.models.base import BurstId, Model, Position, Product
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Position
+from mxtvhf.models.product import Product
 
 DECISION, RELEASE, REFUSAL = "decision.json", "release.json", "refused.txt"
 """Files of a release's folder: what was decided, what was released, why it was not."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mxtvhf.archive.archive import sha256_of
 from mxtvhf.archive.products import FINAL_REPORT, product_folder
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import sha256_of
 from mxtvhf.reporting.announcement.content import BEST, announceable, chosen_position
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DRAFTS, Decision

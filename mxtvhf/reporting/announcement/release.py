@@ -27,9 +27,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from mxtvhf.archive.archive import write_atomically, write_once
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.models.base import Model, safe_name
+from mxtvhf.models.base import Model
+from mxtvhf.models.files import safe_name, write_atomically, write_once
 from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
 from mxtvhf.reporting.announcement.deliveries import RECORD, Ways, deliver
 from mxtvhf.reporting.announcement.drafts import write_texts

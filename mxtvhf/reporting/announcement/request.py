@@ -6,7 +6,8 @@ from pydantic import Field
 
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.errors import NothingToDo
-from mxtvhf.models.base import BurstId, Model
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
 
 APPROVE, REJECT = "Approve", "Reject"
 """The two answers."""

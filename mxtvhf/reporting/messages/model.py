@@ -10,8 +10,11 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import BurstId, Model, Position, Verdict
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Position
 
 SCHEMA_ID = "urn:mxt-vhf:messages:1"
 SUBJECTS = "mxtvhf.out"

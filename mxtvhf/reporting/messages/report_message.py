@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mxtvhf.archive.archive import sha256_of
+from mxtvhf.models.files import sha256_of
 from mxtvhf.reporting.messages.model import ReportBulletin
 
 

@@ -8,11 +8,14 @@ from datetime import datetime
 from mxtvhf import __version__
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
+from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
-from mxtvhf.models.base import Origin, Position, PositionPair, Product, TimelineEntry, Verdict
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
 

@@ -13,21 +13,16 @@ from pydantic.json_schema import GenerateJsonSchema
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
+from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair
 from mxtvhf.errors import Failure
-from mxtvhf.models.base import (
-    Alert,
-    BurstId,
-    ClaimCheck,
-    GpOutcome,
-    Localisation,
-    Model,
-    PacketCounts,
-    Position,
-    PositionPair,
-    Product,
-    TimelineEntry,
-    utc_text,
-)
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import TimelineEntry, utc_text
+from mxtvhf.notices.alert import Alert
+from mxtvhf.telemetry.counts import PacketCounts
 
 SCHEMA_ID = "urn:mxt-vhf:report:1"
 

@@ -11,9 +11,11 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictU
 
 from mxtvhf.analysis.model import measurement_text
 from mxtvhf.crosscheck.bayes import probability_text
+from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import not_checked
 from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
-from mxtvhf.models.base import Position, PositionPair, Verdict, utc_text
+from mxtvhf.models.position import Position
+from mxtvhf.models.times import utc_text
 from mxtvhf.reporting.report.assembly import radius_text, versus_eclairs
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.plots import Picture, Plot

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.models.base import Localisation, Position
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Position
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mxtvhf.crosscheck import name
+from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import (
     angle_text,
     declination_text,
@@ -15,7 +16,7 @@ from mxtvhf.models.angles import (
     separation_arcsec,
     tangent_offset_arcmin,
 )
-from mxtvhf.models.base import CredibleRegion, Origin, Position
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.reporting.report.plots import INK, LEFT_INCH, PANEL_INCH, Plot, panel, scales
 
 if TYPE_CHECKING:

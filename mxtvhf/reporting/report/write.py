@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.models.base import Product
+from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.product import Product
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.assembly import build_report
 from mxtvhf.reporting.report.model import ReportProducts, ReportStatus, RunRecord

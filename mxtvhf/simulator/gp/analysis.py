@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo
 from mxtvhf.instrument.calibration import CalibrationStore
-from mxtvhf.models.base import GpRequest, Localisation
-from mxtvhf.workflow.gp.contract import GpResult
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.workflow.gp.contract import GpRequest, GpResult
 
 Localiser = Callable[[Path], Localisation]
 """An event file in, what its photons say out."""

@@ -13,12 +13,11 @@ from pydantic import BaseModel
 
 from mxtvhf import __version__
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import GpRequest
 from mxtvhf.simulator.gp.analysis import AnalysisResult, Localiser, event_file_of, localise_events
 from mxtvhf.simulator.gp.jobs import Job, JobStore
 from mxtvhf.simulator.gp.workers import Workers
 from mxtvhf.workflow.body_limit import refuse_long_bodies
-from mxtvhf.workflow.gp.contract import REFERENCE_SERVICE, GpAnswer, ProcessingDescriptor
+from mxtvhf.workflow.gp.contract import REFERENCE_SERVICE, GpAnswer, GpRequest, ProcessingDescriptor
 from mxtvhf.workflow.runs import Problem
 
 MAX_REQUEST = 65_536

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mxtvhf.errors import Failure
-from mxtvhf.models.base import GpRequest, utc_text
+from mxtvhf.models.times import utc_text
 from mxtvhf.simulator.gp.analysis import AnalysisResult
-from mxtvhf.workflow.gp.contract import GpState
+from mxtvhf.workflow.gp.contract import GpRequest, GpState
 
 MAX_STARTS = 3
 """A job that was being analysed when the service died is started again, but not more often than this."""

@@ -13,7 +13,7 @@ from math import isclose
 from typing import Any
 
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import Origin
+from mxtvhf.models.position import Origin
 from mxtvhf.workflow.comparison.model import Comparison, Difference, Outcome, PositionShift, Tolerances
 
 IGNORED = (

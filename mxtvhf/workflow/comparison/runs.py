@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.archive.products import FINAL_REPORT, ReportSummary, product_folder
+from mxtvhf.models.files import write_atomically
 from mxtvhf.workflow.comparison.model import Comparison, Outcome
 from mxtvhf.workflow.comparison.products import compare_products
 from mxtvhf.workflow.comparison.reports import compare_reports

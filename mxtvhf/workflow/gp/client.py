@@ -9,13 +9,13 @@ from typing import Any, Literal
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from mxtvhf.models.base import GpRequest
 from mxtvhf.workflow.gp.contract import (
     HEADERS,
     MAX_BODY,
     Answer,
     GpAnswerError,
     GpBusy,
+    GpRequest,
     GpStartUnknownError,
     GpStatus,
     checked_base_url,

@@ -35,7 +35,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
-from mxtvhf.models.base import Declination, Model, NonNegative, Origin, Position, RightAscension
+from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.position import Declination, Origin, Position, RightAscension
+from mxtvhf.models.run_conf import Apid, Mode, Orbit, Target
 
 MAX_BODY = 1_000_000
 """Longest answer that is read, bytes; a longer one is refused."""
@@ -64,6 +66,17 @@ class GpState(StrEnum):
     def is_final(self) -> bool:
         """True when the state will not change any more."""
         return self in (GpState.COMPLETED, GpState.FAILED)
+
+
+class GpRequest(Model):
+    """Body of ``POST {base}/processing`` of the General Program (GP) service."""
+
+    apid: Apid
+    target: Target
+    orbit: Orbit
+    mode: Mode = "GeneralProgram"
+    event_file: str | None = None
+    """Only for the reference GP service: the event file to analyse, as a path it can read."""
 
 
 STATE_WORDS: dict[str, GpState] = {state.value: state for state in GpState}

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.crosscheck.association import around
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Alert, GpOutcome, Localisation, Position
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Position
+from mxtvhf.notices.alert import Alert
 
 
 def crosscheck_positions(

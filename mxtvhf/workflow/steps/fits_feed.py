@@ -13,7 +13,9 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.models.base import Alert, Declination, Model, RightAscension
+from mxtvhf.models.base import Model
+from mxtvhf.models.position import Declination, RightAscension
+from mxtvhf.notices.alert import Alert
 from mxtvhf.workflow.steps.photons_extraction import Extraction
 
 

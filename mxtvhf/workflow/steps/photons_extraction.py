@@ -7,11 +7,13 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive.archive import write_atomically
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, read_limited
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.models.base import BurstId, Model, PacketCounts
+from mxtvhf.models.base import Model
+from mxtvhf.models.files import write_atomically
+from mxtvhf.models.ids import BurstId
 from mxtvhf.telemetry import DecodedStream, decode_stream
+from mxtvhf.telemetry.counts import PacketCounts
 
 
 class Extraction(Model):

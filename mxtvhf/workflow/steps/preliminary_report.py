@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.catalogues.model import Catalogues
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.models.base import GpOutcome
 from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 

@@ -21,7 +21,9 @@ from mxtvhf.archive.inputs import (
     source_name,
 )
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
-from mxtvhf.models.base import Alert, Model, RunConf
+from mxtvhf.models.base import Model
+from mxtvhf.models.run_conf import RunConf
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 
 log = logging.getLogger(__name__)

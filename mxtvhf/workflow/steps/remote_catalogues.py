@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from mxtvhf.catalogues.cone_search import TIMEOUT_S, RemoteService, ask_remote
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.association import around
-from mxtvhf.models.base import Alert, Localisation, Model
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.base import Model
+from mxtvhf.notices.alert import Alert
 from mxtvhf.workflow.steps.crosscheck_positions import in_order, positions_before_gp
 
 

@@ -9,7 +9,6 @@ from mxtvhf.analysis.light_curve_file import write_light_curve
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
 from mxtvhf.analysis.model import SourceAnalysis, analysis_constants
 from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
-from mxtvhf.archive.archive import sha256_of, write_atomically
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.ogip import ProductHeader
@@ -17,7 +16,9 @@ from mxtvhf.instrument.calibration import Calibration, CalibrationStore, package
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import write_arf, write_rmf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
-from mxtvhf.models.base import Localisation, Product
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.product import Product
 from mxtvhf.reporting.report.source_plots import source_plots
 
 LIGHT_CURVE = "lightcurve.fits"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mxtvhf.models.base import GpRequest
 from mxtvhf.workflow.gp.client import GpClient
+from mxtvhf.workflow.gp.contract import GpRequest
 
 
 def start_mxt_gp_pipeline(request: GpRequest, gp: GpClient) -> str:

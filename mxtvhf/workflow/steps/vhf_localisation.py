@@ -21,6 +21,7 @@ from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.hot_pixels import detection_constants, hot_pixels
+from mxtvhf.localisation.model import CredibleRegion, Localisation
 from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, population, time_contrast
 from mxtvhf.localisation.position import (
     SourceLocalisation,
@@ -31,7 +32,9 @@ from mxtvhf.localisation.position import (
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
-from mxtvhf.models.base import Alert, CredibleRegion, Localisation, Origin, Position, Product
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.product import Product
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 
 Bools = npt.NDArray[np.bool_]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import GpFailed
-from mxtvhf.models.base import GpOutcome
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpState, GpStatus
 

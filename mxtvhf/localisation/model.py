@@ -1,0 +1,60 @@
+"""What the photons say about where the source is."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mxtvhf.models.base import Model
+from mxtvhf.models.position import Position
+from mxtvhf.models.product import Product
+
+
+class CredibleRegion(Model):
+    """The smallest region of the sky that holds a part of the posterior, systematic error included."""
+
+    part: float
+    """Of the probability, e.g. 0.9."""
+    area_arcmin2: float
+    outlines: tuple[tuple[tuple[float, float], ...], ...]
+    """Closed lines around its pieces (and around holes in them): right ascension and declination, degrees."""
+
+
+class Localisation(Model):
+    """What the photons say about where the source is."""
+
+    detected: bool
+    """False: no significant source; ``position`` is then None and ``reason`` says why."""
+    position: Position | None
+    r50_arcsec: float | None
+    """Radius that holds 50 % of the posterior (statistical only), arcsec."""
+    detector_x: float | None
+    """Continuous 0-based pixel column of the source."""
+    detector_y: float | None
+    ts: float
+    """Test statistic, 2 (ln L_source - ln L_background)."""
+    n_photons: int
+    exposure_s: float | None = None
+    """Sum of the good times of the photons, seconds."""
+    data_stream: str | None = None
+    """``VHF`` or ``XBand``: how the photons came to the ground."""
+    n_source: float
+    n_background: float
+    hot_pixels: tuple[tuple[int, int], ...] = ()
+    """(column, row) of pixels left out because no source can be so narrow."""
+    reason: str | None = None
+    uses: tuple[str, ...] = ()
+    """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is
+    asked only where the photons alone show no source)."""
+    core_fwhm_arcmin: float | None = None
+    """Width of the PSF's core by the fit, arcmin."""
+    upper_limit_photons: float | None = None
+    """90 % upper limit of the expected source photons where no source was found; None where any number
+    could be hidden, because hardly a pixel is good."""
+    upper_limit_flux: float | None = None
+    """The same as a mean flux (0.3-10 keV, absorbed, expected spectrum), erg/cm2/s."""
+    regions: tuple[CredibleRegion, ...] = ()
+    """With 50 and 90 % of the posterior; empty without a source."""
+    products: dict[str, Product] = Field(default={})
+    """The files with the posterior on the sky: name -> file."""
+    calibration: dict[str, str] = Field(default={})
+    """Calibration item -> version used."""

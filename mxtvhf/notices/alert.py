@@ -1,0 +1,97 @@
+"""A SVOM notice as the workflow knows it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from mxtvhf.models.base import Model
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.position import Declination, Position, RightAscension
+
+
+class Attitude(Model):
+    """Satellite attitude at one moment, degrees ICRS."""
+
+    ra_deg: RightAscension
+    dec_deg: Declination
+    roll_deg: float
+
+
+class SatellitePosition(Model):
+    """Where the satellite was when the notice was made, geographic."""
+
+    longitude_deg: float
+    latitude_deg: float
+    altitude_km: float
+
+
+class Citation(Model):
+    """One ``EventIVORN`` of a VOEvent."""
+
+    ivorn: str
+    cite: Literal["followup", "supersedes", "retraction"]
+
+
+class Alert(Model):
+    """A SVOM notice, read from its VOEvent."""
+
+    ivorn: str
+    burst_id: BurstId
+    notice_type: str
+    """What follows the burst id in the ivorn: ``eclairs-wakeup``, ``mxt-initial_qf1``, ..."""
+    packet_type: int
+    """SVOM Packet_Type: 201 grm-trigger ... 219 retraction."""
+    notice_level: str
+    """N1g, N1e, N2m, N2v, N3e ..."""
+    instrument: str
+    role: Literal["observation", "prediction", "utility", "test"]
+    published: AwareDatetime | None
+    """``Who/Date``, UTC; None where the notice has none."""
+    event_time: AwareDatetime
+    """``ISOTime`` of WhereWhen, UTC. For MXT notices this is the start of the MXT observation."""
+    trigger_time: AwareDatetime | None = None
+    """T0 of the alert sequence where published (``Alert_Seq_T0``), UTC."""
+    time_window: tuple[AwareDatetime, AwareDatetime] | None = None
+    """The trigger's time window, UTC."""
+    position: Position | None
+    """None for a notice without a position (legal for GRM)."""
+    attitude: Attitude | None
+    """As published; in MXT notices the attitude *before* the slew, not the MXT pointing."""
+    satellite: SatellitePosition | None = None
+    snr: float | None
+    snr_saturated: bool = False
+    """True at 255, the largest number the on-board field holds."""
+    mean_flux: float | None = None
+    """``Mean_Flux`` as published; see ``flux_credible``."""
+    flux_error: float | None = None
+    flux_credible: bool = True
+    """False where the published number cannot be a flux in erg/cm2/s."""
+    timescale_s: float | None = None
+    """Length of the trigger's time window, s."""
+    energy_band_kev: tuple[float, float] | None = None
+    trigger_type: str | None = None
+    """ECLAIRs: ``CRT`` count-rate trigger or ``IMT`` image trigger."""
+    triggered_grds: str | None = None
+    """GRM: one digit per detector, 1 where it triggered."""
+    use_vt_attitude: bool | None = None
+    """MXT: the VT steadied the platform in place of the star trackers (better localisation)."""
+    within_eclairs_r90: bool | None = None
+    """``Within_ECLAIRs_R90`` as published: not to be trusted, recomputed by the cross-check."""
+    eclairs_angle_arcmin: float | None = None
+    slew_status: str | None = None
+    source_name: str | None = None
+    """On-board catalogue's label (eclairs-catalog notices)."""
+    catalog_id: int | None = None
+    citations: tuple[Citation, ...] = ()
+
+    @property
+    def is_test(self) -> bool:
+        """True when the notice was sent as a test."""
+        return self.role == "test"
+
+    @property
+    def is_retraction(self) -> bool:
+        """True for Packet_Type 219 or a ``retraction`` citation; the VOEvent role stays ``observation``."""
+        return self.packet_type == 219 or any(c.cite == "retraction" for c in self.citations)
