@@ -8,21 +8,38 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mxtvhf.intakepolicy import IntakePolicy
-
-if TYPE_CHECKING:
-    from mxtvhf.instrument.calibration import CalibrationStore
-
+from mxtvhf.models.base import Model
 
 Role = Literal["viewer", "user", "op", "admin"]
 """Of a user of Airflow's SimpleAuthManager, each with the rights of those before it."""
 
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class IntakePolicy(Model):
+    """When the photons of a burst, which trickle in over minutes, are worth a run."""
+
+    first_photons: int = Field(
+        default=30, ge=1, description="photons (source and background) with which the first run starts"
+    )
+    first_seconds: float = Field(
+        default=20.0, ge=0.0, description="or seconds after the first packet, with however few photons"
+    )
+    growth: float = Field(
+        default=2.0, gt=1.0, description="an update when there are so many times the photons of the last run"
+    )
+    quiet_seconds: float = Field(
+        default=30.0, ge=0.0, description="the last update when no new packet came for so long"
+    )
+    updates: int = Field(default=4, ge=0, le=1000, description="updates at most, the last one included")
+    close_seconds: float = Field(
+        default=3600.0, gt=0.0, description="a burst of which nothing new came for so long is left alone"
+    )
 
 
 class Settings(BaseSettings):
@@ -160,18 +177,3 @@ class Settings(BaseSettings):
         Of the state only the archive and the inputs: beside them lie its secrets.
         """
         return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
-
-    def calibration_store(self) -> CalibrationStore:
-        """Return the package's calibration files, and those of the installation's own folder before them.
-
-        Raises
-        ------
-        InvalidInput
-            A file of the folder is no calibration file, or there is none in it.
-        """
-        # Imported when used: every Airflow process imports this module, and few need numpy.
-        from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder, packaged_store
-
-        if self.calibration is None:
-            return packaged_store()
-        return CalibrationStore(packaged_folder(), self.calibration.resolve())

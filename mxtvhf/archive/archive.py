@@ -38,7 +38,6 @@ from mxtvhf.models.files import safe_name, sha256_of, sync_folder, write_once
 from mxtvhf.models.ids import BURST_ID_PATTERN, BurstId
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.times import utc_text
-from mxtvhf.notices.alert import Alert
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +154,10 @@ class Archive:
         """VHF messages of a burst in the order in which they first came, with that moment."""
         return _first_receptions(self.root / burst_id / "vhf")
 
-    def mark_retracted(self, alert: Alert, received: datetime) -> None:
-        """Note that a burst, or a test under its id, was taken back; the first note stays."""
-        content = Retraction(ivorn=alert.ivorn, received=received).model_dump_json().encode() + b"\n"
-        write_once(self._retraction_path(alert.burst_id, is_test=alert.is_test), content)
+    def mark_retracted(self, burst_id: str, retraction: Retraction, *, is_test: bool) -> None:
+        """Note that a burst, or a test under its id, was retracted; the first note stays."""
+        content = retraction.model_dump_json().encode() + b"\n"
+        write_once(self._retraction_path(burst_id, is_test=is_test), content)
 
     def retraction(self, burst_id: str, *, is_test: bool) -> Retraction | None:
         """Return what took a burst, or a test under its id, back; None when nothing did."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mxtvhf.cli.runs import AsJson
 from mxtvhf.errors import InvalidInput
 from mxtvhf.settings import Settings
+
+if TYPE_CHECKING:
+    from mxtvhf.instrument.calibration import CalibrationStore
 
 CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
 
@@ -80,7 +83,7 @@ def simulate(
         seed=seed,
         xband_s=xband,
     )
-    for path in write_scenario(scenario, out, Settings().calibration_store()):
+    for path in write_scenario(scenario, out, _calibration_store()):
         print(path)
 
 
@@ -99,7 +102,7 @@ def process(
 
     settings = Settings()
     catalogues = CatalogueStore(settings.catalogues)
-    store = settings.calibration_store()
+    store = _calibration_store()
     report = process_burst(alert, packets, out, gp_url=gp, store=store, catalogues=catalogues)
     if as_json:
         _print_json(json.loads(report.read_text()))
@@ -114,7 +117,7 @@ def localise(
     """Find the source in an event file."""
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
-    found = vhf_localisation(events, store=Settings().calibration_store())
+    found = vhf_localisation(events, store=_calibration_store())
     if as_json:
         _print_json(found.model_dump(mode="json"))
     elif found.position is None:
@@ -142,7 +145,7 @@ def analyse(
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     trigger = t0.replace(tzinfo=t0.tzinfo or UTC) if t0 else None
-    store = Settings().calibration_store()
+    store = _calibration_store()
     place = vhf_localisation(events, store=store)
     found = source_analysis(events, place, out, trigger_time=trigger, store=store)
     if as_json:
@@ -170,7 +173,7 @@ def crosscheck(
     if len(bursts) != 1:
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
     settings = Settings()
-    found = vhf_localisation(events, alerts=notices, store=settings.calibration_store()) if events else None
+    found = vhf_localisation(events, alerts=notices, store=_calibration_store()) if events else None
     no_gp = GpOutcome(available=False, reason="not asked")
     catalogues = CatalogueStore(settings.catalogues)
     result = crosscheck_positions(notices, found, no_gp, catalogues=catalogues)
@@ -199,7 +202,7 @@ def calibration(
     from mxtvhf.instrument.calibration import CalibrationFile
     from mxtvhf.models.times import utc_text
 
-    store = Settings().calibration_store()
+    store = _calibration_store()
     used = store.at(at.replace(tzinfo=UTC) if at else datetime.now(UTC)).files()
     if as_json:
         common = set(CalibrationFile.model_fields)
@@ -215,6 +218,13 @@ def calibration(
         print(f"{item} {file.version}{', ASSUMED' * file.assumed}: {store.path_of(file)}")
         print(f"    valid from {utc_text(file.valid_from)} until {until}")
         print(f"    {' '.join(file.source.split())}")
+
+
+def _calibration_store() -> CalibrationStore:
+    # Imported when used, as all that needs numpy: `mxtvhf --help` answers at once.
+    from mxtvhf.instrument.calibration import calibration_store
+
+    return calibration_store(Settings().calibration)
 
 
 def _print_json(value: Any) -> None:

@@ -21,9 +21,10 @@ def gp(
     delay: Annotated[float, typer.Option(help="seconds added to every job, to imitate a slow GP")] = 0.0,
 ) -> None:
     """Run the reference GP service."""
+    from mxtvhf.instrument.calibration import calibration_store
     from mxtvhf.simulator.gp import serve
 
-    store = Settings().calibration_store()
+    store = calibration_store(Settings().calibration)
     serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
 
 

@@ -292,6 +292,24 @@ def packaged_store() -> CalibrationStore:
     return CalibrationStore(packaged_folder())
 
 
+def calibration_store(own_folder: Path | None) -> CalibrationStore:
+    """Return the package's files, and those of an installation's own folder before them.
+
+    Parameters
+    ----------
+    own_folder
+        What ``MXTVHF_CALIBRATION`` names; None: the package's files alone.
+
+    Raises
+    ------
+    InvalidInput
+        A file of the folder is no calibration file, or there is none in it.
+    """
+    if own_folder is None:
+        return packaged_store()
+    return CalibrationStore(packaged_folder(), own_folder.resolve())
+
+
 def packaged_folder() -> Path:
     """Return the folder of the files that the package brings."""
     return Path(str(files("mxtvhf.instrument"))) / "caldb"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.open_bursts import OpenBursts
@@ -79,7 +79,8 @@ def _file_notice(message: Message, archive: Archive, bursts: OpenBursts) -> str:
         kept = archive.keep_alert(alert.burst_id, message.raw)
         archive.log_receipt(kept, message.received, message.source)
         if alert.is_retraction:
-            archive.mark_retracted(alert, message.received)
+            retraction = Retraction(ivorn=alert.ivorn, received=message.received)
+            archive.mark_retracted(alert.burst_id, retraction, is_test=alert.is_test)
         bursts.open(alert.burst_id)
     return alert.burst_id
 

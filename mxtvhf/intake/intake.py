@@ -18,7 +18,7 @@ from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planner import look_at
 from mxtvhf.intake.spool import Incoming, Message
-from mxtvhf.intakepolicy import IntakePolicy
+from mxtvhf.settings import IntakePolicy
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.burst_state import BurstPicture, PlannedRun, planned_folder, read_picture
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.policy import WantedRun, next_look, next_run
-from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.models.files import write_once
 from mxtvhf.models.ids import TEST_MARK
 from mxtvhf.models.run_conf import RunConf
+from mxtvhf.settings import IntakePolicy
 
 log = logging.getLogger(__name__)
 

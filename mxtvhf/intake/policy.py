@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from mxtvhf.intake.burst_state import BurstPicture, Notice, PlannedRun
-from mxtvhf.intakepolicy import IntakePolicy
+from mxtvhf.settings import IntakePolicy
 
 
 @dataclass(frozen=True)

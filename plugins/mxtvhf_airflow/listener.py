@@ -24,10 +24,11 @@ from airflow.listeners import hookimpl
 from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.exceptions import AirflowException
 
+from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.archive.products import product_folder
-from mxtvhf.errors import MxtVhfError
+from mxtvhf.errors import InvalidInput, MxtVhfError
 from mxtvhf.models.ids import BURST_ID_PATTERN, REPLAY_MARK
-from mxtvhf.notices.role import is_test_alert
+from mxtvhf.notices.role import is_test_notice
 from mxtvhf.reporting.messages.model import RunBulletin, StepBulletin
 from mxtvhf.reporting.messages.outbox import Outbox
 from mxtvhf.reporting.messages.report_message import report_bulletin
@@ -157,9 +158,17 @@ def _about(run_id: str, conf: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "burst_id": burst_id if re.match(BURST_ID_PATTERN, burst_id) else None,
         "run_id": run_id,
-        "is_test": is_test_alert(str(alert), _roots()) if alert else None,
+        "is_test": _is_test(str(alert)) if alert else None,
         "is_replay": REPLAY_MARK in run_id,
     }
+
+
+def _is_test(alert: str) -> bool | None:
+    """Tell whether a run's alert is a test; None where it cannot be read, which the run itself reports."""
+    try:
+        return is_test_notice(source_bytes(alert, MAX_ALERT_BYTES, _roots()))
+    except InvalidInput:
+        return None
 
 
 def _conf(step: AnyTaskInstance) -> dict[str, Any] | None:

@@ -80,6 +80,7 @@ class FitsFeedOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Write."""
+        from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.workflow.steps.fits_feed import fits_feed
 
         return fits_feed(
@@ -89,7 +90,7 @@ class FitsFeedOperator(StepOperator):
             apid=run.conf.apid,
             target=run.conf.target,
             orbit=run.conf.orbit,
-            store=run.settings.calibration_store(),
+            store=calibration_store(run.settings.calibration),
         )
 
 
@@ -98,6 +99,7 @@ class VhfLocalisationOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Localise."""
+        from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
         reception = run.reception()
@@ -105,7 +107,7 @@ class VhfLocalisationOperator(StepOperator):
             Path(run.event_product().path),
             run.out,
             alerts=(reception.alert, *reception.related),
-            store=run.settings.calibration_store(),
+            store=calibration_store(run.settings.calibration),
         )
 
 
@@ -114,6 +116,7 @@ class SourceAnalysisOperator(StepOperator):
 
     def step(self, run: Run) -> Model:
         """Analyse."""
+        from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.notices.burst import burst_trigger_time
         from mxtvhf.workflow.steps.source_analysis import source_analysis
 
@@ -123,7 +126,7 @@ class SourceAnalysisOperator(StepOperator):
             run.localisation(),
             run.out,
             trigger_time=burst_trigger_time((reception.alert, *reception.related)),
-            store=run.settings.calibration_store(),
+            store=calibration_store(run.settings.calibration),
         )
 
 

@@ -10,8 +10,8 @@ from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planner import look_at
 from mxtvhf.intake.spool import Message
-from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.settings import IntakePolicy
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.telemetry import decode_stream
 

@@ -16,9 +16,9 @@ from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.listen import gate
 from mxtvhf.intake.nats_stream import NatsStream
 from mxtvhf.intake.signatures import HEADER, check_signature, trusted_keys
-from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.settings import IntakePolicy
 
 KEY, OTHER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 

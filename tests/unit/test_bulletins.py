@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mxtvhf.cli.messages import line, since_when
 from mxtvhf.errors import InvalidInput
-from mxtvhf.notices.role import is_test_alert
+from mxtvhf.notices.role import is_test_notice
 from mxtvhf.reporting.messages import (
     IntakeBulletin,
     Outbox,
@@ -147,19 +147,11 @@ def test_a_full_outbox_drops_the_oldest_steps_and_says_so(tmp_path, caplog):
         ("<VOEvent>", None),
         ("<html role='test'>", None),
         ("<", None),
-        ("/no/such/file.xml", None),
         ('<!DOCTYPE x SYSTEM "http://127.0.0.1:1/x.dtd"><VOEvent role="test">', True),
     ],
 )
 def test_the_first_tag_tells_a_test(alert, expected):
-    assert is_test_alert(alert, ()) is expected
-
-
-def test_a_test_is_told_from_a_file_inside_the_roots_only(tmp_path):
-    file = tmp_path / "alert.xml"
-    file.write_text('<VOEvent role="test"/>')
-    assert is_test_alert(file.as_uri(), (tmp_path.resolve(),)) is True
-    assert is_test_alert(file.as_uri(), (tmp_path.resolve() / "other",)) is None
+    assert is_test_notice(alert.encode()) is expected
 
 
 def test_a_report_is_told_with_its_position_and_its_sum(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.desk.burst_list import burst_lines, verdict_words
@@ -232,8 +232,8 @@ def test_what_could_not_be_read_is_counted():
 def test_a_retraction_marks_list_and_page(settings, put, processed):
     put(f"{BURST}__1")
     alert = read_alert((processed / "input" / "alert.xml").read_bytes())
-    retraction = alert.model_copy(update={"role": "observation"})
-    Archive(settings.archive).mark_retracted(retraction, NOW)
+    retraction = Retraction(ivorn=alert.ivorn, received=NOW)
+    Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
     (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
     assert line.state is State.RETRACTED
     assert "RETRACTED: a notice took the burst back" in html_of(settings, [run()])

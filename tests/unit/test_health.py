@@ -15,10 +15,9 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.burst_state import PlannedRun, planned_folder
 from mxtvhf.intake.intake import Intake, alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
-from mxtvhf.intakepolicy import IntakePolicy
 from mxtvhf.operation.health import health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
-from mxtvhf.settings import Settings
+from mxtvhf.settings import IntakePolicy, Settings
 from mxtvhf.workflow.airflow_api import COMPONENTS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

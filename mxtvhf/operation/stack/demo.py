@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure
+from mxtvhf.instrument.calibration import calibration_store
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
@@ -66,7 +67,7 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     """
     burst_id = scenario.burst_id
     folder = settings.inputs / burst_id / f"seed-{scenario.seed}"
-    write_scenario(scenario, folder, settings.calibration_store())
+    write_scenario(scenario, folder, calibration_store(settings.calibration))
     conf = RunConf(
         burst_id=burst_id,
         alert=(folder / "alert.xml").as_uri(),

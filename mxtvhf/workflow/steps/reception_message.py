@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.archive.archive import Archive, ArchivedInput
+from mxtvhf.archive.archive import Archive, ArchivedInput, Retraction
 from mxtvhf.archive.inputs import (
     MAX_ALERT_BYTES,
     MAX_PACKETS_BYTES,
@@ -122,7 +122,8 @@ def reception_message(
     known = (is_replay and archive.original_of(record)) or record
     archive.log_receipt(alert_path, known.received)
     if alert.is_retraction:
-        archive.mark_retracted(alert, known.received)
+        retraction = Retraction(ivorn=alert.ivorn, received=known.received)
+        archive.mark_retracted(alert.burst_id, retraction, is_test=alert.is_test)
     if not is_inline(conf.alert):
         _keep_notices_beside(local_path(conf.alert, roots), known, archive, roots)
     if problems:

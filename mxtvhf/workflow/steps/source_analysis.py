@@ -12,9 +12,9 @@ from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.ogip import ProductHeader
+from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.instrument.response import write_arf, write_rmf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of, write_atomically
