@@ -4,19 +4,6 @@
 localise anything.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mxtvhf.localisation.position import SourceLocalisation, localise
-
-__all__ = ["SourceLocalisation", "localise"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mxtvhf.localisation import position
-
-    return getattr(position, name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,26 @@
+from .catalogues.store import CatalogueStore as CatalogueStore
+from .events.event_file import EventFile as EventFile
+from .events.event_file import read_event_file as read_event_file
+from .instrument.calibration import (
+    CalibrationStore as CalibrationStore,
+)
+from .instrument.calibration import (
+    default_calibration as default_calibration,
+)
+from .instrument.psf import LobsterEyePsf as LobsterEyePsf
+from .localisation.photon_weights import energy_contrast as energy_contrast
+from .localisation.photon_weights import time_contrast as time_contrast
+from .localisation.position import SourceLocalisation as SourceLocalisation
+from .localisation.position import localise as localise
+from .notices.alert import Alert as Alert
+from .notices.voevent import read_alert as read_alert
+from .reporting.report import Report as Report
+from .simulator.scenario import scenario_of as scenario_of
+from .simulator.scenario import write_scenario as write_scenario
+from .telemetry import decode_stream as decode_stream
+from .workflow.local import process_burst as process_burst
+from .workflow.steps.crosscheck_positions import crosscheck_positions as crosscheck_positions
+from .workflow.steps.source_analysis import source_analysis as source_analysis
+from .workflow.steps.vhf_localisation import vhf_localisation as vhf_localisation
+
+__version__: str

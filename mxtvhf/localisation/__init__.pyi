@@ -1,0 +1,2 @@
+from .position import SourceLocalisation as SourceLocalisation
+from .position import localise as localise
