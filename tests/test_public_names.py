@@ -32,8 +32,11 @@ def test_a_name_that_does_not_exist_is_an_error():
 
 def test_localise_stays_under_its_names_whatever_is_imported_first():
     for first in ("mxtvhf.localisation.position", "mxtvhf.localisation", "mxtvhf"):
-        code = f"import {first}\nfrom mxtvhf.localisation import localise\nimport mxtvhf\nassert localise is mxtvhf.localise"
-        subprocess.run([sys.executable, "-c", f"{code}\nassert callable(localise)"], check=True)
+        code = (
+            f"import {first}\nfrom mxtvhf.localisation import localise\nimport mxtvhf\n"
+            "assert callable(localise)\nassert localise is mxtvhf.localise"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_psf_stays_under_its_name():
