@@ -10,7 +10,8 @@ from urllib.parse import quote
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.states import Kind, State, kind_of
+from mxtvhf.desk.states import State, kind_of
+from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.workflow.runs import Run
 
@@ -20,7 +21,7 @@ class BurstLine:
     """A burst in the list; its tests and its replays have lines of their own."""
 
     burst_id: str
-    kind: Kind
+    kind: RunKind
     state: State
     address: str
     """Of its page, relative to the list's folder."""
@@ -61,7 +62,7 @@ def burst_lines(
     list of BurstLine
         The youngest burst first.
     """
-    groups: dict[tuple[str, Kind], list[tuple[Run, ReportSummary | None]]] = {}
+    groups: dict[tuple[str, RunKind], list[tuple[Run, ReportSummary | None]]] = {}
     for run in runs:
         if run.burst_id is not None:
             report = files.summary(run.burst_id, run.run_id)
@@ -92,7 +93,7 @@ def verdict_words(report: ReportSummary) -> str:
 
 def _line(
     burst_id: str,
-    kind: Kind,
+    kind: RunKind,
     members: Sequence[tuple[Run, ReportSummary | None]],
     asked: Collection[str],
     files: DeskFiles,
@@ -102,7 +103,7 @@ def _line(
         burst_id=burst_id,
         kind=kind,
         state=files.state(run, report, is_asked=run.run_id in asked),
-        address=burst_id if kind is Kind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
+        address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time) or members[-1][0].created,
         verdict=report.verdict if report else "",
         verdict_words=verdict_words(report) if report else "",
@@ -117,7 +118,7 @@ def _line(
 def _waiting(burst_id: str, since: datetime) -> BurstLine:
     return BurstLine(
         burst_id=burst_id,
-        kind=Kind.LIVE,
+        kind=RunKind.LIVE,
         state=State.RECEIVING,
         address=burst_id,
         since=since,

@@ -23,7 +23,8 @@ from mxtvhf.desk.decision import (
 )
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky_view import SkyView, sky_view
-from mxtvhf.desk.states import Kind, State, kind_of
+from mxtvhf.desk.states import State, kind_of
+from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.announcement.model import DRAFTS
@@ -42,7 +43,7 @@ class HistoryLine:
     """One run of the burst."""
 
     run: Run
-    kind: Kind
+    kind: RunKind
     state: State
     report: ReportSummary | None
     is_shown: bool
@@ -81,7 +82,7 @@ class BurstPage:
     burst_id: str
     run: Run | None
     """None while the burst is only received."""
-    kind: Kind
+    kind: RunKind
     state: State
     report: Report | None
     summary: ReportSummary | None
@@ -148,7 +149,7 @@ def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
 
 def newest_run(runs: Sequence[Run]) -> Run | None:
     """Return the newest run that is no replay, else the newest; ``runs`` are newest first."""
-    return next((run for run in runs if kind_of(run.run_id, None) is not Kind.REPLAY), None) or next(
+    return next((run for run in runs if kind_of(run.run_id, None) is not RunKind.REPLAY), None) or next(
         iter(runs), None
     )
 
@@ -193,7 +194,7 @@ def burst_page(
     history = tuple(_history(run, shown, questions, files) for run in runs)
     line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
     report = files.report(burst_id, shown.run_id)
-    retraction = files.archive.retraction(burst_id, is_test=line.kind is Kind.TEST)
+    retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
     best = report.best_position if report else None
     decision = _decision(burst_id, shown.run_id, questions, files, report, airflow)
     return BurstPage(
@@ -218,7 +219,7 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
     return BurstPage(
         burst_id=burst_id,
         run=None,
-        kind=Kind.LIVE,
+        kind=RunKind.LIVE,
         state=State.RECEIVING,
         report=None,
         summary=None,

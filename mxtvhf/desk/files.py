@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
-from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.ids import RunKind
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import DECISION, RELEASE, Decision, Release
@@ -61,7 +62,7 @@ class DeskFiles:
 
     def state(self, run: Run, report: ReportSummary | None, *, is_asked: bool) -> State:
         """Tell where the burst of a run stands; parameters as of `state_of`."""
-        burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is Kind.TEST
+        burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is RunKind.TEST
         decision, release = self.decided(burst_id, run.run_id)
         return state_of(
             run,

@@ -1,21 +1,13 @@
-"""In one word: where a burst stands, and whether it is one of now."""
+"""Where a burst stands, in one word, and of which kind its run is."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.workflow.runs import AirflowState, Run
-
-
-class Kind(StrEnum):
-    """Whether a run is about a burst of now."""
-
-    LIVE = "live"
-    TEST = "test"
-    REPLAY = "replay"
 
 
 class State(StrEnum):
@@ -38,13 +30,14 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-def kind_of(run_id: str, report: ReportSummary | None) -> Kind:
-    """Tell the kind of a run by its id, or by its report where the id does not say."""
-    if REPLAY_MARK in run_id or (report is not None and report.is_replay):
-        return Kind.REPLAY
-    if run_id.endswith(TEST_MARK) or (report is not None and report.is_test):
-        return Kind.TEST
-    return Kind.LIVE
+def kind_of(run_id: str, report: ReportSummary | None) -> RunKind:
+    """Return the kind of a run by its id, or by its report where the id does not say."""
+    by_id = kind_of_run(run_id)
+    if by_id is not RunKind.REPLAY and report is not None and report.is_replay:
+        return RunKind.REPLAY
+    if by_id is RunKind.LIVE and report is not None and report.is_test:
+        return RunKind.TEST
+    return by_id
 
 
 def state_of(

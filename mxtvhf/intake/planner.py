@@ -10,7 +10,7 @@ from mxtvhf.intake.burst_state import BurstPicture, PlannedRun, planned_folder, 
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.policy import WantedRun, next_look, next_run
 from mxtvhf.models.files import write_once
-from mxtvhf.models.ids import TEST_MARK
+from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import IntakePolicy
 
@@ -41,7 +41,7 @@ def look_at(
 
 def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datetime) -> PlannedRun:
     sequence, is_test = picture.last_sequence + 1, wanted.notice.alert.is_test
-    run_id = f"{picture.burst_id}__{sequence}{TEST_MARK if is_test else ''}"
+    run_id = run_id_of(picture.burst_id, sequence, is_test=is_test)
     packets = _snapshot(picture, archive) if wanted.with_packets else None
     run = PlannedRun(
         run_id=run_id,

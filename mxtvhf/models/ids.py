@@ -1,7 +1,8 @@
-"""Identifiers: of bursts, and the marks in the ids of runs."""
+"""Identifiers: of bursts, and of runs, whose id says of which kind they are."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -15,4 +16,24 @@ REPLAY_MARK = "__replay_"
 """In the run id of a replay, before its time."""
 
 TEST_MARK = "__test"
-"""End of the run id that the intake gives to a test alert; Airflow lets live ones go first."""
+"""End of the run id of a test alert; Airflow lets live ones go first."""
+
+
+class RunKind(StrEnum):
+    """What a run is for."""
+
+    LIVE = "live"
+    TEST = "test"
+    REPLAY = "replay"
+
+
+def run_id_of(burst_id: str, sequence: int, *, is_test: bool = False) -> str:
+    """Return the deterministic run id, ``<burst_id>__<sequence>``: the same input never runs twice."""
+    return f"{burst_id}__{sequence}{TEST_MARK if is_test else ''}"
+
+
+def kind_of_run(run_id: str) -> RunKind:
+    """Return the kind of a run by its id; a test that was started by hand looks like a live run."""
+    if REPLAY_MARK in run_id:
+        return RunKind.REPLAY
+    return RunKind.TEST if run_id.endswith(TEST_MARK) else RunKind.LIVE

@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.archive.products import report_summary
-from mxtvhf.desk.states import Kind, kind_of
+from mxtvhf.desk.states import kind_of
 from mxtvhf.models.base import Model
+from mxtvhf.models.ids import RunKind
 from mxtvhf.operation.database import command_environment
 from mxtvhf.operation.stack.processes import ProcessGroup
 from mxtvhf.settings import Settings
@@ -88,7 +89,9 @@ def _old_products(settings: Settings, age: float) -> Iterator[Path]:
         if folder.is_symlink() or (settings.releases / folder.parent.name / folder.name).exists():
             continue
         kind = kind_of(folder.name, report_summary(settings.products, folder.name))
-        if kind in (Kind.REPLAY, Kind.TEST) and all(path.stat().st_mtime < age for path in _tree(folder)):
+        if kind in (RunKind.REPLAY, RunKind.TEST) and all(
+            path.stat().st_mtime < age for path in _tree(folder)
+        ):
             yield folder
 
 

@@ -18,6 +18,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of
+from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.times import TimelineEntry
@@ -114,7 +115,7 @@ def process_burst(
         raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
         burst_id = sound_alert(raw, name=source, archive=archive).burst_id
         conf = RunConf(burst_id=burst_id, alert=source, packets=str(packets.absolute()))
-        run_id = f"{burst_id}__{conf.sequence}"
+        run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
         check_analysable(reception)

@@ -119,11 +119,6 @@ class BurstEntry(Model):
     """Its newest run."""
 
 
-def run_id_of(conf: RunConf) -> str:
-    """Return the deterministic run id, ``<burst_id>__<sequence>``: the same input never runs twice."""
-    return f"{conf.burst_id}__{conf.sequence}"
-
-
 def differing(first: RunConf, second: RunConf) -> list[str]:
     """Name the fields in which two inputs differ."""
     return [name for name in RunConf.model_fields if getattr(first, name) != getattr(second, name)]

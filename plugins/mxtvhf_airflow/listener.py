@@ -27,7 +27,7 @@ from airflow.sdk.exceptions import AirflowException
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import InvalidInput, MxtVhfError
-from mxtvhf.models.ids import BURST_ID_PATTERN, REPLAY_MARK
+from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind, kind_of_run
 from mxtvhf.notices.role import is_test_notice
 from mxtvhf.reporting.messages.model import RunBulletin, StepBulletin
 from mxtvhf.reporting.messages.outbox import Outbox
@@ -159,7 +159,7 @@ def _about(run_id: str, conf: dict[str, Any] | None) -> dict[str, Any]:
         "burst_id": burst_id if re.match(BURST_ID_PATTERN, burst_id) else None,
         "run_id": run_id,
         "is_test": _is_test(str(alert)) if alert else None,
-        "is_replay": REPLAY_MARK in run_id,
+        "is_replay": kind_of_run(run_id) is RunKind.REPLAY,
     }
 
 

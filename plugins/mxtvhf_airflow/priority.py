@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
-from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.ids import RunKind, kind_of_run
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
-LIVE, TEST, REPLAY = 2000, 1000, 0
+WEIGHTS = {RunKind.LIVE: 2000, RunKind.TEST: 1000, RunKind.REPLAY: 0}
+"""Far apart: a run has fewer tasks than lie between two kinds."""
 
 
 class LiveAlertsFirst(PriorityWeightStrategy):
@@ -24,10 +25,4 @@ class LiveAlertsFirst(PriorityWeightStrategy):
     def get_weight(self, ti: TaskInstance) -> int:
         """Return the weight; the task with the highest goes first."""
         before = ti.task.get_flat_relative_ids(upstream=True) if ti.task else ()
-        return _kind(ti.run_id) + len(before)
-
-
-def _kind(run_id: str) -> int:
-    if REPLAY_MARK in run_id:
-        return REPLAY
-    return TEST if run_id.endswith(TEST_MARK) else LIVE
+        return WEIGHTS[kind_of_run(ti.run_id)] + len(before)

@@ -20,7 +20,7 @@ from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.ids import BURST_ID_PATTERN, run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
@@ -34,7 +34,6 @@ from mxtvhf.workflow.runs import (
     differing,
     run_answer,
     run_entry,
-    run_id_of,
 )
 from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
 
@@ -91,7 +90,7 @@ def start_processing(
         raise HTTPException(422, str(error)) from None
     except Retriable as error:
         raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
-    run_id = run_id_of(conf)
+    run_id = run_id_of(conf.burst_id, conf.sequence)
     found = find_run(run_id, session)
     if found is None:
         raise HTTPException(503, f"run {run_id} was removed meanwhile", headers={"Retry-After": "5"})

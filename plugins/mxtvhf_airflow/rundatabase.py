@@ -22,9 +22,10 @@ from sqlalchemy.orm import Session
 
 from mxtvhf.desk.decision import DECISION_TASK_ID, Question
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
-from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem, run_id_of
+from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
 from mxtvhf_airflow.gp import OUTCOME_KEY
 from mxtvhf_airflow.runs import REASON_KEY
 
@@ -39,7 +40,7 @@ def start_run(conf: RunConf, user: str) -> bool:
     try:
         trigger_dag(
             DAG_ID,
-            run_id=run_id_of(conf),
+            run_id=run_id_of(conf.burst_id, conf.sequence),
             conf=conf.model_dump(mode="json"),
             triggered_by=DagRunTriggeredByType.REST_API,
             triggering_user_name=user,

@@ -16,7 +16,7 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, Retriable
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
-from mxtvhf.models.ids import REPLAY_MARK
+from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.settings import Settings
@@ -76,7 +76,7 @@ class Run:
     @property
     def is_replay(self) -> bool:
         """True for a run started by the replay DAG."""
-        return REPLAY_MARK in self.run_id
+        return kind_of_run(self.run_id) is RunKind.REPLAY
 
     def catalogues(self) -> CatalogueStore:
         """Return the installation's catalogues."""

@@ -21,10 +21,11 @@ from mxtvhf.desk.download import zipped
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_aladin, render_burst, render_list
 from mxtvhf.desk.sky_view import sky_view
-from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.files import sha256_of
+from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import Decision, Delivery, Release
@@ -193,10 +194,10 @@ def test_an_announcement_comes_before_the_decision(settings, put):
 
 def test_tests_and_replays_are_told_by_id_or_report(settings, put):
     put(f"{BURST}__1", is_test=True)
-    assert kind_of(f"{BURST}__1", DeskFiles(settings).summary(BURST, f"{BURST}__1")) is Kind.TEST
-    assert kind_of(f"{BURST}__1__test", None) is Kind.TEST
-    assert kind_of(f"{BURST}__1__replay_20260301T000000.000000Z", None) is Kind.REPLAY
-    assert kind_of(f"{BURST}__1", None) is Kind.LIVE
+    assert kind_of(f"{BURST}__1", DeskFiles(settings).summary(BURST, f"{BURST}__1")) is RunKind.TEST
+    assert kind_of(f"{BURST}__1__test", None) is RunKind.TEST
+    assert kind_of(f"{BURST}__1__replay_20260301T000000.000000Z", None) is RunKind.REPLAY
+    assert kind_of(f"{BURST}__1", None) is RunKind.LIVE
 
 
 def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
@@ -207,9 +208,9 @@ def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
     receiving = {"sb26022809": NOW + timedelta(days=1), BURST: NOW}
     lines = burst_lines(runs, receiving, {f"{BURST}__2"}, DeskFiles(settings))
     assert [(line.burst_id, line.kind, line.state) for line in lines] == [
-        ("sb26022809", Kind.LIVE, State.RECEIVING),
-        (BURST, Kind.REPLAY, State.FINAL),
-        (BURST, Kind.LIVE, State.AWAITING_DECISION),
+        ("sb26022809", RunKind.LIVE, State.RECEIVING),
+        (BURST, RunKind.REPLAY, State.FINAL),
+        (BURST, RunKind.LIVE, State.AWAITING_DECISION),
     ]
     live = lines[2]
     assert (live.updates, live.address, live.verdict) == (2, BURST, "consistent")

@@ -6,19 +6,12 @@ import pytest
 
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.cli.tables import answer_text, bursts_text, quarantine_text, runs_text
+from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.gp.contract import Answer, GpAnswerError, GpState, job_status, started_job
-from mxtvhf.workflow.runs import (
-    Run,
-    StepProblem,
-    burst_entries,
-    differing,
-    run_answer,
-    run_entry,
-    run_id_of,
-)
+from mxtvhf.workflow.runs import Run, StepProblem, burst_entries, differing, run_answer, run_entry
 
 BURST = "sb26030704"
 NOW = datetime(2026, 3, 7, 14, tzinfo=UTC)
@@ -128,7 +121,7 @@ def test_products_have_urls():
 
 def test_run_ids_are_deterministic_and_differences_named():
     first = RunConf(burst_id=BURST, alert="a", sequence=3)
-    assert run_id_of(first) == f"{BURST}__3"
+    assert run_id_of(first.burst_id, first.sequence) == f"{BURST}__3"
     assert differing(first, first) == []
     assert differing(first, first.model_copy(update={"alert": "b", "orbit": "7"})) == ["alert", "orbit"]
 

@@ -11,6 +11,7 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure
 from mxtvhf.instrument.calibration import calibration_store
 from mxtvhf.models.files import write_atomically
+from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
 from mxtvhf.operation.stack.processes import stop_on_signals
@@ -96,9 +97,9 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
 def _start_run(api: AirflowApi, conf: RunConf) -> str:
     """Start a run under the first sequence number that was not used yet."""
     sequence, given = 1, conf.model_dump(mode="json", exclude_unset=True)
-    while not api.start_run(f"{conf.burst_id}__{sequence}", {**given, "sequence": sequence}):
+    while not api.start_run(run_id_of(conf.burst_id, sequence), {**given, "sequence": sequence}):
         sequence += 1
-    return f"{conf.burst_id}__{sequence}"
+    return run_id_of(conf.burst_id, sequence)
 
 
 def _wait_for_run(api: AirflowApi, run_id: str) -> str:
