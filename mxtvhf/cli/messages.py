@@ -14,6 +14,7 @@ import typer
 from mxtvhf.cli.runs import AsJson
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.reporting.messages.model import (
     AnnouncementBulletin,
@@ -21,7 +22,6 @@ from mxtvhf.reporting.messages.model import (
     IntakeBulletin,
     ReportBulletin,
     RunBulletin,
-    one_line,
     read_bulletin,
 )
 from mxtvhf.settings import Settings

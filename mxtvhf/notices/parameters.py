@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite, pi
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.text import one_line
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:)(\d\d)(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -120,7 +121,7 @@ def utc(text: str, field: str) -> datetime:
         )
         return (moment + timedelta(seconds=leap)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"{field} {shown(text)}: {one_line(error)}") from None
+        raise InvalidInput(f"{field} {shown(text)}: {one_line(error, 200)}") from None
 
 
 def finite(text: str, field: str) -> float:
@@ -143,8 +144,3 @@ def factor(given: str, wanted: str, field: str) -> float:
 def shown(text: str) -> str:
     """Quote untrusted text for a message: escaped, at most 80 characters."""
     return ascii(text if len(text) <= 80 else text[:77] + "...")
-
-
-def one_line(problem: object) -> str:
-    """Give the first 200 characters of a message in one line of printable ASCII."""
-    return ascii(" ".join(str(problem).split())[:200])[1:-1]

@@ -22,8 +22,9 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.text import one_line
 from mxtvhf.notices.alert import Alert, Attitude, Citation, SatellitePosition
-from mxtvhf.notices.parameters import Parameters, factor, finite, one_line, shown, utc
+from mxtvhf.notices.parameters import Parameters, factor, finite, shown, utc
 
 _STREAM = re.compile(r"ivo://org\.svom/fsc#", re.IGNORECASE)
 _IVORN = re.compile(
@@ -204,7 +205,7 @@ def _parse(raw: bytes) -> etree._Element:
     try:
         root = etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
-        raise InvalidInput(f"not well-formed XML: {one_line(error.msg)}") from None
+        raise InvalidInput(f"not well-formed XML: {one_line(error.msg, 200)}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise InvalidInput(no_doctype)
     return root
@@ -234,7 +235,7 @@ def _check_schema(root: etree._Element) -> None:
         with _SCHEMA_LOCK:
             voeventparse.voevent_v2_0_schema.assertValid(root)
     except etree.DocumentInvalid as error:
-        raise InvalidInput(f"not valid VOEvent 2.0: {one_line(error)}") from None
+        raise InvalidInput(f"not valid VOEvent 2.0: {one_line(error, 200)}") from None
     if root.get("role") is None:
         raise InvalidInput("VOEvent without a role (observation, test, ...)")
     for part in ("What", "WhereWhen"):

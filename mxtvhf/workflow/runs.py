@@ -18,7 +18,8 @@ from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.position import Position
 from mxtvhf.models.run_conf import RunConf
-from mxtvhf.workflow.gp.contract import GpAnswer, GpResult, GpState, ProcessingDescriptor, one_line
+from mxtvhf.models.text import one_line
+from mxtvhf.workflow.gp.contract import GpAnswer, GpResult, GpState, ProcessingDescriptor
 
 SERVICE = "mxt-vhf"
 """What we call ourselves in ``processing_descriptor.service``."""
@@ -155,7 +156,7 @@ def state_of(run: Run, report: ReportSummary | None) -> GpState:
 
 def message_of(run: Run, state: GpState) -> str | None:
     """Say in one line what failed, why there is no position, or why the run does not go on."""
-    problems = "; ".join(f"{one_line(problem.step)}: {problem.reason}" for problem in run.problems)
+    problems = "; ".join(f"{one_line(problem.step, 200)}: {problem.reason}" for problem in run.problems)
     if state is GpState.FAILED:
         return problems or "the run ended without a position"
     if run.is_paused and not state.is_final:

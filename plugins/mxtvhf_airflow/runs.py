@@ -18,9 +18,9 @@ from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.text import one_line
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.settings import Settings
-from mxtvhf.workflow.gp.contract import one_line
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -20,11 +20,11 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_file, report_summary
 from mxtvhf.models.files import safe_name
+from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.body_limit import refuse_long_bodies
-from mxtvhf.workflow.gp.contract import one_line
 from mxtvhf.workflow.runs import Problem
 from mxtvhf_airflow import deskpages, docspage, operation, rest
 from mxtvhf_airflow.links import PREFIX

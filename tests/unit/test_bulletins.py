@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mxtvhf.cli.messages import line, since_when
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.text import one_line
 from mxtvhf.notices.role import is_test_notice
 from mxtvhf.reporting.messages import (
     IntakeBulletin,
@@ -21,7 +22,7 @@ from mxtvhf.reporting.messages import (
     StepBulletin,
     read_bulletin,
 )
-from mxtvhf.reporting.messages.model import messages_schema, one_line
+from mxtvhf.reporting.messages.model import messages_schema
 from mxtvhf.reporting.messages.report_message import report_bulletin
 from mxtvhf.reporting.messages.schema import schema_text
 

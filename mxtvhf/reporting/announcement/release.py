@@ -30,11 +30,11 @@ from typing import TypeVar
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import safe_name, write_atomically, write_once
+from mxtvhf.models.text import one_line
 from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
 from mxtvhf.reporting.announcement.deliveries import RECORD, Ways, deliver
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Claim, Decision, Release
-from mxtvhf.reporting.messages.model import one_line
 from mxtvhf.reporting.report import Report
 
 CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"

@@ -15,18 +15,13 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.position import Position
+from mxtvhf.models.text import one_line
 
 SCHEMA_ID = "urn:mxt-vhf:messages:1"
 SUBJECTS = "mxtvhf.out"
 """First tokens of all subjects."""
 MAX_LINE = 1000
 """Characters of a reason; the log has all of it."""
-
-
-def one_line(text: str) -> str:
-    """Return a text as one line that any terminal shows: no line breaks, no control characters."""
-    words = " ".join(text.split())
-    return "".join(char if char.isprintable() else "?" for char in words)
 
 
 Line = Annotated[str, AfterValidator(lambda text: one_line(text)[:MAX_LINE])]

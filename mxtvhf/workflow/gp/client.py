@@ -9,6 +9,7 @@ from typing import Any, Literal
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from mxtvhf.models.text import one_line
 from mxtvhf.workflow.gp.contract import (
     HEADERS,
     MAX_BODY,
@@ -20,7 +21,6 @@ from mxtvhf.workflow.gp.contract import (
     GpStatus,
     checked_base_url,
     job_status,
-    one_line,
     started_job,
 )
 
@@ -131,4 +131,4 @@ def _network_cause(error: Exception) -> str:
         return "no answer within the time limit"
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else error
     words = str(cause).rpartition(": ")[2]
-    return one_line(re.sub(r"^\[Errno \d+\] ", "", words) or type(error).__name__)
+    return one_line(re.sub(r"^\[Errno \d+\] ", "", words) or type(error).__name__, 200)

@@ -38,6 +38,7 @@ from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.position import Declination, Origin, Position, RightAscension
 from mxtvhf.models.run_conf import Apid, Mode, Orbit, Target
+from mxtvhf.models.text import one_line
 
 MAX_BODY = 1_000_000
 """Longest answer that is read, bytes; a longer one is refused."""
@@ -196,13 +197,13 @@ def checked_base_url(url: str) -> str:
         parts = urlsplit(url)
         port_is_sound = parts.port is None or parts.port > 0
     except ValueError as error:
-        raise InvalidInput(f"GP base URL {one_line(url)!r}: {error}") from None
+        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: {error}") from None
     if "@" in parts.netloc:
         raise InvalidInput("GP base URL: credentials do not belong into the URL")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound:
-        raise InvalidInput(f"GP base URL {one_line(url)!r}: want http(s)://host[:port][/path]")
+        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: want http(s)://host[:port][/path]")
     if parts.query or parts.fragment:
-        raise InvalidInput(f"GP base URL {one_line(url)!r}: has a query or a fragment")
+        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: has a query or a fragment")
     return url.rstrip("/")
 
 
@@ -247,7 +248,9 @@ def job_status(answer: Answer, process_id: str) -> GpStatus:
         _refuse(answer, f"answer about process {descriptor.process_id}, asked for {process_id}")
     state = STATE_WORDS.get((descriptor.state or "").strip().upper())
     if state is None:
-        _refuse(answer, f"unknown state {one_line(repr(descriptor.state))}, want {', '.join(STATE_WORDS)}")
+        _refuse(
+            answer, f"unknown state {one_line(repr(descriptor.state), 200)}, want {', '.join(STATE_WORDS)}"
+        )
     if state is GpState.COMPLETED and result is None:
         _refuse(answer, f"process {process_id} is completed, but there is no result")
     is_reference = descriptor.service == REFERENCE_SERVICE
@@ -278,13 +281,13 @@ def read_answer(answer: Answer) -> GpAnswer:
         _refuse(answer, f"answer is longer than {MAX_BODY} bytes")
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        _refuse(answer, f"answer is {one_line(kind) or 'without content type'}, not JSON")
+        _refuse(answer, f"answer is {one_line(kind, 200) or 'without content type'}, not JSON")
     if not answer.body.strip():
         _refuse(answer, "answer is empty")
     try:
         content = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        _refuse(answer, f"answer is not JSON ({one_line(str(error))})")
+        _refuse(answer, f"answer is not JSON ({one_line(error, 200)})")
     if not isinstance(content, dict):
         _refuse(answer, f"answer is a JSON {type(content).__name__}, not an object")
     try:
@@ -300,7 +303,7 @@ def _check_http_status(answer: Answer) -> None:
     status = answer.status
     if 200 <= status < 300:
         return
-    said = one_line(answer.body[:2000].decode("utf-8", "replace"))
+    said = one_line(answer.body[:2000].decode("utf-8", "replace"), 200)
     message = f"{_asked(answer)}: GP answers {status}" + (f": {said}" if said else "")
     if status >= 500 or status in (408, 429):
         raise GpBusy(message, seconds_of_retry_after(answer.headers.get("retry-after")))
@@ -347,9 +350,3 @@ def _asked(answer: Answer) -> str:
 
 def _refuse(answer: Answer, cause: str) -> NoReturn:
     raise GpAnswerError(f"{_asked(answer)}: {cause}", answer.body)
-
-
-def one_line(text: str, longest: int = 200) -> str:
-    """Text of others for our messages: one line of printable characters, cut."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= longest else line[: longest - 3] + "..."
