@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -30,7 +29,7 @@ from mxtvhf.catalogues.version import (
     version_numbers,
 )
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.models.files import write_atomically
+from mxtvhf.models.files import sha256_of_file, write_atomically
 
 COLUMNS = """error_class INT, healpix INT, ra REAL, dec REAL, r90 REAL,
 name TEXT, identifiers TEXT, flux REAL, classification TEXT"""
@@ -94,7 +93,7 @@ def add_catalogue(
                 version=number,
                 added=datetime.now(UTC),
                 file=file.name,
-                file_sha256=_sha256(file),
+                file_sha256=sha256_of_file(file),
                 reference=reference or file.name,
                 mapping=mapping,
                 flux_band_kev=flux_band_kev,
@@ -209,14 +208,9 @@ def _publish(root: Path, part: Path, version: CatalogueVersion) -> CatalogueVers
     """Put the data in its place, then say that it is there."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    whole = version.model_copy(update={"data_bytes": part.stat().st_size, "data_sha256": _sha256(part)})
+    whole = version.model_copy(update={"data_bytes": part.stat().st_size, "data_sha256": sha256_of_file(part)})
     part.chmod(0o444)
     part.replace(data_file(root, version.catalogue, version.version))
     text = whole.model_dump_json(indent=1).encode() + b"\n"
     write_atomically(version_file(root, version.catalogue, version.version), text)
     return whole
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

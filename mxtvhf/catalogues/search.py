@@ -7,7 +7,6 @@ others. Sources are counted by coarse cells, too: how dense the catalogue is at 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.errors import Failure
 from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
+from mxtvhf.models.files import sha256_of_file
 
 HASHED_BYTES = 1 << 24
 """Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones
@@ -108,10 +108,8 @@ def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
         raise Failure(f"{path}: missing")
     if (size := path.stat().st_size) != version.data_bytes:
         raise Failure(f"{path}: damaged, has {size} of {version.data_bytes} bytes")
-    if thorough:
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != version.data_sha256:
-                raise Failure(f"{path}: damaged, its content is not what was written")
+    if thorough and sha256_of_file(path) != version.data_sha256:
+        raise Failure(f"{path}: damaged, its content is not what was written")
 
 
 def _check_once(path: Path, version: CatalogueVersion) -> None:

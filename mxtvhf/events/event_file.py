@@ -21,7 +21,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,7 +46,7 @@ from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationSto
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing, image_pixels, looking_part, steady_pixels
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.models.files import write_atomically
+from mxtvhf.models.files import sha256_of, write_atomically
 
 Floats = npt.NDArray[np.float64]
 
@@ -208,7 +207,7 @@ def write_event_file(
     write_atomically(path, content)
     return EventFileInfo(
         path=path,
-        sha256=sha256(content).hexdigest(),
+        sha256=sha256_of(content),
         n_photons=len(observation.photons),
         n_outside_gti=len(photons) - len(observation.photons),
         tstart=observation.tstart,
