@@ -17,8 +17,6 @@ NEIGHBOURHOOD_DEG = 10.0
 """Radius within which its sources are counted: it is small, and half of it lies along the Milky Way."""
 NEIGHBOURHOOD_DEG2 = 313.4
 """Area of a cap of that radius, 2 pi (1 - cos 10 deg) (180 / pi)^2."""
-DASHES = "[\u2010-\u2015\u2212]"
-"""Hyphens, dashes and the minus sign, for which names are typed with a plain one."""
 
 
 class BrightSources:

@@ -208,7 +208,9 @@ def _publish(root: Path, part: Path, version: CatalogueVersion) -> CatalogueVers
     """Put the data in its place, then say that it is there."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    whole = version.model_copy(update={"data_bytes": part.stat().st_size, "data_sha256": sha256_of_file(part)})
+    whole = version.model_copy(
+        update={"data_bytes": part.stat().st_size, "data_sha256": sha256_of_file(part)}
+    )
     part.chmod(0o444)
     part.replace(data_file(root, version.catalogue, version.version))
     text = whole.model_dump_json(indent=1).encode() + b"\n"

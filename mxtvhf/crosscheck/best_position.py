@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.pairs import compare, name
 from mxtvhf.models.angles import angle_text
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin, Position, current_positions
 
 PREFERENCE = (
     Origin.VT,
@@ -61,10 +61,7 @@ def latest_of_origins(positions: Sequence[Position], *, gp_is_reference: bool = 
 
     The reference GP's position does not count beside our own.
     """
-    latest: dict[Origin, Position] = {}
-    for position in positions:
-        if position.r90_arcsec or position.origin not in latest:
-            latest[position.origin] = position
+    latest = current_positions(positions)
     if gp_is_reference and Origin.MXT_VHF in latest:
         latest.pop(Origin.GP, None)
     return list(latest.values())

@@ -15,6 +15,7 @@ from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.burst import notice_positions
 
 NOT_CHECKED = "not checked: no ECLAIRs position at hand"
 
@@ -38,11 +39,7 @@ def check_claims(alerts: Sequence[Alert], matches: Sequence[SourceMatch] = ()) -
     tuple of ClaimCheck
         In the order of the notices; empty when no notice claims anything.
     """
-    eclairs = [
-        alert.position
-        for alert in alerts
-        if alert.position is not None and alert.position.origin is Origin.ECLAIRS and not alert.is_retraction
-    ]
+    eclairs = [position for position in notice_positions(alerts) if position.origin is Origin.ECLAIRS]
     checks: list[ClaimCheck] = []
     for alert in alerts:
         separations = _separations(alert, eclairs)

@@ -162,17 +162,6 @@ class LobsterEyePsf:
         value = 1.0 / (1.0 + (2.0 * u / self.core_fwhm_pixel) ** 2) + self._arm * (1.0 - (u / half) ** 2)
         return np.where(np.abs(u) < half, value, 0.0) / self._norm
 
-    def profile_slope(self, u: npt.ArrayLike) -> Floats:
-        """Return the derivative of ``profile`` by ``u``, per pixel squared (inside the support)."""
-        u = np.asarray(u, dtype=np.float64)
-        core, half = self.core_fwhm_pixel, self.arm_half_length_pixel
-        value = -8.0 * u / (core + 4.0 * u**2 / core) ** 2 - 2.0 * self._arm * u / half**2
-        return np.where(np.abs(u) < half, value, 0.0) / self._norm
-
-    def pdf(self, dx: npt.ArrayLike, dy: npt.ArrayLike) -> Floats:
-        """Probability density at the offset (dx, dy) from the source, per square pixel."""
-        return self.profile(dx) * self.profile(dy)
-
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
         """Return the part of X on each of the pixels 0..size-1; see ``SeparablePsf``."""
         return np.diff(self.cumulative(_edges(centre, size)), axis=-1)

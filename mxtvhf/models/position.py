@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -45,3 +46,18 @@ class Position(Model):
     """When the measurement was made or published, UTC."""
     reference: str | None = None
     """Where it was read: an ivorn or a product name."""
+
+
+def current_positions(positions: Iterable[Position]) -> dict[Origin, Position]:
+    """Return the position of each origin that holds now: the last one, with an error radius if any has one.
+
+    Parameters
+    ----------
+    positions
+        In order of publication, retractions left out.
+    """
+    current: dict[Origin, Position] = {}
+    for position in positions:
+        if position.r90_arcsec or position.origin not in current:
+            current[position.origin] = position
+    return current

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.notices.alert import Alert
 
 
@@ -19,14 +19,21 @@ def burst_trigger_time(alerts: Sequence[Alert]) -> datetime | None:
     return min(published or triggers, default=None)
 
 
-def eclairs_position(alerts: Sequence[Alert]) -> Position | None:
-    """Position of the ECLAIRs notice published last, of those with an error radius that take nothing back."""
-    found = [
-        (alert.published or alert.event_time, alert.ivorn, alert.position)
-        for alert in alerts
-        if alert.position is not None
-        and alert.position.origin is Origin.ECLAIRS
-        and alert.position.r90_arcsec
-        and not alert.is_retraction
-    ]
-    return max(found, key=lambda entry: entry[:2])[2] if found else None
+def in_order(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the notices in order of publication; of one ivorn the last."""
+    by_ivorn = {alert.ivorn: alert for alert in alerts}
+    return sorted(by_ivorn.values(), key=lambda alert: (alert.published or alert.event_time, alert.ivorn))
+
+
+def notice_positions(ordered: Iterable[Alert]) -> list[Position]:
+    """Return the positions that notices in order of publication announce.
+
+    The position of a retraction is that of the notice it retracts, so it is left out.
+    """
+    return [alert.position for alert in ordered if alert.position is not None and not alert.is_retraction]
+
+
+def eclairs_position(alerts: Iterable[Alert]) -> Position | None:
+    """Return the current ECLAIRs position; None where no notice gives one with an error radius."""
+    found = current_positions(notice_positions(in_order(alerts))).get(Origin.ECLAIRS)
+    return found if found is not None and found.r90_arcsec else None

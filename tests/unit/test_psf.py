@@ -61,7 +61,11 @@ def test_the_density_integrates_to_the_image():
     image = PSF.image(100.3, 60.2)
     for column, row in ((100, 60), (101, 55), (240, 3)):
         expected, _ = dblquad(
-            lambda y, x: PSF.pdf(x - 100.3, y - 60.2), column - 0.5, column + 0.5, row - 0.5, row + 0.5
+            lambda y, x: PSF.profile(x - 100.3) * PSF.profile(y - 60.2),
+            column - 0.5,
+            column + 0.5,
+            row - 0.5,
+            row + 0.5,
         )
         assert image[row, column] == pytest.approx(expected, rel=1e-9)
 

@@ -13,7 +13,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
@@ -147,10 +147,10 @@ def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
 
 def versus_eclairs(best: Position | None, positions: Sequence[Position]) -> PositionPair | None:
     """Compare the best position with the latest ECLAIRs one; None where that makes no sense."""
-    eclairs = [position for position in positions if position.origin is Origin.ECLAIRS]
-    if best is None or best.origin is Origin.ECLAIRS or not eclairs:
+    eclairs = current_positions(positions).get(Origin.ECLAIRS)
+    if best is None or best.origin is Origin.ECLAIRS or eclairs is None:
         return None
-    return compare(best, eclairs[-1])
+    return compare(best, eclairs)
 
 
 def _verdict_text(crosscheck: CrossCheck) -> str:

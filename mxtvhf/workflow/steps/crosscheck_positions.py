@@ -12,6 +12,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.burst import in_order, notice_positions
 
 
 def crosscheck_positions(
@@ -64,14 +65,7 @@ def crosscheck_positions(
     )
 
 
-def in_order(alerts: Sequence[Alert]) -> list[Alert]:
-    """Return the notices in order of publication; of one ivorn the last."""
-    by_ivorn = {alert.ivorn: alert for alert in alerts}
-    return sorted(by_ivorn.values(), key=lambda alert: (alert.published or alert.event_time, alert.ivorn))
-
-
 def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
     """Return the positions that are known before GP has answered, those of ordered notices first."""
-    found = [alert.position for alert in ordered if not alert.is_retraction]
-    found.append(localisation.position if localisation else None)
-    return [position for position in found if position is not None]
+    ours = localisation.position if localisation else None
+    return [*notice_positions(ordered), *([ours] if ours is not None else [])]

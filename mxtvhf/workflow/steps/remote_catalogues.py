@@ -10,7 +10,8 @@ from mxtvhf.crosscheck.association import around
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.notices.alert import Alert
-from mxtvhf.workflow.steps.crosscheck_positions import in_order, positions_before_gp
+from mxtvhf.notices.burst import in_order
+from mxtvhf.workflow.steps.crosscheck_positions import positions_before_gp
 
 
 class RemoteAnswers(Model):
