@@ -25,14 +25,8 @@ from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.workflow.gp.client import GpClient
-from mxtvhf.workflow.gp.contract import (
-    UNKNOWN_GRACE_S,
-    GpBusy,
-    GpRequest,
-    GpStatus,
-    GpUnknownJobError,
-    pause_after_failures,
-)
+from mxtvhf.workflow.gp.contract import GpBusy, GpRequest, GpStatus, GpUnknownJobError
+from mxtvhf.workflow.gp.polling import Polling
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.workflow.steps.photons_extraction import Extraction, photons_extraction
@@ -262,22 +256,17 @@ def _ask_gp(conf: RunConf, event: EventProduct, url: str | None, timeout_s: floa
 
 def _finished(process_id: str, client: GpClient, timeout_s: float) -> GpStatus:
     """Poll until the job has ended or the time is over; a GP in trouble is asked less and less often."""
-    deadline = time.monotonic() + timeout_s
-    failures, retry_after, unknown_since = 0, None, None
+    deadline, polling = time.monotonic() + timeout_s, Polling(GP_POLL_S)
     while True:
         try:
             status = wait_mxt_gp(process_id, client)
+        except (GpBusy, GpUnknownJobError) as error:
+            polling.failed(error)
+        else:
             if status.state.is_final:
                 return status
-            failures, retry_after, unknown_since, last = 0, None, None, f"still {status.state}"
-        except GpBusy as error:
-            failures, retry_after, last = failures + 1, error.retry_after, str(error)
-        except GpUnknownJobError as error:
-            failures, retry_after, last = 0, None, str(error)
-            unknown_since = unknown_since or time.monotonic()
-            if time.monotonic() - unknown_since >= UNKNOWN_GRACE_S:
-                raise
+            polling.answered(status)
         left = deadline - time.monotonic()
         if left <= 0.0:
-            raise Failure(f"GP process {process_id}: not done after {timeout_s:.0f} s: {last}")
-        time.sleep(min(left, pause_after_failures(failures, retry_after, GP_POLL_S)))
+            raise Failure(f"GP process {process_id}: not done after {timeout_s:.0f} s: {polling.last}")
+        time.sleep(polling.pause_s(left))

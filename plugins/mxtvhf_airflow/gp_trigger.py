@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -23,8 +22,8 @@ from mxtvhf.workflow.gp.contract import (
     GpUnknownJobError,
     checked_base_url,
     job_status,
-    pause_after_failures,
 )
+from mxtvhf.workflow.gp.polling import Polling
 from mxtvhf_airflow.gp_connection import gp_auth, gp_base_url
 
 LONGEST_REQUEST = 10.0
@@ -87,29 +86,26 @@ class MxtGpTrigger(BaseTrigger):
 
     async def _poll(self, session: aiohttp.ClientSession, url: str) -> GpStatus:
         """Ask until the job has ended; every other way out is an error."""
-        failures, unknown_since = 0, None
+        polling = Polling(self.poll_interval, unknown_grace_s=self.unknown_grace)
         while True:
-            retry_after = None
             try:
                 status = await ask_status(session, url, self.process_id, self._seconds_for_request())
             except GpBusy as error:
-                failures, retry_after, last = failures + 1, error.retry_after, str(error)
+                polling.failed(error)
                 self.log.warning("%s", error)
             except GpUnknownJobError as error:
-                failures, last = 0, str(error)
-                unknown_since = unknown_since or time.monotonic()
-                if time.monotonic() - unknown_since >= self.unknown_grace:
-                    raise
+                polling.failed(error)
             else:
                 if status.state.is_final:
                     return status
-                failures, unknown_since, last = 0, None, status.state.value
+                polling.answered(status)
             left = self._seconds_left()
             if left <= 0.0:
                 raise GpAnswerError(
-                    f"GP process {self.process_id}: no result until {self.deadline}, given up; last: {last}"
+                    f"GP process {self.process_id}: no result until {self.deadline}, given up; "
+                    f"last: {polling.last}"
                 )
-            await asyncio.sleep(min(left, pause_after_failures(failures, retry_after, self.poll_interval)))
+            await asyncio.sleep(polling.pause_s(left))
 
     def _seconds_left(self) -> float:
         return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()

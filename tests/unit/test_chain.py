@@ -50,12 +50,6 @@ def test_gp_may_be_busy_and_forget_the_job_for_a_while() -> None:
     assert gp.asked == 4
 
 
-def test_a_job_that_gp_does_not_know_is_given_up_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "UNKNOWN_GRACE_S", 0.0)
-    with pytest.raises(GpUnknownJobError):
-        local._finished("a7", ScriptedGp(GpUnknownJobError("404")), 10.0)
-
-
 def test_a_gp_in_trouble_is_asked_less_and_less_until_the_time_is_over() -> None:
     gp = ScriptedGp(GpBusy("503"))
     with pytest.raises(Failure, match="GP process a7: not done after 0 s: 503"):
