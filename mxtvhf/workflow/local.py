@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.times import TimelineEntry
+from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.workflow.gp.client import GpClient
@@ -43,6 +45,8 @@ from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.workflow.steps.update_ba import update_ba
 from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
+
+log = logging.getLogger(__name__)
 
 GP_POLL_S = 0.5
 
@@ -127,7 +131,7 @@ def process_burst(
         )
     with timeline.step("vhf_localisation"):
         alerts = (reception.alert, *reception.related)
-        localisation = vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
+        localisation = _localised(event, alerts, out, store)
     photons = PhotonList.load(Path(extraction.photons_path))
 
     def record(
@@ -146,12 +150,14 @@ def process_burst(
             timeline=timeline.entries,
         )
 
-    with timeline.step("preliminary_report"):
-        early = preliminary_report(
-            record(), photons=photons, out=out, written=datetime.now(UTC), catalogues=catalogues
-        )
-    with timeline.step("source_analysis"):
-        analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
+    early, analysis = None, None
+    if localisation is not None:
+        with timeline.step("preliminary_report"):
+            early = preliminary_report(
+                record(), photons=photons, out=out, written=datetime.now(UTC), catalogues=catalogues
+            )
+        with timeline.step("source_analysis"):
+            analysis = _analysed(event, localisation, burst_trigger_time(alerts), out, store)
     with timeline.step("mxt_gp"):
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
@@ -220,6 +226,17 @@ def run_record(
         calibration=event.calibration,
         assumed_calibration=event.assumed_calibration,
     )
+
+
+def _localised(
+    event: EventProduct, alerts: Sequence[Alert], out: Path, store: CalibrationStore | None
+) -> Localisation | None:
+    """Find the source; as in the DAG, the final report is made without it where that fails."""
+    try:
+        return vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
+    except MxtVhfError as error:
+        log.error("vhf_localisation failed, the report has no VHF position: %s", error)
+        return None
 
 
 def _analysed(

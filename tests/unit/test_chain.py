@@ -92,3 +92,19 @@ def test_warnings_of_the_extraction_reach_the_report(damaged: Path) -> None:
     )
     assert any("1 corrupt, not used: cut short" in warning for warning in report["warnings"])
     assert not report["is_replay"]
+
+
+def test_the_final_report_is_made_when_the_localisation_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise Failure("no memory")
+
+    write_scenario(scenario_of(BURST, seed=7), tmp_path)
+    monkeypatch.setattr(local, "vhf_localisation", failing)
+    report = json.loads(
+        process_burst(tmp_path / "alert.xml", tmp_path / "packets.bin", tmp_path / "out").read_text()
+    )
+    assert report["localisation"] is None
+    assert {position["origin"] for position in report["positions"]} == {"ECLAIRs", "MXT on-board"}
+    assert "vhf_localisation failed, the report has no VHF position: no memory" in caplog.text
