@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mxtvhf.operation.deployment.service import Service
+
 CONFIG = Path("/etc/mxtvhf/mxtvhf.toml")
-
-
-class ServiceName(StrEnum):
-    """What a deployment consists of, PostgreSQL aside."""
-
-    MIGRATE = "migrate"
-    API_SERVER = "api-server"
-    SCHEDULER = "scheduler"
-    DAG_PROCESSOR = "dag-processor"
-    TRIGGERER = "triggerer"
-    WORKER = "worker"
-    LISTEN = "listen"
-    GP = "gp"
-    REDIS = "redis"
-    NATS = "nats"
 
 
 Config = Annotated[Path, typer.Option(help="the installation's mxtvhf.toml")]
@@ -33,7 +19,7 @@ config_app = typer.Typer(no_args_is_help=True, help="The configuration file of a
 
 
 def service(
-    name: Annotated[ServiceName, typer.Argument(help="which one")],
+    name: Annotated[Service, typer.Argument(help="which one")],
     config: Config = CONFIG,
     instance: Instance = None,
 ) -> None:
@@ -45,7 +31,7 @@ def service(
 
 
 def service_health(
-    name: Annotated[ServiceName, typer.Argument(help="which one; it must run on this host")],
+    name: Annotated[Service, typer.Argument(help="which one; it must run on this host")],
     config: Config = CONFIG,
     instance: Instance = None,
 ) -> None:

@@ -8,11 +8,11 @@ from airflowruns import PROJECT
 from deployed import PASSWORD, write_deployment
 from sqlalchemy.engine import make_url
 
-from mxtvhf.cli.deploy import ServiceName
 from mxtvhf.errors import InvalidInput
 from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
 from mxtvhf.operation.deployment.environment import gp_connection_text, service_environment
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
+from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.services import SERVICES
 from mxtvhf.operation.stack.airflow_config import airflow_environment
 from mxtvhf.settings import Settings
@@ -209,7 +209,7 @@ def test_what_lies_in_memory_can_be_read_by_the_program_that_follows():
 
 
 def test_the_command_line_names_every_service():
-    assert {name.value for name in ServiceName} == set(SERVICES)
+    assert {name.value for name in Service} == set(SERVICES)
 
 
 def test_every_key_of_the_file_is_explained():

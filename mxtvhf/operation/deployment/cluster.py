@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from mxtvhf.errors import Failure
 from mxtvhf.models.files import write_atomically
 from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
+from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.service_health import check_service
 from mxtvhf.operation.stack.access import password_of
 from mxtvhf.operation.stack.airflow_config import (
@@ -36,7 +37,14 @@ from mxtvhf.operation.stack.processes import ProcessGroup, stop_on_signals, wait
 from mxtvhf.operation.stack.supervisor import supervise
 from mxtvhf.workflow.airflow_api import AirflowApi
 
-SERVICES = ("gp", "scheduler", "api-server", "dag-processor", "triggerer", "listen")
+SERVICES = (
+    Service.GP,
+    Service.SCHEDULER,
+    Service.API_SERVER,
+    Service.DAG_PROCESSOR,
+    Service.TRIGGERER,
+    Service.LISTEN,
+)
 START_S = 300.0
 TEMPLATE = """\
 # Written by `mxtvhf cluster`, for this machine only; docs/production.md.
@@ -154,7 +162,7 @@ def native_cluster(folder: Path, *, project: Path, port: int, workers: int = 2) 
                 ready = partial(api.unpause, dag_id)
                 wait_until(ready, what=f"DAG {dag_id}", timeout=START_S, processes=processes)
             for number in range(workers):
-                _wait_for("worker", deployment, processes, instance=worker_name(number))
+                _wait_for(Service.WORKER, deployment, processes, instance=worker_name(number))
         yield Cluster(api, config, deployment, processes, database)
 
 
@@ -174,7 +182,7 @@ def write_configuration(config: Path, *, project: Path, port: int, database_uri:
     _keep(fernet, f"{secret(secrets / 'fernet-bytes')}=")
     _keep(nats, f"mxtvhf:{secret(secrets / 'nats-password')}")
     redis_port, nats_port, gp_port = _free_ports(3)
-    for name in ("redis", "nats"):
+    for name in (Service.REDIS, Service.NATS):
         (folder / name).mkdir(exist_ok=True)
     values = {
         "state": folder,
@@ -217,27 +225,27 @@ def _free_ports(number: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in sockets]
 
 
-def entrypoint(name: str, config: Path, *options: str) -> list[str]:
+def entrypoint(name: Service, config: Path, *options: str) -> list[str]:
     """Return the command of a service, the same as in its container."""
     return [sys.executable, "-m", "mxtvhf", "service", name, "--config", str(config), *options]
 
 
 def _start(processes: ProcessGroup, config: Path, deployment: Deployment, workers: int) -> None:
     with step("Redis and NATS"):
-        for name in ("redis", "nats"):
+        for name in (Service.REDIS, Service.NATS):
             processes.start(name, entrypoint(name, config))
             _wait_for(name, deployment, processes)
     with step("Airflow's database tables"):
-        processes.run("migrate", entrypoint("migrate", config))
+        processes.run(Service.MIGRATE, entrypoint(Service.MIGRATE, config))
     for name in SERVICES:
         processes.start(name, entrypoint(name, config))
     for number in range(workers):
-        name = worker_name(number)
-        processes.start(name, entrypoint("worker", config, "--instance", name))
+        instance = worker_name(number)
+        processes.start(instance, entrypoint(Service.WORKER, config, "--instance", instance))
 
 
 def _wait_for(
-    name: str, deployment: Deployment, processes: ProcessGroup, *, instance: str | None = None
+    name: Service, deployment: Deployment, processes: ProcessGroup, *, instance: str | None = None
 ) -> None:
     def works() -> bool:
         try:

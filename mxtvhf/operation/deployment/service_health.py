@@ -14,24 +14,25 @@ from mxtvhf.operation.deployment.checks import secret_text
 from mxtvhf.operation.deployment.configuration import Deployment
 from mxtvhf.operation.deployment.database import database_cursor
 from mxtvhf.operation.deployment.environment import QUEUE, redis_url
+from mxtvhf.operation.deployment.service import Service
 
 TIMEOUT_S = 5.0
 OLDEST_HEARTBEAT_S = 30.0
 """Airflow's own limit, unless told otherwise (`scheduler_health_check_threshold`)."""
 
 
-def check_service(name: str, deployment: Deployment, *, instance: str | None = None) -> None:
+def check_service(name: Service, deployment: Deployment, *, instance: str | None = None) -> None:
     """Ask a service on this host.
 
     Raises
     ------
     InvalidInput
-        It is none that stays.
+        Not a long-running service.
     Failure
-        It does not answer, or its heart stands still; the message says why.
+        It does not answer, or its heartbeat has stopped; the message says why.
     """
     if name not in CHECKS:
-        raise InvalidInput(f"{name}: ends by itself, it has no health")
+        raise InvalidInput(f"{name}: ends by itself and has no health check")
     CHECKS[name](deployment, instance or socket.gethostname())
 
 
@@ -119,14 +120,14 @@ def _here(listen: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
 
 
-CHECKS: dict[str, Callable[[Deployment, str], None]] = {
-    "api-server": _api_server,
-    "scheduler": partial(_airflow_job, "SchedulerJob"),
-    "dag-processor": partial(_airflow_job, "DagProcessorJob"),
-    "triggerer": partial(_airflow_job, "TriggererJob"),
-    "worker": _worker,
-    "listen": _listen,
-    "gp": _gp,
-    "redis": _redis,
-    "nats": _nats,
+CHECKS: dict[Service, Callable[[Deployment, str], None]] = {
+    Service.API_SERVER: _api_server,
+    Service.SCHEDULER: partial(_airflow_job, "SchedulerJob"),
+    Service.DAG_PROCESSOR: partial(_airflow_job, "DagProcessorJob"),
+    Service.TRIGGERER: partial(_airflow_job, "TriggererJob"),
+    Service.WORKER: _worker,
+    Service.LISTEN: _listen,
+    Service.GP: _gp,
+    Service.REDIS: _redis,
+    Service.NATS: _nats,
 }

@@ -15,6 +15,7 @@ from mxtvhf.operation.deployment.configuration import Deployment
 from mxtvhf.operation.deployment.database import wait_for_tables
 from mxtvhf.operation.deployment.environment import service_environment
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
+from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.stack.airflow_config import ADMIN, password_file
 
 AIRFLOW = (sys.executable, "-m", "airflow")
@@ -23,13 +24,13 @@ MXTVHF = (sys.executable, "-m", "mxtvhf")
 NO_LOG_SERVER = "--skip-serve-logs"
 
 
-def run_service(name: str, deployment: Deployment, *, instance: str | None = None) -> NoReturn:
+def run_service(name: Service, deployment: Deployment, *, instance: str | None = None) -> NoReturn:
     """Become the service: this process goes on as its program, with the environment made for it.
 
     Parameters
     ----------
     name
-        One of `SERVICES`.
+        Which one.
     deployment
         The installation.
     instance
@@ -103,20 +104,20 @@ def _nats(deployment: Deployment, _instance: str) -> list[str]:
     return ["nats-server", "-c", in_memory(configuration)]
 
 
-SERVICES: dict[str, Callable[[Deployment, str], list[str]]] = {
-    "migrate": _migrate,
-    "api-server": _api_server,
-    "scheduler": _scheduler,
-    "dag-processor": _dag_processor,
-    "triggerer": _triggerer,
-    "worker": _worker,
-    "listen": _listen,
-    "gp": _gp,
-    "redis": _redis,
-    "nats": _nats,
+SERVICES: dict[Service, Callable[[Deployment, str], list[str]]] = {
+    Service.MIGRATE: _migrate,
+    Service.API_SERVER: _api_server,
+    Service.SCHEDULER: _scheduler,
+    Service.DAG_PROCESSOR: _dag_processor,
+    Service.TRIGGERER: _triggerer,
+    Service.WORKER: _worker,
+    Service.LISTEN: _listen,
+    Service.GP: _gp,
+    Service.REDIS: _redis,
+    Service.NATS: _nats,
 }
 """By name: a function that prepares the service and returns its command."""
-OF_AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+OF_AIRFLOW = (Service.API_SERVER, Service.SCHEDULER, Service.DAG_PROCESSOR, Service.TRIGGERER)
 """What works on Airflow's tables."""
-SERVERS = ("redis", "nats")
+SERVERS = (Service.REDIS, Service.NATS)
 """Programs of others, which need none of our environment."""
