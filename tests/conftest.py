@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from airflowruns import PROJECT
 from hypothesis import settings
-from natsserver import NatsServer
 
 from mxtvhf.instrument.calibration import default_calibration, packaged_store
 from mxtvhf.operation.stack.processes import ProcessGroup
+from support.nats_server import NatsServer
+from support.project import PROJECT
 
 # No time limit per example: a busy machine is no reason to fail. More examples: MXTVHF_EXAMPLES=1000.
 EXAMPLES = int(os.environ.get("MXTVHF_EXAMPLES", "40"))

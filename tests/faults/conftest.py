@@ -11,11 +11,9 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from advocate import Advocate
-from airflowruns import PROJECT, state_folder
-from natsserver import NatsServer, free_port
-from trial import Trial
 
+from faults.advocate import Advocate
+from faults.trial import Trial
 from mxtvhf.operation.deployment.cluster import native_cluster
 from mxtvhf.operation.stack.access import password_of
 from mxtvhf.operation.stack.airflow_config import ADMIN
@@ -23,6 +21,9 @@ from mxtvhf.operation.stack.embedded import embedded_stack
 from mxtvhf.operation.stack.supervisor import supervise
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
+from support.airflow_runs import state_folder
+from support.nats_server import NatsServer, free_port
+from support.project import PROJECT
 
 _rows = pytest.StashKey[list]()
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from test_faults import ALERTS
 
+from faults.trial import ALERTS
 from mxtvhf.operation.deployment.cluster import worker_name
 from mxtvhf.operation.stack.processes import wait_until
 

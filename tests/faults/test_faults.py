@@ -12,14 +12,14 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from fake_gp import running_fake_gp
 
+from faults.trial import ALERTS
 from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.operation.stack.processes import wait_until
+from support.fake_gp import running_fake_gp
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(7200)]
 
-ALERTS = int(os.environ.get("MXTVHF_FAULT_ALERTS", "100"))
 SERVICES = ("scheduler", "triggerer", "api-server", "dag-processor", "listen", "gp")
 
 

@@ -2,14 +2,12 @@
 
 import asyncio
 import json
+import os
 import threading
 import time
 from collections import Counter
 from contextlib import suppress
 from itertools import islice
-
-from airflowruns import all_run_ids
-from vhfnetwork import Publisher
 
 from benchmarks.alerts import burst_ids, write_alerts
 from mxtvhf.errors import MxtVhfError
@@ -18,7 +16,11 @@ from mxtvhf.reporting.messages import read_bulletin
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.workflow.airflow_api import DAG_ID
+from support.airflow_runs import all_run_ids
+from support.vhf_network import Publisher
 
+ALERTS = int(os.environ.get("MXTVHF_FAULT_ALERTS", "100"))
+"""For each fault."""
 BETWEEN_S = 0.5
 """Between two alerts."""
 AN_ALERT_S = 60.0

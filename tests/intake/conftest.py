@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from arrivals import BURST, messages_of, retraction_of
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.arrivals import BURST, messages_of, retraction_of
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from arrivals import NOON, seconds
 
 from mxtvhf.intake.filing import file_message, is_xml
 from mxtvhf.intake.spool import Incoming, Message
+from support.arrivals import NOON, seconds
 
 SOURCE = "NATS mxtvhf.in.alerts"
 

@@ -8,10 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-from airflowruns import PROJECT, Runner, state_folder
-from natsserver import NatsServer, free_port
 from playwright.sync_api import sync_playwright
-from webhookserver import WebhookServer
 
 from mxtvhf.operation.stack.embedded import embedded_stack, gp_connection
 from mxtvhf.reporting.messages import Outbox, read_bulletin
@@ -19,6 +16,10 @@ from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import Settings
+from support.airflow_runs import Runner, state_folder
+from support.nats_server import NatsServer, free_port
+from support.project import PROJECT
+from support.webhook_server import WebhookServer
 
 # No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
 BROWSER_OPTIONS = [

@@ -3,13 +3,14 @@
 import shutil
 
 import pytest
-from airflowruns import PROJECT, Runner, state_folder
-from natsserver import free_port
 
 from mxtvhf.errors import Failure
 from mxtvhf.operation.deployment.cluster import native_cluster, worker_name
 from mxtvhf.operation.deployment.service_health import CHECKS, check_service
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.airflow_runs import Runner, state_folder
+from support.nats_server import free_port
+from support.project import PROJECT
 
 BURST = "sb26030704"
 RUN = f"{BURST}__2__test"

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from fake_gp import PROCESS_ID, running_fake_gp
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.simulator.gp import create_app
-
-ROOT = Path(__file__).parents[2]
+from support.fake_gp import PROCESS_ID, running_fake_gp
+from support.project import PROJECT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -64,7 +63,7 @@ class Driver:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-            "PYTHONPATH": str(ROOT / "plugins"),
+            "PYTHONPATH": str(PROJECT / "plugins"),
         }
         subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from support.project import PROJECT
+
 pytestmark = pytest.mark.integration
 
-PLUGINS = Path(__file__).parents[2] / "plugins"
+PLUGINS = PROJECT / "plugins"
 
 # In a process of its own: the listener reads its settings once, and Airflow needs a home.
 PROGRAM = """

@@ -4,7 +4,6 @@ import json
 from datetime import datetime
 
 import pytest
-from arrivals import retraction_of
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.burst_state import planned_runs
@@ -12,6 +11,7 @@ from mxtvhf.notices.voevent import read_alert
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.arrivals import retraction_of
 
 pytestmark = pytest.mark.integration
 

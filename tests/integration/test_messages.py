@@ -1,11 +1,11 @@
 """What a real Airflow tells over a real NATS, and that it never suffers from it."""
 
 import pytest
-from natsserver import free_port
 
 from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.nats_server import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 import schemathesis
-from airflowruns import PROJECT
-from described import asked_as_described
 
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.gp.contract import Answer, GpState, job_status, started_job
+from support.openapi import asked_as_described
+from support.project import PROJECT
 
 pytestmark = pytest.mark.integration
 
@@ -251,7 +251,7 @@ def test_errors_of_the_commands_are_one_line(mxtvhf, arguments, status, words):
 
 
 def test_airflow_down_and_a_wrong_password_are_failures(mxtvhf, tmp_path):
-    from natsserver import free_port
+    from support.nats_server import free_port
 
     down = mxtvhf("info", MXTVHF_AIRFLOW_URL=f"http://127.0.0.1:{free_port()}")
     assert (down.returncode, len(down.stderr.splitlines())) == (1, 1)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airflowruns import PROJECT, state_folder
-from natsserver import free_port
 
 from mxtvhf.operation.stack.processes import wait_until
+from support.airflow_runs import state_folder
+from support.nats_server import free_port
+from support.project import PROJECT
 
 pytestmark = pytest.mark.integration
 

@@ -320,9 +320,8 @@ def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
 
 
 def test_gp_down_is_named(run, conf, stack):
-    from natsserver import free_port
-
     from mxtvhf.operation.stack.embedded import gp_connection
+    from support.nats_server import free_port
 
     url = f"http://127.0.0.1:{free_port()}"
     stack.api.put_connection(gp_connection(url))

@@ -1,0 +1,363 @@
+import subprocess
+import warnings
+from dataclasses import replace
+
+import fitsio
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from astropy.time import Time
+from astropy.wcs import WCS, FITSFixedWarning
+from pydantic import ValidationError
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.events.event_file import pi_channels, read_event_file, write_event_file
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.calibration import (
+    CalibrationStore,
+    default_calibration,
+    packaged_folder,
+    packaged_store,
+)
+from mxtvhf.instrument.pointing import Pointing, quaternion_of, seen_pixels
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.simulator.pointing import moving_attitude
+from support.event_files import HEADER, OBSERVED, START, attitude_history
+
+
+def photon_list(count):
+    rng = np.random.default_rng(count)
+    return PhotonList(
+        START + 0.1 * np.sort(rng.integers(0, 3000, count)),
+        rng.integers(0, 256, count).astype(np.int16),
+        rng.integers(0, 256, count).astype(np.int16),
+        rng.integers(0, 4096, count).astype(np.int32),
+    )
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "events.fits"
+    return path, write_event_file(path, photon_list(300), attitude_history(), header=HEADER)
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+@pytest.mark.parametrize("case", ["plain", "at the pole", "two intervals", "never steady"])
+def test_fitsverify_finds_nothing(tmp_path, count, case):
+    path = tmp_path / "events.fits"
+    attitude = {
+        "plain": attitude_history(),
+        "at the pole": attitude_history(dec=90.0),
+        "two intervals": drifting_attitude(120.0),
+        "never steady": moving_attitude(Pointing(1.0, 2.0, 3.0), START, START + 300.0, drift_arcsec=3000.0),
+    }[case]
+    write_event_file(path, photon_list(count), attitude, header=HEADER)
+    intervals = {"two intervals": 2, "never steady": 0}.get(case, 1)
+    assert len(read_event_file(path).gti) == intervals
+    report = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True)
+    assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
+    assert report.returncode == 0
+
+
+@pytest.mark.parametrize("count", [0, 300])
+def test_what_is_written_is_read(tmp_path, count):
+    path, photons, attitude = tmp_path / "events.fits", photon_list(count), attitude_history()
+    info = write_event_file(path, photons, attitude, header=HEADER)
+    events = read_event_file(path)
+    for column in ("time", "x", "y", "pha"):
+        mine, theirs = getattr(photons, column), getattr(events.photons, column)
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(events.attitude.quaternion, attitude.quaternion)
+    np.testing.assert_array_equal(events.attitude.stable, attitude.stable)
+    assert events.pointing == info.pointing
+    assert events.gti.tolist() == [[info.tstart, info.tstop]]
+    assert events.header["BURST_ID"] == "sb26051102"
+
+
+def test_the_second_reader_reads_the_same(written):
+    photons = photon_list(300)
+    with fitsio.FITS(str(written[0])) as parts:
+        assert [part.get_extname() for part in parts] == ["", "EVENTS", "GTI", "ATTITUDE"]
+        table = parts["EVENTS"].read()
+        np.testing.assert_array_equal(table["TIME"], photons.time)
+        np.testing.assert_array_equal(table["RAWX"], photons.x)
+        np.testing.assert_array_equal(table["RAWY"], photons.y)
+        np.testing.assert_array_equal(table["PHA"], photons.pha)
+        assert parts["ATTITUDE"].read()["STABLE"].all()
+
+
+def test_the_primary_header_has_the_products_keywords_in_order(written):
+    header = fits.getheader(written[0])
+    expected = [
+        *("ORIGIN", "TELESCOP", "INSTRUME", "CREATOR", "CARD", "PROGRAM", "PRDM_VER", "GLDM_VER", "PROC_VER"),
+        *("PIP_VER", "DSTREAM", "DATE", "TIMEREF", "TIMESYS", "TIMEUNIT", "MJDREFI", "MJDREFF"),
+        *("OBS_ID", "BURST_ID", "IVORN"),
+    ]
+    assert [key for key in header if key in expected] == expected
+    assert (header["TELESCOP"], header["INSTRUME"], header["DSTREAM"]) == ("SVOM", "MXT", "VHF")
+    assert header["DATE"] == "2026-05-11T12:00:00.500"
+
+
+def test_times_are_the_utc_of_the_photons(written):
+    header = fits.getheader(written[0], "EVENTS")
+    moment = Time(header["MJDREFI"], header["MJDREFF"] + START / 86400, format="mjd", scale="tt")
+    assert abs((moment - Time(OBSERVED)).to_value("s")) < 1e-5
+    assert abs((Time(header["DATE-OBS"], scale="tt") - Time(OBSERVED)).to_value("s")) < 1e-3
+    assert header["TSTART"] == START
+
+
+def drifting_attitude(arcsec):
+    """Stable in two parts with a slew between them, drifting all the time."""
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=arcsec)
+    slew = (attitude.time > START + 100.0) & (attitude.time < START + 160.0)
+    return AttitudeHistory(attitude.time, attitude.quaternion, ~slew)
+
+
+@pytest.mark.parametrize("arcsec", [0.0, 120.0])
+def test_an_independent_reader_finds_each_photon_in_the_sky(tmp_path, arcsec):
+    """Astropy's table and wcslib, from the file alone, against the attitude at each photon's time."""
+    path, attitude = tmp_path / "events.fits", drifting_attitude(arcsec)
+    write_event_file(path, photon_list(300), attitude, header=HEADER)
+    table = Table.read(path, hdu="EVENTS")
+    with warnings.catch_warnings():
+        # Wcslib calls DATE-OBS, which OGIP wants in every extension, a keyword of images.
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        wcs = WCS(fits.getheader(path, "EVENTS"), keysel=["pixel"], colsel=[2, 3])
+    found = np.transpose(wcs.wcs_pix2world(table["X"], table["Y"], 1))
+    now = attitude.at(np.asarray(table["TIME"]))
+    assert len(table) > 200
+    for quaternion, x, y, sky in zip(now, table["RAWX"], table["RAWY"], found, strict=True):
+        expected = Pointing.from_quaternion(quaternion).pixel_to_sky(x, y)
+        assert separation_arcsec(*sky, *map(float, expected)) < 1e-6
+
+
+def test_the_columns_stay_in_their_legal_ranges(written):
+    with fits.open(written[0]) as parts:
+        table = parts["EVENTS"]
+        for number, column in enumerate(table.columns.names[1:], 2):
+            assert table.header[f"TLMIN{number}"] <= table.data[column].min()
+            assert table.data[column].max() <= table.header[f"TLMAX{number}"]
+
+
+def test_the_calibration_and_the_spread_are_recorded(tmp_path):
+    path = tmp_path / "events.fits"
+    info = write_event_file(path, photon_list(9), drifting_attitude(120.0), header=HEADER)
+    header = fits.getheader(path)
+    keywords = {"CALPSF": "psf", "CALARF": "effective_area", "CALGAIN": "gain", "CALRMF": "redistribution"}
+    keywords |= {"CALBADPX": "bad_pixels", "CALALIGN": "alignment", "CALBKG": "background"}
+    assert {item: header[key] for key, item in keywords.items()} == packaged_store().at(OBSERVED).versions()
+    assert header["PNTSPRD"] == info.spread_arcsec == pytest.approx(60.0, abs=4.0)
+    assert read_event_file(path).spread_arcsec == info.spread_arcsec
+
+
+def test_a_steady_pointing_leaves_the_addresses(tmp_path):
+    path = tmp_path / "events.fits"
+    write_event_file(path, photon_list(100), drifting_attitude(3.0), header=HEADER)
+    events = read_event_file(path)
+    steady = events.steady_addresses(default_calibration().alignment)
+    assert not steady.moved
+    assert steady.on_detector.all()
+    assert steady.x is events.photons.x
+
+
+def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
+    """A source that stands still in the sky comes back to its pixel, and what falls off is said."""
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=300.0)
+    time = START + 0.1 * np.arange(3000)
+    ones = np.ones(3000)
+    pointing = Pointing(123.456, -45.6, 200.0)
+    seen = np.rint(seen_pixels(pointing, attitude, time, 40.0 * ones, 200.0 * ones))
+    path = tmp_path / "events.fits"
+    photons = PhotonList(time, *seen.astype(np.int16), np.full(3000, 400, np.int32))
+    write_event_file(path, photons, attitude, header=HEADER)
+    events = read_event_file(path)
+    steady = events.steady_addresses(default_calibration().alignment)
+    assert steady.moved
+    assert steady.on_detector.all()
+    assert np.ptp(events.photons.y) > 20
+    assert set(steady.x) == {40}
+    assert set(steady.y) <= {199, 200, 201}
+    edge = PhotonList(time, 0 * photons.x, 0 * photons.y, photons.pha)
+    write_event_file(path, edge, attitude, header=HEADER)
+    steady = read_event_file(path).steady_addresses(default_calibration().alignment)
+    assert 0 < steady.on_detector.sum() < 3000
+    assert steady.y[steady.on_detector].min() == 0
+
+
+def test_where_the_pointing_drifts_bad_columns_and_edges_are_looked_past_for_a_part_of_the_time(tmp_path):
+    """Drift is along the rows; an interval without good time counts for nothing."""
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=272.0)
+    path, good = tmp_path / "events.fits", np.ones((256, 256), bool)
+    good[100:110] = False
+    write_event_file(path, photon_list(100), attitude, header=HEADER)
+    events = read_event_file(path)
+    looking = events.steady_exposure(good, default_calibration().alignment)
+    # 20 pixels of way: a strip of 10 rows is passed in half of the time, by places that are ever under it.
+    assert looking[105, 128] == pytest.approx(0.5, abs=0.1)
+    assert looking[50, 128] == looking[200, 128] == 1.0
+    assert looking[0, 128] == pytest.approx(0.5, abs=0.1)
+    assert looking.sum() == pytest.approx(good.sum() - 256 * 2 * 10 / 4, rel=2e-3)
+    gap = np.array([[START, START + 1.0], [START + 200.0, START + 200.0], [START + 299.0, START + 300.0]])
+    ends = replace(events, gti=gap).steady_exposure(good, default_calibration().alignment)
+    assert set(np.unique(ends)) <= {0.0, 0.5, 1.0}
+
+
+@pytest.mark.parametrize("roll", [0.0, 45.0, 200.0])
+def test_north_is_up_in_the_sky_image(tmp_path, roll):
+    attitude = AttitudeHistory(np.array([START]), quaternion_of(80.0, 20.0, roll)[None], np.array([True]))
+    path = tmp_path / "events.fits"
+    write_event_file(path, photon_list(50), attitude, header=HEADER)
+    with fits.open(path) as parts:
+        data = parts["EVENTS"].data
+        ra, dec = Pointing(80.0, 20.0, roll).pixel_to_sky(data["RAWX"], data["RAWY"])
+        assert np.corrcoef(data["Y"], dec)[0, 1] > 0.999
+        assert np.corrcoef(data["X"], ra)[0, 1] < -0.999
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    infos = [
+        write_event_file(tmp_path / name, photon_list(20), attitude_history(), header=HEADER) for name in "ab"
+    ]
+    assert infos[0].sha256 == infos[1].sha256
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_photons_outside_stable_pointing_are_left_out(tmp_path):
+    flags = [0] * 5 + [1] * 10 + [0] * 5 + [1] * 11
+    path, photons = tmp_path / "events.fits", photon_list(1000)
+    info = write_event_file(path, photons, attitude_history(flags), header=HEADER)
+    events = read_event_file(path)
+    assert events.gti.tolist() == [[START + 50, START + 140], [START + 200, START + 300]]
+    since = photons.time - START
+    inside = (since >= 50) & (since < 140) | (since >= 200)
+    np.testing.assert_array_equal(events.photons.time, photons.time[inside])
+    np.testing.assert_array_equal(events.photons.x, photons.x[inside])
+    assert info.n_outside_gti == 1000 - inside.sum()
+    assert info.exposure_s == pytest.approx(190.0)
+
+
+def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):
+    path = tmp_path / "events.fits"
+    info = write_event_file(path, photon_list(0), attitude_history([0, 1]), header=HEADER)
+    assert (info.n_photons, info.exposure_s) == (0, 0.0)
+    assert read_event_file(path).gti.shape == (0, 2)
+
+
+def test_never_stable_is_refused_and_leaves_no_file(tmp_path):
+    with pytest.raises(InvalidInput, match="stable"):
+        write_event_file(tmp_path / "e.fits", photon_list(3), attitude_history([0, 0]), header=HEADER)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pi_is_the_energy_in_channels_of_ten_ev():
+    pha = np.array([0, 3, 4, 400, 4095], np.int32)
+    gain = default_calibration().gain
+    assert pi_channels(pha, gain).tolist() == [0, 0, 1, 100, 1023]
+    shifted = gain.model_copy(update={"offset_kev": -0.02, "kev_per_channel": 0.005})
+    assert pi_channels(pha, shifted).tolist() == [0, 0, 0, 198, 1023]
+
+
+def test_the_calibration_is_that_of_the_start_of_the_good_times(tmp_path, exchange):
+    """X, Y and PI are made with it, and a reader finds the moment to choose the same."""
+    since = f"{OBSERVED:%Y-%m-%dT%H:%M:%SZ}"
+    exchange("gain", offset_kev=0.1, valid_from=since)
+    store = CalibrationStore(packaged_folder(), exchange("alignment", column=130.5, valid_from=since))
+    plain, changed, attitude = tmp_path / "plain.fits", tmp_path / "changed.fits", attitude_history()
+    write_event_file(plain, photon_list(300), attitude, header=HEADER)
+    info = write_event_file(changed, photon_list(300), attitude, header=HEADER, store=store)
+    assert info.calibration == store.at(OBSERVED) != packaged_store().at(OBSERVED)
+    assert read_event_file(changed).tstart == info.tstart == pytest.approx(START, abs=1e-3)
+    first, second = fits.getdata(plain, "EVENTS"), fits.getdata(changed, "EVENTS")
+    np.testing.assert_allclose(np.hypot(first["X"] - second["X"], first["Y"] - second["Y"]), 3.0, atol=1e-9)
+    inside = second["PI"] < 1023
+    assert set(second["PI"][inside] - first["PI"][inside]) == {10}
+    early = AttitudeHistory(attitude.time - 400.0, attitude.quaternion, attitude.stable)
+    before = write_event_file(changed, photon_list(0), early, header=HEADER, store=store)
+    assert before.calibration == packaged_store().at(OBSERVED)
+
+
+def test_a_header_that_fits_cannot_hold_is_refused():
+    with pytest.raises(ValidationError, match="ivorn"):
+        HEADER.model_validate(HEADER.model_dump() | {"ivorn": "ivo://é"})
+
+
+def damaged(path, change):
+    path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda raw: b"", "not a FITS file"),
+        (lambda raw: b"<html>", "not a FITS file"),
+        (lambda raw: b"\x1f\x8b" + raw, "not a FITS file"),
+        (lambda raw: raw[:3000], "HDU PRIMARY"),
+        (lambda raw: raw[:5760], "HDU EVENTS.*not found"),
+        (lambda raw: raw[:15_000], "HDU EVENTS"),
+        (lambda raw: raw.replace(b"XTENSION= 'BINTABLE'", b"XTENSION= 'B\xffNTABLE'", 1), "HDU EVENTS"),
+        (lambda raw: raw[:16_000] + b"\x55" + raw[16_001:], "HDU EVENTS: Checksum"),
+        (lambda raw: raw.replace(b"'SVOM    '", b"'SWIFT   '", 1), "HDU PRIMARY"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_the_part_at_fault(written, change, cause):
+    path = damaged(written[0], change)
+    with pytest.raises(InvalidInput, match=f"events.fits: {cause}") as caught:
+        read_event_file(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "edit", "cause"),
+    [
+        ("PRIMARY", {"TELESCOP": "SWIFT"}, "TELESCOP is 'SWIFT', not 'SVOM'"),
+        ("PRIMARY", {"TIMESYS": "UTC"}, "TIMESYS is 'UTC'"),
+        ("EVENTS", {"TTYPE4": "DETX"}, "RAWX"),
+        ("ATTITUDE", {"TTYPE3": "FLAG"}, "HDU ATTITUDE.*STABLE"),
+        ("GTI", {"EXTNAME": "BTI"}, "HDU GTI"),
+        ("PRIMARY", {"RA_PNT": "north"}, "HDU PRIMARY: could not convert"),
+    ],
+)
+def test_a_foreign_file_is_refused(written, part, edit, cause):
+    path = written[0]
+    with fits.open(path, mode="update", checksum="remove") as parts:
+        parts[part].header.update(edit)
+    with pytest.raises(InvalidInput, match=cause):
+        read_event_file(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "column", "row", "value", "cause"),
+    [
+        ("EVENTS", "RAWX", 5, 256, "HDU EVENTS: photons: x 256 outside 0..255"),
+        ("EVENTS", "RAWY", 0, -1, "HDU EVENTS: photons: y -1 outside 0..255"),
+        ("EVENTS", "PHA", 9, 4096, "HDU EVENTS: photons: pha 4096 outside 0..4095"),
+        ("EVENTS", "TIME", 7, np.nan, "HDU EVENTS: photons: not in time order, or a time"),
+        ("EVENTS", "TIME", 7, 0.0, "HDU EVENTS: photons: not in time order, or a time"),
+        ("GTI", "START", 0, 1e9, "HDU GTI: good time intervals are not in time order"),
+        ("GTI", "STOP", 0, np.nan, "HDU GTI: good time intervals are not in time order"),
+        ("ATTITUDE", "TIME", 1, 0.0, "HDU ATTITUDE: attitude: sample 1: time 0.000000 is not after"),
+        ("ATTITUDE", "QUATERNION", 2, np.nan, "HDU ATTITUDE: attitude: sample 2: quaternion is not of unit"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(written, part, column, row, value, cause):
+    with fits.open(written[0], mode="update", checksum="remove") as parts:
+        parts[part].data[column][row] = value
+    with pytest.raises(InvalidInput, match=f"events.fits: {cause}"):
+        read_event_file(written[0])
+
+
+def test_no_attitude_is_refused_and_leaves_no_file(tmp_path):
+    nothing = AttitudeHistory(np.empty(0), np.empty((0, 4)), np.empty(0, bool))
+    with pytest.raises(InvalidInput, match="attitude: no sample"):
+        write_event_file(tmp_path / "events.fits", photon_list(10), nothing, header=HEADER)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match=r"none\.fits: No such file"):
+        read_event_file(tmp_path / "none.fits")

@@ -1,0 +1,204 @@
+"""The live intake on a real Airflow and a real NATS: each input gets its run, once, whatever dies."""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import psycopg2
+import pytest
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.stream_gaps import read_gaps
+from mxtvhf.intake.burst_state import planned_runs
+from mxtvhf.intake.spool import Incoming
+from mxtvhf.models.files import sha256_of
+from mxtvhf.operation.stack.embedded import embedded_stack
+from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.settings import Settings
+from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.airflow_runs import Runner, all_run_ids, state_folder
+from support.nats_server import NatsServer, free_port
+from support.project import PROJECT
+from support.vhf_network import Publisher
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
+
+MESSAGES, REPEATED, CORRUPT = 1000, 300, 50
+WITH_PACKETS = 40
+RUN_ALL = os.environ.get("MXTVHF_STORM") == "all"
+SAMPLE = 6
+
+
+@pytest.fixture(scope="module")
+def nats_server(tmp_path_factory):
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def settings(nats_server):
+    with state_folder() as state:
+        yield Settings(
+            state=state, nats_url=nats_server.url, intake={"quiet_seconds": 3600, "close_seconds": 7200}
+        )
+
+
+@pytest.fixture(scope="module")
+def stack(settings):
+    with embedded_stack(settings, project=PROJECT, port=free_port(), gp_port=free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def run(stack, settings):
+    return Runner(stack, settings)
+
+
+def simulated_packets(burst_id, folder):
+    write_scenario(
+        scenario_of(burst_id, ra_deg=120.0, dec_deg=-20.0, counts=80, background=30, seed=3), folder
+    )
+    return (folder / "packets.bin").read_bytes()
+
+
+def the_messages(folder):
+    """Distinct valid inputs, and corrupt ones; (subject, bytes) each."""
+    rng, draw = np.random.default_rng(11), random.Random(11)
+    distinct = MESSAGES - REPEATED - CORRUPT
+    notices, packets, day = [], [], datetime(2027, 1, 1, 12, tzinfo=UTC)
+    while len(notices) + len(packets) < distinct:
+        burst_id = f"sb{day + timedelta(days=len(notices) // 4):%y%m%d}{1 + len(notices) % 40:02d}"
+        wakeup = eclairs_wakeup_notice(
+            burst_id, ra_deg=120.0, dec_deg=-20.0, trigger_time=day, snr=12.0, rng=rng, role="observation"
+        )
+        notices.append(write_notice(wakeup))
+        if len(packets) < WITH_PACKETS:
+            packets.append(simulated_packets(burst_id, folder / burst_id))
+        elif len(notices) + len(packets) < distinct and draw.random() < 0.4:
+            onboard = onboard_mxt_notice(
+                wakeup, ra_deg=120.0, dec_deg=-20.0, start=day + timedelta(minutes=3), snr=60.0, rng=rng
+            )
+            notices.append(write_notice(onboard))
+    corrupt = [damaged(draw, draw.choice(notices + packets), number) for number in range(CORRUPT)]
+    return notices, packets, corrupt
+
+
+def damaged(draw, raw, number):
+    """Damage so that nothing of the message can be used."""
+    kind = number % 3
+    if kind == 0:
+        # Too short for a whole packet as well as for a notice.
+        return raw[: 20 + number // 3]
+    if kind == 1:
+        return bytes(byte ^ 0x55 for byte in raw[:400]) + number.to_bytes(2)
+    return b"<VOEvent>" + draw.randbytes(30).hex().encode() + b"</VOEvent>"
+
+
+def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, run, nats_server, tmp_path):
+    """1000 messages, 30 % repeated, 5 % corrupt; listener killed 5 times, NATS twice, the API once."""
+    notices, packets, corrupt = the_messages(tmp_path)
+    valid = [
+        *(("mxtvhf.in.alerts", raw) for raw in notices),
+        *(("mxtvhf.in.packets.x", raw) for raw in packets),
+    ]
+    draw = random.Random(12)
+    messages = valid + draw.choices(valid, k=REPEATED) + [("mxtvhf.in.alerts", raw) for raw in corrupt]
+    draw.shuffle(messages)
+    assert len(messages) == MESSAGES
+    assert len(set(corrupt)) == CORRUPT
+    run.api._send("PATCH", "/api/v2/dags/mxt_vhf", json={"is_paused": True})
+    publisher = threading.Thread(
+        target=Publisher(nats_server.url).send, args=(messages, 0.02), daemon=True, name="VHF network"
+    )
+    publisher.start()
+    archive = Archive(settings.archive)
+    for number in range(5):
+        before = len(plan_files(archive))
+        wait_until(lambda: len(plan_files(archive)) >= before + 15, what="some work", timeout=300)  # noqa: B023
+        os.kill(stack.processes.pid("listen"), signal.SIGKILL)
+        revive(stack, "listen")
+        if number in (1, 3):
+            nats_server.kill()
+            nats_server.start()
+        if number == 2:
+            os.kill(stack.processes.pid("api-server"), signal.SIGKILL)
+            revive(stack, "api-server")
+    # The same by another way: no further run.
+    for number, raw in enumerate(notices[:10]):
+        (settings.inbox / f"{number}.xml").write_bytes(raw)
+    publisher.join()
+    wait_until(stack.api.is_healthy, what="Airflow", timeout=300)
+    wait_until(lambda: is_done(archive, settings, notices, corrupt, packets), what="the intake", timeout=600)
+
+    planned = plans(archive)
+    created = all_run_ids(run.api)
+    assert sorted(created) == sorted(plan.run_id for plan, _ in planned)
+    assert all(posting.outcome == "accepted" for _, posting in planned)
+    by_notice = [plan.conf.alert.rpartition("/")[2] for plan, _ in planned if plan.cause == "notice"]
+    assert sorted(by_notice) == sorted(f"{sha256_of(raw)}.xml" for raw in notices)
+    with_packets = [plan.conf.packets.rpartition("/")[2] for plan, _ in planned if plan.packets]
+    assert sorted(set(with_packets)) == sorted({f"{sha256_of(raw)}.bin" for raw in packets})
+    assert len(with_packets) == len(packets)
+    quarantined = {path.stem for path in archive.root.glob("quarantine/*.bin")}
+    assert quarantined == {sha256_of(raw) for raw in corrupt}
+    assert list(read_gaps(archive.root)) == []
+    finish_some(run, planned)
+
+
+def revive(stack, name):
+    def back():
+        time.sleep(0.2)
+        return name in stack.processes.revive()
+
+    wait_until(back, what=name, timeout=30)
+
+
+def plan_files(archive):
+    return list(archive.root.glob("sb*/planned/[0-9][0-9][0-9][0-9].json"))
+
+
+def plans(archive):
+    """All planned runs, with what became of them."""
+    return [entry for folder in archive.root.glob("sb*") for entry in planned_runs(archive, folder.name)]
+
+
+def is_done(archive, settings, notices, corrupt, packets):
+    """Nothing waits any more: all is filed, planned, and known to Airflow."""
+    if any(settings.inbox.iterdir()) or Incoming(archive.root).waiting():
+        return False
+    posted = len(list(archive.root.glob("sb*/planned/*.posted.json")))
+    found = len(list(archive.root.glob("quarantine/*.bin")))
+    if len(notices) > posted or posted != len(plan_files(archive)) or found != len(corrupt):
+        return False
+    entries = plans(archive)
+    have = sum(plan.cause == "notice" for plan, _ in entries)
+    return (have, sum(bool(plan.packets) for plan, _ in entries)) == (len(notices), len(packets))
+
+
+def end_all_but(run_ids, settings):
+    """Have Airflow forget that it still has to do these runs."""
+    host = settings.home / "postgres"
+    where = {"host": host, "user": "postgres", "dbname": "airflow"}
+    with closing(psycopg2.connect(**where)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE dag_run SET state = 'failed' WHERE run_id <> ALL(%s)", (run_ids,))
+
+
+def finish_some(run, planned):
+    """Run a sample to the end (all of them when MXTVHF_STORM=all), and check their reports."""
+    with_packets = [plan for plan, _ in planned if plan.packets]
+    sample = [plan for plan, _ in planned] if RUN_ALL else with_packets[:SAMPLE]
+    end_all_but([plan.run_id for plan in sample], run.settings)
+    run.api.unpause("mxt_vhf")
+    for plan in sample:
+        run.wait(plan.run_id, timeout=1800)
+        if plan.packets:
+            report = json.loads((run.folder(plan.run_id) / "report.json").read_text())
+            assert report["burst_id"] == plan.conf.burst_id
+            assert report["run_id"] == plan.run_id

@@ -1,0 +1,299 @@
+import gzip
+import json
+import os
+import shutil
+import tarfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+import pytest
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.products import report_summary
+from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_folder, posting_path
+from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.models.files import sha256_of
+from mxtvhf.operation.backup import write_backup
+from mxtvhf.operation.backup_file import Manifest, PackageWriter, read_manifest
+from mxtvhf.operation.database import airflow_database
+from mxtvhf.operation.database_dump import DatabaseDump
+from mxtvhf.operation.restore import restore_backup
+from mxtvhf.operation.stack.airflow_config import secret
+from mxtvhf.operation.stack.postgresql import embedded_postgresql
+from mxtvhf.settings import Settings
+from support.airflow_runs import state_folder
+
+BURST = "sb26030704"
+# What is hard in Airflow's tables: keys in a circle, identities, sequences, JSON, bytes, computed columns.
+TABLES = """
+CREATE TABLE "dag_run" (id serial PRIMARY KEY, dag_id text, run_id text, conf jsonb, last_task int,
+                        UNIQUE (dag_id, run_id));
+CREATE TABLE task (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run int NOT NULL REFERENCES dag_run,
+                   "order" text, raw bytea, twice int GENERATED ALWAYS AS (run * 2) STORED);
+ALTER TABLE dag_run ADD FOREIGN KEY (last_task) REFERENCES task;
+"""
+ROWS = r"""
+INSERT INTO dag_run (dag_id, run_id, conf) VALUES ('mxt_vhf', 'sb26030704__1', '{"text": "tab\tline\né"}');
+INSERT INTO task (run, "order", raw) VALUES (1, E'back\\slash \\N', '\x00ff0a'), (1, NULL, NULL);
+UPDATE dag_run SET last_task = 2;
+"""
+
+REPORT = {
+    "status": "final", "is_test": False, "is_replay": False, "is_retracted": False, "headline": "found",
+    "written": "2026-03-07T00:01:00Z", "trigger_time": None, "best_position": None, "products": {},
+    "timeline": [],
+}  # fmt: skip
+
+
+def execute(uri, text):
+    with (
+        closing(psycopg2.connect(uri.replace("+psycopg2", ""))) as database,
+        database,
+        database.cursor() as at,
+    ):
+        at.execute(text)
+        return at.fetchall() if at.description else None
+
+
+@pytest.fixture(scope="module")
+def server():
+    with state_folder() as state, embedded_postgresql(state / "postgres") as running:
+        yield running.uri
+
+
+@pytest.fixture
+def database(server):
+    """Make an empty database of a name."""
+
+    def make(name):
+        with closing(psycopg2.connect(server.replace("+psycopg2", ""))) as maintenance:
+            maintenance.autocommit = True
+            with maintenance.cursor() as cursor:
+                cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+                cursor.execute(f"CREATE DATABASE {name}")
+        return server.replace("/airflow", f"/{name}")
+
+    return make
+
+
+@pytest.fixture
+def source(tmp_path, database):
+    """An installation with a run, and its database."""
+    settings, uri = Settings(state=tmp_path / "old"), database("old")
+    execute(uri, TABLES + ROWS)
+    archive = Archive(settings.archive)
+    archive.log_receipt(archive.keep_alert(BURST, b"<alert>"), datetime(2026, 3, 7, tzinfo=UTC), "inbox")
+    run = PlannedRun(
+        run_id=f"{BURST}__1",
+        conf={"burst_id": BURST, "alert": "file:///alert.xml"},
+        cause="photons",
+        reason="first photons",
+        is_test=False,
+        is_retraction=False,
+        notice="0" * 16,
+        photons=0,
+        packets=0,
+        planned=datetime(2026, 3, 7, tzinfo=UTC),
+    )
+    planned_folder(archive, BURST).mkdir()
+    (planned_folder(archive, BURST) / "0001.json").write_text(run.model_dump_json())
+    posting = Posting(outcome="accepted", posted=datetime.now(UTC) - timedelta(hours=1))
+    posting_path(archive, run).write_text(posting.model_dump_json())
+    report = settings.products / BURST / run.run_id / "report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({**REPORT, "burst_id": BURST, "run_id": run.run_id}))
+    (settings.releases / BURST).mkdir(parents=True)
+    (settings.releases / BURST / "release.json").write_text("{}")
+    (settings.home / "secrets").mkdir()
+    (settings.home / "secrets" / "fernet").write_text("key")
+    (settings.home / "secrets" / "fernet").chmod(0o600)
+    return settings, uri, run
+
+
+def put_back(settings, uri, path, **options):
+    def make_tables():
+        # Airflow's environment has a key, which is made where there is none.
+        secret(settings.home / "secrets" / "fernet")
+        execute(uri, TABLES)
+
+    restore_backup(settings, uri, path, read_manifest(path), make_tables=make_tables, **options)
+
+
+def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
+    old, uri, run = source
+    path = tmp_path / "backup.tar.gz"
+    write_backup(old, uri, path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert sorted(tmp_path.glob(".*")) == []
+    new, restored = Settings(state=tmp_path / "new"), database("new")
+    put_back(new, restored, path)
+    for query in ("SELECT * FROM dag_run", "SELECT * FROM task ORDER BY id"):
+        assert execute(restored, query) == execute(uri, query)
+    assert report_summary(new.products, run.run_id).headline == "found"
+    assert Archive(new.archive).notices(BURST, until=datetime.now(UTC)).values()
+    assert (new.releases / BURST / "release.json").exists()
+    assert (new.home / "secrets" / "fernet").read_text() != "key"
+    # Airflow has the run of before: nobody asks for it again, and another one of its id is refused.
+    assert OpenBursts(new.archive).all() == {}
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        execute(restored, "INSERT INTO dag_run (dag_id, run_id) VALUES ('mxt_vhf', 'sb26030704__1')")
+    # Numbers go on where they were, and keys hold again.
+    assert execute(restored, "INSERT INTO task (run) VALUES (1) RETURNING id, twice") == [(3, 2)]
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+        execute(restored, "INSERT INTO task (run) VALUES (7)")
+
+
+def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, database, tmp_path):
+    old, uri, run = source
+    posting = Posting(outcome="accepted", posted=datetime.now(UTC))
+    posting_path(Archive(old.archive), run).write_text(posting.model_dump_json())
+    write_backup(old, uri, tmp_path / "backup")
+    new = Settings(state=tmp_path / "new")
+    put_back(new, database("new"), tmp_path / "backup")
+    assert list(OpenBursts(new.archive).all()) == [BURST]
+    assert not posting_path(Archive(new.archive), run).exists()
+
+
+def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_path):
+    old, uri, _ = source
+    write_backup(old, uri, tmp_path / "backup", with_secrets=True)
+    new = Settings(state=tmp_path / "new")
+    put_back(new, database("new"), tmp_path / "backup")
+    fernet = new.home / "secrets" / "fernet"
+    assert (fernet.read_text(), fernet.stat().st_mode & 0o777) == ("key", 0o600)
+
+
+def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_path):
+    old, uri, _ = source
+    path = tmp_path / "backup"
+    write_backup(old, uri, path)
+    with pytest.raises(InvalidInput, match=r"not empty .*archive.*--overwrite"):
+        put_back(old, uri, path)
+    with pytest.raises(InvalidInput, match="has runs already"):
+        put_back(Settings(state=tmp_path / "new"), uri, path)
+    # What came since then stays.
+    receipts = old.archive / BURST / "alerts" / "received.jsonl"
+    before = receipts.read_bytes()
+    receipts.write_bytes(before + b"later\n")
+    shutil.rmtree(old.products)
+    execute(uri, "INSERT INTO dag_run (run_id) VALUES ('later')")
+    restore_backup(old, uri, path, read_manifest(path), make_tables=lambda: None, overwrite=True)
+    assert receipts.read_bytes() == before + b"later\n"
+    assert (old.products / BURST / f"{BURST}__1" / "report.json").exists()
+    assert execute(uri, "SELECT run_id FROM dag_run") == [(f"{BURST}__1",)]
+
+
+def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_path):
+    old, uri, _ = source
+    write_backup(old, uri, tmp_path / "backup")
+    other = database("new")
+    execute(other, TABLES + "ALTER TABLE task ADD COLUMN more int")
+    with pytest.raises(Failure, match="other tables than the backup: task"):
+        restore_backup(
+            Settings(state=tmp_path / "new"),
+            other,
+            tmp_path / "backup",
+            read_manifest(tmp_path / "backup"),
+            make_tables=lambda: None,
+        )
+    assert execute(other, "SELECT count(*) FROM dag_run") == [(0,)]
+
+
+def test_a_backup_of_another_airflow_is_refused(source, tmp_path):
+    old, uri, _ = source
+    manifest = write_backup(old, uri, tmp_path / "backup").model_copy(update={"airflow": "2.1.0"})
+    with pytest.raises(InvalidInput, match=r"made with Airflow 2\.1\.0"):
+        restore_backup(old, uri, tmp_path / "backup", manifest, make_tables=lambda: None)
+
+
+def damaged_content(raw):
+    tar = bytearray(gzip.decompress(raw))
+    place = tar.index(b"<alert>")
+    tar[place] ^= 1
+    return gzip.compress(bytes(tar))
+
+
+def cut_in_a_file(raw):
+    tar = gzip.decompress(raw)
+    return gzip.compress(tar[: tar.index(b"<alert>") + 3])
+
+
+def cut_in_a_header(raw):
+    tar = gzip.decompress(raw)
+    return gzip.compress(tar[: tar.index(b"state/archive/sb26030704/alerts/") + 100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda raw: b"no backup at all" * 40, "damaged backup, or none"),
+        (lambda raw: raw[: len(raw) // 2], "damaged backup"),
+        (cut_in_a_file, "damaged backup, or none"),
+        (cut_in_a_header, "damaged backup, or none"),
+        (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "damaged backup"),
+        (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*is not as it was written"),
+        (lambda raw: gzip.compress(bytes(10240)), "damaged backup, or none"),
+    ],
+)
+def test_a_damaged_backup_is_named_in_one_line(source, tmp_path, damage, message):
+    old, uri, _ = source
+    path = tmp_path / "backup"
+    write_backup(old, uri, path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InvalidInput, match=message) as caught:
+        read_manifest(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def part(name, **changes):
+    made = tarfile.TarInfo(name)
+    for key, value in changes.items():
+        setattr(made, key, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        part("/etc/passwd"),
+        part("state/../../x"),
+        part("elsewhere/x"),
+        part("state/link", type=tarfile.SYMTYPE, linkname="/etc"),
+        part("state/pipe", type=tarfile.FIFOTYPE),
+    ],
+)
+def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
+    manifest = Manifest(
+        made=datetime.now(UTC),
+        version="0",
+        airflow="0",
+        home="/",
+        with_secrets=False,
+        database=DatabaseDump(tables={}, sequences={}),
+        sha256={evil.name: sha256_of(b"")},
+    )
+    with tarfile.open(tmp_path / "backup", "w:gz") as tar:
+        tar.addfile(evil)
+        PackageWriter(tar).finish(manifest)
+    with pytest.raises(InvalidInput, match="no backup"):
+        read_manifest(tmp_path / "backup")
+
+
+def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
+    settings = Settings(state=tmp_path / "state")
+    uri = f"postgresql:///airflow?host={tmp_path}"
+    with pytest.raises(Failure, match="database cannot be read"):
+        write_backup(settings, uri, tmp_path / "backup")
+    assert os.listdir(tmp_path) == []
+
+
+def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://airflow@postgres/airflow"
+    )
+    with airflow_database(Settings(state=tmp_path)) as uri:
+        assert uri == "postgresql+psycopg2://airflow@postgres/airflow"
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,102 @@
+"""``docker-compose.yaml`` against the compose specification, and against what we promise of it."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+import yaml
+
+from mxtvhf.operation.deployment.service_health import CHECKS
+from mxtvhf.operation.deployment.services import SERVICES
+from support.project import PROJECT
+
+# Fetched by tools/test-schemas.sh.
+SCHEMA = PROJECT / ".venv/compose-schema/src/compose-spec/schema/compose-spec.json"
+COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
+OURS = sorted(COMPOSE["services"].keys() - {"postgres"})
+ONE_SHOT = {"migrate"}
+EVERY = pytest.mark.parametrize("service", COMPOSE["services"].values(), ids=COMPOSE["services"])
+
+
+def test_it_fits_the_compose_specification():
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft201909Validator.check_schema(schema)
+    jsonschema.Draft201909Validator(schema).validate(COMPOSE)
+
+
+@EVERY
+def test_images_have_a_version(service):
+    assert re.fullmatch(r"[a-z0-9./-]+:\d[\w.-]*", service["image"])
+
+
+def test_the_images_of_the_dockerfile_have_a_version():
+    images = re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    assert images
+    assert all(re.fullmatch(r"[a-z]+:\d[\w.-]+", image) for image in images)
+
+
+@EVERY
+def test_nobody_is_root_or_may_become_it_or_writes_to_its_image(service):
+    assert not service["user"].startswith("0")
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@EVERY
+def test_everything_is_limited_and_started_again(service):
+    assert {"cpus", "memory"} <= service["deploy"]["resources"]["limits"].keys()
+    assert service["deploy"]["restart_policy"]["condition"] in ("any", "on-failure")
+
+
+@pytest.mark.parametrize("kind", ["secrets", "configs"])
+def test_what_is_used_is_defined_and_what_is_defined_is_used(kind):
+    used = {item["source"] for service in COMPOSE["services"].values() for item in service.get(kind, [])}
+    assert used == set(COMPOSE[kind])
+    assert all(set(item) == {"file"} for item in COMPOSE[kind].values())
+
+
+def test_volumes_are_named_ones():
+    volumes = {
+        volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service["volumes"]
+    }
+    assert volumes == set(COMPOSE["volumes"])
+
+
+def test_no_secret_is_for_everybody():
+    modes = [item["mode"] for service in COMPOSE["services"].values() for item in service["secrets"]]
+    assert modes
+    assert all(mode & 0o007 == 0 for mode in modes)
+
+
+def test_the_deployer_sets_no_environment_variable():
+    text = (PROJECT / "docker-compose.yaml").read_text()
+    assert "${" not in text
+    assert [name for name, service in COMPOSE["services"].items() if "environment" in service] == ["postgres"]
+
+
+def test_every_service_of_the_entrypoint_is_there_once():
+    commands = [COMPOSE["services"][name]["command"] for name in OURS]
+    assert commands == [[name] for name in OURS]
+    assert set(OURS) == set(SERVICES)
+
+
+def test_every_service_that_stays_has_a_health_check():
+    checks = {name: COMPOSE["services"][name]["healthcheck"] for name in OURS}
+    assert {name for name, check in checks.items() if check.get("disable")} == ONE_SHOT
+    for name in checks.keys() - ONE_SHOT:
+        assert checks[name]["test"] == ["CMD", "mxtvhf", "service-health", name]
+        assert name in CHECKS
+    assert "pg_isready" in COMPOSE["services"]["postgres"]["healthcheck"]["test"]
+
+
+def test_swarm_reads_the_order_of_starts_as_a_list():
+    assert all(isinstance(service.get("depends_on", []), list) for service in COMPOSE["services"].values())
+
+
+def test_there_are_several_workers_and_they_may_end_what_they_began():
+    worker = COMPOSE["services"]["worker"]
+    assert worker["deploy"]["replicas"] >= 2
+    assert worker["deploy"]["update_config"]["parallelism"] == 1
+    assert worker["stop_grace_period"] == "2m"

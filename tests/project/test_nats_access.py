@@ -1,0 +1,128 @@
+"""Who may do what at a NATS server with TLS and users, as docs/security.md sets it up."""
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import nats.errors
+import pytest
+
+from mxtvhf.errors import Retriable
+from mxtvhf.intake.nats_stream import DURABLE, STREAM, _set_up
+from mxtvhf.reporting.messages.connection import connect
+from support.certificates import write_certificate
+from support.nats_server import NatsServer
+from support.project import PROJECT
+
+PASSWORDS = {"mxtvhf": "canary-ours", "station": "canary-station", "reader": "canary-reader"}
+
+
+@pytest.fixture
+def certificate(tmp_path, monkeypatch):
+    """A server's key and certificate, which this process trusts."""
+    key, certificate = write_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    return f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
+
+
+@pytest.fixture
+def server(tmp_path, certificate):
+    """The server of the documentation, with passwords."""
+    page = (PROJECT / "docs" / "security.md").read_text()
+    (users,) = re.findall(r"```\n(authorization \{.*?)```", page, re.DOTALL)
+    for user, password in PASSWORDS.items():
+        users = users.replace(f"<password of {user}>", password)
+        (tmp_path / user).write_text(f"{user}:{password}")
+    with NatsServer(tmp_path, extra=certificate + "\n" + users) as running:
+        running.url = running.url.replace("nats://", "tls://")
+        yield running
+
+
+@asynccontextmanager
+async def logged_in(server, tmp_path, user):
+    if user == "mxtvhf":
+        client = await connect(server.url, tmp_path / user, name=user, timeout=3)
+    else:  # somebody else's program
+        client = await nats.connect(server.url, user=user, password=PASSWORDS[user])
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def test_without_the_right_password_nobody_gets_in(server, tmp_path):
+    (tmp_path / "wrong").write_text("station:guess")
+    for credentials in (None, tmp_path / "wrong"):
+        with pytest.raises(Retriable, match=r"(?i)authorization"):
+            asyncio.run(connect(server.url, credentials, name="stranger", timeout=1))
+
+
+def test_a_station_publishes_to_the_intake_and_does_nothing_else(server, tmp_path):
+    async def use():
+        async with (
+            logged_in(server, tmp_path, "mxtvhf") as ours,
+            logged_in(server, tmp_path, "station") as station,
+            logged_in(server, tmp_path, "reader") as reader,
+        ):
+            await _set_up(ours.jetstream())
+            overheard = await station.subscribe("_INBOX.>")
+            await station.flush()
+            await station.jetstream().publish("mxtvhf.in.packets.hbk", b"one")
+            fetched = await (await ours.jetstream().pull_subscribe_bind(DURABLE, STREAM)).fetch(1, timeout=5)
+            heard = await reader.subscribe("mxtvhf.out.>")
+            await reader.flush()
+            for client, subject in (
+                (station, "mxtvhf.out.sb26030704.report.final"),
+                (reader, "mxtvhf.in.alerts"),
+                (reader, "mxtvhf.out.sb26030704.report.final"),
+                (station, "$JS.API.STREAM.DELETE.MXTVHF_IN"),
+            ):
+                await client.publish(subject, b"forged")
+                await client.flush()
+            for client in (station, reader):
+                with pytest.raises(nats.errors.Error):
+                    await client.jetstream(timeout=0.5).stream_info(STREAM)
+            state = (await ours.jetstream().stream_info(STREAM)).state
+            await ours.publish("mxtvhf.out.sb26030704.report.final", b"ours")
+            message = await heard.next_msg(5)
+            # Of all that was answered, the station heard that its own message was stored.
+            answers = [overheard.pending_msgs, heard.pending_msgs]
+            return fetched[0].data, state.messages, message.data, answers
+
+    assert asyncio.run(use()) == (b"one", 1, b"ours", [1, 0])
+
+
+def test_a_stranger_to_the_certificates_authority_is_not_talked_to(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(Retriable, match=r"(?i)certificate"):
+        asyncio.run(connect(server.url, tmp_path / "mxtvhf", name="test", timeout=1))
+
+
+def test_a_certificate_of_another_host_is_refused(server, tmp_path):
+    url = server.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(Retriable, match=r"(?i)certificate|hostname"):
+        asyncio.run(connect(url, tmp_path / "mxtvhf", name="test", timeout=1))
+
+
+def test_no_password_is_sent_in_clear_where_tls_is_wanted():
+    """A greeting without TLS, as of a server set up wrongly or of somebody between."""
+    heard = bytearray()
+
+    async def greet(reader, writer):
+        writer.write(
+            b'INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"auth_required":true}\r\n'
+        )
+        heard.extend(await reader.read(1000))
+        writer.close()
+
+    async def use():
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            credentials = Path(__file__)
+            with pytest.raises(Retriable, match="no TLS at the server"):
+                await connect(f"tls://127.0.0.1:{port}", credentials, name="test", timeout=1)
+
+    asyncio.run(use())
+    assert not heard

@@ -1,0 +1,304 @@
+"""The texts of an announcement: valid for any report, and saying what the report says."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import voeventparse
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from lxml import etree
+from referencing import Registry, Resource
+
+from mxtvhf.analysis.model import SourceAnalysis
+from mxtvhf.archive.products import ReportSummary
+from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.voevent import read_alert
+from mxtvhf.reporting.announcement.chat import message
+from mxtvhf.reporting.announcement.circular import DRAFT, TEST, circular
+from mxtvhf.reporting.announcement.content import chosen_position, names
+from mxtvhf.reporting.announcement.drafts import texts
+from mxtvhf.reporting.announcement.gcn_notice import gcn_notice
+from mxtvhf.reporting.announcement.question import decision_of, write_question
+from mxtvhf.reporting.announcement.release import announcement_of, next_claim
+from mxtvhf.reporting.announcement.request import check_askable
+from mxtvhf.reporting.announcement.voevent import voevent
+from mxtvhf.reporting.messages import AnnouncementBulletin
+from support.announcements import BURST, DECIDED, ECLAIRS, T0, VHF, announcement, decision, notice, report
+from support.project import PROJECT
+
+GCN_SCHEMA = PROJECT / ".venv" / "gcn-schema" / "gcn" / "notices" / "core"
+CORE = ("Alert", "DateTime", "Event", "Localization", "Reporter", "Spectral", "FollowUp", "AdditionalInfo")
+
+
+@pytest.fixture(scope="session")
+def core_schemas():
+    """The core schemas that our notice uses; `tools/test-schemas.sh` has brought them."""
+    paths = [*GCN_SCHEMA.glob("*.schema.json"), *GCN_SCHEMA.glob("models/*.schema.json")]
+    schemas = {path.name: json.loads(path.read_text()) for path in paths}
+    known = Registry().with_resources(
+        (schema["$id"], Resource.from_contents(schema)) for schema in schemas.values()
+    )
+    return [Draft202012Validator(schemas[f"{name}.schema.json"], registry=known) for name in CORE]
+
+
+def measured(value, low=None, high=None):
+    return {"value": value, "error_low": low, "error_high": high}
+
+
+FIT = {
+    "photon_index": measured(2.03, 0.34, 0.37),
+    "norm": measured(1e-3),
+    "flux": measured(7.2e-11, 2.4e-11, 3.7e-11),
+    "unabsorbed_flux": measured(8e-11),
+    "flux_band_kev": (0.3, 10.0),
+    "nh_1e22_cm2": measured(0.1, 0.0, 0.0),
+    "nh_free": False,
+    "statistic": 1.0,
+    "expected_statistic": 1.0,
+    "expected_sigma": 1.0,
+    "trusted": True,
+    "doubts": (),
+    "bins": (),
+}
+
+
+def analysis(**changes):
+    return SourceAnalysis.model_validate({"analysed": True, "spectrum": {**FIT, **changes}})
+
+
+WORDS = st.text(max_size=120)
+MOMENTS = st.timedeltas(min_value=timedelta(days=-300), max_value=timedelta(days=300)).map(lambda d: T0 + d)
+RADII = st.floats(1e-3, 3600.0)
+POSITIONS = st.builds(
+    Position,
+    origin=st.sampled_from(Origin),
+    label=st.from_regex(r"[a-z][a-z0-9_-]{0,30}", fullmatch=True),
+    ra_deg=st.floats(0.0, 360.0, exclude_max=True),
+    dec_deg=st.floats(-90.0, 90.0),
+    r90_stat_arcsec=st.none() | RADII,
+    r90_sys_arcsec=st.floats(0.0, 120.0),
+    r90_arcsec=RADII,
+)
+ANY = st.builds(
+    lambda best, trigger, first, is_test, fit, related, comment, author, before: announcement(
+        report(
+            best_position=best,
+            positions=(best,),
+            trigger_time=trigger,
+            photons=first and {"count": 1, "first": first, "last": first},
+            is_test=is_test,
+            analysis=fit,
+            related=related,
+        ),
+        comment=" ".join("".join(c for c in comment if c.isprintable()).split()),
+        author=author,
+        supersedes=before,
+    ),
+    best=POSITIONS,
+    trigger=st.none() | MOMENTS,
+    first=st.none() | MOMENTS,
+    is_test=st.booleans(),
+    fit=st.sampled_from([None, analysis(), analysis(trusted=False), analysis(flux=measured(1e-12))]),
+    related=st.sampled_from([(), (notice("eclairs-wakeup", "ECLAIRs"),)]),
+    comment=WORDS,
+    author=st.sampled_from([None, "Ada", "Zoë Müller 王"]),
+    before=st.sampled_from([None, f"ivo://mxt-vhf/announcements#{BURST}_1"]),
+)
+
+
+@given(ANY)
+def test_any_voevent_is_valid_and_says_where_and_what_it_is(announced):
+    raw = voevent(announced)
+    voeventparse.voevent_v2_0_schema.assertValid(etree.fromstring(raw))
+    event = voeventparse.loads(raw)
+    assert event.get("role") == ("test" if announced.report.is_test else "observation")
+    assert event.get("ivorn") == announced.ivorn
+    place = voeventparse.get_event_position(event)
+    assert (place.ra, place.dec) == (announced.position.ra_deg, announced.position.dec_deg)
+    assert place.err * 3600 == pytest.approx(announced.position.r90_arcsec, rel=1e-6, abs=1e-6)
+    cited = [(str(one), one.get("cite")) for one in event.Citations.EventIVORN]
+    assert (announced.report.alert.ivorn, "followup") in cited
+    assert [ivorn for ivorn, how in cited if how == "supersedes"] == [
+        ivorn for ivorn in [announced.supersedes] if ivorn
+    ]
+
+
+@given(ANY)
+def test_any_gcn_notice_is_valid_against_the_core_schemas(core_schemas, announced):
+    document = json.loads(gcn_notice(announced))
+    for schema in core_schemas:
+        schema.validate(document)
+    known = {field for schema in core_schemas for field in schema.schema["properties"]}
+    assert set(document) <= known
+    assert (document["alert_tense"] == "test") == announced.report.is_test
+    assert document["alert_type"] == ("update" if announced.supersedes else "initial")
+    assert document["ra_dec_error"] * 3600 == pytest.approx(announced.position.r90_arcsec)
+    assert len(gcn_notice(announced)) < 4 << 20
+
+
+@given(ANY)
+def test_any_circular_keeps_the_style_guide(announced):
+    text = circular(announced).decode("ascii")
+    assert len(text.splitlines()) < 60
+    assert "\t" not in text
+    assert (TEST in text) == announced.report.is_test
+    assert DRAFT in text
+    assert f"{announced.position.ra_deg:.4f}, {announced.position.dec_deg:+.4f} degrees" in text
+    assert re.search(r"R\.A\. \(J2000\) = \d\dh\d\dm\d\d\.\d\ds", text)
+    assert f"{announced.position.r90_arcsec:.0f} arcsec (radius, 90% containment" in text
+
+
+@given(ANY)
+def test_any_message_says_all_in_its_first_line(announced):
+    first, *links = message(announced).splitlines()
+    assert first.startswith("TEST") == announced.report.is_test
+    assert BURST in first
+    assert ("draft" in first) == (announced.author is None)
+    assert all(re.fullmatch(r"[A-Za-z ]+: https://\S+", link) for link in links)
+
+
+@given(ANY)
+def test_the_same_announcement_gives_the_same_bytes(announced):
+    assert texts(announced) == texts(announced)
+
+
+def test_circular_word_by_word():
+    text = circular(announcement(report(analysis=analysis()))).decode()
+    for said in (
+        f"Subject: SVOM burst {BURST}: SVOM/MXT position\n",
+        "Ada Lovelace reports on behalf of the SVOM/MXT team:",
+        f"SVOM/ECLAIRs triggered on the burst {BURST} at 2026-05-11T11:00:32 UT (T0). "
+        "MXT began to observe the field at 2026-05-11T11:03:35 UT, 184 s after T0",
+        "R.A., Dec. = 212.5000, -12.7300 degrees",
+        "R.A. (J2000) = 14h10m00.00s\nDec. (J2000) = -12d43m48.0s\n",
+        "48 arcsec (radius, 90% containment, including systematic error of 25 arcsec added in quadrature)",
+        "The mean 0.3-10 keV flux is (7.2 -2.4 +3.7)e-11 erg/cm2/s (absorbed, 68% errors)",
+    ):
+        assert said in text
+
+
+def test_a_flux_that_cannot_be_trusted_is_told_nowhere():
+    for content in texts(announcement(report(analysis=analysis(trusted=False)))).values():
+        assert b"flux" not in content.lower()
+
+
+MATCH = {
+    "position": VHF.label,
+    "catalogue": "bright",
+    "source": "4U 1702-429",
+    "separation_arcsec": 5.0,
+    "combined_r90_arcsec": 50.0,
+    "log10_bayes_factor": 6.0,
+    "probability": 0.999,
+    "explanation": "MXT-VHF photons is 4U 1702-429.",
+}
+
+
+def test_a_known_source_is_named_in_every_text():
+    known = report(verdict="known source", verdict_reason="It is 4U 1702-429.", associations=(MATCH,))
+    assert all(b"4U 1702-429" in content for content in texts(announcement(known)).values())
+
+
+def test_a_catalogue_that_could_not_be_asked_is_not_checked_in_the_circular():
+    answer = {
+        "catalogue": "heasarc",
+        "checked": False,
+        "reason": "timeout",
+        "ra_deg": 1.0,
+        "dec_deg": 1.0,
+        "radius_arcsec": 60.0,
+    }
+    assert "Not checked: heasarc (timeout)." in circular(announcement(report(catalogues=(answer,)))).decode()
+
+
+def test_our_voevent_is_none_of_svoms():
+    with pytest.raises(InvalidInput, match="another stream"):
+        read_alert(voevent(announcement(report())))
+
+
+def test_topic_keeps_gcns_rule():
+    assert re.fullmatch(r"gcn\.notices\.[a-z]+\.[a-z]+\.[a-z_]+", names()["gcn"]["topic"])
+
+
+def test_another_position_and_a_comment_are_told():
+    about = report()
+    wanted = decision(about, position=ECLAIRS.label, comment="Photons\nare doubtful.\x07")
+    told = announcement_of(about, next_claim(about, [], moment=DECIDED), wanted)
+    assert told.position == ECLAIRS
+    made = texts(told)
+    assert b"SVOM/ECLAIRs position" in made["circular"]
+    assert all(b"Photons are doubtful." in made[name] for name in ("voevent", "gcn_notice", "circular"))
+    assert json.loads(made["gcn_notice"])["ra"] == ECLAIRS.ra_deg
+
+
+def test_a_position_without_a_radius_cannot_be_chosen():
+    vt = VHF.model_copy(update={"label": "vt", "r90_arcsec": None})
+    with pytest.raises(InvalidInput, match=r"position 'vt': the report of .* has eclairs-wakeup, photons"):
+        chosen_position(report(positions=(ECLAIRS, VHF, vt)), "vt")
+
+
+def answered(about=None, *, options=("Approve",), **answers):
+    return decision_of(
+        about or report(), options=options, answers=answers, decided_by="ada", decided_at=DECIDED
+    )
+
+
+def test_answers_are_understood():
+    assert answered(position="best", comment="").position is None
+    assert answered(position=ECLAIRS.label).position == ECLAIRS.label
+    assert answered().choice == "approve"
+    assert answered(options=("Reject",), position="anything").choice == "reject"
+
+
+@pytest.mark.parametrize(
+    ("options", "answers", "cause"),
+    [
+        ((), {}, "neither Approve nor Reject"),
+        (("Approve", "Reject"), {}, "neither Approve nor Reject"),
+        (("Approve",), {"position": "moon"}, "position 'moon'"),
+        (("Approve",), {"comment": "x" * 2001}, "comment: String should have at most 2000"),
+    ],
+)
+def test_answers_that_are_none(options, answers, cause):
+    with pytest.raises(InvalidInput, match=cause):
+        answered(options=options, **answers)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"is_replay": True}, {"is_retracted": True}, {"best_position": None}], ids=str
+)
+def test_what_is_not_asked_about(changes):
+    check_askable(summary())
+    with pytest.raises(NothingToDo, match=f"{BURST}__1: "):
+        check_askable(summary(**changes))
+
+
+def summary(**changes):
+    return ReportSummary.model_validate_json(report(**changes).to_json())
+
+
+def test_the_question_shows_drafts_and_positions(tmp_path):
+    asked = write_question(
+        report(),
+        out=tmp_path / "out",
+        releases=tmp_path / "releases",
+        desk_url="http://x/desk",
+        page="http://x/r",
+    )
+    assert asked.subject == report().headline
+    assert asked.positions == ("best", "eclairs-wakeup", "photons")
+    assert "| photons | MXT-VHF | 212.5000 | -12.7300 |" in asked.body
+    assert "[circular](http://x/r/drafts/circular.txt)" in asked.body
+    assert "SVOM/MXT position" in asked.body
+    names_there = {path.name for path in (tmp_path / "out" / "drafts").iterdir()}
+    assert names_there == {"voevent.xml", "gcn_notice.json", "circular.txt", "message.txt"}
+
+
+def test_message_on_nats_has_its_subject():
+    fields = {"number": 1, "ivorn": "x", "supersedes": None, "position": VHF, "decided_by": "a"}
+    told = AnnouncementBulletin(burst_id=BURST, text="", voevent="", gcn_notice={}, **fields)
+    assert told.subject == f"mxtvhf.out.{BURST}.announcement"

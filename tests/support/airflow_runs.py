@@ -1,0 +1,83 @@
+"""Starting runs of a real Airflow, and looking at what became of them."""
+
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.operation.stack.processes import wait_until
+
+FINAL = ("success", "failed")
+
+
+@contextmanager
+def state_folder():
+    """Give a stack a state folder apart from pytest's.
+
+    Each start of pytest closes its own folder to all other users, and PostgreSQL, which runs as one of them
+    when tests run as root, ends when it cannot reach its files.
+    """
+    with tempfile.TemporaryDirectory(prefix="mxtvhf-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "var"
+
+
+def all_run_ids(api):
+    """Ids of all runs of ``mxt_vhf``, the oldest first."""
+    found, page = [], "/api/v2/dags/mxt_vhf/dagRuns?limit=100&order_by=id&offset="
+    while more := api.get(f"{page}{len(found)}")["dag_runs"]:
+        found += [run["dag_run_id"] for run in more]
+    return found
+
+
+class Runner:
+    """Starts runs of the DAG and waits for their end."""
+
+    def __init__(self, stack, settings):
+        self.api = stack.api
+        self.settings = settings
+
+    def wait(self, run_id, timeout=300.0, dag_id="mxt_vhf"):
+        def has_ended():
+            # A busy machine may keep an answer waiting for longer than the client does.
+            with suppress(Retriable):
+                return self.api.run(run_id, dag_id=dag_id)["state"] in FINAL
+            return False
+
+        wait_until(has_ended, what=run_id, timeout=timeout)
+        return self.api.run(run_id, dag_id=dag_id)["state"]
+
+    def wait_for_start(self, run_id, timeout=300.0):
+        """Wait until the intake has started a run."""
+
+        def is_there():
+            with suppress(Retriable, InvalidInput):
+                return bool(self.api.run(run_id))
+            return False
+
+        wait_until(is_there, what=f"start of {run_id}", timeout=timeout)
+
+    def __call__(self, run_id, timeout=300.0, **conf):
+        assert self.api.start_run(run_id, conf)
+        return self.wait(run_id, timeout)
+
+    def ids(self, dag_id="mxt_vhf"):
+        """Ids of all runs."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after"
+        return [run["dag_run_id"] for run in self.api.get(path)["dag_runs"]]
+
+    def task(self, run_id, task_id, what):
+        """Something of a task instance."""
+        return self.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances/{task_id}/{what}")
+
+    def xcom(self, run_id, task_id):
+        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
+
+    def links(self, run_id, task_id):
+        return self.task(run_id, task_id, "links")["extra_links"]
+
+    def log(self, run_id, task_id, attempt=1):
+        lines = self.task(run_id, task_id, f"logs/{attempt}")["content"]
+        return "\n".join(str(line["event"]) for line in lines)
+
+    def folder(self, run_id):
+        return next(self.settings.products.glob(f"sb*/{run_id}"))

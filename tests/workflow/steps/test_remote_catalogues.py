@@ -1,0 +1,106 @@
+"""What services on the net know; each of them is tested in tests/catalogues/test_cone_search.py."""
+
+import json
+import socket
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from mxtvhf.catalogues.cone_search import remote_services
+from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
+
+NO_GP = GpOutcome(available=False, reason="not asked")
+HERE = Position(
+    origin=Origin.ECLAIRS,
+    label="eclairs-wakeup",
+    ra_deg=155.576,
+    dec_deg=-21.062,
+    r90_stat_arcsec=480.0,
+    r90_sys_arcsec=0.0,
+    r90_arcsec=480.0,
+)
+ALERT = Alert(
+    ivorn="ivo://org.svom/fsc#sb26030704_eclairs-wakeup",
+    burst_id="sb26030704",
+    notice_type="eclairs-wakeup",
+    packet_type=202,
+    notice_level="N1e",
+    instrument="ECLAIRs",
+    role="observation",
+    published=datetime(2026, 3, 7, 13, 47, tzinfo=UTC),
+    event_time=datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC),
+    position=HERE,
+    attitude=None,
+    snr=9.0,
+)
+
+
+class Broken(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"error": "maintenance"}).encode()
+        self.send_response(503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def broken():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/cone"
+        server.shutdown()
+        thread.join()
+
+
+def services(url):
+    return [one.model_copy(update={"url": url}) for one in remote_services(["4xmm", "erass1"])]
+
+
+def test_services_in_trouble_leave_the_report_as_it_is(broken):
+    found = remote_catalogues([ALERT], None, RemoteCatalogues(services(broken)))
+    assert [answer.checked for answer in found.answers] == [False, False]
+    assert all("503" in (answer.reason or "") for answer in found.answers)
+    result = crosscheck_positions([ALERT], None, NO_GP, remote=found.answers)
+    assert result.verdict is BurstVerdict.CONSISTENT
+    assert "Not checked: 4xmm" in result.verdict_reason
+
+
+def test_nobody_there():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/cone"
+        found = remote_catalogues([ALERT], None, RemoteCatalogues(services(url), timeout_s=5.0))
+    assert [answer.checked for answer in found.answers] == [False, False]
+
+
+def test_what_was_not_awaited_is_not_checked():
+    found = unanswered([ALERT], None, ["4xmm"])
+    (answer,) = found.answers
+    assert (answer.catalogue, answer.checked) == ("4xmm", False)
+    assert answer.reason == "no answer before the report"
+    assert (answer.ra_deg, answer.dec_deg) == (HERE.ra_deg, HERE.dec_deg)
+
+
+def test_the_last_notice_published_is_asked_about_in_whatever_order_they_come():
+    later = HERE.model_copy(update={"label": "slewing", "ra_deg": 155.6})
+    slewing = ALERT.model_copy(
+        update={
+            "ivorn": "ivo://org.svom/fsc#sb26030704_slewing",
+            "published": datetime(2026, 3, 7, 13, 49, tzinfo=UTC),
+            "position": later,
+        }
+    )
+    found = [unanswered(alerts, None, ["4xmm"]) for alerts in ([ALERT, slewing], [slewing, ALERT])]
+    assert [answers.answers[0].ra_deg for answers in found] == [155.6, 155.6]

@@ -1,0 +1,207 @@
+import hashlib
+import json
+import logging
+import subprocess
+import warnings
+from datetime import UTC, datetime, timedelta
+
+import fitsio
+import numpy as np
+import pytest
+from astropy.io import fits
+from typer.testing import CliRunner
+
+from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.cli.main import app
+from mxtvhf.errors import InvalidInput
+from mxtvhf.events.event_file import write_event_file
+from mxtvhf.events.header import EventHeader
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.simulator.photons import simulate_photons
+from mxtvhf.workflow.steps.source_analysis import source_analysis
+from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
+from support.event_files import HEADER, attitude_history
+
+OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
+START = met_from_utc(OBSERVED)
+T0 = OBSERVED - timedelta(seconds=180)
+FLUX = 1e-9
+PRODUCTS = {
+    "source_light_curve": "lightcurve.fits",
+    "spectrum": "spectrum.pha",
+    "background_spectrum": "background.pha",
+    "arf": "mxt.arf",
+    "rmf": "mxt.rmf",
+}
+
+
+def event_file(path, photons):
+    assert isinstance(HEADER, EventHeader)
+    write_event_file(path, photons, attitude_history(), header=HEADER)
+    return path
+
+
+def burst(counts, background=150.0, seed=1):
+    return simulate_photons(
+        x=110.0, y=150.0, counts=counts, background=background, start=START, stop=START + 300.0,
+        burst_time=met_from_utc(T0), decay_index=1.2, rng=np.random.default_rng(seed),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory):
+    """A bright source: folder and result."""
+    folder = tmp_path_factory.mktemp("bright")
+    events = event_file(folder / "events.fits", burst(expected_counts(FLUX, 300.0, 110.0, 150.0)))
+    out = folder / "products"
+    return out, source_analysis(events, vhf_localisation(events), out, trigger_time=T0)
+
+
+def test_every_product_is_there_with_its_hash(analysed):
+    out, result = analysed
+    plots = {f"plot_{name}": f"{name}.png" for name in ("source_light_curve", "source_spectrum")}
+    assert {name: product.path for name, product in result.products.items()} == PRODUCTS | plots
+    for product in result.products.values():
+        assert hashlib.sha256((out / product.path).read_bytes()).hexdigest() == product.sha256
+    assert result.calibration["psf"] == "001"
+
+
+@pytest.mark.parametrize("name", PRODUCTS.values())
+def test_fitsverify_finds_nothing(analysed, name):
+    report = subprocess.run(["fitsverify", str(analysed[0] / name)], capture_output=True, text=True)
+    assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
+
+
+def test_what_was_measured_is_true(analysed):
+    result = analysed[1]
+    fit, decay = result.spectrum, result.light_curve.decay
+    assert fit.trusted, fit.doubts
+    for found, truth in ((fit.photon_index, 2.0), (fit.flux, FLUX), (decay.index, 1.2)):
+        assert abs(found.value - truth) < 4.0 * found.error_high
+    assert result.light_curve.zero_is_trigger
+    assert result.light_curve.zero == T0
+    assert result.light_curve.bins[0].start_s == pytest.approx(180.0, abs=1e-5)
+    assert len(result.light_curve.blocks) > 1
+
+
+def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
+    out, result = analysed
+    logging.getLogger("sherpa").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from sherpa.astro.io import read_pha
+        from sherpa.fit import Fit
+        from sherpa.models import ArithmeticModel, Parameter
+        from sherpa.stats import WStat
+
+        data = read_pha(str(out / "spectrum.pha"))
+
+    from mxtvhf.analysis.absorption import transmission
+
+    class Absorbed(ArithmeticModel):
+        """The model of our fit, per bin, in sherpa's form."""
+
+        def __init__(self):
+            self.index = Parameter("absorbed", "index", 1.5)
+            self.norm = Parameter("absorbed", "norm", 0.1, min=1e-9)
+            super().__init__("absorbed", (self.index, self.norm))
+
+        def calc(self, p, low, high, *args, **kwargs):
+            middle = 0.5 * (low + high)
+            nh = 1e22 * result.spectrum.nh_1e22_cm2.value
+            return p[1] * middle ** -p[0] * transmission(middle, nh) * (high - low)
+
+    assert data.exposure == 300.0
+    assert data.get_background().counts.sum() > 0
+    regions = result.regions
+    assert data.get_background_scale() == pytest.approx(regions.source_pixels / regions.background_pixels)
+    data.set_analysis("energy")
+    data.group_counts(20)
+    data.ignore(None, 0.3)
+    data.ignore(10.0, None)
+    model = Absorbed()
+    arf, rmf = data.get_arf(), data.get_rmf()
+    from sherpa.astro.instrument import RSPModelPHA
+
+    fit = Fit(data, RSPModelPHA(arf, rmf, data, model * data.exposure), stat=WStat()).fit()
+    assert fit.succeeded
+    ours = result.spectrum
+    # The same photons but for the grouping: much nearer than the statistical error.
+    assert abs(model.index.val - ours.photon_index.value) < 0.5 * ours.photon_index.error_high
+    assert abs(model.norm.val - ours.norm.value) < 0.5 * ours.norm.error_high
+
+
+def test_the_second_reader_reads_the_light_curve(analysed):
+    out, result = analysed
+    with fitsio.FITS(str(out / "lightcurve.fits")) as parts:
+        assert [part.get_extname() for part in parts] == ["", "RATE", "BLOCKS", "GTI"]
+        table = parts["RATE"].read()
+    assert table["COUNTS"].sum() == result.regions.source_photons
+    assert table["EXPOSURE"].sum() == pytest.approx(result.light_curve.exposure_s)
+    np.testing.assert_allclose(table["RATE"], [one.rate.value for one in result.light_curve.bins], rtol=1e-6)
+
+
+def test_headers_say_how_the_area_is_to_be_read(analysed):
+    out, result = analysed
+    source, background = (
+        fits.getheader(out / name, "SPECTRUM") for name in ("spectrum.pha", "background.pha")
+    )
+    assert source["BACKFILE"] == "background.pha"
+    assert source["RESPFILE"] == "mxt.rmf"
+    assert source["ANCRFILE"] == "mxt.arf"
+    effective = source["PSFSRC"] - source["BACKSCAL"] / background["BACKSCAL"] * source["PSFBKG"]
+    assert effective == pytest.approx(source["PSFEFF"]) == pytest.approx(result.regions.effective_fraction)
+    assert fits.getheader(out / "mxt.arf", "SPECRESP")["PSFEFF"] == source["PSFEFF"]
+    cards = fits.getheader(out / "mxt.arf")
+    assert "effective_area 001" in [cards[key] for key in cards if key.startswith("CAL")]
+    assert cards["BURST_ID"] == "sb26051102"
+
+
+def test_the_same_input_gives_the_same_files(analysed, tmp_path):
+    events = analysed[0].parent / "events.fits"
+    again = source_analysis(events, vhf_localisation(events), tmp_path, trigger_time=T0)
+    assert again == analysed[1]
+
+
+def test_without_a_source_nothing_is_made(tmp_path):
+    events = event_file(tmp_path / "events.fits", burst(0.0))
+    found = source_analysis(events, vhf_localisation(events), tmp_path / "out", trigger_time=T0)
+    assert (found.analysed, found.reason) == (False, "there is no localised source")
+    assert not (tmp_path / "out").exists()
+    assert not source_analysis(events, None, tmp_path / "out", trigger_time=T0).analysed
+
+
+def test_faint_source_without_t0(tmp_path):
+    events = event_file(tmp_path / "events.fits", burst(60.0, 50.0))
+    found = source_analysis(events, vhf_localisation(events), tmp_path, trigger_time=None)
+    assert found.light_curve.decay is None
+    assert not found.light_curve.zero_is_trigger
+    assert found.spectrum.photon_index.error_high > 0.2
+
+
+def test_localisation_of_photons_that_are_not_in_the_file(tmp_path):
+    located = vhf_localisation(event_file(tmp_path / "one.fits", burst(300.0)))
+    none = np.empty(0)
+    empty = PhotonList(none, none.astype(np.int16), none.astype(np.int16), none.astype(np.int32))
+    found = source_analysis(event_file(tmp_path / "empty.fits", empty), located, tmp_path, trigger_time=T0)
+    assert found.analysed
+    assert found.regions.source_photons == 0
+    assert "fewer than 15" in found.spectrum_reason
+
+
+def test_unreadable_event_file_is_named(tmp_path):
+    located = vhf_localisation(event_file(tmp_path / "one.fits", burst(300.0)))
+    (tmp_path / "bad.fits").write_bytes(b"no")
+    with pytest.raises(InvalidInput, match=r"bad.fits: not a FITS file"):
+        source_analysis(tmp_path / "bad.fits", located, tmp_path, trigger_time=T0)
+
+
+def test_command(analysed, tmp_path):
+    events = str(analysed[0].parent / "events.fits")
+    arguments = ["analyse", events, "--out", str(tmp_path), "--t0", T0.replace(tzinfo=None).isoformat()]
+    said = CliRunner().invoke(app, [*arguments, "--json"])
+    assert json.loads(said.stdout) == json.loads(analysed[1].model_dump_json())
+    text = CliRunner().invoke(app, arguments).stdout
+    for words in ("mean rate", "decay index 1.", "photon index", "erg/cm2/s"):
+        assert words in text
