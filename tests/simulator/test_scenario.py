@@ -2,13 +2,8 @@ import json
 from datetime import UTC, datetime
 from math import hypot
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.integrate import simpson
 
-from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.localisation.position import localise
@@ -148,15 +143,6 @@ def test_the_same_seed_gives_the_same_x_band_bytes(tmp_path):
         written(tmp_path / name, seed=seed, xband_s=600.0)
     a, b, c = ((tmp_path / name / XBAND_FILE).read_bytes() for name in "abc")
     assert a == b != c
-
-
-@given(first=st.floats(1.0, 1e4), ratio=st.floats(1.01, 100.0), decay=st.floats(0.0, 6.0))
-def test_fluence_is_the_integral_of_the_decay(first, ratio, decay):
-    steps = np.geomspace(first, first * ratio, 2001)
-    assert decay_integral(first, first * ratio, decay) == pytest.approx(
-        simpson(steps * steps**-decay, x=np.log(steps)), rel=1e-6
-    )
-    assert decay_integral(first, first * ratio, 1.0 + 1e-12) == pytest.approx(np.log(ratio), rel=1e-6)
 
 
 def test_more_photons_give_a_smaller_radius_that_holds_the_truth(tmp_path):

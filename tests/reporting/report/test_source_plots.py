@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
-from mxtvhf.analysis.model import Measurement, SourceAnalysis, analysis_text, measurement_text
+from mxtvhf.analysis.model import SourceAnalysis, analysis_text, measurement_text
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
@@ -154,23 +154,6 @@ def test_log_ticks_are_round_numbers_within_the_limits():
         {np.log10(0.5): "0.5", 0.0: "1", np.log10(2): "2", np.log10(5): "5", 1.0: "10"}
     )
     assert list(log_ticks(-4.5, 1.0).values()) == ["0.0001", "0.001", "0.01", "0.1", "1", "10"]
-
-
-@pytest.mark.parametrize(
-    ("measured", "unit", "text"),
-    [
-        ((2.034, 0.34, 0.37), "", "2.03 -0.34 +0.37"),
-        ((7.245e-12, 2.43e-12, 3.69e-12), "erg/cm2/s", "(7.2 -2.4 +3.7)e-12 erg/cm2/s"),
-        ((1e21, 0.0, 0.0), "1/cm2", "(1.0)e+21 1/cm2"),
-        ((0.5, None, 0.2), "", "0.50 -? +0.20"),
-        ((0.0, 0.1, 0.3), "", "0.00 -0.10 +0.30"),
-        ((0.0, 0.0, 0.0), "", "0.0"),
-        ((128.4, 11.2, 12.0), "counts/s", "128 -11 +12 counts/s"),
-    ],
-)
-def test_measurement_text(measured, unit, text):
-    value, low, high = measured
-    assert measurement_text(Measurement(value=value, error_low=low, error_high=high), unit) == text
 
 
 def test_analysis_in_words(bright):

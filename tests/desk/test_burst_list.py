@@ -1,0 +1,65 @@
+from datetime import timedelta
+
+import pytest
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.desk.burst_list import burst_lines, verdict_words
+from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.render import render_list
+from mxtvhf.desk.states import Kind, State
+from mxtvhf.notices.voevent import read_alert
+from support.desk import BURST, NOW, Elements, html_of, run
+
+
+def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
+    replay = f"{BURST}__1__replay_20260301T000000.000000Z"
+    put(f"{BURST}__2")
+    put(replay, is_replay=True)
+    runs = [run(replay, minutes=60), run(f"{BURST}__2", minutes=2), run(minutes=1)]
+    receiving = {"sb26022809": NOW + timedelta(days=1), BURST: NOW}
+    lines = burst_lines(runs, receiving, {f"{BURST}__2"}, DeskFiles(settings))
+    assert [(line.burst_id, line.kind, line.state) for line in lines] == [
+        ("sb26022809", Kind.LIVE, State.RECEIVING),
+        (BURST, Kind.REPLAY, State.FINAL),
+        (BURST, Kind.LIVE, State.AWAITING_DECISION),
+    ]
+    live = lines[2]
+    assert (live.updates, live.address, live.verdict) == (2, BURST, "consistent")
+    assert lines[1].address == f"{BURST}?run={replay}"
+    assert 0.0 < live.latency_s < 600.0
+    page = Elements(render_list(lines, quarantined=3, base="/mxtvhf"))
+    rows = [row for row in page.named("tr") if "data-kind" in row]
+    assert [("hidden" in row, row["data-kind"]) for row in rows] == [
+        (False, "live"),
+        (True, "replay"),
+        (False, "live"),
+    ]
+
+
+def test_what_could_not_be_read_is_counted():
+    assert "1 input could not be read" in render_list([], quarantined=1, base="")
+    assert "every input could be read" in render_list([], quarantined=0, base="")
+
+
+def test_a_retraction_marks_list_and_page(settings, put, processed):
+    put(f"{BURST}__1")
+    alert = read_alert((processed / "input" / "alert.xml").read_bytes())
+    retraction = alert.model_copy(update={"role": "observation"})
+    Archive(settings.archive).mark_retracted(retraction, NOW)
+    (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
+    assert line.state is State.RETRACTED
+    assert "RETRACTED: a notice took the burst back" in html_of(settings, [run()])
+
+
+@pytest.mark.parametrize(
+    ("headline", "verdict", "words"),
+    [
+        ("sb · R90 · consistent with ECLAIRs, 1.0' away", "", "consistent with ECLAIRs, 1.0' away"),
+        ("sb · consistent with ECLAIRs", "consistent", "consistent with ECLAIRs"),
+        ("sb · inconsistent with ECLAIRs · new source", "new source", "inconsistent with ECLAIRs"),
+        ("sb · no better position · known source 4U 1", "known source", "4U 1; no better position"),
+    ],
+)
+def test_the_verdict_in_words(settings, put, headline, verdict, words):
+    put(f"{BURST}__1", headline=headline, verdict=verdict)
+    assert verdict_words(DeskFiles(settings).summary(BURST, f"{BURST}__1")) == words

@@ -1,0 +1,106 @@
+from base64 import b64decode
+from html.parser import HTMLParser
+from io import BytesIO
+
+import pytest
+from matplotlib.image import imread
+
+from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.models.position import Origin
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import TimelineEntry
+from mxtvhf.reporting.report.page import latency_text, pairs_by_weight, render_page, sky_links
+from mxtvhf.reporting.report.plots import detector_plot
+from mxtvhf.reporting.report.sky_plot import sky_plot
+from support.reports import (
+    ECLAIRS,
+    GRM,
+    T0,
+    VHF,
+    checked,
+    localisation,
+    notice,
+    page_of,
+    photons,
+    position,
+    record,
+    report,
+)
+
+HOSTILE = "\"><script>alert(1)</script>&'"
+
+
+def test_no_product_leads_out_of_the_page() -> None:
+    product = Product(path="javascript:alert(1)//é #?.fits", sha256="")
+    page = page_of(report(record(products={"odd": product})))
+    assert 'href="javascript%3Aalert%281%29//%C3%A9%20%23%3F.fits"' in page
+
+
+def test_everything_shown_is_escaped() -> None:
+    hostile = VHF.model_copy(update={"label": HOSTILE})
+    run = record(
+        hostile,
+        run_id=HOSTILE,
+        products={HOSTILE: Product(path=HOSTILE, sha256=HOSTILE)},
+        timeline=(TimelineEntry(name=HOSTILE, time=T0),),
+        alert=notice("eclairs-wakeup", 202, ECLAIRS, ivorn=HOSTILE, instrument=HOSTILE, notice_level=HOSTILE),
+    )
+    check = checked(ECLAIRS, hostile, gp=GpOutcome(available=False, reason=HOSTILE, process_id=HOSTILE))
+    page = render_page(report(run, check), [sky_plot(check.positions, hostile)]).decode()
+    assert "<script" not in page
+    assert HOSTILE not in page
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_page_holds_its_plots_with_their_words_and_loads_nothing() -> None:
+    plots = [sky_plot([ECLAIRS, VHF], VHF), detector_plot(photons(), localisation(VHF))]
+    page = render_page(report(), plots).decode()
+    tags = Tags(page).found
+    images = [attributes for tag, attributes in tags if tag == "img"]
+    assert [image["alt"] for image in images] == [plot.description for plot in plots]
+    for image, plot in zip(images, plots, strict=True):
+        start, _, content = (image["src"] or "").partition(",")
+        assert start == "data:image/png;base64"
+        assert b64decode(content) == plot.png
+        assert (int(image["width"] or 0), int(image["height"] or 0)) == plot.size
+        assert imread(BytesIO(plot.png)).shape[1::-1] == plot.size
+    assert not {tag for tag, _ in tags} & {"link", "script", "iframe", "object", "embed", "svg", "base"}
+    policy = next(attributes["content"] for _, attributes in tags if "http-equiv" in attributes)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_links_name_the_position() -> None:
+    links = sky_links(VHF)
+    assert list(links) == ["SIMBAD", "ESASky", "Aladin Lite"]
+    assert all("212.500000%20-12.730000" in address for address in links.values())
+    assert "Radius=48.0&Radius.unit=arcsec" in links["SIMBAD"]
+
+
+def test_inconsistent_pairs_are_read_first() -> None:
+    far = position(Origin.MXT_ONBOARD, "mxt-initial_qf1", -12.2, 100.0)
+    made = report(check=checked(GRM, ECLAIRS, far, VHF))
+    order = [pair.verdict for pair in pairs_by_weight(made)]
+    assert order == ["inconsistent", "inconsistent", "consistent", "unclear", "unclear", "unclear"]
+    assert sum("mxt-initial_qf1" in warning for warning in made.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(183.24, "+183.2 s"), (-12.0, "-12.0 s"), (7_200, "+2.0 h"), (172_800, "+2.0 d"), (7_199, "+7199.0 s")],
+)
+def test_latency_text(seconds: float, words: str) -> None:
+    assert latency_text(seconds) == words

@@ -1,0 +1,129 @@
+"""What a run found, and the report about it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from jsonschema import Draft202012Validator
+
+from mxtvhf.crosscheck import CrossCheck, crosscheck
+from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.product import Product
+from mxtvhf.models.times import TimelineEntry
+from mxtvhf.notices.alert import Alert
+from mxtvhf.reporting.report import Report, RunRecord, build_report, report_schema
+from mxtvhf.reporting.report.page import render_page
+from mxtvhf.telemetry.counts import PacketCounts
+
+T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)
+WRITTEN = T0 + timedelta(seconds=200)
+
+
+def position(origin: Origin, label: str, dec: float, r90: float | None) -> Position:
+    return Position(
+        origin=origin,
+        label=label,
+        ra_deg=212.5,
+        dec_deg=dec,
+        r90_stat_arcsec=r90,
+        r90_sys_arcsec=0.0,
+        r90_arcsec=r90,
+        time=T0,
+    )
+
+
+ECLAIRS = position(Origin.ECLAIRS, "eclairs-wakeup", -12.70, 300.0)
+VHF = position(Origin.MXT_VHF, "photons", -12.73, 48.0)
+GRM = position(Origin.GRM, "grm-trigger", 40.0, None)
+
+
+def notice(kind: str, packet_type: int, where: Position | None, **more: object) -> Alert:
+    return Alert.model_validate(
+        {
+            "ivorn": f"ivo://org.svom/fsc#sb26051102_{kind}",
+            "burst_id": "sb26051102",
+            "notice_type": kind,
+            "packet_type": packet_type,
+            "notice_level": "N1e",
+            "instrument": "ECLAIRs",
+            "role": "observation",
+            "published": T0 + timedelta(seconds=20),
+            "event_time": T0,
+            "position": where,
+            "attitude": None,
+            "snr": 9.0,
+            **more,
+        }
+    )
+
+
+def localisation(where: Position | None) -> Localisation:
+    return Localisation(
+        detected=where is not None,
+        position=where,
+        r50_arcsec=20.0 if where else None,
+        detector_x=140.0 if where else None,
+        detector_y=110.0 if where else None,
+        ts=80.0 if where else 3.0,
+        n_photons=40,
+        n_source=30.0,
+        n_background=10.0,
+        reason=None if where else "the brightest excess is not significant",
+        calibration={"psf": "7"},
+    )
+
+
+def photons(count: int = 40) -> PhotonList:
+    draw = np.random.default_rng(3)
+    return PhotonList(
+        time=np.round(met_from_utc(T0) + np.sort(draw.uniform(100.0, 180.0, count)), 1),
+        x=draw.integers(0, 256, count).astype(np.int16),
+        y=draw.integers(0, 256, count).astype(np.int16),
+        pha=np.full(count, 400, np.int32),
+    )
+
+
+def record(where: Position | None = VHF, **more: object) -> RunRecord:
+    return RunRecord.model_validate(
+        {
+            "run_id": "sb26051102__1",
+            "sequence": 1,
+            "alert": notice("eclairs-wakeup", 202, ECLAIRS),
+            "packets": PacketCounts(
+                received=30, good=10, repeated=16, missing=2, corrupt=1, foreign=1, out_of_order=3
+            ),
+            "localisation": localisation(where),
+            "products": {"event_file": Product(path="events.fits", sha256="ab" * 32)},
+            "timeline": (TimelineEntry(name="run_created", time=T0 + timedelta(seconds=190)),),
+            **more,
+        }
+    )
+
+
+def checked(*positions: Position, gp: GpOutcome | None = None) -> CrossCheck:
+    return crosscheck(positions, [], gp or GpOutcome(available=False, reason="HTTP 503 <busy>"))
+
+
+def report(run: RunRecord | None = None, check: CrossCheck | None = None, light: bool = False) -> Report:
+    return build_report(
+        run or record(),
+        check or checked(ECLAIRS, VHF),
+        status="final",
+        photons=None if light else photons(),
+        plots={},
+        written=WRITTEN,
+    )
+
+
+def page_of(made: Report) -> str:
+    return render_page(made, []).decode()
+
+
+def valid(made: Report) -> dict[str, object]:
+    document = json.loads(made.to_json())
+    Draft202012Validator(report_schema()).validate(document)
+    return document  # type: ignore[no-any-return]
