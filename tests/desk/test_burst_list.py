@@ -2,11 +2,12 @@ from datetime import timedelta
 
 import pytest
 
-from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.desk.burst_list import burst_lines, verdict_words
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_list
-from mxtvhf.desk.states import Kind, State
+from mxtvhf.desk.states import State
+from mxtvhf.models.ids import RunKind
 from mxtvhf.notices.voevent import read_alert
 from support.desk import BURST, NOW, Elements, html_of, run
 
@@ -19,9 +20,9 @@ def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
     receiving = {"sb26022809": NOW + timedelta(days=1), BURST: NOW}
     lines = burst_lines(runs, receiving, {f"{BURST}__2"}, DeskFiles(settings))
     assert [(line.burst_id, line.kind, line.state) for line in lines] == [
-        ("sb26022809", Kind.LIVE, State.RECEIVING),
-        (BURST, Kind.REPLAY, State.FINAL),
-        (BURST, Kind.LIVE, State.AWAITING_DECISION),
+        ("sb26022809", RunKind.LIVE, State.RECEIVING),
+        (BURST, RunKind.REPLAY, State.FINAL),
+        (BURST, RunKind.LIVE, State.AWAITING_DECISION),
     ]
     live = lines[2]
     assert (live.updates, live.address, live.verdict) == (2, BURST, "consistent")
@@ -44,8 +45,8 @@ def test_what_could_not_be_read_is_counted():
 def test_a_retraction_marks_list_and_page(settings, put, processed):
     put(f"{BURST}__1")
     alert = read_alert((processed / "input" / "alert.xml").read_bytes())
-    retraction = alert.model_copy(update={"role": "observation"})
-    Archive(settings.archive).mark_retracted(retraction, NOW)
+    retraction = Retraction(ivorn=alert.ivorn, received=NOW)
+    Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
     (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
     assert line.state is State.RETRACTED
     assert "RETRACTED: a notice took the burst back" in html_of(settings, [run()])

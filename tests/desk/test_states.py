@@ -1,7 +1,8 @@
 import pytest
 
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.states import Kind, State, kind_of, state_of
+from mxtvhf.desk.states import State, kind_of, state_of
+from mxtvhf.models.ids import RunKind
 from support.desk import BURST, decision, release_of, run
 
 
@@ -34,7 +35,7 @@ def test_an_announcement_comes_before_the_decision(settings, put):
 
 def test_tests_and_replays_are_told_by_id_or_report(settings, put):
     put(f"{BURST}__1", is_test=True)
-    assert kind_of(f"{BURST}__1", DeskFiles(settings).summary(BURST, f"{BURST}__1")) is Kind.TEST
-    assert kind_of(f"{BURST}__1__test", None) is Kind.TEST
-    assert kind_of(f"{BURST}__1__replay_20260301T000000.000000Z", None) is Kind.REPLAY
-    assert kind_of(f"{BURST}__1", None) is Kind.LIVE
+    assert kind_of(f"{BURST}__1", DeskFiles(settings).summary(BURST, f"{BURST}__1")) is RunKind.TEST
+    assert kind_of(f"{BURST}__1__test", None) is RunKind.TEST
+    assert kind_of(f"{BURST}__1__replay_20260301T000000.000000Z", None) is RunKind.REPLAY
+    assert kind_of(f"{BURST}__1", None) is RunKind.LIVE
