@@ -26,9 +26,9 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule, chain
 
 from mxtvhf.settings import Settings
-from mxtvhf_airflow.decision import AskBAOperator
-from mxtvhf_airflow.gp import MxtGpSensor, StartMxtGpPipelineOperator
-from mxtvhf_airflow.operators import (
+from mxtvhf_airflow.operators.decision import AskBAOperator
+from mxtvhf_airflow.operators.gp import MxtGpSensor, StartMxtGpPipelineOperator
+from mxtvhf_airflow.operators.steps import (
     CrosscheckPositionsOperator,
     FitsFeedOperator,
     PhotonsExtractionOperator,

@@ -17,7 +17,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, chain
 
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
-from mxtvhf_airflow.decision import AnnounceOperator, BADecisionOperator
+from mxtvhf_airflow.operators.decision import AnnounceOperator, BADecisionOperator
 from mxtvhf_airflow.params import decision_params
 from mxtvhf_airflow.priority import LiveAlertsFirst
 

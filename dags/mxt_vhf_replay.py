@@ -19,14 +19,14 @@ from airflow.sdk import DAG, TriggerRule, chain
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
-from mxtvhf_airflow.params import replay_params
-from mxtvhf_airflow.replay import (
+from mxtvhf_airflow.operators.replay import (
     CompareReportsOperator,
     NothingChangedOperator,
     ReplayRunOperator,
     SelectArchivedInputsOperator,
     start_arguments,
 )
+from mxtvhf_airflow.params import replay_params
 
 with DAG(
     dag_id=REPLAY_DAG_ID,

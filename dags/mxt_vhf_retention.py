@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from mxtvhf_airflow.retention import RetentionOperator
+from mxtvhf_airflow.operators.retention import RetentionOperator
 
 with DAG(
     dag_id="mxt_vhf_retention",

@@ -5,7 +5,7 @@ from airflow.plugins_manager import AirflowPlugin
 from mxtvhf_airflow import listener
 from mxtvhf_airflow.links import PREFIX, ComparisonLink, DeskLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
-from mxtvhf_airflow.web import create_app
+from mxtvhf_airflow.web.app import create_app
 
 
 class MxtVhfPlugin(AirflowPlugin):

@@ -54,7 +54,7 @@ class DiesAfterwards:
 def run_trigger(order: dict[str, Any]) -> dict[str, Any]:
     from airflow._shared.module_loading import import_string
 
-    from mxtvhf_airflow.gp_trigger import MxtGpTrigger
+    from mxtvhf_airflow.triggers.gp import MxtGpTrigger
 
     path, arguments = MxtGpTrigger(**order["trigger"]).serialize()
     trigger = import_string(path)(**json.loads(json.dumps(arguments)))
@@ -79,7 +79,7 @@ def run_trigger(order: dict[str, Any]) -> dict[str, Any]:
 def resolve(order: dict[str, Any]) -> dict[str, Any]:
     from airflow.sdk import Connection
 
-    from mxtvhf_airflow.gp_connection import gp_base_url
+    from mxtvhf_airflow.hooks.gp import gp_base_url
 
     made = [Connection(conn_id="c", conn_type="http", **fields) for fields in order["connections"]]
     made += [Connection.from_uri(uri, conn_id="c") for uri in order["uris"]]

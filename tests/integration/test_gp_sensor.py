@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 DAG = """
 from datetime import timedelta
 from airflow.sdk import DAG, BaseOperator, chain
-from mxtvhf_airflow.gp import MxtGpSensor, StartMxtGpPipelineOperator, gp_outcome_of_run
+from mxtvhf_airflow.operators.gp import MxtGpSensor, StartMxtGpPipelineOperator, gp_outcome_of_run
 
 class FitsFeed(BaseOperator):
     def execute(self, context):

@@ -20,10 +20,10 @@ CASES = textwrap.dedent("""
     from airflow import settings
     from airflow.models.dagrun import DagRun
     from sqlalchemy import text
-    from mxtvhf_airflow import examination
+    from mxtvhf_airflow.patches import run_selection
 
     # A machine may stand still for seconds between a case's times and the question.
-    examination.QUIET_FOR = timedelta(hours=1)
+    run_selection.QUIET_FOR = timedelta(hours=1)
     run_id, found = sys.argv[1], {}
     AGO = "now() - interval '{} seconds'"
     cases = {
@@ -41,7 +41,7 @@ CASES = textwrap.dedent("""
             ):
                 statement = text(f"UPDATE {update} WHERE dag_id = 'mxt_vhf' AND run_id = :run")
                 session.execute(statement, {"run": run_id})
-            found[name] = run_id in [run.run_id for run in examination.runs_to_examine(DagRun, session)]
+            found[name] = run_id in [run.run_id for run in run_selection.runs_to_examine(DagRun, session)]
             session.rollback()
     print(json.dumps(found))
 """)
@@ -55,7 +55,7 @@ STARTS = textwrap.dedent("""
     from airflow.models.dagrun import DagRun
     from airflow.utils.state import DagRunState
     from sqlalchemy import text
-    from mxtvhf_airflow.examination import runs_to_start
+    from mxtvhf_airflow.patches.run_selection import runs_to_start
 
     def runs(number, end="", name="a"):
         return [f"sb27{name}{one:02d}__1{end}" for one in range(number)]

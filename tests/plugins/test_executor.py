@@ -5,7 +5,7 @@ import textwrap
 # All workers are killed while they wait, one of them with the queue's lock, then a task comes.
 KILLED = textwrap.dedent("""
     import os, signal, time
-    from mxtvhf_airflow import executor
+    from mxtvhf_airflow.patches import executor
     executor.STUCK_S = 1.0
     watched = executor.WatchedLocalExecutor(parallelism=2)
     watched.start()
@@ -27,7 +27,7 @@ KILLED = textwrap.dedent("""
 SLOTS = textwrap.dedent("""
     from types import SimpleNamespace
     from airflow.executors.local_executor import LocalExecutor
-    from mxtvhf_airflow.executor import WatchedLocalExecutor
+    from mxtvhf_airflow.patches.executor import WatchedLocalExecutor
     LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
     watched = WatchedLocalExecutor(parallelism=4)
     watched.start()
@@ -50,7 +50,7 @@ SLOTS = textwrap.dedent("""
 PARTS = textwrap.dedent("""
     from types import SimpleNamespace
     from airflow.executors.local_executor import LocalExecutor
-    from mxtvhf_airflow.executor import WatchedLocalExecutor
+    from mxtvhf_airflow.patches.executor import WatchedLocalExecutor
     LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
     watched = WatchedLocalExecutor(parallelism=8)
     watched.start()

@@ -10,7 +10,7 @@ SILENT = textwrap.dedent("""
     from types import SimpleNamespace
     import psutil
     from airflow.sdk.execution_time.supervisor import PsutilTracker, WatchedSubprocess
-    from mxtvhf_airflow.taskend import notice_the_end_at_once
+    from mxtvhf_airflow.patches.task_end import notice_the_end_at_once
 
     notice_the_end_at_once()
 

@@ -6,14 +6,15 @@ FORKED = textwrap.dedent("""
     import os
     os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = os.environ["PYTHONPATH"]
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    from mxtvhf_airflow.scheduler import load_the_plugins
+    from mxtvhf_airflow.patches.scheduler import load_the_plugins
     load_the_plugins()
 
     if os.fork() == 0:
-        from mxtvhf_airflow import listener, web
+        from mxtvhf_airflow import listener
+        from mxtvhf_airflow.web import app
         def create_app():
             raise AssertionError("made anew")
-        web.create_app = create_app
+        app.create_app = create_app
         from airflow.sdk.listener import get_listener_manager
         print("listens:", get_listener_manager().pm.is_registered(listener), flush=True)
         os._exit(0)

@@ -200,7 +200,7 @@ def process_environment(
         **metrics_environment(statsd, otlp),
         "AIRFLOW_HOME": str(state / "airflow"),
         "MXTVHF_STATE": str(state),
-        # For `python -m mxtvhf_airflow.scheduler`; Airflow itself adds the folder later.
+        # For `python -m mxtvhf_airflow.patches.scheduler`; Airflow itself adds the folder later.
         "PYTHONPATH": str(project / "plugins"),
         # A task has one core: more threads of numpy's would only get into each other's way.
         "OPENBLAS_NUM_THREADS": "1",
@@ -238,7 +238,7 @@ def airflow_environment(
     """
     own: Sections = {
         "core": {
-            "executor": "mxtvhf_airflow.executor.WatchedLocalExecutor",
+            "executor": "mxtvhf_airflow.patches.executor.WatchedLocalExecutor",
             # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
             "parallelism": 8,
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",

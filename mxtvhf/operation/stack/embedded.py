@@ -150,7 +150,7 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
          "--state", str(settings.home / "gp")],
     )  # fmt: skip
     # Logs are read from the disk by the API server: no log servers, which would listen on all addresses.
-    processes.start("scheduler", [python, "-m", "mxtvhf_airflow.scheduler", "--skip-serve-logs"])
+    processes.start("scheduler", [python, "-m", "mxtvhf_airflow.patches.scheduler", "--skip-serve-logs"])
     processes.start("api-server", [*airflow, "api-server"])
     processes.start("dag-processor", [*airflow, "dag-processor"])
     processes.start("triggerer", [*airflow, "triggerer", "--skip-serve-logs"])

@@ -20,7 +20,7 @@ from mxtvhf.settings import Settings
 from mxtvhf.workflow.replay import Replay, schedule, select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest
 from mxtvhf_airflow.links import ComparisonLink
-from mxtvhf_airflow.runs import airflow_errors, checked_params
+from mxtvhf_airflow.run_context import airflow_errors, checked_params
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -1,6 +1,6 @@
 """The REST face of MXT-VHF: runs are started and followed in the words of GP's contract.
 
-Mounted by ``web.create_app``, whose dependency asks Airflow for the right to read runs on every route.
+Mounted by ``app.create_app``, whose dependency asks Airflow for the right to read runs on every route.
 Plain functions: FastAPI runs them in threads, so that the database never blocks the API server.
 """
 
@@ -35,7 +35,7 @@ from mxtvhf.workflow.runs import (
     run_answer,
     run_entry,
 )
-from mxtvhf_airflow.rundatabase import find_run, latest_runs, start_run
+from mxtvhf_airflow.dag_runs import find_run, latest_runs, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"
 """What Airflow allows as a run id (``[scheduler] allowed_run_id_pattern``)."""

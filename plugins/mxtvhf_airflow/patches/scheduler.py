@@ -20,10 +20,10 @@ MODULES = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "mxtvhf.reporting.announcement.question",
-    "mxtvhf_airflow.decision",
-    "mxtvhf_airflow.gp",
+    "mxtvhf_airflow.operators.decision",
+    "mxtvhf_airflow.operators.gp",
     "mxtvhf_airflow.listener",
-    "mxtvhf_airflow.operators",
+    "mxtvhf_airflow.operators.steps",
     "mxtvhf_airflow.params",
 )
 
@@ -32,8 +32,8 @@ def main() -> None:
     """Be the scheduler, warm where its workers are forked from it; the arguments are the scheduler's."""
     from airflow.configuration import conf
 
-    from mxtvhf_airflow.examination import choose_runs
-    from mxtvhf_airflow.taskend import notice_the_end_at_once
+    from mxtvhf_airflow.patches.run_selection import choose_runs
+    from mxtvhf_airflow.patches.task_end import notice_the_end_at_once
 
     choose_runs()
     notice_the_end_at_once()

@@ -1,6 +1,6 @@
 """The Burst Advocate's desk in Airflow: its pages below ``/mxtvhf/desk``, behind Airflow's login.
 
-Mounted by ``web.create_app``, whose dependency asks Airflow for the right to read runs on every route. The
+Mounted by ``app.create_app``, whose dependency asks Airflow for the right to read runs on every route. The
 pages are made by ``mxtvhf.desk``; here stands what they are made of. Heavy imports stay inside the
 functions: every Airflow process imports this module.
 """
@@ -22,9 +22,9 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.settings import Settings
+from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
 from mxtvhf_airflow.links import PREFIX
-from mxtvhf_airflow.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
-from mxtvhf_airflow.rundatabase import find_run, latest_runs, questions
+from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
     from mxtvhf.desk.burst_page import BurstPage

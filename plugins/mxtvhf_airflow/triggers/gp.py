@@ -24,7 +24,7 @@ from mxtvhf.workflow.gp.contract import (
     job_status,
 )
 from mxtvhf.workflow.gp.polling import Polling
-from mxtvhf_airflow.gp_connection import gp_auth, gp_base_url
+from mxtvhf_airflow.hooks.gp import gp_auth, gp_base_url
 
 LONGEST_REQUEST = 10.0
 """Seconds for one poll, from the connection to the end of the answer."""

@@ -17,8 +17,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from mxtvhf.operation.health import Health, health
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.workflow.airflow_api import COMPONENTS
-from mxtvhf_airflow.gp_connection import gp_base_url
-from mxtvhf_airflow.rundatabase import runs_by_state
+from mxtvhf_airflow.dag_runs import runs_by_state
+from mxtvhf_airflow.hooks.gp import gp_base_url
 
 GP = "mxt_gp"
 

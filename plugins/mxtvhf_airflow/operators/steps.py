@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 
 from mxtvhf.archive.disk import once_there_is_room
 from mxtvhf_airflow.links import DeskLink, ReportLink
-from mxtvhf_airflow.runs import TIMING_KEY, Run, airflow_errors, run_of
+from mxtvhf_airflow.run_context import TIMING_KEY, Run, airflow_errors, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -170,7 +170,7 @@ class CrosscheckPositionsOperator(StepOperator):
     def step(self, run: Run) -> Model:
         """Compare."""
         from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
-        from mxtvhf_airflow.gp import gp_outcome_of_run
+        from mxtvhf_airflow.operators.gp import gp_outcome_of_run
 
         reception = run.reception()
         return crosscheck_positions(

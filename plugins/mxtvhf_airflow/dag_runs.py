@@ -26,8 +26,8 @@ from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
-from mxtvhf_airflow.gp import OUTCOME_KEY
-from mxtvhf_airflow.runs import REASON_KEY
+from mxtvhf_airflow.operators.gp import OUTCOME_KEY
+from mxtvhf_airflow.run_context import REASON_KEY
 
 
 def start_run(conf: RunConf, user: str) -> bool:

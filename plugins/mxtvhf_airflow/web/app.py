@@ -26,8 +26,8 @@ from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.runs import Problem
-from mxtvhf_airflow import deskpages, docspage, operation, rest
 from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.web import desk, docs, health, rest
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.exception_handler(RequestValidationError)(_not_by_the_schema)
     app.exception_handler(Exception)(_unexpected)
     app.include_router(rest.router)
-    app.include_router(operation.router)
-    app.include_router(docspage.router)
-    app.include_router(deskpages.router)
+    app.include_router(health.router)
+    app.include_router(docs.router)
+    app.include_router(desk.router)
     _add_products(app, app.state.settings)
     return app
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 
-from mxtvhf_airflow.scheduler import airflow, warm_up
+from mxtvhf_airflow.patches.scheduler import airflow, warm_up
 
 
 def main() -> None:
     """Warm up, then be the worker; the command line's arguments are the worker's."""
-    from mxtvhf_airflow.taskend import notice_the_end_at_once
+    from mxtvhf_airflow.patches.task_end import notice_the_end_at_once
 
     notice_the_end_at_once()
     warm_up()

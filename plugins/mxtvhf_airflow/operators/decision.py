@@ -18,7 +18,7 @@ from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionReque
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.links import PREFIX
-from mxtvhf_airflow.runs import airflow_errors, checked_params, run_of
+from mxtvhf_airflow.run_context import airflow_errors, checked_params, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

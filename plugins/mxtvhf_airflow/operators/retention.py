@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from mxtvhf.settings import Settings
-from mxtvhf_airflow.runs import airflow_errors
+from mxtvhf_airflow.run_context import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

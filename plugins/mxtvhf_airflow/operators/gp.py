@@ -12,9 +12,9 @@ from airflow.providers.http.sensors.http import HttpSensor
 from airflow.sdk import BaseOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from mxtvhf_airflow.gp_connection import gp_client, gp_connection
-from mxtvhf_airflow.gp_trigger import MxtGpTrigger
-from mxtvhf_airflow.runs import GP_TASKS, TIMING_KEY, task_states
+from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
+from mxtvhf_airflow.run_context import GP_TASKS, TIMING_KEY, task_states
+from mxtvhf_airflow.triggers.gp import MxtGpTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context

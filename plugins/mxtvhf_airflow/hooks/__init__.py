@@ -1,0 +1,1 @@
+"""Addresses and logins of other services, from Airflow's Connections."""

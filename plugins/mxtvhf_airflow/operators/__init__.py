@@ -1,0 +1,1 @@
+"""What the tasks of the DAGs do: one operator for each step, module by subject."""

@@ -1,0 +1,1 @@
+"""The pages and the REST API below ``/mxtvhf``, served by Airflow's API server."""
