@@ -43,7 +43,7 @@ lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	PYTHONPATH=plugins $(VENV)/bin/lint-imports
 
 bench:  ## print the benchmarks' tables (ALERTS= of the storm)
 	@tools/test-packages.sh

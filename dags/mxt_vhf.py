@@ -27,7 +27,7 @@ from airflow.sdk import DAG, TriggerRule, chain
 
 from mxtvhf.settings import Settings
 from mxtvhf_airflow.operators.decision import AskBAOperator
-from mxtvhf_airflow.operators.gp import MxtGpSensor, StartMxtGpPipelineOperator
+from mxtvhf_airflow.operators.gp import StartMxtGpPipelineOperator
 from mxtvhf_airflow.operators.steps import (
     CrosscheckPositionsOperator,
     FitsFeedOperator,
@@ -41,6 +41,7 @@ from mxtvhf_airflow.operators.steps import (
 )
 from mxtvhf_airflow.params import run_params
 from mxtvhf_airflow.priority import LiveAlertsFirst
+from mxtvhf_airflow.sensors.gp import MxtGpSensor
 
 with DAG(
     dag_id="mxt_vhf",

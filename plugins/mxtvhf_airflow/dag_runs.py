@@ -1,4 +1,4 @@
-"""Runs of the DAG in Airflow's database: start one, find one, list them. For the API server only."""
+"""Runs of the DAG in Airflow's database: start, find and list them. Used in the API server only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
-from mxtvhf_airflow.operators.gp import OUTCOME_KEY
+from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
 from mxtvhf_airflow.run_context import REASON_KEY
 
 

@@ -52,7 +52,7 @@ M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
-class Run:
+class RunContext:
     """One run of the DAG ``mxt_vhf``, as a task sees it."""
 
     run_id: str
@@ -190,7 +190,7 @@ def task_states(context: Context, task_ids: Sequence[str]) -> dict[str, str]:
     return {task: str(state) for task, state in found.get(ti.run_id, {}).items()}
 
 
-def run_of(context: Context) -> Run:
+def run_of(context: Context) -> RunContext:
     """Read the run from Airflow's context.
 
     Raises
@@ -199,7 +199,7 @@ def run_of(context: Context) -> Run:
         The run's parameters are not a ``RunConf``; the message names the field.
     """
     dag_run = context["dag_run"]
-    return Run(
+    return RunContext(
         run_id=dag_run.run_id,
         conf=run_conf(context["params"]),
         created=dag_run.run_after,

@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 DAG = """
 from datetime import timedelta
 from airflow.sdk import DAG, BaseOperator, chain
-from mxtvhf_airflow.operators.gp import MxtGpSensor, StartMxtGpPipelineOperator, gp_outcome_of_run
+from mxtvhf_airflow.gp_outcome import gp_outcome_of_run
+from mxtvhf_airflow.operators.gp import StartMxtGpPipelineOperator
+from mxtvhf_airflow.sensors.gp import MxtGpSensor
 
 class FitsFeed(BaseOperator):
     def execute(self, context):

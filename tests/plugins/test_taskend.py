@@ -10,9 +10,9 @@ SILENT = textwrap.dedent("""
     from types import SimpleNamespace
     import psutil
     from airflow.sdk.execution_time.supervisor import PsutilTracker, WatchedSubprocess
-    from mxtvhf_airflow.patches.task_end import notice_the_end_at_once
+    from mxtvhf_airflow.patches.task_end import notice_task_end
 
-    notice_the_end_at_once()
+    notice_task_end()
 
     class Supervisor:
         _service_subprocess = WatchedSubprocess._service_subprocess

@@ -6,8 +6,8 @@ FORKED = textwrap.dedent("""
     import os
     os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = os.environ["PYTHONPATH"]
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    from mxtvhf_airflow.patches.scheduler import load_the_plugins
-    load_the_plugins()
+    from mxtvhf_airflow.patches.warm_up import load_plugins
+    load_plugins()
 
     if os.fork() == 0:
         from mxtvhf_airflow import listener

@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 
 from mxtvhf.archive.disk import once_there_is_room
 from mxtvhf_airflow.links import DeskLink, ReportLink
-from mxtvhf_airflow.run_context import TIMING_KEY, Run, airflow_errors, run_of
+from mxtvhf_airflow.run_context import TIMING_KEY, RunContext, airflow_errors, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,7 +37,7 @@ class StepOperator(BaseOperator):
         timing = [started.isoformat(), datetime.now(UTC).isoformat()]
         return {**result.model_dump(mode="json"), TIMING_KEY: timing}
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Call the pure function of the step."""
         raise NotImplementedError
 
@@ -47,7 +47,7 @@ class ReceptionMessageOperator(StepOperator):
 
     operator_extra_links = (DeskLink(),)
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Receive."""
         from mxtvhf.archive.archive import Archive
         from mxtvhf.workflow.steps.reception_message import check_analysable, reception_message
@@ -67,7 +67,7 @@ class ReceptionMessageOperator(StepOperator):
 class PhotonsExtractionOperator(StepOperator):
     """Step 2: decode the packets into photons."""
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Decode."""
         from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 
@@ -78,7 +78,7 @@ class PhotonsExtractionOperator(StepOperator):
 class FitsFeedOperator(StepOperator):
     """Step 3: write the photons as an OGIP event file."""
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Write."""
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.workflow.steps.fits_feed import fits_feed
@@ -97,7 +97,7 @@ class FitsFeedOperator(StepOperator):
 class VhfLocalisationOperator(StepOperator):
     """Beside step 4: find the source in the VHF photons."""
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Localise."""
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
@@ -114,7 +114,7 @@ class VhfLocalisationOperator(StepOperator):
 class SourceAnalysisOperator(StepOperator):
     """After the localisation: light curve and spectrum of the source."""
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Analyse."""
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.notices.burst import burst_trigger_time
@@ -136,7 +136,7 @@ class PreliminaryReportOperator(StepOperator):
     operator_extra_links = (ReportLink(), DeskLink())
     report_page = "preliminary/report.html"
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Report."""
         from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 
@@ -152,7 +152,7 @@ class PreliminaryReportOperator(StepOperator):
 class RemoteCataloguesOperator(StepOperator):
     """After the localisation, where services are named: ask catalogues on the net; no report waits for it."""
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Ask."""
         from mxtvhf.catalogues.cone_search import remote_services
         from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
@@ -167,10 +167,10 @@ class CrosscheckPositionsOperator(StepOperator):
 
     operator_extra_links = (DeskLink(),)
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Compare."""
         from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
-        from mxtvhf_airflow.operators.gp import gp_outcome_of_run
+        from mxtvhf_airflow.gp_outcome import gp_outcome_of_run
 
         reception = run.reception()
         return crosscheck_positions(
@@ -188,7 +188,7 @@ class UpdateBAOperator(StepOperator):
     operator_extra_links = (ReportLink(), DeskLink())
     report_page = "report.html"
 
-    def step(self, run: Run) -> Model:
+    def step(self, run: RunContext) -> Model:
         """Report."""
         from mxtvhf.workflow.steps.update_ba import update_ba
 
@@ -201,7 +201,7 @@ class UpdateBAOperator(StepOperator):
         )
 
 
-def photons(run: Run) -> PhotonList:
+def photons(run: RunContext) -> PhotonList:
     """Read the run's photons."""
     from mxtvhf.events.photons import PhotonList
 
@@ -209,7 +209,7 @@ def photons(run: Run) -> PhotonList:
 
 
 def record(
-    run: Run, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
+    run: RunContext, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
 ) -> RunRecord:
     """Collect what the run did so far, for its report."""
     from mxtvhf.workflow.local import run_record

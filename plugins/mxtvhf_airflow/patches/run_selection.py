@@ -37,7 +37,7 @@ NEWS = (*State.finished, TaskInstanceState.UP_FOR_RESCHEDULE)
 """States of a task after which another task, or itself once more, may be due; a try again is due by time."""
 
 
-def choose_runs() -> None:
+def select_runs() -> None:
     """Have the scheduler of this process choose runs by `runs_to_start` and `runs_to_examine`."""
     DagRun.get_queued_dag_runs_to_set_running = classmethod(runs_to_start)  # type: ignore[assignment]
     DagRun.get_running_dag_runs_to_examine = classmethod(runs_to_examine)  # type: ignore[assignment]

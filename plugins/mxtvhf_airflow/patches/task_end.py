@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.supervisor import WatchedSubprocess
 _listen = WatchedSubprocess._service_subprocess
 
 
-def notice_the_end_at_once() -> None:
+def notice_task_end() -> None:
     """Have the supervisors of tasks in this process, and in those forked from it, wait by `wait_for`."""
     WatchedSubprocess._service_subprocess = wait_for  # type: ignore[method-assign]
 

@@ -1,23 +1,22 @@
-"""``airflow celery worker`` that has imported and tried all that the tasks need before its pool is forked.
-
-As for the scheduler's workers (``scheduler.py``): Celery forks its pool from the worker, and the pool a
-process per task.
-"""
+"""``airflow celery worker``, preloaded before its pool is forked."""
 
 from __future__ import annotations
 
 import sys
 
-from mxtvhf_airflow.patches.scheduler import airflow, warm_up
+from mxtvhf_airflow.patches.warm_up import warm_up
 
 
 def main() -> None:
-    """Warm up, then be the worker; the command line's arguments are the worker's."""
-    from mxtvhf_airflow.patches.task_end import notice_the_end_at_once
+    """Run the worker; the arguments of the command line are the worker's."""
+    from airflow.__main__ import main as airflow
 
-    notice_the_end_at_once()
+    from mxtvhf_airflow.patches.task_end import notice_task_end
+
+    notice_task_end()
     warm_up()
-    airflow("celery", "worker", *sys.argv[1:])
+    sys.argv = ["airflow", "celery", "worker", *sys.argv[1:]]
+    airflow()
 
 
 if __name__ == "__main__":

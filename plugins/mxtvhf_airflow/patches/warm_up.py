@@ -1,0 +1,72 @@
+"""Load and compute, before worker processes are forked, all that tasks need.
+
+LocalExecutor forks its workers from the scheduler, Celery its pool from the worker, and both a process for
+each task. What the first process has loaded is present in all of them; otherwise every task imports numpy,
+astropy and scipy again (about 2 s on 2 cores), and reads the packet layout, the leap seconds and the fonts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+WARM_UP_BURST = "sb26030704"
+MODULES = (
+    "airflow.dag_processing.dagbag",
+    "airflow.providers.standard.operators.empty",
+    "airflow.providers.standard.operators.hitl",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "mxtvhf.reporting.announcement.question",
+    "mxtvhf_airflow.listener",
+    "mxtvhf_airflow.operators.decision",
+    "mxtvhf_airflow.operators.gp",
+    "mxtvhf_airflow.operators.steps",
+    "mxtvhf_airflow.params",
+    "mxtvhf_airflow.sensors.gp",
+)
+
+
+def warm_up() -> None:
+    """Load all that tasks need, and use it once."""
+    for module in MODULES:
+        importlib.import_module(module)
+    load_plugins()
+    process_burst_once()
+    make_client()
+
+
+def load_plugins() -> None:
+    """Load the listener, and with it the plugin and its pages; otherwise each task's process loads them.
+
+    Creating the web application takes 40 ms, a third of the time of a no-op task.
+    """
+    from airflow.sdk.listener import get_listener_manager
+
+    get_listener_manager()
+
+
+def make_client() -> None:
+    """Create the client with which a task's supervisor talks to the API server.
+
+    Reading the system's certificates takes four fifths of a supervisor's time; without this call the first
+    supervisor of each worker reads them.
+    """
+    from airflow.sdk.api.client import Client
+
+    Client(base_url="http://127.0.0.1", token="").close()
+
+
+def process_burst_once() -> None:
+    """Run all steps on a simulated burst, so that everything loaded or computed at first use is present."""
+    from mxtvhf.catalogues.store import CatalogueStore
+    from mxtvhf.settings import Settings
+    from mxtvhf.simulator.scenario import scenario_of, write_scenario
+    from mxtvhf.workflow.local import process_burst
+
+    with TemporaryDirectory() as folder:
+        alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))
+        process_burst(
+            alert, packets, Path(folder) / "products", catalogues=CatalogueStore(Settings().catalogues)
+        )
