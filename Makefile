@@ -6,7 +6,7 @@ BURST   ?= sb26030704
 SEED    ?= 1
 MINUTES ?= 1
 ALERTS  ?= 100
-VENV    := .venv
+export VENV ?= .venv
 .DEFAULT_GOAL := help
 .PHONY: help install run demo cluster test test-faults lint pins bench fuzz audit sbom clean clean-state
 
@@ -66,9 +66,9 @@ sbom:  ## write the bill of materials, CycloneDX, into var/sbom.json
 	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
 	    --output-reproducible --output-file var/sbom.json
 
-pins: install  ## compile the requirements.in files into the pinned requirements.txt
+pins: install  ## compile the requirements.in files into one requirements.txt for all supported Pythons
 	for file in requirements tests/requirements; do \
-	    $(VENV)/bin/uv pip compile -q --find-links $(VENV)/wheels --python-version 3.11 \
+	    $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --find-links $(VENV)/wheels \
 	        --custom-compile-command "make pins; the reasons stand in $$file.in" \
 	        --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt; done
 
