@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,7 +14,7 @@ from mxtvhf.operation.deployment.services import SERVICES
 from support.project import PROJECT
 
 # Fetched by tools/test-schemas.sh.
-SCHEMA = PROJECT / ".venv/compose-schema/src/compose-spec/schema/compose-spec.json"
+SCHEMA = Path(sys.prefix) / "compose-schema/src/compose-spec/schema/compose-spec.json"
 COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
 OURS = sorted(COMPOSE["services"].keys() - {"postgres"})
 ONE_SHOT = {"migrate"}

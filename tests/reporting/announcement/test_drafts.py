@@ -2,7 +2,9 @@
 
 import json
 import re
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import voeventparse
@@ -28,9 +30,8 @@ from mxtvhf.reporting.announcement.request import check_askable
 from mxtvhf.reporting.announcement.voevent import voevent
 from mxtvhf.reporting.messages import AnnouncementBulletin
 from support.announcements import BURST, DECIDED, ECLAIRS, T0, VHF, announcement, decision, notice, report
-from support.project import PROJECT
 
-GCN_SCHEMA = PROJECT / ".venv" / "gcn-schema" / "gcn" / "notices" / "core"
+GCN_SCHEMA = Path(sys.prefix) / "gcn-schema" / "gcn" / "notices" / "core"
 CORE = ("Alert", "DateTime", "Event", "Localization", "Reporter", "Spectral", "FollowUp", "AdditionalInfo")
 
 
