@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes .venv with everything that MXT-VHF needs, and shows how it goes.
+# Make a virtual environment with everything that MXT-VHF needs, and show how it goes.
 #   tools/install.sh          what `make run` needs
 #   tools/install.sh tests    what `make test` needs, too
+# VENV names its folder (default .venv), PYTHON the interpreter (default: see tools/find-python.sh).
 set -eu
 cd "$(dirname "$0")/.."
-venv=.venv
+venv=${VENV:-.venv}
 wanted=requirements.txt
 [ "${1:-}" = tests ] && wanted="requirements.txt tests/requirements.txt"
 
@@ -30,33 +31,37 @@ begin() {
 }
 done_() { printf ' %s s\n' "$(($(now) - started))" >&2; }
 
+[ "$(uname -s)" = Linux ] || fail "MXT-VHF runs on Linux only, this is $(uname -s): use a Linux machine or a container"
+
+# An environment keeps its Python while that works. When PYTHON names another, the environment is made anew.
+python=$(tools/find-python.sh "$venv/bin/python")
+identity() { "$1" -c 'import sys; print(sys.version_info[:2], sys.base_prefix)' 2>&1; }
+if [ -f "$venv/pyvenv.cfg" ] && [ "$(identity "$venv/bin/python")" != "$(identity "$python")" ]; then
+    printf 'Removing %s: its Python is not %s\n' "$venv" "$python" >&2
+    rm -rf "$venv"
+fi
+
 # The stamp holds what was installed: nothing is done when it still fits.
 stamp="$venv/.installed$( [ "${1:-}" = tests ] && echo -tests || true )"
 # shellcheck disable=SC2086
-print=$(cat $wanted pyproject.toml tools/install.sh | cksum)
+print=$(cat $wanted pyproject.toml tools/install.sh tools/constraints.txt tools/voevent-parse/* | cksum)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$print" ] && exit 0
 
-python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
-[ -n "$python" ] || fail "Python 3.11 is needed and no python3 was found"
-"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
-    fail "Python 3.11 is needed, $python is $("$python" -V 2>&1); name another with PYTHON=..."
 free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
 [ -d "$venv/lib" ] || [ "$free" -ge 2000 ] || fail "$free MB free on this disk, 2000 needed"
 
 printf 'Installing into %s\n' "$venv" >&2
 if [ ! -x "$venv/bin/pip" ]; then
     begin "virtual environment"
-    quietly "$python" -m venv "$venv" || fail "no virtual environment: is the package python3.11-venv there?"
+    quietly "$python" -m venv "$venv" || fail "$python could not make a virtual environment in $venv"
     done_
 fi
 network="the package index could not be reached, or lacks a pinned version (no network? see pip config)"
 begin "installer"
-quietly "$venv/bin/pip" install --disable-pip-version-check uv==0.13.9 || fail "$network"
+quietly "$venv/bin/pip" install --disable-pip-version-check -c tools/constraints.txt uv || fail "$network"
 done_
-# uv refuses voevent-parse's source archive (a file name with a colon): pip makes the wheel that uv installs.
 begin "voevent-parse"
-quietly "$venv/bin/pip" wheel --disable-pip-version-check --no-deps -w "$venv/wheels" \
-    "$(grep '^voevent-parse==' requirements.txt)" || fail "$network"
+quietly tools/voevent-parse/wheel.sh "$venv/bin/python" "$venv/wheels" || fail "$network"
 done_
 begin "$(cat $wanted | grep -c '^[a-z]') packages"
 options=$(for file in $wanted; do printf -- '-r %s ' "$file"; done)

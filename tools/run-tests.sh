@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.."
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-lane() { exec timeout --verbose --signal=INT --kill-after=60 2400 .venv/bin/python -X faulthandler -m pytest "$@"; }
+lane() { exec timeout --verbose --signal=INT --kill-after=60 2400 "${VENV:-.venv}/bin/python" -X faulthandler -m pytest "$@"; }
 own_stack="tests/integration/test_up.py tests/integration/test_cluster.py tests/integration/test_exactly_once.py"
 # shellcheck disable=SC2086,SC2046
 lane tests/integration $(printf -- ' --ignore %s' $own_stack) >"$logs/shared" 2>&1 &

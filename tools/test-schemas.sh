@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 fetch() {
-    target=.venv/$1
+    target=${VENV:-.venv}/$1
     [ -f "$target/$3" ] && return
     rm -rf "$target"
     mkdir -p "$target"

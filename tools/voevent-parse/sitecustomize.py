@@ -1,6 +1,6 @@
-"""Give `configparser` the two names that Python 3.12 removed: the build script of voevent-parse 1.0.3 uses them.
+"""Give `configparser` back two names that Python 3.12 removed and voevent-parse 1.0.3's build script uses.
 
-Python imports a module of this name at its start. Only `wheel.sh` puts this folder on the path, for that one build.
+Python imports a module of this name when it starts. Only `wheel.sh` has this folder on the path.
 """
 
 import configparser
