@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -81,7 +82,7 @@ class TestVersions:
         assert "damaged" in small.fault(version)
 
     def test_format_is_what_the_documentation_says(self, small):
-        with sqlite3.connect(data_file(small.folder, "small", 1)) as database:
+        with closing(sqlite3.connect(data_file(small.folder, "small", 1))) as database:
             assert database.execute("SELECT ra, dec, r90, name FROM source").fetchall() == [
                 (10.0, 20.0, 5.0, "A")
             ]
