@@ -50,6 +50,8 @@ def local_path(uri: str, roots: Sequence[Path]) -> Path:
         path = _named_path(uri).resolve()
         if not any(path.is_relative_to(root) for root in roots):
             raise InvalidInput(f"outside the folders that may be read ({', '.join(map(str, roots))})")
+        if path.is_symlink():  # before Python 3.13, `resolve` raises a RuntimeError for it
+            raise InvalidInput("a loop of links")
         if not path.is_file():
             raise InvalidInput("no such file")
     except InvalidInput as error:
