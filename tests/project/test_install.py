@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from airflowruns import PROJECT
+
+from support.project import PROJECT
 
 TOOLS = ("sh", "awk", "cat", "cksum", "date", "df", "dirname", "mktemp", "rm", "sed", "tail", "uname")
 PYENV_SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
