@@ -13,6 +13,7 @@ import typer
 
 from mxtvhf import __version__
 from mxtvhf.cli import announce, catalogue, deploy, maintenance, messages, replay, runs, science, services
+from mxtvhf.cli.extras import missing_extra
 from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
 
 app = typer.Typer(
@@ -33,9 +34,13 @@ def main() -> None:
         _fail(error, 2)
     except (MxtVhfError, OSError) as error:
         _fail(error, 1)
+    except ModuleNotFoundError as error:
+        if (advice := missing_extra(error)) is None:
+            raise
+        _fail(advice, 1)
 
 
-def _fail(error: BaseException, status: int) -> None:
+def _fail(error: object, status: int) -> None:
     for line in str(error).splitlines():
         print(f"mxtvhf: {line}", file=sys.stderr)
     raise SystemExit(status)
