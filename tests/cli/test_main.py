@@ -9,6 +9,7 @@ from unittest.mock import patch
 import jsonschema
 import pytest
 
+from mxtvhf import __version__
 from mxtvhf.cli.main import main
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.models.angles import separation_arcsec
@@ -196,4 +197,4 @@ def test_a_process_ends_with_the_status_and_one_line(tmp_path):
 
 
 def test_version():
-    assert mxtvhf_process("--version").stdout.strip() == "0.1.0"
+    assert mxtvhf_process("--version").stdout.strip() == __version__
