@@ -8,7 +8,7 @@ MINUTES ?= 1
 ALERTS  ?= 100
 export VENV ?= .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo cluster test test-faults lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo cluster check test test-faults lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,12 @@ demo: install  ## the same, but end by itself with the report
 cluster: install  ## start the whole installation natively, with Celery workers, until Ctrl-C (PORT=, WORKERS=)
 	@tools/test-packages.sh redis-server:redis-server nats-server:nats-server
 	@exec $(VENV)/bin/mxtvhf cluster --port $(PORT) --workers $(WORKERS)
+
+check:  ## in minutes, with neither root nor system packages: lint, and the quick unit tests with their coverage
+	@tools/install.sh check
+	@$(MAKE) --no-print-directory lint
+	$(VENV)/bin/python -m pytest --ignore tests/integration -m "not slow and not service" -n 2 \
+	    --cov --cov-report term:skip-covered
 
 test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
@@ -67,7 +73,7 @@ sbom:  ## write the bill of materials, CycloneDX, into var/sbom.json
 	    --output-reproducible --output-file var/sbom.json
 
 pins: install  ## compile the requirements.in files into one requirements.txt for all supported Pythons
-	for file in requirements tests/requirements; do \
+	for file in requirements tests/requirements-check tests/requirements; do \
 	    $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --find-links $(VENV)/wheels \
 	        --custom-compile-command "make pins; the reasons stand in $$file.in" \
 	        --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt; done

@@ -1,13 +1,17 @@
 #!/bin/sh
 # Make a virtual environment with everything that MXT-VHF needs, and show how it goes.
 #   tools/install.sh          what `make run` needs
+#   tools/install.sh check    what `make check` needs, too
 #   tools/install.sh tests    what `make test` needs, too
 # VENV names its folder (default .venv), PYTHON the interpreter (default: see tools/find-python.sh).
 set -eu
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
-wanted=requirements.txt
-[ "${1:-}" = tests ] && wanted="requirements.txt tests/requirements.txt"
+case ${1:-} in
+    check) wanted="requirements.txt tests/requirements-check.txt" ;;
+    tests) wanted="requirements.txt tests/requirements.txt" ;;
+    *) wanted=requirements.txt ;;
+esac
 
 fail() {
     printf '\ninstall: %s\n' "$*" >&2
@@ -42,7 +46,7 @@ if [ -f "$venv/pyvenv.cfg" ] && [ "$(identity "$venv/bin/python")" != "$(identit
 fi
 
 # The stamp holds what was installed: nothing is done when it still fits.
-stamp="$venv/.installed$( [ "${1:-}" = tests ] && echo -tests || true )"
+stamp="$venv/.installed${1:+-$1}"
 # shellcheck disable=SC2086
 print=$(cat $wanted pyproject.toml tools/install.sh tools/constraints.txt tools/voevent-parse/* | cksum)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$print" ] && exit 0
