@@ -1,44 +1,16 @@
-import io
 import json
-import os
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from unittest.mock import patch
 
 import jsonschema
 import pytest
 
 from mxtvhf import __version__
-from mxtvhf.cli.main import main
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.reporting.report import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.commands import mxtvhf, mxtvhf_process
 
 BURST = "sb26030704"
-
-
-def mxtvhf(*arguments, **environment):
-    """Run the command in this process: most of a command's time are its imports."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with (
-        patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
-        patch.object(sys, "argv", ["mxtvhf", *map(str, arguments)]),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
-
-
-def mxtvhf_process(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "mxtvhf", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 from mxtvhf.cli.messages import line, since_when
 from mxtvhf.errors import InvalidInput
 from mxtvhf.reporting.messages import Outbox, RunBulletin
+from support.commands import mxtvhf
 from support.messages import ABOUT, BURST, EXAMPLES, NOW, empty, forwarding, step
 from support.nats_server import free_port
 
@@ -22,6 +23,7 @@ def command(url, *arguments):
     return [sys.executable, "-m", "mxtvhf", "log-queue", *arguments], environment
 
 
+@pytest.mark.service
 def test_log_queue_prints_what_is_stored_for_people_and_programs(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.put(step(1))
@@ -33,12 +35,10 @@ def test_log_queue_prints_what_is_stored_for_people_and_programs(tmp_path, nats_
 
     asyncio.run(use())
     done, as_json = (
-        subprocess.run(
-            command(nats_server.url)[0] + ["--no-follow", *more],
-            env=command(nats_server.url)[1], capture_output=True, text=True, check=True,
-        )
+        mxtvhf("log-queue", "--no-follow", *more, MXTVHF_NATS_URL=nats_server.url)
         for more in ((), ("--json", "--burst", BURST, "--since", "all"))
-    )  # fmt: skip
+    )
+    assert done.returncode == as_json.returncode == 0
     first, second = done.stdout.splitlines()
     assert "step_1" in first
     assert "TEST" in first
@@ -47,6 +47,7 @@ def test_log_queue_prints_what_is_stored_for_people_and_programs(tmp_path, nats_
     assert [json.loads(said)["kind"] for said in as_json.stdout.splitlines()] == ["step", "run"]
 
 
+@pytest.mark.service
 def test_log_queue_has_colours_on_a_terminal(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.put(RunBulletin(**ABOUT, state="failed"))
@@ -64,6 +65,7 @@ def test_log_queue_has_colours_on_a_terminal(tmp_path, nats_server):
     os.close(terminal)
 
 
+@pytest.mark.service
 def test_log_queue_follows_and_ends_well_at_ctrl_c(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     arguments, environment = command(nats_server.url)
@@ -100,8 +102,7 @@ def test_log_queue_follows_and_ends_well_at_ctrl_c(tmp_path, nats_server):
 def test_log_queue_says_in_one_line_why_it_cannot(url, arguments, status, reason):
     if url == "down":
         url = f"nats://127.0.0.1:{free_port()}"
-    words, environment = command(url, *arguments)
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = mxtvhf("log-queue", *arguments, MXTVHF_NATS_URL=url)
     assert done.returncode == status
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -43,6 +43,7 @@ def written(tmp_path):
     return path, write_event_file(path, photon_list(300), attitude_history(), header=HEADER)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("count", [0, 1, 300])
 @pytest.mark.parametrize("case", ["plain", "at the pole", "two intervals", "never steady"])
 def test_fitsverify_finds_nothing(tmp_path, count, case):

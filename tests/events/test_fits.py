@@ -41,6 +41,7 @@ def test_astropy_reads_what_is_written_and_finds_the_checksums_right(columns, ca
             assert parts[0].header[f"K{index}"] == parts["T"].header[f"K{index}"] == expected
 
 
+@pytest.mark.service
 def test_fitsverify_finds_nothing(tmp_path):
     path = tmp_path / "table.fits"
     cards = card_images(

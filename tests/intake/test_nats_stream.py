@@ -61,6 +61,7 @@ def listening(server, root, **options):
         listener.thread.join()
 
 
+@pytest.mark.service
 def test_what_was_published_before_and_after_is_kept_once(nats_server, tmp_path):
     with listening(nats_server, tmp_path) as listener:
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
@@ -84,6 +85,7 @@ def exists(server):
     return "MXTVHF_IN" in asyncio.run(ask())
 
 
+@pytest.mark.service
 def test_two_listeners_share_the_work_and_lose_nothing(nats_server, tmp_path):
     with listening(nats_server, tmp_path) as one, listening(nats_server, tmp_path):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
@@ -92,6 +94,7 @@ def test_two_listeners_share_the_work_and_lose_nothing(nats_server, tmp_path):
     assert list(read_gaps(tmp_path)) == []
 
 
+@pytest.mark.service
 def test_the_server_may_be_killed_and_come_back(nats_server, tmp_path):
     with listening(nats_server, tmp_path) as listener:
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
@@ -104,6 +107,7 @@ def test_the_server_may_be_killed_and_come_back(nats_server, tmp_path):
     assert list(read_gaps(tmp_path)) == []
 
 
+@pytest.mark.service
 def test_what_cannot_be_kept_is_not_acknowledged(nats_server, tmp_path):
     def full(message):
         raise OSError("no space left on device")
@@ -144,6 +148,7 @@ def filled(nats_server, tmp_path):
     return nats_server
 
 
+@pytest.mark.service
 def test_a_flipped_bit_on_the_servers_disk_is_noticed(filled, tmp_path):
     filled.stop()
     raw = bytearray(the_block(filled).read_bytes())
@@ -161,6 +166,7 @@ def test_a_flipped_bit_on_the_servers_disk_is_noticed(filled, tmp_path):
     assert len(list(read_gaps(tmp_path))) == 1, "a loss is reported once"
 
 
+@pytest.mark.service
 def test_a_stream_that_lost_its_end_is_noticed_and_its_new_messages_are_not_missed(filled, tmp_path):
     with listening(filled, tmp_path) as listener:
         listener.waits_for(contents(range(50)))

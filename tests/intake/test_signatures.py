@@ -38,6 +38,7 @@ def keys_file(tmp_path):
     return path
 
 
+@pytest.mark.service
 def test_openssl_makes_keys_and_signatures(tmp_path):
     def openssl(*arguments):
         return subprocess.run(
@@ -69,7 +70,7 @@ def test_no_other_bytes_are_signed(raw, change):
         ("AAAA", "not one of a trusted key"),
         ("not base64!", "no base64"),
         ("é", "no base64"),
-        (signed(OTHER, b"raw"), "not one of a trusted key"),
+        pytest.param(signed(OTHER, b"raw"), "not one of a trusted key", id="of another key"),
     ],
 )
 def test_what_is_no_signature_is_refused(signature, cause):
@@ -108,6 +109,7 @@ def publish(server, messages):
     asyncio.run(send())
 
 
+@pytest.mark.service
 def test_over_nats_only_what_a_trusted_key_signed_is_taken_in(nats_server, archive, burst, keys_file):
     told, stop = [], threading.Event()
     intake = Intake(archive, None, IntakePolicy(), lambda message, reason: told.append(reason))

@@ -121,6 +121,7 @@ def put_back(settings, uri, path, **options):
     restore_backup(settings, uri, path, read_manifest(path), make_tables=make_tables, **options)
 
 
+@pytest.mark.service
 def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
     old, uri, run = source
     path = tmp_path / "backup.tar.gz"
@@ -145,6 +146,7 @@ def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
         execute(restored, "INSERT INTO task (run) VALUES (7)")
 
 
+@pytest.mark.service
 def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, database, tmp_path):
     old, uri, run = source
     posting = Posting(outcome="accepted", posted=datetime.now(UTC))
@@ -156,6 +158,7 @@ def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, da
     assert not posting_path(Archive(new.archive), run).exists()
 
 
+@pytest.mark.service
 def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_path):
     old, uri, _ = source
     write_backup(old, uri, tmp_path / "backup", with_secrets=True)
@@ -165,6 +168,7 @@ def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_pa
     assert (fernet.read_text(), fernet.stat().st_mode & 0o777) == ("key", 0o600)
 
 
+@pytest.mark.service
 def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_path):
     old, uri, _ = source
     path = tmp_path / "backup"
@@ -185,6 +189,7 @@ def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_p
     assert execute(uri, "SELECT run_id FROM dag_run") == [(f"{BURST}__1",)]
 
 
+@pytest.mark.service
 def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_path):
     old, uri, _ = source
     write_backup(old, uri, tmp_path / "backup")
@@ -201,6 +206,7 @@ def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_pat
     assert execute(other, "SELECT count(*) FROM dag_run") == [(0,)]
 
 
+@pytest.mark.service
 def test_a_backup_of_another_airflow_is_refused(source, tmp_path):
     old, uri, _ = source
     manifest = write_backup(old, uri, tmp_path / "backup").model_copy(update={"airflow": "2.1.0"})
@@ -225,6 +231,7 @@ def cut_in_a_header(raw):
     return gzip.compress(tar[: tar.index(b"state/archive/sb26030704/alerts/") + 100])
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

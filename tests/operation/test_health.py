@@ -83,6 +83,7 @@ def test_each_part_that_fails_is_named(installation, gp_url):
     assert bad(health(installation, AIRFLOW, gp_url)) == {"listener": "never ran"}
 
 
+@pytest.mark.service
 def test_nats_is_asked_where_it_is_used(installation, gp_url, tmp_path):
     (tmp_path / "nats").mkdir()
     with NatsServer(tmp_path / "nats") as server:

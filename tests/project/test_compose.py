@@ -21,6 +21,7 @@ ONE_SHOT = {"migrate"}
 EVERY = pytest.mark.parametrize("service", COMPOSE["services"].values(), ids=COMPOSE["services"])
 
 
+@pytest.mark.service
 def test_it_fits_the_compose_specification():
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft201909Validator.check_schema(schema)

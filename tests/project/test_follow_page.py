@@ -9,7 +9,7 @@ from mxtvhf.reporting.messages import RunBulletin, StepBulletin
 from mxtvhf.reporting.messages.connection import connect
 from support.project import PROJECT
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 PAGE = PROJECT / "docs" / "follow.html"
 # No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.

@@ -16,6 +16,8 @@ from support.certificates import write_certificate
 from support.nats_server import NatsServer
 from support.project import PROJECT
 
+pytestmark = pytest.mark.service
+
 PASSWORDS = {"mxtvhf": "canary-ours", "station": "canary-station", "reader": "canary-reader"}
 
 

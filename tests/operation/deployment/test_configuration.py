@@ -187,6 +187,7 @@ def test_the_queue_survives_a_crash_and_asks_for_a_password(deployment):
     assert f'requirepass "{PASSWORD}"' in lines
 
 
+@pytest.mark.service
 def test_nats_takes_its_configuration_and_gives_a_station_its_rights_only(deployment, tmp_path):
     text = nats_configuration(deployment.nats, deployment.nats_credentials)
     (tmp_path / "nats.json").write_text(text)

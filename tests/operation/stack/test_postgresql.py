@@ -8,6 +8,8 @@ from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 from support.airflow_runs import state_folder
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
 def test_a_server_that_ended_is_started_again(tmp_path, number):

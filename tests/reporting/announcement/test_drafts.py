@@ -128,6 +128,7 @@ def test_any_voevent_is_valid_and_says_where_and_what_it_is(announced):
     ]
 
 
+@pytest.mark.service
 @given(ANY)
 def test_any_gcn_notice_is_valid_against_the_core_schemas(core_schemas, announced):
     document = json.loads(gcn_notice(announced))

@@ -250,6 +250,7 @@ async def sent_to_nats(outbox, url):
     return [read_bulletin(message.data).burst_id for message in stored]
 
 
+@pytest.mark.service
 def test_killed_at_any_step_it_is_released_once(release_killed, webhook, nats_server, tmp_path):
     def forward():
         return asyncio.run(sent_to_nats(tmp_path / "outbox", nats_server.url))

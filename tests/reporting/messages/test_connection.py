@@ -17,6 +17,7 @@ PASSWORD = "correct-horse"
 KINDS = {"O": "OPERATOR", "A": "ACCOUNT", "U": "USER"}
 
 
+@pytest.mark.service
 def test_a_client_is_known_by_its_name_and_survives_a_kill_of_the_server(nats_server, caplog):
     caplog.set_level(logging.INFO)
 
@@ -48,6 +49,7 @@ def test_a_server_that_is_down_is_named():
         asyncio.run(connect(url, name="test", timeout=0.3))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("rule", "right", "wrong"),
     [
@@ -90,6 +92,7 @@ def signed(issuer, subject, **claims):
     return (text + b"." + base64.urlsafe_b64encode(issuer.sign(text)).rstrip(b"=")).decode()
 
 
+@pytest.mark.service
 def test_nats_own_file_of_credentials_is_used(tmp_path):
     operator, system, account, user = map(new_key, "OAAU")
     free = {"subs": -1, "data": -1, "payload": -1}

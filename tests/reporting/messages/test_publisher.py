@@ -15,6 +15,8 @@ from mxtvhf.reporting.messages.publisher import STREAM, forward_outbox
 from support.messages import ABOUT, empty, forwarding, step, stored
 from support.nats_server import NatsServer
 
+pytestmark = pytest.mark.service
+
 
 def test_messages_reach_the_stream_in_order_and_leave_the_outbox(tmp_path, nats_server):
     outbox, sent = Outbox(tmp_path / "outbox"), [step(number) for number in range(50)]

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from nats.js.api import StreamConfig
 
 from mxtvhf.reporting.messages import Outbox, RunBulletin, read_bulletin
@@ -11,6 +12,8 @@ from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM
 from mxtvhf.reporting.messages.subscriber import follow
 from support.messages import BURST, empty, forwarding, step, stored
+
+pytestmark = pytest.mark.service
 
 
 def test_a_reader_goes_on_behind_the_last_message_when_the_server_was_killed(tmp_path, nats_server):

@@ -67,6 +67,7 @@ def test_every_product_is_there_with_its_hash(analysed):
     assert result.calibration["psf"] == "001"
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", PRODUCTS.values())
 def test_fitsverify_finds_nothing(analysed, name):
     report = subprocess.run(["fitsverify", str(analysed[0] / name)], capture_output=True, text=True)
@@ -85,6 +86,7 @@ def test_what_was_measured_is_true(analysed):
     assert len(result.light_curve.blocks) > 1
 
 
+@pytest.mark.service
 def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
     out, result = analysed
     logging.getLogger("sherpa").setLevel(logging.ERROR)

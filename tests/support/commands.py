@@ -1,0 +1,32 @@
+"""The command line: within this process, or as one of its own."""
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+from mxtvhf.cli.main import main
+
+
+def mxtvhf(*arguments, **environment):
+    """Run the command in this process: most of a command's time are its imports."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with (
+        patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
+        patch.object(sys, "argv", ["mxtvhf", *map(str, arguments)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def mxtvhf_process(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "mxtvhf", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
