@@ -1,5 +1,6 @@
 """Bayesian association of positions with each other and with catalogued sources."""
 
+from datetime import UTC, datetime
 from math import log10, pi, radians
 from pathlib import Path
 
@@ -17,20 +18,10 @@ from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
+from support.alerts import alert_of
+from support.positions import place
 
 NO_GP = GpOutcome(available=False, reason="not asked")
-
-
-def place(ra: float, dec: float, r90: float, origin: Origin = Origin.MXT_VHF) -> Position:
-    return Position(
-        origin=origin,
-        label=f"{origin} position",
-        ra_deg=ra,
-        dec_deg=dec,
-        r90_stat_arcsec=r90,
-        r90_sys_arcsec=0.0,
-        r90_arcsec=r90,
-    )
 
 
 def source(name: str, ra: float, dec: float, r90: float = 5.0, flux: float | None = None) -> CatalogueSource:
@@ -55,23 +46,8 @@ def answer(
 
 
 def alert(kind: str = "eclairs-wakeup", packet_type: int = 202, **more: object) -> Alert:
-    return Alert.model_validate(
-        {
-            "ivorn": f"ivo://org.svom/fsc#sb25082402_{kind}",
-            "burst_id": "sb25082402",
-            "notice_type": kind,
-            "packet_type": packet_type,
-            "notice_level": "N1e",
-            "instrument": "ECLAIRs",
-            "role": "observation",
-            "published": "2025-08-24T12:00:00Z",
-            "event_time": "2025-08-24T11:59:00Z",
-            "position": None,
-            "attitude": None,
-            "snr": 9.0,
-            **more,
-        }
-    )
+    fields = {"packet_type": packet_type, "published": "2025-08-24T12:00:00Z", **more}
+    return alert_of("sb25082402", kind, datetime(2025, 8, 24, 11, 59, tzinfo=UTC), **fields)
 
 
 def test_bayes_factor_is_4_pi_times_the_density_of_the_separation() -> None:

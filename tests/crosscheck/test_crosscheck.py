@@ -15,47 +15,28 @@ from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, verdict_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
+from support.alerts import alert_of
+from support.positions import place
 
 NO_GP = GpOutcome(available=False, reason="GP did not answer")
 T0 = datetime(2026, 5, 11, 11, 0, 32, tzinfo=UTC)
 
 
-def position(origin: Origin, label: str, ra: float, dec: float, r90: float | None) -> Position:
-    return Position(
-        origin=origin,
-        label=label,
-        ra_deg=ra,
-        dec_deg=dec,
-        r90_stat_arcsec=r90,
-        r90_sys_arcsec=0.0,
-        r90_arcsec=r90,
-    )
-
-
 def eclairs(label: str, ra: float, dec: float, r90_arcmin: float) -> Position:
-    return position(Origin.ECLAIRS, label, ra, dec, 60.0 * r90_arcmin)
+    return place(ra, dec, 60.0 * r90_arcmin, Origin.ECLAIRS, label)
 
 
 def mxt(label: str, ra: float, dec: float, r90: float) -> Position:
-    return position(Origin.MXT_ONBOARD, label, ra, dec, r90)
+    return place(ra, dec, r90, Origin.MXT_ONBOARD, label)
 
 
 def notice(where: Position | None, minute: int, **claims: Any) -> Alert:
     label = where.label if where else "grm-trigger"
-    return Alert(
-        ivorn=f"ivo://org.svom/fsc#sb26051102_{label}",
-        burst_id="sb26051102",
-        notice_type=label,
-        packet_type=claims.pop("packet_type", 202),
-        notice_level="N1e",
-        instrument="ECLAIRs",
-        role="observation",
-        published=T0 + timedelta(minutes=minute),
-        event_time=T0,
-        position=where,
-        attitude=None,
-        snr=10.0,
-        **claims,
+    return alert_of(
+        "sb26051102",
+        label,
+        T0,
+        **{"published": T0 + timedelta(minutes=minute), "position": where, "snr": 10.0, **claims},
     )
 
 
@@ -106,7 +87,7 @@ REAL = {
     # Outside the ECLAIRs 90 % circle, as one source in ten is: p = 0.1 ** (4.78 / 4.72) ** 2 = 0.094.
     "sb26050905": (
         eclairs("slewing", 176.8870, 0.2095, 4.72),
-        position(Origin.VT, "VT candidate", 176.89974, 0.28822, 0.5),
+        place(176.89974, 0.28822, 0.5, Origin.VT, "VT candidate"),
         4.78,
         Verdict.CONSISTENT,
     ),
@@ -183,7 +164,7 @@ def test_verdict_limits(p_value: float, verdict: Verdict) -> None:
 
 
 def test_position_without_radius_is_unclear() -> None:
-    grm = position(Origin.GRM, "grm-trigger", 12.0, 3.0, None)
+    grm = place(12.0, 3.0, None, Origin.GRM, "grm-trigger")
     pair = compare(grm, mxt("a", 10.0, 3.0, 30.0))
     assert (pair.p_value, pair.combined_r90_arcsec, pair.verdict) == (None, None, Verdict.UNCLEAR)
     assert "no error radius is known of GRM grm-trigger" in pair.explanation
@@ -200,15 +181,15 @@ def test_best_does_not_depend_on_the_order_of_origins() -> None:
     found = [
         eclairs("slewing", 20.0, 0.0, 4.0),
         mxt("mxt-initial_qf4", 20.01, 0.0, 32.0),
-        position(Origin.MXT_VHF, "VHF photons", 20.011, 0.001, 32.0),
-        position(Origin.GRM, "grm-trigger", 25.0, 0.0, None),
+        place(20.011, 0.001, 32.0, Origin.MXT_VHF, "VHF photons"),
+        place(25.0, 0.0, None, Origin.GRM, "grm-trigger"),
     ]
     assert {recommend(order)[0].label for order in permutations(found)} == {"VHF photons"}  # type: ignore[union-attr]
 
 
 def test_disagreement_of_credible_positions_is_told() -> None:
     found = [eclairs("slewing", 20.0, 0.0, 4.0), mxt("a", 20.03, 0.0, 30.0)]
-    vhf = position(Origin.MXT_VHF, "VHF photons", 20.0, 0.0, 28.0)
+    vhf = place(20.0, 0.0, 28.0, Origin.MXT_VHF, "VHF photons")
     best, reason = recommend([*found, vhf])
     assert best == vhf
     assert "But MXT-VHF VHF photons and MXT on-board a are 1.80' apart" in reason
@@ -216,8 +197,8 @@ def test_disagreement_of_credible_positions_is_told() -> None:
 
 def test_the_reference_gp_is_compared_but_does_not_count_beside_our_own_position() -> None:
     there = eclairs("slewing", 20.0, 0.0, 4.0)
-    vhf = position(Origin.MXT_VHF, "VHF photons", 20.0, 0.0, 28.0)
-    same = position(Origin.GP, "reference service", 20.0, 0.0, 28.0)
+    vhf = place(20.0, 0.0, 28.0, Origin.MXT_VHF, "VHF photons")
+    same = place(20.0, 0.0, 28.0, Origin.GP, "reference service")
     gp = GpOutcome(available=True, position=same, is_reference=True)
     result = crosscheck([there, vhf, same], [], gp)
     assert result.best == vhf

@@ -2,34 +2,26 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin
 from mxtvhf.reporting.announcement.content import Announcement, our_ivorn
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.report import Report
+from support.positions import place
 
 BURST = "sb26051102"
 T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)
 DECIDED = T0 + timedelta(minutes=20)
-ECLAIRS = Position(
-    origin=Origin.ECLAIRS,
-    label="eclairs-wakeup",
-    ra_deg=212.6,
-    dec_deg=-12.7,
+ECLAIRS = place(
+    212.6,
+    -12.7,
+    299.0,
+    Origin.ECLAIRS,
+    "eclairs-wakeup",
     r90_stat_arcsec=274.0,
     r90_sys_arcsec=120.0,
-    r90_arcsec=299.0,
     time=T0,
 )
-VHF = Position(
-    origin=Origin.MXT_VHF,
-    label="photons",
-    ra_deg=212.5,
-    dec_deg=-12.73,
-    r90_stat_arcsec=41.0,
-    r90_sys_arcsec=25.0,
-    r90_arcsec=48.0,
-    time=T0,
-)
+VHF = place(212.5, -12.73, 48.0, label="photons", r90_stat_arcsec=41.0, r90_sys_arcsec=25.0, time=T0)
 
 
 def notice(kind, instrument, role="observation"):

@@ -7,9 +7,10 @@ from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.desk.burst_page import burst_page
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_burst
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin
 from mxtvhf.reporting.announcement.model import Decision, Delivery, Release
 from mxtvhf.workflow.runs import Run
+from support.positions import place
 
 BURST = "sb26022802"
 NOW = datetime(2026, 2, 28, 12, 0, tzinfo=UTC)
@@ -45,15 +46,7 @@ def decision(choice):
 
 
 def position(ra=10.0, dec=20.0, r90=30.0, label="photons", origin=Origin.MXT_VHF):
-    return Position(
-        origin=origin,
-        label=label,
-        ra_deg=ra,
-        dec_deg=dec,
-        r90_stat_arcsec=r90,
-        r90_sys_arcsec=0.0,
-        r90_arcsec=r90,
-    )
+    return place(ra, dec, r90, origin, label)
 
 
 def release_of(settings, **more):

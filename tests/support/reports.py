@@ -18,22 +18,15 @@ from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.report import Report, RunRecord, build_report, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.telemetry.counts import PacketCounts
+from support.alerts import alert_of
+from support.positions import localisation_of, place
 
 T0 = datetime(2026, 5, 11, 11, 0, 32, 123_456, tzinfo=UTC)
 WRITTEN = T0 + timedelta(seconds=200)
 
 
 def position(origin: Origin, label: str, dec: float, r90: float | None) -> Position:
-    return Position(
-        origin=origin,
-        label=label,
-        ra_deg=212.5,
-        dec_deg=dec,
-        r90_stat_arcsec=r90,
-        r90_sys_arcsec=0.0,
-        r90_arcsec=r90,
-        time=T0,
-    )
+    return place(212.5, dec, r90, origin, label, time=T0)
 
 
 ECLAIRS = position(Origin.ECLAIRS, "eclairs-wakeup", -12.70, 300.0)
@@ -42,39 +35,17 @@ GRM = position(Origin.GRM, "grm-trigger", 40.0, None)
 
 
 def notice(kind: str, packet_type: int, where: Position | None, **more: object) -> Alert:
-    return Alert.model_validate(
-        {
-            "ivorn": f"ivo://org.svom/fsc#sb26051102_{kind}",
-            "burst_id": "sb26051102",
-            "notice_type": kind,
-            "packet_type": packet_type,
-            "notice_level": "N1e",
-            "instrument": "ECLAIRs",
-            "role": "observation",
-            "published": T0 + timedelta(seconds=20),
-            "event_time": T0,
-            "position": where,
-            "attitude": None,
-            "snr": 9.0,
-            **more,
-        }
-    )
+    told = {"event_time": T0, "published": T0 + timedelta(seconds=20)}
+    return alert_of("sb26051102", kind, **{**told, "packet_type": packet_type, "position": where, **more})
 
 
 def localisation(where: Position | None) -> Localisation:
-    return Localisation(
-        detected=where is not None,
-        position=where,
-        r50_arcsec=20.0 if where else None,
-        detector_x=140.0 if where else None,
-        detector_y=110.0 if where else None,
-        ts=80.0 if where else 3.0,
-        n_photons=40,
-        n_source=30.0,
-        n_background=10.0,
-        reason=None if where else "the brightest excess is not significant",
-        calibration={"psf": "7"},
-    )
+    if where is None:
+        more = {"ts": 3.0, "reason": "the brightest excess is not significant"}
+    else:
+        more = {"ts": 80.0, "r50_arcsec": 20.0, "detector_x": 140.0, "detector_y": 110.0}
+    sums = {"n_photons": 40, "n_source": 30.0, "n_background": 10.0}
+    return localisation_of(where, calibration={"psf": "7"}, **sums, **more)
 
 
 def photons(count: int = 40) -> PhotonList:

@@ -7,11 +7,12 @@ import pytest
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.cli.tables import answer_text, bursts_text, quarantine_text, runs_text
 from mxtvhf.models.ids import run_id_of
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.gp.contract import Answer, GpAnswerError, GpState, job_status, started_job
 from mxtvhf.workflow.runs import Run, StepProblem, burst_entries, differing, run_answer, run_entry
+from support.positions import place
 
 BURST = "sb26030704"
 NOW = datetime(2026, 3, 7, 14, tzinfo=UTC)
@@ -23,17 +24,9 @@ def run(state="success", number=1, burst_id=BURST, **changes):
     return Run(**facts, state=state, created=NOW - timedelta(minutes=number), **changes)
 
 
-def position(**changes):
-    facts = {
-        "origin": Origin.MXT_VHF,
-        "label": "photons",
-        "ra_deg": 155.5,
-        "dec_deg": -21.0,
-        "r90_stat_arcsec": 30.0,
-        "r90_sys_arcsec": 40.0,
-        "r90_arcsec": 50.0,
-    }
-    return Position(**{**facts, **changes})
+def position(r90_arcsec=50.0, **changes):
+    fields = {"label": "photons", "r90_stat_arcsec": 30.0, "r90_sys_arcsec": 40.0}
+    return place(155.5, -21.0, r90_arcsec, **{**fields, **changes})
 
 
 def report(best, **changes):

@@ -12,7 +12,6 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.product import Product
-from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.report import RunRecord, build_report, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Plot
@@ -21,23 +20,11 @@ from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 from mxtvhf.workflow.steps.update_ba import update_ba
+from support.alerts import alert_of
 
 T0 = datetime(2026, 3, 7, 13, 45, 6, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="HTTP 503")
-ALERT = Alert(
-    ivorn="ivo://org.svom/fsc#sb26030704_eclairs-wakeup",
-    burst_id="sb26030704",
-    notice_type="eclairs-wakeup",
-    packet_type=202,
-    notice_level="N1e",
-    instrument="ECLAIRs",
-    role="observation",
-    published=T0 + timedelta(seconds=20),
-    event_time=T0,
-    position=None,
-    attitude=None,
-    snr=9.0,
-)
+ALERT = alert_of("sb26030704", "eclairs-wakeup", T0, published=T0 + timedelta(seconds=20))
 
 
 def analysis_of(counts: float, t0_known: bool = True) -> SourceAnalysis:

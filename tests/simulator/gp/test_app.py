@@ -22,13 +22,14 @@ from fastapi import FastAPI
 
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin
 from mxtvhf.simulator.gp import create_app, serve
 from mxtvhf.simulator.gp.jobs import MAX_STARTS, JobStore
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpBusy, GpRequest, GpState, GpStatus, GpUnknownJobError
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 from support.openapi import asked_as_described
+from support.positions import localisation_of, place
 
 BODY = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}
 REQUEST = GpRequest(**BODY)
@@ -36,29 +37,15 @@ FILE_OF_BODY = "00810300005_2_2.fits"
 
 
 def found(ra_deg: float) -> Localisation:
-    position = Position(
-        origin=Origin.MXT_VHF,
-        label="VHF photons",
-        ra_deg=ra_deg,
-        dec_deg=-30.0,
-        r90_stat_arcsec=40.0,
-        r90_sys_arcsec=25.0,
-        r90_arcsec=47.2,
-    )
-    return localisation(detected=True, position=position, exposure_s=1500.0, data_stream="XBand")
-
-
-def localisation(**fields) -> Localisation:
-    numbers = {"r50_arcsec": None, "detector_x": None, "detector_y": None}
-    sums = {"ts": 0.0, "n_photons": 9, "n_source": 0.0, "n_background": 9.0}
-    return Localisation(**({"detected": False, "position": None} | numbers | sums | fields))
+    position = place(ra_deg, -30.0, 47.2, label="VHF photons", r90_stat_arcsec=40.0, r90_sys_arcsec=25.0)
+    return localisation_of(position, exposure_s=1500.0, data_stream="XBand")
 
 
 def read_right_ascension(event_file: Path) -> Localisation:
     """Take the place of the localisation: the file says what is found."""
     text = event_file.read_text()
     if text == "nothing":
-        return localisation(reason="TS 3.1 is below 25")
+        return localisation_of(None, reason="TS 3.1 is below 25")
     if text == "garbage":
         raise InvalidInput(f"event file {event_file.name}: not FITS")
     if text == "bug":

@@ -4,73 +4,36 @@ import pytest
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
-from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Citation
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from support.alerts import alert_of
+from support.positions import localisation_of, place
 
 T0 = datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="HTTP 503")
 
 
-def place(origin: Origin, label: str, dec: float, r90: float | None) -> Position:
-    return Position(
-        origin=origin,
-        label=label,
-        ra_deg=155.5,
-        dec_deg=dec,
-        r90_stat_arcsec=r90,
-        r90_sys_arcsec=0.0,
-        r90_arcsec=r90,
-    )
-
-
 def notice(
     kind: str, minute: int, where: Position | None, burst: str = "sb26030704", **more: object
 ) -> Alert:
-    return Alert.model_validate(
-        {
-            "ivorn": f"ivo://org.svom/fsc#{burst}_{kind}",
-            "burst_id": burst,
-            "notice_type": kind,
-            "packet_type": 219 if kind == "retraction" else 202,
-            "notice_level": "N1e",
-            "instrument": "ECLAIRs",
-            "role": "observation",
-            "published": T0 + timedelta(minutes=minute),
-            "event_time": T0,
-            "position": where,
-            "attitude": None,
-            "snr": 9.0,
-            **more,
-        }
-    )
+    fields = {
+        "packet_type": 219 if kind == "retraction" else 202,
+        "published": T0 + timedelta(minutes=minute),
+        "position": where,
+    }
+    return alert_of(burst, kind, T0, **{**fields, **more})
 
 
-WAKEUP = notice("eclairs-wakeup", 1, place(Origin.ECLAIRS, "eclairs-wakeup", -21.06, 480.0))
-SLEWING = notice("slewing", 3, place(Origin.ECLAIRS, "slewing", -21.05, 400.0))
-INITIAL = notice("mxt-initial_qf3", 5, place(Origin.MXT_ONBOARD, "mxt-initial_qf3", -21.0, 52.2))
-
-
-def localisation(position: Position | None) -> Localisation:
-    return Localisation(
-        detected=position is not None,
-        position=position,
-        r50_arcsec=None,
-        detector_x=None,
-        detector_y=None,
-        ts=1.0,
-        n_photons=10,
-        n_source=0.0,
-        n_background=10.0,
-        reason=None if position else "no significant source",
-    )
+WAKEUP = notice("eclairs-wakeup", 1, place(155.5, -21.06, 480.0, Origin.ECLAIRS, "eclairs-wakeup"))
+SLEWING = notice("slewing", 3, place(155.5, -21.05, 400.0, Origin.ECLAIRS, "slewing"))
+INITIAL = notice("mxt-initial_qf3", 5, place(155.5, -21.0, 52.2, Origin.MXT_ONBOARD, "mxt-initial_qf3"))
 
 
 def test_all_origins_in_order_of_publication() -> None:
-    vhf = place(Origin.MXT_VHF, "VHF photons", -21.0, 40.0)
-    gp = GpOutcome(available=True, position=place(Origin.GP, "GP", -21.0, 35.0))
-    result = crosscheck_positions([INITIAL, SLEWING, WAKEUP], localisation(vhf), gp)
+    vhf = place(155.5, -21.0, 40.0, Origin.MXT_VHF, "VHF photons")
+    gp = GpOutcome(available=True, position=place(155.5, -21.0, 35.0, Origin.GP, "GP"))
+    result = crosscheck_positions([INITIAL, SLEWING, WAKEUP], localisation_of(vhf), gp)
     assert [position.label for position in result.positions] == [
         "eclairs-wakeup",
         "slewing",
@@ -83,7 +46,7 @@ def test_all_origins_in_order_of_publication() -> None:
 
 
 def test_nothing_found_leaves_the_notices() -> None:
-    result = crosscheck_positions([WAKEUP, INITIAL], localisation(None), NO_GP)
+    result = crosscheck_positions([WAKEUP, INITIAL], localisation_of(None), NO_GP)
     assert result.best == INITIAL.position
     assert result.gp == NO_GP
 
@@ -106,7 +69,7 @@ def test_position_of_a_retraction_is_not_counted_again() -> None:
     retraction = notice(
         "retraction",
         9,
-        place(Origin.ECLAIRS, "retraction", -21.06, 480.0),
+        place(155.5, -21.06, 480.0, Origin.ECLAIRS, "retraction"),
         citations=(Citation(ivorn=WAKEUP.ivorn, cite="retraction"),),
     )
     result = crosscheck_positions([WAKEUP, retraction], None, NO_GP)

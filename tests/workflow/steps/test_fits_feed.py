@@ -12,26 +12,23 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.notices.alert import Alert
 from mxtvhf.telemetry import encode_photons, encode_pointing
 from mxtvhf.workflow.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.workflow.steps.photons_extraction import photons_extraction
+from support.alerts import alert_of
 
 BURST = "sb26051102"
 OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
 START = met_from_utc(OBSERVED)
-ALERT = Alert(
-    ivorn="ivo://org.svom/fsc#sb26051102_mxt-initial_qf4",
-    burst_id=BURST,
-    notice_type="mxt-initial_qf4",
+ALERT = alert_of(
+    BURST,
+    "mxt-initial_qf4",
+    OBSERVED,
     packet_type=209,
     notice_level="N2m",
     instrument="MXT",
     role="test",
     published=OBSERVED + timedelta(seconds=20),
-    event_time=OBSERVED,
-    position=None,
-    attitude=None,
     snr=None,
 )
 GP = {"apid": "00810300005", "target": "2", "orbit": "7"}

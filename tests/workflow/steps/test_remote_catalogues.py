@@ -11,34 +11,20 @@ import pytest
 from mxtvhf.catalogues.cone_search import remote_services
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.crosscheck.model import GpOutcome
-from mxtvhf.models.position import Origin, Position
-from mxtvhf.notices.alert import Alert
+from mxtvhf.models.position import Origin
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
+from support.alerts import alert_of
+from support.positions import place
 
 NO_GP = GpOutcome(available=False, reason="not asked")
-HERE = Position(
-    origin=Origin.ECLAIRS,
-    label="eclairs-wakeup",
-    ra_deg=155.576,
-    dec_deg=-21.062,
-    r90_stat_arcsec=480.0,
-    r90_sys_arcsec=0.0,
-    r90_arcsec=480.0,
-)
-ALERT = Alert(
-    ivorn="ivo://org.svom/fsc#sb26030704_eclairs-wakeup",
-    burst_id="sb26030704",
-    notice_type="eclairs-wakeup",
-    packet_type=202,
-    notice_level="N1e",
-    instrument="ECLAIRs",
-    role="observation",
+HERE = place(155.576, -21.062, 480.0, Origin.ECLAIRS, "eclairs-wakeup")
+ALERT = alert_of(
+    "sb26030704",
+    "eclairs-wakeup",
+    datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC),
     published=datetime(2026, 3, 7, 13, 47, tzinfo=UTC),
-    event_time=datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC),
     position=HERE,
-    attitude=None,
-    snr=9.0,
 )
 
 

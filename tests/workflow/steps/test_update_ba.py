@@ -11,14 +11,14 @@ import pytest
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product
-from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 from mxtvhf.workflow.steps.update_ba import update_ba
+from support.alerts import alert_of
+from support.positions import localisation_of, place
 
 WRITTEN = datetime(2026, 3, 7, 13, 51, 10, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="GP failed: no attitude")
@@ -30,35 +30,14 @@ PHOTONS = PhotonList(
 )
 
 
-def place(origin: Origin, label: str, r90: float) -> Position:
-    return Position(
-        origin=origin,
-        label=label,
-        ra_deg=155.5,
-        dec_deg=-21.0,
-        r90_stat_arcsec=r90,
-        r90_sys_arcsec=0.0,
-        r90_arcsec=r90,
-    )
-
-
-ALERT = Alert(
-    ivorn="ivo://org.svom/fsc#sb26030704_eclairs-wakeup",
-    burst_id="sb26030704",
-    notice_type="eclairs-wakeup",
-    packet_type=202,
-    notice_level="N1e",
-    instrument="ECLAIRs",
-    role="observation",
-    published=None,
-    event_time=datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC),
-    position=place(Origin.ECLAIRS, "eclairs-wakeup", 480.0),
-    attitude=None,
-    snr=9.0,
+ALERT = alert_of(
+    "sb26030704",
+    "eclairs-wakeup",
+    datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC),
+    position=place(155.5, -21.0, 480.0, Origin.ECLAIRS, "eclairs-wakeup"),
 )
-FOUND = Localisation(
-    detected=True,
-    position=place(Origin.MXT_VHF, "photons", 48.0),
+FOUND = localisation_of(
+    place(155.5, -21.0, 48.0, label="photons"),
     r50_arcsec=20.0,
     detector_x=120.4,
     detector_y=130.6,
