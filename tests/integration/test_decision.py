@@ -10,6 +10,7 @@ from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
+from support.airflow_runs import conf_of
 
 pytestmark = pytest.mark.integration
 
@@ -48,11 +49,7 @@ def bob(stack, settings):
 def inputs(settings, burst, role):
     folder = settings.inputs / f"decision-{role}"
     write_scenario(scenario_of(burst, ra_deg=120.0, dec_deg=30.0, counts=200, seed=3, role=role), folder)
-    return {
-        "burst_id": burst,
-        "alert": (folder / "alert.xml").as_uri(),
-        "packets": (folder / "packets.bin").as_uri(),
-    }
+    return conf_of(burst, folder)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.airflow_runs import conf_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
@@ -25,12 +26,7 @@ PHONE = {"width": 390, "height": 844}
 def conf(settings):
     folder = settings.inputs / "desk"
     write_scenario(scenario_of(BURST, seed=4), folder)
-    return {
-        "burst_id": BURST,
-        "alert": (folder / "alert.xml").as_uri(),
-        "packets": (folder / "packets.bin").as_uri(),
-        "sequence": 1,
-    }
+    return conf_of(BURST, folder) | {"sequence": 1}
 
 
 def gp_says(state):

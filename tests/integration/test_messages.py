@@ -5,6 +5,7 @@ import pytest
 from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.airflow_runs import conf_of
 from support.nats_server import free_port
 
 pytestmark = pytest.mark.integration
@@ -16,11 +17,7 @@ BURST = "sb26051102"
 def conf(settings):
     folder = settings.inputs / "messages"
     write_scenario(scenario_of(BURST, ra_deg=120.0, dec_deg=30.0, counts=200, seed=3), folder)
-    return {
-        "burst_id": BURST,
-        "alert": (folder / "alert.xml").as_uri(),
-        "packets": (folder / "packets.bin").as_uri(),
-    }
+    return conf_of(BURST, folder)
 
 
 def states(bulletins, kind="step"):

@@ -12,6 +12,7 @@ import schemathesis
 
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.gp.contract import Answer, GpState, job_status, started_job
+from support.airflow_runs import conf_of
 from support.openapi import asked_as_described
 from support.project import PROJECT
 
@@ -46,11 +47,7 @@ def burst_folder(settings):
 
 @pytest.fixture
 def conf(burst_folder):
-    return {
-        "burst_id": BURST,
-        "alert": (burst_folder / "alert.xml").as_uri(),
-        "packets": (burst_folder / "packets.bin").as_uri(),
-    }
+    return conf_of(BURST, burst_folder)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import requests
 
 from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from support.airflow_runs import conf_of
 
 pytestmark = pytest.mark.integration
 
@@ -80,11 +81,7 @@ def ask(stack, told):
 def conf(settings):
     folder = settings.inputs / "security"
     write_scenario(scenario_of(BURST, counts=200, seed=3), folder)
-    return {
-        "burst_id": BURST,
-        "alert": (folder / "alert.xml").as_uri(),
-        "packets": (folder / "packets.bin").as_uri(),
-    }
+    return conf_of(BURST, folder)
 
 
 def filled(path, text="x"):

@@ -16,6 +16,7 @@ from mxtvhf.models.position import Position
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import DAG_ID
+from support.airflow_runs import conf_of
 
 pytestmark = pytest.mark.integration
 
@@ -32,11 +33,7 @@ def burst_files(settings):
 
 @pytest.fixture
 def conf(burst_files):
-    return {
-        "burst_id": BURST,
-        "alert": (burst_files / "alert.xml").as_uri(),
-        "packets": (burst_files / "packets.bin").as_uri(),
-    }
+    return conf_of(BURST, burst_files)
 
 
 @pytest.fixture(scope="session")

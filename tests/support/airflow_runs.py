@@ -21,6 +21,12 @@ def state_folder():
         yield Path(folder) / "var"
 
 
+def conf_of(burst_id, folder):
+    """Configuration of a run on a scenario that was written into a folder."""
+    alert, packets = ((folder / name).as_uri() for name in ("alert.xml", "packets.bin"))
+    return {"burst_id": burst_id, "alert": alert, "packets": packets}
+
+
 def all_run_ids(api):
     """Ids of all runs of ``mxt_vhf``, the oldest first."""
     found, page = [], "/api/v2/dags/mxt_vhf/dagRuns?limit=100&order_by=id&offset="
