@@ -1,0 +1,98 @@
+"""TOML files of constants and settings, read into models that name every fault by file and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
+
+LONGEST_VALUE = 60
+"""Characters of a wrong value that are shown."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Constants(Model):
+    """A table of constants: strict, so that a text is not taken for a number, nor 1 for true."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class SourcedConstants(Constants):
+    """A table that says where its values come from."""
+
+    source: str = Field(min_length=1)
+    """Publication, measurement or reason."""
+    assumed: bool
+    """True: no public source states at least one of the values."""
+
+
+def read_toml(path: Path, model: type[M], *, show_values: bool = True) -> M:
+    """Read a TOML file into a model.
+
+    Parameters
+    ----------
+    path
+        The file, UTF-8.
+    model
+        What the file must hold. Arrays arrive as tuples.
+    show_values
+        False: wrong values are not shown, since they may be secrets.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read or is not TOML, or its content does not fit the model: one line for each
+        fault, with file, key, what was found and what is expected.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: not TOML: {error}") from None
+    try:
+        return model.model_validate(_frozen(content))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise InvalidInput("\n".join(f"{path}: {_fault(fault, show_values)}" for fault in faults)) from None
+
+
+def _frozen(value: Any) -> Any:
+    """Turn arrays into tuples, at all depths: a frozen model has no lists."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _fault(fault: ErrorDetails, show_value: bool) -> str:
+    """Return ``key: cause``; the key is left out where a fault is of the file as a whole."""
+    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    return f"{key}: {_cause(fault, show_value)}" if key else _cause(fault, show_value)
+
+
+def _cause(fault: ErrorDetails, show_value: bool) -> str:
+    """Say what was found and what is expected."""
+    kind, message = fault["type"], fault["msg"]
+    if kind == "missing":
+        return "missing"
+    if kind == "extra_forbidden":
+        return "unknown key"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    expected = re.sub(r"^\w+ should (be|have|match) ", "", message)
+    expected = f"expected {'a value ' if kind.startswith(('greater', 'less')) else ''}{expected}"
+    return f"found {_shortened(fault['input'])}, {expected}" if show_value else expected
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
