@@ -69,7 +69,7 @@ def fit_decay(photons: RegionPhotons, t0: float | None) -> tuple[DecayFit | None
 
 def _profile(photons: RegionPhotons, t0: float, reference: float, indices: Floats) -> tuple[Floats, Floats]:
     """For each index: ln L against "background only" with the best f, and that f."""
-    regions, half_frame = photons.regions, 0.5 * instrument()["detector"]["frame_time_s"]
+    regions, half_frame = photons.regions, 0.5 * instrument().detector.frame_time_s
     fractions = np.array([regions.source_fraction, regions.background_fraction])
     areas = np.array(regions.areas, dtype=np.float64)
     weight = (fractions / fractions.sum()) / (areas / areas.sum()) * photons.exposure

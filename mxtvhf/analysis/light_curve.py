@@ -86,7 +86,7 @@ def block_edges(photons: RegionPhotons) -> Floats:
     from astropy.stats import bayesian_blocks
 
     rules, gti = analysis_constants()["blocks"], photons.gti
-    width = max(instrument()["detector"]["frame_time_s"], photons.exposure / rules["most_cells"])
+    width = max(instrument().detector.frame_time_s, photons.exposure / rules["most_cells"])
     cell, count = np.unique(np.floor(live_time(photons.source_time, gti) / width), return_counts=True)
     if cell.size < 2:
         return np.array([gti[0, 0], gti[-1, 1]])

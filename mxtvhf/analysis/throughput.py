@@ -40,7 +40,7 @@ def expected_counts(
     energy = energy_bins(*spectrum_constants()["source"]["flux_band_kev"])
     erg = ERG_PER_KEV * ENERGY_STEP_KEV * (energy * spectrum.density(energy)).sum()
     # Photons of the whole band of the detector are counted, as they are drawn.
-    energy = energy_bins(*instrument()["energy"]["band_kev"])
+    energy = energy_bins(*instrument().energy.band_kev)
     counted = (calibration.effective_area.at(energy) * spectrum.density(energy)).sum() * ENERGY_STEP_KEV
     middle, psf = 0.5 * (detector_pixels() - 1), LobsterEyePsf.of(calibration.psf)
     enclosed = psf.enclosed(x, y) / psf.enclosed(middle, middle)

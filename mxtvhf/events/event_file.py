@@ -34,7 +34,6 @@ from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.events.header import (
     EventHeader,
     Observation,
-    constants,
     event_cards,
     primary_cards,
     sky_image,
@@ -143,8 +142,8 @@ class EventFile:
             return SteadyAddresses(photons.x, photons.y, np.ones(len(photons), np.bool_), False)
         mean = replace(self.pointing, alignment=alignment)
         x, y = np.rint(steady_pixels(mean, self.attitude, photons.time, photons.x, photons.y))
-        detector = instrument()["detector"]
-        inside = (x >= 0) & (x < detector["columns"]) & (y >= 0) & (y < detector["rows"])
+        detector = instrument().detector
+        inside = (x >= 0) & (x < detector.columns) & (y >= 0) & (y < detector.rows)
         x, y = (np.where(inside, address, 0).astype(np.int16) for address in (x, y))
         return SteadyAddresses(x, y, inside, True)
 
@@ -228,7 +227,7 @@ def observe(
     start, stop = attitude.time[0], attitude.time[-1]
     if len(photons):
         start = min(start, photons.time[0])
-        stop = max(stop, photons.time[-1] + instrument()["detector"]["frame_time_s"])
+        stop = max(stop, photons.time[-1] + instrument().detector.frame_time_s)
     stable = stable_pointing(attitude, float(start), float(stop))
     good = np.zeros(len(photons), np.bool_)
     for first, last in np.searchsorted(photons.time, stable.gti):
@@ -302,11 +301,11 @@ def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]
 
     What lies below the first or above the last channel is counted in that one.
     """
-    pi = constants()["pi"]
-    energy = gain.energy(np.arange(instrument()["energy"]["pha_channels"]))
+    pi = instrument().pi
+    energy = gain.energy(np.arange(instrument().energy.pha_channels))
     # A PHA channel's centre may lie on the edge of a PI channel: do not let a rounding error decide.
-    channels = np.floor(energy / pi["channel_width_kev"] + 1e-9)
-    return np.asarray(np.clip(channels, 0, pi["channels"] - 1), np.int32)[pha]
+    channels = np.floor(energy / pi.channel_width_kev + 1e-9)
+    return np.asarray(np.clip(channels, 0, pi.channels - 1), np.int32)[pha]
 
 
 def _intervals(start: Floats, stop: Floats) -> Floats:
@@ -376,7 +375,7 @@ def _primary_header(part: fits.PrimaryHDU) -> dict[str, Any]:
         "TELESCOP": "SVOM",
         "INSTRUME": "MXT",
         "TIMESYS": "TT",
-        "MJDREFI": instrument()["time"]["mjdrefi"],
+        "MJDREFI": instrument().time.mjdrefi,
     }
     for key, value in expected.items():
         if header.get(key) != value:

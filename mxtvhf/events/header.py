@@ -99,9 +99,9 @@ def primary_cards(observation: Observation) -> list[Card]:
         ("OBS_ID", header.obs_id, "observation"),
         ("BURST_ID", header.burst_id, "burst"),
         ("IVORN", header.ivorn, "notice"),
-        ("CALVER", instrument()["version"], "instrument constants"),
+        ("CALVER", instrument().version, "instrument constants"),
         *_calibration(observation.calibration),
-        ("EPOCH0", instrument()["time"]["epoch_utc"].rstrip("Z"), "[UTC] zero of mission elapsed time"),
+        ("EPOCH0", instrument().time.epoch_utc.rstrip("Z"), "[UTC] zero of mission elapsed time"),
         *_span(observation),
         *_pointing(observation),
     ]
@@ -127,13 +127,13 @@ def _calibration(calibration: Calibration) -> list[Card]:
 
 
 def _time_system() -> list[Card]:
-    time = instrument()["time"]
+    time = instrument().time
     return [
         ("TIMEREF", "LOCAL", "times as at the satellite"),
         ("TIMESYS", "TT", "time system"),
         ("TIMEUNIT", "s", "unit of times"),
-        ("MJDREFI", time["mjdrefi"], "[d] MJD of time zero, integer part"),
-        ("MJDREFF", time["tt_minus_utc_s"] / 86400.0, "[d] fraction: 0 h UTC in TT"),
+        ("MJDREFI", time.mjdrefi, "[d] MJD of time zero, integer part"),
+        ("MJDREFF", time.tt_minus_utc_s / 86400.0, "[d] fraction: 0 h UTC in TT"),
     ]
 
 
@@ -148,7 +148,7 @@ def _span(observation: Observation) -> list[Card]:
         ("ONTIME", observation.exposure, "[s] sum of good times"),
         ("LIVETIME", observation.exposure, "[s] no dead time known"),
         ("EXPOSURE", observation.exposure, "[s] exposure"),
-        ("TIMEDEL", instrument()["detector"]["frame_time_s"], "[s] detector frame"),
+        ("TIMEDEL", instrument().detector.frame_time_s, "[s] detector frame"),
         ("TIMEPIXR", 0.0, "TIME is the start of the frame"),
     ]
 
@@ -177,14 +177,14 @@ def event_cards(observation: Observation) -> list[Card]:
 
 def _limits() -> list[Card]:
     """Legal ranges of the columns, by their number in the table."""
-    size, channels = constants()["sky"]["pixels"], constants()["pi"]["channels"]
-    detector, energy = instrument()["detector"], instrument()["energy"]
+    size, channels = constants()["sky"]["pixels"], instrument().pi.channels
+    detector, energy = instrument().detector, instrument().energy
     ranges = {
         2: (0.5, size + 0.5),
         3: (0.5, size + 0.5),
-        4: (0, detector["columns"] - 1),
-        5: (0, detector["rows"] - 1),
-        6: (0, energy["pha_channels"] - 1),
+        4: (0, detector.columns - 1),
+        5: (0, detector.rows - 1),
+        6: (0, energy.pha_channels - 1),
         7: (0, channels - 1),
     }
     return [
@@ -220,6 +220,6 @@ def _sky_wcs(pointing: Pointing) -> list[Card]:
 
 def _tt(met: float) -> str:
     """Date of a mission elapsed time in TT, which has no leap seconds."""
-    time = instrument()["time"]
-    since = timedelta(days=time["mjdrefi"], seconds=round(time["tt_minus_utc_s"] + met, 3))
+    time = instrument().time
+    since = timedelta(days=time.mjdrefi, seconds=round(time.tt_minus_utc_s + met, 3))
     return (_MJD_ZERO + since).isoformat(timespec="milliseconds")

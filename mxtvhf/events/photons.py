@@ -45,10 +45,10 @@ class PhotonList:
             raise InvalidInput(f"photons: columns of unequal length: {sorted(lengths)}")
         if not len(self):
             return
-        detector = instrument()["detector"]
-        _check_range("x", self.x, detector["columns"])
-        _check_range("y", self.y, detector["rows"])
-        _check_range("pha", self.pha, instrument()["energy"]["pha_channels"])
+        detector = instrument().detector
+        _check_range("x", self.x, detector.columns)
+        _check_range("y", self.y, detector.rows)
+        _check_range("pha", self.pha, instrument().energy.pha_channels)
         # A NaN anywhere fails the comparison with its neighbour.
         if not (np.isfinite(self.time[[0, -1]]).all() and (self.time[1:] >= self.time[:-1]).all()):
             raise InvalidInput("photons: not in time order, or a time that is no number")

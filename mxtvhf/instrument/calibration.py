@@ -355,5 +355,5 @@ def _read(path: Path) -> CalibrationFile:
 
 def _detector_shape() -> tuple[int, int]:
     """Rows and columns."""
-    detector = instrument()["detector"]
-    return detector["rows"], detector["columns"]
+    detector = instrument().detector
+    return detector.rows, detector.columns

@@ -2,20 +2,111 @@
 
 from __future__ import annotations
 
-import tomllib
+from datetime import date
 from functools import cache
-from importlib.resources import files
 from math import degrees
-from typing import Any
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mxtvhf.models.quantities import BandKev, Fraction, Positive, Text
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
+
+_MJD_ZERO = date(1858, 11, 17)
+
+
+class Detector(SourcedConstants):
+    """The pnCCD: a square of pixels."""
+
+    columns: int = Field(ge=1, le=32_768)
+    rows: int = Field(ge=1, le=32_768)
+    pixel_size_mm: float = Field(ge=0.001, le=1.0)
+    frame_time_s: float = Field(ge=1e-4, le=10.0)
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Detector:
+        if self.columns != self.rows:
+            raise ValueError(f"expected as many rows as columns, found {self.rows} and {self.columns}")
+        return self
+
+
+class Optics(SourcedConstants):
+    """The lobster-eye optics."""
+
+    focal_length_mm: float = Field(ge=200.0, le=20_000.0)
+
+
+class EnergyRange(SourcedConstants):
+    """What the detector measures of a photon's energy."""
+
+    band_kev: BandKev
+    pha_channels: int = Field(ge=2, le=65_536)
+    """Pulse height channels."""
+
+
+class PiChannels(SourcedConstants):
+    """Channels of calibrated energy (pulse invariant): channel i covers i .. i+1 times the width."""
+
+    channel_width_kev: float = Field(ge=1e-4, le=1.0)
+    channels: int = Field(ge=2, le=32_768)
+
+
+class EclairsPosition(SourcedConstants):
+    """Positions of ECLAIRs."""
+
+    systematic_r90_arcsec: float = Field(ge=10.0, le=3600.0)
+
+
+class MissionClock(SourcedConstants):
+    """Mission elapsed time: SI seconds since the epoch."""
+
+    epoch_utc: str = Field(pattern=r"^\d{4}-\d\d-\d\dT00:00:00Z$")
+    mjdrefi: int
+    """Modified Julian Date of the epoch."""
+    tt_minus_utc_s: float = Field(ge=32.184, le=100.0)
+    """At the epoch."""
+
+    @model_validator(mode="after")
+    def _has_one_epoch(self) -> MissionClock:
+        mjd = (date.fromisoformat(self.epoch_utc[:10]) - _MJD_ZERO).days
+        if mjd != self.mjdrefi:
+            raise ValueError(f"expected mjdrefi {mjd} for epoch_utc {self.epoch_utc}, found {self.mjdrefi}")
+        return self
+
+
+class SnrRadius(SourcedConstants):
+    """Statistical R90 of on-board MXT positions: amplitude (snr / 100)^index."""
+
+    amplitude_arcsec: float = Field(ge=1.0, le=3600.0)
+    index: float = Field(ge=-5.0, lt=0.0)
+    scatter: Fraction
+    """Relative, 1 sigma."""
+    snr_saturation: Positive
+    """Largest SNR that a notice states."""
+
+
+class Instrument(Constants):
+    """``constants.toml``."""
+
+    version: Annotated[Text, Field(max_length=68)]
+    """A FITS keyword of every event file."""
+    detector: Detector
+    optics: Optics
+    energy: EnergyRange
+    pi: PiChannels
+    eclairs: EclairsPosition
+    time: MissionClock
+    snr_radius: SnrRadius
 
 
 @cache
-def instrument() -> dict[str, Any]:
-    """Return the instrument file as nested dicts; see the file for units and sources."""
-    return tomllib.loads((files("mxtvhf.instrument") / "constants.toml").read_text())
+def instrument() -> Instrument:
+    """Return the instrument as it was built; see the file for the sources."""
+    return read_toml(Path(__file__).with_name("constants.toml"), Instrument)
 
 
 def pixel_scale_arcsec() -> float:
     """Angle of one pixel at the detector's centre, arcsec: pixel size over focal length."""
     this = instrument()
-    return 3600.0 * degrees(this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"])
+    return 3600.0 * degrees(this.detector.pixel_size_mm / this.optics.focal_length_mm)

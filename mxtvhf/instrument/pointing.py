@@ -263,7 +263,7 @@ def _projected(maps: Floats, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike) -
 
 def _plane_per_pixel(alignment: Alignment, roll_deg: float) -> Floats:
     this = instrument()
-    scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
+    scale = this.detector.pixel_size_mm / this.optics.focal_length_mm
     angle = radians(roll_deg + alignment.rotation_deg)
     across = scale * alignment.column_parity
     return np.array([[across * cos(angle), scale * sin(angle)], [-across * sin(angle), scale * cos(angle)]])

@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 def detector_pixels() -> int:
     """Return the number of columns, and of rows, of the square detector."""
-    return int(instrument()["detector"]["columns"])
+    return instrument().detector.columns
 
 
 class SeparablePsf(Protocol):

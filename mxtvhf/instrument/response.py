@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from mxtvhf.events.header import constants
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
 
@@ -45,14 +44,14 @@ class Response:
 
 def channel_edges() -> Floats:
     """Energies (keV) of the edges of the PI channels, one more than channels."""
-    pi = constants()["pi"]
-    return np.asarray(pi["channel_width_kev"] * np.arange(pi["channels"] + 1.0))
+    pi = instrument().pi
+    return np.asarray(pi.channel_width_kev * np.arange(pi.channels + 1.0))
 
 
 def response_of(area: EffectiveArea, redistribution: Redistribution) -> Response:
     """Return the response over the instrument's energy band, in bins as wide as a PI channel."""
-    low, high = instrument()["energy"]["band_kev"]
-    bins = round((high - low) / constants()["pi"]["channel_width_kev"])
+    low, high = instrument().energy.band_kev
+    bins = round((high - low) / instrument().pi.channel_width_kev)
     edges = np.linspace(low, high, bins + 1)
     middle = 0.5 * (edges[1:] + edges[:-1])
     return Response(edges, area.at(middle), redistribution_matrix(redistribution, bins))
@@ -61,7 +60,7 @@ def response_of(area: EffectiveArea, redistribution: Redistribution) -> Response
 @lru_cache(maxsize=4)
 def redistribution_matrix(redistribution: Redistribution, bins: int) -> Floats:
     """Probability of each PI channel for photons in the middle of each energy bin: Gaussian lines."""
-    low, high = instrument()["energy"]["band_kev"]
+    low, high = instrument().energy.band_kev
     energy = low + (high - low) * (np.arange(bins) + 0.5) / bins
     sigma = redistribution.fwhm(energy) / FWHM_PER_SIGMA
     away = (channel_edges() - energy[:, np.newaxis]) / sigma[:, np.newaxis]

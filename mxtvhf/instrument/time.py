@@ -26,7 +26,7 @@ iers.conf.auto_max_age = None
 
 @cache
 def _epoch() -> Time:
-    return Time(instrument()["time"]["epoch_utc"].rstrip("Z"), scale="utc").tt
+    return Time(instrument().time.epoch_utc.rstrip("Z"), scale="utc").tt
 
 
 def met_from_utc(moment: datetime) -> float:

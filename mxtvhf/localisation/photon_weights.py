@@ -75,7 +75,7 @@ def _energy_table(
     area: EffectiveArea, redistribution: Redistribution, spectrum: PowerLaw
 ) -> tuple[Floats, Floats]:
     """Measured energies (keV) of the band and the contrast of each."""
-    low, high = instrument()["energy"]["band_kev"]
+    low, high = instrument().energy.band_kev
     measured = np.arange(low + 0.5 * _STEP_KEV, high, _STEP_KEV)
     energy = np.arange(0.5 * low, 1.2 * high, _STEP_KEV)
     emitted = spectrum.density(energy) * area.at(energy)

@@ -85,7 +85,7 @@ def systematic_r90(origin: Origin, moment: datetime) -> float:
         published = notice_facts()["mxt_systematic"]
         older = moment < published["older_until"]
         return float(published["older_r90_arcsec" if older else "r90_arcsec"])
-    return float(instrument()["eclairs"]["systematic_r90_arcsec"]) if origin is Origin.ECLAIRS else 0.0
+    return instrument().eclairs.systematic_r90_arcsec if origin is Origin.ECLAIRS else 0.0
 
 
 def notice_position(
@@ -268,7 +268,7 @@ def _trigger(what: Parameters) -> dict[str, object]:
         "energy_band_kev": None if None in band else band,
         "timescale_s": what.number("Timescale", "s"),
         "snr": snr,
-        "snr_saturated": snr is not None and snr >= instrument()["snr_radius"]["snr_saturation"],
+        "snr_saturated": snr is not None and snr >= instrument().snr_radius.snr_saturation,
         "trigger_type": kind and notice_facts()["trigger_words"].get(kind, kind),
         "triggered_grds": what.text("Triggered_GRDs"),
         "mean_flux": flux,
@@ -327,7 +327,7 @@ def _event_time(root: etree._Element) -> datetime:
     if not text:
         raise InvalidInput("no ISOTime in WhereWhen")
     moment = utc(text, "ISOTime")
-    if moment < datetime.fromisoformat(instrument()["time"]["epoch_utc"]):
+    if moment < datetime.fromisoformat(instrument().time.epoch_utc):
         raise InvalidInput(f"ISOTime {shown(text)} is before the mission's epoch")
     return moment
 

@@ -148,9 +148,9 @@ def onboard_mxt_notice(
         Source of the scatter. The position scatters with the statistical radius only: the systematic is one
         of attitude and alignment, which the photons of the same observation share.
     """
-    law = instrument()["snr_radius"]
+    law = instrument().snr_radius
     stat = (
-        law["amplitude_arcsec"] * (snr / 100) ** law["index"] * (1 + law["scatter"] * rng.standard_normal())
+        law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
     )
     radius = hypot(stat, systematic_r90(Origin.MXT_ONBOARD, start))
     quality = 1 + sum(stat < limit for limit in notice_facts()["quality_factor"]["limits_arcsec"])
@@ -173,8 +173,8 @@ def onboard_mxt_notice(
         trigger_time=eclairs.trigger_time,
         position=position,
         attitude=eclairs.attitude,
-        snr=min(round(snr, 2), law["snr_saturation"]),
-        snr_saturated=round(snr, 2) >= law["snr_saturation"],
+        snr=min(round(snr, 2), law.snr_saturation),
+        snr_saturated=round(snr, 2) >= law.snr_saturation,
         within_eclairs_r90=None if angle is None or circle is None else 60 * angle <= circle,
         eclairs_angle_arcmin=None if angle is None else round(angle, 2),
         use_vt_attitude=False,

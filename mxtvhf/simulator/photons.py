@@ -90,7 +90,7 @@ def simulate_photons(
     time[:n_source] = draw_times(rng, n_source, start, stop, burst_time, decay_index)
     pha = rng.uniform(*_channels_of_the_band(calibration.gain), total)
     pha[:n_source] = draw_pulse_heights(rng, n_source, spectrum or PowerLaw(), calibration)
-    frame = instrument()["detector"]["frame_time_s"]
+    frame = instrument().detector.frame_time_s
     time = start + frame * np.floor((time - start) / frame)
     keep = np.flatnonzero(~bad_pixel_mask(bad_pixels)[row, column])
     order = keep[np.lexsort((row[keep], column[keep], time[keep]))]
@@ -135,7 +135,7 @@ def draw_pulse_heights(
     rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
 ) -> Floats:
     """Pulse heights (channels, not yet whole) of photons of a spectrum, through optics and detector."""
-    centre = energy_bins(*instrument()["energy"]["band_kev"])
+    centre = energy_bins(*instrument().energy.band_kev)
     energy = centre[_draw(rng, number, spectrum.density(centre) * calibration.effective_area.at(centre))]
     energy += ENERGY_STEP_KEV * (rng.random(number) - 0.5)
     energy += calibration.redistribution.fwhm(energy) / FWHM_PER_SIGMA * rng.standard_normal(number)
@@ -144,10 +144,10 @@ def draw_pulse_heights(
 
 def _channels_of_the_band(gain: Gain) -> tuple[float, float]:
     """First and last pulse height (whole numbers) in the energy band, as far as there are channels."""
-    energy = instrument()["energy"]
-    low, high = gain.channel(energy["band_kev"])
+    energy = instrument().energy
+    low, high = gain.channel(energy.band_kev)
     # Not let a rounding error leave out a channel on the band's edge.
-    return max(np.ceil(low - 1e-9), 0.0), min(np.floor(high + 1e-9), energy["pha_channels"] - 1.0)
+    return max(np.ceil(low - 1e-9), 0.0), min(np.floor(high + 1e-9), energy.pha_channels - 1.0)
 
 
 def _draw(rng: np.random.Generator, number: int, weight: Floats) -> npt.NDArray[np.intp]:

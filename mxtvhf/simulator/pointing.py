@@ -55,8 +55,8 @@ def seen_with(
     """
     x, y = (address + rng.uniform(-0.5, 0.5, len(photons)) for address in (photons.x, photons.y))
     x, y = np.rint(seen_pixels(pointing, attitude, photons.time, x, y))
-    detector = instrument()["detector"]
+    detector = instrument().detector
     # NaN, far outside of the field, is no address either.
-    there = (x >= 0) & (x < detector["columns"]) & (y >= 0) & (y < detector["rows"])
+    there = (x >= 0) & (x < detector.columns) & (y >= 0) & (y < detector.rows)
     column, row = x[there].astype(np.int16), y[there].astype(np.int16)
     return PhotonList(photons.time[there], column, row, photons.pha[there])

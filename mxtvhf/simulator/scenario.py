@@ -323,8 +323,8 @@ def _notices(
     found = localise(photons.x, photons.y, psf=psf, bad_pixels=bad_pixels)
     if not found.detected:
         return wakeup, wakeup
-    law = instrument()["snr_radius"]
-    snr = 100.0 * (ONBOARD_EXCESS * found.r90 / law["amplitude_arcsec"]) ** (1.0 / law["index"])
+    law = instrument().snr_radius
+    snr = 100.0 * (ONBOARD_EXCESS * found.r90 / law.amplitude_arcsec) ** (1.0 / law.index)
     alert = onboard_mxt_notice(
         wakeup, ra_deg=scenario.ra_deg, dec_deg=scenario.dec_deg, start=scenario.start, snr=snr, rng=rng
     )

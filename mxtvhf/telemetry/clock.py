@@ -45,7 +45,7 @@ class FrameClock:
 @cache
 def frame_clock() -> FrameClock:
     """Return the clock of ``frame_time_s`` of the instrument file (0.1 s: 5 frames are 32768 ticks)."""
-    frame = Fraction(str(instrument()["detector"]["frame_time_s"]))
+    frame = Fraction(str(instrument().detector.frame_time_s))
     per_frame = frame * TICKS_PER_SECOND
     return FrameClock(
         units_per_tick=per_frame.denominator,

@@ -42,7 +42,7 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
 def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
     """Find faults of the slots in use; slot by slot, which is faster than all slots of each packet."""
     count = kind.read(records, "PHOTON_COUNT")
-    highest = instrument()["energy"]["pha_channels"] - 1
+    highest = instrument().energy.pha_channels - 1
     backwards, beyond = np.zeros((2, len(records)), bool)
     for packets, _, slots in slot_blocks(kind, records):
         frame, pha = (

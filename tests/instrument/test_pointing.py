@@ -35,7 +35,7 @@ def small_separation_arcsec(ra1, dec1, ra2, dec2):
 
 def detector_wcs(pointing):
     """World coordinates of the detector's image: columns grow to the right of up."""
-    scale = np.degrees(instrument()["detector"]["pixel_size_mm"] / instrument()["optics"]["focal_length_mm"])
+    scale = np.degrees(instrument().detector.pixel_size_mm / instrument().optics.focal_length_mm)
     roll = np.radians(pointing.roll_deg)
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
@@ -80,7 +80,7 @@ def test_pixel_to_sky_and_back(ra, dec, roll, x, y):
 def test_the_attitude_puts_a_pixel_where_the_pointing_does(ra, dec, roll, x, y):
     """The quaternion and the gnomonic formulae are two ways to the same place."""
     this = instrument()
-    scale = this["detector"]["pixel_size_mm"] / this["optics"]["focal_length_mm"]
+    scale = this.detector.pixel_size_mm / this.optics.focal_length_mm
     # Body: +X boresight, +Y left of up, +Z up; columns grow to the right.
     body = np.array([1.0, -(x - 127.5) * scale, (y - 127.5) * scale])
     towards = Rotation.from_quat(quaternion_of(ra, dec, roll)).apply(body / np.linalg.norm(body))
@@ -114,7 +114,7 @@ def test_roll_turns_up_towards_east():
 def test_a_pixel_is_smaller_at_the_edge():
     pointing = Pointing(0.0, 0.0, 0.0)
     dec = pointing.pixel_to_sky([127.5, 127.5], [128.5, 227.5])[1]
-    focal = instrument()["optics"]["focal_length_mm"] / instrument()["detector"]["pixel_size_mm"]
+    focal = instrument().optics.focal_length_mm / instrument().detector.pixel_size_mm
     assert dec * 3600 == pytest.approx(3600 * np.degrees(np.arctan([1 / focal, 100 / focal])), rel=1e-13)
     assert dec[0] * 3600 == pytest.approx(pixel_scale_arcsec(), rel=1e-8)
 

@@ -25,7 +25,7 @@ GTI = np.array([[100.0, 300.0], [350.0, 500.0]])
 
 
 def band_channels():
-    low, high = instrument()["energy"]["band_kev"]
+    low, high = instrument().energy.band_kev
     return np.arange(np.ceil(CALIBRATION.gain.channel(low)), CALIBRATION.gain.channel(high))
 
 

@@ -1,4 +1,4 @@
-"""The loader of TOML files: every fault is one line that names file, key, what was found and what is expected."""
+"""The loader of TOML files: each fault is one line with file, key, what was found and what is expected."""
 
 from __future__ import annotations
 

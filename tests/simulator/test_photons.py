@@ -33,11 +33,11 @@ def test_photons_are_a_time_ordered_list_of_the_right_types():
         np.float64, np.int16, np.int16, np.int32,
     ]  # fmt: skip
     assert (np.diff(made.time) >= 0).all()
-    frame = (made.time - CASE["start"]) / instrument()["detector"]["frame_time_s"]
+    frame = (made.time - CASE["start"]) / instrument().detector.frame_time_s
     np.testing.assert_allclose(frame, np.round(frame), atol=1e-6)
     assert made.time.min() >= CASE["start"]
     assert made.time.max() < CASE["stop"]
-    low, high = instrument()["energy"]["band_kev"]
+    low, high = instrument().energy.band_kev
     energy = default_calibration().gain.energy(made.pha)
     assert energy.min() >= low - 1e-9
     assert energy.max() <= high + 1e-9
@@ -108,7 +108,7 @@ def test_counts_of_a_flux():
 
 def test_the_instrument_is_that_of_the_calibration():
     usual = default_calibration()
-    low, high = instrument()["energy"]["band_kev"]
+    low, high = instrument().energy.band_kev
     gain = usual.gain.model_copy(update={"kev_per_channel": 0.0033, "offset_kev": 0.05})
     area = usual.effective_area.model_copy(update={"energy_kev": (0.1, 2.0), "area_cm2": (24.0, 24.0)})
     other = replace(usual, gain=gain, effective_area=area)

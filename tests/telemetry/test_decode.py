@@ -169,7 +169,7 @@ def test_the_icd_lists_every_parameter_at_its_place():
 
 def test_the_icd_says_the_highest_channel():
     text = (PROJECT / "docs" / "icd.md").read_text()
-    highest = instrument()["energy"]["pha_channels"] - 1
+    highest = instrument().energy.pha_channels - 1
     assert f"pulse height, channel, 0-{highest} " in text
     assert f"a pulse height above channel {highest};" in text
 

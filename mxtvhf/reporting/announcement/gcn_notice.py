@@ -46,7 +46,7 @@ def _alert(announced: Announcement) -> dict[str, Any]:
         "instrument": gcn["instrument"],
         "record_number": announced.number,
         "messenger": "EM",
-        "spectral_band": instrument()["energy"]["band_kev"],
+        "spectral_band": instrument().energy.band_kev,
         "spectral_band_units": "keV",
     }
 

@@ -99,8 +99,8 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     from matplotlib import colormaps
     from scipy.ndimage import gaussian_filter
 
-    detector = instrument()["detector"]
-    columns, rows = detector["columns"], detector["rows"]
+    detector = instrument().detector
+    columns, rows = detector.columns, detector.rows
     counts = np.zeros((rows, columns))
     np.add.at(counts, (photons.y, photons.x), 1.0)
     hot = localisation.hot_pixels if localisation else ()
@@ -162,7 +162,7 @@ def binned(since: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np
     Bins start at a multiple of the width, and are never shorter than a detector frame.
     """
     span = float(np.ptp(since))
-    frame: float = instrument()["detector"]["frame_time_s"]
+    frame = instrument().detector.frame_time_s
     candidates = [factor * 10.0**power for power in range(-1, 7) for factor in (1.0, 2.0, 5.0)]
     width = next(one for one in candidates if one >= max(span / 30.0, frame))
     first = float(np.floor(since.min() / width) * width)

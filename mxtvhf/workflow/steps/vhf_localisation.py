@@ -206,7 +206,7 @@ def _trigger_met(alerts: Sequence[Alert]) -> float | None:
 
 def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
     """Tell which pulse heights (channels) lie in the energy band of ``instrument/constants.toml``."""
-    low, high = instrument()["energy"]["band_kev"]
+    low, high = instrument().energy.band_kev
     energy = gain.energy(pha)
     return np.asarray((energy >= low) & (energy <= high))
 
@@ -268,7 +268,7 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
 
 def _versions(calibration: Calibration) -> dict[str, str]:
     return {
-        "instrument": instrument()["version"],
+        "instrument": instrument().version,
         "detection": detection_constants()["version"],
         "population": population()["version"],
         **calibration.versions(),
