@@ -138,7 +138,7 @@ class EventFile:
             How the detector lay in the satellite's frame.
         """
         photons = self.photons
-        if self.spread_arcsec <= pointing_limits()["steady"]["spread_arcsec"]:
+        if self.spread_arcsec <= pointing_limits().steady.spread_arcsec:
             return SteadyAddresses(photons.x, photons.y, np.ones(len(photons), np.bool_), False)
         mean = replace(self.pointing, alignment=alignment)
         x, y = np.rint(steady_pixels(mean, self.attitude, photons.time, photons.x, photons.y))

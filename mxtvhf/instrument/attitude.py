@@ -11,18 +11,18 @@ The limits of what is stable are data: ``pointing.toml`` says why they are as th
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from io import BytesIO
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.quaternions import Floats, mean_quaternion, slerp
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 Flags = npt.NDArray[np.bool_]
 
@@ -30,10 +30,37 @@ QUATERNION_TOLERANCE = 1e-6
 """How far a quaternion's length may be from 1 (float64 elements: anything more is no attitude)."""
 
 
+class StableLimits(SourcedConstants):
+    """What counts as stable pointing."""
+
+    max_gap_s: float = Field(gt=0.0, le=86_400.0)
+    """Between two samples."""
+    max_rate_arcsec_per_s: float = Field(gt=0.0, le=3600.0)
+    """Of the motion between two samples."""
+    noise_arcsec: float = Field(ge=0.0, le=3600.0)
+    """What two samples may differ by from their noise alone."""
+    max_offset_arcmin: float = Field(gt=0.0, le=600.0)
+    """From the main pointing of the observation."""
+
+
+class SteadyLimits(SourcedConstants):
+    """What counts as one pointing."""
+
+    spread_arcsec: float = Field(ge=0.0, le=3600.0)
+    """Up to this distance from the mean attitude, detector addresses are used as they are."""
+
+
+class PointingLimits(Constants):
+    """``pointing.toml``."""
+
+    stable: StableLimits
+    steady: SteadyLimits
+
+
 @cache
-def pointing_limits() -> dict[str, Any]:
-    """Return ``pointing.toml``; see the file for units and reasons."""
-    return tomllib.loads((files("mxtvhf.instrument") / "pointing.toml").read_text())
+def pointing_limits() -> PointingLimits:
+    """Return the limits of stable and of steady pointing; see the file for the reasons."""
+    return read_toml(Path(__file__).with_name("pointing.toml"), PointingLimits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +223,7 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     good = held.good_steps(held.stable) & (np.diff(edges) > 0.0)
     if good.any():
         main = mean_quaternion(held.quaternion, _weights(edges, _longest_run(edges, good)))
-        near = _angles(main, held.quaternion) <= 60.0 * pointing_limits()["stable"]["max_offset_arcmin"]
+        near = _angles(main, held.quaternion) <= 60.0 * pointing_limits().stable.max_offset_arcmin
         good &= held.good_steps(held.stable & near)
     weights = _weights(edges, good) if good.any() else held.stable.astype(np.float64)
     mean = mean_quaternion(held.quaternion, weights)
@@ -216,12 +243,12 @@ class _Held:
 
     @classmethod
     def of(cls, attitude: AttitudeHistory) -> _Held:
-        limits, count = pointing_limits()["stable"], len(attitude)
-        held = 0.5 * limits["max_gap_s"]
+        limits, count = pointing_limits().stable, len(attitude)
+        held = 0.5 * limits.max_gap_s
         time = np.concatenate([[attitude.time[0] - held], attitude.time, [attitude.time[-1] + held]])
         index = np.concatenate([[0], np.arange(count), [count - 1]])
         quaternion = attitude.quaternion[index]
-        fastest = limits["noise_arcsec"] + limits["max_rate_arcsec_per_s"] * np.diff(time)
+        fastest = limits.noise_arcsec + limits.max_rate_arcsec_per_s * np.diff(time)
         moves = _angles(quaternion[:-1], quaternion[1:]) > fastest
         if count > 1:
             # What moves at the first or the last sample moved before or moves on.
@@ -230,7 +257,7 @@ class _Held:
 
     def good_steps(self, usable: Flags) -> Flags:
         """Tell between which samples the pointing was stable, given the samples that may be used."""
-        gaps = np.diff(self.time) > pointing_limits()["stable"]["max_gap_s"]
+        gaps = np.diff(self.time) > pointing_limits().stable.max_gap_s
         return np.asarray(usable[:-1] & usable[1:] & ~self.moves & ~gaps)
 
 

@@ -7,32 +7,31 @@ states it.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.base import NonNegative
+from mxtvhf.models.quantities import Finite, Fraction, GridKev, Positive, RadiusArcsec
 from mxtvhf.models.times import utc_text
+from mxtvhf.models.toml import SourcedConstants, read_toml
 
 Floats = npt.NDArray[np.float64]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 FWHM_PER_SIGMA = 2.3548200450309493
 """Full width at half maximum of a Gaussian over its sigma, 2 sqrt(2 ln 2)."""
 
 
-class CalibrationFile(Model):
+class CalibrationFile(SourcedConstants):
     """What every calibration file says, whatever its item."""
 
     item: str
@@ -42,9 +41,6 @@ class CalibrationFile(Model):
     """First moment of the observations that it is for."""
     valid_until: AwareDatetime | None = None
     """First moment that it is no longer for; None: not known to end."""
-    assumed: bool
-    """True: at least one of its numbers has no public source."""
-    source: str = Field(min_length=1)
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> CalibrationFile:
@@ -61,7 +57,7 @@ class PsfCalibration(CalibrationFile):
     """Shape of the point spread function, see ``mxtvhf.instrument.psf.LobsterEyePsf`` for the form."""
 
     item: Literal["psf"]
-    core_fwhm_arcmin: Positive
+    core_fwhm_arcmin: float = Field(gt=0.0, le=120.0)
     core_fwhm_sigma: float = Field(ge=0.0, lt=1.0)
     """Uncertainty of the core's width, 1 sigma, as a part of it."""
     arm_half_length_pixel: Positive
@@ -76,17 +72,13 @@ class EffectiveArea(CalibrationFile):
     """
 
     item: Literal["effective_area"]
-    energy_kev: tuple[Positive, ...] = Field(min_length=2)
-    """Rising."""
+    energy_kev: GridKev
     area_cm2: tuple[NonNegative, ...]
 
     @model_validator(mode="after")
     def _is_a_table(self) -> EffectiveArea:
         if len(self.energy_kev) != len(self.area_cm2):
             raise ValueError(f"{len(self.energy_kev)} energies but {len(self.area_cm2)} areas")
-        for low, high in zip(self.energy_kev, self.energy_kev[1:], strict=False):
-            if low >= high:
-                raise ValueError(f"energy_kev does not rise from {low} to {high}")
         return self
 
     def at(self, energy_kev: npt.ArrayLike) -> Floats:
@@ -98,10 +90,10 @@ class Gain(CalibrationFile):
     """From pulse height to energy and back, linear, the slope linear in the detector's temperature."""
 
     item: Literal["gain"]
-    kev_per_channel: Positive
+    kev_per_channel: float = Field(gt=0.0, le=0.5)
     offset_kev: Finite
     """Energy of pulse height 0."""
-    reference_temperature_k: Positive
+    reference_temperature_k: float = Field(gt=0.0, le=400.0)
     """Where ``kev_per_channel`` holds."""
     kev_per_channel_per_k: Finite
 
@@ -126,11 +118,11 @@ class Redistribution(CalibrationFile):
     """How the detector spreads the energy of a photon: a Gaussian."""
 
     item: Literal["redistribution"]
-    pair_energy_ev: Positive
+    pair_energy_ev: float = Field(ge=0.1, le=100.0)
     """Energy w that makes one electron-hole pair."""
     noise_electrons_rms: NonNegative
     """Equivalent noise charge ENC."""
-    fano_factor: NonNegative
+    fano_factor: Fraction
 
     def fwhm(self, energy_kev: npt.ArrayLike) -> Floats:
         """Full width at half maximum, keV: 2.355 w sqrt(ENC^2 + F E / w) (noise and Fano statistics)."""
@@ -181,7 +173,7 @@ class Alignment(CalibrationFile):
     """Angle from the satellite's +Z axis to the detector's +row axis."""
     column_parity: Literal[-1, 1]
     """-1: seen on the sky with +row up, columns grow to the right."""
-    systematic_r90_arcsec: NonNegative
+    systematic_r90_arcsec: RadiusArcsec
     """What the alignment's uncertainty adds to a position, 90 % radius."""
 
     @model_validator(mode="after")
@@ -321,11 +313,8 @@ def default_calibration() -> Calibration:
     return packaged_store().latest()
 
 
-_AnyFile = Annotated[
-    PsfCalibration | EffectiveArea | Gain | Redistribution | BadPixels | Alignment | Background,
-    Field(discriminator="item"),
-]
-_READER: TypeAdapter[CalibrationFile] = TypeAdapter(_AnyFile)
+_MODELS: dict[str, type[CalibrationFile]] = get_type_hints(Calibration)
+"""Item -> model of its files."""
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -336,16 +325,12 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> CalibrationFile:
-    try:
-        file = _READER.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: not TOML: {error}") from None
+    item = path.stem.rpartition("_")[0]
+    if item not in _MODELS:
+        raise InvalidInput(
+            f"{path}: unknown item {item!r}; name it <item>_<version>.toml, item: {', '.join(_MODELS)}"
+        )
+    file = read_toml(path, _MODELS[item])
     if path.stem != f"{file.item}_{file.version}":
         raise InvalidInput(
             f"{path}: holds {file.item} {file.version}, name it {file.item}_{file.version}.toml"

@@ -147,23 +147,23 @@ def test_a_folder_without_files_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("item", "values", "cause"),
     [
-        ("psf", VALUES["psf"].replace("8.0", "-8.0"), "core_fwhm_arcmin: Input should be greater than 0"),
-        ("psf", VALUES["psf"].replace("8.0", "nan"), "core_fwhm_arcmin: Input should be"),
-        ("psf", VALUES["psf"].replace("eta = 0.4", ""), "eta: Field required"),
-        ("psf", VALUES["psf"] + "etta = 1\n", "etta: Extra inputs are not permitted"),
-        ("effective_area", "energy_kev = [1.0, 0.2]\narea_cm2 = [1, 2]\n", "does not rise from 1.0 to 0.2"),
-        ("effective_area", "energy_kev = [1.0, 1.0]\narea_cm2 = [1, 2]\n", "does not rise from 1.0 to 1.0"),
+        ("psf", VALUES["psf"].replace("8.0", "-8.0"), "fwhm_arcmin: found -8.0, expected a value greater than"),
+        ("psf", VALUES["psf"].replace("8.0", "nan"), "core_fwhm_arcmin: found nan, expected"),
+        ("psf", VALUES["psf"].replace("eta = 0.4", ""), "eta: missing"),
+        ("psf", VALUES["psf"] + "etta = 1\n", "etta: unknown key"),
+        ("effective_area", "energy_kev = [1.0, 0.2]\narea_cm2 = [1, 2]\n", "rising numbers, found 1.0 before 0.2"),
+        ("effective_area", "energy_kev = [1.0, 1.0]\narea_cm2 = [1, 2]\n", "rising numbers, found 1.0 before 1.0"),
         ("effective_area", "energy_kev = [0.2, 1.0]\narea_cm2 = [1]\n", "2 energies but 1 areas"),
-        ("effective_area", "energy_kev = [0.2, 1.0]\narea_cm2 = [1, -2]\n", "area_cm2.1: Input should be"),
-        ("gain", VALUES["gain"].replace("0.01", "0.0"), "kev_per_channel: Input should be greater than 0"),
-        ("gain", VALUES["gain"].replace("0.1", "inf"), "offset_kev: Input should be a finite number"),
-        ("redistribution", VALUES["redistribution"].replace("4.9", "-1"), "noise_electrons_rms: Input"),
+        ("effective_area", "energy_kev = [0.2, 1.0]\narea_cm2 = [1, -2]\n", "area_cm2.1: found -2, expected"),
+        ("gain", VALUES["gain"].replace("0.01", "0.0"), "kev_per_channel: found 0.0, expected a value"),
+        ("gain", VALUES["gain"].replace("0.1", "inf"), "offset_kev: found inf, expected a finite number"),
+        ("redistribution", VALUES["redistribution"].replace("4.9", "-1"), "electrons_rms: found -1, expected"),
         ("bad_pixels", LISTS.format([[256, 0]], [], []), r"column 256 is not on the detector"),
         ("bad_pixels", LISTS.format([], [], [-1]), r"row -1 is not on the detector \(0..255\)"),
-        ("bad_pixels", LISTS.format([[1, 2, 3]], [], []), r"pixels.0: Tuple should have at most 2"),
+        ("bad_pixels", LISTS.format([[1, 2, 3]], [], []), r"pixels.0: found \(1, 2, 3\), expected at most 2"),
         ("alignment", VALUES["alignment"].replace("100.5", "300.5"), r"\(300.5, 90.0\) is not on"),
-        ("alignment", VALUES["alignment"].replace("parity = 1", "parity = 2"), "column_parity: Input"),
-        ("background", "rate_per_s = -1\n", "rate_per_s: Input should be greater than or equal to 0"),
+        ("alignment", VALUES["alignment"].replace("parity = 1", "parity = 2"), "parity: found 2, expected -1 or 1"),
+        ("background", "rate_per_s = -1\n", "rate_per_s: found -1, expected a value greater than"),
         ("background", "rate_per_s = [1\n", "not TOML"),
         ("background", "valid_from = 2020-01-01T00:00:00Z\n", "not TOML"),
     ],
@@ -179,17 +179,17 @@ def test_nonsense_is_refused_in_one_line_that_names_file_and_cause(tmp_path, ite
 @pytest.mark.parametrize(
     ("old", "new", "cause"),
     [
-        ('item = "psf"', 'item = "pfs"', "'pfs'"),
-        ('version = "001"', 'version = "1"', "version: String should match pattern"),
+        ('item = "psf"', 'item = "pfs"', "item: found 'pfs', expected 'psf'"),
+        ('version = "001"', 'version = "1"', "version: found '1', expected pattern"),
         ('version = "001"', 'version = "002"', "holds psf 002, name it psf_002.toml"),
-        ("00:00Z\n", "00:00\n", "valid_from: Input should have timezone info"),
+        ("00:00Z\n", "00:00\n", "valid_from: found .*, expected timezone info"),
         (
             "assumed = false\n",
             "valid_until = 2019-01-01T00:00:00Z\nassumed = false\n",
             "valid_until is not after",
         ),
-        ('source = "a test"\n', "", "source: Field required"),
-        ("assumed = false\n", "", "assumed: Field required"),
+        ('source = "a test"\n', "", "source: missing"),
+        ("assumed = false\n", "", "assumed: missing"),
     ],
 )
 def test_a_wrong_head_is_refused(tmp_path, old, new, cause):
@@ -199,6 +199,22 @@ def test_a_wrong_head_is_refused(tmp_path, old, new, cause):
     with pytest.raises(InvalidInput, match=cause) as error:
         CalibrationStore(tmp_path)
     assert str(error.value).startswith(f"{path}: ")
+
+
+def test_a_file_is_named_after_its_item(tmp_path):
+    path = write(tmp_path, "psf").rename(tmp_path / "pfs_001.toml")
+    with pytest.raises(InvalidInput, match=r"unknown item 'pfs'; name it <item>_<version>.toml, item: psf,"):
+        CalibrationStore(path.parent)
+
+
+def test_every_fault_of_a_file_is_named(tmp_path):
+    path = write(tmp_path, "gain", values=VALUES["gain"].replace("kev_per_channel =", "ev_per_channel ="))
+    with pytest.raises(InvalidInput) as error:
+        CalibrationStore(tmp_path)
+    assert str(error.value).splitlines() == [
+        f"{path}: kev_per_channel: missing",
+        f"{path}: ev_per_channel: unknown key",
+    ]
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):

@@ -99,7 +99,7 @@ def fits_feed(
 
 def _warnings(info: EventFileInfo) -> tuple[str, ...]:
     found = []
-    if info.spread_arcsec > pointing_limits()["steady"]["spread_arcsec"]:
+    if info.spread_arcsec > pointing_limits().steady.spread_arcsec:
         found.append(
             f"the pointing moved by up to {info.spread_arcsec:.1f} arcsec from its mean: "
             "each photon is placed by the attitude at its own time"
