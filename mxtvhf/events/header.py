@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
-from importlib.resources import files
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.times import utc_text
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 _MJD_ZERO = datetime(1858, 11, 17)
 _VERSION_KEYWORDS = {
@@ -73,25 +73,55 @@ class Observation:
         return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
 
 
+Keyword = Annotated[str, Field(min_length=1, max_length=68, pattern=PRINTABLE)]
+"""Value of a FITS keyword."""
+
+
+class ProductKeywords(SourcedConstants):
+    """SVOM's product keywords."""
+
+    origin: Keyword
+    creator: Keyword
+    card: Keyword
+    program: Keyword
+    prdm_ver: float = Field(ge=0.0, le=1000.0)
+    gldm_ver: float = Field(ge=0.0, le=1000.0)
+    proc_ver: int = Field(ge=0)
+
+
+class SkyImage(SourcedConstants):
+    """The square image of the columns X and Y."""
+
+    pixels: int = Field(ge=1, le=32_767)
+    """Of an axis."""
+
+
+class EventFileConstants(Constants):
+    """``event_file.toml``."""
+
+    primary: ProductKeywords
+    sky: SkyImage
+
+
 @cache
-def constants() -> dict[str, Any]:
-    """Return ``event_file.toml``."""
-    return tomllib.loads((files("mxtvhf.events") / "event_file.toml").read_text())
+def event_file_constants() -> EventFileConstants:
+    """Return what the event file says of itself; see the file for the sources."""
+    return read_toml(Path(__file__).with_name("event_file.toml"), EventFileConstants)
 
 
 def primary_cards(observation: Observation) -> list[Card]:
     """Return the primary header: SVOM's product keywords in the order of the product cards."""
-    says, header = constants()["primary"], observation.header
+    says, header = event_file_constants().primary, observation.header
     return [
-        ("ORIGIN", says["origin"], "where the file was made"),
+        ("ORIGIN", says.origin, "where the file was made"),
         ("TELESCOP", "SVOM", "mission"),
         ("INSTRUME", "MXT", "instrument"),
-        ("CREATOR", says["creator"], "pipeline"),
-        ("CARD", says["card"], "product card"),
-        ("PROGRAM", says["program"], "observing program"),
-        ("PRDM_VER", says["prdm_ver"], "product data model"),
-        ("GLDM_VER", says["gldm_ver"], "global data model"),
-        ("PROC_VER", says["proc_ver"], "processing"),
+        ("CREATOR", says.creator, "pipeline"),
+        ("CARD", says.card, "product card"),
+        ("PROGRAM", says.program, "observing program"),
+        ("PRDM_VER", says.prdm_ver, "product data model"),
+        ("GLDM_VER", says.gldm_ver, "global data model"),
+        ("PROC_VER", says.proc_ver, "processing"),
         ("PIP_VER", __version__, "pipeline version"),
         ("DSTREAM", header.dstream, "data stream"),
         ("DATE", utc_text(header.date).removesuffix("Z"), "[UTC] when all inputs existed"),
@@ -177,7 +207,7 @@ def event_cards(observation: Observation) -> list[Card]:
 
 def _limits() -> list[Card]:
     """Legal ranges of the columns, by their number in the table."""
-    size, channels = constants()["sky"]["pixels"], instrument().pi.channels
+    size, channels = event_file_constants().sky.pixels, instrument().pi.channels
     detector, energy = instrument().detector, instrument().energy
     ranges = {
         2: (0.5, size + 0.5),
@@ -196,7 +226,7 @@ def _limits() -> list[Card]:
 
 def sky_image() -> tuple[float, float]:
     """Centre of the sky image (pixel, both axes) and its scale, degrees per pixel."""
-    return (constants()["sky"]["pixels"] + 1) / 2.0, pixel_scale_arcsec() / 3600.0
+    return (event_file_constants().sky.pixels + 1) / 2.0, pixel_scale_arcsec() / 3600.0
 
 
 def _sky_wcs(pointing: Pointing) -> list[Card]:

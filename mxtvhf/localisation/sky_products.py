@@ -20,7 +20,7 @@ from astropy_healpix import level_ipix_to_uniq, uniq_to_level_ipix
 from mxtvhf import __version__
 from mxtvhf.events.event_file import EventFile
 from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
-from mxtvhf.events.header import constants
+from mxtvhf.events.header import event_file_constants
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import utc_from_met
@@ -133,7 +133,7 @@ def joined_cells(uniq: Cells) -> Cells:
 def _fits(
     name: str, columns: Sequence[Column], order: int, observed: Observed, cards: Sequence[Card]
 ) -> bytes:
-    says, start = constants()["primary"], utc_text(observed.start).removesuffix("Z")
+    says, start = event_file_constants().primary, utc_text(observed.start).removesuffix("Z")
     images = card_images(
         [
             ("PIXTYPE", "HEALPIX", "HEALPix pixelisation"),
@@ -148,9 +148,9 @@ def _fits(
             ("DATE-OBS", start, "[UTC] start of good times"),
             ("MJD-OBS", float(Time(observed.start).mjd), "[d] start of good times"),
             ("DATE", observed.date, "[UTC] when all inputs existed"),
-            ("CREATOR", says["creator"], "pipeline"),
+            ("CREATOR", says.creator, "pipeline"),
             ("PIP_VER", __version__, "pipeline version"),
-            ("ORIGIN", says["origin"], "where the file was made"),
+            ("ORIGIN", says.origin, "where the file was made"),
             *(("COMMENT", f"calibration: {item} {text}", "") for item, text in observed.calibration.items()),
         ]
     )

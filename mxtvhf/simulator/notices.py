@@ -149,9 +149,7 @@ def onboard_mxt_notice(
         of attitude and alignment, which the photons of the same observation share.
     """
     law = instrument().snr_radius
-    stat = (
-        law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
-    )
+    stat = law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
     radius = hypot(stat, systematic_r90(Origin.MXT_ONBOARD, start))
     quality = 1 + sum(stat < limit for limit in notice_facts()["quality_factor"]["limits_arcsec"])
     notice_type = f"mxt-initial_qf{quality}"
