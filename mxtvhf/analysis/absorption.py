@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
+
+from mxtvhf.models.quantities import Finite, GridKev, Text
+from mxtvhf.models.toml import SourcedConstants, read_toml
 
 Floats = npt.NDArray[np.float64]
 
 
+class AbsorptionTable(SourcedConstants):
+    """``absorption.toml``: the cross-section is (c0 + c1 E + c2 E^2) E^-3 x 1e-24 cm2, E in keV."""
+
+    version: Text
+    lower_kev: GridKev
+    """Lower ends of the ranges of energy."""
+    c0: tuple[Finite, ...]
+    """Of each range."""
+    c1: tuple[Finite, ...]
+    c2: tuple[Finite, ...]
+
+    @model_validator(mode="after")
+    def _has_as_many_coefficients_as_ranges(self) -> AbsorptionTable:
+        for name in ("c0", "c1", "c2"):
+            if len(getattr(self, name)) != len(self.lower_kev):
+                raise ValueError(f"{name}: expected {len(self.lower_kev)} numbers, one for each of lower_kev")
+        return self
+
+
 @cache
-def absorption_constants() -> dict[str, Any]:
-    """Return ``absorption.toml``; see the file for meaning and source."""
-    return tomllib.loads((files("mxtvhf.analysis") / "absorption.toml").read_text())
+def absorption_constants() -> AbsorptionTable:
+    """Return the table of the cross-section; see the file for its source."""
+    return read_toml(Path(__file__).with_name("absorption.toml"), AbsorptionTable)
+
+
+@cache
+def _ranges() -> tuple[Floats, Floats]:
+    """Lower ends of the ranges, keV, and c0, c1 and c2 of each, shape (3, ranges)."""
+    table = absorption_constants()
+    return np.array(table.lower_kev), np.array([table.c0, table.c1, table.c2])
 
 
 def cross_section(energy_kev: npt.ArrayLike) -> Floats:
@@ -27,9 +55,10 @@ def cross_section(energy_kev: npt.ArrayLike) -> Floats:
     energy_kev
         At least 0.03 keV; above 10 keV the last range of the table goes on.
     """
-    table, energy = absorption_constants(), np.asarray(energy_kev, dtype=np.float64)
-    part = np.maximum(np.searchsorted(table["lower_kev"], energy, side="right") - 1, 0)
-    c0, c1, c2 = (np.asarray(table[name])[part] for name in ("c0", "c1", "c2"))
+    energy = np.asarray(energy_kev, dtype=np.float64)
+    lower, coefficients = _ranges()
+    part = np.maximum(np.searchsorted(lower, energy, side="right") - 1, 0)
+    c0, c1, c2 = coefficients[:, part]
     return np.asarray(1e-24 * (c0 + c1 * energy + c2 * energy**2) / energy**3)
 
 

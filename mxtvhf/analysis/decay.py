@@ -17,8 +17,9 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.light_curve import RegionPhotons
-from mxtvhf.analysis.model import DecayFit, Measurement, analysis_constants
+from mxtvhf.analysis.model import DecayFit, Measurement
 from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.instrument.constants import instrument
 
@@ -42,22 +43,22 @@ def fit_decay(photons: RegionPhotons, t0: float | None) -> tuple[DecayFit | None
     tuple
         The fit and what is doubtful about it, or None and the reason.
     """
-    rules = analysis_constants()["decay"]
+    rules = analysis_constants().decay
     if t0 is None:
         return None, "T0 is not known"
     if t0 >= photons.gti[0, 0]:
         return None, f"T0 is {t0 - photons.gti[0, 0]:.1f} s after the start of the good time intervals"
-    indices = np.arange(rules["lowest"], rules["highest"] + 0.5 * rules["step"], rules["step"])
+    indices = np.arange(rules.lowest, rules.highest + 0.5 * rules.step, rules.step)
     start, stop = photons.gti[0, 0] - t0, photons.gti[-1, 1] - t0
     reference = float(np.sqrt(start * stop))
     profile, part = _profile(photons, t0, reference, indices)
     n_source = part * (photons.source_time.size + photons.background_time.size)
     best = int(np.argmax(profile))
-    least = rules["least_photons"]
+    least = rules.least_photons
     if n_source[best] < least:
         return None, f"{n_source[best]:.1f} fading source photons are fewer than {least:g}"
     if best in (0, indices.size - 1):
-        return None, f"the index is not within {rules['lowest']:g} .. {rules['highest']:g}"
+        return None, f"the index is not within {rules.lowest:g} .. {rules.highest:g}"
     index = _interval(indices, profile)
     fractions = photons.regions.source_fraction + photons.regions.background_fraction
     amount = float(np.interp(index.value, indices, n_source)) / fractions
@@ -84,7 +85,7 @@ def _profile(photons: RegionPhotons, t0: float, reference: float, indices: Float
 
 def _grouped(values: Floats) -> tuple[Floats, Floats]:
     """Join rising values to at most ``most_groups`` groups of neighbours: their means and numbers."""
-    groups = min(values.size, int(analysis_constants()["decay"]["most_groups"]))
+    groups = min(values.size, analysis_constants().decay.most_groups)
     if groups == 0:
         return values, values
     starts = (np.arange(groups) * values.size) // groups

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.light_curve import RegionPhotons
-from mxtvhf.analysis.model import Hardness, Measurement, analysis_constants
+from mxtvhf.analysis.model import Hardness, Measurement
 
 Floats = npt.NDArray[np.float64]
 _QUANTILES = (0.15865525, 0.5, 0.84134475)
@@ -25,14 +26,14 @@ def hardness_ratio(photons: RegionPhotons) -> Hardness:
 
     Without photons the ratio's median is 0 and its interval nearly all of -1 .. 1.
     """
-    rules = analysis_constants()["hardness"]
-    bands = [(float(low), float(high)) for low, high in (rules["soft_kev"], rules["hard_kev"])]
+    rules = analysis_constants().hardness
+    bands = rules.soft_kev, rules.hard_kev
     on = [_within(photons.source_energy, band) for band in bands]
     off = [_within(photons.background_energy, band) for band in bands]
     # The same photons give the same bytes.
     rng = np.random.default_rng(0)
     soft, hard = (
-        draw_source_counts(rng, rules["draws"], n_on, n_off, photons.regions.area_ratio)
+        draw_source_counts(rng, rules.draws, n_on, n_off, photons.regions.area_ratio)
         for n_on, n_off in zip(on, off, strict=True)
     )
     low, median, high = np.quantile((hard - soft) / (hard + soft), _QUANTILES)

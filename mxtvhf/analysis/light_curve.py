@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv, ndtr
 
-from mxtvhf.analysis.model import Measurement, RateBin, analysis_constants
+from mxtvhf.analysis.constants import analysis_constants
+from mxtvhf.analysis.model import Measurement, RateBin
 from mxtvhf.analysis.regions import Regions
 from mxtvhf.instrument.constants import instrument
 
@@ -73,8 +74,8 @@ def time_of_live(live: Floats, gti: Floats) -> Floats:
 
 def fixed_edges(photons: RegionPhotons) -> Floats:
     """Edges (MET) of bins of equal width, a round number of seconds; the last may end after the data."""
-    rules = analysis_constants()["light_curve"]
-    wanted = min(rules["most_bins"], max(1.0, photons.source_time.size / rules["photons_per_bin"]))
+    rules = analysis_constants().light_curve
+    wanted = min(rules.most_bins, max(1.0, photons.source_time.size / rules.photons_per_bin))
     start, stop = photons.gti[0, 0], photons.gti[-1, 1]
     rounds = np.multiply.outer(10.0 ** np.arange(-1, 8), (1.0, 2.0, 5.0)).ravel()
     width = rounds[min(np.searchsorted(rounds, (stop - start) / wanted), rounds.size - 1)]
@@ -85,13 +86,13 @@ def block_edges(photons: RegionPhotons) -> Floats:
     """Edges (MET) of the Bayesian blocks of the source region's photons."""
     from astropy.stats import bayesian_blocks
 
-    rules, gti = analysis_constants()["blocks"], photons.gti
-    width = max(instrument().detector.frame_time_s, photons.exposure / rules["most_cells"])
+    rules, gti = analysis_constants().blocks, photons.gti
+    width = max(instrument().detector.frame_time_s, photons.exposure / rules.most_cells)
     cell, count = np.unique(np.floor(live_time(photons.source_time, gti) / width), return_counts=True)
     if cell.size < 2:
         return np.array([gti[0, 0], gti[-1, 1]])
     middle = np.minimum((cell + 0.5) * width, photons.exposure)
-    edges = bayesian_blocks(middle, x=count, fitness="events", p0=rules["false_alarm_rate"])
+    edges = bayesian_blocks(middle, x=count, fitness="events", p0=rules.false_alarm_rate)
     # The blocks begin and end with photons, the observation before and after them.
     return np.asarray([gti[0, 0], *time_of_live(edges[1:-1], gti), gti[-1, 1]])
 
@@ -138,7 +139,7 @@ def net_rate(source: int, background: int, regions: Regions, per: float) -> Meas
 
 def net_counts(source: int, background: int, area_ratio: float) -> Measurement:
     """Source counts in the source region: N_s - a N_b with its errors, see the module."""
-    tail = ndtr(-analysis_constants()["light_curve"]["sigma"])
+    tail = ndtr(-analysis_constants().light_curve.sigma)
     counts = np.array([source, background], dtype=np.float64)
     lower = counts - np.where(counts > 0.0, gammaincinv(np.maximum(counts, 1.0), tail), 0.0)
     upper = gammaincinv(counts + 1.0, 1.0 - tail) - counts

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.light_curve import RegionPhotons
-from mxtvhf.analysis.model import LightCurve, Measurement, RateBin, analysis_constants
+from mxtvhf.analysis.model import LightCurve, Measurement, RateBin
 from mxtvhf.analysis.spectrum import region_cards
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.time import met_from_utc
@@ -61,7 +62,7 @@ def _rates(
 
 
 def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
-    low, high = analysis_constants()["band"]["energy_kev"]
+    low, high = analysis_constants().band.energy_kev
     return [
         ("HDUCLAS1", "LIGHTCURVE", "kind of extension"),
         ("HDUCLAS2", "NET", "background subtracted"),

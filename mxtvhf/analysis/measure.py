@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.decay import fit_decay
 from mxtvhf.analysis.hardness import hardness_ratio
 from mxtvhf.analysis.light_curve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
@@ -16,7 +17,6 @@ from mxtvhf.analysis.model import (
     Hardness,
     LightCurve,
     SpectralFit,
-    analysis_constants,
 )
 from mxtvhf.analysis.regions import Regions, choose_regions, regions_at
 from mxtvhf.analysis.spectral_fit import fit_spectrum
@@ -127,7 +127,7 @@ def _region_photons(
 ) -> tuple[RegionPhotons, npt.NDArray[np.int64]]:
     """Pick the photons of both regions in good time and in the band; and count all per channel."""
     energy = calibration.gain.energy(photons.pha)
-    low, high = analysis_constants()["band"]["energy_kev"]
+    low, high = analysis_constants().band.energy_kev
     interval = np.searchsorted(gti[:, 0], photons.time, side="right") - 1
     good_time = (interval >= 0) & (photons.time < gti[interval, 1])
     in_band = good_time & (energy >= low) & (energy < high)

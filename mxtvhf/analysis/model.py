@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from importlib.resources import files
 from math import floor, log10
-from typing import Any
 
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.product import Product
-
-
-@cache
-def analysis_constants() -> dict[str, Any]:
-    """Return ``analysis.toml``; see the file for units, meaning and sources."""
-    return tomllib.loads((files("mxtvhf.analysis") / "analysis.toml").read_text())
 
 
 class Measurement(Model):

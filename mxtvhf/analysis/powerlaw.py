@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis.absorption import Floats, transmission
+from mxtvhf.models.quantities import BandKev, ColumnCm2, PhotonIndex, Text
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 ERG_PER_KEV = 1.602176634e-9
 """Exact since the SI of 2019."""
 
 
+class TypicalSource(SourcedConstants):
+    """The typical X-ray afterglow."""
+
+    photon_index: PhotonIndex
+    nh_cm2: ColumnCm2
+    flux_band_kev: BandKev
+    """Fluxes are quoted in it."""
+
+
+class SpectrumConstants(Constants):
+    """``spectrum.toml``."""
+
+    version: Text
+    source: TypicalSource
+
+
 @cache
-def spectrum_constants() -> dict[str, Any]:
-    """Return ``spectrum.toml``; see the file for units and sources."""
-    return tomllib.loads((files("mxtvhf.analysis") / "spectrum.toml").read_text())
+def spectrum_constants() -> SpectrumConstants:
+    """Return the spectrum that sources are expected to have."""
+    return read_toml(Path(__file__).with_name("spectrum.toml"), SpectrumConstants)
 
 
 @dataclass(frozen=True)
@@ -35,8 +51,8 @@ class PowerLaw:
         Column of absorbing hydrogen, 1/cm2; see `analysis.absorption`.
     """
 
-    photon_index: float = field(default_factory=lambda: float(spectrum_constants()["source"]["photon_index"]))
-    nh_cm2: float = field(default_factory=lambda: float(spectrum_constants()["source"]["nh_cm2"]))
+    photon_index: float = field(default_factory=lambda: spectrum_constants().source.photon_index)
+    nh_cm2: float = field(default_factory=lambda: spectrum_constants().source.nh_cm2)
 
     def density(self, energy_kev: npt.ArrayLike) -> Floats:
         """Photons per keV, with 1 at 1 keV before absorption."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.analysis.model import analysis_constants
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 
@@ -97,8 +97,8 @@ def choose_regions(
         raise InvalidInput(f"source region: position ({x}, {y}) is not on the detector")
     if not (0.0 < n_source < np.inf and 0.0 <= n_background < np.inf):
         raise InvalidInput(f"source region: {n_source} source and {n_background} background photons")
-    rules = analysis_constants()["region"]
-    radii = np.arange(rules["smallest_pixel"], rules["largest_pixel"] + 1.0)
+    rules = analysis_constants().region
+    radii = np.arange(rules.smallest_pixel, rules.largest_pixel + 1.0)
     signal_to_noise = _expected(x, y, radii, n_source, n_background, psf, good)
     if not (signal_to_noise > 0.0).any():
         raise InvalidInput(
@@ -111,7 +111,7 @@ def choose_regions(
 def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, good: Mask) -> Regions:
     """Return the regions for a circle of a given radius (pixels)."""
     distance, image = distances(x, y), psf.image(x, y) / _reference(psf)
-    inner = radius + analysis_constants()["region"]["gap_pixel"]
+    inner = radius + analysis_constants().region.gap_pixel
     source, background = good & (distance <= radius), good & (distance > inner)
     return Regions(
         x=x,
@@ -141,16 +141,16 @@ def _expected(
     x: float, y: float, radii: Floats, n_source: float, n_background: float, psf: LobsterEyePsf, good: Mask
 ) -> Floats:
     """Signal to noise for each radius; 0 without a source or a large enough background region."""
-    rules = analysis_constants()["region"]
+    rules = analysis_constants().region
     distance, image = distances(x, y)[good], psf.image(x, y)[good]
     if not distance.size:
         return np.zeros_like(radii)
     order = np.argsort(distance)
     distance, within = distance[order], np.concatenate([[0.0], np.cumsum(image[order])])
     inside = np.searchsorted(distance, radii, side="right")
-    outside = np.searchsorted(distance, radii + rules["gap_pixel"], side="right")
+    outside = np.searchsorted(distance, radii + rules.gap_pixel, side="right")
     background_pixels = distance.size - outside
-    usable = (inside > 0) & (background_pixels >= rules["least_background_pixels"])
+    usable = (inside > 0) & (background_pixels >= rules.least_background_pixels)
     ratio = np.where(usable, inside / np.maximum(background_pixels, 1), 0.0)
     source, background = n_source / within[-1], n_background / distance.size
     in_source, in_background = source * within[inside], source * (within[-1] - within[outside])

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from mxtvhf.analysis.absorption import cross_section
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.cstat import SpectralData, expected_statistic
 from mxtvhf.analysis.light_curve import net_counts, scaled
-from mxtvhf.analysis.model import Measurement, SpectralFit, SpectrumBin, analysis_constants
+from mxtvhf.analysis.model import Measurement, SpectralFit, SpectrumBin
 from mxtvhf.analysis.powerlaw import ERG_PER_KEV
 from mxtvhf.instrument.response import Response, channel_edges
 
@@ -56,12 +57,10 @@ class Spectrum:
     @classmethod
     def of(cls, photons: RegionPhotons, source: Counts, background: Counts, response: Response) -> Spectrum:
         """Cut the spectra of the two regions to the energy band of ``analysis.toml``."""
-        low, high = analysis_constants()["band"]["energy_kev"]
+        low, high = analysis_constants().band.energy_kev
         first, last = np.searchsorted(channel_edges(), (low - 1e-6, high - 1e-6))
         edges = channel_edges()[first : last + 1]
-        pieces = np.searchsorted(
-            edges, np.array(analysis_constants()["spectrum"]["background_pieces_kev"]) - 1e-6
-        )
+        pieces = np.searchsorted(edges, np.array(analysis_constants().spectrum.background_pieces_kev) - 1e-6)
         counts = np.stack([source[first:last], background[first:last]])
         data = SpectralData(counts, pieces[:-1], photons.regions, photons.exposure)
         cut = Response(response.energy_edges, response.area, response.matrix[:, first:last])
@@ -93,7 +92,7 @@ def energy_flux(index: float, nh_cm2: float) -> float:
 @cache
 def _flux_grid() -> tuple[Floats, Floats, Floats]:
     """Middles and widths of bins of the flux band, keV, and the cross-sections there, cm2."""
-    low, high = analysis_constants()["spectrum"]["flux_band_kev"]
+    low, high = analysis_constants().spectrum.flux_band_kev
     edges = np.geomspace(low, high, 501)
     energy = np.sqrt(edges[1:] * edges[:-1])
     return energy, np.diff(edges), cross_section(energy)
@@ -127,12 +126,12 @@ def fit_spectrum(
     tuple
         The fit and None, or None and the reason why there is none.
     """
-    rules = analysis_constants()["spectrum"]
+    rules = analysis_constants().spectrum
     spectrum = Spectrum.of(photons, source, background, response)
     n_source = source_photons(spectrum.data)
-    if n_source < rules["least_photons"]:
-        return None, f"{n_source:.1f} source photons in the band are fewer than {rules['least_photons']:g}"
-    nh_free = n_source >= rules["free_nh_photons"]
+    if n_source < rules.least_photons:
+        return None, f"{n_source:.1f} source photons in the band are fewer than {rules.least_photons:g}"
+    nh_free = n_source >= rules.free_nh_photons
     fits = {name: _minimised(spectrum, name, nh_free) for name in AMPLITUDES}
     if not all(np.isfinite(value) for fit in fits.values() for value in fit.values):
         return None, "the fit found no maximum of the likelihood"
@@ -152,8 +151,8 @@ def _minimised(spectrum: Spectrum, quantity: str, nh_free: bool) -> Minuit:
     from iminuit import Minuit
 
     amplitude = AMPLITUDES[quantity]
-    rules = analysis_constants()["spectrum"]
-    start = 2.0, rules["nh_cm2"]
+    rules = analysis_constants().spectrum
+    start = 2.0, rules.nh_cm2
 
     def statistic(log_amplitude: float, index: float, nh: float) -> float:
         norm = np.exp(log_amplitude) / amplitude(index, nh * _NH_UNIT)
@@ -165,8 +164,8 @@ def _minimised(spectrum: Spectrum, quantity: str, nh_free: bool) -> Minuit:
     fit.errordef = Minuit.LEAST_SQUARES
     fit.errors = (0.2, 0.2, 0.1)
     fit.limits["log_amplitude"] = (guess - 15.0, guess + 15.0)
-    fit.limits["index"] = tuple(rules["photon_index_limits"])
-    fit.limits["nh"] = tuple(limit / _NH_UNIT for limit in rules["nh_limits_cm2"])
+    fit.limits["index"] = rules.photon_index_limits
+    fit.limits["nh"] = tuple(limit / _NH_UNIT for limit in rules.nh_limits_cm2)
     fit.fixed["nh"] = not nh_free
     fit.migrad()
     if fit.valid:
@@ -175,7 +174,7 @@ def _minimised(spectrum: Spectrum, quantity: str, nh_free: bool) -> Minuit:
 
 
 def _result(spectrum: Spectrum, fits: dict[str, Minuit], n_source: float, nh_free: bool) -> SpectralFit:
-    rules, best = analysis_constants()["spectrum"], fits["norm"]
+    rules, best = analysis_constants().spectrum, fits["norm"]
     _, index, nh = best.values
     folded = float(np.exp(best.values["log_amplitude"])) * spectrum.folded(index, nh * _NH_UNIT)
     expected, sigma = expected_statistic(spectrum.data.means(folded))
@@ -186,7 +185,7 @@ def _result(spectrum: Spectrum, fits: dict[str, Minuit], n_source: float, nh_fre
         norm=amplitudes["norm"],
         flux=amplitudes["flux"],
         unabsorbed_flux=amplitudes["unabsorbed_flux"],
-        flux_band_kev=tuple(rules["flux_band_kev"]),
+        flux_band_kev=rules.flux_band_kev,
         nh_1e22_cm2=_parameter(best, "nh"),
         nh_free=nh_free,
         statistic=float(best.fval),
@@ -199,18 +198,18 @@ def _result(spectrum: Spectrum, fits: dict[str, Minuit], n_source: float, nh_fre
 
 
 def _doubts(fits: dict[str, Minuit], n_source: float, excess: float) -> list[str]:
-    rules, best = analysis_constants()["spectrum"], fits["norm"]
+    rules, best = analysis_constants().spectrum, fits["norm"]
     found = []
-    if n_source < rules["trusted_photons"]:
+    if n_source < rules.trusted_photons:
         found.append(f"only {n_source:.0f} source photons")
     if not all(fit.valid for fit in fits.values()):
         found.append("the minimum of the statistic is not certain")
-    low, high = rules["photon_index_limits"]
+    low, high = rules.photon_index_limits
     if min(best.values["index"] - low, high - best.values["index"]) < 0.05:
         found.append(f"the photon index is at its limit {best.values['index']:.2f}")
     if not all(error.is_valid for fit in fits.values() for error in fit.merrors.values()):
         found.append("an error could not be determined")
-    if excess > rules["worst_fit_sigma"]:
+    if excess > rules.worst_fit_sigma:
         found.append(f"an absorbed power law does not describe the spectrum ({excess:.1f} sigma)")
     return found
 
@@ -263,8 +262,8 @@ def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]
 
 def _bin_starts(counts: Counts) -> npt.NDArray[np.intp]:
     """First channels of bins with about equal numbers of photons."""
-    rules = analysis_constants()["spectrum"]
+    rules = analysis_constants().spectrum
     total = int(counts.sum())
-    bins = int(np.clip(total // rules["photons_per_bin"], 1, rules["most_bins"]))
+    bins = int(np.clip(total // rules.photons_per_bin, 1, rules.most_bins))
     shares = total * np.arange(bins) / bins
     return np.unique(np.searchsorted(np.cumsum(counts) - counts, shares, side="right") - 1)

@@ -37,7 +37,7 @@ def expected_counts(
     """
     spectrum = spectrum or PowerLaw()
     calibration = calibration or default_calibration()
-    energy = energy_bins(*spectrum_constants()["source"]["flux_band_kev"])
+    energy = energy_bins(*spectrum_constants().source.flux_band_kev)
     erg = ERG_PER_KEV * ENERGY_STEP_KEV * (energy * spectrum.density(energy)).sum()
     # Photons of the whole band of the detector are counted, as they are drawn.
     energy = energy_bins(*instrument().energy.band_kev)

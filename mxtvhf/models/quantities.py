@@ -21,6 +21,8 @@ RadiusArcsec = Annotated[float, Field(ge=0.0, le=36_000.0)]
 RadiusDeg = Annotated[float, Field(gt=0.0, le=180.0)]
 ColumnCm2 = Annotated[float, Field(ge=1e17, le=1e25)]
 """Column of absorbing hydrogen, 1/cm2; 1/m2 and 1e22/cm2 are out of range."""
+PhotonIndex = Annotated[float, Field(ge=-5.0, le=10.0)]
+"""Of a power law, N(E) ~ E^-index."""
 FluxErgCm2S = Annotated[float, Field(gt=0.0, le=1e-3)]
 """Energy flux of a source, erg/cm2/s; the limit is some 1e4 Crab."""
 

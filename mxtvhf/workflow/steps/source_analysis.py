@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.light_curve_file import write_light_curve
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
-from mxtvhf.analysis.model import SourceAnalysis, analysis_constants
+from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
@@ -118,5 +119,5 @@ def _result(
         spectrum=found.spectrum,
         spectrum_reason=found.spectrum_reason,
         products=products,
-        calibration={"analysis": analysis_constants()["version"], **calibration.versions()},
+        calibration={"analysis": analysis_constants().version, **calibration.versions()},
     )

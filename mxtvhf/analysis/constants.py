@@ -1,0 +1,131 @@
+"""How light curves and spectra are made: the constants of ``analysis.toml``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mxtvhf.models.quantities import (
+    RISING,
+    BandKev,
+    ColumnCm2,
+    GridKev,
+    PhotonIndex,
+    Positive,
+    Probability,
+    Text,
+)
+from mxtvhf.models.toml import Constants, read_toml
+
+Pixels = Annotated[float, Field(gt=0.0, le=1000.0)]
+Photons = Annotated[float, Field(ge=0.0, le=1e6)]
+
+
+class Band(Constants):
+    """The photons that are used."""
+
+    energy_kev: BandKev
+
+
+class Region(Constants):
+    """Limits of the source region, a circle, and of the background region around it."""
+
+    smallest_pixel: Pixels
+    """Radius of the source region."""
+    largest_pixel: Pixels
+    gap_pixel: Pixels
+    """Between the two regions."""
+    least_background_pixels: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Region:
+        if self.smallest_pixel > self.largest_pixel:
+            raise ValueError(
+                f"smallest_pixel {self.smallest_pixel} is larger than largest_pixel {self.largest_pixel}"
+            )
+        return self
+
+
+class LightCurveBins(Constants):
+    """Bins of equal width."""
+
+    photons_per_bin: Positive
+    """Of the source region."""
+    most_bins: int = Field(ge=1)
+    sigma: Positive
+    """Error bars hold the truth with the probability of so many standard deviations."""
+
+
+class Blocks(Constants):
+    """Bayesian blocks."""
+
+    false_alarm_rate: Probability
+    """Of seeing a change in a constant rate."""
+    most_cells: int = Field(ge=1)
+
+
+class DecayGrid(Constants):
+    """The indices for which the likelihood of a decay is evaluated."""
+
+    lowest: float = Field(ge=-10.0, le=20.0)
+    highest: float = Field(ge=-10.0, le=20.0)
+    step: float = Field(gt=0.0, le=1.0)
+    least_photons: Photons
+    most_groups: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _rises(self) -> DecayGrid:
+        if self.lowest >= self.highest:
+            raise ValueError(f"lowest {self.lowest} is not below highest {self.highest}")
+        return self
+
+
+class HardnessBands(Constants):
+    """The two bands of the hardness ratio."""
+
+    soft_kev: BandKev
+    hard_kev: BandKev
+    draws: int = Field(ge=100)
+    """Random draws that its errors come from."""
+
+
+class SpectrumRules(Constants):
+    """The fit of the spectrum."""
+
+    flux_band_kev: BandKev
+    background_pieces_kev: GridKev
+    """In each piece the background is flat in pulse height."""
+    least_photons: Photons
+    """Fewer source photons are not fitted."""
+    trusted_photons: Photons
+    nh_cm2: ColumnCm2
+    """Where it is not free."""
+    free_nh_photons: Photons
+    photon_index_limits: Annotated[tuple[PhotonIndex, PhotonIndex], RISING]
+    nh_limits_cm2: Annotated[tuple[Annotated[float, Field(ge=0.0)], ColumnCm2], RISING]
+    worst_fit_sigma: Positive
+    photons_per_bin: int = Field(ge=1)
+    """Of the plot."""
+    most_bins: int = Field(ge=1)
+
+
+class AnalysisConstants(Constants):
+    """``analysis.toml``."""
+
+    version: Text
+    band: Band
+    region: Region
+    light_curve: LightCurveBins
+    blocks: Blocks
+    decay: DecayGrid
+    hardness: HardnessBands
+    spectrum: SpectrumRules
+
+
+@cache
+def analysis_constants() -> AnalysisConstants:
+    """Return how the analysis is made; see the file for meaning and sources."""
+    return read_toml(Path(__file__).with_name("analysis.toml"), AnalysisConstants)
