@@ -7,9 +7,7 @@ may share its charge; nothing is assumed about the PSF but its smoothness.
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -17,16 +15,11 @@ import numpy.typing as npt
 from scipy.special import pdtrc
 
 from mxtvhf.instrument.psf import detector_pixels
+from mxtvhf.localisation.constants import detection_constants
 
 Indices = npt.NDArray[np.intp]
 
 _MAX_PASSES = 5
-
-
-@cache
-def detection_constants() -> dict[str, Any]:
-    """Return ``detection.toml``; see the file for meaning and source."""
-    return tomllib.loads((files("mxtvhf.localisation") / "detection.toml").read_text())
 
 
 def hot_pixels(image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -44,7 +37,7 @@ def hot_pixels(image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> npt
     numpy.ndarray
         True where a good pixel is hot, the same shape.
     """
-    rule = detection_constants()["hot_pixel"]
+    rule = detection_constants().hot_pixel
     hot = np.zeros(image.shape, dtype=np.bool_)
     for _ in range(_MAX_PASSES):
         usable = good & ~hot
@@ -54,8 +47,8 @@ def hot_pixels(image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> npt
             break
         counted = _ring_sum(np.where(usable, image, 0), row, column)
         pixels = _ring_sum(usable, row, column)
-        rate = counted * rule["contrast"] / np.maximum(pixels, 1.0) + _least_rate()
-        found = _chance(image[row, column], rate, photons) < rule["false_alarms"]
+        rate = counted * rule.contrast / np.maximum(pixels, 1.0) + _least_rate()
+        found = _chance(image[row, column], rate, photons) < rule.false_alarms
         if not found.any():
             break
         hot[row[found], column[found]] = True
@@ -73,15 +66,15 @@ def _chance(count: npt.ArrayLike, rate: Any, photons: float) -> Any:
 @cache
 def _least_rate() -> float:
     """Rate allowed to a pixel whose ring holds no photon: as if it held one."""
-    rule = detection_constants()["hot_pixel"]
-    pixels = (2 * rule["ring_outer"] + 1) ** 2 - (2 * rule["ring_inner"] + 1) ** 2
-    return float(rule["contrast"] / pixels)
+    rule = detection_constants().hot_pixel
+    pixels = (2 * rule.ring_outer + 1) ** 2 - (2 * rule.ring_inner + 1) ** 2
+    return rule.contrast / pixels
 
 
 @lru_cache(maxsize=1024)
 def _fewest(photons: float) -> int:
     """Return the least count that can be hot, that of a pixel in a ring without photons."""
-    limit = detection_constants()["hot_pixel"]["false_alarms"]
+    limit = detection_constants().hot_pixel.false_alarms
     count = 2
     while _chance(count, _least_rate(), photons) >= limit:
         count += 1
@@ -90,7 +83,7 @@ def _fewest(photons: float) -> int:
 
 def _ring_sum(image: npt.NDArray[Any], row: Indices, column: Indices) -> npt.NDArray[np.float64]:
     """Sum over the ring around each of the given pixels, as far as it lies on the detector."""
-    rule = detection_constants()["hot_pixel"]
+    rule = detection_constants().hot_pixel
     integral = np.zeros((image.shape[0] + 1, image.shape[1] + 1))
     integral[1:, 1:] = image.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
 
@@ -99,4 +92,4 @@ def _ring_sum(image: npt.NDArray[Any], row: Indices, column: Indices) -> npt.NDA
         left, right = np.maximum(column - reach, 0), np.minimum(column + reach + 1, image.shape[1])
         return integral[high, right] - integral[low, right] - integral[high, left] + integral[low, left]
 
-    return square(rule["ring_outer"]) - square(rule["ring_inner"])
+    return square(rule.ring_outer) - square(rule.ring_inner)

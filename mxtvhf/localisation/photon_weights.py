@@ -8,11 +8,8 @@ would lose those that are unlike it. Contrasts do not bias the place of a source
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from importlib.resources import files
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +19,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import Floats
+from mxtvhf.localisation.constants import population
 
 _STEP_KEV = 0.01
 """Energies between which the spectrum is summed: a sixth of the resolution at the lowest energies."""
@@ -29,15 +27,9 @@ LEAST = 1e-3
 """Lowest contrast given: a model is not known well enough to exclude a source photon."""
 
 
-@cache
-def population() -> dict[str, Any]:
-    """Return ``source_templates.toml``; see the file for meaning and sources."""
-    return tomllib.loads((files("mxtvhf.localisation") / "source_templates.toml").read_text())
-
-
 def expected_spectra() -> tuple[PowerLaw, ...]:
     """Return the spectra of the population, all equally probable."""
-    return tuple(PowerLaw(index, nh) for index, nh in population()["spectra"]["photon_index_and_nh_cm2"])
+    return tuple(PowerLaw(index, nh) for index, nh in population().spectra.photon_index_and_nh_cm2)
 
 
 def energy_contrast(
@@ -113,7 +105,7 @@ def time_contrast(
     start, stop = np.asarray(gti, dtype=np.float64).reshape(-1, 2).T - burst_time
     if start.size == 0 or start.min() <= 0.0:
         raise InvalidInput(f"burst time {burst_time} is not before the good times of the observation")
-    index = np.asarray(decay_indices or population()["decays"]["index"], dtype=np.float64)[:, np.newaxis]
+    index = np.asarray(decay_indices or population().decays.index, dtype=np.float64)[:, np.newaxis]
     mean = decay_integral(start, stop, index).sum(axis=1, keepdims=True) / (stop - start).sum()
     since = np.maximum(np.asarray(time, dtype=np.float64) - burst_time, start.min())
     return np.asarray(np.maximum(since**-index / mean, LEAST))

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
+from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.hot_pixels import detection_constants, hot_pixels
+from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.likelihood import (
     SourceFit,
     free_width,
@@ -233,12 +234,12 @@ def _is_detection(fit: SourceFit, counts: Counts) -> bool:
 
 def ts_threshold() -> float:
     """Least ``ts`` of a detection; its false-alarm rate stands in ``detection.toml``."""
-    return float(detection_constants()["source"]["ts_threshold"])
+    return detection_constants().source.ts_threshold
 
 
 def least_photons() -> float:
     """Least ``n_source`` of a detection, from the same file."""
-    return float(detection_constants()["source"]["least_photons"])
+    return detection_constants().source.least_photons
 
 
 def detector_image(x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.int64]:

@@ -10,11 +10,11 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.localisation.constants import population
 from mxtvhf.localisation.photon_weights import (
     energy_contrast,
     expected_spectra,
     joint_contrast,
-    population,
     time_contrast,
 )
 from mxtvhf.localisation.position import default_psf, localise
@@ -162,7 +162,7 @@ def test_the_likelihood_of_any_kind_is_the_mean_of_theirs():
         x=100.0, y=60.0, counts=60, background=300, start=100.0, stop=400.0, rng=rng, exact=True
     )
     contrast = every_kind(photons)
-    assert len(contrast) == len(expected_spectra()) * len(population()["decays"]["index"])
+    assert len(contrast) == len(expected_spectra()) * len(population().decays.index)
     found = localise(photons.x, photons.y, contrast=contrast, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
     fit = found.evidence.fit
     image = np.exp(fit.log_ratio) * default_psf().image(found.x, found.y)

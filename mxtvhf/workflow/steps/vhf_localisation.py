@@ -20,9 +20,10 @@ from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
-from mxtvhf.localisation.hot_pixels import detection_constants, hot_pixels
+from mxtvhf.localisation.constants import detection_constants, population
+from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.model import CredibleRegion, Localisation
-from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, population, time_contrast
+from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, time_contrast
 from mxtvhf.localisation.position import (
     SourceLocalisation,
     detector_image,
@@ -195,7 +196,7 @@ def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior
     radius = position.r90_arcsec / pixel_scale_arcsec()
     if not (-radius <= x <= detector_pixels() + radius and -radius <= y <= detector_pixels() + radius):
         return None
-    trust = float(detection_constants()["eclairs"]["trust"])
+    trust = detection_constants().eclairs.trust
     return PositionPrior(x, y, sigma=radius * SIGMA_PER_R90, trust=trust)
 
 
@@ -269,7 +270,7 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
 def _versions(calibration: Calibration) -> dict[str, str]:
     return {
         "instrument": instrument().version,
-        "detection": detection_constants()["version"],
-        "population": population()["version"],
+        "detection": detection_constants().version,
+        "population": population().version,
         **calibration.versions(),
     }

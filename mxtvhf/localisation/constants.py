@@ -1,0 +1,90 @@
+"""What counts as a source, ``detection.toml``, and which are expected, ``source_templates.toml``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mxtvhf.models.quantities import ColumnCm2, PhotonIndex, Probability, Text
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
+
+
+class DetectionThreshold(Constants):
+    """When a maximum of the likelihood counts as a source."""
+
+    ts_threshold: float = Field(ge=0.0, le=1e4)
+    """Least ts = 2 (ln L_source - ln L_background)."""
+    false_alarm_rate: Probability
+    """Fraction of the fields with background only that reach it."""
+    least_photons: float = Field(ge=0.0, le=1e4)
+    """Least number of fitted source photons."""
+
+
+class EclairsTrust(Constants):
+    """How far ECLAIRs' position is believed."""
+
+    trust: Probability
+    """That a source of MXT is ECLAIRs' source."""
+
+
+class HotPixelRule(Constants):
+    """When a pixel counts more than any source can explain."""
+
+    false_alarms: float = Field(gt=0.0, le=1.0)
+    """Expected per field."""
+    contrast: float = Field(ge=1.0, le=1000.0)
+    """Of a pixel's true rate to the mean of the ring of pixels around it."""
+    ring_inner: int = Field(ge=0, le=100)
+    """The ring reaches from beyond this distance, pixels, ..."""
+    ring_outer: int = Field(ge=1, le=100)
+    """... to this one."""
+
+    @model_validator(mode="after")
+    def _has_a_ring(self) -> HotPixelRule:
+        if self.ring_inner >= self.ring_outer:
+            raise ValueError(f"ring_inner {self.ring_inner} is not below ring_outer {self.ring_outer}")
+        return self
+
+
+class DetectionConstants(Constants):
+    """``detection.toml``."""
+
+    version: Text
+    source: DetectionThreshold
+    eclairs: EclairsTrust
+    hot_pixel: HotPixelRule
+
+
+class TemplateSpectra(Constants):
+    """Absorbed power laws."""
+
+    photon_index_and_nh_cm2: tuple[tuple[PhotonIndex, ColumnCm2], ...] = Field(min_length=1)
+
+
+class TemplateDecays(Constants):
+    """Power laws in time since T0."""
+
+    index: tuple[Annotated[float, Field(ge=-10.0, le=20.0)], ...] = Field(min_length=1)
+
+
+class Population(SourcedConstants):
+    """``source_templates.toml``."""
+
+    version: Text
+    spectra: TemplateSpectra
+    decays: TemplateDecays
+
+
+@cache
+def detection_constants() -> DetectionConstants:
+    """Return the limits of a detection; see the file for meaning and source."""
+    return read_toml(Path(__file__).with_name("detection.toml"), DetectionConstants)
+
+
+@cache
+def population() -> Population:
+    """Return the expected spectra and decays; see the file for meaning and sources."""
+    return read_toml(Path(__file__).with_name("source_templates.toml"), Population)
