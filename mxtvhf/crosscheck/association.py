@@ -68,7 +68,7 @@ def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tupl
     """
     if catalogues is None:
         return ()
-    widest: float = crosscheck_settings()["association"]["widest_r90_arcmin"]
+    widest = crosscheck_settings().association.widest_r90_arcmin
     return tuple(
         answer
         for position in latest_of_origins(positions)
@@ -79,10 +79,9 @@ def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tupl
 
 def known_source_prior(alerts: Sequence[Alert]) -> float:
     """Prior probability that what triggered is a source of a catalogue."""
-    settings = crosscheck_settings()["association"]
+    settings = crosscheck_settings().association
     by_catalogue = any(alert.packet_type == CATALOGUE_TRIGGER for alert in alerts)
-    value: float = settings["known_source_catalogue_trigger" if by_catalogue else "known_source"]
-    return value
+    return settings.known_source_catalogue_trigger if by_catalogue else settings.known_source
 
 
 def _matches(position: Position, answer: CatalogueAnswer, prior: float) -> list[SourceMatch]:

@@ -15,14 +15,6 @@ from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import WHOLE_SKY_DEG2
 from mxtvhf.models.position import Origin
 
-UNRELATED = {
-    Origin.MXT_VHF: "MXT",
-    Origin.MXT_ONBOARD: "MXT",
-    Origin.GP: "MXT",
-    Origin.VT: "VT",
-}
-"""Which entry of ``unrelated`` in ``crosscheck.toml`` is for which origin; ECLAIRs for all others."""
-
 
 def log10_bayes_factor(separation_arcsec: float, combined_r90_arcsec: float) -> float:
     """Weigh one source against two unrelated ones by the separation of two positions.
@@ -75,8 +67,12 @@ def _share(odds: float) -> float:
 
 def unrelated(origin: Origin) -> tuple[float, float]:
     """Tell how probably an instrument sees the counterpart, and its unrelated sources per square degree."""
-    entry = crosscheck_settings()["unrelated"][UNRELATED.get(origin, "ECLAIRs")]
-    return entry["counterpart_seen"], entry["per_deg2"]
+    known = crosscheck_settings().unrelated
+    if origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
+        entry = known.MXT
+    else:
+        entry = known.VT if origin is Origin.VT else known.ECLAIRs
+    return entry.counterpart_seen, entry.per_deg2
 
 
 def probability_text(value: float) -> str:

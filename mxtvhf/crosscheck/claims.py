@@ -67,7 +67,7 @@ def _separations(alert: Alert, eclairs: Sequence[Position]) -> list[tuple[Positi
 
 
 def _reproduces(angle_arcmin: float | None, separation: float) -> bool:
-    tolerance: float = crosscheck_settings()["claims"]["angle_tolerance_arcmin"]
+    tolerance = crosscheck_settings().claims.angle_tolerance_arcmin
     return angle_arcmin is not None and abs(angle_arcmin - separation / 60.0) <= tolerance
 
 

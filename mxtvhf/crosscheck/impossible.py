@@ -24,7 +24,7 @@ def without_impossible(
         for alert in alerts
         if alert.mean_flux is not None and not alert.flux_credible
     ]
-    limit: float = crosscheck_settings()["impossible"]["catalogue_flux_above"]
+    limit = crosscheck_settings().impossible.catalogue_flux_above
     bad = [source for answer in catalogues for source in answer.sources if (source.flux or 0.0) > limit]
     flags += [
         f"{source.catalogue}: flux {source.flux:g} erg/cm2/s of {source.name} is impossible; it is not used."

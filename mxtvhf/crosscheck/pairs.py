@@ -84,10 +84,10 @@ def separation_p_value(separation_arcsec: float, combined_r90_arcsec: float) -> 
 
 def verdict_of(p_value: float) -> Verdict:
     """Verdict of a p-value by the limits of ``crosscheck.toml``."""
-    limits = crosscheck_settings()["verdict"]
-    if p_value >= limits["consistent_from"]:
+    limits = crosscheck_settings().verdict
+    if p_value >= limits.consistent_from:
         return Verdict.CONSISTENT
-    return Verdict.INCONSISTENT if p_value < limits["inconsistent_below"] else Verdict.UNCLEAR
+    return Verdict.INCONSISTENT if p_value < limits.inconsistent_below else Verdict.UNCLEAR
 
 
 def compare_of_burst(first: Position, second: Position, gp: GpOutcome, uses_eclairs: bool) -> PositionPair:

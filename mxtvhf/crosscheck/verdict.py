@@ -62,16 +62,16 @@ def _by_catalogues(
     best: Position, answers: Sequence[CatalogueAnswer], matches: Sequence[SourceMatch]
 ) -> tuple[BurstVerdict, str]:
     """Judge the best position by the catalogues alone."""
-    limits = crosscheck_settings()["association"]
+    limits = crosscheck_settings().association
     here = [match for match in matches if match.position == best.label]
     asked = [answer for answer in answers if answer.checked and answer.is_around(best)]
     likely = _known_probability(here)
-    if likely >= limits["known_from"]:
+    if likely >= limits.known_from:
         return BurstVerdict.KNOWN_SOURCE, here[0].explanation
     if not asked:
         return BurstVerdict.CONSISTENT, "No catalogue was checked, so it may be a known source."
     catalogues = ", ".join(sorted({answer.catalogue for answer in asked}))
-    if likely >= limits["new_below"]:
+    if likely >= limits.new_below:
         return (
             BurstVerdict.UNCLEAR,
             f"It may be a known source ({probability_text(likely)}): {here[0].explanation}",
@@ -104,7 +104,7 @@ def _agreement(pairs: Sequence[PositionPair]) -> list[str]:
 
 def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[SourceMatch]) -> list[str]:
     """Tell of positions beside the best one that are those of known sources."""
-    limit: float = crosscheck_settings()["association"]["known_from"]
+    limit = crosscheck_settings().association.known_from
     known = {
         match.position: match
         for match in reversed(matches)

@@ -236,7 +236,7 @@ def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
 
 
 def _calibration(run: RunRecord) -> dict[str, str]:
-    items = {"instrument": instrument().version, "crosscheck": crosscheck_settings()["version"]}
+    items = {"instrument": instrument().version, "crosscheck": crosscheck_settings().version}
     items |= run.calibration
     items |= run.localisation.calibration if run.localisation else {}
     items |= run.analysis.calibration if run.analysis else {}
