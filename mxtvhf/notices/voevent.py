@@ -7,13 +7,9 @@ the VOEvent 2.0 schema, and only then voevent-parse, which gets the cleaned docu
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from math import sqrt
 from threading import Lock
-from typing import Any
 
 from lxml import etree
 from pydantic import ValidationError
@@ -24,6 +20,7 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.alert import Alert, Attitude, Citation, SatellitePosition
+from mxtvhf.notices.constants import notice_facts
 from mxtvhf.notices.parameters import Parameters, factor, finite, shown, utc
 
 _STREAM = re.compile(r"ivo://org\.svom/fsc#", re.IGNORECASE)
@@ -34,12 +31,6 @@ _FRAME = re.compile(r"UTC-(ICRS|FK5)-(GEO|TOPO)")
 _SCHEMA_LOCK = Lock()
 """The compiled schema keeps one error log: threads that validate at once would mix up their reasons."""
 _ORIGINS = {"eclairs": Origin.ECLAIRS, "mxt": Origin.MXT_ONBOARD, "vt": Origin.VT, "grm": Origin.GRM}
-
-
-@cache
-def notice_facts() -> dict[str, Any]:
-    """Return ``notices/notices.toml``: limits and conventions of SVOM notices, each with its source there."""
-    return tomllib.loads((files("mxtvhf.notices") / "notices.toml").read_text())
 
 
 def read_alert(raw: bytes, *, name: str = "alert") -> Alert:
@@ -82,9 +73,9 @@ def systematic_r90(origin: Origin, moment: datetime) -> float:
     published. Sources in ``instrument/constants.toml`` and ``notices/notices.toml``.
     """
     if origin in (Origin.MXT_ONBOARD, Origin.GP):
-        published = notice_facts()["mxt_systematic"]
-        older = moment < published["older_until"]
-        return float(published["older_r90_arcsec" if older else "r90_arcsec"])
+        published = notice_facts().mxt_systematic
+        older = moment < published.older_until
+        return published.older_r90_arcsec if older else published.r90_arcsec
     return instrument().eclairs.systematic_r90_arcsec if origin is Origin.ECLAIRS else 0.0
 
 
@@ -253,7 +244,7 @@ def _parameters(root: etree._Element) -> Parameters:
         *voeventparse.get_grouped_params(voevent).allvalues(),
     ]
     params = (dict(attributes) for group in groups for attributes in group.allvalues())
-    return Parameters(params, notice_facts()["older_names"])
+    return Parameters(params, notice_facts().older_names)
 
 
 def _trigger(what: Parameters) -> dict[str, object]:
@@ -261,7 +252,7 @@ def _trigger(what: Parameters) -> dict[str, object]:
     window = what.time("Time_Window_Start"), what.time("Time_Window_End")
     band = what.number("Lower_Energy_Bound", "keV"), what.number("Upper_Energy_Bound", "keV")
     snr, flux, kind = what.number("SNR"), what.number("Mean_Flux"), what.text("Trigger_Type")
-    largest_flux = notice_facts()["flux"]["largest_credible_erg_cm2_s"]
+    largest_flux = notice_facts().flux.largest_credible_erg_cm2_s
     return {
         "trigger_time": what.time("Alert_Seq_T0"),
         "time_window": None if None in window else window,
@@ -269,7 +260,7 @@ def _trigger(what: Parameters) -> dict[str, object]:
         "timescale_s": what.number("Timescale", "s"),
         "snr": snr,
         "snr_saturated": snr is not None and snr >= instrument().snr_radius.snr_saturation,
-        "trigger_type": kind and notice_facts()["trigger_words"].get(kind, kind),
+        "trigger_type": kind and notice_facts().trigger_words.get(kind, kind),
         "triggered_grds": what.text("Triggered_GRDs"),
         "mean_flux": flux,
         "flux_error": what.number("Flux_Error"),
@@ -365,7 +356,7 @@ def _radius_arcsec(origin: Origin, radius_deg: float) -> float | None:
     """
     if (origin is Origin.GRM and radius_deg == -1) or (origin is Origin.VT and radius_deg == 0):
         return None
-    if not 0 < radius_deg <= notice_facts()["largest_radius_deg"][origin]:
+    if not 0 < radius_deg <= notice_facts().largest_radius_deg[origin]:
         raise InvalidInput(f"Error2Radius {radius_deg:g} deg is impossible for a position of {origin}")
     return round(radius_deg * 3600, 6)
 

@@ -13,7 +13,8 @@ from lxml import etree
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Attitude, Citation
-from mxtvhf.notices.voevent import notice_facts, notice_position, systematic_r90
+from mxtvhf.notices.constants import notice_facts
+from mxtvhf.notices.voevent import notice_position, systematic_r90
 from mxtvhf.notices.voevent_writer import (
     Param,
     add,
@@ -41,19 +42,19 @@ def write_notice(alert: Alert) -> bytes:
         or 0 (VT), the only instruments that publish a position without a radius.
     """
     root = new_event(role=alert.role, ivorn=alert.ivorn)
-    author = notice_facts()["simulated"]
+    author = notice_facts().simulated
     add_who(
         root,
-        author_ivorn=author["author_ivorn"],
+        author_ivorn=author.author_ivorn,
         date=alert.published,
-        title=author["title"],
-        short_name=author["short_name"],
+        title=author.title,
+        short_name=author.short_name,
     )
     _add_what(root, alert)
     coordinates = add_where_when(root, alert.event_time)
     if alert.position is not None:
         _add_position(coordinates, alert.position)
-    add(add(root, "How"), "Description", author["description"])
+    add(add(root, "How"), "Description", author.description)
     add_citations(root, ((citation.ivorn, citation.cite) for citation in alert.citations))
     return event_bytes(root)
 
@@ -90,7 +91,7 @@ def eclairs_wakeup_notice(
         VOEvent role.
     """
     facts = notice_facts()
-    stat = 60 * facts["eclairs_snr_radius"]["amplitude_arcmin"] / snr
+    stat = 60 * facts.eclairs_snr_radius.amplitude_arcmin / snr
     radius = hypot(stat, systematic_r90(Origin.ECLAIRS, trigger_time))
     timescale = 20.48
     ivorn = f"ivo://org.svom/fsc#{burst_id}_eclairs-wakeup"
@@ -103,7 +104,7 @@ def eclairs_wakeup_notice(
         notice_level="N1e",
         instrument="ECLAIRs",
         role=role,
-        published=trigger_time + timedelta(seconds=facts["latency_s"]["eclairs_wakeup"]),
+        published=trigger_time + timedelta(seconds=facts.latency_s.eclairs_wakeup),
         event_time=trigger_time,
         trigger_time=trigger_time,
         time_window=(trigger_time, trigger_time + timedelta(seconds=timescale)),
@@ -151,7 +152,7 @@ def onboard_mxt_notice(
     law = instrument().snr_radius
     stat = law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
     radius = hypot(stat, systematic_r90(Origin.MXT_ONBOARD, start))
-    quality = 1 + sum(stat < limit for limit in notice_facts()["quality_factor"]["limits_arcsec"])
+    quality = 1 + sum(stat < limit for limit in notice_facts().quality_factor.limits_arcsec)
     notice_type = f"mxt-initial_qf{quality}"
     ivorn = f"ivo://org.svom/fsc#{eclairs.burst_id}_{notice_type}"
     ra, dec = _scattered(ra_deg, dec_deg, stat, rng)
@@ -166,7 +167,7 @@ def onboard_mxt_notice(
         notice_level="N2m",
         instrument="MXT",
         role=eclairs.role,
-        published=start + timedelta(seconds=notice_facts()["latency_s"]["mxt_initial"]),
+        published=start + timedelta(seconds=notice_facts().latency_s.mxt_initial),
         event_time=start,
         trigger_time=eclairs.trigger_time,
         position=position,

@@ -17,7 +17,8 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.alert import Alert
-from mxtvhf.notices.voevent import notice_facts, notice_position, read_alert
+from mxtvhf.notices.constants import notice_facts
+from mxtvhf.notices.voevent import notice_position, read_alert
 from mxtvhf.simulator.notices import write_notice
 from support.project import PROJECT
 
@@ -133,7 +134,7 @@ def test_radius_below_the_systematic_is_not_split():
 )
 def test_eclairs_statistical_radius_follows_the_snr(ivorn):
     alert = alert_of(FACTS[ivorn])
-    law = notice_facts()["eclairs_snr_radius"]["amplitude_arcmin"]
+    law = notice_facts().eclairs_snr_radius.amplitude_arcmin
     assert alert.position.r90_stat_arcsec / 60 * alert.snr == pytest.approx(law, rel=2e-3)
 
 
@@ -200,7 +201,7 @@ def test_vt_notice():
 
 def test_names_and_words_of_the_draft_schema():
     text = notice("ivo://org.svom/fsc#sb26021102_not-slewing")
-    for new, old in notice_facts()["older_names"].items():
+    for new, old in notice_facts().older_names.items():
         text = text.replace(f'"{new}"', f'"{old}"')
     text = text.replace("UTC-ICRS-GEO", "UTC-FK5-GEO").replace('"CRT"', '"count_rate"')
     text = text.replace('"rejected"', '"not_requested"')

@@ -1,0 +1,101 @@
+"""What SVOM notices look like: the limits and conventions of ``notices.toml``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, Strict, field_validator
+
+from mxtvhf.models.position import Origin
+from mxtvhf.models.quantities import FluxErgCm2S, RadiusDeg, Text
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
+
+NOTICE_ORIGINS = (Origin.ECLAIRS, Origin.MXT_ONBOARD, Origin.VT, Origin.GRM, Origin.OTHER)
+"""Of the positions that notices have."""
+
+SystematicArcsec = Annotated[float, Field(ge=5.0, le=3600.0)]
+LatencyS = Annotated[float, Field(ge=0.0, le=86_400.0)]
+
+
+class FluxLimit(Constants):
+    """Mean_Flux in erg/cm2/s."""
+
+    largest_credible_erg_cm2_s: FluxErgCm2S
+
+
+class MxtSystematic(SourcedConstants):
+    """Systematic part of published MXT radii."""
+
+    r90_arcsec: SystematicArcsec
+    older_r90_arcsec: SystematicArcsec
+    older_until: AwareDatetime
+
+
+class EclairsSnrRadius(Constants):
+    """Statistical R90 of ECLAIRs: amplitude / snr."""
+
+    amplitude_arcmin: float = Field(ge=1.0, le=1200.0)
+
+
+class QualityFactor(Constants):
+    """Classes of MXT's on-board positions."""
+
+    limits_arcsec: tuple[SystematicArcsec, SystematicArcsec, SystematicArcsec]
+    """Smallest statistical R90 of the classes 1, 2, 3."""
+
+    @field_validator("limits_arcsec")
+    @classmethod
+    def _fall(cls, limits: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not limits[0] > limits[1] > limits[2]:
+            raise ValueError(f"expected falling radii, found {limits}")
+        return limits
+
+
+class Latency(Constants):
+    """Of simulated notices."""
+
+    eclairs_wakeup: LatencyS
+    """After the trigger."""
+    mxt_initial: LatencyS
+    """After the start of the MXT observation."""
+
+
+class SimulatedAuthor(Constants):
+    """Who writes the notices of the simulator."""
+
+    author_ivorn: str = Field(pattern=r"^ivo://")
+    title: Text
+    short_name: Text
+    description: Text
+
+
+class NoticeFacts(Constants):
+    """``notices.toml``."""
+
+    flux: FluxLimit
+    largest_radius_deg: dict[Annotated[Origin, Strict(False)], RadiusDeg]
+    """By who measured the position."""
+    mxt_systematic: MxtSystematic
+    eclairs_snr_radius: EclairsSnrRadius
+    quality_factor: QualityFactor
+    older_names: dict[Text, Text]
+    """Today's name of a parameter -> that of the draft schema."""
+    trigger_words: dict[Text, Text]
+    """Word of a notice -> Trigger_Type."""
+    latency_s: Latency
+    simulated: SimulatedAuthor
+
+    @field_validator("largest_radius_deg")
+    @classmethod
+    def _has_all_origins(cls, radii: dict[Origin, float]) -> dict[Origin, float]:
+        if missing := [origin for origin in NOTICE_ORIGINS if origin not in radii]:
+            raise ValueError(f"missing {', '.join(missing)}")
+        return radii
+
+
+@cache
+def notice_facts() -> NoticeFacts:
+    """Return the limits and conventions of SVOM notices; see the file for the sources."""
+    return read_toml(Path(__file__).with_name("notices.toml"), NoticeFacts)
