@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-import tomllib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
+from mxtvhf.models.quantities import BandKev, Text
+from mxtvhf.models.toml import Constants, read_toml
 
 BRIGHT_XRAY = "bright-xray"
 """Name of the catalogue; no other may have it."""
@@ -19,16 +20,30 @@ NEIGHBOURHOOD_DEG2 = 313.4
 """Area of a cap of that radius, 2 pi (1 - cos 10 deg) (180 / pi)^2."""
 
 
+class BrightXrayOrigin(Constants):
+    """``bright_xray.toml``: where the catalogue is from."""
+
+    version: Text
+    flux_band_kev: BandKev
+    """Of the column ``flux``."""
+    positions: Text
+    """Where they are from and how exact they are."""
+    errors: Text
+    fluxes: Text
+    references: dict[Text, Text]
+    """Abbreviation in the column ``reference`` -> list of sources."""
+
+
 class BrightSources:
     """The catalogue ``bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
 
     def __init__(self) -> None:
-        data = files("mxtvhf.catalogues")
-        about = tomllib.loads((data / "bright_xray.toml").read_text())
-        self.version: str = about["version"]
-        self._band: tuple[float, float] = tuple(about["flux_band_kev"])
-        self._references: dict[str, str] = about["references"]
-        rows = csv.DictReader((data / "bright_xray.csv").read_text().splitlines())
+        path = Path(__file__).with_name("bright_xray.csv")
+        about = read_toml(path.with_suffix(".toml"), BrightXrayOrigin)
+        self.version = about.version
+        self._band = about.flux_band_kev
+        self._references = about.references
+        rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
         self.sources = tuple(self._source(row) for row in rows)
         self._by_name = {
             plain_name(name): source for source in self.sources for name in (source.name, *source.identifiers)

@@ -10,21 +10,22 @@ from __future__ import annotations
 import queue
 import threading
 import time
-import tomllib
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import requests
-from pydantic import ValidationError
+from pydantic import Field, RootModel, ValidationError, model_validator
 
 from mxtvhf import __version__
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.catalogues.store import LIMIT
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.base import NonNegative
+from mxtvhf.models.quantities import BandKev, RadiusArcsec, Text
+from mxtvhf.models.toml import Constants, read_toml
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -36,38 +37,59 @@ NEIGHBOURHOOD_ARCSEC = 900.0
 """A cone is asked at least so wide, to count how dense the catalogue is here."""
 
 Cone = tuple[float, float, float]
+ColumnRole = Annotated[str, Field(pattern="^(name|ra|dec|error|flux|class|identifiers)$")]
+MeasuredRole = Annotated[str, Field(pattern="^(ra|dec|error|flux)$")]
 
 
-class RemoteService(Model):
-    """A service of ``remote.toml``."""
+class ServiceEntry(Constants):
+    """A table of ``cone_search.toml``."""
 
-    name: str
-    url: str
-    columns: dict[str, str]
-    units: dict[str, str]
-    error_kind: str | None = None
-    default_r90_arcsec: NonNegative | None = None
-    largest_r90_arcsec: NonNegative
+    url: str = Field(pattern=r"^https?://")
+    columns: dict[ColumnRole, Text]
+    units: dict[MeasuredRole, Text]
+    """Of columns for which the service states none."""
+    error_kind: Literal["sigma", "r68", "r90", "r95", "r99"] | None = None
+    default_r90_arcsec: RadiusArcsec | None = None
+    """Of sources without an error."""
+    largest_r90_arcsec: RadiusArcsec
+    """A cone is asked so much wider, for sources whose error circle reaches into it."""
     density_per_deg2: NonNegative
-    flux_band_kev: tuple[float, float] | None = None
-    reference: str
+    """Sources over the area that the catalogue covers."""
+    flux_band_kev: BandKev | None = None
+    reference: Text
     tried: bool
     """False: nobody has seen it work yet."""
 
+    @model_validator(mode="after")
+    def _has_errors(self) -> ServiceEntry:
+        if "error" not in self.columns and self.default_r90_arcsec is None:
+            raise ValueError("expected columns.error or default_r90_arcsec")
+        return self
+
+
+class RemoteService(ServiceEntry):
+    """A service that can be asked."""
+
+    name: Text
+
+
+class RemoteServices(RootModel[dict[str, ServiceEntry]]):
+    """``cone_search.toml``: services by name."""
+
 
 def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
-    """Return services by their names in ``remote.toml``.
+    """Return services by their names in ``cone_search.toml``.
 
     Raises
     ------
     InvalidInput
         There is no such service.
     """
-    known = tomllib.loads((files("mxtvhf.catalogues") / "cone_search.toml").read_text())
+    known = read_toml(Path(__file__).with_name("cone_search.toml"), RemoteServices).root
     names = tuple(names)
     if unknown := [name for name in names if name not in known]:
         raise InvalidInput(f"remote catalogue {unknown[0]}: want one of {', '.join(known)}")
-    return tuple(RemoteService(name=name, **known[name]) for name in names)
+    return tuple(RemoteService(name=name, **dict(known[name])) for name in names)
 
 
 def ask_remote(
