@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field, Strict
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import Declination, Origin, Position, RightAscension
+from mxtvhf.models.quantities import Positive, RadiusArcsec, Text
+from mxtvhf.models.toml import Constants, read_toml
 from mxtvhf.notices.voevent import notice_position
 
 
-class KnownBurst(Model):
-    """What public notices and circulars say about one burst."""
+class PublishedPosition(Constants):
+    """A position of ``bursts.toml``, ICRS degrees."""
+
+    origin: Annotated[Origin, Strict(False)] | None = None
+    """None: as the key says."""
+    label: Text
+    ra_deg: RightAscension
+    dec_deg: Declination
+    r90_arcsec: RadiusArcsec | None = None
+    """Total 90 % radius."""
+    reference: Text | None = None
+
+
+class BurstFacts(Constants):
+    """What public notices and circulars say about one burst; a fact that is not public is left out."""
 
     burst_id: BurstId
-    grb_name: str | None = None
+    grb_name: Text | None = None
     trigger_time: AwareDatetime
     """T0 of the circular, else ``ISOTime`` of the first ECLAIRs notice, UTC."""
     mxt_start: AwareDatetime | None = None
     """Start of the MXT observation, UTC; None when there was none or it is not public."""
+    eclairs_snr: Positive | None = None
+    mxt_snr: Positive | None = None
+    """On-board SNR; 255 means at least that."""
+    note: str = ""
+    references: tuple[Text, ...] = Field(min_length=1)
+    """Ivorns and GCN circulars."""
+
+
+class BurstEntry(BurstFacts):
+    """A burst of ``bursts.toml``."""
+
+    eclairs: PublishedPosition | None = None
+    mxt: PublishedPosition | None = None
+    refined: PublishedPosition | None = None
+
+
+class BurstList(Constants):
+    """``bursts.toml``."""
+
+    burst: tuple[BurstEntry, ...] = Field(min_length=1)
+
+
+class KnownBurst(BurstFacts):
+    """A burst with its positions."""
+
     eclairs: Position | None = None
-    eclairs_snr: float | None = None
     mxt: Position | None = None
     """The on-board MXT position with the smallest radius."""
-    mxt_snr: float | None = None
-    """On-board SNR; 255 means at least that."""
     refined: Position | None = None
     """A better position: full-data MXT, VT, Swift-XRT, or the catalogued source."""
-    note: str = ""
-    references: tuple[str, ...]
-    """Ivorns and GCN circulars."""
 
     @property
     def best(self) -> Position:
@@ -48,9 +80,9 @@ class KnownBurst(Model):
 
 @cache
 def known_bursts() -> dict[str, KnownBurst]:
-    """Return the bursts of ``simulator/bursts.toml`` by burst id, in the order of the file."""
-    entries = tomllib.loads((files("mxtvhf.simulator") / "bursts.toml").read_text())["burst"]
-    return {entry["burst_id"]: _burst(entry) for entry in entries}
+    """Return the bursts of ``bursts.toml`` by burst id, in the order of the file."""
+    entries = read_toml(Path(__file__).with_name("bursts.toml"), BurstList).burst
+    return {entry.burst_id: _burst(entry) for entry in entries}
 
 
 def known_burst(burst_id: str) -> KnownBurst:
@@ -61,21 +93,24 @@ def known_burst(burst_id: str) -> KnownBurst:
     return bursts[burst_id]
 
 
-def _burst(entry: dict[str, Any]) -> KnownBurst:
-    defaults = {"eclairs": Origin.ECLAIRS, "mxt": Origin.MXT_ONBOARD, "refined": Origin.OTHER}
+def _burst(entry: BurstEntry) -> KnownBurst:
     positions = {
-        key: _position(entry, entry[key], origin) for key, origin in defaults.items() if key in entry
+        "eclairs": _position(entry, entry.eclairs, Origin.ECLAIRS),
+        "mxt": _position(entry, entry.mxt, Origin.MXT_ONBOARD),
+        "refined": _position(entry, entry.refined, Origin.OTHER),
     }
-    return KnownBurst.model_validate({**entry, **positions})
+    return KnownBurst.model_validate(dict(entry) | positions)
 
 
-def _position(entry: dict[str, Any], facts: dict[str, Any], origin: Origin) -> Position:
+def _position(entry: BurstEntry, published: PublishedPosition | None, origin: Origin) -> Position | None:
+    if published is None:
+        return None
     return notice_position(
-        Origin(facts.get("origin", origin)),
-        facts["label"],
-        ra_deg=facts["ra_deg"],
-        dec_deg=facts["dec_deg"],
-        radius_arcsec=facts.get("r90_arcsec"),
-        time=entry["trigger_time"],
-        reference=facts.get("reference"),
+        published.origin or origin,
+        published.label,
+        ra_deg=published.ra_deg,
+        dec_deg=published.dec_deg,
+        radius_arcsec=published.r90_arcsec,
+        time=entry.trigger_time,
+        reference=published.reference,
     )
