@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+
+from pydantic import Field
 
 from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Position
+from mxtvhf.models.quantities import Text
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.page import checked_catalogues
 
@@ -23,10 +25,43 @@ BEST = "best"
 """How the report's recommended position is called when a position is chosen."""
 
 
+class Stream(SourcedConstants):
+    """Our VOEvents."""
+
+    ivorn: str = Field(pattern=r"^ivo://[^#\s]+$")
+    """Theirs is ``ivorn#<burst>_<number>``, for tests ``ivorn#<burst>_test_<number>``."""
+    author_ivorn: str = Field(pattern=r"^ivo://")
+    title: Text
+    short_name: Text
+
+
+class GcnNames(SourcedConstants):
+    """Our GCN notices."""
+
+    topic: str = Field(pattern=r"^gcn\.notices\.[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")
+    mission: Text
+    instrument: Text
+
+
+class Why(Constants):
+    """The VOEvent's part of that name."""
+
+    concept: Text
+    """What is seen, in Unified Content Descriptors."""
+
+
+class Names(Constants):
+    """``announcement.toml``."""
+
+    stream: Stream
+    gcn: GcnNames
+    why: Why
+
+
 @cache
-def names() -> dict[str, Any]:
-    """Return ``announcement.toml``: under which names we speak."""
-    return tomllib.loads((files("mxtvhf.reporting.announcement") / "announcement.toml").read_text())
+def names() -> Names:
+    """Return the names that we publish under."""
+    return read_toml(Path(__file__).with_name("announcement.toml"), Names)
 
 
 @dataclass(frozen=True)
@@ -53,7 +88,7 @@ class Announcement:
 
 def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
     """Return the ivorn of an announcement."""
-    return f"{names()['stream']['ivorn']}#{burst_id}_{'test_' if is_test else ''}{number}"
+    return f"{names().stream.ivorn}#{burst_id}_{'test_' if is_test else ''}{number}"
 
 
 def announceable(report: Report) -> dict[str, Position]:

@@ -37,13 +37,13 @@ def gcn_notice(announced: Announcement) -> bytes:
 
 
 def _alert(announced: Announcement) -> dict[str, Any]:
-    gcn = names()["gcn"]
+    gcn = names().gcn
     return {
         "alert_datetime": iso_utc(announced.moment),
         "alert_tense": "test" if announced.report.is_test else "current",
         "alert_type": "update" if announced.supersedes else "initial",
-        "mission": gcn["mission"],
-        "instrument": gcn["instrument"],
+        "mission": gcn.mission,
+        "instrument": gcn.instrument,
         "record_number": announced.number,
         "messenger": "EM",
         "spectral_band": instrument().energy.band_kev,

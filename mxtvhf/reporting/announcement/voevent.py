@@ -35,14 +35,14 @@ def voevent(announced: Announcement) -> bytes:
     the first photon's time, or T0 where there are no photons; a position without either has the time at
     which the report was written. It follows up each SVOM notice and supersedes our announcement before.
     """
-    report, stream = announced.report, names()["stream"]
+    report, stream = announced.report, names().stream
     root = new_event(role="test" if report.is_test else "observation", ivorn=announced.ivorn)
     add_who(
         root,
-        author_ivorn=stream["author_ivorn"],
+        author_ivorn=stream.author_ivorn,
         date=announced.moment,
-        title=stream["title"],
-        short_name=stream["short_name"],
+        title=stream.title,
+        short_name=stream.short_name,
     )
     _add_what(root, announced)
     first = report.photons.first if report.photons else None
@@ -104,7 +104,7 @@ def _add_why(root: etree._Element, announced: Announcement) -> None:
     report, why = announced.report, add(root, "Why")
     inference = add(why, "Inference")
     add(inference, "Name", report.burst_id)
-    add(inference, "Concept", names()["why"]["concept"])
+    add(inference, "Concept", names().why.concept)
     for match in known_sources(report, announced.position):
         source = add(why, "Inference")
         source.set("probability", f"{match.probability:.6f}")

@@ -223,7 +223,7 @@ def test_our_voevent_is_none_of_svoms():
 
 
 def test_topic_keeps_gcns_rule():
-    assert re.fullmatch(r"gcn\.notices\.[a-z]+\.[a-z]+\.[a-z_]+", names()["gcn"]["topic"])
+    assert re.fullmatch(r"gcn\.notices\.[a-z]+\.[a-z]+\.[a-z_]+", names().gcn.topic)
 
 
 def test_another_position_and_a_comment_are_told():
