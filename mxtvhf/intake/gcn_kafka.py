@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 
 import confluent_kafka
 import gcn_kafka
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 
-from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.spool import Message
 from mxtvhf.models.base import Model
+from mxtvhf.models.toml import read_toml
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +43,7 @@ class GcnAccess(Model):
     @classmethod
     def from_file(cls, path: Path) -> GcnAccess:
         """Read the file; InvalidInput names what is wrong, never a value."""
-        try:
-            return cls.model_validate(tomllib.loads(path.read_text()))
-        except OSError as error:
-            raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
-        except tomllib.TOMLDecodeError:
-            raise InvalidInput(f"{path}: is not TOML") from None
-        except ValidationError as error:
-            names = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
-            raise InvalidInput(f"{path}: wrong or unknown: {names}") from None
+        return read_toml(path, cls, show_values=False)
 
 
 class GcnKafka:

@@ -6,15 +6,15 @@ what else a deployment on several hosts needs. ``docs/production.md`` explains i
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
+from mxtvhf.models.toml import read_toml
 from mxtvhf.operation.deployment.checks import (
     Folder,
     Host,
@@ -36,9 +36,6 @@ FERNET_KEY_LENGTH = 44
 LEAST_SECRET_LENGTH = 32
 """Characters of a key that signs tokens: 256 bits of a random hexadecimal or base64 text, at least
 (RFC 7518, section 3.2, for HMAC-SHA-256, counted in bytes)."""
-
-CAUSES = {"extra_forbidden": "there is no such key", "missing": "is missing"}
-"""By pydantic's type of error, where its own words do not fit a file."""
 
 
 class AirflowPart(Model):
@@ -205,23 +202,5 @@ def read_deployment(path: Path) -> Deployment:
     InvalidInput
         With a line for each thing that is wrong: file, key, cause.
     """
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: no TOML: {error}") from None
-    try:
-        return Deployment(**values)
-    except ValidationError as error:
-        raise InvalidInput("\n".join(f"{path}: {line}" for line in _causes(error))) from None
-
-
-def _causes(error: ValidationError) -> list[str]:
-    """Return ``key: cause`` for each error; a value is not shown, it might be a secret in a wrong place."""
-    lines = []
-    for problem in error.errors(include_input=False, include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        cause = CAUSES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-        lines.append(f"{key}: {cause}")
-    return lines
+    # A value is not shown: it might be a secret in a wrong place.
+    return read_toml(path, Deployment, show_values=False)
