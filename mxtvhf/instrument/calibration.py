@@ -313,7 +313,7 @@ def default_calibration() -> Calibration:
     return packaged_store().latest()
 
 
-_MODELS: dict[str, type[CalibrationFile]] = get_type_hints(Calibration)
+MODELS: dict[str, type[CalibrationFile]] = get_type_hints(Calibration)
 """Item -> model of its files."""
 
 
@@ -326,11 +326,11 @@ def _paths(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> CalibrationFile:
     item = path.stem.rpartition("_")[0]
-    if item not in _MODELS:
+    if item not in MODELS:
         raise InvalidInput(
-            f"{path}: unknown item {item!r}; name it <item>_<version>.toml, item: {', '.join(_MODELS)}"
+            f"{path}: unknown item {item!r}; name it <item>_<version>.toml, item: {', '.join(MODELS)}"
         )
-    file = read_toml(path, _MODELS[item])
+    file = read_toml(path, MODELS[item])
     if path.stem != f"{file.item}_{file.version}":
         raise InvalidInput(
             f"{path}: holds {file.item} {file.version}, name it {file.item}_{file.version}.toml"

@@ -1,0 +1,261 @@
+"""The contract of the shipped constants: no key can be missing, misspelt or in another unit unnoticed.
+
+All cases are generated from the files themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import mxtvhf
+from mxtvhf.analysis.absorption import AbsorptionTable
+from mxtvhf.analysis.constants import AnalysisConstants
+from mxtvhf.analysis.powerlaw import SpectrumConstants
+from mxtvhf.catalogues.bright import BrightXrayOrigin
+from mxtvhf.catalogues.cone_search import RemoteServices
+from mxtvhf.crosscheck.settings import CrosscheckSettings
+from mxtvhf.errors import InvalidInput
+from mxtvhf.events.header import EventFileConstants
+from mxtvhf.instrument.attitude import PointingLimits
+from mxtvhf.instrument.calibration import MODELS
+from mxtvhf.instrument.constants import Instrument
+from mxtvhf.localisation.constants import DetectionConstants, Population
+from mxtvhf.models.toml import read_toml
+from mxtvhf.notices.constants import NoticeFacts
+from mxtvhf.reporting.announcement.content import Names
+from mxtvhf.simulator.bursts import BurstList
+
+PACKAGE = Path(mxtvhf.__file__).parent
+CALIBRATION = PACKAGE / "instrument" / "caldb"
+FILES: dict[str, type[BaseModel]] = {
+    "analysis/absorption.toml": AbsorptionTable,
+    "analysis/analysis.toml": AnalysisConstants,
+    "analysis/spectrum.toml": SpectrumConstants,
+    "catalogues/bright_xray.toml": BrightXrayOrigin,
+    "catalogues/cone_search.toml": RemoteServices,
+    "crosscheck/crosscheck.toml": CrosscheckSettings,
+    "events/event_file.toml": EventFileConstants,
+    "instrument/constants.toml": Instrument,
+    "instrument/pointing.toml": PointingLimits,
+    "localisation/detection.toml": DetectionConstants,
+    "localisation/source_templates.toml": Population,
+    "notices/notices.toml": NoticeFacts,
+    "reporting/announcement/announcement.toml": Names,
+    "simulator/bursts.toml": BurstList,
+    **{
+        f"instrument/caldb/{path.name}": MODELS[path.stem.rpartition("_")[0]]
+        for path in sorted(CALIBRATION.glob("*.toml"))
+    },
+}
+OPTIONAL = {
+    "alignment_001.toml": {"valid_until"},
+    "cone_search.toml": {"error_kind", "default_r90_arcsec"},
+    "bursts.toml": {
+        *("grb_name", "mxt_start", "eclairs_snr", "mxt_snr", "note", "eclairs", "mxt", "refined"),
+        *("r90_arcsec", "origin", "reference"),
+    },
+}
+"""Keys that may be left out."""
+OPEN = {
+    "bright_xray.toml": {"references"},
+    "cone_search.toml": {"", "columns", "units"},
+    "notices.toml": {"older_names", "trigger_words"},
+}
+"""Tables of which any entry may be left out; "" is the file itself."""
+
+Key = tuple[str | int, ...]
+
+
+def toml(value: Any) -> str:
+    """Write a value; tables inline."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def content_of(name: str) -> dict[str, Any]:
+    return tomllib.loads((PACKAGE / name).read_text(encoding="utf-8"))
+
+
+def tables(value: Any, key: Key = ()) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Yield all tables of a file, itself included."""
+    if isinstance(value, dict):
+        yield key, value
+        for name, item in value.items():
+            yield from tables(item, (*key, name))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from tables(item, (*key, number))
+
+
+def dotted(key: Key) -> str:
+    return ".".join(map(str, key))
+
+
+def at(content: Any, key: Key) -> Any:
+    for part in key:
+        content = content[part]
+    return content
+
+
+def faults(name: str, content: dict[str, Any], folder: Path) -> list[str]:
+    """Read the content as that file; return the lines of the error, none when it is accepted."""
+    path = folder / Path(name).name
+    path.write_text(
+        "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in content.items()), encoding="utf-8"
+    )
+    try:
+        read_toml(path, FILES[name])
+    except InvalidInput as error:
+        lines = str(error).splitlines()
+        assert all(line.startswith(f"{path}: ") for line in lines)
+        return [line.removeprefix(f"{path}: ") for line in lines]
+    return []
+
+
+def keys(name: str) -> Iterator[Key]:
+    """Yield all keys of a file, at all depths."""
+    for table, items in tables(content_of(name)):
+        yield from ((*table, key) for key in items)
+
+
+def may_be_left_out(name: str, key: Key) -> bool:
+    file, table = Path(name).name, str(key[-2]) if len(key) > 1 else ""
+    return key[-1] in OPTIONAL.get(file, ()) or table in OPEN.get(file, ())
+
+
+def misses(key: Key) -> set[str]:
+    """Return the lines that tell that a key is missing; the second form is of tables whose keys are words."""
+    return {f"{dotted(key)}: missing", f"{dotted(key[:-1])}: missing {key[-1]}"}
+
+
+def test_every_file_of_the_package_has_its_model():
+    assert set(FILES) == {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.toml")}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_is_accepted_as_it_is(name, tmp_path):
+    assert faults(name, content_of(name), tmp_path) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_missing_key_is_named(name, tmp_path):
+    for key in keys(name):
+        content = content_of(name)
+        del at(content, key[:-1])[key[-1]]
+        found = faults(name, content, tmp_path)
+        assert may_be_left_out(name, key) or misses(key) & set(found), (key, found)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_added_key_is_named(name, tmp_path):
+    for table, _ in tables(content_of(name)):
+        content = content_of(name)
+        at(content, table)["added"] = 1
+        found = faults(name, content, tmp_path)
+        assert any(line.startswith(f"{dotted((*table, 'added'))}: ") for line in found), (table, found)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_key_in_another_unit_is_named(name, tmp_path):
+    """A unit is part of the key's name: another unit is another name."""
+    units = ("_kev", "_ev", "_s", "_mm", "_cm2", "_deg", "_deg2", "_arcmin", "_arcsec", "_pixel", "_k")
+    for key in keys(name):
+        if not str(key[-1]).endswith(units) or may_be_left_out(name, key):
+            continue
+        content, other = content_of(name), f"{str(key[-1]).rpartition('_')[0]}_furlong"
+        table = at(content, key[:-1])
+        table[other] = table.pop(key[-1])
+        found = faults(name, content, tmp_path)
+        assert misses(key) & set(found), (key, found)
+        assert f"{dotted((*key[:-1], other))}: unknown key" in found
+
+
+@pytest.mark.parametrize("wrong", ["1.0", [], {}, float("nan")], ids=str)
+@pytest.mark.parametrize("name", FILES)
+def test_each_number_of_another_type_is_named(name, wrong, tmp_path):
+    for key in keys(name):
+        content = content_of(name)
+        table = at(content, key[:-1])
+        if type(table[key[-1]]) not in (int, float):
+            continue
+        table[key[-1]] = wrong
+        found = faults(name, content, tmp_path)
+        assert any(line.startswith(f"{dotted(key)}: found ") for line in found), (key, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "wrong"),
+    [
+        ("instrument/constants.toml", "detector.pixel_size_mm", 75.0),  # um
+        ("instrument/constants.toml", "detector.pixel_size_mm", 75e-6),  # m
+        ("instrument/constants.toml", "detector.frame_time_s", 100.0),  # ms
+        ("instrument/constants.toml", "optics.focal_length_mm", 1.14),  # m
+        ("instrument/constants.toml", "energy.band_kev", [200.0, 10000.0]),  # eV
+        ("instrument/constants.toml", "energy.band_kev", [0.0002, 0.01]),  # MeV
+        ("instrument/constants.toml", "energy.band_kev", [10.0, 0.2]),
+        ("instrument/constants.toml", "pi.channel_width_kev", 10.0),  # eV
+        ("instrument/constants.toml", "eclairs.systematic_r90_arcsec", 2.0),  # arcmin
+        ("instrument/constants.toml", "snr_radius.amplitude_arcsec", 0.033),  # deg
+        ("instrument/caldb/gain_001.toml", "kev_per_channel", 2.5),  # eV
+        ("instrument/caldb/gain_001.toml", "reference_temperature_k", -65.0),  # Celsius
+        ("instrument/caldb/redistribution_001.toml", "pair_energy_ev", 0.00365),  # keV
+        ("instrument/caldb/psf_001.toml", "core_fwhm_arcmin", 600.0),  # arcsec
+        ("analysis/analysis.toml", "band.energy_kev", [300.0, 10000.0]),  # eV
+        ("analysis/analysis.toml", "spectrum.nh_cm2", 0.1),  # 1e22/cm2
+        ("analysis/spectrum.toml", "source.nh_cm2", 1.0e25 * 10.0),  # 1/m2
+        ("notices/notices.toml", "largest_radius_deg.ECLAIRs", 324_000.0),  # arcsec
+        ("notices/notices.toml", "mxt_systematic.r90_arcsec", 0.42),  # arcmin
+        ("crosscheck/crosscheck.toml", "verdict.consistent_from", 1.0),  # percent
+        ("crosscheck/crosscheck.toml", "impossible.catalogue_flux_above", 1.0),  # mW/m2
+        ("localisation/detection.toml", "eclairs.trust", 85.0),  # percent
+    ],
+)
+def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
+    content = content_of(name)
+    parts = tuple(key.split("."))
+    at(content, parts[:-1])[parts[-1]] = wrong
+    (first, *_) = faults(name, content, tmp_path)
+    assert first.startswith(key)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "wrong", "cause"),
+    [
+        ("instrument/constants.toml", "detector.rows", 128, "as many rows as columns, found 128 and 256"),
+        ("instrument/constants.toml", "time.mjdrefi", 57755, "expected mjdrefi 57754 for epoch_utc"),
+        ("instrument/constants.toml", "time.epoch_utc", "2017-13-01T00:00:00Z", "month must be in 1..12"),
+        ("analysis/absorption.toml", "c1", [1.0], "c1: expected 14 numbers"),
+        ("analysis/analysis.toml", "region.smallest_pixel", 91.0, "larger than largest_pixel 90.0"),
+        ("analysis/analysis.toml", "decay.lowest", 7.0, "lowest 7.0 is not below highest 7.0"),
+        ("crosscheck/crosscheck.toml", "verdict.inconsistent_below", 0.02, "above consistent_from 0.01"),
+        ("crosscheck/crosscheck.toml", "association.new_below", 0.95, "above known_from 0.9"),
+        ("localisation/detection.toml", "hot_pixel.ring_inner", 7, "ring_inner 7 is not below ring_outer 7"),
+        ("notices/notices.toml", "quality_factor.limits_arcsec", [60.0, 120.0, 30.0], "expected falling"),
+        ("catalogues/cone_search.toml", "2rxs.default_r90_arcsec", None, "expected columns.error or"),
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused(name, key, wrong, cause, tmp_path):
+    content = content_of(name)
+    parts = tuple(key.split("."))
+    table = at(content, parts[:-1])
+    del table[parts[-1]]
+    if wrong is not None:
+        table[parts[-1]] = wrong
+    (line,) = faults(name, content, tmp_path)
+    assert line.startswith(".".join(parts[:-1]))
+    assert cause in line
