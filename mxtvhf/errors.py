@@ -4,7 +4,8 @@
 
     MxtVhfError
     ├── InvalidInput        the input is wrong: quarantine it, do not retry      (CLI exit status 2)
-    │   └── NotOurs         a sound message, but of another mission or burst
+    │   ├── NotOurs         a sound message, but of another mission or burst
+    │   └── NewerVersion    a kept file written by a later version of this software
     ├── NothingToDo         a legal input that needs no analysis: stop in good order
     └── Failure             our side or a partner's side failed                  (CLI exit status 1)
         ├── Retriable       may work when tried again (network, 5xx)
@@ -24,6 +25,10 @@ class InvalidInput(MxtVhfError):
 
 class NotOurs(InvalidInput):
     """A well-formed message that is not for this pipeline (another mission, another burst)."""
+
+
+class NewerVersion(InvalidInput):
+    """A kept file whose ``schema_version`` is higher than this version of mxtvhf can read."""
 
 
 class NothingToDo(MxtVhfError):

@@ -1,0 +1,126 @@
+"""Files that grow by one line for each record, shared by several processes.
+
+Every line is appended under a lock and ends with a newline. What a crash left of a line is closed with a
+newline before the next one is written, so that it spoils no other line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from mxtvhf.errors import InvalidInput, NewerVersion
+from mxtvhf.models.files import sync_folder
+from mxtvhf.models.kept import SET_ASIDE, Kept, KeptModel, log_once, parse_kept
+
+log = logging.getLogger(__name__)
+
+
+def append_record(path: Path, record: KeptModel, *, once: bool = False) -> None:
+    """Append a record as one line of JSON, durably; fields that are None are left out.
+
+    Parameters
+    ----------
+    path
+        File in a folder that exists.
+    record
+        What to append.
+    once
+        Do nothing when an equal record is in the file.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    with _locked(path) as file:
+        if once and record in _records(path, file.read(), type(record)):
+            return
+        _append(file, record.model_dump_json(exclude_none=True).encode(), durable=True)
+    sync_folder(path.parent)
+
+
+def append_line(path: Path, line: bytes, *, durable: bool) -> None:
+    """Append a line without its newline.
+
+    Parameters
+    ----------
+    path
+        File in a folder that exists.
+    line
+        What to append.
+    durable
+        Whether the line must survive the loss of power.
+    """
+    with _locked(path) as file:
+        _append(file, line, durable=durable)
+
+
+def read_records(path: Path, model: type[Kept]) -> list[Kept]:
+    """Read all records of a file, in order; none when there is no file.
+
+    An unreadable line is copied to ``<name>.unreadable`` and logged, once. A line of a later version of this
+    software is logged. All other lines are returned.
+    """
+    return list(_records(path, read_content(path), model))
+
+
+def read_content(path: Path, start: int = 0) -> bytes:
+    """Read a file from a byte on, without a line that is being written; nothing when there is no file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            file.seek(start)
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def keep_unreadable(path: Path, line: bytes, reason: str) -> None:
+    """Copy an unreadable line to ``<name>.unreadable`` beside the file, and log it; once for each line."""
+    aside = path.with_name(path.name + SET_ASIDE)
+    if line in read_content(aside).split(b"\n"):
+        return
+    try:
+        append_line(aside, line, durable=True)
+    except OSError as error:
+        log_once(f"{reason}; the line is ignored and cannot be copied to {aside.name}: {error.strerror}")
+        return
+    log.error("%s; the line was copied to %s", reason, aside.name)
+
+
+def _records(path: Path, content: bytes, model: type[Kept]) -> Iterator[Kept]:
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield parse_kept(line, model, name=f"{path}, line {number}")
+        except NewerVersion as error:
+            log_once(f"{error}; the line is ignored")
+        except InvalidInput as error:
+            keep_unreadable(path, line, str(error))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        yield file
+
+
+def _append(file: BinaryIO, line: bytes, *, durable: bool) -> None:
+    end = file.seek(0, os.SEEK_END)
+    if end:
+        file.seek(end - 1)
+        if file.read(1) != b"\n":
+            line = b"\n" + line
+    file.write(line + b"\n")
+    file.flush()
+    if durable:
+        os.fsync(file.fileno())
