@@ -16,36 +16,34 @@
 
 Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
 temporary name, synced and then named. (Only the waiting rooms ``incoming/`` and ``open/`` of the intake empty
-themselves, when what they held is filed.)
+themselves, when what they held is filed.) A record that cannot be read is renamed to
+``<name>.<digest>.unreadable``, see `mxtvhf.models.kept`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import logging
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
-from mxtvhf.models.base import Model
-from mxtvhf.models.files import safe_name, sha256_of, sync_folder, write_once
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import safe_name, sha256_of, write_once
 from mxtvhf.models.ids import BURST_ID_PATTERN, BurstId
+from mxtvhf.models.kept import KeptModel, log_once, read_kept, read_or_set_aside
+from mxtvhf.models.kept_lines import append_record, read_records
 from mxtvhf.models.run_conf import RunConf
-from mxtvhf.models.times import utc_text
-
-log = logging.getLogger(__name__)
 
 MAX_RECORD_NAME = 150
 """Characters of a run id in the name of its record; a digest makes the name unique."""
 
 
-class ArchivedInput(Model):
+class ArchivedInput(KeptModel):
     """What one run was given, as kept."""
 
     run_id: str
@@ -62,7 +60,7 @@ class ArchivedInput(Model):
         return self.conf.alert, self.conf.packets
 
 
-class Receipt(Model):
+class Receipt(KeptModel):
     """A line of ``received.jsonl``: something came at this moment."""
 
     file: str
@@ -72,18 +70,18 @@ class Receipt(Model):
     """By which way, e.g. ``NATS mxtvhf.in.packets.hbk``; None: a run named it."""
 
 
-class Retraction(Model):
+class Retraction(KeptModel):
     """A notice took a burst back."""
 
     ivorn: str
     received: AwareDatetime
 
 
-class QuarantineNote(Model):
+class QuarantineNote(KeptModel):
     """What could not be read, and why."""
 
-    sha256: str
-    """Of the kept bytes, ``quarantine/<sha256>.bin``."""
+    sha256: str = ""
+    """Of the kept bytes, ``quarantine/<sha256>.bin``. Not in files of version 0.1.0, but in their names."""
     input: str
     """What the run, or the intake, named it."""
     reason: str
@@ -123,24 +121,13 @@ class Archive:
             By which way it came.
         """
         receipt = Receipt(file=kept.name, received=received, source=source)
-        line = receipt.model_dump_json(exclude_none=True).encode() + b"\n"
-        with (kept.parent / "received.jsonl").open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            known = file.read()
-            if line in known.splitlines(keepends=True):
-                return
-            # A line that a crash cut short must not spoil this one.
-            file.write(line if not known or known.endswith(b"\n") else b"\n" + line)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(kept.parent)
+        append_record(_receipts(kept.parent), receipt, once=True)
 
     def notices(self, burst_id: str, *, until: datetime) -> dict[Path, datetime]:
         """Sound notices of a burst received up to a moment, with the last time when each one was."""
         folder = self.root / burst_id / "alerts"
         found: dict[Path, datetime] = {}
-        for receipt in _receipts(folder / "received.jsonl"):
+        for receipt in read_records(_receipts(folder), Receipt):
             if receipt.received <= until:
                 path = folder / receipt.file
                 found[path] = max(receipt.received, found.get(path, receipt.received))
@@ -160,9 +147,19 @@ class Archive:
         write_once(self._retraction_path(burst_id, is_test=is_test), content)
 
     def retraction(self, burst_id: str, *, is_test: bool) -> Retraction | None:
-        """Return what took a burst, or a test under its id, back; None when nothing did."""
+        """Return the notice that retracted a burst, or a test under its id; None when it was not retracted.
+
+        A record that cannot be read counts, too: a retracted burst must never be announced.
+        """
         path = self._retraction_path(burst_id, is_test=is_test)
-        return Retraction.model_validate_json(path.read_bytes()) if path.exists() else None
+        try:
+            return read_kept(path, Retraction)
+        except FileNotFoundError:
+            return None
+        except (InvalidInput, OSError) as error:
+            log_once(f"{error}; the burst counts as retracted")
+            moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            return Retraction(ivorn=f"unknown, {path.name} is unreadable", received=moment)
 
     def _retraction_path(self, burst_id: str, *, is_test: bool) -> Path:
         return self.root / burst_id / f"retracted{'-test' if is_test else ''}.json"
@@ -178,7 +175,7 @@ class Archive:
 
     def last_receipt(self, kept: Path, *, until: datetime) -> datetime | None:
         """Return when a kept notice, or kept packets, were last received up to a moment; None: not logged."""
-        receipts = _receipts(kept.parent / "received.jsonl")
+        receipts = read_records(_receipts(kept.parent), Receipt)
         moments = (receipt.received for receipt in receipts if receipt.file == kept.name)
         return max((moment for moment in moments if moment <= until), default=None)
 
@@ -196,7 +193,7 @@ class Archive:
         folder, name = self.root / entry.burst_id / "inputs", safe_name(entry.run_id)[:MAX_RECORD_NAME]
         earlier = [
             known.received
-            for known in map(_record, folder.glob(f"{name}__*.json"))
+            for known in _inputs(folder.glob(f"{name}__*.json"))
             if (known.run_id, known.conf.alert) == (entry.run_id, entry.conf.alert)
         ]
         entry = entry.model_copy(update={"received": min([*earlier, entry.received])})
@@ -220,19 +217,28 @@ class Archive:
         ``<sha256>.<digest>.json``.
         """
         path = self._keep(self.root / "quarantine", raw, ".bin")
-        about: dict[str, object] = {"input": name, "reason": reason, "size": len(raw)}
-        note = json.dumps({**about, "time": utc_text(datetime.now(UTC))}, indent=1).encode() + b"\n"
-        first = path.with_suffix(".json")
-        if not write_once(first, note) and not about.items() <= json.loads(first.read_bytes()).items():
+        note = QuarantineNote(
+            sha256=path.stem, input=name, reason=reason, size=len(raw), time=datetime.now(UTC)
+        )
+        content, first = note.model_dump_json(indent=1).encode() + b"\n", path.with_suffix(".json")
+        known = read_or_set_aside(first, QuarantineNote)
+        if known is not None and (known.input, known.reason) == (name, reason):
+            return path
+        if not write_once(first, content):
             digest = sha256_of(json.dumps([name, reason]).encode())[:16]
-            write_once(path.with_suffix(f".{digest}.json"), note)
+            write_once(path.with_suffix(f".{digest}.json"), content)
         return path
 
     def quarantined(self) -> list[QuarantineNote]:
-        """All notes of the quarantine, newest first."""
-        paths = (self.root / "quarantine").glob("*.json")
-        named = ({"sha256": path.name.split(".")[0], **json.loads(path.read_bytes())} for path in paths)
-        notes = map(QuarantineNote.model_validate, named)
+        """All notes of the quarantine, newest first; kept bytes without a readable note are listed, too."""
+        folder = self.root / "quarantine"
+        notes = [
+            note.model_copy(update={"sha256": path.name.split(".")[0]})
+            for path in folder.glob("*.json")
+            if (note := read_or_set_aside(path, QuarantineNote)) is not None
+        ]
+        noted = {note.sha256 for note in notes}
+        notes += [_without_note(path) for path in folder.glob("*.bin") if path.stem not in noted]
         return sorted(notes, key=lambda note: (note.time, note.sha256), reverse=True)
 
     def bursts(self) -> list[str]:
@@ -246,8 +252,8 @@ class Archive:
         return (self.root / burst_id).is_dir()
 
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
-        """All recorded inputs, of one burst or of all, oldest burst first."""
-        yield from map(_record, sorted(self.root.glob(f"{burst_id or 'sb*'}/inputs/*.json")))
+        """All recorded inputs that can be read, of one burst or of all, oldest burst first."""
+        yield from _inputs(sorted(self.root.glob(f"{burst_id or 'sb*'}/inputs/*.json")))
 
     def _keep(self, folder: Path, raw: bytes, suffix: str) -> Path:
         path = folder / f"{sha256_of(raw)}{suffix}"
@@ -255,22 +261,31 @@ class Archive:
         return path
 
 
-def _record(path: Path) -> ArchivedInput:
-    return ArchivedInput.model_validate_json(path.read_bytes())
+def _inputs(paths: Iterable[Path]) -> Iterator[ArchivedInput]:
+    for path in paths:
+        record = read_or_set_aside(path, ArchivedInput)
+        if record is not None:
+            yield record
+
+
+def _receipts(folder: Path) -> Path:
+    return folder / "received.jsonl"
+
+
+def _without_note(path: Path) -> QuarantineNote:
+    about = path.stat()
+    return QuarantineNote(
+        sha256=path.stem,
+        input="unknown",
+        reason=f"no readable note about {path.name}; see quarantine/{path.stem}*",
+        size=about.st_size,
+        time=datetime.fromtimestamp(about.st_mtime, UTC),
+    )
 
 
 def _first_receptions(folder: Path) -> dict[Path, datetime]:
     found: dict[Path, datetime] = {}
-    for receipt in _receipts(folder / "received.jsonl"):
+    for receipt in read_records(_receipts(folder), Receipt):
         path = folder / receipt.file
         found[path] = min(receipt.received, found.get(path, receipt.received))
     return dict(sorted(found.items(), key=lambda entry: (entry[1], entry[0].name)))
-
-
-def _receipts(path: Path) -> Iterator[Receipt]:
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
-            yield Receipt.model_validate_json(line)
-        except ValidationError:
-            # Cut short by a crash; the run that wrote it failed and writes it anew when it is tried again.
-            log.warning("%s: a line cannot be read and is left out: %.80r", path, line)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime
 
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import safe_name
+from mxtvhf.models.kept import KeptModel, log_once, read_kept
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
-
-log = logging.getLogger(__name__)
 
 FINAL_REPORT = "report.json"
 PRELIMINARY_REPORT = "preliminary/report.json"
 
 
-class ReportSummary(BaseModel):
+class ReportSummary(KeptModel):
     """What lists and statistics need of a written report; the rest of it is not read."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     burst_id: str
     run_id: str
@@ -65,10 +62,11 @@ def product_file(products: Path, run_id: str, name: str) -> Path | None:
 
 
 def report_summary(products: Path, run_id: str) -> ReportSummary | None:
-    """Return the final report of a run in short, else the preliminary one; None when there is none yet."""
+    """Return the final report of a run in short, else the preliminary one; None without a readable one."""
     for name in (FINAL_REPORT, PRELIMINARY_REPORT):
-        if path := product_file(products, run_id, name):
-            return _summary(path)
+        path = product_file(products, run_id, name)
+        if path is not None and (found := _summary(path)) is not None:
+            return found
     return None
 
 
@@ -91,8 +89,7 @@ def report_summaries(products: Path, *, newest: int = 1000) -> Iterator[ReportSu
 
 def _summary(path: Path) -> ReportSummary | None:
     try:
-        return ReportSummary.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        # Of another version of this software, or changed by hand: no reason to refuse all the others.
-        log.warning("%s: left out, no report: %s", path, error.errors()[0]["msg"])
+        return read_kept(path, ReportSummary)
+    except (InvalidInput, OSError) as error:
+        log_once(f"{error}; the report is left out")
         return None

@@ -5,17 +5,16 @@ One line each in ``archive/streams/gaps.jsonl``.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AwareDatetime
 
-from mxtvhf.models.base import Model
+from mxtvhf.models.kept import KeptModel
+from mxtvhf.models.kept_lines import append_record, read_records
 
 
-class StreamGap(Model):
+class StreamGap(KeptModel):
     """Messages of a stream that never arrived here."""
 
     stream: str
@@ -35,17 +34,12 @@ class StreamGap(Model):
 
 def write_gap(archive_root: Path, gap: StreamGap) -> None:
     """Write down a loss, durably."""
-    with _path(archive_root).open("ab") as file:
-        file.write(gap.model_dump_json().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_record(_path(archive_root), gap)
 
 
-def read_gaps(archive_root: Path) -> Iterator[StreamGap]:
-    """Yield the noticed losses of all streams, in the order in which they were noticed."""
-    path = _path(archive_root)
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        yield StreamGap.model_validate_json(line)
+def read_gaps(archive_root: Path) -> list[StreamGap]:
+    """Return the noticed losses of all streams, in the order in which they were noticed."""
+    return read_records(_path(archive_root), StreamGap)
 
 
 def _path(archive_root: Path) -> Path:

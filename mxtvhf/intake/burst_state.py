@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import AwareDatetime
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Model
-from mxtvhf.models.files import sha256_of
+from mxtvhf.models.kept import KeptModel, log_once, read_or_set_aside
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.telemetry import decode_stream
 
-log = logging.getLogger(__name__)
+SEQUENCE = "[0-9]" * 4
+"""Start of the names of a planned run's files."""
 
 
-class PlannedRun(Model):
+class PlannedRun(KeptModel):
     """A run that the intake wants, as written to ``planned/<sequence>.json``; it never changes."""
 
     run_id: str
@@ -33,16 +32,19 @@ class PlannedRun(Model):
     """The same in words."""
     is_test: bool
     is_retraction: bool = False
-    notice: str
-    """Key of its alert, see `Notice`."""
     photons: int = 0
     """In its packets; 0 for a run without packets."""
     packets: int = 0
     """Distinct sound packets."""
     planned: AwareDatetime
 
+    @property
+    def notice_file(self) -> str:
+        """Name of its notice's file, by which the notice is known: a digest of the bytes as received."""
+        return PurePosixPath(self.conf.alert).name
 
-class Posting(Model):
+
+class Posting(KeptModel):
     """What became of a planned run, as written to ``planned/<sequence>.posted.json``."""
 
     outcome: Literal["accepted", "taken", "refused", "withdrawn"]
@@ -63,14 +65,15 @@ class Notice:
         Where it is kept.
     received
         When it came for the first time, UTC.
-    key
-        Equal for notices that say the same, also when their bytes differ (two ways, two spellings).
+    files
+        Names of all kept files that say the same (two ways, two spellings), its own first. As digests of the
+        bytes as received they are the same in every version of this software.
     """
 
     alert: Alert
     path: Path
     received: datetime
-    key: str
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,10 @@ class BurstPicture:
 def read_picture(archive: Archive, burst_id: str) -> BurstPicture:
     """Read what the archive holds of a burst; call it under the burst's lock."""
     planned = planned_runs(archive, burst_id)
-    vhf = tuple(archive.vhf(burst_id).items())
+    vhf = tuple((path, received) for path, received in archive.vhf(burst_id).items() if _is_there(path))
     photons, packets = _measure(b"".join(path.read_bytes() for path, _ in vhf), burst_id)
-    sequences = [run.conf.sequence for run, _ in planned]
+    # The names count also where the records cannot be read: a number is never used for two runs.
+    sequences = [int(path.name[:4]) for path in planned_folder(archive, burst_id).glob(f"{SEQUENCE}.*")]
     sequences += [entry.conf.sequence for entry in archive.inputs(burst_id)]
     return BurstPicture(
         burst_id=burst_id,
@@ -135,17 +139,25 @@ def read_picture(archive: Archive, burst_id: str) -> BurstPicture:
 
 
 def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Posting | None]]:
-    """Return the planned runs of a burst with what became of them, in the order of their sequence."""
+    """Return the planned runs of a burst with what became of them, in the order of their sequence.
+
+    A record that cannot be read is set aside, see `read_or_set_aside`. A run whose posting is lost is posted
+    again, and Airflow answers that it has it.
+    """
     found = []
-    for path in sorted(planned_folder(archive, burst_id).glob("[0-9][0-9][0-9][0-9].json")):
-        posting = path.with_suffix(".posted.json")
-        found.append(
-            (
-                PlannedRun.model_validate_json(path.read_bytes()),
-                Posting.model_validate_json(posting.read_bytes()) if posting.exists() else None,
-            )
-        )
+    for path in sorted(planned_folder(archive, burst_id).glob(f"{SEQUENCE}.json")):
+        run = read_or_set_aside(path, PlannedRun)
+        if run is not None:
+            found.append((run, _posting(path.with_suffix(".posted.json"), run)))
     return found
+
+
+def _posting(path: Path, run: PlannedRun) -> Posting | None:
+    posting = read_or_set_aside(path, Posting)
+    if posting is None and path.exists():
+        # Of a later version, or on a bad sector; whoever wrote it had asked Airflow.
+        return Posting(outcome="accepted", posted=run.planned)
+    return posting
 
 
 def planned_folder(archive: Archive, burst_id: str) -> Path:
@@ -159,17 +171,30 @@ def posting_path(archive: Archive, run: PlannedRun) -> Path:
 
 
 def _notices(archive: Archive, burst_id: str) -> tuple[Notice, ...]:
-    found: dict[str, Notice] = {}
+    found: list[Notice] = []
     for path, received in archive.first_notices(burst_id).items():
+        if not _is_there(path):
+            continue
         try:
             alert = read_alert(path.read_bytes(), name=str(path))
         except InvalidInput as error:
             # Only sound notices have a receipt: it was sound by an earlier version of this program.
-            log.error("burst %s: kept notice left out: %s", burst_id, error)
+            log_once(f"burst {burst_id}: kept notice left out: {error}")
             continue
-        key = sha256_of(alert.model_dump_json().encode())[:16]
-        found.setdefault(key, Notice(alert, path, received, key))
-    return tuple(found.values())
+        same = next((place for place, known in enumerate(found) if known.alert == alert), None)
+        if same is None:
+            found.append(Notice(alert, path, received, (path.name,)))
+        else:
+            found[same] = replace(found[same], files=(*found[same].files, path.name))
+    return tuple(found)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file that has a receipt was kept, too; a restored archive may lack it."""
+    if path.is_file():
+        return True
+    log_once(f"{path}: missing, though its receipt was logged; restore it from a backup")
+    return False
 
 
 def _measure(raw: bytes, burst_id: str) -> tuple[int, int]:

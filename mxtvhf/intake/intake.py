@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.errors import Failure
+from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.intake.burst_state import PlannedRun
 from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planner import look_at
 from mxtvhf.intake.spool import Incoming, Message
+from mxtvhf.models.kept import BAD_FILE, log_once
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.workflow.airflow_api import AirflowApi
 
@@ -98,13 +99,30 @@ class Intake:
     def round(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """File all that waits, look at the bursts that need it, start some of the runs that wait."""
         for path in self.incoming.waiting():
-            message = self.incoming.read(path)
-            if message is not None:
-                self._file(message)
-                self.incoming.done(path)
+            self._take(path)
         self._look(clock())
         if self._can_post():
             self._post()
+
+    def _take(self, path: Path) -> None:
+        """File a waiting message; one that is damaged goes to quarantine, one of a later version waits."""
+        try:
+            message = self.incoming.read(path)
+        except NewerVersion as error:
+            log_once(f"{error}; the message waits")
+            return
+        except OSError as error:
+            if error.errno not in BAD_FILE:
+                raise
+            log_once(f"{path}: {error.strerror}; the message waits")
+            return
+        except InvalidInput as error:
+            self.refuse(Message(path.read_bytes(), str(path), datetime.now(UTC)), str(error))
+            self.incoming.done(path)
+            return
+        if message is not None:
+            self._file(message)
+            self.incoming.done(path)
 
     def _file(self, message: Message) -> None:
         try:
@@ -128,9 +146,9 @@ class Intake:
                 continue
             try:
                 waiting, again = look_at(burst_id, self.archive, self.bursts, self._policy, now)
-            except OSError:
-                raise
-            except Exception:
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno not in BAD_FILE:
+                    raise
                 # A burst whose folder was spoiled by a hand or a fault of ours must not stop the others.
                 log.exception("burst %s: cannot be looked at, again in %.0f s", burst_id, SPOILED_PAUSE_S)
                 waiting, again = (), now + timedelta(seconds=SPOILED_PAUSE_S)

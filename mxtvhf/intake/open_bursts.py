@@ -8,8 +8,11 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
+
+from mxtvhf.models.ids import BURST_ID_PATTERN
 
 
 class OpenBursts:
@@ -33,7 +36,9 @@ class OpenBursts:
     def all(self) -> dict[str, int]:
         """Open bursts, each with a number that is another one whenever it is opened again."""
         found = {}
-        for path in self.folder.iterdir():
+        for path in self.folder.glob("sb*"):
+            if not re.fullmatch(BURST_ID_PATTERN, path.name):
+                continue
             try:
                 found[path.name] = path.stat().st_mtime_ns
             except FileNotFoundError:

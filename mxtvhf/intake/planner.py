@@ -52,7 +52,6 @@ def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datet
         reason=wanted.reason,
         is_test=is_test,
         is_retraction=wanted.notice.alert.is_retraction,
-        notice=wanted.notice.key,
         photons=picture.photons if packets else 0,
         packets=picture.packets if packets else 0,
         planned=now,

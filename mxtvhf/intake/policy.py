@@ -76,9 +76,9 @@ def _stories(picture: BurstPicture) -> list[tuple[Notice, ...]]:
 def _for_notice(
     picture: BurstPicture, notices: tuple[Notice, ...], policy: IntakePolicy, now: datetime
 ) -> WantedRun | None:
-    have = {run.notice for run in picture.runs if run.cause == "notice"}
+    have = {run.notice_file for run in picture.runs if run.cause == "notice"}
     for notice in notices:
-        if notice.key not in have:
+        if have.isdisjoint(notice.files):
             ready = _can_be_placed(notice) and _enough(picture, policy, now) and not is_retracted(notices)
             return WantedRun(notice, "notice", f"notice {notice.alert.notice_type}", ready)
     return None
@@ -94,7 +94,9 @@ def _for_photons(
     reason = _update_reason(picture, runs, policy, now) if runs else "first photons"
     if reason is None:
         return None
-    newest = max(placed, key=lambda notice: (notice.alert.published or notice.alert.event_time, notice.key))
+    newest = max(
+        placed, key=lambda notice: (notice.alert.published or notice.alert.event_time, notice.path.name)
+    )
     return WantedRun(newest, "photons", f"{reason}: {picture.photons}", True)
 
 

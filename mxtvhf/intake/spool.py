@@ -1,4 +1,4 @@
-"""The waiting room: messages as received, durable before anybody says that they have arrived.
+"""The waiting room: messages as received, durable before they are acknowledged.
 
 ::
 
@@ -7,22 +7,28 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime
 
-from mxtvhf.models.base import Model
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of, write_once
+from mxtvhf.models.kept import KeptModel, parse_kept
+
+log = logging.getLogger(__name__)
 
 STALE_S = 3600.0
 """No intake takes so long to write a message."""
 
 
-class _Label(Model):
+class Label(KeptModel):
+    """The first line of a waiting message."""
+
     source: str
     received: AwareDatetime
 
@@ -71,7 +77,7 @@ class Incoming:
         OSError
             It could not be kept: it must not be acknowledged.
         """
-        label = _Label(source=message.source, received=message.received).model_dump_json().encode()
+        label = Label(source=message.source, received=message.received).model_dump_json().encode()
         write_once(self.folder / f"{sha256_of(message.raw)}.msg", label + b"\n" + message.raw)
 
     def _sweep(self) -> None:
@@ -86,12 +92,32 @@ class Incoming:
         return sorted(self.folder.glob("*.msg"), key=_age)
 
     def read(self, path: Path) -> Message | None:
-        """Read one of `waiting`; None when another intake has filed it meanwhile."""
+        """Read one of `waiting`; None when another intake has filed it meanwhile.
+
+        A message that is whole behind an unreadable label gets its file's name and time.
+
+        Raises
+        ------
+        NewerVersion
+            It was kept in the format of a later version of this software.
+        InvalidInput
+            Neither its label nor the message is as it was kept.
+        """
         try:
             label, _, raw = path.read_bytes().partition(b"\n")
+            written = path.stat().st_mtime
         except FileNotFoundError:
             return None
-        known = _Label.model_validate_json(label)
+        is_whole = path.name == f"{sha256_of(raw)}.msg"
+        try:
+            known = parse_kept(label, Label, name=str(path))
+        except InvalidInput as error:
+            if not is_whole:
+                raise
+            log.error("%s; the message itself is complete and is filed", error)
+            return Message(raw, f"{path.name}, unreadable label", datetime.fromtimestamp(written, UTC))
+        if not is_whole:
+            log.error("%s: damaged on disk: the SHA-256 differs; the message is filed as it is", path)
         return Message(raw, known.source, known.received)
 
     def done(self, path: Path) -> None:

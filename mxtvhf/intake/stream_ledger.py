@@ -3,18 +3,26 @@
 NATS 2.9 passes over a message whose bytes on its disk have changed, and after a loss of its newest messages
 numbers others the same, both without a word. ::
 
-    archive/streams/<stream>.<made>.seen    one line a kept message: its number in the stream, its digest
-    archive/streams/gaps.jsonl              one line a noticed loss, see ``streamgaps``
+    archive/streams/<stream>.<made>.seen    one line a kept message: its number in the stream, its digest;
+                                            before them the format, which version 0.1.0 did not write
+    archive/streams/gaps.jsonl              one line a noticed loss, see ``archive.stream_gaps``
 """
 
 from __future__ import annotations
 
-import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mxtvhf import __version__
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps, write_gap
-from mxtvhf.models.files import sha256_of
+from mxtvhf.models.files import sha256_of, write_once
+from mxtvhf.models.kept import log_once
+from mxtvhf.models.kept_lines import append_line, keep_unreadable, read_content
+
+LEDGER_VERSION = 1
+_FORMAT = re.compile(rb"# schema_version (\d{1,9})")
+_LINE = re.compile(rb"(\d{1,19}) ([0-9a-f]{16})")
 
 
 class StreamLedger:
@@ -36,19 +44,13 @@ class StreamLedger:
         self._folder = archive_root / "streams"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._path = self._folder / f"{stream}.{made.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}.seen"
-        self._path.touch()
+        self._begin()
         self._read_up_to = 0
         self._seen: dict[int, str] = {}
 
     def note(self, number: int, raw: bytes) -> None:
         """Write down that a message is kept; before it is acknowledged."""
-        line = f"{number} {sha256_of(raw)[:16]}\n".encode()
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-        try:
-            # One small write of an append-only file: lines of several intakes do not mix.
-            os.write(handle, line)
-        finally:
-            os.close(handle)
+        append_line(self._path, f"{number} {sha256_of(raw)[:16]}".encode(), durable=False)
 
     def newest(self) -> int | None:
         """Highest number that arrived; None before the first message."""
@@ -85,22 +87,33 @@ class StreamLedger:
         """Set the account aside: the stream's numbers no longer mean what they did."""
         moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         self._path.rename(self._path.with_name(f"{self._path.name}.until-{moment}"))
-        self._path.touch()
+        self._begin()
         self._seen, self._read_up_to = {}, 0
+
+    def _begin(self) -> None:
+        write_once(self._path, f"# schema_version {LEDGER_VERSION}\n".encode())
 
     def _number(self) -> int:
         return len(list(self._folder.glob(f"{self.stream}.*.until-*")))
 
     def _account(self) -> dict[int, str]:
         """Read what this and other intakes have added."""
-        with self._path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size < self._read_up_to:
-                self._seen, self._read_up_to = {}, 0
-            file.seek(self._read_up_to)
-            added = file.read()
-        whole, _, _ = added.rpartition(b"\n")
-        self._read_up_to += len(whole) + 1 if whole else 0
-        for line in whole.splitlines():
-            number, _, digest = line.decode().partition(" ")
-            self._seen[int(number)] = digest
+        if self._path.stat().st_size < self._read_up_to:
+            self._seen, self._read_up_to = {}, 0
+        whole, end, _ = read_content(self._path, self._read_up_to).rpartition(b"\n")
+        self._read_up_to += len(whole) + len(end)
+        for line in whole.split(b"\n") if end else ():
+            self._read_line(line)
         return self._seen
+
+    def _read_line(self, line: bytes) -> None:
+        if found := _LINE.fullmatch(line):
+            self._seen[int(found[1])] = found[2].decode()
+        elif version := _FORMAT.fullmatch(line):
+            if int(version[1]) > LEDGER_VERSION:
+                log_once(
+                    f"{self._path}: schema version {int(version[1])}; mxtvhf {__version__} reads up to "
+                    f"{LEDGER_VERSION}; upgrade mxtvhf; lines of another form are ignored"
+                )
+        elif line:
+            keep_unreadable(self._path, line, f"{self._path}: unreadable line {line[:40]!r}")

@@ -1,8 +1,8 @@
 """Records that stay on disk: their schema version, and reading those of other versions of this software.
 
 A record is strict when the program builds it (`Model`), and tolerant when it is read from a file: unknown
-fields are ignored, in nested models too, because pydantic's ``extra`` is set for the whole call. Missing fields
-take their defaults; so does ``schema_version``, which version 0.1.0 did not write.
+fields are ignored, in nested models too, because pydantic's ``extra`` is set for the whole call. Missing
+fields take their defaults; so does ``schema_version``, which version 0.1.0 did not write.
 
 A field may be added with a default at any time. When a field changes its meaning, becomes required or is
 removed, or a choice gets another value, the default of the model's ``schema_version`` goes up by one, and a
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SET_ASIDE = ".unreadable"
 """Suffix of a file that was set aside because it could not be read."""
 
-_BAD_FILE = (errno.EIO, errno.EACCES, errno.EISDIR)
+BAD_FILE = (errno.EIO, errno.EACCES, errno.EISDIR)
 """Operating system errors that concern one file, not the disk as a whole."""
 
 
@@ -106,7 +106,7 @@ def read_or_set_aside(path: Path, model: type[Kept]) -> Kept | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno not in _BAD_FILE:
+        if error.errno not in BAD_FILE:
             raise
         log_once(f"{path}: {error.strerror}; the file is ignored")
         return None

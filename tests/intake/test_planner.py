@@ -116,7 +116,7 @@ def test_a_later_notice_brings_a_run_with_the_packets_so_far(burst, tmp_path):
         desk.comes(message, 1)
     *_, run = desk.runs
     assert (run.cause, run.photons > 0) == ("notice", True)
-    assert run.notice != desk.runs[0].notice
+    assert run.notice_file != desk.runs[0].notice_file
 
 
 def test_a_retraction_gets_its_run_and_ends_the_updates(burst, tmp_path):
@@ -175,7 +175,7 @@ def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(
             desk.looks(second)
     desk.looks(1000)
     notices = [run for run in desk.runs if run.cause == "notice"]
-    assert len({run.notice for run in notices}) == len(notices) == 2
+    assert len({run.notice_file for run in notices}) == len(notices) == 2
     placed = [run for run in desk.runs if run.packets]
     whole = decode_stream(b"".join(burst.messages[:12]), burst.id, name="all")
     assert max(run.photons for run in placed) == len(whole.photons)

@@ -92,7 +92,6 @@ def source(tmp_path, database):
         reason="first photons",
         is_test=False,
         is_retraction=False,
-        notice="0" * 16,
         photons=0,
         packets=0,
         planned=datetime(2026, 3, 7, tzinfo=UTC),

@@ -99,7 +99,7 @@ def test_an_input_that_waits_for_its_run_is_noticed(installation, gp_url):
     assert oldest_waiting_s(archive) == 0.0
     run = PlannedRun(
         run_id=f"{BURST}__1", conf={"burst_id": BURST, "alert": "file:///a.xml"}, cause="photons",
-        reason="first photons", is_test=False, notice="0" * 16, planned=datetime(2026, 3, 7, tzinfo=UTC),
+        reason="first photons", is_test=False, planned=datetime(2026, 3, 7, tzinfo=UTC),
     )  # fmt: skip
     planned_folder(archive, BURST).mkdir(parents=True)
     (planned_folder(archive, BURST) / "0001.json").write_text(run.model_dump_json())
