@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -74,18 +75,20 @@ class CatalogueStore:
         return tuple(self._answer(name, ra_deg, dec_deg, radius_arcsec, limit) for name in names)
 
     def versions(self) -> tuple[CatalogueVersion, ...]:
-        """Return all versions of all ingested catalogues, those in use last of their catalogue.
+        """Return all readable versions of all ingested catalogues, those in use last of their catalogue."""
+        return tuple(version for version in self._described() if isinstance(version, CatalogueVersion))
 
-        Raises
-        ------
-        Failure
-            A description is damaged.
-        """
-        return tuple(
-            read_version(self.folder, name, number)
-            for name in catalogue_names(self.folder)
-            for number in version_numbers(self.folder, name)
-        )
+    def unreadable(self) -> tuple[str, ...]:
+        """Return for each version whose description cannot be read why."""
+        return tuple(str(error) for error in self._described() if isinstance(error, Failure))
+
+    def _described(self) -> Iterator[CatalogueVersion | Failure]:
+        for name in catalogue_names(self.folder):
+            for number in version_numbers(self.folder, name):
+                try:
+                    yield read_version(self.folder, name, number)
+                except Failure as error:
+                    yield error
 
     def fault(self, version: CatalogueVersion) -> str | None:
         """Compare all bytes of a version's data with what was written; return what is wrong with them."""

@@ -14,10 +14,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.models.kept import KeptModel, read_kept
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 """Of a catalogue; it is also a folder's name."""
@@ -30,8 +31,8 @@ class ErrorClass(Model):
     largest_r90_arcsec: NonNegative
 
 
-class CatalogueVersion(Model):
-    """What was ingested, when, and how."""
+class CatalogueVersion(KeptModel):
+    """What was ingested, when, and how; its schema version is that of the file with the sources, too."""
 
     catalogue: str
     version: int
@@ -106,10 +107,10 @@ def read_version(root: Path, name: str, version: int) -> CatalogueVersion:
     Raises
     ------
     Failure
-        The file is damaged.
+        The file is damaged, or was written by a later version of this software.
     """
     path = version_file(root, name, version)
     try:
-        return CatalogueVersion.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise Failure(f"{path}: damaged, {error.errors()[0]['msg']}") from error
+        return read_kept(path, CatalogueVersion)
+    except InvalidInput as error:
+        raise Failure(str(error)) from None

@@ -80,12 +80,14 @@ def list_catalogues(
             {**version.model_dump(mode="json"), "fault": fault}
             for version, fault in zip(versions, faults, strict=True)
         ]
-        _print_json([own, *rest])
+        _print_json([own, *rest, *({"fault": fault} for fault in store.unreadable())])
     else:
         print(f"{BRIGHT_XRAY} {bright.version}: {len(bright.sources)} sources, part of MXT-VHF")
         for version, fault in zip(versions, faults, strict=True):
             print("\n".join(_version_text(version, fault)))
-    if any(faults):
+        for fault in store.unreadable():
+            print(fault)
+    if any(faults) or store.unreadable():
         raise typer.Exit(1)
 
 

@@ -250,11 +250,12 @@ def _decision(
     report: Report | None,
     airflow: str,
 ) -> DecisionBox:
-    decision, release = files.decided(burst_id, run_id)
+    decided = files.decided(burst_id, run_id)
     return DecisionBox(
         question=questions.get(run_id),
-        decision=decision,
-        release=release,
+        decision=decided.decision,
+        release=decided.release,
+        fault=decided.fault,
         positions=report.positions if report else (),
         drafts=_texts(burst_id, run_id, files),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from mxtvhf.models.kept import SET_ASIDE
 from mxtvhf.models.position import Position
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
@@ -51,6 +52,8 @@ class DecisionBox:
     question: Question | None
     decision: Decision | None
     release: Release | None
+    fault: str | None
+    """Why one of the two cannot be read."""
     positions: tuple[Position, ...]
     """Those that can be chosen."""
     drafts: tuple[Draft, ...]
@@ -70,6 +73,8 @@ class DecisionBox:
     @property
     def is_pending(self) -> bool:
         """True while an answer is being carried out."""
+        if self.fault is not None:
+            return False
         if self.decision is not None:
             return self.decision.choice == "approve" and not (self.release or self.refusal)
         return self.question is not None and not self.question.is_open
@@ -93,7 +98,7 @@ def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
     return tuple(
         Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
         for path in sorted(folder.glob("[!.]*"))
-        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL)
+        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL) and path.suffix != SET_ASIDE
     )
 
 

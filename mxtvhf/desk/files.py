@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.ids import RunKind
+from mxtvhf.models.kept import Kept, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import DECISION, RELEASE, Decision, Release
@@ -25,7 +24,15 @@ from mxtvhf.workflow.runs import Run
 
 log = logging.getLogger(__name__)
 
-Read = TypeVar("Read", bound=BaseModel)
+
+@dataclass(frozen=True)
+class Decided:
+    """What is kept of the decision about a run."""
+
+    decision: Decision | None = None
+    release: Release | None = None
+    fault: str | None = None
+    """Why one of the two cannot be read; it is not known then whether something was announced."""
 
 
 class DeskFiles:
@@ -38,12 +45,12 @@ class DeskFiles:
 
     def summary(self, burst_id: str, run_id: str) -> ReportSummary | None:
         """Return the final report of a run in short, else the preliminary one; None without a sound one."""
-        return _first(_read(path, ReportSummary) for path in self._reports(burst_id, run_id))
+        return _first(_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
 
     def report(self, burst_id: str, run_id: str) -> Report | None:
-        """Return the final report of a run, else the preliminary one; None without one of this version."""
+        """Return the final report of a run, else the preliminary one; None without a readable one."""
         # Not remembered: a whole report is large, and one at a time is looked at.
-        return _first(_parse(path, Report) for path in self._reports(burst_id, run_id) if path.exists())
+        return _first(_left_out(_parse, path, Report) for path in self._reports(burst_id, run_id))
 
     def _reports(self, burst_id: str, run_id: str) -> list[Path]:
         folder = product_folder(self.products, burst_id, run_id)
@@ -53,25 +60,33 @@ class DeskFiles:
         """Return where the decision about a run and its announcement are kept."""
         return product_folder(self.releases, burst_id, run_id)
 
-    def decided(self, burst_id: str, run_id: str) -> tuple[Decision | None, Release | None]:
+    def decided(self, burst_id: str, run_id: str) -> Decided:
         """Return what was decided about a run and what was announced of it."""
         folder = self.release_folder(burst_id, run_id)
         if not folder.is_dir():
-            return None, None
-        return _read(folder / DECISION, Decision), _read(folder / RELEASE, Release)
+            return Decided()
+        decision = release = None
+        try:
+            decision = _read(folder / DECISION, Decision)
+            release = _read(folder / RELEASE, Release)
+        except InvalidInput as error:
+            log_once(str(error))
+            return Decided(decision, release, fault=str(error))
+        return Decided(decision, release)
 
     def state(self, run: Run, report: ReportSummary | None, *, is_asked: bool) -> State:
         """Tell where the burst of a run stands; parameters as of `state_of`."""
         burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is RunKind.TEST
-        decision, release = self.decided(burst_id, run.run_id)
+        decided = self.decided(burst_id, run.run_id)
         return state_of(
             run,
             report,
             is_retracted=bool(report and report.is_retracted)
             or self.archive.retraction(burst_id, is_test=is_test) is not None,
             is_asked=is_asked,
-            decision=decision,
-            release=release,
+            decision=decided.decision,
+            release=decided.release,
+            is_unreadable=decided.fault is not None,
         )
 
     def notices(self, burst_id: str) -> list[tuple[datetime, Alert]]:
@@ -81,11 +96,20 @@ class DeskFiles:
         return [(received, alert) for received, alert in read if alert is not None]
 
 
-def _first(found: Iterable[Read | None]) -> Read | None:
+def _first(found: Iterable[Kept | None]) -> Kept | None:
     return next((one for one in found if one is not None), None)
 
 
-def _read(path: Path, kind: type[Read]) -> Read | None:
+def _left_out(read: Callable[[Path, type[Kept]], Kept | None], path: Path, kind: type[Kept]) -> Kept | None:
+    """Read a file that is no reason to refuse all the others; None when it cannot be read."""
+    try:
+        return read(path, kind)
+    except InvalidInput as error:
+        log_once(f"{error}; the file is left out")
+        return None
+
+
+def _read(path: Path, kind: type[Kept]) -> Kept | None:
     try:
         changed = path.stat()
     except FileNotFoundError:
@@ -94,16 +118,14 @@ def _read(path: Path, kind: type[Read]) -> Read | None:
 
 
 @lru_cache(maxsize=4096)
-def _read_version(path: Path, kind: type[Read], changed_ns: int, size: int) -> Read | None:
+def _read_version(path: Path, kind: type[Kept], changed_ns: int, size: int) -> Kept | None:
     return _parse(path, kind)
 
 
-def _parse(path: Path, kind: type[Read]) -> Read | None:
+def _parse(path: Path, kind: type[Kept]) -> Kept | None:
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        # Of another version of this software, or changed by hand: no reason to refuse all the others.
-        log.warning("%s: left out, no %s: %s", path, kind.__name__, error.errors()[0]["msg"])
+        return read_kept(path, kind)
+    except FileNotFoundError:
         return None
 
 

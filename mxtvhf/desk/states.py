@@ -25,6 +25,8 @@ class State(StrEnum):
     ANNOUNCED = "announced"
     REJECTED = "rejected"
     RETRACTED = "retracted"
+    UNREADABLE = "unreadable record"
+    """The record of the decision or of the announcement is damaged: see the page of the burst."""
     NOTHING_TO_ANALYSE = "nothing to analyse"
     """The run ended well without a report: a notice without a position, no packets, ..."""
     FAILED = "failed"
@@ -48,6 +50,7 @@ def state_of(
     is_asked: bool = False,
     decision: Decision | None = None,
     release: Release | None = None,
+    is_unreadable: bool = False,
 ) -> State:
     """Tell where the burst of a run stands; what is decided about it comes before what is computed.
 
@@ -61,9 +64,13 @@ def state_of(
         The Burst Advocate is asked for a decision and has not answered.
     decision, release
         What was decided and announced.
+    is_unreadable
+        What was decided or announced cannot be read.
     """
     if is_retracted:
         return State.RETRACTED
+    if is_unreadable:
+        return State.UNREADABLE
     if release is not None:
         return State.ANNOUNCED
     if decision is not None:

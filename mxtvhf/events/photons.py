@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.models.arrays import read_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +81,14 @@ class PhotonList:
 
     @classmethod
     def load(cls, path: Path) -> PhotonList:
-        """Read a file of what ``to_bytes`` gave."""
-        with np.load(path, allow_pickle=False) as columns:
-            return cls(columns["time"], columns["x"], columns["y"], columns["pha"])
+        """Read a file of what ``to_bytes`` gave; further arrays in it are ignored.
+
+        Raises
+        ------
+        InvalidInput
+            The file is damaged.
+        """
+        return cls(*read_arrays(path.read_bytes(), ("time", "x", "y", "pha"), name=str(path)))
 
 
 def _check_range(name: str, values: npt.NDArray[np.signedinteger[Any]], stop: int) -> None:

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.quaternions import Floats, mean_quaternion, slerp
+from mxtvhf.models.arrays import read_arrays
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 Flags = npt.NDArray[np.bool_]
@@ -160,9 +161,14 @@ class AttitudeHistory:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> AttitudeHistory:
-        """Read what ``to_bytes`` wrote."""
-        with np.load(BytesIO(content), allow_pickle=False) as columns:
-            return cls(columns["time"], columns["quaternion"], columns["stable"])
+        """Read what ``to_bytes`` wrote; further arrays in it are ignored.
+
+        Raises
+        ------
+        InvalidInput
+            The content is damaged.
+        """
+        return cls(*read_arrays(content, ("time", "quaternion", "stable"), name="attitude"))
 
 
 def is_unit(quaternion: Floats) -> Flags:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 SET_ASIDE = ".unreadable"
 """Suffix of a file that was set aside because it could not be read."""
 
+ADVICE = "restore it from a backup"
+
 BAD_FILE = (errno.EIO, errno.EACCES, errno.EISDIR)
 """Operating system errors that concern one file, not the disk as a whole."""
 
@@ -70,11 +72,15 @@ def parse_kept(raw: bytes, model: type[Kept], *, name: str) -> Kept:
     InvalidInput
         It is damaged, or another kind of file.
     """
-    check_version(raw, model.current_version(), name=name)
     try:
+        check_version(raw, model.current_version(), name=name)
         return model.model_validate_json(raw, extra="ignore")
+    except NewerVersion:
+        raise
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}; {ADVICE}") from None
     except ValidationError as error:
-        raise InvalidInput(f"{name}: invalid {model.__name__}: {first_error(error)}") from None
+        raise InvalidInput(f"{name}: invalid {model.__name__}: {first_error(error)}; {ADVICE}") from None
 
 
 def read_kept(path: Path, model: type[Kept]) -> Kept:

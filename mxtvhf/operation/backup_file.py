@@ -24,7 +24,7 @@ from typing import IO, BinaryIO
 from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Model
+from mxtvhf.models.kept import KeptModel, check_version, first_error
 from mxtvhf.operation.database_dump import DatabaseDump
 
 MANIFEST = "manifest.json"
@@ -32,7 +32,7 @@ DATABASE, STATE = "database", "state"
 _PIECE = 1 << 20
 
 
-class Manifest(Model):
+class Manifest(KeptModel):
     """What a backup holds."""
 
     made: AwareDatetime
@@ -119,9 +119,10 @@ def read_manifest(path: Path) -> Manifest:
     if manifest is None:
         raise InvalidInput(f"{path}: damaged backup, or none: there is no {MANIFEST} at its end")
     try:
-        read = Manifest.model_validate_json(manifest)
+        check_version(manifest, Manifest.current_version(), name=f"{path}: {MANIFEST}")
+        read = Manifest.model_validate_json(manifest, extra="ignore")
     except ValidationError as error:
-        raise InvalidInput(f"{path}: no backup: {MANIFEST}: {error.errors()[0]['msg']}") from None
+        raise InvalidInput(f"{path}: no backup: {MANIFEST}: {first_error(error)}") from None
     _check_parts(path, read.sha256, found)
     return read
 

@@ -40,7 +40,7 @@ def test_a_file_that_is_no_report_is_left_out_and_told(tmp_path, processed_repor
     write_atomically(tmp_path / "sb26030704" / "b" / "report.json", b'{"status": "final"}')
     assert len(list(report_summaries(tmp_path))) == 1
     assert report_summary(tmp_path, "b") is None
-    assert "b/report.json: left out, no report" in caplog.text
+    assert "b/report.json: invalid ReportSummary" in caplog.text
 
 
 def test_only_the_newest_runs_are_read(tmp_path, processed_report):

@@ -12,6 +12,7 @@ from mxtvhf.errors import Failure
 from mxtvhf.instrument.calibration import calibration_store
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.kept import read_kept
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
 from mxtvhf.operation.stack.processes import stop_on_signals
@@ -90,7 +91,7 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     if not report.exists():
         return False, None
     print(f"Report: {stack.url}/mxtvhf/runs/{run_id}/report", file=sys.stderr)
-    print(f"\n{Report.model_validate_json(report.read_bytes()).headline}\n", file=sys.stderr)
+    print(f"\n{read_kept(report, Report).headline}\n", file=sys.stderr)
     return state == "success", report
 
 

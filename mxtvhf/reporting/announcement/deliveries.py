@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of, write_atomically, write_once
+from mxtvhf.models.kept import read_or_set_aside
 from mxtvhf.reporting.announcement.content import Announcement
 from mxtvhf.reporting.announcement.drafts import FILES
 from mxtvhf.reporting.announcement.model import Delivery
@@ -53,10 +54,19 @@ def deliver(announced: Announcement, folder: Path, ways: Ways) -> tuple[Delivery
 
 
 def _once(folder: Path, channel: str, send: Callable[[], Delivery]) -> Delivery:
-    """Return what became of a delivery, making it when it was not made yet."""
+    """Return what became of a delivery, making it when it was not made yet.
+
+    Made once more when its record is damaged, NATS gets the same message and the webhook is not called again.
+    """
     path = folder / RECORD / f"{channel}.json"
+    known = read_or_set_aside(path, Delivery)
+    if known is not None:
+        return known
     if path.exists():
-        return Delivery.model_validate_json(path.read_bytes())
+        reason = f"{path} cannot be read; it is not sent again"
+        return Delivery.model_validate(
+            {"channel": channel, "state": "unknown", "time": datetime.now(UTC), "reason": reason}
+        )
     delivery = send()
     write_atomically(path, delivery.model_dump_json(indent=1).encode() + b"\n")
     return delivery

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
+from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
 
@@ -17,7 +17,7 @@ DRAFTS = "drafts"
 """Folder of a run's products with the texts that would be told."""
 
 
-class Decision(Model):
+class Decision(KeptModel):
     """What the Burst Advocate decided about the report of a run."""
 
     run_id: str
@@ -31,7 +31,7 @@ class Decision(Model):
     decided_at: AwareDatetime
 
 
-class Claim(Model):
+class Claim(KeptModel):
     """What an announcement will be: written before anything is made of it, never changed."""
 
     run_id: str
@@ -46,7 +46,7 @@ class Claim(Model):
     """When it was decided to release it."""
 
 
-class Delivery(Model):
+class Delivery(KeptModel):
     """What became of an announcement on one way out."""
 
     channel: Literal["nats", "webhook"]
@@ -57,7 +57,7 @@ class Delivery(Model):
     reason: str | None = None
 
 
-class Release(Model):
+class Release(KeptModel):
     """An announcement as archived: once per run, never changed."""
 
     decision: Decision

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mxtvhf.archive.products import FINAL_REPORT, product_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of
+from mxtvhf.models.kept import parse_kept
 from mxtvhf.reporting.announcement.content import BEST, announceable, chosen_position
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DRAFTS, Decision
@@ -51,7 +52,7 @@ def write_question(
     page
         Web address of the product folder.
     """
-    before = claims(releases / report.burst_id, is_test=report.is_test)
+    before, damaged = claims(releases / report.burst_id, is_test=report.is_test)
     draft = announcement_of(report, next_claim(report, before, moment=report.written), desk_url=desk_url)
     drafts = write_texts(draft, out / DRAFTS)
     links = {"The desk": desk_url, "Report": f"{page}/report.html"} if page and desk_url else {}
@@ -60,6 +61,7 @@ def write_question(
         f"**{report.verdict}**: {report.verdict_reason}" if report.verdict_reason else "",
         report.best_reason,
         *report.flags,
+        *(f"**The announcement cannot be released yet**: {error}" for error in damaged),
         *_table(report),
         " · ".join(f"[{name}]({url})" for name, url in links.items()),
         f"```\n{(out / DRAFTS / drafts['circular'].path).read_text()}```",
@@ -114,7 +116,7 @@ def read_report(products: Path, burst_id: str, run_id: str) -> tuple[Report, str
     Raises
     ------
     InvalidInput
-        There is none, or it is of another version of this software.
+        There is none, it is damaged, or it was written by a later version of this software.
     """
     path = product_folder(products, burst_id, run_id) / FINAL_REPORT
     return report_at(path)
@@ -124,11 +126,9 @@ def report_at(path: Path) -> tuple[Report, str]:
     """Read a report from its file, as `read_report`."""
     try:
         raw = path.read_bytes()
-        return Report.model_validate_json(raw), sha256_of(raw)
     except OSError as error:
         raise InvalidInput(f"{path}: no report to decide about: {error.strerror}") from None
-    except ValidationError as error:
-        raise InvalidInput(f"{path}: no report: {error.errors(include_url=False)[0]['msg']}") from None
+    return parse_kept(raw, Report, name=str(path)), sha256_of(raw)
 
 
 def _table(report: Report) -> list[str]:

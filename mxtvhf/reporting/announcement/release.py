@@ -16,6 +16,9 @@
 
 Each file is complete or not there, and synced to the disk. A release that was killed goes on where it stopped
 when it is called again with the same decision; its texts come out the same, byte for byte.
+
+A damaged record is never made anew where that could release an announcement twice: the release is refused
+until the record is restored. A damaged claim is read from the release that came of it.
 """
 
 from __future__ import annotations
@@ -25,11 +28,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.models.base import Model
 from mxtvhf.models.files import safe_name, write_atomically, write_once
+from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept, read_or_set_aside
 from mxtvhf.models.text import one_line
 from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
 from mxtvhf.reporting.announcement.deliveries import RECORD, Ways, deliver
@@ -38,8 +40,6 @@ from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Clai
 from mxtvhf.reporting.report import Report
 
 CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
-
-M = TypeVar("M", bound=Model)
 
 
 def release(
@@ -77,16 +77,17 @@ def release(
         It was rejected.
     InvalidInput
         It cannot be released: of a replay, retracted, older than what was released, the chosen position is
-        none of the report's; or this run was released by another decision. The decision is archived.
+        none of the report's; or this run was released by another decision. The decision is archived. Or a
+        record of an earlier release is damaged.
     """
     folder = releases / report.burst_id / safe_name(report.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with _burst_alone(folder.parent):
-        claim = _read(folder / CLAIM, Claim)
+        claim = _claim(folder)
         if claim is None:
             _keep_decision(folder, decision)
             claim = _new_claim(folder, report, decision, now=now, retracted_by=retracted_by)
-        kept = Decision.model_validate_json((folder / DECISION).read_bytes())
+        kept = read_kept(folder / DECISION, Decision)
         if kept != decision:
             raise InvalidInput(
                 f"{report.run_id}: released as {claim.ivorn} by decision of {kept.decided_by}, which stays"
@@ -96,7 +97,7 @@ def release(
 
 def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_url: str | None) -> Release:
     """Go on with a claimed release, from wherever it stopped."""
-    report = Report.model_validate_json((folder / REPORT).read_bytes())
+    report = read_kept(folder / REPORT, Report)
     announced = announcement_of(report, claim, decision, desk_url=desk_url)
     products = write_texts(announced, folder)
     released = Release(
@@ -134,7 +135,7 @@ def announcement_of(
 def _keep_decision(folder: Path, decision: Decision) -> None:
     """Archive a decision; an earlier, different one of which nothing came is kept beside it."""
     path = folder / DECISION
-    earlier = _read(path, Decision)
+    earlier = read_or_set_aside(path, Decision)
     if earlier is not None and earlier != decision:
         name = f"decision-{safe_name(earlier.decided_at.isoformat())}.json"
         write_once(folder / RECORD / name, _content(earlier))
@@ -148,8 +149,10 @@ def _new_claim(
     """Claim the next number of the burst for this run, when it may be released."""
     if decision.choice == "reject":
         raise NothingToDo(f"{report.run_id}: rejected by {decision.decided_by}: nothing is announced")
-    before = claims(folder.parent, is_test=report.is_test)
+    before, damaged = claims(folder.parent, is_test=report.is_test)
     try:
+        if damaged:
+            raise InvalidInput(f"{report.run_id}: which numbers are taken is unknown: {damaged[0]}")
         chosen_position(report, decision.position)
         _check_releasable(report, before, retracted_by)
     except InvalidInput as error:
@@ -187,10 +190,39 @@ def _check_releasable(report: Report, before: list[Claim], retracted_by: str | N
         )
 
 
-def claims(burst_folder: Path, *, is_test: bool) -> list[Claim]:
-    """Return the claims of a burst, or of its tests, in the order of their numbers."""
-    found = (Claim.model_validate_json(path.read_bytes()) for path in burst_folder.glob(f"*/{CLAIM}"))
-    return sorted((claim for claim in found if claim.is_test == is_test), key=lambda claim: claim.number)
+def claims(burst_folder: Path, *, is_test: bool) -> tuple[list[Claim], list[InvalidInput]]:
+    """Return the claims of a burst, or of its tests, in the order of their numbers, and what is damaged."""
+    found, damaged = [], []
+    for path in burst_folder.glob(f"*/{CLAIM}"):
+        try:
+            claim = _claim(path.parents[1])
+        except InvalidInput as error:
+            damaged.append(error)
+            continue
+        if claim is not None and claim.is_test == is_test:
+            found.append(claim)
+    return sorted(found, key=lambda claim: claim.number), damaged
+
+
+def _claim(folder: Path) -> Claim | None:
+    """Read the claim of a run; a damaged one is taken from the release that came of it."""
+    try:
+        return _read(folder / CLAIM, Claim)
+    except InvalidInput as error:
+        try:
+            released, report = read_kept(folder / RELEASE, Release), read_kept(folder / REPORT, Report)
+        except (InvalidInput, OSError):
+            raise error from None
+        log_once(f"{error}; {RELEASE} is used instead")
+        return Claim(
+            run_id=report.run_id,
+            number=released.number,
+            ivorn=released.ivorn,
+            supersedes=released.supersedes,
+            is_test=released.is_test,
+            report_written=report.written,
+            moment=released.released,
+        )
 
 
 @contextmanager
@@ -201,9 +233,9 @@ def _burst_alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _read(path: Path, model: type[M]) -> M | None:
-    return model.model_validate_json(path.read_bytes()) if path.exists() else None
+def _read(path: Path, model: type[Kept]) -> Kept | None:
+    return read_kept(path, model) if path.exists() else None
 
 
-def _content(model: Model) -> bytes:
+def _content(model: KeptModel) -> bytes:
     return model.model_dump_json(indent=1).encode() + b"\n"

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapt
 
 from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
+from mxtvhf.models.kept import KeptModel, check_version
 from mxtvhf.models.position import Position
 from mxtvhf.models.text import one_line
 
@@ -27,7 +27,7 @@ MAX_LINE = 1000
 Line = Annotated[str, AfterValidator(lambda text: one_line(text)[:MAX_LINE])]
 
 
-class Envelope(Model):
+class Envelope(KeptModel):
     """What every message says."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
@@ -162,15 +162,18 @@ _bulletin: TypeAdapter[Bulletin] = TypeAdapter(Annotated[Bulletin, Field(discrim
 
 
 def read_bulletin(raw: bytes) -> Bulletin:
-    """Read a message.
+    """Read a message; fields that this version does not know are ignored.
 
     Raises
     ------
+    NewerVersion
+        It was written by a later version of this software.
     InvalidInput
         It is no message of this schema; the error says what is wrong first.
     """
+    check_version(raw, Envelope.current_version(), name="no MXT-VHF message")
     try:
-        return _bulletin.validate_json(raw)
+        return _bulletin.validate_json(raw, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "message"

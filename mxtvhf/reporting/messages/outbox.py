@@ -5,6 +5,8 @@
     outbox/<microseconds since 1970>-<kind>-<id>.json     waits
     outbox/refused/<the same name> + .reason              can never be published, with the reason
 
+A message in the format of a later version of this software waits for that version.
+
 Messages survive the end of every process. They are not synced to the disk one by one, which would slow the
 runs down: a power cut may lose the last ones.
 """

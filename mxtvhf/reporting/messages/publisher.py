@@ -14,7 +14,8 @@ from nats.js import JetStreamContext
 from nats.js.api import Header, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.errors import InvalidInput, NewerVersion, Retriable
+from mxtvhf.models.kept import log_once
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.model import SUBJECTS, read_bulletin
 from mxtvhf.reporting.messages.outbox import Outbox
@@ -152,6 +153,8 @@ async def _publish(outbox: Outbox, path: Path, js: JetStreamContext) -> None:
     try:
         bulletin = read_bulletin(raw)
         await js.publish(bulletin.subject, raw, headers={Header.MSG_ID.value: bulletin.id})
+    except NewerVersion as error:
+        log_once(f"{path}: {error}; the message waits")
     except (InvalidInput, MaxPayloadError, BadSubjectError) as error:
         outbox.refuse(path, str(error))
     except APIError as error:

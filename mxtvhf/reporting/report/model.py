@@ -18,6 +18,7 @@ from mxtvhf.errors import Failure
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
+from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry, utc_text
@@ -86,7 +87,7 @@ class PhotonSummary(Model):
     last: AwareDatetime | None
 
 
-class Report(Model):
+class Report(KeptModel):
     """All that a run found, for people and programs."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -36,7 +36,7 @@ class JobEntry(BaseModel):
     process_id: str
     state: str
     message: str | None
-    request: GpRequest
+    request: GpRequest | None
     submitted: str
     ended: str | None
 

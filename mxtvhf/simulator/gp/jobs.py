@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.errors import Failure
+from pydantic import ValidationError
+
+from mxtvhf import __version__
+from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.models.times import utc_text
 from mxtvhf.simulator.gp.analysis import AnalysisResult
 from mxtvhf.workflow.gp.contract import GpRequest, GpState
 
 MAX_STARTS = 3
 """A job that was being analysed when the service died is started again, but not more often than this."""
+
+JOBS_VERSION = 1
+"""SQLite's ``user_version`` of the file; version 0.1.0 left it 0 and wrote the same table."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -40,7 +46,8 @@ class Job:
     """One analysis that was asked for."""
 
     process_id: str
-    request: GpRequest
+    request: GpRequest | None
+    """None where the kept request is damaged."""
     state: GpState
     message: str | None
     result: AnalysisResult | None
@@ -49,14 +56,28 @@ class Job:
     ended: str | None
     """UTC, ISO 8601; None until then."""
 
+    def known_request(self) -> GpRequest:
+        """Return what was asked for.
+
+        Raises
+        ------
+        InvalidInput
+            The kept request is damaged.
+        """
+        if self.request is None:
+            raise InvalidInput(f"GP job {self.process_id}: the kept request is damaged; submit it again")
+        return self.request
+
 
 class JobStore:
     """All jobs of one folder. Safe to use from several threads, refused to a second process.
 
     Raises
     ------
+    NewerVersion
+        The jobs were kept by a later version of this software.
     Failure
-        Another process has the folder, or it cannot be written.
+        Another process has the folder, it cannot be written, or the file of the jobs is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,13 +92,32 @@ class JobStore:
             self._lock_file.close()
             raise Failure(f"GP state folder {folder}: another GP service uses it") from None
         self._one_at_a_time = threading.Lock()
-        self._database = sqlite3.connect(
-            folder / "jobs.sqlite", check_same_thread=False, isolation_level=None
-        )
+        path = folder / "jobs.sqlite"
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.row_factory = sqlite3.Row
+        try:
+            self._prepare(path)
+            self._take_up_again()
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise Failure(
+                f"{path}: damaged: {error}; restore it, or remove it to start without jobs"
+            ) from None
+        except NewerVersion:
+            self.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version > JOBS_VERSION:
+            raise NewerVersion(
+                f"{path}: schema version {version}; mxtvhf {__version__} reads up to {JOBS_VERSION}; "
+                "upgrade mxtvhf"
+            )
         # A job is on the disk before its process id is given out.
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
-        self._take_up_again()
+        self._database.executescript(
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_SCHEMA} PRAGMA user_version={JOBS_VERSION};"
+        )
 
     def close(self) -> None:
         """Close the file and let another process have the folder."""
@@ -168,12 +208,25 @@ class JobStore:
 
 
 def _job(row: sqlite3.Row) -> Job:
+    state, message, result = GpState(row["state"]), row["message"], None
+    if row["result"]:
+        try:
+            result = AnalysisResult.model_validate(json.loads(row["result"]))
+        except ValueError:
+            state, message = GpState.FAILED, "the kept result is damaged; submit the request again"
     return Job(
         process_id=row["process_id"],
-        request=GpRequest.model_validate_json(row["request"]),
-        state=GpState(row["state"]),
-        message=row["message"],
-        result=AnalysisResult.model_validate(json.loads(row["result"])) if row["result"] else None,
+        request=_request(row["request"]),
+        state=state,
+        message=message,
+        result=result,
         submitted=row["submitted"],
         ended=row["ended"],
     )
+
+
+def _request(kept: str) -> GpRequest | None:
+    try:
+        return GpRequest.model_validate_json(kept, extra="ignore")
+    except ValidationError:
+        return None

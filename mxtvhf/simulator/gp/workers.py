@@ -87,7 +87,7 @@ class Workers:
 
     def _do(self, job: Job) -> None:
         try:
-            result = analyse(job.request, self._data, self._localise)
+            result = analyse(job.known_request(), self._data, self._localise)
         except MxtVhfError as error:
             self._jobs.fail(job.process_id, str(error))
         except Exception:

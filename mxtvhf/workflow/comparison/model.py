@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from mxtvhf.models.base import Model
+from mxtvhf.models.kept import KeptModel
 
 
 class Tolerances(Model):
@@ -75,7 +76,7 @@ class ComparisonSummary(Model):
     """Shift of the best position; None unless both reports have one."""
 
 
-class Comparison(ComparisonSummary):
+class Comparison(ComparisonSummary, KeptModel):
     """The report of a replay against the archived one."""
 
     positions: tuple[PositionShift, ...] = ()

@@ -63,15 +63,19 @@ def _content_difference(name: str, paths: tuple[Path, Path], limits: Tolerances)
         text = fits_difference(*paths, tolerance=0.0 if name in EXACT else limits.product)
         return (text, True) if text else None
     if suffix == ".json":
-        same = _without_input(paths[0]) == _without_input(paths[1])
+        try:
+            same = _content(paths[0]) == _content(paths[1])
+        except ValueError as error:
+            return f"cannot be compared: damaged JSON: {error}", True
         return None if same else ("other content", True)
     # The region file for DS9 repeats in text what position and regions of the report say.
     return "other bytes", suffix != ".reg"
 
 
-def _without_input(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> dict[str, Any]:
+    """Read what a list of rejected packets says, apart from its format and the input's name."""
     content: dict[str, Any] = json.loads(path.read_bytes())
-    return {key: value for key, value in content.items() if key != "input"}
+    return {key: value for key, value in content.items() if key not in ("schema_version", "input")}
 
 
 def fits_difference(archived: Path, new: Path, *, tolerance: float) -> str | None:

@@ -7,10 +7,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from mxtvhf.archive.products import FINAL_REPORT, ReportSummary, product_folder
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import write_atomically
+from mxtvhf.models.kept import parse_kept
 from mxtvhf.workflow.comparison.model import Comparison, Outcome
 from mxtvhf.workflow.comparison.products import compare_products
 from mxtvhf.workflow.comparison.reports import compare_reports
@@ -73,9 +73,9 @@ def _report(path: Path) -> dict[str, Any] | None:
         return None
     raw = path.read_bytes()
     try:
-        ReportSummary.model_validate_json(raw)
-    except ValidationError as error:
-        log.warning("%s: no report: %s", path, error.errors()[0]["msg"])
+        parse_kept(raw, ReportSummary, name=str(path))
+    except InvalidInput as error:
+        log.warning("no comparison: %s", error)
         return None
     content: dict[str, Any] = json.loads(raw)
     return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pydantic import AwareDatetime
@@ -12,8 +11,26 @@ from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import BurstId
+from mxtvhf.models.kept import KeptModel
 from mxtvhf.telemetry import DecodedStream, decode_stream
 from mxtvhf.telemetry.counts import PacketCounts
+
+
+class RejectedBytes(Model):
+    """Bytes of a packet stream that were not used."""
+
+    offset: int
+    """In the stream."""
+    length: int
+    reason: str
+
+
+class RejectedPackets(KeptModel):
+    """What was not used of a packet stream, as written to ``rejected_packets.json``."""
+
+    input: str
+    """Name of the stream."""
+    rejects: tuple[RejectedBytes, ...]
 
 
 class Extraction(Model):
@@ -79,15 +96,13 @@ def _keep_rejected(raw: bytes, stream: DecodedStream, name: str, out: Path) -> s
     """Write the rejected bytes one after the other, and where they came from."""
     if not stream.rejects:
         return None
-    note = {
-        "input": name,
-        "rejects": [{"offset": r.offset, "length": r.length, "reason": r.reason} for r in stream.rejects],
-    }
+    rejects = tuple(RejectedBytes(offset=r.offset, length=r.length, reason=r.reason) for r in stream.rejects)
+    note = RejectedPackets(input=name, rejects=rejects)
     path = out / "rejected_packets.json"
     write_atomically(
         path.with_suffix(".bin"), b"".join(raw[r.offset : r.offset + r.length] for r in stream.rejects)
     )
-    write_atomically(path, json.dumps(note, indent=1).encode() + b"\n")
+    write_atomically(path, note.model_dump_json(indent=1).encode() + b"\n")
     return str(path)
 
 

@@ -1,0 +1,29 @@
+"""Columns kept as numpy ``.npz`` files, which the steps of a run hand to each other."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.errors import InvalidInput
+
+
+def read_arrays(content: bytes, names: Sequence[str], *, name: str) -> list[npt.NDArray[Any]]:
+    """Return arrays of an ``.npz`` file in the order of the names; further arrays in it are ignored.
+
+    Raises
+    ------
+    InvalidInput
+        The file is damaged, or lacks one of them.
+    """
+    try:
+        with np.load(BytesIO(content), allow_pickle=False) as arrays:
+            return [arrays[wanted] for wanted in names]
+    except (KeyError, ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise InvalidInput(f"{name}: damaged arrays: {error}; run the step again that wrote it") from None
