@@ -1,0 +1,187 @@
+"""Write the state folder of this version: one record of each kind, made by what makes it in operation.
+
+``PYTHONPATH=tests python -m support.write_state`` writes ``tests/data/state-<version>.tar.xz``. Do it once for
+each version, before its release; `support.kept_state` reads them all.
+"""
+
+import io
+import lzma
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mxtvhf import __version__
+from mxtvhf.archive.archive import Archive
+from mxtvhf.catalogues.ingest import add_catalogue
+from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.spool import Incoming, Message
+from mxtvhf.intake.stream_ledger import StreamLedger
+from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.run_conf import RunConf
+from mxtvhf.notices.voevent import read_alert
+from mxtvhf.operation.backup_file import Manifest
+from mxtvhf.operation.database_dump import DatabaseDump
+from mxtvhf.reporting.announcement.deliveries import Ways
+from mxtvhf.reporting.announcement.model import Decision
+from mxtvhf.reporting.announcement.question import read_report
+from mxtvhf.reporting.announcement.release import release
+from mxtvhf.reporting.messages import IntakeBulletin, Outbox, RunBulletin, StepBulletin
+from mxtvhf.reporting.messages.report_message import report_bulletin
+from mxtvhf.settings import Settings
+from mxtvhf.simulator.gp.analysis import AnalysisResult
+from mxtvhf.simulator.gp.jobs import JobStore
+from mxtvhf.simulator.notices import write_notice
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow.comparison.runs import compare_runs, write_comparison
+from mxtvhf.workflow.gp.contract import GpRequest
+from mxtvhf.workflow.local import process_burst
+from mxtvhf.workflow.steps.reception_message import reception_message
+from support.arrivals import retraction_of
+from support.kept_state import DATA, STAND_IN, intake_of
+
+NOW = datetime(2026, 6, 11, 12, tzinfo=UTC)
+ANALYSED, RETRACTED, WAITING = "sb26061101", "sb26061102", "sb26061103"
+TOO_LARGE = (".png", ".html", ".fits", ".pha", ".arf", ".rmf", ".reg", ".lock")
+"""What no later version reads, or checks by itself."""
+
+
+def write_state(settings, work):
+    """Leave one record of each kind."""
+    folders = {burst: work / burst for burst in (ANALYSED, RETRACTED, WAITING)}
+    for burst, folder in folders.items():
+        scenario = scenario_of(
+            burst, seed=3, ra_deg=10.0, dec_deg=20.0, counts=25, background=20, role="observation"
+        )
+        write_scenario(scenario, folder)
+    _receive(settings, folders)
+    _analyse(settings, folders[ANALYSED])
+    _announce(settings)
+    _tell(settings)
+    _streams(settings)
+    _other_rooms(settings, work)
+
+
+def _receive(settings, folders):
+    """File notices, packets and a damaged input, plan and start runs; keep one message that waits."""
+    intake = intake_of(settings, first_photons=10, first_seconds=0.0)
+
+    def comes(raw, source):
+        intake.keep(Message(raw, source, NOW))
+        intake.round()
+
+    for burst in (ANALYSED, RETRACTED):
+        comes((folders[burst] / "eclairs-wakeup.xml").read_bytes(), "inbox")
+        comes((folders[burst] / "packets.bin").read_bytes(), "NATS mxtvhf.in.packets")
+    wakeup = read_alert((folders[RETRACTED] / "eclairs-wakeup.xml").read_bytes(), name="wakeup")
+    comes(write_notice(retraction_of(wakeup)), "inbox")
+    comes(b"neither notice nor packets", "inbox")
+    Incoming(settings.archive).keep(
+        Message((folders[WAITING] / "eclairs-wakeup.xml").read_bytes(), "inbox", NOW)
+    )
+
+
+def _analyse(settings, folder):
+    """Process a burst twice, as a run and its replay, and compare them."""
+    runs = run_id_of(ANALYSED, 1), f"{run_id_of(ANALYSED, 1)}__replay_20260611T120000.000000Z"
+    with (folder / "packets.bin").open("ab") as file:
+        file.write(b"damaged")
+    report = process_burst(folder / "alert.xml", folder / "packets.bin", folder / "out")
+    for run in runs:
+        products = settings.products / ANALYSED / run
+        shutil.copytree(report.parent, products, ignore=shutil.ignore_patterns("archive"))
+    archive = Archive(settings.archive)
+    kept = next(iter(archive.first_notices(ANALYSED)))
+    packets = next((settings.archive / ANALYSED / "packets").glob("*.bin"))
+    conf = RunConf(burst_id=ANALYSED, alert=str(kept), packets=str(packets))
+    reception_message(conf, run_id=runs[0], archive=archive, roots=[settings.home], created=NOW)
+    comparison = compare_runs(settings.products, ANALYSED, archived_run=runs[0], new_run=runs[1])
+    write_comparison(settings.products, comparison)
+
+
+def _announce(settings):
+    """Reject the report, then approve it and release the announcement."""
+    report, _ = read_report(settings.products, ANALYSED, run_id_of(ANALYSED, 1))
+    told = {"run_id": report.run_id, "burst_id": ANALYSED, "decided_by": "ada", "decided_at": NOW}
+    ways = {"releases": settings.releases, "ways": Ways(outbox=settings.outbox), "now": NOW}
+    try:
+        decision = Decision(choice="approve", position="another label", **told)
+        release(report, decision, **ways)
+    except InvalidInput:
+        pass
+    release(report, Decision(choice="approve", comment="bright", **told), **ways)
+
+
+def _tell(settings):
+    """Queue the other messages."""
+    outbox, about = Outbox(settings.outbox), {"burst_id": ANALYSED, "run_id": run_id_of(ANALYSED, 1)}
+    outbox.put(RunBulletin(state="succeeded", is_test=False, time=NOW, **about))
+    outbox.put(
+        StepBulletin(task_id="update_BA", state="succeeded", try_number=1, is_test=False, time=NOW, **about)
+    )
+    outbox.put(IntakeBulletin(what="gap", source="NATS", reason="lost", lost=1, time=NOW))
+    outbox.put(report_bulletin(settings.products / ANALYSED / run_id_of(ANALYSED, 1) / "report.json"))
+
+
+def _streams(settings):
+    ledger = StreamLedger(settings.archive, "MXTVHF_IN", NOW)
+    ledger.note(1, b"one")
+    ledger.note(3, b"three")
+    ledger.lose(2, 2, "unreadable in the stream")
+
+
+def _other_rooms(settings, work):
+    """A catalogue, jobs of the reference GP, the manifest of a backup."""
+    table = work / "catalogue.csv"
+    table.write_text("name,ra,dec,r90\nX-1,10.0,20.0,5.0\nX-2,11.0,21.0,5.0\n")
+    add_catalogue(settings.catalogues, table, "example")
+    jobs = JobStore(settings.home / "gp")
+    request = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}
+    done, failed, _ = (jobs.submit(GpRequest(**request)) for _ in range(3))
+    result = AnalysisResult(ra_deg=10.0, dec_deg=20.0, r90_stat_arcsec=30.0, r90_sys_arcsec=25.0)
+    jobs.complete(done.process_id, result)
+    jobs.fail(failed.process_id, "no detection")
+    jobs.close()
+    with closing(sqlite3.connect(settings.home / "gp" / "jobs.sqlite")) as database:
+        database.execute("PRAGMA journal_mode=DELETE")  # in one file
+    manifest = Manifest(
+        made=NOW,
+        version=__version__,
+        airflow="3.3.2",
+        home=str(settings.home),
+        with_secrets=False,
+        database=DatabaseDump(tables={}, sequences={}),
+        sha256={},
+    )
+    (settings.home / "backup").mkdir()
+    (settings.home / "backup" / "manifest.json").write_text(manifest.model_dump_json(indent=1))
+
+
+def pack(folder, target):
+    """Pack a state folder; its own path becomes `STAND_IN`."""
+    with lzma.open(target, "wb", preset=9) as file, tarfile.open(fileobj=file, mode="w") as tar:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix not in TOO_LARGE and path.name != ".lock":
+                content = path.read_bytes()
+                if path.suffix == ".json":
+                    content = content.replace(str(folder).encode(), STAND_IN)
+                part = tar.gettarinfo(path, arcname=str(path.relative_to(folder)))
+                part.size, part.uid, part.gid, part.uname, part.gname = len(content), 0, 0, "", ""
+                tar.addfile(part, io.BytesIO(content))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        state = Path(work) / "var"
+        settings = Settings(state=state)
+        write_state(settings, Path(work))
+        target = DATA / f"state-{__version__}.tar.xz"
+        pack(state, target)
+        print(target)
+
+
+if __name__ == "__main__":
+    main()
