@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
 
     remote_catalogues: tuple[str, ...] = Field(
-        default=(), description="catalogue services to ask, too, by their names in remote.toml (JSON list)"
+        default=(), description="catalogue services to ask, too, by name in cone_search.toml (JSON list)"
     )
 
     def environment(self) -> dict[str, str]:
