@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
+import atheris
+
+from fuzz.engine import fuzz_apart
+
+# What is instrumented once serves the processes of all targets. Each module would be named.
+with redirect_stderr(StringIO()), atheris.instrument_imports(include=["mxtvhf"]):
+    from fuzz.targets import TARGETS
+
 from fuzz.seeds import seeds
-from fuzz.targets import TARGETS
 
 FIGURES = {
     "inputs tried": r"stat::number_of_executed_units:\s+(\d+)",
@@ -42,21 +50,18 @@ def fuzzed(name: str, starts: list[bytes], seconds: int, findings: Path) -> bool
     """Fuzz one target and print its line; tell whether nothing was found."""
     place = findings / name
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as corpus:
+    with tempfile.TemporaryDirectory() as folder:
+        corpus, log = Path(folder) / "corpus", Path(folder) / "log"
+        corpus.mkdir()
         for number, seed in enumerate(starts):
-            (Path(corpus) / f"{number:03d}").write_bytes(seed)
-        done = subprocess.run(
-            [sys.executable, "-m", "fuzz.engine", name, corpus, str(place), str(seconds)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    numbers = [re.findall(pattern, done.stderr) or ["0"] for pattern in FIGURES.values()]
+            (corpus / f"{number:03d}").write_bytes(seed)
+        status = fuzz_apart(TARGETS[name], corpus, place, seconds, log)
+        told = log.read_text(errors="replace")
+    numbers = [re.findall(pattern, told) or ["0"] for pattern in FIGURES.values()]
     print(f"{name:>16}" + "".join(f"{int(number[-1]):>16,}" for number in numbers), flush=True)
-    if done.returncode:
-        print((done.stdout + done.stderr)[-6000:])
-    return done.returncode == 0
+    if status:
+        print(told[-6000:])
+    return status == 0
 
 
 if __name__ == "__main__":
