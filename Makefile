@@ -29,8 +29,10 @@ cluster: install  ## start the whole installation natively, with Celery workers,
 check:  ## in minutes, with neither root nor system packages: lint, and the quick unit tests with their coverage
 	@tools/install.sh check
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/python -m pytest --ignore tests/integration -m "not slow and not service" -n 2 \
-	    --cov --cov-report term:skip-covered
+	$(VENV)/bin/python -m pytest --ignore tests/integration -m "not slow and not service" -n 2 --dist loadfile \
+	    --cov --cov-report=
+	@echo 'Coverage of these tests: the files below 80 %, and the total.'
+	@$(VENV)/bin/coverage report | awk 'NR <= 2 || /^TOTAL/ || $$NF + 0 < 80'
 
 test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
