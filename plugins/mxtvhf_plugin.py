@@ -1,4 +1,4 @@
-"""What Airflow loads: the pages, served by the API server, the links to them, the messages."""
+"""The plugin that Airflow loads: pages of the API server, links to them, the listener, the task order."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -9,7 +9,7 @@ from mxtvhf_airflow.web.app import create_app
 
 
 class MxtVhfPlugin(AirflowPlugin):
-    """Registers the pages of the runs under ``/mxtvhf``, and what tells of each step."""
+    """Registers the pages under ``/mxtvhf``, the links to them, and the listener that reports each step."""
 
     name = "mxtvhf"
     fastapi_apps = [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""What the GP tasks of a run leave for the tasks after them: their times, and why there is no result."""
+"""The outcome of a run's GP tasks for the tasks after them: GP's result, or the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from mxtvhf.crosscheck.model import GpOutcome
 
 OUTCOME_KEY = "gp_outcome"
-"""XCom of a GP task that failed: the GpOutcome that says why there is no result."""
+"""XCom of a failed GP task: the GpOutcome with the reason why there is no result."""
 
 
 @contextmanager
 def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
-    """Leave for the tasks after a GP task when it began and ended, and why it gave nothing when it fails."""
+    """Push the start and end times of a GP task and, if it fails, the reason why it has no result."""
     ti = context["ti"]
     started = datetime.now(UTC).isoformat()
     if resumed:
@@ -38,7 +38,7 @@ def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
 
 
 def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOutcome:
-    """Return what the GP tasks of this run left, for a task after them that runs whatever they did.
+    """Return the outcome of this run's GP tasks, for a task that runs whether they succeeded or failed.
 
     :param tasks: the sensor's task id, then the operator's.
     """

@@ -46,36 +46,36 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPORTS = {"preliminary_report": "preliminary/", "update_BA": ""}
-"""Tasks that write a report -> its folder below the run's products."""
+"""Tasks that write a report -> the folder of the report below the run's products."""
 
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun) -> None:
-    """Say that a run began."""
+    """Queue a message: the run started."""
     _tell_run(dag_run, "started")
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun) -> None:
-    """Say that a run ended well."""
+    """Queue a message: the run succeeded."""
     _tell_run(dag_run, "succeeded")
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Say that a run failed."""
+    """Queue a message: the run failed."""
     _tell_run(dag_run, "failed", msg)
 
 
 @hookimpl
 def on_task_instance_running(task_instance: AnyTaskInstance) -> None:
-    """Say that a step began, or goes on after a wait outside a worker."""
+    """Queue a message: the step started, or resumed after it was deferred."""
     _tell_step(task_instance, "started")
 
 
 @hookimpl
 def on_task_instance_success(task_instance: AnyTaskInstance) -> None:
-    """Say that a step ended well, and tell of the report that it wrote."""
+    """Queue a message: the step succeeded; and one with the report that it wrote."""
     _tell_step(task_instance, "succeeded")
     if task_instance.task_id in REPORTS:
         _tell_report(task_instance)
@@ -83,13 +83,13 @@ def on_task_instance_success(task_instance: AnyTaskInstance) -> None:
 
 @hookimpl
 def on_task_instance_failed(task_instance: AnyTaskInstance, error: str | BaseException | None) -> None:
-    """Say that a try of a step failed, and whether another one will come."""
+    """Queue a message: a try of the step failed, and whether it is retried."""
     _tell_step(task_instance, "retrying" if task_instance.state == "up_for_retry" else "failed", error)
 
 
 @hookimpl
 def on_task_instance_skipped(task_instance: AnyTaskInstance) -> None:
-    """Say that a step found nothing to do."""
+    """Queue a message: the step was skipped."""
     _tell_step(task_instance, "skipped")
 
 

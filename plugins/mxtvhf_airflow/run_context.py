@@ -1,4 +1,4 @@
-"""What every operator needs to know of its run, read once from Airflow's context."""
+"""The run of a task: parameters, folders and results of earlier tasks, read once from Airflow's context."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
 
 
 TIMING_KEY = "timing"
-"""When a step began and ended, ISO 8601 UTC: part of its result, since each XCom read costs a request.
-GP's tasks, whose results have a form of their own or are missing, leave it as an XCom."""
+"""Key of the start and end times of a step, ISO 8601 UTC. They are part of its result, since each XCom read
+costs a request; the GP tasks, whose results have another form or are missing, push an XCom of this key."""
 
 GP_TASKS = ("wait_mxt_gp", "start_mxt_gp_pipeline")
 
 REASON_KEY = "reason"
-"""XCom of a step that failed or found nothing to do: why, in one line."""
+"""XCom of a step that failed or was skipped: the reason, in one line."""
 
 LONGEST_REASON = 500
-"""Characters of a reason; the task's log has all of it."""
+"""Longest reason, characters; the task log has the whole text."""
 
 M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run of the DAG ``mxt_vhf``, as a task sees it."""
+    """A run of the DAG ``mxt_vhf`` as seen by one of its tasks."""
 
     run_id: str
     conf: RunConf
@@ -61,11 +61,11 @@ class RunContext:
     settings: Settings
     context: Context
     _results: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What was read already: each XCom is asked for once."""
+    """Results read already: each XCom is requested once."""
 
     @property
     def burst_id(self) -> str:
-        """Burst that the run is about."""
+        """The burst of the run."""
         return self.conf.burst_id
 
     @property
@@ -85,7 +85,7 @@ class RunContext:
         return CatalogueStore(self.settings.catalogues)
 
     def remote_answers(self) -> tuple[CatalogueAnswer, ...]:
-        """Return what catalogues on the net have answered by now; none where no service is named."""
+        """Return the answers of remote catalogues received so far; empty if no service is configured."""
         if not self.settings.remote_catalogues:
             return ()
         from mxtvhf.workflow.steps.remote_catalogues import RemoteAnswers, unanswered
@@ -97,47 +97,47 @@ class RunContext:
         return unanswered(alerts, self.localisation(), self.settings.remote_catalogues).answers
 
     def reception(self) -> Reception:
-        """Return what ``reception_message`` gave."""
+        """Return the result of ``reception_message``."""
         from mxtvhf.workflow.steps.reception_message import Reception
 
         return self._pull("reception_message", Reception)
 
     def extraction(self) -> Extraction:
-        """Return what ``photons_extraction`` gave."""
+        """Return the result of ``photons_extraction``."""
         from mxtvhf.workflow.steps.photons_extraction import Extraction
 
         return self._pull("photons_extraction", Extraction)
 
     def event_product(self) -> EventProduct:
-        """Return what ``fits_feed`` gave."""
+        """Return the result of ``fits_feed``."""
         from mxtvhf.workflow.steps.fits_feed import EventProduct
 
         return self._pull("fits_feed", EventProduct)
 
     def localisation(self) -> Localisation | None:
-        """Return what ``vhf_localisation`` gave; None when it failed."""
+        """Return the result of ``vhf_localisation``; None if it failed."""
         return self._pull_if_done("vhf_localisation", Localisation)
 
     def analysis(self) -> SourceAnalysis | None:
-        """Return what ``source_analysis`` gave; None when it failed."""
+        """Return the result of ``source_analysis``; None if it failed."""
         from mxtvhf.analysis.model import SourceAnalysis
 
         return self._pull_if_done("source_analysis", SourceAnalysis)
 
     def preliminary(self) -> ReportProducts | None:
-        """Return what ``preliminary_report`` gave; None when it failed or has not ended."""
+        """Return the result of ``preliminary_report``; None if it failed or has not ended."""
         from mxtvhf.reporting.report import ReportProducts
 
         return self._pull_if_done("preliminary_report", ReportProducts)
 
     def crosscheck(self) -> CrossCheck:
-        """Return what ``crosscheck_positions`` gave."""
+        """Return the result of ``crosscheck_positions``."""
         from mxtvhf.crosscheck import CrossCheck
 
         return self._pull("crosscheck_positions", CrossCheck)
 
     def timeline(self) -> list[TimelineEntry]:
-        """When the run was made and when its steps, so far, began and ended."""
+        """Return when the run was created and when the steps that have finished began and ended."""
         entries = [TimelineEntry(name="run_created", time=self.created)]
         for task_id in sorted(self._states):
             if (timing := self._timing(task_id)) is not None:
@@ -148,7 +148,7 @@ class RunContext:
         return entries
 
     def _timing(self, task_id: str) -> Any:
-        """Return when a step began and ended; None when nobody knows."""
+        """Return when a step began and ended; None if not recorded."""
         state = self._states[task_id]
         if task_id in GP_TASKS:
             ended = state in ("success", "failed")
@@ -165,7 +165,7 @@ class RunContext:
         return task_states(self.context, sorted(self._ti.task.dag.task_ids))
 
     def _pull_if_done(self, task_id: str, model: type[M]) -> M | None:
-        """Return what a task gave; None when it failed or has not ended."""
+        """Return the result of a task; None if it failed or has not ended."""
         return self._pull(task_id, model) if self._states.get(task_id) == "success" else None
 
     def _pull(self, task_id: str, model: type[M]) -> M:
@@ -232,7 +232,7 @@ def checked_params(model: type[M], params: Any) -> M:
 
 @contextmanager
 def reason_kept(context: Context) -> Iterator[None]:
-    """Keep the message of an error as the task's reason."""
+    """Push the message of an error as the task's reason."""
     try:
         yield
     except MxtVhfError as error:
@@ -242,10 +242,10 @@ def reason_kept(context: Context) -> Iterator[None]:
 
 @contextmanager
 def airflow_errors(context: Context, log: Logger) -> Iterator[None]:
-    """Log our errors as one line, keep it as an XCom for who asks for the run, and turn them into Airflow's.
+    """Log our errors in one line, push the line as an XCom, and convert them to Airflow's exceptions.
 
-    ``NothingToDo`` skips the task and all after it, ``Retriable`` fails it to be tried again, other errors
-    fail it at once.
+    ``NothingToDo`` skips the task and those after it, ``Retriable`` fails it so that it is retried, other
+    errors fail it without a retry.
     """
     try:
         with reason_kept(context):

@@ -1,1 +1,1 @@
-"""Addresses and logins of other services, from Airflow's Connections."""
+"""Clients of other services, configured by Airflow Connections."""

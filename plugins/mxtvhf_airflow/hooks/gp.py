@@ -1,4 +1,4 @@
-"""GP's address and login, from an Airflow Connection."""
+"""Address, login and client of GP, configured by an Airflow Connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def gp_connection(conn_id: str) -> Connection:
-    """Return the Airflow Connection of GP; without one no retry helps."""
+    """Return the Airflow Connection of GP; fail the task without a retry if it is missing."""
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:

@@ -1,1 +1,1 @@
-"""What the tasks of the DAGs do: one operator for each step, module by subject."""
+"""The operators of the DAGs, one module for each subject."""

@@ -1,4 +1,4 @@
-"""The tasks around the Burst Advocate's decision: ask, wait for the answer, announce."""
+"""Operators of the Burst Advocate's decision: ask, wait for the answer, announce."""
 
 from __future__ import annotations
 

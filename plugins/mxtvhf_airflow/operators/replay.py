@@ -1,4 +1,4 @@
-"""The tasks of the replay DAG: choose archived inputs, run them again, compare what comes out."""
+"""Operators of the replay DAG: choose archived inputs, run them again, compare the reports."""
 
 from __future__ import annotations
 

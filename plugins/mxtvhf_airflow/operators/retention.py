@@ -1,4 +1,4 @@
-"""The task of the retention DAG."""
+"""Operator of the retention DAG."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RetentionOperator(BaseOperator):
-    """Removes old files of the state folder; its result tells how many of which sort."""
+    """Removes old files of the state folder; the result has the number of each kind."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Remove what is older than the installation keeps."""

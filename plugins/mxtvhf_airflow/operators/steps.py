@@ -1,4 +1,4 @@
-"""One operator per step: read typed input from XCom, call the pure function, hand on a small summary.
+"""One operator for each step: read typed input from XCom, call the pure function, return a small summary.
 
 Heavy imports (astropy, scipy) stay inside the functions: every Airflow process imports this module.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StepOperator(BaseOperator):
-    """Base of the operators: runs ``step`` and records when it began and ended."""
+    """Base class of the operators: calls ``step`` and records its start and end times."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step; its result and its times are the task's XCom."""

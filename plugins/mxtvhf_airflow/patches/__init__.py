@@ -1,1 +1,1 @@
-"""Changes to Airflow 3.3 itself: what is replaced in its scheduler, executor and worker, and why."""
+"""Changes to the scheduler, executor and task supervisor of Airflow 3.3, each with its reason."""

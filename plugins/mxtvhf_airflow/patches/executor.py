@@ -1,4 +1,4 @@
-"""LocalExecutor that gives out no more tasks than it has workers, and notices when its queue is stuck."""
+"""LocalExecutor that queues no more tasks than it has workers and detects a blocked queue."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
 STUCK_S = 30.0
-"""So long no worker took a task that waits for one; far longer than a busy machine makes it wait."""
+"""Seconds after which a queue from which no worker takes a task is blocked; far longer than at full load."""
 
 
 class WatchedLocalExecutor(LocalExecutor):
-    """Holds a slot for each task that is given out, and ends the scheduler when no worker takes one.
+    """Holds a slot for each queued task, and ends the scheduler when no worker takes one.
 
     Airflow 3.3 holds no slots in this executor (its pull request 71914): it gives out whatever is due until
     the pipe to the workers is full, 64 kB, then the scheduler stands still until a worker reads from it
@@ -53,7 +53,7 @@ class WatchedLocalExecutor(LocalExecutor):
     def change_state(
         self, key: WorkloadKey, state: WorkloadState, info: Any = None, remove_running: bool = True
     ) -> None:
-        """Note what became of a task; its slot is free once all its parts have ended, or one has failed."""
+        """Record the state of a task; its slot is free once all its parts have ended or one has failed."""
         if state == TaskInstanceState.SUCCESS and self._parts[key] > 1:
             self._parts[key] -= 1
             remove_running = False
@@ -62,13 +62,13 @@ class WatchedLocalExecutor(LocalExecutor):
         super().change_state(key, state, info, remove_running)
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
-        """Give back the slot of a task that nobody began, its worker killed; the API refuses a late one."""
+        """Free the slot of a task that never started, its worker killed; the API refuses a late start."""
         self.queued_tasks.pop(ti.key, None)
         self.running.discard(ti.key)
         del self._parts[ti.key]
 
     def sync(self) -> None:
-        """Read results, replace dead workers, and look whether the queue moves."""
+        """Read results, replace dead workers, and check that the queue moves."""
         # A worker says so when it takes a task, and again at its end.
         moved = not self.result_queue.empty()
         super().sync()

@@ -1,12 +1,12 @@
-"""Which runs the scheduler starts and looks at: live alerts first, then those of which something happened.
+"""Run selection of the scheduler: start live alerts first, examine runs with changes first.
 
-Of the runs that wait for their start Airflow 3.3 takes the oldest: a live alert would wait behind any number
-of tests, and the question about the first alert of a storm behind all of its alerts.
+Of the queued runs Airflow 3.3 starts the oldest: a live alert would wait behind any number of tests, and the
+question about the first alert of a storm behind all of its alerts.
 
-In each round it looks at the 20 running runs that it has not looked at for the longest time, whether
-anything came of them or not. Among many runs, which may be decisions that wait for a person for days, each
-step of an alert then waits for several rounds, and most of the scheduler's time goes to runs where nothing
-changed (``docs/performance.md``).
+In each loop it examines the 20 running runs that were not examined for the longest time, whether they have
+changed or not. Among many runs, such as decisions that wait for a person for days, each step of an alert then
+waits for several loops, and most of the scheduler's time goes to runs where nothing changed
+(``docs/performance.md``).
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
 
 QUIET_FOR = timedelta(seconds=5)
-"""A run of which nothing is known to have happened is looked at after so long; only the time changes it."""
+"""A run without a known change is examined after this time: only the passing of time can change it."""
 LATE_BY = timedelta(seconds=1)
-"""A change may be seen so long after its own time: by its transaction, and by the clocks of two hosts."""
+"""Longest delay until a change is visible: its transaction, and the clock difference of two hosts."""
 NEWS = (*State.finished, TaskInstanceState.UP_FOR_RESCHEDULE)
-"""States of a task after which another task, or itself once more, may be due; a try again is due by time."""
+"""States of a task after which another task, or the same one, may be due; a retry becomes due by time."""
 
 
 def select_runs() -> None:
-    """Have the scheduler of this process choose runs by `runs_to_start` and `runs_to_examine`."""
+    """Make the scheduler of this process select runs by `runs_to_start` and `runs_to_examine`."""
     DagRun.get_queued_dag_runs_to_set_running = classmethod(runs_to_start)  # type: ignore[assignment]
     DagRun.get_running_dag_runs_to_examine = classmethod(runs_to_examine)  # type: ignore[assignment]
 
 
 def runs_to_start(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
-    """Return the waiting runs to start in this round, locked: live alerts before tests before replays.
+    """Return the queued runs to start in this loop, locked: live alerts before tests before replays.
 
     Of the runs of a DAG that may be active at once, tests and replays get half: a live alert always finds a
     place. Only runs that have a place are returned, so that those of one DAG do not hide another's.
 
-    Stands in for `DagRun.get_queued_dag_runs_to_set_running`; backfills are not used here.
+    Replaces `DagRun.get_queued_dag_runs_to_set_running`; backfills are not used here.
     """
     now = timezone.utcnow()
     is_replay = cls.run_id.contains(REPLAY_MARK, autoescape=True)
@@ -95,9 +95,9 @@ def runs_to_start(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
 
 
 def runs_to_examine(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
-    """Return the runs to look at in this round, locked: under way before fresh ones, fresh before quiet ones.
+    """Return the runs to examine in this loop, locked: changed ones before new ones before unchanged ones.
 
-    Stands in for `DagRun.get_running_dag_runs_to_examine`; backfills, which are not used here, have no order
+    Replaces `DagRun.get_running_dag_runs_to_examine`; backfills, which are not used here, have no order
     of their own.
     """
     now = timezone.utcnow()

@@ -1,9 +1,9 @@
-"""The worker of a task notices at once that the task's process has ended.
+"""Task supervisor that notices the end of the task's process at once.
 
-In Airflow 3.3 it listens to the process until nothing more can come, asks once whether the process is gone,
-and else waits for a word from nobody, for ``[workers] min_heartbeat_interval`` (5 s). A process closes what
-it speaks by a moment before it is gone; on a machine with more work than cores the worker mostly asks in
-that moment, and is lost to other tasks for 5 s (``docs/performance.md``).
+The supervisor of Airflow 3.3 reads from the process until its sockets are closed, checks once whether the
+process has exited, and otherwise waits on no socket at all for ``[workers] min_heartbeat_interval`` (5 s). A
+process closes its sockets a moment before it exits; on a machine with more work than cores the check mostly
+falls into that moment, and the worker is lost to other tasks for 5 s (``docs/performance.md``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _listen = WatchedSubprocess._service_subprocess
 
 
 def notice_task_end() -> None:
-    """Have the supervisors of tasks in this process, and in those forked from it, wait by `wait_for`."""
+    """Make the task supervisors of this process, and of those forked from it, wait with `wait_for`."""
     WatchedSubprocess._service_subprocess = wait_for  # type: ignore[method-assign]
 
 
@@ -26,9 +26,9 @@ def wait_for(
     raise_on_timeout: bool = False,
     expect_signal: int | None = None,
 ) -> int | None:
-    """Wait for a word from the process or, when none can come, for its end; return its status once gone.
+    """Wait for a message of the process or, with all sockets closed, for its exit; return its exit status.
 
-    Stands in for `WatchedSubprocess._service_subprocess`, whose parameters these are.
+    Replaces `WatchedSubprocess._service_subprocess`, whose parameters these are.
     """
     if self.selector.get_map():
         return _listen(self, max_wait_time, raise_on_timeout, expect_signal)  # type: ignore[no-any-return]

@@ -1,1 +1,1 @@
-"""Tasks that wait."""
+"""The sensors of the DAGs, one module for each subject."""

@@ -67,7 +67,7 @@ class MxtGpSensor(HttpSensor):
         self.linger = linger
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Ask once; the way of an instance that does not defer."""
+        """Poll once; used by an instance that does not defer."""
         status = self._ask(self._process_id(context), gp_client(gp_connection(self.http_conn_id)))
         if status is None or not status.state.is_final:
             return PokeReturnValue(is_done=False)
@@ -91,7 +91,7 @@ class MxtGpSensor(HttpSensor):
             return self.defer(trigger=trigger, method_name="execute_complete", timeout=wait + SAFETY_NET)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Take up what the trigger found."""
+        """Return the outcome that the trigger found."""
         from mxtvhf.workflow.gp.contract import GpStatus
 
         if not event or "status" not in event:

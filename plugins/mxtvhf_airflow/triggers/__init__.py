@@ -1,1 +1,1 @@
-"""What waits in the triggerer while a task is deferred."""
+"""The triggers of deferred tasks, one module for each subject."""

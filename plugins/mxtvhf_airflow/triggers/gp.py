@@ -1,4 +1,4 @@
-"""The trigger that asks GP again and again while the task ``wait_mxt_gp`` is deferred."""
+"""Trigger that polls GP while the task ``wait_mxt_gp`` is deferred."""
 
 from __future__ import annotations
 

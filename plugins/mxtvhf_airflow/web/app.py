@@ -1,4 +1,4 @@
-"""What the plugin serves below ``/mxtvhf``: REST face, desk, reports and products, behind Airflow's login.
+"""The web application below ``/mxtvhf``: REST API, desk, reports and products, behind Airflow's login.
 
 An app that a plugin mounts answers without any login unless it asks for one, so every route depends on
 ``may_read_runs``. Every error is JSON with one line, ``{"detail": ...}``; the API server's log has the rest.

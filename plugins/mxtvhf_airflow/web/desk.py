@@ -1,7 +1,7 @@
 """The Burst Advocate's desk in Airflow: its pages below ``/mxtvhf/desk``, behind Airflow's login.
 
 Mounted by ``app.create_app``, whose dependency asks Airflow for the right to read runs on every route. The
-pages are made by ``mxtvhf.desk``; here stands what they are made of. Heavy imports stay inside the
+pages are rendered by ``mxtvhf.desk``; this module collects their content. Heavy imports stay inside the
 functions: every Airflow process imports this module.
 """
 

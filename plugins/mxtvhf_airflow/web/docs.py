@@ -1,4 +1,4 @@
-"""The OpenAPI description of the REST face and its page, from this server alone and for who is logged in."""
+"""The OpenAPI description of the REST API and its page, served to logged-in users from this server alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Health and metrics of the installation, for whoever keeps it.
+"""Health and metrics of the installation.
 
-Behind Airflow's login like every address of ours: what is down, and where, is nobody else's business. A plain
-sign of life without a login is Airflow's own ``/api/v2/monitor/health``.
+Behind Airflow's login like every address of ours: which component is down is not public. A health check
+without a login is Airflow's own ``/api/v2/monitor/health``.
 """
 
 from __future__ import annotations

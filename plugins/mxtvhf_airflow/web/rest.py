@@ -1,4 +1,4 @@
-"""The REST face of MXT-VHF: runs are started and followed in the words of GP's contract.
+"""The REST API of MXT-VHF: start and follow runs with the schema of GP's contract.
 
 Mounted by ``app.create_app``, whose dependency asks Airflow for the right to read runs on every route.
 Plain functions: FastAPI runs them in threads, so that the database never blocks the API server.
@@ -38,9 +38,9 @@ from mxtvhf.workflow.runs import (
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"
-"""What Airflow allows as a run id (``[scheduler] allowed_run_id_pattern``)."""
+"""Run ids that Airflow allows (``[scheduler] allowed_run_id_pattern``)."""
 RUNS_LOOKED_AT = 1000
-"""How many of the newest runs the list of bursts is made of."""
+"""Number of newest runs from which the list of bursts is made."""
 
 may_start_runs = Depends(requires_access_dag("POST", DagAccessEntity.RUN, DAG_ID))
 BurstFilter = Annotated[str | None, Query(pattern=BURST_ID_PATTERN, examples=["sb26030704"])]
