@@ -171,7 +171,7 @@ def read_bulletin(raw: bytes) -> Bulletin:
     InvalidInput
         It is no message of this schema; the error says what is wrong first.
     """
-    check_version(raw, Envelope.current_version(), name="no MXT-VHF message")
+    check_version(raw, Envelope.current_version(), name="MXT-VHF message")
     try:
         return _bulletin.validate_json(raw, extra="ignore")
     except ValidationError as error:

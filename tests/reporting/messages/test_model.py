@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import InvalidInput, NewerVersion
 from mxtvhf.reporting.messages import RunBulletin, StepBulletin, read_bulletin
 from mxtvhf.reporting.messages.model import messages_schema, one_line
 from mxtvhf.reporting.messages.schema import schema_text
@@ -40,11 +40,18 @@ def test_every_message_fits_the_schema_and_is_read_back(bulletin):
 
 def test_the_schema_refuses_what_is_no_message():
     said = json.loads(EXAMPLES[2].model_dump_json())
-    for wrong in ({"state": "exploded"}, {"kind": "song"}, {"id": None}, {"more": 1}):
+    for wrong in ({"state": "exploded"}, {"kind": "song"}, {"id": None}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(said | wrong, messages_schema(), jsonschema.Draft202012Validator)
         with pytest.raises(InvalidInput, match="no MXT-VHF message"):
             read_bulletin(json.dumps(said | wrong).encode())
+
+
+def test_a_message_of_a_later_version_is_read_as_far_as_it_is_known():
+    said = json.loads(EXAMPLES[2].model_dump_json())
+    assert read_bulletin(json.dumps(said | {"more": 1}).encode()) == EXAMPLES[2]
+    with pytest.raises(NewerVersion, match="schema version 2; .* reads up to 1; upgrade mxtvhf"):
+        read_bulletin(json.dumps(said | {"schema_version": 2, "kind": "song"}).encode())
 
 
 def test_subjects_name_burst_and_state():

@@ -121,6 +121,23 @@ def test_what_cannot_be_published_is_set_aside_and_holds_up_nobody(tmp_path, nat
     assert "song" in (outbox.folder / "refused" / refused[1]).read_text()
 
 
+def test_a_message_of_a_later_version_waits_and_holds_up_nobody(tmp_path, nats_server):
+    outbox = Outbox(tmp_path / "outbox")
+    outbox.folder.mkdir()
+    later = outbox.folder / "0000000000000001-song-x.json"
+    later.write_text('{"kind": "song", "schema_version": 2}')
+    outbox.put(step(2))
+
+    async def use():
+        async with forwarding(outbox.folder, nats_server.url):
+            while outbox.waiting() != [later]:
+                await asyncio.sleep(0.02)
+        return await stored(nats_server.url)
+
+    assert [bulletin.task_id for bulletin in asyncio.run(use())] == ["step_2"]
+    assert not (outbox.folder / "refused").exists()
+
+
 def test_a_message_over_the_servers_limit_is_set_aside(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
 
