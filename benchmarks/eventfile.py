@@ -100,7 +100,7 @@ def memory(count: int, folder: Path) -> None:
         )
 
     def localisation_input() -> object:
-        return read_event_file(folder / "events.fits").steady_addresses(
+        return read_event_file(folder / "events.fits").drift_corrected_pixels(
             packaged_store().at(HEADER.date).alignment
         )
 

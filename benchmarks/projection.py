@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 from benchmarks.timing import in_turn, print_times
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.instrument.pointing import Pointing, steady_pixels
+from mxtvhf.instrument.pointing import Pointing, drift_corrected_pixels
 from mxtvhf.simulator.pointing import moving_attitude
 
 POINTING = Pointing(150.0, -30.0, 40.0)
@@ -49,7 +49,7 @@ def main() -> None:
         {
             "pixel_to_sky": lambda: POINTING.pixel_to_sky(x, y),
             "wcslib (astropy.wcs)": lambda: wcs.wcs_pix2world(x, y, 0),
-            "steady_pixels (each photon by its attitude)": lambda: steady_pixels(
+            "drift_corrected_pixels (each photon by its attitude)": lambda: drift_corrected_pixels(
                 POINTING, attitude, time, x, y
             ),
         },

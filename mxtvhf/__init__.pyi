@@ -8,8 +8,8 @@ from .instrument.calibration import (
     default_calibration as default_calibration,
 )
 from .instrument.psf import LobsterEyePsf as LobsterEyePsf
-from .localisation.photon_weights import energy_contrast as energy_contrast
-from .localisation.photon_weights import time_contrast as time_contrast
+from .localisation.photon_weights import energy_weights as energy_weights
+from .localisation.photon_weights import time_weights as time_weights
 from .localisation.position import SourceLocalisation as SourceLocalisation
 from .localisation.position import localise as localise
 from .notices.alert import Alert as Alert

@@ -31,7 +31,7 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, time_contrast
+from mxtvhf.localisation.photon_weights import energy_weights, joint_weights, time_weights
 from mxtvhf.localisation.position import SourceLocalisation, default_psf, localise, ts_threshold
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.simulator.photons import simulate_photons
@@ -274,15 +274,15 @@ def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
         name: (Tally(), Honesty()) for name in ("place", "energy", "time", "energy, time", "ECLAIRs", "all")
     }
     for x, y, photons in case.bursts(trials, seed):
-        energy = energy_contrast(photons.pha, calibration)
-        arrival = time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
-        both = joint_contrast(energy, arrival)
+        energy = energy_weights(photons.pha, calibration)
+        arrival = time_weights(photons.time, np.array([[START, STOP]]), 0.0)
+        both = joint_weights(energy, arrival)
         sigma = ECLAIRS_R90_ARCSEC / RAYLEIGH_90 / pixel_scale_arcsec()
         prior = PositionPrior(x + sigma * rng.normal(), y + sigma * rng.normal(), sigma, 0.9)
         given = {
-            "place": {}, "energy": {"contrast": energy}, "time": {"contrast": arrival},
-            "energy, time": {"contrast": both}, "ECLAIRs": {"prior": prior},
-            "all": {"contrast": both, "prior": prior},
+            "place": {}, "energy": {"weight": energy}, "time": {"weight": arrival},
+            "energy, time": {"weight": both}, "ECLAIRs": {"prior": prior},
+            "all": {"weight": both, "prior": prior},
         }  # fmt: skip
         for name, (tally, honesty) in ways.items():
             found = localise(photons.x, photons.y, **given[name])
@@ -306,9 +306,9 @@ def drifting(drift: float, case: Case, trials: int, seed: int) -> Iterator[str]:
         seen = seen_with(attitude, pointing, photons, rng)
         seen = seen.selected(~case.mask[seen.y, seen.x])
         events = EventFile(seen, gti, pointing, spread, attitude, {}, START)
-        steady = events.steady_addresses(alignment)
+        steady = events.drift_corrected_pixels(alignment)
         column, row = steady.x[steady.on_detector], steady.y[steady.on_detector]
-        looking = events.steady_exposure(~case.mask, alignment)
+        looking = events.exposure_map(~case.mask, alignment)
         for exposure, (tally, honesty) in zip((looking, None), ways.values(), strict=True):
             found = localise(column, row, exposure=exposure)
             tally.add(found, x, y)
@@ -330,10 +330,10 @@ def false_alarms(trials: int, seed: int) -> Iterator[str]:
         for _, _, photons in case.bursts(trials, seed):
             if not len(photons):
                 continue
-            arrival = time_contrast(photons.time, np.array([[START, STOP]]), 0.0)
-            contrast = joint_contrast(energy_contrast(photons.pha, calibration), arrival)
+            arrival = time_weights(photons.time, np.array([[START, STOP]]), 0.0)
+            weights = joint_weights(energy_weights(photons.pha, calibration), arrival)
             ts["place"].append(localise(photons.x, photons.y).ts)
-            ts["energy, time"].append(localise(photons.x, photons.y, contrast=contrast).ts)
+            ts["energy, time"].append(localise(photons.x, photons.y, weights=weights).ts)
         for name, values in ts.items():
             shares = " ".join(f"{np.mean(np.asarray(values) >= level):8.5f}" for level in levels)
             yield f"{background:7d} {name:12s} {shares}   highest {max(values):.1f}"

@@ -43,7 +43,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits, stable_pointing
 from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.pointing import Pointing, image_pixels, looking_part, steady_pixels
+from mxtvhf.instrument.pointing import Pointing, drift_corrected_pixels, exposure_map, image_pixels
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.files import sha256_of, write_atomically
 
@@ -74,8 +74,8 @@ class EventFileInfo:
     """What X, Y and PI were made with: the one for ``tstart``."""
 
 
-class SteadyAddresses(NamedTuple):
-    """Detector addresses at the mean pointing.
+class DriftCorrectedPixels(NamedTuple):
+    """Pixel addresses at the mean pointing.
 
     Attributes
     ----------
@@ -123,8 +123,8 @@ class EventFile:
     header: dict[str, Any]
     tstart: float
 
-    def steady_addresses(self, alignment: Alignment) -> SteadyAddresses:
-        """Say where the photons would have fallen, had the pointing been the mean one all the time.
+    def drift_corrected_pixels(self, alignment: Alignment) -> DriftCorrectedPixels:
+        """Return the pixels in which the photons would have fallen at the mean pointing.
 
         A source that drifted over the detector is sharp again in these addresses. What belongs to the
         detector (hot and bad pixels) is sharp in the addresses as seen: take it out before.
@@ -139,19 +139,19 @@ class EventFile:
         """
         photons = self.photons
         if self.spread_arcsec <= pointing_limits().steady.spread_arcsec:
-            return SteadyAddresses(photons.x, photons.y, np.ones(len(photons), np.bool_), False)
+            return DriftCorrectedPixels(photons.x, photons.y, np.ones(len(photons), np.bool_), False)
         mean = replace(self.pointing, alignment=alignment)
-        x, y = np.rint(steady_pixels(mean, self.attitude, photons.time, photons.x, photons.y))
+        x, y = np.rint(drift_corrected_pixels(mean, self.attitude, photons.time, photons.x, photons.y))
         detector = instrument().detector
         inside = (x >= 0) & (x < detector.columns) & (y >= 0) & (y < detector.rows)
         x, y = (np.where(inside, address, 0).astype(np.int16) for address in (x, y))
-        return SteadyAddresses(x, y, inside, True)
+        return DriftCorrectedPixels(x, y, inside, True)
 
-    def steady_exposure(self, good: npt.NDArray[np.bool_], alignment: Alignment) -> Floats:
-        """Say for which part of the good time each address at the mean pointing was looked at.
+    def exposure_map(self, good: npt.NDArray[np.bool_], alignment: Alignment) -> Floats:
+        """Return the exposure map: fraction of the GTI during which each drift-corrected pixel was exposed.
 
         Where the pointing moved, bad pixels and the detector's edges leave no holes in the addresses of
-        ``steady_addresses`` but strips with fewer photons.
+        ``drift_corrected_pixels`` but strips with fewer photons.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class EventFile:
         before = np.cumsum(length) - length
         interval = np.searchsorted(before, passed, side="right") - 1
         moments = self.gti[interval, 0] + passed - before[interval]
-        return looking_part(replace(self.pointing, alignment=alignment), self.attitude, moments, good)
+        return exposure_map(replace(self.pointing, alignment=alignment), self.attitude, moments, good)
 
 
 def write_event_file(

@@ -114,10 +114,10 @@ def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
     return quaternion
 
 
-def steady_pixels(
+def drift_corrected_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Where photons would have fallen on the detector, had it always looked at one pointing.
+    """Return where photons would have fallen on the detector at one fixed pointing.
 
     Each pixel's direction, by the attitude at its own time, is projected (gnomonic) onto the detector at the
     fixed pointing; ``pointing.pixel_to_sky`` of the result is where the photon came from.
@@ -150,19 +150,22 @@ def steady_pixels(
 def seen_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Say where photons fall that at a fixed pointing fall on ``x``, ``y``; undoes ``steady_pixels``."""
+    """Return where photons fall that at a fixed pointing fall on ``x``, ``y``.
+
+    The inverse of `drift_corrected_pixels`.
+    """
     maps = np.moveaxis(_steady_maps(pointing, attitude, time), -1, 0)
     back = np.asarray(np.linalg.inv(maps), np.float64)
     return _projected(np.moveaxis(back, 0, -1), time, x, y)
 
 
-def looking_part(pointing: Pointing, attitude: AttitudeHistory, moments: Floats, good: Flags) -> Floats:
-    """Part of the time for which a good pixel looked where each pixel of a fixed pointing looks.
+def exposure_map(pointing: Pointing, attitude: AttitudeHistory, moments: Floats, good: Flags) -> Floats:
+    """Return the exposure map at a fixed pointing: the fraction of the time that good pixels covered it.
 
     Parameters
     ----------
     pointing, attitude
-        As of ``steady_pixels``.
+        As of ``drift_corrected_pixels``.
     moments
         Seconds of MET, shape (M,), at least one, spread evenly over the time.
     good
@@ -200,7 +203,7 @@ def image_pixels(
     pointing
         Its boresight is the image's reference position, its alignment the detector's.
     attitude, time, x, y
-        As of ``steady_pixels``.
+        As of ``drift_corrected_pixels``.
     centre
         Pixel of the boresight on both axes.
     scale_deg
@@ -209,7 +212,7 @@ def image_pixels(
     Returns
     -------
     tuple
-        As of ``steady_pixels``, but pixels of the image.
+        As of ``drift_corrected_pixels``, but pixels of the image.
     """
     scale = radians(scale_deg)
     per_pixel = np.array([[1.0, 0.0, 0.0], [scale * centre, -scale, 0.0], [-scale * centre, 0.0, scale]])

@@ -13,19 +13,19 @@ import numpy.typing as npt
 
 from mxtvhf.instrument.psf import Floats, SeparablePsf
 
-CONTRAST_POWERS = (-8, 4)
-"""Lowest and highest power of two of the contrast that the whole-field map tells apart."""
+WEIGHT_POWERS = (-8, 4)
+"""Lowest and highest power of two of the weight that the whole-field map tells apart."""
 
 _FEWEST_MERGED = 4000
-"""Fewer photons than this are kept one by one, with their exact contrast."""
+"""Fewer photons than this are kept one by one, with their exact weight."""
 
-_CONTRAST_STEPS = 8
-"""Per power of two, for the contrasts of many photons, which are joined."""
+_WEIGHT_STEPS = 8
+"""Per power of two, for the weights of many photons, which are joined."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per contrast.
+    """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per weight.
 
     Attributes
     ----------
@@ -33,20 +33,20 @@ class Counts:
         Of the entries: position (0-based, in blocks) and photons.
     good
         Part of each block and of the time in which good pixels looked, 0..1, shape (size, size).
-    contrast
+    weights
         Of the entries, see ``likelihood``; None: 1 for all.
     block
         Pixels per side of a block.
     kinds
-        Contrasts of the entries, were the source of each of several kinds, shape (kinds, entries);
-        ``contrast`` is a mean of them. None: of one kind.
+        Weights of the entries, were the source of each of several kinds, shape (kinds, entries);
+        ``weights`` is a mean of them. None: of one kind.
     """
 
     column: npt.NDArray[np.intp]
     row: npt.NDArray[np.intp]
     number: Floats
     good: Floats
-    contrast: Floats | None = None
+    weights: Floats | None = None
     block: int = 1
     kinds: Floats | None = None
 
@@ -62,22 +62,22 @@ class Counts:
         cls,
         column: npt.NDArray[np.intp],
         row: npt.NDArray[np.intp],
-        contrast: Floats,
+        weights: Floats,
         good: Floats,
     ) -> Counts:
-        """Take the photons on good pixels with their contrasts; many are joined to about equal ones.
+        """Take the photons on good pixels with their weights; many are joined to about equal ones.
 
-        ``contrast`` has the shape (photons,), or (kinds, photons) for kinds that are equally probable.
+        ``weights`` has the shape (photons,), or (kinds, photons) for kinds that are equally probable.
         """
         kept = good[row, column] > 0.0
-        kinds = contrast[:, kept] if contrast.ndim == 2 else None
-        mean = contrast[kept] if kinds is None else kinds.mean(axis=0)
+        kinds = weights[:, kept] if weights.ndim == 2 else None
+        mean = weights[kept] if kinds is None else kinds.mean(axis=0)
         photons = cls(column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds)
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
     def of_kind(self, probability: Floats) -> Counts:
-        """Return them with the mean contrast of the kinds, each with its probability."""
-        return self if self.kinds is None else replace(self, contrast=probability @ self.kinds)
+        """Return them with the mean weight of the kinds, each with its probability."""
+        return self if self.kinds is None else replace(self, weights=probability @ self.kinds)
 
     @cached_property
     def total(self) -> float:
@@ -100,17 +100,17 @@ class Counts:
         return np.asarray(row @ self.good @ column.T)
 
     def images(self) -> tuple[Floats, int]:
-        """Photons per block and power of two of the contrast, ``[power, row, column]``; the lowest power.
+        """Photons per block and power of two of the weight, ``[power, row, column]``; the lowest power.
 
         A photon between two powers is shared by both in proportion to its distance in ln w: that is exact
         to second order of it.
         """
         size = self.good.shape[0]
         place = self.row * size + self.column
-        if self.contrast is None:
+        if self.weights is None:
             return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
-        low, high = CONTRAST_POWERS
-        power = np.clip(np.log2(np.maximum(self.contrast, 2.0**low)), low, high)
+        low, high = WEIGHT_POWERS
+        power = np.clip(np.log2(np.maximum(self.weights, 2.0**low)), low, high)
         lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
         first, upper = int(lower.min()), power - lower
         layers = int(lower.max()) + 2 - first
@@ -120,29 +120,29 @@ class Counts:
         return flat.reshape(layers, size, size), first
 
     def rebinned(self, factor: int) -> Counts:
-        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same contrast.
+        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same weight.
 
-        What is joined gets the mean contrast, and that of each kind.
+        What is joined gets the mean weight, and that of each kind.
         """
         size = self.good.shape[0] // factor
         key = (self.row // factor) * size + self.column // factor
-        if self.contrast is None:
+        if self.weights is None:
             flat = np.bincount(key, self.number).astype(np.float64)
-            filled, contrast, kinds = np.flatnonzero(flat), None, None
+            filled, weights, kinds = np.flatnonzero(flat), None, None
             number = flat[filled]
         else:
-            step = np.round(_CONTRAST_STEPS * np.log2(np.maximum(self.contrast, 2.0 ** CONTRAST_POWERS[0])))
+            step = np.round(_WEIGHT_STEPS * np.log2(np.maximum(self.weights, 2.0 ** WEIGHT_POWERS[0])))
             key = key + size**2 * (step - step.min()).astype(np.intp)
             filled, entry = np.unique(key, return_inverse=True)
             number = np.bincount(entry, self.number).astype(np.float64)
-            contrast = np.bincount(entry, self.number * self.contrast) / number
+            weights = np.bincount(entry, self.number * self.weights) / number
             kinds = None
             if self.kinds is not None:
                 kinds = np.stack([np.bincount(entry, self.number * kind) / number for kind in self.kinds])
         rows = self.good.reshape(size, factor, -1).sum(axis=1)
         good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
         row, column = np.divmod(filled % size**2, size)
-        return Counts(column, row, number, good, contrast, self.block * factor, kinds)
+        return Counts(column, row, number, good, weights, self.block * factor, kinds)
 
     def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
         """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""

@@ -2,9 +2,9 @@
 
 A photon that is on a good pixel came from the source at (x, y) or from the background, so it is on pixel
 i with probability proportional to ``1 + r w p_i(x, y)``: p is the pixel-integrated PSF and r the source's
-photons (over the whole plane) per background photon of one pixel. The contrast w of a photon is the
+photons (over the whole plane) per background photon of one pixel. The weight w of a photon is the
 probability density of its energy and arrival time, were it the source's, over that of the background's
-(module ``contrast``); 1 where neither is used. With A good pixels, on which a part D(x, y) of the source's
+(module ``weights``); 1 where neither is used. With A good pixels, on which a part D(x, y) of the source's
 photons falls, the log-likelihood ratio to "background only" of n photons is
 
     ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - n ln(1 + r D / A),
@@ -14,7 +14,7 @@ extended Poisson likelihood with free source and background has the same maximum
 
 For a fixed r and w the sum is a correlation of the counts with the kernel ln(1 + r w p), also with bad
 pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
-each r; with contrasts one more for each power of two of w, since only the product r w matters.
+each r; with weights one more for each power of two of w, since only the product r w matters.
 
 A pixel that looked for a part of the time only counts as that part of one in A and D: for the photons that
 it has, source and background are shortened alike.
@@ -37,7 +37,7 @@ from scipy import fft, ndimage
 from scipy.special import logsumexp, softmax
 
 from mxtvhf.instrument.psf import Floats, SeparablePsf, VariableWidthPsf, detector_pixels
-from mxtvhf.localisation.counts import CONTRAST_POWERS, Counts
+from mxtvhf.localisation.counts import WEIGHT_POWERS, Counts
 from mxtvhf.localisation.prior import PositionPrior
 
 CELL = 8
@@ -118,7 +118,7 @@ def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
     middle = CELL * (size - 1) + 0.5 * (CELL - 1)
     axis = psf.fractions(middle, CELL * (2 * size - 1)).reshape(-1, CELL).sum(axis=-1)
     offsets = np.arange(1 - size, size)
-    low, high = CONTRAST_POWERS
+    low, high = WEIGHT_POWERS
     products = _RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high)
     kernel = np.zeros((products.size, 2 * size, 2 * size))
     density = np.outer(axis, axis) / CELL**2
@@ -137,7 +137,7 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     kernels, _ = _kernels(psf)
     images, power = cells.images()
     transforms = fft.rfft2(images.astype(np.float32), s=(2 * size, 2 * size))
-    first = power - CONTRAST_POWERS[0]
+    first = power - WEIGHT_POWERS[0]
     summed = transforms[0] * kernels[first : first + _RATIOS.size]
     for k in range(1, len(transforms)):
         summed += transforms[k] * kernels[first + k : first + k + _RATIOS.size]
@@ -183,8 +183,8 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
     # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
     column, row = axes[:, 0].take(counts.column, axis=1), axes[:, 1].take(counts.row, axis=1)
     signal = ratio * column[0] * row[0]
-    if counts.contrast is not None:
-        signal = signal * counts.contrast
+    if counts.weights is not None:
+        signal = signal * counts.weights
     q = signal / (1.0 + signal)
     slopes = np.ones((3, q.size))
     slopes[0], slopes[1] = column[1] / column[0], row[1] / row[0]
@@ -270,7 +270,7 @@ def maximise_any_kind(
 ) -> SourceFit:
     """Return the maximum near ``start`` of the likelihood of a source of any kind, as ``maximise``.
 
-    The place tells the kinds' probabilities, these the contrast and that the place again.
+    The place tells the kinds' probabilities, these the weight and that the place again.
     """
     fit = maximise(counts, psf, start, prior)
     if counts.kinds is None:
@@ -322,8 +322,8 @@ def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
     column, row = counts.fractions(psf, (fit.x, fit.y))
     seen = float(counts.seen(row, column)) / counts.area
     profile = column[counts.column] * row[counts.row]
-    if counts.contrast is not None:
-        profile = profile * counts.contrast
+    if counts.weights is not None:
+        profile = profile * counts.weights
     log_ratio = fit.log_ratio
     for _ in range(2):
         signal, odds = np.exp(log_ratio) * profile, np.exp(log_ratio) * seen

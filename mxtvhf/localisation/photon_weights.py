@@ -1,9 +1,9 @@
 """How much more a photon's energy and arrival time speak for the source than for the background.
 
-A contrast is a ratio of probability densities, source over background, both normalised over what was
-observed: 1 on the average over the background. The contrasts of energy and time multiply. Sources are of
+A weight is a ratio of probability densities, source over background, both normalised over what was
+observed: 1 on the average over the background. The weights of energy and time multiply. Sources are of
 several kinds, by spectrum and decay (``source_templates.toml``), because one expected kind
-would lose those that are unlike it. Contrasts do not bias the place of a source: they say nothing of places.
+would lose those that are unlike it. Weights do not bias the place of a source: they say nothing of places.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mxtvhf.localisation.constants import population
 _STEP_KEV = 0.01
 """Energies between which the spectrum is summed: a sixth of the resolution at the lowest energies."""
 LEAST = 1e-3
-"""Lowest contrast given: a model is not known well enough to exclude a source photon."""
+"""Lowest weight given: a model is not known well enough to exclude a source photon."""
 
 
 def expected_spectra() -> tuple[PowerLaw, ...]:
@@ -32,10 +32,10 @@ def expected_spectra() -> tuple[PowerLaw, ...]:
     return tuple(PowerLaw(index, nh) for index, nh in population().spectra.photon_index_and_nh_cm2)
 
 
-def energy_contrast(
+def energy_weights(
     pha: npt.ArrayLike, calibration: Calibration, spectra: Sequence[PowerLaw] | None = None
 ) -> Floats:
-    """Return the contrasts of pulse heights in the energy band of ``instrument/constants.toml``.
+    """Return the weights of pulse heights in the energy band of ``instrument/constants.toml``.
 
     The source's spectrum goes through the effective area and the energy resolution; the background is flat
     in pulse height (``calibration.background``).
@@ -66,7 +66,7 @@ def energy_contrast(
 def _energy_table(
     area: EffectiveArea, redistribution: Redistribution, spectrum: PowerLaw
 ) -> tuple[Floats, Floats]:
-    """Measured energies (keV) of the band and the contrast of each."""
+    """Measured energies (keV) of the band and the weight of each."""
     low, high = instrument().energy.band_kev
     measured = np.arange(low + 0.5 * _STEP_KEV, high, _STEP_KEV)
     energy = np.arange(0.5 * low, 1.2 * high, _STEP_KEV)
@@ -76,10 +76,10 @@ def _energy_table(
     return measured, np.asarray(blurred / blurred.mean())
 
 
-def time_contrast(
+def time_weights(
     time: npt.ArrayLike, gti: Floats, burst_time: float, decay_indices: Sequence[float] | None = None
 ) -> Floats:
-    """Return the contrasts of arrival times: the source fades as (t - T0)^-index, the background does not.
+    """Return the weights of arrival times: the source fades as (t - T0)^-index, the background does not.
 
     Parameters
     ----------
@@ -111,6 +111,6 @@ def time_contrast(
     return np.asarray(np.maximum(since**-index / mean, LEAST))
 
 
-def joint_contrast(energy: Floats, time: Floats) -> Floats:
-    """Return the contrasts of every spectrum with every decay, shape (spectra x decays, photons)."""
+def joint_weights(energy: Floats, time: Floats) -> Floats:
+    """Return the weights of every spectrum with every decay, shape (spectra x decays, photons)."""
     return np.asarray((energy[:, np.newaxis] * time).reshape(-1, energy.shape[1]))

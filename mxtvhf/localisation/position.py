@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -140,8 +141,9 @@ def localise(
     psf: SeparablePsf | None = None,
     bad_pixels: npt.ArrayLike | None = None,
     exposure: npt.ArrayLike | None = None,
-    contrast: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
     prior: PositionPrior | None = None,
+    contrast: npt.ArrayLike | None = None,
 ) -> SourceLocalisation:
     """Find the position of a point source among the photons of an image.
 
@@ -160,37 +162,41 @@ def localise(
         Pixels to leave out: a mask of shape (256, 256), ``[row, column]``, True where bad; or a list of
         (column, row).
     exposure
-        Part of the time for which each pixel looked, 0..1, shape (256, 256), ``[row, column]``; None: all the
-        time. A pixel that never looked is bad.
-    contrast
-        Of each photon: how much more probable its energy and time are for the source than for the
-        background, as the module ``contrast`` gives it; positive, shape as x, or (kinds, photons) when the
-        source may be of several kinds, all equally probable beforehand. None: 1 for all.
+        Exposure map: fraction of the exposure time during which each pixel was exposed, 0..1, shape
+        (256, 256), ``[row, column]``; None: 1 for all. A pixel that was never exposed is bad.
+    weights
+        Of each photon: the likelihood ratio, source over background, of its energy and time, as
+        `mxtvhf.localisation.photon_weights` gives it; positive, shape as x, or (templates, photons) when the
+        source may follow several templates, all equally probable beforehand. None: 1 for all.
     prior
         What is known of the position beforehand; None: nothing. It moves the position, shrinks the radii and
         counts for the detection.
+    contrast
+        Former name of ``weights``, deprecated since version 0.2.
 
     Raises
     ------
     InvalidInput
-        No photons, lists of unequal length, an address that is not a whole number of 0..255, a contrast that
+        No photons, lists of unequal length, an address that is not a whole number of 0..255, a weight that
         is not positive, an exposure that is not a part, or bad pixels that are neither a mask nor a list or
         leave no good pixel.
     """
+    if contrast is not None:
+        warnings.warn("localise: contrast was renamed weights in 0.2", DeprecationWarning, stacklevel=2)
+        weights = contrast
     image = detector_image(x, y)
-    looking = _exposures(exposure)
-    good = ~bad_pixel_mask(bad_pixels) & (looking > 0.0)
+    exposed = _exposures(exposure)
+    good = ~bad_pixel_mask(bad_pixels) & (exposed > 0.0)
     if not good.any():
         raise InvalidInput("bad pixels: none of the detector's pixels is good")
-    weights = None if contrast is None else _contrasts(contrast, np.asarray(x).size)
     hot = hot_pixels(image, good)
     flagged = tuple((int(k % hot.shape[1]), int(k // hot.shape[1])) for k in np.flatnonzero(hot))
-    looking = np.where(good & ~hot, looking, 0.0)
+    exposed = np.where(good & ~hot, exposed, 0.0)
     if weights is None:
-        counts = Counts.from_image(image, looking)
+        counts = Counts.from_image(image, exposed)
     else:
         column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
-        counts = Counts.from_photons(column, row, weights, looking)
+        counts = Counts.from_photons(column, row, _checked_weights(weights, column.size), exposed)
     if counts.total == 0:
         nan = float("nan")
         return SourceLocalisation(nan, nan, 0.0, 0.0, 0.0, False, flagged)
@@ -285,13 +291,13 @@ def _exposures(given: npt.ArrayLike | None) -> Floats:
     return exposure
 
 
-def _contrasts(values: npt.ArrayLike, photons: int) -> Floats:
+def _checked_weights(values: npt.ArrayLike, photons: int) -> Floats:
     given = np.asarray(values, dtype=np.float64)
     if given.ndim not in (1, 2) or given.shape[-1] != photons or given.size == 0:
-        raise InvalidInput(f"contrast: shape {given.shape} for {photons} photons")
+        raise InvalidInput(f"weights: shape {given.shape} for {photons} photons")
     wrong = ~((given > 0.0) & np.isfinite(given))
     if wrong.any():
-        raise InvalidInput(f"contrast: {given[wrong][0]} is not a positive number")
+        raise InvalidInput(f"weights: {given[wrong][0]} is not a positive number")
     return given
 
 

@@ -206,8 +206,8 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
     scale = blocks.area / blocks.seen(row, column) / blocks.block**2
     column, row = column.take(blocks.column, axis=1), row.take(blocks.row, axis=1)
     part = min(max(fit.source_part, 1e-3), 1.0 - 1e-3)
-    if blocks.contrast is not None:
-        column = column * blocks.contrast
+    if blocks.weights is not None:
+        column = column * blocks.weights
     out = np.empty((step.size, step.size))
     together = max(1, _AT_ONCE // column.size)
     for k in range(0, step.size, together):

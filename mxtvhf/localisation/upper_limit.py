@@ -33,7 +33,7 @@ def source_upper_bound(
     ----------
     field
         ln L and f from ``likelihood.whole_field``, ``[r, row, column]``.
-    weight
+    weights
         Prior probability of the cells, not normalised, ``[row, column]``.
     photons
         Photons on good pixels, n.
@@ -87,14 +87,14 @@ def detectable_photons(
     """
     cells = counts.rebinned(CELL // counts.block)
     number, power = cells.images()
-    contrast = 2.0 ** (power + np.arange(len(number)))[:, np.newaxis]
+    weights = 2.0 ** (power + np.arange(len(number)))[:, np.newaxis]
     share = number.sum(axis=(1, 2))[:, np.newaxis] / counts.total
     profile = cells.fractions(psf, 0.5 * (detector_pixels() - 1))
     good = cells.good.ravel() / cells.good.sum()
     density = np.outer(profile, profile).ravel()
     density /= density @ good
     needed = float(np.sqrt(max(ts_threshold, 0.0)) + ndtri(part)) ** 2
-    source = contrast * density / (share * contrast).sum()
+    source = weights * density / (share * weights).sum()
 
     def lacking(photons: float) -> float:
         f = photons / (photons + counts.total)

@@ -158,7 +158,7 @@ def test_a_steady_pointing_leaves_the_addresses(tmp_path):
     path = tmp_path / "events.fits"
     write_event_file(path, photon_list(100), drifting_attitude(3.0), header=HEADER)
     events = read_event_file(path)
-    steady = events.steady_addresses(default_calibration().alignment)
+    steady = events.drift_corrected_pixels(default_calibration().alignment)
     assert not steady.moved
     assert steady.on_detector.all()
     assert steady.x is events.photons.x
@@ -175,7 +175,7 @@ def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
     photons = PhotonList(time, *seen.astype(np.int16), np.full(3000, 400, np.int32))
     write_event_file(path, photons, attitude, header=HEADER)
     events = read_event_file(path)
-    steady = events.steady_addresses(default_calibration().alignment)
+    steady = events.drift_corrected_pixels(default_calibration().alignment)
     assert steady.moved
     assert steady.on_detector.all()
     assert np.ptp(events.photons.y) > 20
@@ -183,7 +183,7 @@ def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
     assert set(steady.y) <= {199, 200, 201}
     edge = PhotonList(time, 0 * photons.x, 0 * photons.y, photons.pha)
     write_event_file(path, edge, attitude, header=HEADER)
-    steady = read_event_file(path).steady_addresses(default_calibration().alignment)
+    steady = read_event_file(path).drift_corrected_pixels(default_calibration().alignment)
     assert 0 < steady.on_detector.sum() < 3000
     assert steady.y[steady.on_detector].min() == 0
 
@@ -195,14 +195,14 @@ def test_where_the_pointing_drifts_bad_columns_and_edges_are_looked_past_for_a_p
     good[100:110] = False
     write_event_file(path, photon_list(100), attitude, header=HEADER)
     events = read_event_file(path)
-    looking = events.steady_exposure(good, default_calibration().alignment)
+    looking = events.exposure_map(good, default_calibration().alignment)
     # 20 pixels of way: a strip of 10 rows is passed in half of the time, by places that are ever under it.
     assert looking[105, 128] == pytest.approx(0.5, abs=0.1)
     assert looking[50, 128] == looking[200, 128] == 1.0
     assert looking[0, 128] == pytest.approx(0.5, abs=0.1)
     assert looking.sum() == pytest.approx(good.sum() - 256 * 2 * 10 / 4, rel=2e-3)
     gap = np.array([[START, START + 1.0], [START + 200.0, START + 200.0], [START + 299.0, START + 300.0]])
-    ends = replace(events, gti=gap).steady_exposure(good, default_calibration().alignment)
+    ends = replace(events, gti=gap).exposure_map(good, default_calibration().alignment)
     assert set(np.unique(ends)) <= {0.0, 0.5, 1.0}
 
 

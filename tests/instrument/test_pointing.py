@@ -8,7 +8,13 @@ from scipy.spatial.transform import Rotation
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.instrument.pointing import Pointing, looking_part, quaternion_of, seen_pixels, steady_pixels
+from mxtvhf.instrument.pointing import (
+    Pointing,
+    drift_corrected_pixels,
+    exposure_map,
+    quaternion_of,
+    seen_pixels,
+)
 from mxtvhf.simulator.pointing import moving_attitude
 
 right_ascensions = st.floats(0.0, 360.0, exclude_max=True) | st.sampled_from([0.0, 1e-12, 180.0, 359.9999999])
@@ -145,13 +151,13 @@ def test_a_photon_comes_from_where_its_own_attitude_looks(drift, moments, seed):
     time = np.sort(np.asarray(moments, float))
     x, y = np.random.default_rng(seed).uniform(-0.5, 255.5, (2, len(time)))
     mean = Pointing.from_quaternion(attitude.quaternion[15])
-    ra, dec = mean.pixel_to_sky(*steady_pixels(mean, attitude, time, x, y))
+    ra, dec = mean.pixel_to_sky(*drift_corrected_pixels(mean, attitude, time, x, y))
     if not len(time):
         return
     for moment, *photon in zip(time, x, y, ra, dec, strict=True):
         then = Pointing.from_quaternion(truth(np.array([moment])).as_quat()[0])
         assert separation_arcsec(*then.pixel_to_sky(*photon[:2]), *photon[2:]) < 1e-7
-    back = seen_pixels(mean, attitude, time, *steady_pixels(mean, attitude, time, x, y))
+    back = seen_pixels(mean, attitude, time, *drift_corrected_pixels(mean, attitude, time, x, y))
     np.testing.assert_allclose(back, (x, y), rtol=0, atol=1e-8)
 
 
@@ -159,13 +165,15 @@ def test_without_motion_the_pixels_stay():
     quaternion = np.tile(quaternion_of(10.0, 80.0, 20.0), (3, 1))
     attitude = AttitudeHistory(np.arange(3.0), quaternion, np.ones(3, bool))
     pixels = np.array([0.0, 255.0]), np.array([17.0, 3.0])
-    found = steady_pixels(Pointing(10.0, 80.0, 20.0), attitude, np.array([0.5, 9.0]), *pixels)
+    found = drift_corrected_pixels(Pointing(10.0, 80.0, 20.0), attitude, np.array([0.5, 9.0]), *pixels)
     np.testing.assert_allclose(found, pixels, rtol=0, atol=1e-9)
 
 
 def test_what_looked_away_has_no_pixel():
     attitude = AttitudeHistory(np.zeros(1), quaternion_of(190.0, -80.0, 20.0)[None], np.ones(1, bool))
-    found = steady_pixels(Pointing(10.0, 80.0, 20.0), attitude, np.zeros(1), np.zeros(1), np.zeros(1))
+    found = drift_corrected_pixels(
+        Pointing(10.0, 80.0, 20.0), attitude, np.zeros(1), np.zeros(1), np.zeros(1)
+    )
     assert np.isnan(found).all()
 
 
@@ -173,7 +181,7 @@ def test_the_alignment_is_no_motion():
     changes = {"column": 100.5, "rotation_deg": 90.0}
     pointing = Pointing(80.0, 20.0, 0.0, default_calibration().alignment.model_copy(update=changes))
     attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
-    pixel = steady_pixels(pointing, attitude, np.zeros(1), np.array([3.0]), np.array([7.0]))
+    pixel = drift_corrected_pixels(pointing, attitude, np.zeros(1), np.array([3.0]), np.array([7.0]))
     np.testing.assert_allclose(pixel, [[3.0], [7.0]], rtol=0, atol=1e-9)
 
 
@@ -205,13 +213,13 @@ def mask(*columns):
 def test_what_looks_all_the_time_is_what_is_good(ra, dec, roll):
     pointing, good = Pointing(ra, dec, roll), mask(7, 255)
     attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
-    np.testing.assert_array_equal(looking_part(pointing, attitude, np.array([0.0, 5.0]), good), good)
+    np.testing.assert_array_equal(exposure_map(pointing, attitude, np.array([0.0, 5.0]), good), good)
 
 
 def test_a_telescope_that_looks_elsewhere_sees_nothing_of_the_field():
     for away in (3.0, 89.9, 90.0, 180.0):
         attitude = AttitudeHistory(np.zeros(1), quaternion_of(away, 0.0, 0.0)[None], np.ones(1, bool))
-        assert not looking_part(Pointing(0.0, 0.0, 0.0), attitude, np.zeros(1), mask()).any()
+        assert not exposure_map(Pointing(0.0, 0.0, 0.0), attitude, np.zeros(1), mask()).any()
 
 
 @given(
@@ -223,7 +231,7 @@ def test_a_drift_smears_bad_pixels_and_edges(roll, drift, columns, x, y):
     pointing, good = Pointing(80.0, 20.0, roll), mask(*columns)
     attitude = moving_attitude(pointing, 0.0, 300.0, drift_arcsec=drift)
     moments = np.linspace(0.0, 300.0, 7)
-    part = looking_part(pointing, attitude, moments, good)
+    part = exposure_map(pointing, attitude, moments, good)
     seen = np.array(seen_pixels(pointing, attitude, moments, np.full(7, x), np.full(7, y)))
     assume((abs(seen - np.floor(seen) - 0.5) > 1e-3).all())
     column, row = np.rint(seen).astype(int)

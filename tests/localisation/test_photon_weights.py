@@ -12,10 +12,10 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation.constants import population
 from mxtvhf.localisation.photon_weights import (
-    energy_contrast,
+    energy_weights,
     expected_spectra,
-    joint_contrast,
-    time_contrast,
+    joint_weights,
+    time_weights,
 )
 from mxtvhf.localisation.position import default_psf, localise
 from mxtvhf.simulator.photons import simulate_photons
@@ -30,18 +30,18 @@ def band_channels():
 
 
 @given(index=st.floats(0.0, 4.0), nh=st.floats(0.0, 1e23))
-def test_the_mean_contrast_of_energies_over_the_background_is_one(index, nh):
-    contrast = energy_contrast(band_channels(), CALIBRATION, [PowerLaw(index, nh)])
-    assert contrast.mean() == pytest.approx(1.0, abs=0.02)
-    assert (contrast > 0.0).all()
+def test_the_mean_weights_of_energies_over_the_background_is_one(index, nh):
+    weights = energy_weights(band_channels(), CALIBRATION, [PowerLaw(index, nh)])
+    assert weights.mean() == pytest.approx(1.0, abs=0.02)
+    assert (weights > 0.0).all()
 
 
 def every_kind(photons):
-    arrival = time_contrast(photons.time, np.array([[100.0, 400.0]]), 0.0)
-    return joint_contrast(energy_contrast(photons.pha, CALIBRATION), arrival)
+    arrival = time_weights(photons.time, np.array([[100.0, 400.0]]), 0.0)
+    return joint_weights(energy_weights(photons.pha, CALIBRATION), arrival)
 
 
-def test_the_contrast_of_energies_is_that_of_simulated_photons():
+def test_the_weights_of_energies_is_that_of_simulated_photons():
     rng = np.random.default_rng(1)
     case = {"x": 100.0, "y": 60.0, "start": 0.0, "stop": 100.0, "rng": rng, "exact": True}
     pha = simulate_photons(counts=200_000, background=0, **case).pha
@@ -49,28 +49,28 @@ def test_the_contrast_of_energies_is_that_of_simulated_photons():
     seen = np.histogram(pha, edges)[0] / len(pha) * 20
     channels = band_channels()
     expected = [
-        energy_contrast(channels[(channels >= low) & (channels < high)], CALIBRATION, [PowerLaw()]).mean()
+        energy_weights(channels[(channels >= low) & (channels < high)], CALIBRATION, [PowerLaw()]).mean()
         for low, high in pairwise(edges)
     ]
     np.testing.assert_allclose(seen[1:], expected[1:], rtol=0.1, atol=0.01)
 
 
 @given(index=st.floats(0.0, 3.0))
-def test_the_mean_contrast_of_times_over_the_good_times_is_one(index):
+def test_the_mean_weights_of_times_over_the_good_times_is_one(index):
     time = np.concatenate([np.arange(start, stop, 0.1) + 0.05 for start, stop in GTI])
-    assert time_contrast(time, GTI, 40.0, [index]).mean() == pytest.approx(1.0, rel=1e-3)
+    assert time_weights(time, GTI, 40.0, [index]).mean() == pytest.approx(1.0, rel=1e-3)
 
 
 def test_a_fading_source_is_more_likely_at_the_beginning():
-    ((first, last),) = time_contrast([100.0, 500.0], GTI, 0.0, [1.0])
+    ((first, last),) = time_weights([100.0, 500.0], GTI, 0.0, [1.0])
     assert first == pytest.approx(5.0 * last)
-    np.testing.assert_allclose(time_contrast([100.0, 500.0], GTI, 0.0, [0.0]), 1.0)
+    np.testing.assert_allclose(time_weights([100.0, 500.0], GTI, 0.0, [0.0]), 1.0)
 
 
 @pytest.mark.parametrize("gti", [GTI, np.empty((0, 2))], ids=["burst after the start", "no good time"])
 def test_a_burst_time_that_cannot_be_is_refused(gti):
     with pytest.raises(InvalidInput, match=r"burst time 200\.0 is not before the good times"):
-        time_contrast([250.0], gti, 200.0)
+        time_weights([250.0], gti, 200.0)
 
 
 def test_energies_and_times_sharpen_the_place():
@@ -89,10 +89,10 @@ def test_energies_and_times_sharpen_the_place():
             burst_time=0.0,
             decay_index=1.2,
         )
-        contrast = every_kind(photons)
+        weights = every_kind(photons)
         for found, errors in (
             (localise(photons.x, photons.y), plain),
-            (localise(photons.x, photons.y, contrast=contrast), sharp),
+            (localise(photons.x, photons.y, weights=weights), sharp),
         ):
             errors.append((np.hypot(found.x - x, found.y - y), found.ts, found.r90))
     error, ts, r90 = np.median(plain, axis=0) / np.median(sharp, axis=0)
@@ -101,28 +101,28 @@ def test_energies_and_times_sharpen_the_place():
     assert r90 > 1.2
 
 
-def test_contrasts_that_are_all_one_change_nothing():
+def test_weights_that_are_all_one_change_nothing():
     rng = np.random.default_rng(3)
     photons = simulate_photons(x=100.0, y=60.0, counts=120, background=300, start=0.0, stop=9.0, rng=rng)
     plain = localise(photons.x, photons.y)
-    same = localise(photons.x, photons.y, contrast=np.ones(len(photons)))
+    same = localise(photons.x, photons.y, weights=np.ones(len(photons)))
     assert (same.x, same.y, same.ts) == pytest.approx((plain.x, plain.y, plain.ts), rel=1e-6)
     assert same.r90 == pytest.approx(plain.r90, rel=1e-6)
 
 
-def test_many_photons_with_contrasts_are_joined_without_harm():
+def test_many_photons_with_weights_are_joined_without_harm():
     rng = np.random.default_rng(4)
     photons = simulate_photons(x=100.0, y=60.0, counts=6000, background=6000, start=0.0, stop=9.0, rng=rng)
-    contrast = energy_contrast(photons.pha, CALIBRATION)
-    found = localise(photons.x, photons.y, contrast=contrast)
+    weights = energy_weights(photons.pha, CALIBRATION)
+    found = localise(photons.x, photons.y, weights=weights)
     assert found.evidence.counts.number.size < len(photons)
-    signal = np.log(contrast * default_psf().image(found.x, found.y)[photons.y, photons.x])
+    signal = np.log(weights * default_psf().image(found.x, found.y)[photons.y, photons.x])
     assert np.isfinite(signal).all()
     assert np.hypot(found.x - 100.0, found.y - 60.0) * 13.57 < 2.5 * found.r90
 
 
 @pytest.mark.parametrize(
-    ("contrast", "words"),
+    ("weights", "words"),
     [
         ([1.0], "shape"),
         ([1.0, 0.0], "0.0 is not a positive number"),
@@ -131,9 +131,9 @@ def test_many_photons_with_contrasts_are_joined_without_harm():
         ([float("inf"), 1.0], "inf is not"),
     ],
 )
-def test_bad_contrasts_are_refused(contrast, words):
+def test_bad_weights_are_refused(weights, words):
     with pytest.raises(InvalidInput, match=words):
-        localise([1, 2], [3, 4], contrast=contrast)
+        localise([1, 2], [3, 4], weights=weights)
 
 
 def test_photons_that_are_unlike_the_expected_source_leave_finite_radii():
@@ -143,15 +143,15 @@ def test_photons_that_are_unlike_the_expected_source_leave_finite_radii():
             x=120.0, y=80.0, counts=60, background=300, start=100.0, stop=400.0, rng=rng,
             spectrum=PowerLaw(1.4, 1e22),
         )  # fmt: skip
-        found = localise(photons.x, photons.y, contrast=energy_contrast(photons.pha, CALIBRATION))
+        found = localise(photons.x, photons.y, weights=energy_weights(photons.pha, CALIBRATION))
         assert 0.0 < found.r50 <= found.r90
 
 
-def test_one_kind_of_source_is_as_its_contrast_alone():
+def test_one_kind_of_source_is_as_its_weights_alone():
     rng = np.random.default_rng(5)
     photons = simulate_photons(x=100.0, y=60.0, counts=60, background=300, start=0.0, stop=9.0, rng=rng)
-    contrast = energy_contrast(photons.pha, CALIBRATION, [PowerLaw()])
-    plain, kind = (localise(photons.x, photons.y, contrast=given) for given in (contrast[0], contrast))
+    weights = energy_weights(photons.pha, CALIBRATION, [PowerLaw()])
+    plain, kind = (localise(photons.x, photons.y, weights=given) for given in (weights[0], weights))
     assert (kind.x, kind.y, kind.ts) == pytest.approx((plain.x, plain.y, plain.ts), abs=0.02)
     assert kind.r90 == pytest.approx(plain.r90, rel=1e-3)
 
@@ -161,12 +161,12 @@ def test_the_likelihood_of_any_kind_is_the_mean_of_theirs():
     photons = simulate_photons(
         x=100.0, y=60.0, counts=60, background=300, start=100.0, stop=400.0, rng=rng, exact=True
     )
-    contrast = every_kind(photons)
-    assert len(contrast) == len(expected_spectra()) * len(population().decays.index)
-    found = localise(photons.x, photons.y, contrast=contrast, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
+    weights = every_kind(photons)
+    assert len(weights) == len(expected_spectra()) * len(population().decays.index)
+    found = localise(photons.x, photons.y, weights=weights, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
     fit = found.evidence.fit
     image = np.exp(fit.log_ratio) * default_psf().image(found.x, found.y)
-    each = np.log1p(contrast * image[photons.y, photons.x]).sum(axis=1)
+    each = np.log1p(weights * image[photons.y, photons.x]).sum(axis=1)
     each -= len(photons) * np.log1p(image.sum() / image.size)
     assert found.ts == pytest.approx(2.0 * np.log(np.exp(each).mean()))
     np.testing.assert_allclose(fit.kinds, np.exp(each) / np.exp(each).sum())
@@ -189,7 +189,16 @@ def test_sources_of_any_kind_gain_by_energies_and_times(source):
             rng=np.random.default_rng(seed), **source,
         )  # fmt: skip
         plain = localise(photons.x, photons.y)
-        sharp = localise(photons.x, photons.y, contrast=every_kind(photons))
+        sharp = localise(photons.x, photons.y, weights=every_kind(photons))
         assert sharp.detected or not plain.detected
         gained.append(sharp.ts - plain.ts)
     assert np.median(gained) > 10.0
+
+
+def test_the_former_name_of_the_weights_still_works():
+    rng = np.random.default_rng(5)
+    photons = simulate_photons(x=100.0, y=60.0, counts=60, background=50, start=0.0, stop=9.0, rng=rng)
+    weights = np.linspace(0.5, 2.0, len(photons))
+    with pytest.warns(DeprecationWarning, match="contrast was renamed weights"):
+        former = localise(photons.x, photons.y, contrast=weights)
+    assert former == localise(photons.x, photons.y, weights=weights)

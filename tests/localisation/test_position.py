@@ -285,8 +285,8 @@ def test_pixels_that_never_looked_are_bad_ones():
     photons = burst(15)
     by_mask = localise(photons.x, photons.y, bad_pixels=COLUMNS)
     assert localise(photons.x, photons.y, exposure=~COLUMNS) == by_mask
-    contrast = np.ones(len(photons))
-    by_exposure = localise(photons.x, photons.y, exposure=~COLUMNS, contrast=contrast)
+    weights = np.ones(len(photons))
+    by_exposure = localise(photons.x, photons.y, exposure=~COLUMNS, weights=weights)
     assert (by_exposure.x, by_exposure.y) == pytest.approx((by_mask.x, by_mask.y), abs=1e-6)
 
 

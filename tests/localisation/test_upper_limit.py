@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.photon_weights import energy_contrast
+from mxtvhf.localisation.photon_weights import energy_weights
 from mxtvhf.localisation.position import default_psf, detector_image, localise
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit
@@ -57,8 +57,8 @@ def test_a_source_of_as_many_photons_would_have_been_found(energies):
     def found(counts):
         x, y = rng.uniform(20, 235, 2)
         photons = simulate_photons(x=x, y=y, counts=counts, background=300, start=0, stop=9, rng=rng)
-        contrast = energy_contrast(photons.pha, default_calibration()) if energies else None
-        return localise(photons.x, photons.y, contrast=contrast)
+        weights = energy_weights(photons.pha, default_calibration()) if energies else None
+        return localise(photons.x, photons.y, weights=weights)
 
     limit = np.median([found(0).upper_limit for _ in range(20)])
     assert np.mean([found(limit).detected for _ in range(60)]) > 0.77

@@ -46,7 +46,9 @@ def test_what_the_program_makes_is_strict():
 def test_a_later_version_is_named_with_what_to_do():
     text = Later(name="a").model_dump_json().encode()
     assert parse_kept(text, Later, name="file").schema_version == 2
-    with pytest.raises(NewerVersion, match=r"^file: schema version 2; mxtvhf \S+ reads up to 1; upgrade mxtvhf$"):
+    with pytest.raises(
+        NewerVersion, match=r"^file: schema version 2; mxtvhf \S+ reads up to 1; upgrade mxtvhf$"
+    ):
         parse_kept(text, Record, name="file")
 
 

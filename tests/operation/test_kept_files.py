@@ -193,7 +193,9 @@ def test_the_intake_goes_on_with_a_state_folder_of_each_version(state, version):
 
 def claims_of(state):
     folders = [path for path in state.releases.glob("sb*") if path.is_dir()]
-    return [claim for folder in folders for test in (False, True) for claim in claims(folder, is_test=test)[0]]
+    return [
+        claim for folder in folders for test in (False, True) for claim in claims(folder, is_test=test)[0]
+    ]
 
 
 def seen(state):
@@ -213,7 +215,12 @@ def seen(state):
         }
         runs += [
             Run(
-                run_id=path.name, burst_id=burst, sequence=1, state=AirflowState.SUCCESS, created=NOW, ended=NOW
+                run_id=path.name,
+                burst_id=burst,
+                sequence=1,
+                state=AirflowState.SUCCESS,
+                created=NOW,
+                ended=NOW,
             )
             for path in {*state.products.glob(f"{burst}/*"), *state.releases.glob(f"{burst}/sb*")}
         ]
@@ -224,7 +231,9 @@ def seen(state):
         found[replay.conf.burst_id].setdefault("replays", []).append(replay.original)
     found["quarantine"] = {note.sha256: note.reason for note in archive.quarantined()}
     found["streams"] = read_gaps(archive.root)
-    found["catalogues"] = [answer.checked for answer in CatalogueStore(state.catalogues).cone(81.0, 11.0, 300.0)]
+    found["catalogues"] = [
+        answer.checked for answer in CatalogueStore(state.catalogues).cone(81.0, 11.0, 300.0)
+    ]
     assert burst_lines(runs, {}, (), desk)
     assert exposition(state, {}, Health(is_healthy=True, checks=()))
     assert retention(state, NOW + timedelta(days=1), dry_run=True)
@@ -527,7 +536,11 @@ def test_jobs_of_a_later_version_are_refused_and_damaged_ones_fail(old):
 def test_damaged_arrays_are_an_error_that_names_them(old, name, part):
     path = one_of(old, f"products/*/*/{name}")
     content = path.read_bytes()
-    read = PhotonList.load if name == "photons.npz" else lambda path: AttitudeHistory.from_bytes(path.read_bytes())
+    read = (
+        PhotonList.load
+        if name == "photons.npz"
+        else lambda path: AttitudeHistory.from_bytes(path.read_bytes())
+    )
     assert read(path) is not None
     path.write_bytes(content[: int(part * len(content))])
     with pytest.raises(InvalidInput, match="damaged arrays: .*; run the step again"):

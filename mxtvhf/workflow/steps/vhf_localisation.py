@@ -23,7 +23,7 @@ from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.model import CredibleRegion, Localisation
-from mxtvhf.localisation.photon_weights import energy_contrast, joint_contrast, time_contrast
+from mxtvhf.localisation.photon_weights import energy_weights, joint_weights, time_weights
 from mxtvhf.localisation.position import (
     SourceLocalisation,
     detector_image,
@@ -124,11 +124,11 @@ def vhf_localisation(
 
 @dataclass(frozen=True, eq=False)
 class _Photons:
-    """The photons to use: addresses at the mean pointing, and contrasts."""
+    """The photons to use: addresses at the mean pointing, and weights."""
 
     x: npt.NDArray[np.int16]
     y: npt.NDArray[np.int16]
-    contrast: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
     """``[kind of source, photon]``."""
     bad: Bools
     """Bad pixels, ``[row, column]``; none where the pointing moved."""
@@ -139,23 +139,23 @@ class _Photons:
 
     @classmethod
     def of(cls, events: EventFile, calibration: Calibration, burst_time: float | None) -> _Photons:
-        photons, steady = events.photons, events.steady_addresses(calibration.alignment)
+        photons, steady = events.photons, events.drift_corrected_pixels(calibration.alignment)
         bad, used = calibration.bad_pixels.mask(), in_band(photons.pha, calibration.gain)
         looking = None
         if steady.moved:
             # Moved photons draw bad and hot pixels out to lines: theirs are left out where they were seen.
             bad |= _hot(photons, used, bad)
             used &= steady.on_detector & ~bad[photons.y, photons.x]
-            looking = events.steady_exposure(~bad, calibration.alignment)
+            looking = events.exposure_map(~bad, calibration.alignment)
             bad = np.zeros_like(bad)
-        contrast = energy_contrast(photons.pha[used], calibration)
+        weights = energy_weights(photons.pha[used], calibration)
         uses: tuple[str, ...] = ("energy",)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
         if burst_time is not None and burst_time < events.tstart:
-            contrast = joint_contrast(contrast, time_contrast(photons.time[used], events.gti, burst_time))
+            weights = joint_weights(weights, time_weights(photons.time[used], events.gti, burst_time))
             uses = ("energy", "time")
         exposure = float(np.sum(events.gti[:, 1] - events.gti[:, 0]))
-        return cls(steady.x[used], steady.y[used], contrast, bad, looking, uses, exposure)
+        return cls(steady.x[used], steady.y[used], weights, bad, looking, uses, exposure)
 
 
 def _hot(photons: PhotonList, used: Bools, bad: Bools) -> Bools:
@@ -177,7 +177,7 @@ def _locate(
             psf=LobsterEyePsf.of(calibration.psf),
             bad_pixels=photons.bad,
             exposure=photons.looking,
-            contrast=photons.contrast,
+            weights=photons.weights,
             prior=prior,
         )
 
