@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
-from mxtvhf.reporting.messages import IntakeBulletin, RunBulletin, StepBulletin
+from mxtvhf.reporting.messages import IntakeMessage, RunMessage, StepMessage
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.telemetry import decode_stream
 from mxtvhf.telemetry.framing import find_frames
@@ -33,7 +33,7 @@ def seeds() -> dict[str, list[bytes]]:
             "notice": [path.read_bytes() for path in sorted(folder.glob("*.xml"))],
             # Without checksums: damage would hardly get past them.
             "event_file": [event_file.replace(b"CHECKSUM", b"COMMENT ").replace(b"DATASUM ", b"COMMENT ")],
-            "bulletin": [*_bulletins()],
+            "message": [*_messages()],
         }
 
 
@@ -57,11 +57,11 @@ def _openings(stream: bytes) -> Iterator[bytes]:
         yield bytes([sizes.index(len(packet))]) + packet[:-2]
 
 
-def _bulletins() -> Iterator[bytes]:
+def _messages() -> Iterator[bytes]:
     about = {"burst_id": BURST, "run_id": f"{BURST}__1", "is_test": True, "id": "0" * 32, "time": WHEN}
     for found in (
-        RunBulletin(state="failed", reason="no such file", **about),
-        StepBulletin(task_id="fits_feed", state="started", try_number=1, **about),
-        IntakeBulletin(what="quarantined", source="inbox x.xml", reason="empty", sha256="0" * 64, **about),
+        RunMessage(state="failed", reason="no such file", **about),
+        StepMessage(task_id="fits_feed", state="started", try_number=1, **about),
+        IntakeMessage(what="quarantined", source="inbox x.xml", reason="empty", sha256="0" * 64, **about),
     ):
         yield found.model_dump_json().encode()

@@ -12,7 +12,7 @@ from pathlib import Path
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.reporting.messages.model import read_bulletin
+from mxtvhf.reporting.messages.model import read_message
 from mxtvhf.telemetry import bursts_in, decode_stream
 from mxtvhf.telemetry.layout import layout
 
@@ -60,10 +60,10 @@ def event_file(raw: bytes) -> None:
         read_event_file(path)
 
 
-def bulletin(raw: bytes) -> None:
+def message(raw: bytes) -> None:
     """Read a message of MXT-VHF, as ``mxtvhf log-queue`` does."""
     with suppress(InvalidInput):
-        read_bulletin(raw)
+        read_message(raw)
 
 
 @cache
@@ -72,5 +72,5 @@ def _scratch() -> Path:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (packets, sealed_packets, notice, event_file, bulletin)
+    target.__name__: target for target in (packets, sealed_packets, notice, event_file, message)
 }

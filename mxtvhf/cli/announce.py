@@ -23,7 +23,7 @@ def announce(
     """Write VOEvent, GCN notice, circular and message about a report: drafts, nothing is released."""
     from mxtvhf.reporting.announcement.drafts import write_texts
     from mxtvhf.reporting.announcement.question import decision_of, report_at
-    from mxtvhf.reporting.announcement.release import announcement_of, next_claim
+    from mxtvhf.reporting.announcement.release import announcement_of, next_reservation
     from mxtvhf.reporting.announcement.request import APPROVE
 
     found, _ = report_at(report)
@@ -34,7 +34,7 @@ def announce(
         decided_by=by,
         decided_at=datetime.now(UTC),
     )
-    announced = announcement_of(found, next_claim(found, [], moment=found.written), decision)
+    announced = announcement_of(found, next_reservation(found, [], moment=found.written), decision)
     products = write_texts(announced, out)
     if as_json:
         print(json.dumps({name: product.model_dump() for name, product in products.items()}, indent=1))

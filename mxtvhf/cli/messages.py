@@ -17,12 +17,12 @@ from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.reporting.messages.model import (
-    AnnouncementBulletin,
-    Bulletin,
-    IntakeBulletin,
-    ReportBulletin,
-    RunBulletin,
-    read_bulletin,
+    AnnouncementMessage,
+    IntakeMessage,
+    OutgoingMessage,
+    ReportMessage,
+    RunMessage,
+    read_message,
 )
 from mxtvhf.settings import Settings
 
@@ -100,33 +100,33 @@ def json_line(raw: bytes) -> str:
 def line(raw: bytes) -> str:
     """Return a message as a line for a person, with colours."""
     try:
-        bulletin = read_bulletin(raw)
+        message = read_message(raw)
     except InvalidInput as error:
         return typer.style(f"unreadable: {error}", fg="red")
-    word, rest = _words(bulletin)
-    marks = " ".join(["TEST"] * (bulletin.is_test is True) + ["REPLAY"] * bulletin.is_replay)
-    name = bulletin.run_id or bulletin.burst_id or "intake"
+    word, rest = _words(message)
+    marks = " ".join(["TEST"] * (message.is_test is True) + ["REPLAY"] * message.is_replay)
+    name = message.run_id or message.burst_id or "intake"
     parts = [
-        utc_text(bulletin.time.astimezone(UTC)),
+        utc_text(message.time.astimezone(UTC)),
         typer.style(one_line(name), bold=True),
         typer.style(marks, fg="magenta") if marks else "",
-        one_line(bulletin.task_id) if bulletin.kind == "step" else bulletin.kind,
+        one_line(message.task_id) if message.kind == "step" else message.kind,
         typer.style(word, fg=COLOURS.get(word)),
         one_line(rest),
     ]
     return "  ".join(part for part in parts if part)
 
 
-def _words(bulletin: Bulletin) -> tuple[str, str]:
+def _words(message: OutgoingMessage) -> tuple[str, str]:
     """Return the state and what more there is to say."""
-    if isinstance(bulletin, ReportBulletin):
-        return bulletin.status, f"{bulletin.headline}  {bulletin.page_url or bulletin.path}"
-    if isinstance(bulletin, AnnouncementBulletin):
-        return "released", f"{bulletin.ivorn}  {bulletin.text.splitlines()[0]}"
-    if isinstance(bulletin, IntakeBulletin):
-        lost = f" ({bulletin.lost} lost)" if bulletin.lost else ""
-        return bulletin.what, f"{bulletin.source}: {bulletin.reason}{lost}"
-    if isinstance(bulletin, RunBulletin):
-        return bulletin.state, bulletin.reason or ""
-    again = f"(try {bulletin.try_number}) " if bulletin.try_number > 1 else ""
-    return bulletin.state, again + (bulletin.error or "")
+    if isinstance(message, ReportMessage):
+        return message.status, f"{message.headline}  {message.page_url or message.path}"
+    if isinstance(message, AnnouncementMessage):
+        return "released", f"{message.ivorn}  {message.text.splitlines()[0]}"
+    if isinstance(message, IntakeMessage):
+        lost = f" ({message.lost} lost)" if message.lost else ""
+        return message.what, f"{message.source}: {message.reason}{lost}"
+    if isinstance(message, RunMessage):
+        return message.state, message.reason or ""
+    again = f"(try {message.try_number}) " if message.try_number > 1 else ""
+    return message.state, again + (message.error or "")

@@ -13,9 +13,9 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import PositionPair
 from mxtvhf.desk.burst_list import first_report_latency, verdict_words
 from mxtvhf.desk.decision import (
+    AskedQuestion,
     DecisionBox,
     Draft,
-    Question,
     answer_address,
     drafts_in,
     form_address,
@@ -50,7 +50,7 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedPosition:
     """A position against the best one."""
 
     position: Position
@@ -91,7 +91,7 @@ class BurstPage:
     retraction: datetime | None
     """When a notice took the burst back."""
     sky: SkyView | None
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ComparedPosition, ...]
     decision: DecisionBox | None
     history: tuple[HistoryLine, ...]
     """Newest first."""
@@ -158,7 +158,7 @@ def burst_page(
     burst_id: str,
     runs: Sequence[Run],
     shown: Run | None,
-    questions: Mapping[str, Question],
+    questions: Mapping[str, AskedQuestion],
     files: DeskFiles,
     *,
     airflow: str,
@@ -234,7 +234,7 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
     )
 
 
-def _history(run: Run, shown: Run, questions: Mapping[str, Question], files: DeskFiles) -> HistoryLine:
+def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:
     burst_id = str(run.burst_id)
     report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
     state = files.state(run, report, is_asked=question is not None and question.is_open)
@@ -245,7 +245,7 @@ def _history(run: Run, shown: Run, questions: Mapping[str, Question], files: Des
 def _decision(
     burst_id: str,
     run_id: str,
-    questions: Mapping[str, Question],
+    questions: Mapping[str, AskedQuestion],
     files: DeskFiles,
     report: Report | None,
     airflow: str,
@@ -278,11 +278,13 @@ def _sky(report: Report, best: Position) -> SkyView:
     return sky_view(best, report.positions, regions, report.catalogues)
 
 
-def _comparison(report: Report, position: Position) -> Comparison:
+def _comparison(report: Report, position: Position) -> ComparedPosition:
     best = report.best_position
     labels = {position.label, best.label} if best else set()
     pair = next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
-    return Comparison(position=position, is_best=best is not None and position.label == best.label, pair=pair)
+    return ComparedPosition(
+        position=position, is_best=best is not None and position.label == best.label, pair=pair
+    )
 
 
 def _latency(report: ReportSummary | None) -> float | None:

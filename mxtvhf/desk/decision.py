@@ -19,7 +19,7 @@ MAX_DRAFT = 100_000
 
 
 @dataclass(frozen=True)
-class Question:
+class AskedQuestion:
     """What Airflow knows of the question that was put to the Burst Advocate."""
 
     run_id: str
@@ -49,7 +49,7 @@ class Draft:
 class DecisionBox:
     """All that the box shows."""
 
-    question: Question | None
+    question: AskedQuestion | None
     decision: Decision | None
     release: Release | None
     fault: str | None

@@ -1,13 +1,13 @@
-"""The intake: what arrives by any way is kept, filed by burst, and given its run, exactly once.
+"""The intake: what arrives is kept, filed by burst, and given its run, exactly once.
 
 ::
 
-    a source keeps a message      incoming.py    durable, then acknowledged to whoever sent it
-    it is filed                   filing.py      notice or VHF packets -> its burst's folder; else quarantine
-    the burst is looked at        picture.py     all that is known of it
-    and a run wanted              planning.py    one per notice, some per growing packet stream
-    which Airflow is asked for    dispatch.py    until it has it
+    a source keeps a message          spool.py          durably, then it acknowledges it to the sender
+    the message is filed              filing.py         notice or VHF packets -> its burst's folder; else quarantine
+    the burst's state is read         burst_state.py    all that is known of the burst
+    a run is planned                  planner.py        by the rules of policy.py
+    Airflow is asked to start it      dispatch.py       until it has it
 
-Every stage can be done again at any time, by any of several intakes on the same archive, with the same
-result: what is unfinished stands on the disk (``incoming/``, ``open/``), and nothing else is remembered.
+Every stage can be repeated at any time, by any of several intakes on the same archive, with the same result:
+what is unfinished is on disk (``incoming/``, ``open/``), and nothing else is remembered.
 """

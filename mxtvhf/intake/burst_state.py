@@ -44,7 +44,7 @@ class PlannedRun(KeptModel):
         return PurePosixPath(self.conf.alert).name
 
 
-class Posting(KeptModel):
+class Submission(KeptModel):
     """What became of a planned run, as written to ``planned/<sequence>.posted.json``."""
 
     outcome: Literal["accepted", "taken", "refused", "withdrawn"]
@@ -77,7 +77,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class BurstPicture:
+class BurstState:
     """What is known of a burst at one moment.
 
     Attributes
@@ -108,8 +108,8 @@ class BurstPicture:
     waiting: tuple[PlannedRun, ...]
     last_sequence: int
 
-    def with_run(self, run: PlannedRun) -> BurstPicture:
-        """Return the picture with one more run planned."""
+    def with_run(self, run: PlannedRun) -> BurstState:
+        """Return the state with one more run planned."""
         return replace(
             self,
             runs=(*self.runs, run),
@@ -118,7 +118,7 @@ class BurstPicture:
         )
 
 
-def read_picture(archive: Archive, burst_id: str) -> BurstPicture:
+def read_burst_state(archive: Archive, burst_id: str) -> BurstState:
     """Read what the archive holds of a burst; call it under the burst's lock."""
     planned = planned_runs(archive, burst_id)
     vhf = tuple((path, received) for path, received in archive.vhf(burst_id).items() if _is_there(path))
@@ -126,19 +126,19 @@ def read_picture(archive: Archive, burst_id: str) -> BurstPicture:
     # The names count also where the records cannot be read: a number is never used for two runs.
     sequences = [int(path.name[:4]) for path in planned_folder(archive, burst_id).glob(f"{SEQUENCE}.*")]
     sequences += [entry.conf.sequence for entry in archive.inputs(burst_id)]
-    return BurstPicture(
+    return BurstState(
         burst_id=burst_id,
         notices=_notices(archive, burst_id),
         vhf=vhf,
         photons=photons,
         packets=packets,
-        runs=tuple(run for run, posting in planned if posting is None or posting.outcome != "taken"),
-        waiting=tuple(run for run, posting in planned if posting is None),
+        runs=tuple(run for run, submission in planned if submission is None or submission.outcome != "taken"),
+        waiting=tuple(run for run, submission in planned if submission is None),
         last_sequence=max(sequences, default=0),
     )
 
 
-def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Posting | None]]:
+def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Submission | None]]:
     """Return the planned runs of a burst with what became of them, in the order of their sequence.
 
     A record that cannot be read is set aside, see `read_or_set_aside`. A run whose posting is lost is posted
@@ -152,12 +152,12 @@ def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Post
     return found
 
 
-def _posting(path: Path, run: PlannedRun) -> Posting | None:
-    posting = read_or_set_aside(path, Posting)
-    if posting is None and path.exists():
+def _posting(path: Path, run: PlannedRun) -> Submission | None:
+    submission = read_or_set_aside(path, Submission)
+    if submission is None and path.exists():
         # Of a later version, or on a bad sector; whoever wrote it had asked Airflow.
-        return Posting(outcome="accepted", posted=run.planned)
-    return posting
+        return Submission(outcome="accepted", posted=run.planned)
+    return submission
 
 
 def planned_folder(archive: Archive, burst_id: str) -> Path:
@@ -165,7 +165,7 @@ def planned_folder(archive: Archive, burst_id: str) -> Path:
     return archive.root / burst_id / "planned"
 
 
-def posting_path(archive: Archive, run: PlannedRun) -> Path:
+def submission_path(archive: Archive, run: PlannedRun) -> Path:
     """File that says what became of a planned run."""
     return planned_folder(archive, run.conf.burst_id) / f"{run.conf.sequence:04d}.posted.json"
 

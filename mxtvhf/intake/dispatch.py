@@ -8,7 +8,7 @@ from typing import Any
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_runs, posting_path
+from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs, submission_path
 from mxtvhf.models.files import write_once
 from mxtvhf.workflow.airflow_api import AirflowApi
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 ACTIVE = ("queued", "running")
 
 
-def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Posting:
+def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Submission:
     """Start a planned run, and write down that Airflow has it; done again, it changes nothing.
 
     A retraction stops the burst's runs that are under way.
@@ -47,8 +47,8 @@ def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Posting:
 def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None:
     """End what is under way for a burst that was taken back, with a note that says why."""
     burst_id = retraction.conf.burst_id
-    for run, posting in planned_runs(archive, burst_id):
-        if posting is None or posting.outcome != "accepted" or run.is_test != retraction.is_test:
+    for run, submission in planned_runs(archive, burst_id):
+        if submission is None or submission.outcome != "accepted" or run.is_test != retraction.is_test:
             continue
         if run.packets and api.run(run.run_id)["state"] in ACTIVE:
             api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
@@ -60,7 +60,7 @@ def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:
     return (conf.get("alert"), conf.get("packets")) == (run.conf.alert, run.conf.packets)
 
 
-def _note(run: PlannedRun, archive: Archive, outcome: Any, reason: str | None = None) -> Posting:
-    posting = Posting(outcome=outcome, reason=reason, posted=datetime.now(UTC))
-    write_once(posting_path(archive, run), posting.model_dump_json(exclude_none=True).encode() + b"\n")
-    return posting
+def _note(run: PlannedRun, archive: Archive, outcome: Any, reason: str | None = None) -> Submission:
+    submission = Submission(outcome=outcome, reason=reason, posted=datetime.now(UTC))
+    write_once(submission_path(archive, run), submission.model_dump_json(exclude_none=True).encode() + b"\n")
+    return submission

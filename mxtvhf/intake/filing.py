@@ -9,20 +9,20 @@ from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.open_bursts import OpenBursts
-from mxtvhf.intake.spool import Message
+from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.telemetry import bursts_in
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[Message, str], None]
+Tell = Callable[[ReceivedMessage, str], None]
 
 _XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<")
 """Of UTF-8 without and with a byte order mark, and of UTF-16."""
 
 
 def file_message(
-    message: Message, archive: Archive, bursts: OpenBursts, tell: Tell = lambda message, reason: None
+    message: ReceivedMessage, archive: Archive, bursts: OpenBursts, tell: Tell = lambda message, reason: None
 ) -> tuple[str, ...]:
     """Put a message where it belongs.
 
@@ -59,7 +59,7 @@ def file_message(
     return found
 
 
-def set_aside(message: Message, archive: Archive, reason: str, tell: Tell) -> None:
+def set_aside(message: ReceivedMessage, archive: Archive, reason: str, tell: Tell) -> None:
     """Put a message into quarantine, and say so."""
     archive.quarantine(message.raw, name=message.source, reason=reason)
     log.error("to quarantine: %s", reason)
@@ -71,7 +71,7 @@ def is_xml(raw: bytes) -> bool:
     return raw.lstrip(b" \t\r\n").startswith(_XML_STARTS)
 
 
-def _file_notice(message: Message, archive: Archive, bursts: OpenBursts) -> str:
+def _file_notice(message: ReceivedMessage, archive: Archive, bursts: OpenBursts) -> str:
     if len(message.raw) > MAX_ALERT_BYTES:
         raise InvalidInput(f"{message.source}: a notice of {len(message.raw)} bytes, over {MAX_ALERT_BYTES}")
     alert = read_alert(message.raw, name=message.source)
@@ -85,7 +85,7 @@ def _file_notice(message: Message, archive: Archive, bursts: OpenBursts) -> str:
     return alert.burst_id
 
 
-def _packet_bursts(message: Message) -> tuple[str, ...]:
+def _packet_bursts(message: ReceivedMessage) -> tuple[str, ...]:
     if len(message.raw) > MAX_PACKETS_BYTES:
         raise InvalidInput(f"{message.source}: {len(message.raw)} bytes, over {MAX_PACKETS_BYTES}")
     try:

@@ -14,7 +14,7 @@ import confluent_kafka
 import gcn_kafka
 from pydantic import Field, SecretStr
 
-from mxtvhf.intake.spool import Message
+from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
 
@@ -57,7 +57,7 @@ class GcnKafka:
         Keeps a message durably, as `Intake.keep`.
     """
 
-    def __init__(self, access: GcnAccess, keep: Callable[[Message], None]) -> None:
+    def __init__(self, access: GcnAccess, keep: Callable[[ReceivedMessage], None]) -> None:
         self._access = access
         self._keep = keep
         self._complaints: set[str] = set()
@@ -106,7 +106,7 @@ class GcnKafka:
             self._heard = time.monotonic()
             return
         source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
-        received = Message(message.value() or b"", source, datetime.now(UTC))
+        received = ReceivedMessage(message.value() or b"", source, datetime.now(UTC))
         while not stop.is_set():
             try:
                 self._keep(received)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, TooLarge, read_limited
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.spool import Message
+from mxtvhf.intake.spool import ReceivedMessage
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Inbox:
         Keeps a message durably, as `Intake.keep`.
     """
 
-    def __init__(self, folder: Path, keep: Callable[[Message], None]) -> None:
+    def __init__(self, folder: Path, keep: Callable[[ReceivedMessage], None]) -> None:
         self.folder = folder
         self._keep = keep
         self._stamps: dict[Path, _Stamp] = {}
@@ -80,7 +80,7 @@ class Inbox:
         except InvalidInput as error:
             log.error("inbox: %s", error)
             return
-        self._keep(Message(raw, source, datetime.now(UTC)))
+        self._keep(ReceivedMessage(raw, source, datetime.now(UTC)))
         path.unlink(missing_ok=True)
 
 

@@ -16,8 +16,8 @@ from mxtvhf.intake.burst_state import PlannedRun
 from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
-from mxtvhf.intake.planner import look_at
-from mxtvhf.intake.spool import Incoming, Message
+from mxtvhf.intake.planner import plan_runs
+from mxtvhf.intake.spool import Incoming, ReceivedMessage
 from mxtvhf.models.kept import BAD_FILE, log_once
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.workflow.airflow_api import AirflowApi
@@ -74,12 +74,12 @@ class Intake:
         self._failures = 0
         self._next_attempt = 0.0
 
-    def keep(self, message: Message) -> None:
+    def keep(self, message: ReceivedMessage) -> None:
         """Keep a message, see `Incoming.keep`, and have it filed soon. For sources, from any thread."""
         self.incoming.keep(message)
         self._woken.set()
 
-    def refuse(self, message: Message, reason: str) -> None:
+    def refuse(self, message: ReceivedMessage, reason: str) -> None:
         """Set a message aside that is not to be looked at; when this returns it may be acknowledged."""
         set_aside(message, self.archive, reason, self._tell)
 
@@ -117,14 +117,14 @@ class Intake:
             log_once(f"{path}: {error.strerror}; the message waits")
             return
         except InvalidInput as error:
-            self.refuse(Message(path.read_bytes(), str(path), datetime.now(UTC)), str(error))
+            self.refuse(ReceivedMessage(path.read_bytes(), str(path), datetime.now(UTC)), str(error))
             self.incoming.done(path)
             return
         if message is not None:
             self._file(message)
             self.incoming.done(path)
 
-    def _file(self, message: Message) -> None:
+    def _file(self, message: ReceivedMessage) -> None:
         try:
             file_message(message, self.archive, self.bursts, self._tell)
         except OSError:
@@ -145,7 +145,7 @@ class Intake:
             if mark == seen and (again is None or now < again):
                 continue
             try:
-                waiting, again = look_at(burst_id, self.archive, self.bursts, self._policy, now)
+                waiting, again = plan_runs(burst_id, self.archive, self.bursts, self._policy, now)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno not in BAD_FILE:
                     raise

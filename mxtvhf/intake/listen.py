@@ -18,9 +18,9 @@ from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.nats_stream import NatsStream
 from mxtvhf.intake.signatures import check_signature, trusted_keys
-from mxtvhf.intake.spool import Message
+from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.files import sha256_of
-from mxtvhf.reporting.messages import IntakeBulletin, Outbox
+from mxtvhf.reporting.messages import IntakeMessage, Outbox
 from mxtvhf.reporting.messages.publisher import forward_until
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
@@ -75,19 +75,19 @@ class IntakeNotes:
     def __init__(self, settings: Settings) -> None:
         self._outbox = Outbox(settings.outbox) if settings.nats_url is not None else None
 
-    def quarantined(self, message: Message, reason: str) -> None:
+    def quarantined(self, message: ReceivedMessage, reason: str) -> None:
         """Tell of a message that could not be read."""
         digest = sha256_of(message.raw)
-        self._put(IntakeBulletin(what="quarantined", source=message.source, reason=reason, sha256=digest))
+        self._put(IntakeMessage(what="quarantined", source=message.source, reason=reason, sha256=digest))
 
     def lost(self, gap: StreamGap) -> None:
         """Tell of a loss inside a stream."""
         reason = f"messages {gap.first}..{gap.last}: {gap.cause}"
-        self._put(IntakeBulletin(what="gap", source=gap.stream, reason=reason, lost=gap.messages))
+        self._put(IntakeMessage(what="gap", source=gap.stream, reason=reason, lost=gap.messages))
 
-    def _put(self, bulletin: IntakeBulletin) -> None:
+    def _put(self, message: IntakeMessage) -> None:
         if self._outbox is not None:
-            self._outbox.put(bulletin)
+            self._outbox.put(message)
 
 
 def others(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
@@ -103,7 +103,7 @@ def others(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, 
     return found
 
 
-def gate(intake: Intake, keys_file: Path | None) -> Callable[[Message], None]:
+def gate(intake: Intake, keys_file: Path | None) -> Callable[[ReceivedMessage], None]:
     """Return what keeps a message of NATS: with trusted keys only what one of them signed is looked at.
 
     Raises
@@ -115,7 +115,7 @@ def gate(intake: Intake, keys_file: Path | None) -> Callable[[Message], None]:
         return intake.keep
     keys = trusted_keys(keys_file)
 
-    def keep_signed(message: Message) -> None:
+    def keep_signed(message: ReceivedMessage) -> None:
         try:
             check_signature(message.raw, message.signature, keys)
         except InvalidInput as error:

@@ -19,7 +19,7 @@ from nats.js.errors import NotFoundError
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import Retriable
 from mxtvhf.intake.signatures import HEADER
-from mxtvhf.intake.spool import Message
+from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.reporting.messages.connection import connect
 
@@ -55,7 +55,7 @@ class NatsStream:
         url: str,
         credentials: Path | None,
         archive_root: Path,
-        keep: Callable[[Message], None],
+        keep: Callable[[ReceivedMessage], None],
         on_gap: Callable[[StreamGap], None] = lambda gap: None,
         audit_s: float = 10.0,
     ) -> None:
@@ -120,7 +120,7 @@ class NatsStream:
 
     async def _receive(self, message: Msg, ledger: StreamLedger) -> None:
         signature = (message.headers or {}).get(HEADER)
-        received = Message(message.data, f"NATS {message.subject}", datetime.now(UTC), signature)
+        received = ReceivedMessage(message.data, f"NATS {message.subject}", datetime.now(UTC), signature)
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, message.metadata.sequence.stream, message.data)
         await message.ack()
@@ -167,7 +167,9 @@ class NatsStream:
             return False
         raw = message.data or b""
         signature = (message.headers or {}).get(HEADER)
-        received = Message(raw, f"NATS {message.subject}, fetched again", datetime.now(UTC), signature)
+        received = ReceivedMessage(
+            raw, f"NATS {message.subject}, fetched again", datetime.now(UTC), signature
+        )
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, number, raw)
         return True

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.burst_state import BurstPicture, PlannedRun, planned_folder, read_picture
+from mxtvhf.intake.burst_state import BurstState, PlannedRun, planned_folder, read_burst_state
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.policy import WantedRun, next_look, next_run
 from mxtvhf.models.files import write_once
@@ -17,7 +17,7 @@ from mxtvhf.settings import IntakePolicy
 log = logging.getLogger(__name__)
 
 
-def look_at(
+def plan_runs(
     burst_id: str, archive: Archive, bursts: OpenBursts, policy: IntakePolicy, now: datetime
 ) -> tuple[tuple[PlannedRun, ...], datetime | None]:
     """Plan all runs that a burst should have by now; close it when nothing is left to do.
@@ -30,41 +30,41 @@ def look_at(
         The planned runs that Airflow does not have yet, and when to look again although nothing comes.
     """
     with archive.burst_lock(burst_id):
-        picture = read_picture(archive, burst_id)
-        while (wanted := next_run(picture, policy, now)) is not None:
-            picture = picture.with_run(_plan(wanted, picture, archive, now))
-        again = next_look(picture, policy, now)
-        if again is None and not picture.waiting:
+        burst = read_burst_state(archive, burst_id)
+        while (wanted := next_run(burst, policy, now)) is not None:
+            burst = burst.with_run(_plan(wanted, burst, archive, now))
+        again = next_look(burst, policy, now)
+        if again is None and not burst.waiting:
             bursts.close(burst_id)
-    return picture.waiting, again
+    return burst.waiting, again
 
 
-def _plan(wanted: WantedRun, picture: BurstPicture, archive: Archive, now: datetime) -> PlannedRun:
-    sequence, is_test = picture.last_sequence + 1, wanted.notice.alert.is_test
-    run_id = run_id_of(picture.burst_id, sequence, is_test=is_test)
-    packets = _snapshot(picture, archive) if wanted.with_packets else None
+def _plan(wanted: WantedRun, burst: BurstState, archive: Archive, now: datetime) -> PlannedRun:
+    sequence, is_test = burst.last_sequence + 1, wanted.notice.alert.is_test
+    run_id = run_id_of(burst.burst_id, sequence, is_test=is_test)
+    packets = _snapshot(burst, archive) if wanted.with_packets else None
     run = PlannedRun(
         run_id=run_id,
         conf=RunConf(
-            burst_id=picture.burst_id, alert=wanted.notice.path.as_uri(), packets=packets, sequence=sequence
+            burst_id=burst.burst_id, alert=wanted.notice.path.as_uri(), packets=packets, sequence=sequence
         ),
         cause=wanted.cause,
         reason=wanted.reason,
         is_test=is_test,
         is_retraction=wanted.notice.alert.is_retraction,
-        photons=picture.photons if packets else 0,
-        packets=picture.packets if packets else 0,
+        photons=burst.photons if packets else 0,
+        packets=burst.packets if packets else 0,
         planned=now,
     )
-    path = planned_folder(archive, picture.burst_id) / f"{sequence:04d}.json"
+    path = planned_folder(archive, burst.burst_id) / f"{sequence:04d}.json"
     write_once(path, run.model_dump_json(indent=1).encode() + b"\n")
-    log.info("burst %s, run %s: planned, %s", picture.burst_id, run_id, wanted.reason)
+    log.info("burst %s, run %s: planned, %s", burst.burst_id, run_id, wanted.reason)
     return run
 
 
-def _snapshot(picture: BurstPicture, archive: Archive) -> str:
+def _snapshot(burst: BurstState, archive: Archive) -> str:
     """Keep all messages so far as one file and return its URI."""
-    raw = b"".join(path.read_bytes() for path, _ in picture.vhf)
-    kept = archive.keep_packets(picture.burst_id, raw)
-    archive.log_receipt(kept, picture.vhf[-1][1])
+    raw = b"".join(path.read_bytes() for path, _ in burst.vhf)
+    kept = archive.keep_packets(burst.burst_id, raw)
+    archive.log_receipt(kept, burst.vhf[-1][1])
     return kept.resolve().as_uri()

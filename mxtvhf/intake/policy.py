@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from mxtvhf.intake.burst_state import BurstPicture, Notice, PlannedRun
+from mxtvhf.intake.burst_state import BurstState, Notice, PlannedRun
 from mxtvhf.settings import IntakePolicy
 
 
@@ -35,26 +35,26 @@ class WantedRun:
     with_packets: bool
 
 
-def next_run(picture: BurstPicture, policy: IntakePolicy, now: datetime) -> WantedRun | None:
+def next_run(burst: BurstState, policy: IntakePolicy, now: datetime) -> WantedRun | None:
     """Return the next run that a burst should get; None when it has all that it should have by now."""
-    for notices in _stories(picture):
-        wanted = _for_notice(picture, notices, policy, now) or _for_photons(picture, notices, policy, now)
+    for notices in _stories(burst):
+        wanted = _for_notice(burst, notices, policy, now) or _for_photons(burst, notices, policy, now)
         if wanted is not None:
             return wanted
     return None
 
 
-def next_look(picture: BurstPicture, policy: IntakePolicy, now: datetime) -> datetime | None:
+def next_look(burst: BurstState, policy: IntakePolicy, now: datetime) -> datetime | None:
     """Return when a burst must be looked at again although nothing came; None: it can be closed.
 
     Only the time can make a difference then: the first run after some seconds, the last update after a time
     of silence.
     """
-    came = [received for _, received in picture.vhf] + [notice.received for notice in picture.notices]
+    came = [received for _, received in burst.vhf] + [notice.received for notice in burst.notices]
     moments = []
-    if picture.vhf:
-        moments.append(picture.vhf[0][1] + timedelta(seconds=policy.first_seconds))
-        moments.append(picture.vhf[-1][1] + timedelta(seconds=policy.quiet_seconds))
+    if burst.vhf:
+        moments.append(burst.vhf[0][1] + timedelta(seconds=policy.first_seconds))
+        moments.append(burst.vhf[-1][1] + timedelta(seconds=policy.quiet_seconds))
     if came:
         moments.append(max(came) + timedelta(seconds=policy.close_seconds))
     return min((moment for moment in moments if moment > now), default=None)
@@ -65,66 +65,66 @@ def is_retracted(notices: tuple[Notice, ...]) -> bool:
     return any(notice.alert.is_retraction for notice in notices)
 
 
-def _stories(picture: BurstPicture) -> list[tuple[Notice, ...]]:
+def _stories(burst: BurstState) -> list[tuple[Notice, ...]]:
     """Notices of the real burst first, then those of a test under the same id."""
     return [
-        tuple(notice for notice in picture.notices if notice.alert.is_test == is_test)
+        tuple(notice for notice in burst.notices if notice.alert.is_test == is_test)
         for is_test in (False, True)
     ]
 
 
 def _for_notice(
-    picture: BurstPicture, notices: tuple[Notice, ...], policy: IntakePolicy, now: datetime
+    burst: BurstState, notices: tuple[Notice, ...], policy: IntakePolicy, now: datetime
 ) -> WantedRun | None:
-    have = {run.notice_file for run in picture.runs if run.cause == "notice"}
+    have = {run.notice_file for run in burst.runs if run.cause == "notice"}
     for notice in notices:
         if have.isdisjoint(notice.files):
-            ready = _can_be_placed(notice) and _enough(picture, policy, now) and not is_retracted(notices)
+            ready = _can_be_placed(notice) and _enough(burst, policy, now) and not is_retracted(notices)
             return WantedRun(notice, "notice", f"notice {notice.alert.notice_type}", ready)
     return None
 
 
 def _for_photons(
-    picture: BurstPicture, notices: tuple[Notice, ...], policy: IntakePolicy, now: datetime
+    burst: BurstState, notices: tuple[Notice, ...], policy: IntakePolicy, now: datetime
 ) -> WantedRun | None:
     placed = [notice for notice in notices if _can_be_placed(notice)]
-    if not placed or is_retracted(notices) or not _enough(picture, policy, now):
+    if not placed or is_retracted(notices) or not _enough(burst, policy, now):
         return None
-    runs = _runs_with_packets(picture, notices)
-    reason = _update_reason(picture, runs, policy, now) if runs else "first photons"
+    runs = _runs_with_packets(burst, notices)
+    reason = _update_reason(burst, runs, policy, now) if runs else "first photons"
     if reason is None:
         return None
     newest = max(
         placed, key=lambda notice: (notice.alert.published or notice.alert.event_time, notice.path.name)
     )
-    return WantedRun(newest, "photons", f"{reason}: {picture.photons}", True)
+    return WantedRun(newest, "photons", f"{reason}: {burst.photons}", True)
 
 
 def _update_reason(
-    picture: BurstPicture, runs: list[PlannedRun], policy: IntakePolicy, now: datetime
+    burst: BurstState, runs: list[PlannedRun], policy: IntakePolicy, now: datetime
 ) -> str | None:
     last, updates = runs[-1], sum(run.cause == "photons" for run in runs[1:])
-    if picture.packets <= last.packets or updates >= policy.updates:
+    if burst.packets <= last.packets or updates >= policy.updates:
         return None
-    if (now - picture.vhf[-1][1]).total_seconds() >= policy.quiet_seconds:
+    if (now - burst.vhf[-1][1]).total_seconds() >= policy.quiet_seconds:
         return "last update, photons"
     # The last update is kept for the end, so that it has all photons.
-    if updates < policy.updates - 1 and picture.photons >= policy.growth * last.photons:
+    if updates < policy.updates - 1 and burst.photons >= policy.growth * last.photons:
         return "update, photons"
     return None
 
 
-def _runs_with_packets(picture: BurstPicture, notices: tuple[Notice, ...]) -> list[PlannedRun]:
+def _runs_with_packets(burst: BurstState, notices: tuple[Notice, ...]) -> list[PlannedRun]:
     is_test = notices[0].alert.is_test
-    return [run for run in picture.runs if run.packets and run.is_test == is_test]
+    return [run for run in burst.runs if run.packets and run.is_test == is_test]
 
 
 def _can_be_placed(notice: Notice) -> bool:
     return notice.alert.position is not None and not notice.alert.is_retraction
 
 
-def _enough(picture: BurstPicture, policy: IntakePolicy, now: datetime) -> bool:
-    if picture.photons == 0:
+def _enough(burst: BurstState, policy: IntakePolicy, now: datetime) -> bool:
+    if burst.photons == 0:
         return False
-    waited = (now - picture.vhf[0][1]).total_seconds()
-    return picture.photons >= policy.first_photons or waited >= policy.first_seconds
+    waited = (now - burst.vhf[0][1]).total_seconds()
+    return burst.photons >= policy.first_photons or waited >= policy.first_seconds

@@ -34,7 +34,7 @@ class Label(KeptModel):
 
 
 @dataclass(frozen=True)
-class Message:
+class ReceivedMessage:
     """A message that was received and waits to be filed.
 
     Attributes
@@ -69,7 +69,7 @@ class Incoming:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
 
-    def keep(self, message: Message) -> None:
+    def keep(self, message: ReceivedMessage) -> None:
         """Keep a message; when this returns it survives the loss of power and may be acknowledged.
 
         Raises
@@ -91,7 +91,7 @@ class Incoming:
         """Messages that wait, oldest first."""
         return sorted(self.folder.glob("*.msg"), key=_age)
 
-    def read(self, path: Path) -> Message | None:
+    def read(self, path: Path) -> ReceivedMessage | None:
         """Read one of `waiting`; None when another intake has filed it meanwhile.
 
         A message that is whole behind an unreadable label gets its file's name and time.
@@ -115,10 +115,12 @@ class Incoming:
             if not is_whole:
                 raise
             log.error("%s; the message itself is complete and is filed", error)
-            return Message(raw, f"{path.name}, unreadable label", datetime.fromtimestamp(written, UTC))
+            return ReceivedMessage(
+                raw, f"{path.name}, unreadable label", datetime.fromtimestamp(written, UTC)
+            )
         if not is_whole:
             log.error("%s: damaged on disk: the SHA-256 differs; the message is filed as it is", path)
-        return Message(raw, known.source, known.received)
+        return ReceivedMessage(raw, known.source, known.received)
 
     def done(self, path: Path) -> None:
         """Forget a message: it is filed, or in quarantine."""

@@ -14,7 +14,7 @@ import psycopg2
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.burst_state import planned_runs, posting_path
+from mxtvhf.intake.burst_state import planned_runs, submission_path
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.operation.backup import FOLDERS, SECRETS, first_line
 from mxtvhf.operation.backup_file import STATE, Manifest, extract
@@ -130,7 +130,7 @@ def _start_missing_runs(archive: Archive, *, since: datetime) -> None:
     for burst_id in archive.bursts():
         for run, posting in planned_runs(archive, burst_id):
             if posting is not None and posting.posted >= since - MARGIN:
-                posting_path(archive, run).unlink()
+                submission_path(archive, run).unlink()
                 bursts.open(burst_id)
             elif posting is None:
                 bursts.open(burst_id)

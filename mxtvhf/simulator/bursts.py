@@ -46,7 +46,7 @@ class BurstFacts(Constants):
     """Ivorns and GCN circulars."""
 
 
-class BurstEntry(BurstFacts):
+class PublishedBurstEntry(BurstFacts):
     """A burst of ``bursts.toml``."""
 
     eclairs: PublishedPosition | None = None
@@ -57,7 +57,7 @@ class BurstEntry(BurstFacts):
 class BurstList(Constants):
     """``bursts.toml``."""
 
-    burst: tuple[BurstEntry, ...] = Field(min_length=1)
+    burst: tuple[PublishedBurstEntry, ...] = Field(min_length=1)
 
 
 class KnownBurst(BurstFacts):
@@ -93,7 +93,7 @@ def known_burst(burst_id: str) -> KnownBurst:
     return bursts[burst_id]
 
 
-def _burst(entry: BurstEntry) -> KnownBurst:
+def _burst(entry: PublishedBurstEntry) -> KnownBurst:
     positions = {
         "eclairs": _position(entry, entry.eclairs, Origin.ECLAIRS),
         "mxt": _position(entry, entry.mxt, Origin.MXT_ONBOARD),
@@ -102,7 +102,9 @@ def _burst(entry: BurstEntry) -> KnownBurst:
     return KnownBurst.model_validate(dict(entry) | positions)
 
 
-def _position(entry: BurstEntry, published: PublishedPosition | None, origin: Origin) -> Position | None:
+def _position(
+    entry: PublishedBurstEntry, published: PublishedPosition | None, origin: Origin
+) -> Position | None:
     if published is None:
         return None
     return notice_position(

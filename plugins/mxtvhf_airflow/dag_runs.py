@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mxtvhf.desk.decision import DECISION_TASK_ID, Question
+from mxtvhf.desk.decision import DECISION_TASK_ID, AskedQuestion
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
@@ -83,7 +83,7 @@ def runs_by_state(session: Session) -> dict[str, int]:
     return {str(state): number for state, number in session.execute(query)}
 
 
-def questions(session: Session, run_ids: Collection[str] | None = None) -> list[Question]:
+def questions(session: Session, run_ids: Collection[str] | None = None) -> list[AskedQuestion]:
     """Return what the Burst Advocate was asked about runs and answered; ``run_ids`` None: what is open."""
     query = (
         select(TaskInstance, HITLDetail)
@@ -96,7 +96,7 @@ def questions(session: Session, run_ids: Collection[str] | None = None) -> list[
         query = query.where(TaskInstance.run_id.in_(run_ids))
     # A question whose task has ended without an answer can no longer be answered.
     return [
-        Question(
+        AskedQuestion(
             run_id=task.run_id,
             asked=asked.created_at,
             answer=", ".join(asked.chosen_options or ()) or None,

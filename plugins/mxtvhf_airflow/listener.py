@@ -29,9 +29,9 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import InvalidInput, MxtVhfError
 from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind, kind_of_run
 from mxtvhf.notices.role import is_test_notice
-from mxtvhf.reporting.messages.model import RunBulletin, StepBulletin
+from mxtvhf.reporting.messages.model import RunMessage, StepMessage
 from mxtvhf.reporting.messages.outbox import Outbox
-from mxtvhf.reporting.messages.report_message import report_bulletin
+from mxtvhf.reporting.messages.report_message import report_message
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf_airflow.links import PREFIX
@@ -98,7 +98,7 @@ def _tell_run(
 ) -> None:
     with _outbox_for(run) as outbox:
         if outbox:
-            outbox.put(RunBulletin(**_about(run.run_id, run.conf), state=state, reason=reason))
+            outbox.put(RunMessage(**_about(run.run_id, run.conf), state=state, reason=reason))
 
 
 def _tell_step(
@@ -109,7 +109,7 @@ def _tell_step(
     with _outbox_for(step) as outbox:
         if outbox:
             outbox.put(
-                StepBulletin(
+                StepMessage(
                     **_about(step.run_id, _conf(step)),
                     task_id=step.task_id,
                     state=state,
@@ -126,7 +126,7 @@ def _tell_report(step: AnyTaskInstance) -> None:
             folder = product_folder(_settings().products, burst_id, step.run_id) / below
             base = airflow_configuration.get("api", "base_url", fallback="")
             url = f"{base.rstrip('/')}{PREFIX}/runs/{quote(step.run_id, safe='')}/{below}".rstrip("/")
-            outbox.put(report_bulletin(folder / "report.json", url=url if base else None))
+            outbox.put(report_message(folder / "report.json", url=url if base else None))
 
 
 @contextmanager

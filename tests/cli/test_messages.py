@@ -12,7 +12,7 @@ import pytest
 
 from mxtvhf.cli.messages import line, since_when
 from mxtvhf.errors import InvalidInput
-from mxtvhf.reporting.messages import Outbox, RunBulletin
+from mxtvhf.reporting.messages import Outbox, RunMessage
 from support.commands import mxtvhf
 from support.messages import ABOUT, BURST, EXAMPLES, NOW, empty, forwarding, step
 from support.nats_server import free_port
@@ -27,7 +27,7 @@ def command(url, *arguments):
 def test_log_queue_prints_what_is_stored_for_people_and_programs(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.put(step(1))
-    outbox.put(RunBulletin(**ABOUT, state="failed", reason="task_failure"))
+    outbox.put(RunMessage(**ABOUT, state="failed", reason="task_failure"))
 
     async def use():
         async with forwarding(outbox.folder, nats_server.url):
@@ -50,7 +50,7 @@ def test_log_queue_prints_what_is_stored_for_people_and_programs(tmp_path, nats_
 @pytest.mark.service
 def test_log_queue_has_colours_on_a_terminal(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
-    outbox.put(RunBulletin(**ABOUT, state="failed"))
+    outbox.put(RunMessage(**ABOUT, state="failed"))
 
     async def use():
         async with forwarding(outbox.folder, nats_server.url):

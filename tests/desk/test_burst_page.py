@@ -6,7 +6,7 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_page import SLOW_REFRESH_S, catalogue_lines, newest_run
-from mxtvhf.desk.decision import Question
+from mxtvhf.desk.decision import AskedQuestion
 from mxtvhf.desk.render import render_aladin, render_burst
 from mxtvhf.desk.states import State
 from mxtvhf.notices.voevent import read_alert
@@ -124,7 +124,7 @@ def test_the_page_refreshes_itself_while_something_may_change(settings, put):
     put(f"{BURST}__1", "preliminary")
     assert page_of(settings, [run(state="running")]).refresh_s == 2
     put(f"{BURST}__1")
-    asked = {f"{BURST}__1": Question(run_id=f"{BURST}__1", asked=NOW)}
+    asked = {f"{BURST}__1": AskedQuestion(run_id=f"{BURST}__1", asked=NOW)}
     later = NOW + timedelta(days=2)
     assert page_of(settings, [run()], questions=asked, now=later).refresh_s == 2
     assert page_of(settings, [run()]).refresh_s == SLOW_REFRESH_S

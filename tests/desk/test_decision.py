@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_page import SLOW_REFRESH_S
-from mxtvhf.desk.decision import Question, answer_address, form_address
+from mxtvhf.desk.decision import AskedQuestion, answer_address, form_address
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_burst
 from support.desk import BURST, NOW, Elements, decision, html_of, page_of, release_of, run
@@ -10,7 +10,7 @@ from support.desk import BURST, NOW, Elements, decision, html_of, page_of, relea
 
 def test_the_decision_is_asked_answered_and_announced(settings, put):
     put(f"{BURST}__1")
-    question = Question(run_id=f"{BURST}__1", asked=NOW)
+    question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW)
     opened = Elements(html_of(settings, [run()], questions={question.run_id: question}))
     (form,) = [one for one in opened.named("form") if one.get("id") == "answer"]
     assert form["data-address"] == answer_address("/air", question.run_id)

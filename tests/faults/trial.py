@@ -12,7 +12,7 @@ from itertools import islice
 from benchmarks.alerts import burst_ids, write_alerts
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.operation.stack.processes import wait_until
-from mxtvhf.reporting.messages import read_bulletin
+from mxtvhf.reporting.messages import read_message
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.workflow.airflow_api import DAG_ID
@@ -119,10 +119,10 @@ class Trial:
         async def read():
             client = await connect(*self._nats, name="test")
             try:
-                stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
+                stored = [read_message(raw) async for raw in follow(client, live=False)]
             finally:
                 await client.close()
-            return [bulletin for bulletin in stored if bulletin.kind == kind]
+            return [message for message in stored if message.kind == kind]
 
         return asyncio.run(read())
 

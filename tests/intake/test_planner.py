@@ -7,8 +7,8 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.open_bursts import OpenBursts
-from mxtvhf.intake.planner import look_at
-from mxtvhf.intake.spool import Message
+from mxtvhf.intake.planner import plan_runs
+from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.simulator.notices import write_notice
@@ -28,11 +28,11 @@ class Desk:
         self.burst_id, self.policy = burst_id, policy
 
     def comes(self, raw, second):
-        file_message(Message(raw, "test", seconds(second)), self.archive, self.bursts)
+        file_message(ReceivedMessage(raw, "test", seconds(second)), self.archive, self.bursts)
         return self.looks(second)
 
     def looks(self, second):
-        return look_at(self.burst_id, self.archive, self.bursts, self.policy, seconds(second))
+        return plan_runs(self.burst_id, self.archive, self.bursts, self.policy, seconds(second))
 
     @property
     def runs(self):

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import sync_playwright
 
 from mxtvhf.operation.stack.embedded import embedded_stack, gp_connection
-from mxtvhf.reporting.messages import Outbox, read_bulletin
+from mxtvhf.reporting.messages import Outbox, read_message
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
@@ -99,9 +99,9 @@ def told(settings, nats):
             await asyncio.sleep(0.05)
         stop.set()
         await forwarder
-        stored = [read_bulletin(raw) async for raw in follow(client, live=False)]
+        stored = [read_message(raw) async for raw in follow(client, live=False)]
         await client.close()
-        return [bulletin for bulletin in stored if bulletin.run_id == run_id]
+        return [message for message in stored if message.run_id == run_id]
 
     return lambda run_id: asyncio.run(use(run_id))
 

@@ -140,7 +140,7 @@ def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, ru
     planned = plans(archive)
     created = all_run_ids(run.api)
     assert sorted(created) == sorted(plan.run_id for plan, _ in planned)
-    assert all(posting.outcome == "accepted" for _, posting in planned)
+    assert all(submission.outcome == "accepted" for _, submission in planned)
     by_notice = [plan.conf.alert.rpartition("/")[2] for plan, _ in planned if plan.cause == "notice"]
     assert sorted(by_notice) == sorted(f"{sha256_of(raw)}.xml" for raw in notices)
     with_packets = [plan.conf.packets.rpartition("/")[2] for plan, _ in planned if plan.packets]

@@ -20,34 +20,34 @@ def conf(settings):
     return conf_of(BURST, folder)
 
 
-def states(bulletins, kind="step"):
+def states(messages, kind="step"):
     """The states told of each step, in order."""
     found = {}
-    for bulletin in bulletins:
-        if bulletin.kind == kind:
-            found.setdefault(getattr(bulletin, "task_id", kind), []).append(bulletin.state)
+    for message in messages:
+        if message.kind == kind:
+            found.setdefault(getattr(message, "task_id", kind), []).append(message.state)
     return found
 
 
 def test_a_run_tells_each_step_and_both_reports(run, conf, told, web, stack):
     run_id = f"{BURST}__1"
     assert run(run_id, **conf) == "success"
-    bulletins = told(run_id)
-    assert states(bulletins, "run") == {"run": ["started", "succeeded"]}
-    assert bulletins[0].kind == "run"
+    messages = told(run_id)
+    assert states(messages, "run") == {"run": ["started", "succeeded"]}
+    assert messages[0].kind == "run"
     # Only a step's own last word may come after the scheduler's word that the run has ended.
-    end = max(number for number, bulletin in enumerate(bulletins) if bulletin.kind == "run")
-    assert {(late.kind, late.state) for late in bulletins[end + 1 :]} <= {("step", "succeeded")}
+    end = max(number for number, message in enumerate(messages) if message.kind == "run")
+    assert {(late.kind, late.state) for late in messages[end + 1 :]} <= {("step", "succeeded")}
     # A step without work (EmptyOperator) is marked by the scheduler, which tells nothing of it.
-    steps = states(bulletins)
+    steps = states(messages)
     assert set(steps) == set(run.api.task_states(run_id)) - {"run_complete"}
     waited = steps.pop("wait_mxt_gp")
     assert set(waited[:-1]) == {"started"}
     assert waited[-1] == "succeeded"
     assert set(map(tuple, steps.values())) == {("started", "succeeded")}
-    assert {bulletin.burst_id for bulletin in bulletins} == {BURST}
-    assert {bulletin.is_test for bulletin in bulletins} == {True}
-    preliminary, final = (bulletin for bulletin in bulletins if bulletin.kind == "report")
+    assert {message.burst_id for message in messages} == {BURST}
+    assert {message.is_test for message in messages} == {True}
+    preliminary, final = (message for message in messages if message.kind == "report")
     assert (preliminary.status, final.status) == ("preliminary", "final")
     for report in (preliminary, final):
         page = web(report.url.removeprefix(stack.url))
@@ -60,12 +60,12 @@ def test_a_run_tells_each_step_and_both_reports(run, conf, told, web, stack):
 def test_a_failed_step_says_why(run, conf, told):
     run_id = f"{BURST}__2"
     assert run(run_id, **conf | {"alert": "<html/>"}) == "failed"
-    bulletins = told(run_id)
-    assert states(bulletins)["reception_message"] == ["started", "failed"]
-    (failed,) = [bulletin for bulletin in bulletins if bulletin.kind == "step" and bulletin.state == "failed"]
+    messages = told(run_id)
+    assert states(messages)["reception_message"] == ["started", "failed"]
+    (failed,) = [message for message in messages if message.kind == "step" and message.state == "failed"]
     assert "VOEvent" in failed.error
-    assert states(bulletins, "run") == {"run": ["started", "failed"]}
-    assert {bulletin.is_test for bulletin in bulletins} == {None}
+    assert states(messages, "run") == {"run": ["started", "failed"]}
+    assert {message.is_test for message in messages} == {None}
 
 
 def test_a_step_with_nothing_to_do_is_skipped(run, conf, told):

@@ -12,7 +12,7 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_folder, posting_path
+from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_folder, submission_path
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.backup import write_backup
@@ -98,8 +98,8 @@ def source(tmp_path, database):
     )
     planned_folder(archive, BURST).mkdir()
     (planned_folder(archive, BURST) / "0001.json").write_text(run.model_dump_json())
-    posting = Posting(outcome="accepted", posted=datetime.now(UTC) - timedelta(hours=1))
-    posting_path(archive, run).write_text(posting.model_dump_json())
+    posting = Submission(outcome="accepted", posted=datetime.now(UTC) - timedelta(hours=1))
+    submission_path(archive, run).write_text(posting.model_dump_json())
     report = settings.products / BURST / run.run_id / "report.json"
     report.parent.mkdir(parents=True)
     report.write_text(json.dumps({**REPORT, "burst_id": BURST, "run_id": run.run_id}))
@@ -148,13 +148,13 @@ def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
 @pytest.mark.service
 def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, database, tmp_path):
     old, uri, run = source
-    posting = Posting(outcome="accepted", posted=datetime.now(UTC))
-    posting_path(Archive(old.archive), run).write_text(posting.model_dump_json())
+    posting = Submission(outcome="accepted", posted=datetime.now(UTC))
+    submission_path(Archive(old.archive), run).write_text(posting.model_dump_json())
     write_backup(old, uri, tmp_path / "backup")
     new = Settings(state=tmp_path / "new")
     put_back(new, database("new"), tmp_path / "backup")
     assert list(OpenBursts(new.archive).all()) == [BURST]
-    assert not posting_path(Archive(new.archive), run).exists()
+    assert not submission_path(Archive(new.archive), run).exists()
 
 
 @pytest.mark.service

@@ -28,7 +28,7 @@ from mxtvhf.desk.states import State
 from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
-from mxtvhf.intake.burst_state import PlannedRun, Posting, planned_runs
+from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs
 from mxtvhf.intake.spool import Label
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.files import sha256_of
@@ -37,16 +37,16 @@ from mxtvhf.operation.backup_file import Manifest
 from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.operation.retention import retention
-from mxtvhf.reporting.announcement.deliveries import Ways
-from mxtvhf.reporting.announcement.model import Claim, Decision, Delivery, Release
+from mxtvhf.reporting.announcement.deliveries import Channels
+from mxtvhf.reporting.announcement.model import Decision, Delivery, Release, Reservation
 from mxtvhf.reporting.announcement.question import write_question
-from mxtvhf.reporting.announcement.release import claims, release
+from mxtvhf.reporting.announcement.release import release, reservations
 from mxtvhf.reporting.messages import (
-    AnnouncementBulletin,
-    IntakeBulletin,
-    ReportBulletin,
-    RunBulletin,
-    StepBulletin,
+    AnnouncementMessage,
+    IntakeMessage,
+    ReportMessage,
+    RunMessage,
+    StepMessage,
 )
 from mxtvhf.reporting.messages.model import Envelope
 from mxtvhf.reporting.report import Report
@@ -70,9 +70,9 @@ KINDS = {
     StreamGap: "archive/streams/gaps.jsonl",
     Label: "archive/incoming/*.msg",
     PlannedRun: "archive/sb*/planned/[0-9][0-9][0-9][0-9].json",
-    Posting: "archive/sb*/planned/*.posted.json",
+    Submission: "archive/sb*/planned/*.posted.json",
     Decision: "releases/*/*/decision.json",
-    Claim: "releases/*/*/record/claim.json",
+    Reservation: "releases/*/*/record/claim.json",
     Delivery: "releases/*/*/record/[nw]*.json",
     Release: "releases/*/*/release.json",
     Report: "**/report.json",
@@ -81,22 +81,22 @@ KINDS = {
     RejectedPackets: "products/*/*/rejected_packets.json",
     CatalogueVersion: "catalogues/*/*.json",
     Manifest: "backup/manifest.json",
-    RunBulletin: "outbox/*-run-*.json",
-    StepBulletin: "outbox/*-step-*.json",
-    ReportBulletin: "outbox/*-report-*.json",
-    IntakeBulletin: "outbox/*-intake-*.json",
-    AnnouncementBulletin: "outbox/*-announcement-*.json",
+    RunMessage: "outbox/*-run-*.json",
+    StepMessage: "outbox/*-step-*.json",
+    ReportMessage: "outbox/*-report-*.json",
+    IntakeMessage: "outbox/*-intake-*.json",
+    AnnouncementMessage: "outbox/*-announcement-*.json",
 }
 NOT_IN_0_1_0 = {Manifest}
 """A backup lies outside the state folder."""
 
 FACTS = {
     "0.1.0": {
-        "bursts": 12, "inputs": 23, "gaps": 3, "reports": 4, "claims": 4, "replays": 17, "quarantined": 5,
+        "bursts": 12, "inputs": 23, "gaps": 3, "reports": 4, "reservations": 4, "replays": 17, "quarantined": 5,
         "retracted": 4, "starts": ["sb26060111__1", "sb26060111__2", "sb26060113__1__test"],
     },
     "0.2.0": {
-        "bursts": 2, "inputs": 1, "gaps": 1, "reports": 4, "claims": 1, "replays": 1, "quarantined": 1,
+        "bursts": 2, "inputs": 1, "gaps": 1, "reports": 4, "reservations": 1, "replays": 1, "quarantined": 1,
         "retracted": 1, "starts": ["sb26061103__1"],
     },
 }  # fmt: skip
@@ -159,7 +159,7 @@ def test_a_state_folder_of_each_version_is_read_whole(state, version):
     assert len(read_gaps(archive.root)) == facts["gaps"]
     assert len(list(report_summaries(state.products))) == facts["reports"]
     assert len(archive.quarantined()) == facts["quarantined"]
-    assert len(claims_of(state)) == facts["claims"]
+    assert len(reservations_of(state)) == facts["reservations"]
     replays = select_replays(archive, ReplayRequest(limit=50), at=NOW)
     assert len(replays) == facts["replays"]
     retracted = [archive.retraction(burst, is_test=test) for burst in archive.bursts() for test in (0, 1)]
@@ -187,14 +187,17 @@ def test_the_intake_goes_on_with_a_state_folder_of_each_version(state, version):
     assert sorted(airflow.runs) == FACTS[version]["starts"]
     for burst, runs in before.items():
         assert [run for run, _ in planned_runs(archive, burst)] == [run for run, _ in runs]
-        assert all(posting for _, posting in planned_runs(archive, burst))
+        assert all(submission for _, submission in planned_runs(archive, burst))
     assert not list((state.archive / "incoming").iterdir())
 
 
-def claims_of(state):
+def reservations_of(state):
     folders = [path for path in state.releases.glob("sb*") if path.is_dir()]
     return [
-        claim for folder in folders for test in (False, True) for claim in claims(folder, is_test=test)[0]
+        reservation
+        for folder in folders
+        for test in (False, True)
+        for reservation in reservations(folder, is_test=test)[0]
     ]
 
 
@@ -209,9 +212,9 @@ def seen(state):
             "inputs": [entry.run_id for entry in archive.inputs(burst)],
             "notices": [path.name for path in archive.first_notices(burst)],
             "messages": [path.name for path in archive.vhf(burst)],
-            "planned": [(run.run_id, posting and posting.outcome) for run, posting in planned],
+            "planned": [(run.run_id, submission and submission.outcome) for run, submission in planned],
             "retracted": [archive.retraction(burst, is_test=test) for test in (False, True)],
-            "claims": [claims(state.releases / burst, is_test=test)[0] for test in (False, True)],
+            "reservations": [reservations(state.releases / burst, is_test=test)[0] for test in (False, True)],
         }
         runs += [
             Run(
@@ -358,7 +361,7 @@ def test_a_run_whose_posting_is_lost_is_posted_again_under_its_id(old):
     airflow = Airflow()
     intake_of(old, airflow).round(lambda: NOW)
     assert {"sb26060111__1", "sb26060111__2"} <= airflow.runs.keys()
-    assert all(posting for _, posting in planned_runs(Archive(old.archive), "sb26060111"))
+    assert all(submission for _, submission in planned_runs(Archive(old.archive), "sb26060111"))
 
 
 def test_the_number_of_a_damaged_planned_run_is_not_used_again(old):
@@ -451,8 +454,8 @@ def released_again(old, run_id="sb26060101__2"):
     folder = old.releases / run_id[:10] / run_id
     report = read_kept(folder / "record" / "report.json", Report)
     decision = read_kept(folder / "decision.json", Decision)
-    ways = Ways(outbox=old.outbox, webhook=old.webhook_file)
-    return release(report, decision, releases=old.releases, ways=ways, now=NOW)
+    channels = Channels(outbox=old.outbox, webhook=old.webhook_file)
+    return release(report, decision, releases=old.releases, channels=channels, now=NOW)
 
 
 def test_an_announcement_of_0_1_0_is_not_made_again(old):
@@ -472,9 +475,9 @@ def test_a_release_of_0_1_0_that_was_killed_goes_on(old):
 
 def test_a_damaged_claim_is_read_from_its_release(old):
     path = old.releases / "sb26060101" / "sb26060101__2" / "record" / "claim.json"
-    before = claims(path.parents[2], is_test=False)
+    before = reservations(path.parents[2], is_test=False)
     path.write_bytes(path.read_bytes()[:60])
-    assert claims(path.parents[2], is_test=False) == before
+    assert reservations(path.parents[2], is_test=False) == before
     assert released_again(old).number == 1
 
 
@@ -486,7 +489,7 @@ def test_no_number_is_used_while_one_may_be_taken(old, tmp_path):
     newer = report.model_copy(update={"run_id": "sb26060101__4", "written": NOW})
     decision = read_kept(folder / "decision.json", Decision).model_copy(update={"run_id": newer.run_id})
     with pytest.raises(InvalidInput, match=r"sb26060101__4: .*claim\.json: damaged JSON.*; restore it"):
-        release(newer, decision, releases=old.releases, ways=Ways(), now=NOW)
+        release(newer, decision, releases=old.releases, channels=Channels(), now=NOW)
     question = write_question(newer, out=tmp_path / "out", releases=old.releases, desk_url=None, page=None)
     assert "cannot be released yet" in question.body
 

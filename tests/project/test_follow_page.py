@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from mxtvhf.reporting.messages import RunBulletin, StepBulletin
+from mxtvhf.reporting.messages import RunMessage, StepMessage
 from mxtvhf.reporting.messages.connection import connect
 from support.project import PROJECT
 
@@ -18,7 +18,7 @@ ABOUT = {"burst_id": "sb26051102", "run_id": "sb26051102__1"}
 
 
 def test_the_page_shows_messages_as_text_and_survives_a_restart_of_nats(nats_server):
-    failed = StepBulletin(
+    failed = StepMessage(
         **ABOUT,
         task_id="fits_feed",
         state="failed",
@@ -26,7 +26,7 @@ def test_the_page_shows_messages_as_text_and_survives_a_restart_of_nats(nats_ser
         is_test=True,
         error="<b>é</b> " + "x" * 900,
     )
-    done = RunBulletin(**ABOUT, state="succeeded", is_test=False)
+    done = RunMessage(**ABOUT, state="succeeded", is_test=False)
 
     async def use(page):
         # The client's longest wait between two tries is 5 s, the page's 2 s.

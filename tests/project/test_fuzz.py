@@ -8,7 +8,7 @@ from fuzz.seeds import BURST, seeds
 from fuzz.targets import TARGETS, seal
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.reporting.messages.model import read_bulletin
+from mxtvhf.reporting.messages.model import read_message
 from mxtvhf.telemetry import bursts_in
 
 SECONDS = 1
@@ -26,8 +26,8 @@ def test_the_fuzzing_begins_with_sound_inputs(tmp_path):
         path = tmp_path / f"{number}.fits"
         path.write_bytes(raw)
         assert len(read_event_file(path).photons)
-    for raw in starts["bulletin"]:
-        assert read_bulletin(raw).burst_id == BURST
+    for raw in starts["message"]:
+        assert read_message(raw).burst_id == BURST
 
 
 def test_nothing_is_found_in_a_short_run(tmp_path):

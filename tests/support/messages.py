@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from mxtvhf.reporting.messages import (
-    IntakeBulletin,
-    ReportBulletin,
-    RunBulletin,
-    StepBulletin,
-    read_bulletin,
+    IntakeMessage,
+    ReportMessage,
+    RunMessage,
+    StepMessage,
+    read_message,
 )
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
@@ -19,10 +19,10 @@ BURST = "sb26051102"
 ABOUT = {"burst_id": BURST, "run_id": f"{BURST}__1", "is_test": True}
 NOW = datetime(2026, 5, 11, 12, tzinfo=UTC)
 EXAMPLES = [
-    RunBulletin(**ABOUT, state="started"),
-    RunBulletin(burst_id=None, run_id="manual__1", state="failed", reason="task_failure"),
-    StepBulletin(**ABOUT, task_id="fits_feed", state="retrying", try_number=1, error="disk full"),
-    ReportBulletin(
+    RunMessage(**ABOUT, state="started"),
+    RunMessage(burst_id=None, run_id="manual__1", state="failed", reason="task_failure"),
+    StepMessage(**ABOUT, task_id="fits_feed", state="retrying", try_number=1, error="disk full"),
+    ReportMessage(
         **ABOUT,
         status="final",
         sequence=1,
@@ -33,12 +33,12 @@ EXAMPLES = [
         path="/data/report.json",
         sha256="ab",
     ),
-    IntakeBulletin(what="gap", source="NATS stream MXTVHF_IN", reason="sequence 5 to 7", lost=3),
+    IntakeMessage(what="gap", source="NATS stream MXTVHF_IN", reason="sequence 5 to 7", lost=3),
 ]
 
 
 def step(number, **more):
-    return StepBulletin(**ABOUT, **more, task_id=f"step_{number}", state="started", try_number=1)
+    return StepMessage(**ABOUT, **more, task_id=f"step_{number}", state="started", try_number=1)
 
 
 @asynccontextmanager
@@ -61,6 +61,6 @@ async def empty(outbox):
 
 async def stored(url, **options):
     client = await connect(url, name="test-reader")
-    found = [read_bulletin(raw) async for raw in follow(client, live=False, **options)]
+    found = [read_message(raw) async for raw in follow(client, live=False, **options)]
     await client.close()
     return found

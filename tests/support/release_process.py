@@ -5,7 +5,7 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mxtvhf.reporting.announcement.deliveries import Ways
+from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.release import release
 from mxtvhf.reporting.report import Report
@@ -27,6 +27,6 @@ def release_and_die(report: bytes, decision: bytes, state: str, webhook: str, ki
         Report.model_validate_json(report),
         Decision.model_validate_json(decision),
         releases=Path(state) / "releases",
-        ways=Ways(outbox=Path(state) / "outbox", webhook=Path(webhook)),
+        channels=Channels(outbox=Path(state) / "outbox", webhook=Path(webhook)),
         now=datetime.now(UTC),
     )

@@ -18,19 +18,19 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.catalogues.ingest import add_catalogue
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.spool import Incoming, Message
+from mxtvhf.intake.spool import Incoming, ReceivedMessage
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.operation.backup_file import Manifest
 from mxtvhf.operation.database_dump import DatabaseDump
-from mxtvhf.reporting.announcement.deliveries import Ways
+from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.question import read_report
 from mxtvhf.reporting.announcement.release import release
-from mxtvhf.reporting.messages import IntakeBulletin, Outbox, RunBulletin, StepBulletin
-from mxtvhf.reporting.messages.report_message import report_bulletin
+from mxtvhf.reporting.messages import IntakeMessage, Outbox, RunMessage, StepMessage
+from mxtvhf.reporting.messages.report_message import report_message
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.gp.analysis import AnalysisResult
 from mxtvhf.simulator.gp.jobs import JobStore
@@ -70,7 +70,7 @@ def _receive(settings, folders):
     intake = intake_of(settings, first_photons=10, first_seconds=0.0)
 
     def comes(raw, source):
-        intake.keep(Message(raw, source, NOW))
+        intake.keep(ReceivedMessage(raw, source, NOW))
         intake.round()
 
     for burst in (ANALYSED, RETRACTED):
@@ -80,7 +80,7 @@ def _receive(settings, folders):
     comes(write_notice(retraction_of(wakeup)), "inbox")
     comes(b"neither notice nor packets", "inbox")
     Incoming(settings.archive).keep(
-        Message((folders[WAITING] / "eclairs-wakeup.xml").read_bytes(), "inbox", NOW)
+        ReceivedMessage((folders[WAITING] / "eclairs-wakeup.xml").read_bytes(), "inbox", NOW)
     )
 
 
@@ -106,24 +106,24 @@ def _announce(settings):
     """Reject the report, then approve it and release the announcement."""
     report, _ = read_report(settings.products, ANALYSED, run_id_of(ANALYSED, 1))
     told = {"run_id": report.run_id, "burst_id": ANALYSED, "decided_by": "ada", "decided_at": NOW}
-    ways = {"releases": settings.releases, "ways": Ways(outbox=settings.outbox), "now": NOW}
+    channels = {"releases": settings.releases, "channels": Channels(outbox=settings.outbox), "now": NOW}
     try:
         decision = Decision(choice="approve", position="another label", **told)
-        release(report, decision, **ways)
+        release(report, decision, **channels)
     except InvalidInput:
         pass
-    release(report, Decision(choice="approve", comment="bright", **told), **ways)
+    release(report, Decision(choice="approve", comment="bright", **told), **channels)
 
 
 def _tell(settings):
     """Queue the other messages."""
     outbox, about = Outbox(settings.outbox), {"burst_id": ANALYSED, "run_id": run_id_of(ANALYSED, 1)}
-    outbox.put(RunBulletin(state="succeeded", is_test=False, time=NOW, **about))
+    outbox.put(RunMessage(state="succeeded", is_test=False, time=NOW, **about))
     outbox.put(
-        StepBulletin(task_id="update_BA", state="succeeded", try_number=1, is_test=False, time=NOW, **about)
+        StepMessage(task_id="update_BA", state="succeeded", try_number=1, is_test=False, time=NOW, **about)
     )
-    outbox.put(IntakeBulletin(what="gap", source="NATS", reason="lost", lost=1, time=NOW))
-    outbox.put(report_bulletin(settings.products / ANALYSED / run_id_of(ANALYSED, 1) / "report.json"))
+    outbox.put(IntakeMessage(what="gap", source="NATS", reason="lost", lost=1, time=NOW))
+    outbox.put(report_message(settings.products / ANALYSED / run_id_of(ANALYSED, 1) / "report.json"))
 
 
 def _streams(settings):

@@ -15,7 +15,7 @@ from mxtvhf.reporting.announcement.content import Announcement
 from mxtvhf.reporting.announcement.drafts import FILES
 from mxtvhf.reporting.announcement.model import Delivery
 from mxtvhf.reporting.announcement.webhook import post, webhook_url
-from mxtvhf.reporting.messages.model import AnnouncementBulletin
+from mxtvhf.reporting.messages.model import AnnouncementMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 
 RECORD = "record"
@@ -23,7 +23,7 @@ RECORD = "record"
 
 
 @dataclass(frozen=True)
-class Ways:
+class Channels:
     """Where announcements are told; None: not there."""
 
     outbox: Path | None = None
@@ -32,7 +32,7 @@ class Ways:
     """File with the URL of the webhook."""
 
 
-def deliver(announced: Announcement, folder: Path, ways: Ways) -> tuple[Delivery, ...]:
+def deliver(announced: Announcement, folder: Path, channels: Channels) -> tuple[Delivery, ...]:
     """Tell an announcement on every way, on each of them once; what became of it is kept in the folder.
 
     Parameters
@@ -41,12 +41,12 @@ def deliver(announced: Announcement, folder: Path, ways: Ways) -> tuple[Delivery
         A test is told nowhere.
     folder
         Of the release, with the texts in it.
-    ways
+    channels
         Where to.
     """
     off = "a test never leaves" if announced.report.is_test else "not configured"
-    outbox = None if announced.report.is_test else ways.outbox
-    webhook = None if announced.report.is_test else ways.webhook
+    outbox = None if announced.report.is_test else channels.outbox
+    webhook = None if announced.report.is_test else channels.webhook
     return (
         _once(folder, "nats", lambda: _to_nats(announced, folder, outbox) if outbox else _off("nats", off)),
         _once(folder, "webhook", lambda: _to_webhook(folder, webhook) if webhook else _off("webhook", off)),
@@ -85,7 +85,7 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
     is the same file while it waits, and a message that NATS knows again when it was sent.
     """
     report = announced.report
-    bulletin = AnnouncementBulletin(
+    message = AnnouncementMessage(
         id=sha256_of(announced.ivorn.encode())[:32],
         time=announced.moment,
         burst_id=report.burst_id,
@@ -101,7 +101,7 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
         voevent=(folder / FILES["voevent"]).read_text(),
         gcn_notice=json.loads((folder / FILES["gcn_notice"]).read_bytes()),
     )
-    Outbox(outbox).put(bulletin)
+    Outbox(outbox).put(message)
     return Delivery(channel="nats", state="sent", time=datetime.now(UTC))
 
 

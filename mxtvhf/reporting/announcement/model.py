@@ -31,7 +31,7 @@ class Decision(KeptModel):
     decided_at: AwareDatetime
 
 
-class Claim(KeptModel):
+class Reservation(KeptModel):
     """What an announcement will be: written before anything is made of it, never changed."""
 
     run_id: str

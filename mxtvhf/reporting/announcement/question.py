@@ -17,7 +17,7 @@ from mxtvhf.models.kept import parse_kept
 from mxtvhf.reporting.announcement.content import BEST, announceable, chosen_position
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DRAFTS, Decision
-from mxtvhf.reporting.announcement.release import announcement_of, claims, next_claim
+from mxtvhf.reporting.announcement.release import announcement_of, next_reservation, reservations
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.assembly import radius_text
@@ -52,8 +52,10 @@ def write_question(
     page
         Web address of the product folder.
     """
-    before, damaged = claims(releases / report.burst_id, is_test=report.is_test)
-    draft = announcement_of(report, next_claim(report, before, moment=report.written), desk_url=desk_url)
+    before, damaged = reservations(releases / report.burst_id, is_test=report.is_test)
+    draft = announcement_of(
+        report, next_reservation(report, before, moment=report.written), desk_url=desk_url
+    )
     drafts = write_texts(draft, out / DRAFTS)
     links = {"The desk": desk_url, "Report": f"{page}/report.html"} if page and desk_url else {}
     links |= {name: f"{page}/{DRAFTS}/{product.path}" for name, product in drafts.items()} if page else {}

@@ -34,12 +34,12 @@ from mxtvhf.models.files import safe_name, write_atomically, write_once
 from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept, read_or_set_aside
 from mxtvhf.models.text import one_line
 from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
-from mxtvhf.reporting.announcement.deliveries import RECORD, Ways, deliver
+from mxtvhf.reporting.announcement.deliveries import RECORD, Channels, deliver
 from mxtvhf.reporting.announcement.drafts import write_texts
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Claim, Decision, Release
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release, Reservation
 from mxtvhf.reporting.report import Report
 
-CLAIM, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
+RESERVATION, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
 
 
 def release(
@@ -47,7 +47,7 @@ def release(
     decision: Decision,
     *,
     releases: Path,
-    ways: Ways,
+    channels: Channels,
     now: datetime,
     retracted_by: str | None = None,
     desk_url: str | None = None,
@@ -62,7 +62,7 @@ def release(
         Of this report's run.
     releases
         The archive of what was announced, ``Settings.releases``.
-    ways
+    channels
         Where to tell it. A test is told nowhere.
     now
         The moment of a release that begins now, UTC.
@@ -83,49 +83,53 @@ def release(
     folder = releases / report.burst_id / safe_name(report.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with _burst_alone(folder.parent):
-        claim = _claim(folder)
-        if claim is None:
+        reservation = _reservation(folder)
+        if reservation is None:
             _keep_decision(folder, decision)
-            claim = _new_claim(folder, report, decision, now=now, retracted_by=retracted_by)
+            reservation = _new_reservation(folder, report, decision, now=now, retracted_by=retracted_by)
         kept = read_kept(folder / DECISION, Decision)
         if kept != decision:
             raise InvalidInput(
-                f"{report.run_id}: released as {claim.ivorn} by decision of {kept.decided_by}, which stays"
+                f"{report.run_id}: released as {reservation.ivorn} by decision of {kept.decided_by}, which stays"
             )
-        return _read(folder / RELEASE, Release) or _carry_out(folder, claim, decision, ways, desk_url)
+        return _read(folder / RELEASE, Release) or _carry_out(
+            folder, reservation, decision, channels, desk_url
+        )
 
 
-def _carry_out(folder: Path, claim: Claim, decision: Decision, ways: Ways, desk_url: str | None) -> Release:
+def _carry_out(
+    folder: Path, reservation: Reservation, decision: Decision, channels: Channels, desk_url: str | None
+) -> Release:
     """Go on with a claimed release, from wherever it stopped."""
     report = read_kept(folder / REPORT, Report)
-    announced = announcement_of(report, claim, decision, desk_url=desk_url)
+    announced = announcement_of(report, reservation, decision, desk_url=desk_url)
     products = write_texts(announced, folder)
     released = Release(
         decision=decision,
-        number=claim.number,
-        ivorn=claim.ivorn,
-        supersedes=claim.supersedes,
-        is_test=claim.is_test,
+        number=reservation.number,
+        ivorn=reservation.ivorn,
+        supersedes=reservation.supersedes,
+        is_test=reservation.is_test,
         position=announced.position,
-        released=claim.moment,
+        released=reservation.moment,
         products=products,
-        deliveries=deliver(announced, folder, ways),
+        deliveries=deliver(announced, folder, channels),
     )
     write_once(folder / RELEASE, _content(released))
     return released
 
 
 def announcement_of(
-    report: Report, claim: Claim, decision: Decision | None = None, *, desk_url: str | None = None
+    report: Report, reservation: Reservation, decision: Decision | None = None, *, desk_url: str | None = None
 ) -> Announcement:
     """Return what a decision wants to be told; without one, the draft of the report's best position."""
     return Announcement(
         report=report,
         position=chosen_position(report, decision.position if decision else None),
-        number=claim.number,
-        ivorn=claim.ivorn,
-        supersedes=claim.supersedes,
-        moment=claim.moment,
+        number=reservation.number,
+        ivorn=reservation.ivorn,
+        supersedes=reservation.supersedes,
+        moment=reservation.moment,
         author=one_line(decision.decided_by) if decision else None,
         comment=one_line(decision.comment) if decision else "",
         desk_url=desk_url,
@@ -143,13 +147,13 @@ def _keep_decision(folder: Path, decision: Decision) -> None:
     write_atomically(path, _content(decision))
 
 
-def _new_claim(
+def _new_reservation(
     folder: Path, report: Report, decision: Decision, *, now: datetime, retracted_by: str | None
-) -> Claim:
+) -> Reservation:
     """Claim the next number of the burst for this run, when it may be released."""
     if decision.choice == "reject":
         raise NothingToDo(f"{report.run_id}: rejected by {decision.decided_by}: nothing is announced")
-    before, damaged = claims(folder.parent, is_test=report.is_test)
+    before, damaged = reservations(folder.parent, is_test=report.is_test)
     try:
         if damaged:
             raise InvalidInput(f"{report.run_id}: which numbers are taken is unknown: {damaged[0]}")
@@ -158,16 +162,16 @@ def _new_claim(
     except InvalidInput as error:
         write_atomically(folder / REFUSAL, f"{error}\n".encode())
         raise
-    claim = next_claim(report, before, moment=now)
+    reservation = next_reservation(report, before, moment=now)
     write_atomically(folder / REPORT, report.to_json())
-    write_once(folder / CLAIM, _content(claim))
-    return claim
+    write_once(folder / RESERVATION, _content(reservation))
+    return reservation
 
 
-def next_claim(report: Report, before: Sequence[Claim], *, moment: datetime) -> Claim:
+def next_reservation(report: Report, before: Sequence[Reservation], *, moment: datetime) -> Reservation:
     """Return the claim that follows those before, of a moment in UTC."""
     number = 1 + len(before)
-    return Claim(
+    return Reservation(
         run_id=report.run_id,
         number=number,
         ivorn=our_ivorn(report.burst_id, number, is_test=report.is_test),
@@ -178,43 +182,43 @@ def next_claim(report: Report, before: Sequence[Claim], *, moment: datetime) -> 
     )
 
 
-def _check_releasable(report: Report, before: list[Claim], retracted_by: str | None) -> None:
+def _check_releasable(report: Report, before: list[Reservation], retracted_by: str | None) -> None:
     if report.is_replay:
         raise InvalidInput(f"{report.run_id}: an archived alert was sent again: no burst of now to announce")
     if retracted_by or report.is_retracted:
         raise InvalidInput(f"{report.run_id}: the burst was retracted ({retracted_by or 'says the report'})")
-    if newer := [claim for claim in before if claim.report_written > report.written]:
+    if newer := [reservation for reservation in before if reservation.report_written > report.written]:
         raise InvalidInput(
             f"{report.run_id}: {newer[-1].run_id}, which is newer, was released as {newer[-1].ivorn}; "
             "an older result does not supersede it"
         )
 
 
-def claims(burst_folder: Path, *, is_test: bool) -> tuple[list[Claim], list[InvalidInput]]:
+def reservations(burst_folder: Path, *, is_test: bool) -> tuple[list[Reservation], list[InvalidInput]]:
     """Return the claims of a burst, or of its tests, in the order of their numbers, and what is damaged."""
     found, damaged = [], []
-    for path in burst_folder.glob(f"*/{CLAIM}"):
+    for path in burst_folder.glob(f"*/{RESERVATION}"):
         try:
-            claim = _claim(path.parents[1])
+            reservation = _reservation(path.parents[1])
         except InvalidInput as error:
             damaged.append(error)
             continue
-        if claim is not None and claim.is_test == is_test:
-            found.append(claim)
-    return sorted(found, key=lambda claim: claim.number), damaged
+        if reservation is not None and reservation.is_test == is_test:
+            found.append(reservation)
+    return sorted(found, key=lambda reservation: reservation.number), damaged
 
 
-def _claim(folder: Path) -> Claim | None:
+def _reservation(folder: Path) -> Reservation | None:
     """Read the claim of a run; a damaged one is taken from the release that came of it."""
     try:
-        return _read(folder / CLAIM, Claim)
+        return _read(folder / RESERVATION, Reservation)
     except InvalidInput as error:
         try:
             released, report = read_kept(folder / RELEASE, Release), read_kept(folder / REPORT, Report)
         except (InvalidInput, OSError):
             raise error from None
         log_once(f"{error}; {RELEASE} is used instead")
-        return Claim(
+        return Reservation(
             run_id=report.run_id,
             number=released.number,
             ivorn=released.ivorn,

@@ -1,4 +1,4 @@
-"""The bulletins themselves, their subjects and their JSON Schema."""
+"""The messages themselves, their subjects and their JSON Schema."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Envelope(KeptModel):
     """True when an archived alert was sent again: no burst of now."""
 
 
-class RunBulletin(Envelope):
+class RunMessage(Envelope):
     """A run of the workflow began or ended."""
 
     kind: Literal["run"] = "run"
@@ -62,7 +62,7 @@ class RunBulletin(Envelope):
         return _subject(self.burst_id, "run", self.state)
 
 
-class StepBulletin(Envelope):
+class StepMessage(Envelope):
     """A step of a run began or ended."""
 
     kind: Literal["step"] = "step"
@@ -80,7 +80,7 @@ class StepBulletin(Envelope):
         return _subject(self.burst_id, "step", self.task_id, self.state)
 
 
-class ReportBulletin(Envelope):
+class ReportMessage(Envelope):
     """A report was written."""
 
     kind: Literal["report"] = "report"
@@ -110,7 +110,7 @@ class ReportBulletin(Envelope):
         return _subject(self.burst_id, "report", self.status)
 
 
-class IntakeBulletin(Envelope):
+class IntakeMessage(Envelope):
     """The intake notes that something is wrong with what came in."""
 
     kind: Literal["intake"] = "intake"
@@ -131,7 +131,7 @@ class IntakeBulletin(Envelope):
         return _subject("intake", self.what)
 
 
-class AnnouncementBulletin(Envelope):
+class AnnouncementMessage(Envelope):
     """The Burst Advocate approved a result, and it was released."""
 
     kind: Literal["announcement"] = "announcement"
@@ -156,12 +156,12 @@ class AnnouncementBulletin(Envelope):
         return _subject(self.burst_id, "announcement")
 
 
-Bulletin = RunBulletin | StepBulletin | ReportBulletin | IntakeBulletin | AnnouncementBulletin
+OutgoingMessage = RunMessage | StepMessage | ReportMessage | IntakeMessage | AnnouncementMessage
 
-_bulletin: TypeAdapter[Bulletin] = TypeAdapter(Annotated[Bulletin, Field(discriminator="kind")])
+_message: TypeAdapter[OutgoingMessage] = TypeAdapter(Annotated[OutgoingMessage, Field(discriminator="kind")])
 
 
-def read_bulletin(raw: bytes) -> Bulletin:
+def read_message(raw: bytes) -> OutgoingMessage:
     """Read a message; fields that this version does not know are ignored.
 
     Raises
@@ -173,7 +173,7 @@ def read_bulletin(raw: bytes) -> Bulletin:
     """
     check_version(raw, Envelope.current_version(), name="MXT-VHF message")
     try:
-        return _bulletin.validate_json(raw, extra="ignore")
+        return _message.validate_json(raw, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "message"
@@ -187,7 +187,7 @@ def messages_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
         "title": "Messages of MXT-VHF",
-        **_bulletin.json_schema(mode="serialization"),
+        **_message.json_schema(mode="serialization"),
     }
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from mxtvhf.reporting.messages.model import Bulletin
+from mxtvhf.reporting.messages.model import OutgoingMessage
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,13 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, bulletin: Bulletin) -> Path:
+    def put(self, message: OutgoingMessage) -> Path:
         """Lay a message in, complete or not at all, and return its file."""
-        microseconds = int(bulletin.time.timestamp() * 1e6)
-        path = self.folder / f"{microseconds:016d}-{bulletin.kind}-{bulletin.id}.json"
+        microseconds = int(message.time.timestamp() * 1e6)
+        path = self.folder / f"{microseconds:016d}-{message.kind}-{message.id}.json"
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.part")
-        temporary.write_bytes(bulletin.model_dump_json().encode())
+        temporary.write_bytes(message.model_dump_json().encode())
         return temporary.replace(path)
 
     def waiting(self) -> list[Path]:

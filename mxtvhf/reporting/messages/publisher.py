@@ -17,7 +17,7 @@ from nats.js.errors import APIError, NotFoundError
 from mxtvhf.errors import InvalidInput, NewerVersion, Retriable
 from mxtvhf.models.kept import log_once
 from mxtvhf.reporting.messages.connection import connect
-from mxtvhf.reporting.messages.model import SUBJECTS, read_bulletin
+from mxtvhf.reporting.messages.model import SUBJECTS, read_message
 from mxtvhf.reporting.messages.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -151,8 +151,8 @@ async def _publish(outbox: Outbox, path: Path, js: JetStreamContext) -> None:
     if raw is None:
         return
     try:
-        bulletin = read_bulletin(raw)
-        await js.publish(bulletin.subject, raw, headers={Header.MSG_ID.value: bulletin.id})
+        message = read_message(raw)
+        await js.publish(message.subject, raw, headers={Header.MSG_ID.value: message.id})
     except NewerVersion as error:
         log_once(f"{path}: {error}; the message waits")
     except (InvalidInput, MaxPayloadError, BadSubjectError) as error:

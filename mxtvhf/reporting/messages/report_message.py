@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mxtvhf.models.files import sha256_of
-from mxtvhf.reporting.messages.model import ReportBulletin
+from mxtvhf.reporting.messages.model import ReportMessage
 
 
-def report_bulletin(path: Path, *, url: str | None = None) -> ReportBulletin:
+def report_message(path: Path, *, url: str | None = None) -> ReportMessage:
     """Read ``report.json`` and return the message about it.
 
     Parameters
@@ -24,7 +24,7 @@ def report_bulletin(path: Path, *, url: str | None = None) -> ReportBulletin:
     raw = path.read_bytes()
     report: dict[str, Any] = json.loads(raw)
     names = ("burst_id", "run_id", "is_test", "is_replay", "status", "sequence", "is_retracted", "headline")
-    return ReportBulletin(
+    return ReportMessage(
         **{name: report[name] for name in names},
         best_position=report["best_position"],
         verdicts=dict(Counter(pair["verdict"] for pair in report["crosscheck"])),

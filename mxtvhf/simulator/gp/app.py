@@ -41,7 +41,7 @@ class JobEntry(BaseModel):
     ended: str | None
 
 
-class Health(BaseModel):
+class ServiceHealth(BaseModel):
     """That the service is alive, and how many jobs are in which state."""
 
     status: str
@@ -131,10 +131,10 @@ def jobs(request: Request, count: Annotated[int, Query(ge=1, le=1000)] = 100) ->
     return [JobEntry(**_entry(job)) for job in request.app.state.store.latest(count)]
 
 
-def health(request: Request) -> Health:
+def health(request: Request) -> ServiceHealth:
     """Tell that the service is alive."""
     counts = {state.value: number for state, number in request.app.state.store.counts().items()}
-    return Health(status="ok", version=__version__, jobs=counts)
+    return ServiceHealth(status="ok", version=__version__, jobs=counts)
 
 
 def _answer(job: Job) -> ServiceAnswer:

@@ -121,7 +121,7 @@ class AnnounceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Release; what was released is the task's XCom."""
         from mxtvhf.archive.archive import Archive
-        from mxtvhf.reporting.announcement.deliveries import Ways
+        from mxtvhf.reporting.announcement.deliveries import Channels
         from mxtvhf.reporting.announcement.model import Decision
         from mxtvhf.reporting.announcement.release import release
 
@@ -138,7 +138,7 @@ class AnnounceOperator(BaseOperator):
                 report,
                 decision,
                 releases=settings.releases,
-                ways=Ways(
+                channels=Channels(
                     outbox=settings.outbox if settings.nats_url else None, webhook=settings.webhook_file
                 ),
                 now=datetime.now(UTC),

@@ -25,10 +25,10 @@ from mxtvhf.reporting.announcement.content import chosen_position, names
 from mxtvhf.reporting.announcement.drafts import texts
 from mxtvhf.reporting.announcement.gcn_notice import gcn_notice
 from mxtvhf.reporting.announcement.question import decision_of, write_question
-from mxtvhf.reporting.announcement.release import announcement_of, next_claim
+from mxtvhf.reporting.announcement.release import announcement_of, next_reservation
 from mxtvhf.reporting.announcement.request import check_askable
 from mxtvhf.reporting.announcement.voevent import voevent
-from mxtvhf.reporting.messages import AnnouncementBulletin
+from mxtvhf.reporting.messages import AnnouncementMessage
 from support.announcements import BURST, DECIDED, ECLAIRS, T0, VHF, announcement, decision, notice, report
 
 GCN_SCHEMA = Path(sys.prefix) / "gcn-schema" / "gcn" / "notices" / "core"
@@ -229,7 +229,7 @@ def test_topic_keeps_gcns_rule():
 def test_another_position_and_a_comment_are_told():
     about = report()
     wanted = decision(about, position=ECLAIRS.label, comment="Photons\nare doubtful.\x07")
-    told = announcement_of(about, next_claim(about, [], moment=DECIDED), wanted)
+    told = announcement_of(about, next_reservation(about, [], moment=DECIDED), wanted)
     assert told.position == ECLAIRS
     made = texts(told)
     assert b"SVOM/ECLAIRs position" in made["circular"]
@@ -302,5 +302,5 @@ def test_the_question_shows_drafts_and_positions(tmp_path):
 
 def test_message_on_nats_has_its_subject():
     fields = {"number": 1, "ivorn": "x", "supersedes": None, "position": VHF, "decided_by": "a"}
-    told = AnnouncementBulletin(burst_id=BURST, text="", voevent="", gcn_notice={}, **fields)
+    told = AnnouncementMessage(burst_id=BURST, text="", voevent="", gcn_notice={}, **fields)
     assert told.subject == f"mxtvhf.out.{BURST}.announcement"

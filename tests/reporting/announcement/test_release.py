@@ -14,10 +14,10 @@ from click import unstyle
 from mxtvhf.cli.messages import line
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.files import sha256_of
-from mxtvhf.reporting.announcement.deliveries import Ways
+from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.reporting.announcement.release import release
-from mxtvhf.reporting.messages import Outbox, read_bulletin
+from mxtvhf.reporting.messages import Outbox, read_message
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM, ensure_stream, forward_outbox
 from support.announcements import BURST, DECIDED, ECLAIRS, decision, report
@@ -38,13 +38,13 @@ def releases(tmp_path):
 
 @pytest.fixture
 def announce(tmp_path, releases, webhook):
-    def use(about=None, wanted=None, *, ways=None, **more):
+    def use(about=None, wanted=None, *, channels=None, **more):
         about = about or report()
         return release(
             about,
             wanted or decision(about),
             releases=releases,
-            ways=ways or Ways(outbox=tmp_path / "outbox", webhook=webhook.url_file),
+            channels=channels or Channels(outbox=tmp_path / "outbox", webhook=webhook.url_file),
             now=DECIDED + timedelta(seconds=5),
             **more,
         )
@@ -58,7 +58,7 @@ def states(released):
 
 def waiting(tmp_path):
     outbox = Outbox(tmp_path / "outbox")
-    return [read_bulletin(path.read_bytes()) for path in outbox.waiting()]
+    return [read_message(path.read_bytes()) for path in outbox.waiting()]
 
 
 def test_an_approval_is_archived_and_told(announce, releases, webhook, tmp_path):
@@ -168,7 +168,7 @@ def test_what_must_not_be_told_is_refused(announce, webhook, changes, more, caus
 
 
 def test_without_nats_and_webhook_it_is_archived(announce):
-    assert states(announce(ways=Ways())) == {"nats": "off", "webhook": "off"}
+    assert states(announce(channels=Channels())) == {"nats": "off", "webhook": "off"}
 
 
 @pytest.mark.parametrize("status", [302, 403, 500])
@@ -191,7 +191,7 @@ def test_a_webhook_that_is_not_there_got_nothing(announce, webhook, tmp_path):
     gone = tmp_path / "gone"
     with WebhookServer(tmp_path) as server:
         gone.write_text(server.url_file.read_text())
-    delivery = announce(ways=Ways(webhook=gone)).deliveries[1]
+    delivery = announce(channels=Channels(webhook=gone)).deliveries[1]
     assert delivery.state == "refused"
     assert SECRET not in delivery.model_dump_json()
 
@@ -201,7 +201,7 @@ def test_a_file_without_a_webhooks_url_is_refused_without_its_content(announce, 
     path = tmp_path / "url"
     if content is not None:
         path.write_text(content)
-    delivery = announce(ways=Ways(webhook=path)).deliveries[1]
+    delivery = announce(channels=Channels(webhook=path)).deliveries[1]
     assert delivery.state == "refused"
     assert str(path) in delivery.reason
     assert not content or content not in delivery.reason
@@ -247,7 +247,7 @@ async def sent_to_nats(outbox, url):
     last = (await js.stream_info(STREAM)).state.last_seq
     stored = [await js.get_msg(STREAM, number) for number in range(1, last + 1)]
     await client.close()
-    return [read_bulletin(message.data).burst_id for message in stored]
+    return [read_message(message.data).burst_id for message in stored]
 
 
 @pytest.mark.service

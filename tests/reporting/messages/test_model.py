@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.errors import InvalidInput, NewerVersion
-from mxtvhf.reporting.messages import RunBulletin, StepBulletin, read_bulletin
+from mxtvhf.reporting.messages import RunMessage, StepMessage, read_message
 from mxtvhf.reporting.messages.model import messages_schema, one_line
 from mxtvhf.reporting.messages.schema import schema_text
 from support.messages import ABOUT, EXAMPLES
@@ -28,14 +28,14 @@ def test_the_documented_example_is_a_message():
     text = (DOCS / "messages.md").read_text()
     (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     jsonschema.validate(json.loads(example), messages_schema(), jsonschema.Draft202012Validator)
-    assert read_bulletin(example.encode()).best_position.origin == "MXT-VHF"
+    assert read_message(example.encode()).best_position.origin == "MXT-VHF"
 
 
-@pytest.mark.parametrize("bulletin", EXAMPLES, ids=lambda bulletin: bulletin.subject)
-def test_every_message_fits_the_schema_and_is_read_back(bulletin):
-    raw = bulletin.model_dump_json().encode()
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.subject)
+def test_every_message_fits_the_schema_and_is_read_back(message):
+    raw = message.model_dump_json().encode()
     jsonschema.validate(json.loads(raw), messages_schema(), jsonschema.Draft202012Validator)
-    assert read_bulletin(raw) == bulletin
+    assert read_message(raw) == message
 
 
 def test_the_schema_refuses_what_is_no_message():
@@ -44,18 +44,18 @@ def test_the_schema_refuses_what_is_no_message():
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(said | wrong, messages_schema(), jsonschema.Draft202012Validator)
         with pytest.raises(InvalidInput, match="no MXT-VHF message"):
-            read_bulletin(json.dumps(said | wrong).encode())
+            read_message(json.dumps(said | wrong).encode())
 
 
 def test_a_message_of_a_later_version_is_read_as_far_as_it_is_known():
     said = json.loads(EXAMPLES[2].model_dump_json())
-    assert read_bulletin(json.dumps(said | {"more": 1}).encode()) == EXAMPLES[2]
+    assert read_message(json.dumps(said | {"more": 1}).encode()) == EXAMPLES[2]
     with pytest.raises(NewerVersion, match="schema version 2; .* reads up to 1; upgrade mxtvhf"):
-        read_bulletin(json.dumps(said | {"schema_version": 2, "kind": "song"}).encode())
+        read_message(json.dumps(said | {"schema_version": 2, "kind": "song"}).encode())
 
 
 def test_subjects_name_burst_and_state():
-    assert [bulletin.subject for bulletin in EXAMPLES] == [
+    assert [message.subject for message in EXAMPLES] == [
         "mxtvhf.out.sb26051102.run.started",
         "mxtvhf.out.unknown.run.failed",
         "mxtvhf.out.sb26051102.step.fits_feed.retrying",
@@ -66,20 +66,20 @@ def test_subjects_name_burst_and_state():
 
 @given(st.text(min_size=1, max_size=250))
 def test_no_task_id_breaks_a_subject(task_id):
-    subject = StepBulletin(**ABOUT, task_id=task_id, state="started", try_number=1).subject
+    subject = StepMessage(**ABOUT, task_id=task_id, state="started", try_number=1).subject
     assert len(subject.split(".")) == 6
     assert not set(subject) & set("*> \r\n\t")
 
 
 @given(st.text())
 def test_a_reason_is_one_printable_line(text):
-    reason = RunBulletin(**ABOUT, state="failed", reason=text).reason
+    reason = RunMessage(**ABOUT, state="failed", reason=text).reason
     assert reason.isprintable()
     assert len(reason) <= 1000
 
 
 def test_ids_are_unique_and_times_are_utc():
-    first, second = (RunBulletin(**ABOUT, state="started") for _ in range(2))
+    first, second = (RunMessage(**ABOUT, state="started") for _ in range(2))
     assert first.id != second.id
     assert first.time.utcoffset() == timedelta(0)
     assert json.loads(first.model_dump_json())["time"].endswith("Z")

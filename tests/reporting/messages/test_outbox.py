@@ -2,19 +2,19 @@
 
 from datetime import timedelta
 
-from mxtvhf.reporting.messages import Outbox, RunBulletin, StepBulletin, read_bulletin
+from mxtvhf.reporting.messages import Outbox, RunMessage, StepMessage, read_message
 from support.messages import ABOUT, NOW
 
 
 def test_the_outbox_gives_back_what_was_put_in_order_of_time(tmp_path):
     outbox = Outbox(tmp_path / "outbox")
     assert outbox.waiting() == []
-    later = RunBulletin(**ABOUT, state="succeeded", time=NOW + timedelta(microseconds=1))
-    earlier = RunBulletin(**ABOUT, state="started", time=NOW)
+    later = RunMessage(**ABOUT, state="succeeded", time=NOW + timedelta(microseconds=1))
+    earlier = RunMessage(**ABOUT, state="started", time=NOW)
     outbox.put(later)
     outbox.put(earlier)
     (tmp_path / "outbox" / ".123-run-half.json.part").write_bytes(b"{")
-    assert [read_bulletin(outbox.read(path)) for path in outbox.waiting()] == [earlier, later]
+    assert [read_message(outbox.read(path)) for path in outbox.waiting()] == [earlier, later]
     for path in outbox.waiting():
         outbox.done(path)
         outbox.done(path)
@@ -26,11 +26,11 @@ def test_a_full_outbox_drops_the_oldest_steps_and_says_so(tmp_path, caplog):
     outbox = Outbox(tmp_path)
     for second in range(4):
         about = {**ABOUT, "time": NOW + timedelta(seconds=second)}
-        outbox.put(StepBulletin(**about, task_id=f"step{second}", state="started", try_number=1))
-        outbox.put(RunBulletin(**about, state="started"))
+        outbox.put(StepMessage(**about, task_id=f"step{second}", state="started", try_number=1))
+        outbox.put(RunMessage(**about, state="started"))
     assert outbox.limit(8) == 0
     assert outbox.limit(5) == 3
-    kept = [read_bulletin(outbox.read(path)) for path in outbox.waiting()]
+    kept = [read_message(outbox.read(path)) for path in outbox.waiting()]
     assert [b.task_id for b in kept if b.kind == "step"] == ["step3"]
     assert sum(b.kind == "run" for b in kept) == 4
     assert "the 3 oldest about steps were dropped" in caplog.text

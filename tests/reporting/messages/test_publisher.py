@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mxtvhf.errors import Retriable
-from mxtvhf.reporting.messages import Outbox, RunBulletin, publisher
+from mxtvhf.reporting.messages import Outbox, RunMessage, publisher
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM, forward_outbox
 from support.messages import ABOUT, empty, forwarding, step, stored
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.service
 
 def test_messages_reach_the_stream_in_order_and_leave_the_outbox(tmp_path, nats_server):
     outbox, sent = Outbox(tmp_path / "outbox"), [step(number) for number in range(50)]
-    for bulletin in sent:
-        outbox.put(bulletin)
+    for message in sent:
+        outbox.put(message)
 
     async def use():
         async with forwarding(outbox.folder, nats_server.url) as client:
@@ -64,22 +64,22 @@ def test_nothing_is_lost_or_doubled_while_the_server_is_killed_again_and_again(t
 
 
 def test_a_message_that_is_published_twice_is_stored_once(tmp_path, nats_server):
-    outbox, bulletin = Outbox(tmp_path / "outbox"), step(1)
+    outbox, message = Outbox(tmp_path / "outbox"), step(1)
 
     async def use():
         async with forwarding(outbox.folder, nats_server.url):
             for _ in range(3):
                 # As after a kill between NATS's answer and the removal of the file.
-                outbox.put(bulletin)
+                outbox.put(message)
                 await empty(outbox)
         return await stored(nats_server.url)
 
-    assert asyncio.run(use()) == [bulletin]
+    assert asyncio.run(use()) == [message]
 
 
 def test_messages_wait_for_a_server_that_is_down_up_to_a_bound(tmp_path, nats_server, caplog):
     outbox = Outbox(tmp_path / "outbox")
-    run = RunBulletin(**ABOUT, state="started", time=datetime(2026, 5, 11, tzinfo=UTC))
+    run = RunMessage(**ABOUT, state="started", time=datetime(2026, 5, 11, tzinfo=UTC))
 
     async def use():
         async with forwarding(outbox.folder, nats_server.url, most_waiting=10) as client:
@@ -97,7 +97,7 @@ def test_messages_wait_for_a_server_that_is_down_up_to_a_bound(tmp_path, nats_se
 
     found = asyncio.run(use())
     assert found[0] == run
-    assert [bulletin.task_id for bulletin in found[1:]] == [f"step_{number}" for number in range(11, 20)]
+    assert [message.task_id for message in found[1:]] == [f"step_{number}" for number in range(11, 20)]
     assert "were dropped" in caplog.text
 
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_published_is_set_aside_and_holds_up_nobody(tmp_path, nat
             await empty(outbox)
         return await stored(nats_server.url)
 
-    assert [bulletin.task_id for bulletin in asyncio.run(use())] == ["step_2"]
+    assert [message.task_id for message in asyncio.run(use())] == ["step_2"]
     refused = sorted(path.name for path in (outbox.folder / "refused").glob("*.reason"))
     assert len(refused) == 3
     assert "song" in (outbox.folder / "refused" / refused[1]).read_text()
@@ -134,7 +134,7 @@ def test_a_message_of_a_later_version_waits_and_holds_up_nobody(tmp_path, nats_s
                 await asyncio.sleep(0.02)
         return await stored(nats_server.url)
 
-    assert [bulletin.task_id for bulletin in asyncio.run(use())] == ["step_2"]
+    assert [message.task_id for message in asyncio.run(use())] == ["step_2"]
     assert not (outbox.folder / "refused").exists()
 
 
@@ -145,13 +145,13 @@ def test_a_message_over_the_servers_limit_is_set_aside(tmp_path, nats_server):
         client = await connect(nats_server.url, name="operator")
         await client.jetstream().add_stream(name=STREAM, subjects=["mxtvhf.out.>"], max_msg_size=1000)
         await client.close()
-        outbox.put(RunBulletin(**ABOUT, state="failed", reason="x" * 900))
+        outbox.put(RunMessage(**ABOUT, state="failed", reason="x" * 900))
         outbox.put(step(2))
         async with forwarding(outbox.folder, nats_server.url):
             await empty(outbox)
         return await stored(nats_server.url)
 
-    assert [bulletin.kind for bulletin in asyncio.run(use())] == ["step"]
+    assert [message.kind for message in asyncio.run(use())] == ["step"]
     assert len(list((outbox.folder / "refused").glob("*.reason"))) == 1
 
 
@@ -182,7 +182,7 @@ def test_a_server_that_was_never_there_is_waited_for_within_the_bound(tmp_path, 
     finally:
         stop.set()
         work.join()
-    assert [bulletin.task_id for bulletin in found] == [f"step_{number}" for number in range(15, 20)]
+    assert [message.task_id for message in found] == [f"step_{number}" for number in range(15, 20)]
     assert caplog.text.count("messages wait in") == 1
 
 

@@ -1,6 +1,6 @@
 import json
 
-from mxtvhf.reporting.messages.report_message import report_bulletin
+from mxtvhf.reporting.messages.report_message import report_message
 
 
 def test_a_report_is_told_with_its_position_and_its_sum(tmp_path):
@@ -12,9 +12,9 @@ def test_a_report_is_told_with_its_position_and_its_sum(tmp_path):
         "more": "is not told",
     }
     (tmp_path / "report.json").write_text(json.dumps(report))
-    told = report_bulletin(tmp_path / "report.json", url="https://airflow.example/mxtvhf/runs/x")
+    told = report_message(tmp_path / "report.json", url="https://airflow.example/mxtvhf/runs/x")
     assert told.verdicts == {"consistent": 2, "unclear": 1}
     assert told.url == "https://airflow.example/mxtvhf/runs/x/report.json"
     assert told.is_replay
     assert len(told.sha256) == 64
-    assert report_bulletin(tmp_path / "report.json").url is None
+    assert report_message(tmp_path / "report.json").url is None

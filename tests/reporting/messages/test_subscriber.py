@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from nats.js.api import StreamConfig
 
-from mxtvhf.reporting.messages import Outbox, RunBulletin, read_bulletin
+from mxtvhf.reporting.messages import Outbox, RunMessage, read_message
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM
 from mxtvhf.reporting.messages.subscriber import follow
@@ -24,7 +24,7 @@ def test_a_reader_goes_on_behind_the_last_message_when_the_server_was_killed(tmp
         async with forwarding(outbox.folder, nats_server.url) as client:
             outbox.put(step(0))
             async for raw in follow(client):
-                seen.append(read_bulletin(raw).task_id)
+                seen.append(read_message(raw).task_id)
                 if len(seen) == 1:
                     nats_server.kill()
                     outbox.put(step(1))
@@ -49,7 +49,7 @@ def test_a_message_that_nats_stored_twice_is_read_once(nats_server):
             await js.publish(message.subject, message.model_dump_json().encode(), headers=headers)
             await asyncio.sleep(0.5)
         assert (await js.stream_info(STREAM)).state.messages == 3
-        seen = [read_bulletin(raw).task_id async for raw in follow(client, live=False)]
+        seen = [read_message(raw).task_id async for raw in follow(client, live=False)]
         await client.close()
         return seen
 
@@ -59,7 +59,7 @@ def test_a_message_that_nats_stored_twice_is_read_once(nats_server):
 def test_a_reader_chooses_burst_and_beginning(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.put(step(0))
-    outbox.put(RunBulletin(burst_id="sb26051103", run_id="sb26051103__1", state="started"))
+    outbox.put(RunMessage(burst_id="sb26051103", run_id="sb26051103__1", state="started"))
 
     async def use():
         async with forwarding(outbox.folder, nats_server.url):
@@ -97,4 +97,4 @@ def test_a_browsers_websocket_gets_the_messages(tmp_path, nats_server):
 
     text = asyncio.run(use())
     assert text.startswith(f"MSG mxtvhf.out.{BURST}.step.step_7.started 1 ".encode())
-    assert read_bulletin(text[text.index(b"{") :].strip()).task_id == "step_7"
+    assert read_message(text[text.index(b"{") :].strip()).task_id == "step_7"
