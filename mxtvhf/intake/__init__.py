@@ -3,7 +3,7 @@
 ::
 
     a source keeps a message          spool.py          durably, then it acknowledges it to the sender
-    the message is filed              filing.py         notice or VHF packets -> its burst's folder; else quarantine
+    the message is filed              filing.py         notice or VHF packets -> burst folder; else quarantine
     the burst's state is read         burst_state.py    all that is known of the burst
     a run is planned                  planner.py        by the rules of policy.py
     Airflow is asked to start it      dispatch.py       until it has it

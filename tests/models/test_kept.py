@@ -69,7 +69,7 @@ def test_a_later_version_is_named_with_what_to_do():
 def test_a_damaged_record_is_named_with_its_cause_and_set_aside_once(tmp_path, caplog, text, cause):
     path = tmp_path / "r.json"
     path.write_bytes(text)
-    with pytest.raises(InvalidInput, match="^file: .*; restore it from a backup$"):
+    with pytest.raises(InvalidInput, match=r"^file: .*; restore it from a backup$"):
         parse_kept(text, Record, name="file")
     assert read_or_set_aside(path, Record) is read_or_set_aside(path, Record) is None
     (aside,) = tmp_path.iterdir()

@@ -1,7 +1,7 @@
 """Write the state folder of this version: one record of each kind, made by what makes it in operation.
 
-``PYTHONPATH=tests python -m support.write_state`` writes ``tests/data/state-<version>.tar.xz``. Do it once for
-each version, before its release; `support.kept_state` reads them all.
+``PYTHONPATH=tests python -m support.write_state`` writes ``tests/data/state-<version>.tar.xz``. Do it once
+for each version, before its release; `support.kept_state` reads them all.
 """
 
 import io

@@ -90,7 +90,7 @@ def release(
         kept = read_kept(folder / DECISION, Decision)
         if kept != decision:
             raise InvalidInput(
-                f"{report.run_id}: released as {reservation.ivorn} by decision of {kept.decided_by}, which stays"
+                f"{report.run_id}: already released as {reservation.ivorn} by decision of {kept.decided_by}"
             )
         return _read(folder / RELEASE, Release) or _carry_out(
             folder, reservation, decision, channels, desk_url
