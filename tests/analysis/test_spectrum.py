@@ -98,6 +98,7 @@ def test_no_background_photons_are_no_trouble():
     assert np.isfinite(data.statistic(np.full(30, 1e-4)))
 
 
+@pytest.mark.slow
 def test_photon_index_and_fluxes_hold_the_truth_at_their_rate():
     pulls = run(Case("strong", 120, 200), trials=80, seed=5)
     for name in ("photon index", "flux", "unabsorbed", "mean rate"):
@@ -108,6 +109,7 @@ def test_photon_index_and_fluxes_hold_the_truth_at_their_rate():
         assert abs(np.median(values)) < 0.6, name
 
 
+@pytest.mark.slow
 def test_flux_and_index_of_many_photons_are_unbiased():
     pulls = run(Case("very bright", 20_000, 300), trials=6, seed=6)
     for name in ("photon index", "flux", "unabsorbed", "decay", "mean rate"):

@@ -162,6 +162,7 @@ def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, excha
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_the_status_and_one_line(tmp_path):
     done = mxtvhf_process("localise", tmp_path / "none.fits")
     assert done.returncode == 2

@@ -1,5 +1,6 @@
 """Which runs a burst gets, and that they are the same whatever the order and the accidents."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -158,6 +159,7 @@ def test_a_burst_of_which_nothing_more_comes_is_closed(burst, tmp_path):
     assert desk.bursts.all() == {}
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(

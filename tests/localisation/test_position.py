@@ -111,6 +111,7 @@ def test_radii_agree_with_a_brute_force_posterior(counts):
     assert found.r90 == pytest.approx(r90, rel=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "low", "high"),
     [

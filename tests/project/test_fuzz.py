@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from fuzz.seeds import BURST, seeds
 from fuzz.targets import TARGETS, seal
 from mxtvhf.events.event_file import read_event_file
@@ -30,6 +32,7 @@ def test_the_fuzzing_begins_with_sound_inputs(tmp_path):
         assert read_message(raw).burst_id == BURST
 
 
+@pytest.mark.slow
 def test_nothing_is_found_in_a_short_run(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "fuzz", "--seconds", str(SECONDS), "--findings", str(tmp_path)],

@@ -192,6 +192,7 @@ def test_bodies_that_are_none(service):
     assert service.post(data=iter([b"{}"])).status_code == 411
 
 
+@pytest.mark.slow
 def test_the_service_is_as_its_description_says_whatever_is_sent(service):
     description = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     assert asked_as_described(description) == 4
@@ -299,6 +300,7 @@ def wait_until_it_answers(client: GpClient, process_id: str) -> GpStatus | None:
     raise TimeoutError(client.base_url)
 
 
+@pytest.mark.slow
 def test_a_killed_service_takes_its_jobs_up_again(tmp_path, data):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -239,6 +239,7 @@ def test_no_source_comes_with_an_upper_limit(tmp_path):
     assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None
 
 
+@pytest.mark.slow
 def test_one_good_pixel_sets_no_limit(tmp_path, exchange):
     columns, rows = ([i for i in range(256) if i != good] for good in (100, 50))
     folder = exchange("bad_pixels", columns=str(columns), rows=str(rows))
