@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from mxtvhf.models.arrays import Floats
 from mxtvhf.models.quantities import Finite, GridKev, Text
 from mxtvhf.models.toml import SourcedConstants, read_toml
-
-Floats = npt.NDArray[np.float64]
 
 
 class AbsorptionTable(SourcedConstants):

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scipy.special import pdtr, xlogy
 
 from mxtvhf.analysis.regions import Regions
+from mxtvhf.models.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 _MAX_ITERATIONS = 60
 _LEAST = 1e-30

@@ -13,7 +13,6 @@ indices, each with the best f; its maximum is the index, and where it is lower b
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
@@ -22,8 +21,8 @@ from mxtvhf.analysis.light_curve import RegionPhotons
 from mxtvhf.analysis.model import DecayFit, Measurement
 from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.models.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 _HALVINGS = 40
 """Of the interval 0..1 of f."""
 

@@ -9,14 +9,13 @@ drawing from both (as Park et al. 2006, ApJ 652, 610); its median and 68 % inter
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln
 
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.light_curve import RegionPhotons
 from mxtvhf.analysis.model import Hardness, Measurement
+from mxtvhf.models.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 _QUANTILES = (0.15865525, 0.5, 0.84134475)
 """Of a normal distribution at -1, 0 and 1 sigma."""
 

@@ -22,8 +22,7 @@ from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import Measurement, RateBin
 from mxtvhf.analysis.regions import Regions
 from mxtvhf.instrument.constants import instrument
-
-Floats = npt.NDArray[np.float64]
+from mxtvhf.models.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)

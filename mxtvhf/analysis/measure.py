@@ -28,8 +28,7 @@ from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import Response, response_of
 from mxtvhf.instrument.time import utc_from_met
-
-Floats = npt.NDArray[np.float64]
+from mxtvhf.models.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.analysis.absorption import Floats, transmission
+from mxtvhf.analysis.absorption import transmission
+from mxtvhf.models.arrays import Floats
 from mxtvhf.models.quantities import BandKev, ColumnCm2, PhotonIndex, Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.models.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 

@@ -23,13 +23,13 @@ from mxtvhf.analysis.light_curve import net_counts, scaled
 from mxtvhf.analysis.model import Measurement, SpectralFit, SpectrumBin
 from mxtvhf.analysis.powerlaw import ERG_PER_KEV
 from mxtvhf.instrument.response import Response, channel_edges
+from mxtvhf.models.arrays import Floats
 
 if TYPE_CHECKING:
     from iminuit import Minuit
 
     from mxtvhf.analysis.light_curve import RegionPhotons
 
-Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 _NH_UNIT = 1e22

@@ -7,7 +7,8 @@ import numpy as np
 from mxtvhf.analysis.powerlaw import ERG_PER_KEV, PowerLaw, spectrum_constants
 from mxtvhf.instrument.calibration import Calibration, default_calibration
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.psf import Floats, LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.models.arrays import Floats
 
 ENERGY_STEP_KEV = 0.005
 

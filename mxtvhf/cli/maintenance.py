@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mxtvhf.cli.runs import FACE, airflow, read, show
+from mxtvhf.cli.runs import REST_ROOT, airflow, read, show
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
@@ -95,7 +95,7 @@ def health(
     """Tell how every part is; exit status 1 when one is not healthy or Airflow does not answer."""
     from mxtvhf.operation.health import Health
 
-    found = read(Health, airflow().get(f"{FACE}/health"))
+    found = read(Health, airflow().get(f"{REST_ROOT}/health"))
     width = max(len(check.name) for check in found.checks)
     lines = [f"{'ok ' if c.is_healthy else 'BAD'} {c.name:{width}}  {c.detail}" for c in found.checks]
     show(found, Health, lines, as_json)

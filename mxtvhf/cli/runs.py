@@ -28,7 +28,7 @@ from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
 if TYPE_CHECKING:
     from mxtvhf.workflow.airflow_api import AirflowApi
 
-FACE = "/mxtvhf"
+REST_ROOT = "/mxtvhf"
 """Where the REST face is in Airflow's API server."""
 POLL_S = 0.5
 
@@ -51,7 +51,7 @@ def start(
     """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
     conf = _input(alert, packets, burst, sequence)
     api = airflow()
-    answer = read(RunAnswer, api.post(f"{FACE}/processing", conf.model_dump(mode="json")))
+    answer = read(RunAnswer, api.post(f"{REST_ROOT}/processing", conf.model_dump(mode="json")))
     if wait:
         answer = _wait(api, answer, timeout)
     show(answer, RunAnswer, answer_text(answer), as_json)
@@ -72,19 +72,19 @@ def info(
         raise InvalidInput("info: want one of a run or burst id, --latency, --quarantine and --gaps")
     api = airflow()
     if latency:
-        found = read(list[Distribution], api.get(f"{FACE}/latency"))
+        found = read(list[Distribution], api.get(f"{REST_ROOT}/latency"))
         show(found, list[Distribution], latency_text(found), as_json)
     elif quarantine:
-        notes = read(list[QuarantineNote], api.get(f"{FACE}/quarantine?limit={limit}"))
+        notes = read(list[QuarantineNote], api.get(f"{REST_ROOT}/quarantine?limit={limit}"))
         show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
     elif gaps:
-        lost = read(list[StreamGap], api.get(f"{FACE}/gaps?limit={limit}"))
+        lost = read(list[StreamGap], api.get(f"{REST_ROOT}/gaps?limit={limit}"))
         show(lost, list[StreamGap], gaps_text(lost), as_json)
     elif what is None:
-        bursts = read(list[BurstEntry], api.get(f"{FACE}/bursts?limit={limit}"))
+        bursts = read(list[BurstEntry], api.get(f"{REST_ROOT}/bursts?limit={limit}"))
         show(bursts, list[BurstEntry], bursts_text(bursts), as_json)
     elif re.fullmatch(BURST_ID_PATTERN, what):
-        runs = read(list[RunEntry], api.get(f"{FACE}/runs?burst_id={what}&limit={limit}"))
+        runs = read(list[RunEntry], api.get(f"{REST_ROOT}/runs?burst_id={what}&limit={limit}"))
         if not runs:
             raise InvalidInput(f"{what}: no run of this burst")
         show(runs, list[RunEntry], runs_text(runs), as_json)
@@ -150,7 +150,7 @@ def _wait(api: AirflowApi, answer: RunAnswer, timeout: float) -> RunAnswer:
 
 
 def _status(api: AirflowApi, run_id: str) -> RunAnswer:
-    return read(RunAnswer, api.get(f"{FACE}/status?{urlencode({'seqid': run_id})}"))
+    return read(RunAnswer, api.get(f"{REST_ROOT}/status?{urlencode({'seqid': run_id})}"))
 
 
 def read(kind: type[T], answer: Any) -> T:
@@ -158,7 +158,7 @@ def read(kind: type[T], answer: Any) -> T:
     try:
         return TypeAdapter(kind).validate_python(answer)
     except ValidationError as error:
-        raise Failure(f"{FACE}: an answer of another version: {error.errors()[0]['msg']}") from None
+        raise Failure(f"{REST_ROOT}: an answer of another version: {error.errors()[0]['msg']}") from None
 
 
 def show(value: T, kind: type[T], text: list[str], as_json: bool) -> None:

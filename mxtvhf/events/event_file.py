@@ -45,9 +45,8 @@ from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationSto
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing, drift_corrected_pixels, exposure_map, image_pixels
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.models.arrays import Floats
 from mxtvhf.models.files import sha256_of, write_atomically
-
-Floats = npt.NDArray[np.float64]
 
 _MOMENTS = 16
 """Of the good time, at which it is asked where the pixels looked."""

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument.quaternions import Floats, mean_quaternion, slerp
-from mxtvhf.models.arrays import read_arrays
+from mxtvhf.instrument.quaternions import mean_quaternion, slerp
+from mxtvhf.models.arrays import Floats, read_arrays
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 Flags = npt.NDArray[np.bool_]

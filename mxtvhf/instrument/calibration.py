@@ -20,12 +20,11 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.models.arrays import Floats
 from mxtvhf.models.base import NonNegative
 from mxtvhf.models.quantities import Finite, Fraction, GridKev, Positive, RadiusArcsec
 from mxtvhf.models.times import utc_text
 from mxtvhf.models.toml import SourcedConstants, read_toml
-
-Floats = npt.NDArray[np.float64]
 
 FWHM_PER_SIGMA = 2.3548200450309493
 """Full width at half maximum of a Gaussian over its sigma, 2 sqrt(2 ln 2)."""

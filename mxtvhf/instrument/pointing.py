@@ -26,7 +26,8 @@ from scipy.spatial.transform import Rotation
 from mxtvhf.instrument.attitude import AttitudeHistory, Flags
 from mxtvhf.instrument.calibration import Alignment, default_calibration
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.quaternions import Floats, rotation_matrices
+from mxtvhf.instrument.quaternions import rotation_matrices
+from mxtvhf.models.arrays import Floats
 
 _BLOCK = 8192
 """Photons projected at once: what each of them needs stays in the processor's cache."""

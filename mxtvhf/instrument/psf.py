@@ -21,8 +21,7 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import PsfCalibration, default_calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-
-Floats = npt.NDArray[np.float64]
+from mxtvhf.models.arrays import Floats
 
 
 def detector_pixels() -> int:

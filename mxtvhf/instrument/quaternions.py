@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from mxtvhf.models.arrays import Floats
 
 
 def slerp(first: Floats, second: Floats, step: npt.NDArray[np.intp], part: Floats) -> Floats:

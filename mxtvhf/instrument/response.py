@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
-
-Floats = npt.NDArray[np.float64]
+from mxtvhf.models.arrays import Floats
 
 _REACH = 6.0
 """Sigmas of a line's redistribution that are kept: 2e-9 of its photons lie beyond."""

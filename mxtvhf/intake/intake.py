@@ -17,7 +17,7 @@ from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planner import plan_runs
-from mxtvhf.intake.spool import Incoming, ReceivedMessage
+from mxtvhf.intake.spool import ReceivedMessage, Spool
 from mxtvhf.models.kept import BAD_FILE, log_once
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.workflow.airflow_api import AirflowApi
@@ -62,7 +62,7 @@ class Intake:
         tell: Tell = lambda message, reason: None,
     ) -> None:
         self.archive = archive
-        self.incoming = Incoming(archive.root)
+        self.incoming = Spool(archive.root)
         self._alive = alive_file(archive.root)
         self.bursts = OpenBursts(archive.root)
         self._api = api

@@ -55,7 +55,7 @@ class ReceivedMessage:
     signature: str | None = None
 
 
-class Incoming:
+class Spool:
     """The waiting room below one archive; several intakes may share it.
 
     Parameters

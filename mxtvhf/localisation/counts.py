@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.instrument.psf import Floats, SeparablePsf
+from mxtvhf.instrument.psf import SeparablePsf
+from mxtvhf.models.arrays import Floats
 
 WEIGHT_POWERS = (-8, 4)
 """Lowest and highest power of two of the weight that the whole-field map tells apart."""

@@ -36,9 +36,10 @@ import numpy.typing as npt
 from scipy import fft, ndimage
 from scipy.special import logsumexp, softmax
 
-from mxtvhf.instrument.psf import Floats, SeparablePsf, VariableWidthPsf, detector_pixels
+from mxtvhf.instrument.psf import SeparablePsf, VariableWidthPsf, detector_pixels
 from mxtvhf.localisation.counts import WEIGHT_POWERS, Counts
 from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.models.arrays import Floats
 
 CELL = 8
 """Pixels per side of a cell of the whole-field map: a sixth of the core's width."""

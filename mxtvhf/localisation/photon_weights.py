@@ -18,8 +18,8 @@ from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.psf import Floats
 from mxtvhf.localisation.constants import population
+from mxtvhf.models.arrays import Floats
 
 _STEP_KEV = 0.01
 """Energies between which the spectrum is summed: a sixth of the resolution at the lowest energies."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
+from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.hot_pixels import hot_pixels
@@ -28,6 +28,7 @@ from mxtvhf.localisation.likelihood import (
 from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
+from mxtvhf.models.arrays import Floats
 
 Pixels = npt.NDArray[np.intp]
 

@@ -17,10 +17,11 @@ from scipy import ndimage
 from scipy.interpolate import RectBivariateSpline
 from scipy.special import log_ndtr
 
-from mxtvhf.instrument.psf import Floats, SeparablePsf, detector_pixels
+from mxtvhf.instrument.psf import SeparablePsf, detector_pixels
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import CELL, SourceFit, cell_centres, log_prior_of_cells
 from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.models.arrays import Floats
 
 _HALF_WIDTH = 5.0
 """Of the fine grid, in standard errors."""

@@ -8,7 +8,8 @@ from math import inf, log, log1p
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.instrument.psf import Floats, detector_pixels
+from mxtvhf.instrument.psf import detector_pixels
+from mxtvhf.models.arrays import Floats
 
 
 @dataclass(frozen=True)

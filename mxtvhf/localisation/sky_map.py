@@ -28,9 +28,10 @@ from contourpy import contour_generator
 
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.instrument.psf import Floats, detector_pixels
+from mxtvhf.instrument.psf import detector_pixels
 from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.localisation.posterior import PositionPosterior
+from mxtvhf.models.arrays import Floats
 
 Cells = npt.NDArray[np.int64]
 

@@ -12,9 +12,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaincc, gammaincinv, logsumexp, ndtri
 
-from mxtvhf.instrument.psf import Floats, SeparablePsf, detector_pixels
+from mxtvhf.instrument.psf import SeparablePsf, detector_pixels
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import CELL
+from mxtvhf.models.arrays import Floats
 
 _STEPS = 1000
 """Values of the source's part f of the photons, 0..1."""

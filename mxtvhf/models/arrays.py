@@ -1,4 +1,4 @@
-"""Columns kept as numpy ``.npz`` files, which the steps of a run hand to each other."""
+"""Arrays: their types, and columns kept as ``.npz`` files, which the steps of a run hand to each other."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
+
+Floats = npt.NDArray[np.float64]
 
 
 def read_arrays(content: bytes, names: Sequence[str], *, name: str) -> list[npt.NDArray[Any]]:

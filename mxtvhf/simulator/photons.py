@@ -14,8 +14,9 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, Gain, default_calibration
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.psf import Floats, LobsterEyePsf, SeparablePsf, detector_pixels
+from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, detector_pixels
 from mxtvhf.localisation.position import bad_pixel_mask
+from mxtvhf.models.arrays import Floats
 
 
 def simulate_photons(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mxtvhf.intake.filing import file_message, is_xml
-from mxtvhf.intake.spool import Incoming, ReceivedMessage
+from mxtvhf.intake.spool import ReceivedMessage, Spool
 from support.arrivals import NOON, seconds
 
 SOURCE = "NATS mxtvhf.in.alerts"
@@ -70,7 +70,7 @@ def test_xml_is_known_by_its_first_character():
 
 
 def test_the_waiting_room_gives_back_what_was_kept_oldest_first(tmp_path):
-    room = Incoming(tmp_path)
+    room = Spool(tmp_path)
     sent = [
         ReceivedMessage(bytes([number]) * 3 + b"\n", f"inbox {number}", seconds(number))
         for number in range(5)

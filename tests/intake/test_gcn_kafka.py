@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
-from mxtvhf.intake.spool import Incoming
+from mxtvhf.intake.spool import Spool
 from mxtvhf.operation.stack.processes import wait_until
 
 
@@ -56,7 +56,7 @@ def take(access, keep, until):
 
 
 def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, burst, tmp_path):
-    room = Incoming(tmp_path)
+    room = Spool(tmp_path)
     notices = {topic: f"<a>{topic}</a>".encode() for topic in TOPICS} | {TOPICS[2]: burst.alert}
     for topic, notice in notices.items():
         broker.publish(topic, notice)
@@ -80,7 +80,7 @@ def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_pa
         raise OSError("no space left on device")
 
     take(access, full, tried.is_set)
-    room = Incoming(tmp_path)
+    room = Spool(tmp_path)
     take(access, room.keep, lambda: bool(room.waiting()))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.nats_stream import NatsStream
-from mxtvhf.intake.spool import Incoming
+from mxtvhf.intake.spool import Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
@@ -35,7 +35,7 @@ def publish(server, payloads, subject="mxtvhf.in.alerts"):
 
 class Listener:
     def __init__(self, server, root, keep=None):
-        self.root, self.room, self.gaps = root, Incoming(root), []
+        self.root, self.room, self.gaps = root, Spool(root), []
         self.stop = threading.Event()
         source = NatsStream(
             server.url, None, root, keep or self.room.keep, on_gap=self.gaps.append, audit_s=0.5

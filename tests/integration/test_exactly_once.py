@@ -16,7 +16,7 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.burst_state import planned_runs
-from mxtvhf.intake.spool import Incoming
+from mxtvhf.intake.spool import Spool
 from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.stack.embedded import embedded_stack
 from mxtvhf.operation.stack.processes import wait_until
@@ -171,7 +171,7 @@ def plans(archive):
 
 def is_done(archive, settings, notices, corrupt, packets):
     """Nothing waits any more: all is filed, planned, and known to Airflow."""
-    if any(settings.inbox.iterdir()) or Incoming(archive.root).waiting():
+    if any(settings.inbox.iterdir()) or Spool(archive.root).waiting():
         return False
     posted = len(list(archive.root.glob("sb*/planned/*.posted.json")))
     found = len(list(archive.root.glob("quarantine/*.bin")))

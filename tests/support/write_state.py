@@ -18,7 +18,7 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.catalogues.ingest import add_catalogue
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.spool import Incoming, ReceivedMessage
+from mxtvhf.intake.spool import ReceivedMessage, Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
@@ -79,7 +79,7 @@ def _receive(settings, folders):
     wakeup = read_alert((folders[RETRACTED] / "eclairs-wakeup.xml").read_bytes(), name="wakeup")
     comes(write_notice(retraction_of(wakeup)), "inbox")
     comes(b"neither notice nor packets", "inbox")
-    Incoming(settings.archive).keep(
+    Spool(settings.archive).keep(
         ReceivedMessage((folders[WAITING] / "eclairs-wakeup.xml").read_bytes(), "inbox", NOW)
     )
 

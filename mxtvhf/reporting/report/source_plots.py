@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from mxtvhf.analysis.model import (
     DecayFit,
@@ -17,12 +16,12 @@ from mxtvhf.analysis.model import (
     SpectralFit,
     measurement_text,
 )
+from mxtvhf.models.arrays import Floats
 from mxtvhf.reporting.report.plots import GRID, Plot, left_scale, lower_scale, panel, scales
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = npt.NDArray[np.float64]
 
 DATA, STEPS, MODEL = "#0b62a8", "#b86e00", "#c0185f"
 _HEIGHT_INCH, _BELOW_INCH = 2.9, 0.86
