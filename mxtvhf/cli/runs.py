@@ -1,4 +1,4 @@
-"""The commands ``mxtvhf start`` and ``mxtvhf info``: runs in Airflow, over the REST face."""
+"""The commands ``mxtvhf start`` and ``mxtvhf info``: runs in Airflow, over the REST API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mxtvhf.workflow.airflow_api import AirflowApi
 
 REST_ROOT = "/mxtvhf"
-"""Where the REST face is in Airflow's API server."""
+"""Where the REST API is in Airflow's API server."""
 POLL_S = 0.5
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]

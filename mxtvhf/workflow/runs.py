@@ -1,4 +1,4 @@
-"""What MXT-VHF's own REST face says of its runs, in the words of GP's contract (``gp/contract.py``).
+"""What MXT-VHF's own REST API says of its runs, by GP's contract (``gp/contract.py``).
 
 An orchestrator that knows GP knows us: ``POST processing`` answers with a ``processing_descriptor``, ``GET
 status`` with its state and the result. What a run has beyond that stands in ``run``.
@@ -174,7 +174,7 @@ def run_answer(run: Run, report: ReportSummary | None, base: str) -> RunAnswer:
     report
         Its latest report, if there is one.
     base
-        Where the REST face is, e.g. ``/mxtvhf``.
+        Where the REST API is, e.g. ``/mxtvhf``.
     """
     state = state_of(run, report)
     descriptor = ProcessingDescriptor(

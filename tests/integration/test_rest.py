@@ -1,4 +1,4 @@
-"""The REST face in a real Airflow: by hand, by the command line, by schemathesis."""
+"""The REST API in a real Airflow: by hand, by the command line, by schemathesis."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def token(stack):
 
 @pytest.fixture
 def ask(stack, token):
-    """Send a request to the REST face and return the answer."""
+    """Send a request to the REST API and return the answer."""
 
     def send(method, path, **options):
         headers = {"Authorization": f"Bearer {token}"} | options.pop("headers", {})

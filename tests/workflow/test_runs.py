@@ -1,4 +1,4 @@
-"""What the REST face says of a run, read back with the client of GP's contract."""
+"""What the REST API says of a run, read back with the client of GP's contract."""
 
 from datetime import UTC, datetime, timedelta
 
