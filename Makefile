@@ -8,7 +8,7 @@ MINUTES ?= 1
 ALERTS  ?= 100
 export VENV ?= .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo cluster check test test-faults lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo cluster check check-all test test-faults lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,11 @@ check:  ## in minutes, with neither root nor system packages: lint, and the quic
 	    --cov --cov-report=
 	@echo 'Coverage of these tests: the files below 80 %, and the total.'
 	@$(VENV)/bin/coverage report | awk 'NR <= 2 || /^TOTAL/ || $$NF + 0 < 80'
+
+check-all:  ## the same on each supported Python that this machine has
+	@for version in 3.11 3.12 3.13; do \
+	    python=$$(PYTHON=python$$version tools/find-python.sh 2>/dev/null) || { echo "Python $$version: not found"; continue; }; \
+	    $(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version || exit 1; done
 
 test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
