@@ -328,7 +328,7 @@ _UNREADABLE = (
 _NUMBERS = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD", "TSTART"
 
 
-def read_event_file(path: Path) -> EventFile:
+def read_event_file(path: Path | str) -> EventFile:
     """Read what ``write_event_file`` wrote.
 
     Raises
@@ -338,6 +338,7 @@ def read_event_file(path: Path) -> EventFile:
         or column missing, photons or attitude samples that cannot be (see `PhotonList`, `AttitudeHistory`);
         the message names the file and the HDU.
     """
+    path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:

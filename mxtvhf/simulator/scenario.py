@@ -148,7 +148,7 @@ def scenario_of(
         raise InvalidInput(f"simulation: {where}: {first['msg']} (got {first['input']!r})") from None
 
 
-def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None = None) -> list[Path]:
+def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore | None = None) -> list[Path]:
     """Simulate a burst and write ``alert.xml``, ``eclairs-wakeup.xml``, ``packets.bin`` and ``truth.json``.
 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
@@ -165,6 +165,7 @@ def write_scenario(scenario: Scenario, out: Path, store: CalibrationStore | None
     list
         The files, the alert first.
     """
+    out = Path(out)
     calibration = (store or packaged_store()).at(scenario.start)
     rng = np.random.default_rng(scenario.seed)
     pointing, (x, y) = _pointing(scenario, calibration, rng)

@@ -66,9 +66,9 @@ class Timeline:
 
 
 def process_burst(
-    alert: Path,
-    packets: Path,
-    out: Path,
+    alert: Path | str,
+    packets: Path | str,
+    out: Path | str,
     *,
     gp_url: str | None = None,
     gp_timeout_s: float = 600.0,
@@ -102,6 +102,7 @@ def process_burst(
     InvalidInput, NothingToDo, Failure
         As the steps.
     """
+    alert, packets, out = Path(alert), Path(packets), Path(out)
     timeline = Timeline()
     timeline.entries.append(TimelineEntry(name="run_created", time=datetime.now(UTC)))
     out = out.resolve()

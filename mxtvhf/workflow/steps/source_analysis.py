@@ -26,9 +26,9 @@ LIGHT_CURVE = "lightcurve.fits"
 
 
 def source_analysis(
-    event_file: Path,
+    event_file: Path | str,
     localisation: Localisation | None,
-    out: Path,
+    out: Path | str,
     *,
     trigger_time: datetime | None,
     store: CalibrationStore | None = None,
@@ -63,6 +63,7 @@ def source_analysis(
     """
     if localisation is None or localisation.detector_x is None or localisation.detector_y is None:
         return SourceAnalysis(analysed=False, reason="there is no localised source")
+    event_file, out = Path(event_file), Path(out)
     events = read_event_file(event_file)
     if not len(events.gti) or not (events.gti[:, 1] > events.gti[:, 0]).any():
         return SourceAnalysis(analysed=False, reason=f"{event_file.name} has no good time")

@@ -42,8 +42,8 @@ Bools = npt.NDArray[np.bool_]
 
 
 def vhf_localisation(
-    event_file: Path,
-    out: Path | None = None,
+    event_file: Path | str,
+    out: Path | str | None = None,
     *,
     alerts: Sequence[Alert] = (),
     store: CalibrationStore | None = None,
@@ -77,6 +77,7 @@ def vhf_localisation(
     InvalidInput
         The file cannot be read, an address in it is not on the detector, or no calibration is valid then.
     """
+    event_file, out = Path(event_file), None if out is None else Path(out)
     events = read_event_file(event_file)
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
     evidence = _Photons.of(events, calibration, _trigger_met(alerts))
