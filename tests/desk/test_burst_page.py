@@ -79,7 +79,7 @@ def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put
 
 
 def test_a_report_of_another_version_is_led_to(settings, put):
-    put(f"{BURST}__1", what_is_this="a field of tomorrow")
+    put(f"{BURST}__1", photons="told in another way")
     page = html_of(settings, [run()])
     assert "another version of this software" in page
     assert f"/air/mxtvhf/runs/{BURST}__1/report" in page

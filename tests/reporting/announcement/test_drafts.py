@@ -17,6 +17,7 @@ from referencing import Registry, Resource
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.chat import message
@@ -280,7 +281,7 @@ def test_what_is_not_asked_about(changes):
 
 
 def summary(**changes):
-    return ReportSummary.model_validate_json(report(**changes).to_json())
+    return parse_kept(report(**changes).to_json(), ReportSummary, name="report.json")
 
 
 def test_the_question_shows_drafts_and_positions(tmp_path):

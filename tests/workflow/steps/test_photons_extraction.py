@@ -64,6 +64,7 @@ def test_rejected_bytes_are_kept_with_place_and_reason(extract):
     found = extract(first, b"noise", others[0], bytes(damaged), *others[2:], *pointing_packets())
     note = json.loads(Path(found.rejected_path).read_text())
     assert note == {
+        "schema_version": 1,
         "input": "packets.bin",
         "rejects": [
             {"offset": 92, "length": 5, "reason": "5 bytes left over"},
