@@ -22,7 +22,7 @@ MODULES = {
 }
 """Distributions whose module has another name, a dash in place of a low line aside."""
 BROUGHT = {"jinja2": {"markupsafe"}, "matplotlib": {"PIL"}, "requests": {"urllib3"}, "fastapi": {"starlette"},
-           "gcn-kafka": {"confluent_kafka"}}  # fmt: skip
+           "gcn-kafka": {"confluent_kafka"}, "pydantic": {"pydantic_core"}}  # fmt: skip
 """What a distribution brings and we import, too."""
 
 

@@ -150,7 +150,11 @@ def test_an_own_calibration_is_used_and_named_in_the_report(burst, exchange, tmp
 def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, exchange, tmp_path):
     folder, nowhere = exchange("psf", core_fwhm_arcmin=-1.0), tmp_path / "none"
     for arguments, wrong, cause in (
-        (["calibration"], folder, "psf_900-own.toml: psf.core_fwhm_arcmin: Input should be greater than 0"),
+        (
+            ["calibration"],
+            folder,
+            "psf_900-own.toml: core_fwhm_arcmin: found -1.0, expected a value greater than 0",
+        ),
         (["calibration"], nowhere, "none: no folder with calibration files"),
         (["localise", processed / "events.fits"], folder, "psf_900-own.toml"),
         (["simulate", "--burst", BURST, "--out", tmp_path / "out"], folder, "psf_900-own.toml"),
