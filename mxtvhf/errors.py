@@ -11,7 +11,7 @@
         ├── Retriable       may work when tried again (network, 5xx)
         └── GpFailed        the General Program ended its job with an error
 
-Every message names the input and the cause, in one line.
+Every message names the input and the cause, in one line; a file with several faults has a line for each.
 """
 
 
