@@ -50,9 +50,15 @@ def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None
     for run, submission in planned_runs(archive, burst_id):
         if submission is None or submission.outcome != "accepted" or run.is_test != retraction.is_test:
             continue
-        if run.packets and api.run(run.run_id)["state"] in ACTIVE:
-            api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
-            log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
+        if not run.packets:
+            continue
+        try:
+            if api.run(run.run_id)["state"] in ACTIVE:
+                api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
+                log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
+        except InvalidInput as error:
+            # Deleted by a user, or ended between the two calls: nothing is left to stop.
+            log.warning("burst %s, run %s: not stopped: %s", burst_id, run.run_id, error)
 
 
 def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:

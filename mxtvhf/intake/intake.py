@@ -163,8 +163,7 @@ class Intake:
         runs.sort(key=lambda run: (run.is_test, -run.planned.timestamp(), run.conf.sequence))
         try:
             for run in runs[:POSTS_A_ROUND]:
-                dispatch(run, self.archive, self._api)
-                self._look_again(run.conf.burst_id)
+                self._dispatch(run)
         except Failure as error:
             self._failures += 1
             pause = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311
@@ -172,6 +171,21 @@ class Intake:
             log.warning("%d runs wait, next attempt in %.1f s: %s", len(runs), pause, error)
         else:
             self._failures = 0
+
+    def _dispatch(self, run: PlannedRun) -> None:
+        burst_id = run.conf.burst_id
+        try:
+            dispatch(run, self.archive, self._api)
+        except (Failure, OSError):
+            raise
+        except Exception:
+            # Whatever is wrong with one run, those of the other bursts are started.
+            log.exception("run %s: cannot be started, again in %.0f s", run.run_id, SPOILED_PAUSE_S)
+            again = datetime.now(UTC) + timedelta(seconds=SPOILED_PAUSE_S)
+            self._seen[burst_id] = self.bursts.all().get(burst_id, 0), again
+            self._waiting.pop(burst_id, None)
+        else:
+            self._look_again(burst_id)
 
     def _look_again(self, burst_id: str) -> None:
         self._waiting.pop(burst_id, None)

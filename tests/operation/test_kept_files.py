@@ -379,6 +379,20 @@ def test_the_number_of_a_damaged_planned_run_is_not_used_again(old):
     assert [aside.name.split(".")[0] for aside in path.parent.glob("*.unreadable")] == ["0002"]
 
 
+def test_one_run_that_cannot_be_started_stops_no_other(old):
+    class Broken(Airflow):
+        def start_run(self, run_id, conf):
+            if run_id == "sb26060111__1":
+                raise ValueError("what nobody expects")
+            return super().start_run(run_id, conf)
+
+    airflow = Broken()
+    intake = intake_of(old, airflow)
+    intake.round(lambda: NOW)
+    intake.round(lambda: NOW)
+    assert "sb26060113__1__test" in airflow.runs
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema_version": 99}'])
 def test_a_burst_stays_retracted_when_the_record_is_damaged(old, content):
     (old.archive / "sb26060104" / "retracted.json").write_bytes(content)

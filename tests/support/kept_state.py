@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.intake import Intake
 from mxtvhf.settings import IntakePolicy, Settings
 from support.project import PROJECT
@@ -46,6 +47,8 @@ class Airflow:
         return is_new
 
     def run(self, run_id):
+        if run_id not in self.runs:
+            raise InvalidInput(f"GET {run_id}: HTTP 404")
         return {"state": "success", "conf": self.runs[run_id]}
 
     def stop_run(self, run_id, note):
