@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mxtvhf
@@ -311,20 +311,25 @@ def damages(raw, place):
     yield raw.replace(b'"', b'"schema_version":99,"', 1)
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return seen(unpack("0.1.0", tmp_path_factory.mktemp("sound") / "var"))
+
+
+@pytest.mark.slow
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_damaged_file_stops_nothing_but_what_it_says(tmp_path_factory, data):
+def test_a_damaged_file_stops_nothing_but_what_it_says(tmp_path_factory, sound, data):
     home = tmp_path_factory.mktemp("state")
     old = unpack("0.1.0", home / "var")
     others = ("archive/*/alerts/*.xml", "archive/sb*/*/*.bin", "archive/streams/*.seen*")
     path = data.draw(st.sampled_from(files_of(old.home, *RECORDS, *others)))
     place = data.draw(st.floats(0.0, 1.0, exclude_max=True))
     content = data.draw(st.sampled_from(list(damages(path.read_bytes(), place))))
-    before, area = seen(old), area_of(path)
+    area = area_of(path)
     path.write_bytes(content)
     after = seen(old)
     assert {key: value for key, value in after.items() if key != area} == {
-        key: value for key, value in before.items() if key != area
+        key: value for key, value in sound.items() if key != area
     }
     airflow = Airflow()
     intake = intake_of(old, airflow)
