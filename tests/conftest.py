@@ -52,7 +52,6 @@ def beside_plugins(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
 
     def use(program: str) -> tuple[int, str]:
         environment = {
-            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
             "AIRFLOW_HOME": str(tmp_path),
             "PYTHONPATH": str(PROJECT / "plugins"),
             "PATH": "/usr/bin:/bin",

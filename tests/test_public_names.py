@@ -30,6 +30,7 @@ def test_a_name_that_does_not_exist_is_an_error():
         mxtvhf.localize  # noqa: B018
 
 
+@pytest.mark.slow
 def test_localise_stays_under_its_names_whatever_is_imported_first():
     for first in ("mxtvhf.localisation.position", "mxtvhf.localisation", "mxtvhf"):
         code = (

@@ -114,6 +114,7 @@ def test_a_command_names_the_extra_that_it_misses(science_only, words, module, e
     assert re.fullmatch(line, ended.stderr), ended.stderr
 
 
+@pytest.mark.slow
 def test_the_science_needs_no_extra(science_only, tmp_path):
     burst, out = tmp_path / "burst", tmp_path / "out"
     for words in (

@@ -2,6 +2,10 @@
 
 import textwrap
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 # All workers are killed while they wait, one of them with the queue's lock, then a task comes.
 KILLED = textwrap.dedent("""
     import os, signal, time

@@ -2,6 +2,10 @@
 
 import textwrap
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 STORED = textwrap.dedent("""
     import os
     os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = os.environ["PYTHONPATH"]

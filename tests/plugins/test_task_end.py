@@ -4,6 +4,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # A worker that waits out the long time, as Airflow's own does, is ended by the test's limit.
 SILENT = textwrap.dedent("""
     import selectors, subprocess, sys
