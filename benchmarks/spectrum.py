@@ -22,7 +22,9 @@ from mxtvhf.analysis.measure import SourceMeasurements, measure_source
 from mxtvhf.analysis.model import Measurement
 from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.simulator.photons import simulate_photons
 
@@ -78,7 +80,8 @@ def burst(case: Case, rng: np.random.Generator) -> tuple[SourceMeasurements, dic
         part = float((grown[1] - grown[0] + grown[3] - grown[2]) / (grown[3] - grown[0]))
     live = float((gti[:, 1] - gti[:, 0]).sum())
     expected = part * case.counts, case.background * live / case.exposure
-    found = measure_source(photons, gti, x, y, *expected, t0=T0, calibration=calibration)
+    steady = DriftCorrectedPhotons.of_steady(photons, RawMask(~calibration.bad_pixels.mask()))
+    found = measure_source(steady, gti, x, y, *expected, t0=T0, calibration=calibration)
     unit = expected_counts(1.0, live, x, y, law)
     flux = expected[0] / unit
     middle = expected_counts(1.0, live, 127.5, 127.5, law)

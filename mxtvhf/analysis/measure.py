@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +21,8 @@ from mxtvhf.analysis.regions import Regions, choose_regions, regions_at
 from mxtvhf.analysis.spectral_fit import fit_spectrum
 from mxtvhf.analysis.spectrum import spectrum_counts
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import pi_channels
-from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import Response, response_of
@@ -57,7 +56,7 @@ class SourceMeasurements:
 
 
 def measure_source(
-    photons: PhotonList,
+    photons: DriftCorrectedPhotons,
     gti: Floats,
     x: float,
     y: float,
@@ -66,26 +65,24 @@ def measure_source(
     *,
     t0: float | None,
     calibration: Calibration,
-    hot_pixels: Sequence[tuple[int, int]] = (),
 ) -> SourceMeasurements:
     """Measure light curve, hardness and spectrum of a source.
 
     Parameters
     ----------
     photons
-        All of the detector; those out of the good time intervals or the energy band are left out.
+        All of the detector's usable pixels; those out of the good time intervals or the energy band are
+        left out. Their exposure map gives the areas of the regions and the source's part in them.
     gti
         Good time intervals, s of MET, shape (intervals, 2).
     x, y
-        Position on the detector, continuous 0-based pixels.
+        Position on the detector, continuous 0-based drift-corrected pixels.
     n_source, n_background
         Photons of each on the detector, about: they choose the size of the source region.
     t0
         The burst's T0, s of MET; None when unknown.
     calibration
-        PSF, response and bad pixels.
-    hot_pixels
-        (column, row) of further pixels to leave out.
+        PSF, gain and response.
 
     Raises
     ------
@@ -94,11 +91,14 @@ def measure_source(
         `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
-    good = ~calibration.bad_pixels.mask()
-    for column, row in hot_pixels:
-        good[row, column] = False
-    psf = LobsterEyePsf.of(calibration.psf)
-    regions = choose_regions(x, y, n_source=n_source, n_background=n_background, psf=psf, good=good)
+    regions = choose_regions(
+        x,
+        y,
+        n_source=n_source,
+        n_background=n_background,
+        psf=LobsterEyePsf.of(calibration.psf),
+        exposure=photons.exposure,
+    )
     chosen, counts = _region_photons(photons, gti, regions, calibration)
     response = response_of(calibration.effective_area, calibration.redistribution)
     spectrum, reason = fit_spectrum(chosen, counts[0], counts[1], response)
@@ -122,7 +122,7 @@ def check_good_time(gti: Floats) -> None:
 
 
 def _region_photons(
-    photons: PhotonList, gti: Floats, regions: Regions, calibration: Calibration
+    photons: DriftCorrectedPhotons, gti: Floats, regions: Regions, calibration: Calibration
 ) -> tuple[RegionPhotons, npt.NDArray[np.int64]]:
     """Pick the photons of both regions in good time and in the band; and count all per channel."""
     energy = calibration.gain.energy(photons.pha)
@@ -176,8 +176,8 @@ def region_summary(photons: RegionPhotons, psf: LobsterEyePsf, width_sigma: floa
         y=regions.y,
         radius_pixel=regions.radius,
         inner_radius_pixel=regions.inner_radius,
-        source_pixels=pixels[0],
-        background_pixels=pixels[1],
+        source_pixels=round(pixels[0]),
+        background_pixels=round(pixels[1]),
         source_fraction=regions.source_fraction,
         background_fraction=regions.background_fraction,
         effective_fraction=regions.effective_fraction,
@@ -189,14 +189,13 @@ def region_summary(photons: RegionPhotons, psf: LobsterEyePsf, width_sigma: floa
 
 def _systematic(regions: Regions, psf: LobsterEyePsf, width_sigma: float) -> float:
     """Relative uncertainty of the effective fraction: half its change from a narrower to a wider core."""
-    good = regions.source | regions.background
     narrow, wide = (
         regions_at(
             regions.x,
             regions.y,
             regions.radius,
             psf=LobsterEyePsf(psf.core_fwhm_arcmin * factor, psf.arm_half_length_pixel, psf.eta),
-            good=good,
+            exposure=regions.exposure,
         ).effective_fraction
         for factor in (1.0 - width_sigma, 1.0 + width_sigma)
     )

@@ -31,7 +31,7 @@ class ExtractionRegions(Model):
     inner_radius_pixel: float
     """The background region is what is farther away."""
     source_pixels: int
-    """Good pixels."""
+    """Good pixels; where the pointing moved each counts by its exposure, and the sum is rounded."""
     background_pixels: int
     source_fraction: float
     """Part of the source's photons in the source region; 1 are those that the whole detector would count,

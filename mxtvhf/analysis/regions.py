@@ -8,7 +8,8 @@ photons and a background of b per pixel put
 photons on the source region and the background region, of A_s and A_b good pixels. With a = A_s / A_b the
 difference N_s - a N_b has the mean S (f_s - a f_b): the effective fraction, which corrects rates and
 effective area. S counts the photons that the whole detector would get of the same source in its middle, as
-the effective area does; so vignetting by the detector's edges is in the fractions.
+the effective area does; so vignetting by the detector's edges is in the fractions. Where the pointing moved,
+addresses are drift-corrected and a pixel counts by its exposure, 0..1, in areas and fractions.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.pixels import ExposureMap
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.models.arrays import Floats
 
@@ -33,11 +35,13 @@ class Regions:
     Attributes
     ----------
     x, y
-        Centre, continuous 0-based pixels.
+        Centre, continuous 0-based drift-corrected pixels.
     radius, inner_radius
         Of the circle, and of where the background begins, pixels.
+    exposure
+        The exposure map.
     source, background
-        Good pixels of each, ``[row, column]``.
+        Exposed pixels of each, ``[row, column]`` of drift-corrected addresses.
     source_fraction, background_fraction
         f_s and f_b, see the module.
     """
@@ -46,15 +50,16 @@ class Regions:
     y: float
     radius: float
     inner_radius: float
+    exposure: ExposureMap
     source: Mask
     background: Mask
     source_fraction: float
     background_fraction: float
 
     @property
-    def areas(self) -> tuple[int, int]:
-        """Good pixels of the source and the background region."""
-        return int(self.source.sum()), int(self.background.sum())
+    def areas(self) -> tuple[float, float]:
+        """Pixels of the source and the background region, each by its exposure."""
+        return float(self.exposure[self.source].sum()), float(self.exposure[self.background].sum())
 
     @property
     def area_ratio(self) -> float:
@@ -69,7 +74,7 @@ class Regions:
 
 
 def choose_regions(
-    x: float, y: float, *, n_source: float, n_background: float, psf: LobsterEyePsf, good: Mask
+    x: float, y: float, *, n_source: float, n_background: float, psf: LobsterEyePsf, exposure: ExposureMap
 ) -> Regions:
     """Choose the circle with the best expected signal to noise.
 
@@ -78,13 +83,13 @@ def choose_regions(
     Parameters
     ----------
     x, y
-        Position of the source, continuous 0-based pixels.
+        Position of the source, continuous 0-based drift-corrected pixels.
     n_source, n_background
         Expected photons of each on the good pixels; at least some of the source.
     psf
         The point spread function.
-    good
-        Pixels to use, ``[row, column]``.
+    exposure
+        The exposure map; pixels with 0 are not used.
 
     Raises
     ------
@@ -99,25 +104,27 @@ def choose_regions(
         raise InvalidInput(f"source region: {n_source} source and {n_background} background photons")
     rules = analysis_constants().region
     radii = np.arange(rules.smallest_pixel, rules.largest_pixel + 1.0)
-    signal_to_noise = _expected(x, y, radii, n_source, n_background, psf, good)
+    signal_to_noise = _expected(x, y, radii, n_source, n_background, psf, exposure)
     if not (signal_to_noise > 0.0).any():
         raise InvalidInput(
             f"source region at ({x:.1f}, {y:.1f}): too few of the detector's pixels are good for it "
-            f"and a background region ({int(good.sum())})"
+            f"and a background region ({np.count_nonzero(exposure)})"
         )
-    return regions_at(x, y, float(radii[np.argmax(signal_to_noise)]), psf=psf, good=good)
+    return regions_at(x, y, float(radii[np.argmax(signal_to_noise)]), psf=psf, exposure=exposure)
 
 
-def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, good: Mask) -> Regions:
+def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, exposure: ExposureMap) -> Regions:
     """Return the regions for a circle of a given radius (pixels)."""
-    distance, image = distances(x, y), psf.image(x, y) / _reference(psf)
+    distance, image = distances(x, y), exposure * psf.image(x, y) / _reference(psf)
+    used = exposure > 0.0
     inner = radius + analysis_constants().region.gap_pixel
-    source, background = good & (distance <= radius), good & (distance > inner)
+    source, background = used & (distance <= radius), used & (distance > inner)
     return Regions(
         x=x,
         y=y,
         radius=radius,
         inner_radius=inner,
+        exposure=exposure,
         source=source,
         background=background,
         source_fraction=float(image[source].sum()),
@@ -138,22 +145,32 @@ def _reference(psf: LobsterEyePsf) -> float:
 
 
 def _expected(
-    x: float, y: float, radii: Floats, n_source: float, n_background: float, psf: LobsterEyePsf, good: Mask
+    x: float,
+    y: float,
+    radii: Floats,
+    n_source: float,
+    n_background: float,
+    psf: LobsterEyePsf,
+    exposure: ExposureMap,
 ) -> Floats:
     """Signal to noise for each radius; 0 without a source or a large enough background region."""
-    rules = analysis_constants().region
-    distance, image = distances(x, y)[good], psf.image(x, y)[good]
+    rules, used = analysis_constants().region, exposure > 0.0
+    weight = exposure[used]
+    distance, image = distances(x, y)[used], weight * psf.image(x, y)[used]
     if not distance.size:
         return np.zeros_like(radii)
     order = np.argsort(distance)
-    distance, within = distance[order], np.concatenate([[0.0], np.cumsum(image[order])])
+    distance = distance[order]
+    within, area = (np.concatenate([[0.0], np.cumsum(each[order])]) for each in (image, weight))
     inside = np.searchsorted(distance, radii, side="right")
     outside = np.searchsorted(distance, radii + rules.gap_pixel, side="right")
-    background_pixels = distance.size - outside
+    source_pixels, background_pixels = area[inside], area[-1] - area[outside]
     usable = (inside > 0) & (background_pixels >= rules.least_background_pixels)
-    ratio = np.where(usable, inside / np.maximum(background_pixels, 1), 0.0)
-    source, background = n_source / within[-1], n_background / distance.size
+    ratio = np.where(usable, source_pixels / np.maximum(background_pixels, 1.0), 0.0)
+    source, background = n_source / within[-1], n_background / area[-1]
     in_source, in_background = source * within[inside], source * (within[-1] - within[outside])
-    noise = in_source + background * inside + ratio**2 * (in_background + background * background_pixels)
+    noise = (
+        in_source + background * source_pixels + ratio**2 * (in_background + background * background_pixels)
+    )
     signal = in_source - ratio * in_background
     return np.asarray(np.where(usable, signal / np.sqrt(np.maximum(noise, 1e-300)), 0.0))

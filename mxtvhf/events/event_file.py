@@ -30,6 +30,7 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.fits import Card, Column, card_images, primary_hdu, table_hdu
 from mxtvhf.events.header import (
     EventHeader,
@@ -43,6 +44,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits, stable_pointing
 from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.pixels import ExposureMap, RawMask
 from mxtvhf.instrument.pointing import Pointing, drift_corrected_pixels, exposure_map, image_pixels
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
@@ -122,6 +124,31 @@ class EventFile:
     header: dict[str, Any]
     tstart: float
 
+    @property
+    def exposure_s(self) -> float:
+        """Sum of the good time intervals, seconds."""
+        return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
+
+    def drift_corrected_photons(self, usable: RawMask, alignment: Alignment) -> DriftCorrectedPhotons:
+        """Return the photons of usable pixels at the mean pointing, and the exposure map that goes with them.
+
+        A moving pointing draws bad and hot pixels out to lines; so their photons are left out at the raw
+        addresses, and the exposure map tells what is missing.
+
+        Parameters
+        ----------
+        usable
+            Pixels that are neither bad nor hot.
+        alignment
+            How the detector lay in the satellite's frame.
+        """
+        photons, corrected = self.photons, self.drift_corrected_pixels(alignment)
+        if not corrected.moved:
+            return DriftCorrectedPhotons.of_steady(photons, usable)
+        return DriftCorrectedPhotons(
+            photons.time, corrected.x, corrected.y, photons.pha, self.exposure_map(usable, alignment)
+        ).selected(corrected.on_detector & usable[photons.y, photons.x])
+
     def drift_corrected_pixels(self, alignment: Alignment) -> DriftCorrectedPixels:
         """Return the pixels in which the photons would have fallen at the mean pointing.
 
@@ -146,7 +173,7 @@ class EventFile:
         x, y = (np.where(inside, address, 0).astype(np.int16) for address in (x, y))
         return DriftCorrectedPixels(x, y, inside, True)
 
-    def exposure_map(self, good: npt.NDArray[np.bool_], alignment: Alignment) -> Floats:
+    def exposure_map(self, usable: RawMask, alignment: Alignment) -> ExposureMap:
         """Return the exposure map: fraction of the GTI during which each drift-corrected pixel was exposed.
 
         Where the pointing moved, bad pixels and the detector's edges leave no holes in the addresses of
@@ -154,22 +181,25 @@ class EventFile:
 
         Parameters
         ----------
-        good
-            Pixels of the detector that are in use, ``[row, column]``.
+        usable
+            Pixels of the detector that are in use.
         alignment
             How the detector lay in the satellite's frame.
 
         Returns
         -------
-        numpy.ndarray
-            0..1, the shape of ``good``.
+        ExposureMap
+            0 everywhere when there is no good time.
         """
+        if not self.exposure_s > 0.0:
+            return ExposureMap(np.zeros(usable.shape))
         length = self.gti[:, 1] - self.gti[:, 0]
         passed = (np.arange(_MOMENTS) + 0.5) / _MOMENTS * length.sum()
         before = np.cumsum(length) - length
         interval = np.searchsorted(before, passed, side="right") - 1
         moments = self.gti[interval, 0] + passed - before[interval]
-        return exposure_map(replace(self.pointing, alignment=alignment), self.attitude, moments, good)
+        mean = replace(self.pointing, alignment=alignment)
+        return ExposureMap(exposure_map(mean, self.attitude, moments, usable))
 
 
 def write_event_file(

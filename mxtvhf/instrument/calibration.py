@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.base import NonNegative
 from mxtvhf.models.quantities import Finite, Fraction, GridKev, Positive, RadiusArcsec
@@ -151,14 +152,14 @@ class BadPixels(CalibrationFile):
                 raise ValueError(f"{kind} {wrong[0]} is not on the detector (0..{size - 1})")
         return self
 
-    def mask(self) -> npt.NDArray[np.bool_]:
+    def mask(self) -> RawMask:
         """Return the mask of the detector, ``[row, column]``, True where bad."""
         mask = np.zeros(_detector_shape(), dtype=np.bool_)
         mask[:, list(self.columns)] = True
         mask[list(self.rows), :] = True
         for column, row in self.pixels:
             mask[row, column] = True
-        return mask
+        return RawMask(mask)
 
 
 class Alignment(CalibrationFile):

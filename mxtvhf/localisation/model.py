@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mxtvhf.instrument.pixels import RawPixel
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
@@ -28,7 +29,7 @@ class Localisation(Model):
     r50_arcsec: float | None
     """Radius that holds 50 % of the posterior (statistical only), arcsec."""
     detector_x: float | None
-    """Continuous 0-based pixel column of the source."""
+    """Continuous 0-based pixel column of the source, drift-corrected."""
     detector_y: float | None
     ts: float
     """Test statistic, 2 (ln L_source - ln L_background)."""
@@ -39,8 +40,8 @@ class Localisation(Model):
     """``VHF`` or ``XBand``: how the photons came to the ground."""
     n_source: float
     n_background: float
-    hot_pixels: tuple[tuple[int, int], ...] = ()
-    """(column, row) of pixels left out because no source can be so narrow."""
+    hot_pixels: tuple[RawPixel, ...] = ()
+    """(column, row), raw addresses, of pixels left out because no source can be so narrow."""
     reason: str | None = None
     uses: tuple[str, ...] = ()
     """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is

@@ -145,6 +145,7 @@ def localise(
     weights: npt.ArrayLike | None = None,
     prior: PositionPrior | None = None,
     contrast: npt.ArrayLike | None = None,
+    find_hot_pixels: bool = True,
 ) -> SourceLocalisation:
     """Find the position of a point source among the photons of an image.
 
@@ -174,6 +175,9 @@ def localise(
         counts for the detection.
     contrast
         Former name of ``weights``, deprecated since version 0.2.
+    find_hot_pixels
+        False where they were left out already, at the detector's own addresses: in drift-corrected ones a hot
+        pixel is a line.
 
     Raises
     ------
@@ -190,7 +194,7 @@ def localise(
     good = ~bad_pixel_mask(bad_pixels) & (exposed > 0.0)
     if not good.any():
         raise InvalidInput("bad pixels: none of the detector's pixels is good")
-    hot = hot_pixels(image, good)
+    hot = hot_pixels(image, good) if find_hot_pixels else np.zeros_like(good)
     flagged = tuple((int(k % hot.shape[1]), int(k // hot.shape[1])) for k in np.flatnonzero(hot))
     exposed = np.where(good & ~hot, exposed, 0.0)
     if weights is None:

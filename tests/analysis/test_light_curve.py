@@ -21,7 +21,7 @@ from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.simulator.photons import draw_times
 
 PSF = LobsterEyePsf.of(default_calibration().psf)
-REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, good=np.ones((256, 256), bool))
+REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, exposure=np.ones((256, 256), bool))
 START = 2.9e8
 
 

@@ -13,7 +13,7 @@ GOOD = np.ones((256, 256), bool)
 
 
 def test_fractions_are_those_of_the_image():
-    found = regions_at(100.3, 140.8, 40.0, psf=PSF, good=GOOD)
+    found = regions_at(100.3, 140.8, 40.0, psf=PSF, exposure=GOOD)
     reference = PSF.enclosed(127.5, 127.5)
     inside = distances(100.3, 140.8) <= 40.0
     assert found.source_fraction == pytest.approx(PSF.enclosed(100.3, 140.8, inside) / reference)
@@ -25,7 +25,7 @@ def test_fractions_are_those_of_the_image():
 def test_bad_pixels_are_in_neither_region():
     good = GOOD.copy()
     good[:, 100:110] = False
-    whole, cut = (regions_at(105.0, 128.0, 30.0, psf=PSF, good=mask) for mask in (GOOD, good))
+    whole, cut = (regions_at(105.0, 128.0, 30.0, psf=PSF, exposure=mask) for mask in (GOOD, good))
     assert not cut.source[~good].any()
     assert not cut.background[~good].any()
     assert cut.source_fraction < 0.9 * whole.source_fraction
@@ -33,7 +33,7 @@ def test_bad_pixels_are_in_neither_region():
 
 def test_the_difference_of_the_regions_has_the_effective_fraction_as_its_mean():
     rng = np.random.default_rng(1)
-    found = regions_at(60.0, 180.0, 50.0, psf=PSF, good=GOOD)
+    found = regions_at(60.0, 180.0, 50.0, psf=PSF, exposure=GOOD)
     source, background = 2000.0, 3000.0
     per_pixel = background / GOOD.size
     mean = source * PSF.image(60.0, 180.0) / PSF.enclosed(127.5, 127.5) + per_pixel
@@ -46,7 +46,7 @@ def test_the_difference_of_the_regions_has_the_effective_fraction_as_its_mean():
 
 
 def signal_to_noise(radius, n_source, n_background):
-    found = regions_at(128.0, 128.0, radius, psf=PSF, good=GOOD)
+    found = regions_at(128.0, 128.0, radius, psf=PSF, exposure=GOOD)
     photons = n_source / PSF.enclosed(128.0, 128.0) * PSF.enclosed(127.5, 127.5)
     level = n_background / GOOD.size
     on, off = (
@@ -58,14 +58,14 @@ def signal_to_noise(radius, n_source, n_background):
 
 @pytest.mark.parametrize(("n_source", "n_background"), [(60.0, 50.0), (300.0, 1000.0)])
 def test_the_chosen_radius_has_the_best_signal_to_noise(n_source, n_background):
-    best = choose_regions(128.0, 128.0, n_source=n_source, n_background=n_background, psf=PSF, good=GOOD)
+    best = choose_regions(128.0, 128.0, n_source=n_source, n_background=n_background, psf=PSF, exposure=GOOD)
     around = [signal_to_noise(best.radius + step, n_source, n_background) for step in (-8.0, 0.0, 8.0)]
     assert max(around) == around[1]
 
 
 @given(st.floats(-0.5, 255.5), st.floats(-0.5, 255.5), st.floats(1.0, 1e5), st.floats(0.0, 1e5))
 def test_regions_everywhere_keep_part_of_the_source(x, y, n_source, n_background):
-    found = choose_regions(x, y, n_source=n_source, n_background=n_background, psf=PSF, good=GOOD)
+    found = choose_regions(x, y, n_source=n_source, n_background=n_background, psf=PSF, exposure=GOOD)
     assert 0.0 < found.effective_fraction < 1.0
     assert min(found.areas) > 0
 
@@ -83,4 +83,4 @@ def test_regions_everywhere_keep_part_of_the_source(x, y, n_source, n_background
 )
 def test_bad_input(x, n_source, good, message):
     with pytest.raises(InvalidInput, match=message):
-        choose_regions(x, 100.0, n_source=n_source, n_background=5.0, psf=PSF, good=good)
+        choose_regions(x, 100.0, n_source=n_source, n_background=5.0, psf=PSF, exposure=good)

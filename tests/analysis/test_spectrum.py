@@ -10,6 +10,7 @@ from mxtvhf.analysis.regions import regions_at
 from mxtvhf.analysis.spectrum import spectrum_counts
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
@@ -19,7 +20,7 @@ from mxtvhf.simulator.photons import simulate_photons
 CALIBRATION = default_calibration()
 PSF = LobsterEyePsf.of(CALIBRATION.psf)
 RESPONSE = response_of(CALIBRATION.effective_area, CALIBRATION.redistribution)
-REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, good=np.ones((256, 256), bool))
+REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, exposure=np.ones((256, 256), bool))
 START = 2.9e8
 
 
@@ -30,9 +31,12 @@ def photons(count, time=None, x=128, y=128, pha=400):
     )
 
 
-def measured(photon_list, gti=((START, START + 600.0),), n_source=100.0, **more):
+def measured(photon_list, gti=((START, START + 600.0),), n_source=100.0, hot=(), **more):
     options = {"t0": START - 100.0, "calibration": CALIBRATION, **more}
-    return measure_source(photon_list, np.array(gti, float), 128.0, 128.0, n_source, 100.0, **options)
+    usable = np.ones((256, 256), bool)
+    usable[tuple(np.array(hot, int).reshape(-1, 2).T[::-1])] = False
+    steady = DriftCorrectedPhotons.of_steady(photon_list, usable)
+    return measure_source(steady, np.array(gti, float), 128.0, 128.0, n_source, 100.0, **options)
 
 
 def test_cross_section_at_one_kev_and_across_the_oxygen_edge():
@@ -170,7 +174,7 @@ def test_all_photons_in_one_pixel_and_frame():
 
 
 def test_a_hot_pixel_is_left_out():
-    found = measured(photons(500), hot_pixels=((128, 128),))
+    found = measured(photons(500), hot=[(128, 128)])
     assert found.photons.source_time.size == 0
 
 

@@ -21,6 +21,7 @@ from mxtvhf.instrument.calibration import (
     packaged_folder,
     packaged_store,
 )
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.pointing import Pointing, quaternion_of, seen_pixels
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.simulator.pointing import moving_attitude
@@ -204,6 +205,33 @@ def test_where_the_pointing_drifts_bad_columns_and_edges_are_looked_past_for_a_p
     gap = np.array([[START, START + 1.0], [START + 200.0, START + 200.0], [START + 299.0, START + 300.0]])
     ends = replace(events, gti=gap).exposure_map(good, default_calibration().alignment)
     assert set(np.unique(ends)) <= {0.0, 0.5, 1.0}
+
+
+@pytest.mark.parametrize("drift", [0.0, 60.0])
+def test_an_unusable_pixel_is_left_out_at_its_raw_address(tmp_path, drift):
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=drift)
+    path, photons = tmp_path / "events.fits", photon_list(100)
+    usable = np.ones((256, 256), bool)
+    usable[photons.y[40], photons.x[40]] = False
+    write_event_file(path, photons, attitude, header=HEADER)
+    events, alignment = read_event_file(path), default_calibration().alignment
+    found = events.drift_corrected_photons(RawMask(usable), alignment)
+    addresses = events.drift_corrected_pixels(alignment)
+    kept = addresses.on_detector & usable[photons.y, photons.x]
+    assert not kept[40]
+    np.testing.assert_array_equal(found.time, photons.time[kept])
+    np.testing.assert_array_equal(found.x, addresses.x[kept])
+    whole = events.exposure_map(RawMask(np.ones((256, 256), bool)), alignment)
+    assert whole.sum() - found.exposure.sum() == pytest.approx(1.0, abs=0.2)
+
+
+def test_without_good_time_nothing_is_exposed(tmp_path):
+    attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=1000.0)
+    path = tmp_path / "events.fits"
+    write_event_file(path, photon_list(100), attitude, header=HEADER)
+    events = replace(read_event_file(path), gti=np.empty((0, 2)))
+    assert events.exposure_s == 0.0
+    assert not events.exposure_map(np.ones((256, 256), bool), default_calibration().alignment).any()
 
 
 @pytest.mark.parametrize("roll", [0.0, 45.0, 200.0])

@@ -15,6 +15,7 @@ from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
@@ -65,12 +66,15 @@ def source_analysis(
         return SourceAnalysis(analysed=False, reason="there is no localised source")
     event_file, out = Path(event_file), Path(out)
     events = read_event_file(event_file)
-    if not len(events.gti) or not (events.gti[:, 1] > events.gti[:, 0]).any():
+    if not events.exposure_s > 0.0:
         return SourceAnalysis(analysed=False, reason=f"{event_file.name} has no good time")
     calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
+    usable = ~calibration.bad_pixels.mask()
+    for pixel in localisation.hot_pixels:
+        usable[pixel.row, pixel.column] = False
     try:
         found = measure_source(
-            events.photons,
+            events.drift_corrected_photons(RawMask(usable), calibration.alignment),
             events.gti,
             localisation.detector_x,
             localisation.detector_y,
@@ -78,7 +82,6 @@ def source_analysis(
             localisation.n_background,
             t0=None if trigger_time is None else met_from_utc(trigger_time),
             calibration=calibration,
-            hot_pixels=localisation.hot_pixels,
         )
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None

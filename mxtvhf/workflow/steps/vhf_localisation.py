@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.pixels import RawMask, RawPixel, pixels_of
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
@@ -52,9 +54,10 @@ def vhf_localisation(
 
     Beside their places the photons' energies count and, where T0 is known, their arrival times. ECLAIRs'
     circle is asked only where they show no source by themselves: the position stays independent of it, so
-    that the two can be compared. Where the pointing moved, the photons are taken at the addresses that they
-    would have had at the mean pointing. The total 90 % radius has the systematic one of the alignment added
-    in quadrature; the position's time is that of the last photon.
+    that the two can be compared. Bad and hot pixels are left out at their raw addresses; then, where the
+    pointing moved, the photons are taken at the addresses that they would have had at the mean pointing. The
+    total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is that
+    of the last photon.
 
     Parameters
     ----------
@@ -70,7 +73,8 @@ def vhf_localisation(
     Returns
     -------
     Localisation
-        Without a position, and with the reason and an upper limit, when no source is significant.
+        Without a position when no source is significant: with the reason, and with an upper limit where there
+        were photons to look at.
 
     Raises
     ------
@@ -80,30 +84,35 @@ def vhf_localisation(
     event_file, out = Path(event_file), None if out is None else Path(out)
     events = read_event_file(event_file)
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
-    evidence = _Photons.of(events, calibration, _trigger_met(alerts))
+    in_use = in_band(events.photons.pha, calibration.gain)
+    bad = calibration.bad_pixels.mask()
+    hot = _hot(events.photons.selected(in_use), bad)
+    photons = events.drift_corrected_photons(RawMask(~(bad | hot)), calibration.alignment)
+    photons = photons.selected(in_band(photons.pha, calibration.gain))
     facts: dict[str, Any] = {
-        "n_photons": len(evidence.x),
+        "n_photons": int(in_use.sum()),
+        "hot_pixels": pixels_of(hot),
         "exposure_s": events.header.get("EXPOSURE"),
         "data_stream": events.header.get("DSTREAM"),
         "calibration": _versions(calibration),
     }
-    if not len(evidence.x):
+    nothing = _why_nothing(events, facts["n_photons"], photons, facts["hot_pixels"])
+    if nothing is not None:
         return Localisation(
             detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
-            n_source=0.0, n_background=0.0, **facts,
-            reason=f"{event_file.name}: none of its {len(events.photons)} photons is in the energy band",
+            n_source=0.0, n_background=0.0, reason=f"{event_file.name}: {nothing}", **facts,
         )  # fmt: skip
+    evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
     pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
         found, uses = _locate(evidence, calibration, _eclairs_prior(alerts, pointing))
     except InvalidInput as error:
         raise InvalidInput(f"{event_file.name}: {error}") from None
     facts |= {
-        "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background,
-        "hot_pixels": found.hot_pixels, "uses": uses,
+        "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
     }  # fmt: skip
     if not found.detected:
-        return _no_source(found, evidence, calibration, facts)
+        return _no_source(found, events.exposure_s, calibration, facts)
     position = _position(found, pointing, events, calibration)
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
@@ -124,68 +133,79 @@ def vhf_localisation(
 
 
 @dataclass(frozen=True, eq=False)
-class _Photons:
-    """The photons to use: addresses at the mean pointing, and weights."""
+class _Evidence:
+    """The photons to use, and what is known of each beside its place."""
 
-    x: npt.NDArray[np.int16]
-    y: npt.NDArray[np.int16]
+    photons: DriftCorrectedPhotons
     weights: npt.NDArray[np.float64]
     """``[kind of source, photon]``."""
-    bad: Bools
-    """Bad pixels, ``[row, column]``; none where the pointing moved."""
-    looking: npt.NDArray[np.float64] | None
-    """Where it moved: part of the time in which a good pixel looked there, ``[row, column]``."""
     uses: tuple[str, ...]
-    exposure_s: float
 
     @classmethod
-    def of(cls, events: EventFile, calibration: Calibration, burst_time: float | None) -> _Photons:
-        photons, steady = events.photons, events.drift_corrected_pixels(calibration.alignment)
-        bad, used = calibration.bad_pixels.mask(), in_band(photons.pha, calibration.gain)
-        looking = None
-        if steady.moved:
-            # Moved photons draw bad and hot pixels out to lines: theirs are left out where they were seen.
-            bad |= _hot(photons, used, bad)
-            used &= steady.on_detector & ~bad[photons.y, photons.x]
-            looking = events.exposure_map(~bad, calibration.alignment)
-            bad = np.zeros_like(bad)
-        weights = energy_weights(photons.pha[used], calibration)
+    def of(
+        cls,
+        events: EventFile,
+        photons: DriftCorrectedPhotons,
+        calibration: Calibration,
+        burst_time: float | None,
+    ) -> _Evidence:
+        weights = energy_weights(photons.pha, calibration)
         uses: tuple[str, ...] = ("energy",)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
         if burst_time is not None and burst_time < events.tstart:
-            weights = joint_weights(weights, time_weights(photons.time[used], events.gti, burst_time))
+            weights = joint_weights(weights, time_weights(photons.time, events.gti, burst_time))
             uses = ("energy", "time")
-        exposure = float(np.sum(events.gti[:, 1] - events.gti[:, 0]))
-        return cls(steady.x[used], steady.y[used], weights, bad, looking, uses, exposure)
+        return cls(photons, weights, uses)
 
 
-def _hot(photons: PhotonList, used: Bools, bad: Bools) -> Bools:
-    """Find the pixels that are hot in the photons in use, ``[row, column]``."""
-    if not used.any():
-        return np.zeros_like(bad)
-    return hot_pixels(detector_image(photons.x[used], photons.y[used]), ~bad)
+def _hot(photons: PhotonList, bad: RawMask) -> RawMask:
+    """Find the pixels that are hot in the photons in use."""
+    if not len(photons):
+        return RawMask(np.zeros_like(bad))
+    return RawMask(hot_pixels(detector_image(photons.x, photons.y), ~bad))
+
+
+def _why_nothing(
+    events: EventFile, in_use: int, photons: DriftCorrectedPhotons, hot: Sequence[RawPixel]
+) -> str | None:
+    """Tell why there is no photon to look at; None where there is one."""
+    if not events.exposure_s > 0.0:
+        return "there is no good time"
+    if not in_use:
+        return f"none of its {len(events.photons)} photons is in the energy band"
+    if not len(photons):
+        return f"none of its {in_use} photons in the energy band is on a usable pixel{_left_out(hot)}"
+    return None
+
+
+def _left_out(hot: Sequence[RawPixel]) -> str:
+    if not hot:
+        return ""
+    listed = ", ".join(f"({pixel.column}, {pixel.row})" for pixel in hot[:5])
+    return f"; left out {len(hot)} hot pixels (column, row): {listed}"
 
 
 def _locate(
-    photons: _Photons, calibration: Calibration, eclairs: PositionPrior | None
+    evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None
 ) -> tuple[SourceLocalisation, tuple[str, ...]]:
     """Find the source; with ECLAIRs' circle where the photons alone do not show it."""
+    photons = evidence.photons
 
     def found(prior: PositionPrior | None) -> SourceLocalisation:
         return localise(
             photons.x,
             photons.y,
             psf=LobsterEyePsf.of(calibration.psf),
-            bad_pixels=photons.bad,
-            exposure=photons.looking,
-            weights=photons.weights,
+            exposure=photons.exposure,
+            weights=evidence.weights,
             prior=prior,
+            find_hot_pixels=False,
         )
 
     alone = found(None)
     if alone.detected or eclairs is None:
-        return alone, photons.uses
-    return found(eclairs), (*photons.uses, "ECLAIRs")
+        return alone, evidence.uses
+    return found(eclairs), (*evidence.uses, "ECLAIRs")
 
 
 def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
@@ -236,17 +256,17 @@ def _core_fwhm(found: SourceLocalisation) -> float | None:
 
 
 def _no_source(
-    found: SourceLocalisation, photons: _Photons, calibration: Calibration, facts: dict[str, Any]
+    found: SourceLocalisation, exposure_s: float, calibration: Calibration, facts: dict[str, Any]
 ) -> Localisation:
     middle, limit = 0.5 * (detector_pixels() - 1), found.upper_limit
-    per_flux = expected_counts(1.0, photons.exposure_s, middle, middle, calibration=calibration)
+    per_flux = expected_counts(1.0, exposure_s, middle, middle, calibration=calibration)
     return Localisation(
         detected=False,
         position=None,
         r50_arcsec=None,
         detector_x=None,
         detector_y=None,
-        reason=_why_not(found, len(photons.x)),
+        reason=_why_not(found, facts["n_photons"]) + _left_out(facts["hot_pixels"]),
         upper_limit_photons=limit if isfinite(limit) else None,
         upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
         **facts,
@@ -262,9 +282,6 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
         reason += f"a source of more than {found.upper_limit:.0f} photons would have been found (90 % limit)"
     else:
         reason += "the good pixels are too few to tell any source from background"
-    if found.hot_pixels:
-        listed = ", ".join(str(pixel) for pixel in found.hot_pixels[:5])
-        reason += f"; left out {len(found.hot_pixels)} hot pixels (column, row): {listed}"
     return reason
 
 

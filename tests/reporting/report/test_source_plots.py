@@ -8,7 +8,9 @@ from jsonschema import Draft202012Validator
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
 from mxtvhf.analysis.model import SourceAnalysis, analysis_text, measurement_text
 from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.product import Product
@@ -23,6 +25,7 @@ from mxtvhf.workflow.steps.update_ba import update_ba
 from support.alerts import alert_of
 
 T0 = datetime(2026, 3, 7, 13, 45, 6, tzinfo=UTC)
+ALL_PIXELS = RawMask(np.ones((256, 256), np.bool_))
 NO_GP = GpOutcome(available=False, reason="HTTP 503")
 ALERT = alert_of("sb26030704", "eclairs-wakeup", T0, published=T0 + timedelta(seconds=20))
 
@@ -34,8 +37,9 @@ def analysis_of(counts: float, t0_known: bool = True) -> SourceAnalysis:
         burst_time=start - 190.0, decay_index=1.2, rng=np.random.default_rng(1),
     )  # fmt: skip
     calibration = default_calibration()
+    steady = DriftCorrectedPhotons.of_steady(photons, ALL_PIXELS)
     found: SourceMeasurements = measure_source(
-        photons, np.array([[start, start + 300.0]]), 128.0, 128.0, max(counts, 1.0), 100.0,
+        steady, np.array([[start, start + 300.0]]), 128.0, 128.0, max(counts, 1.0), 100.0,
         t0=start - 190.0 if t0_known else None, calibration=calibration,
     )  # fmt: skip
     return SourceAnalysis(

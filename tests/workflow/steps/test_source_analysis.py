@@ -17,8 +17,11 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.simulator.photons import simulate_photons
+from mxtvhf.simulator.pointing import moving_attitude, seen_with
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 from support.event_files import HEADER, attitude_history
@@ -27,6 +30,7 @@ OBSERVED = datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
 START = met_from_utc(OBSERVED)
 T0 = OBSERVED - timedelta(seconds=180)
 FLUX = 1e-9
+HOT = (118, 152)
 PRODUCTS = {
     "source_light_curve": "lightcurve.fits",
     "spectrum": "spectrum.pha",
@@ -190,6 +194,54 @@ def test_localisation_of_photons_that_are_not_in_the_file(tmp_path):
     assert found.analysed
     assert found.regions.source_photons == 0
     assert "fewer than 15" in found.spectrum_reason
+
+
+def drifting(path, drift, hot_counts):
+    """A burst of 150 photons under a drifting pointing, and a pixel near it that counts by itself."""
+    rng = np.random.default_rng(3)
+    pointing = Pointing(83.6, 22.0, 30.0)
+    attitude = moving_attitude(pointing, START, START + 300.0, drift_arcsec=drift)
+    sky = simulate_photons(
+        x=110.0, y=150.0, counts=150.0, background=100.0, start=START, stop=START + 300.0, rng=rng
+    )
+    seen = seen_with(attitude, pointing, sky, rng)
+    time = np.sort(rng.uniform(START, START + 299.0, hot_counts))
+    address = np.ones(hot_counts, np.int16)
+    hot = PhotonList(time, HOT[0] * address, HOT[1] * address, np.full(hot_counts, 400, np.int32))
+    write_event_file(path, seen.merged(hot), attitude, header=HEADER)
+    return path
+
+
+@pytest.mark.parametrize("drift", [0.0, 4.0, 20.0, 120.0])
+def test_a_hot_pixel_is_in_no_number_however_the_pointing_moved(tmp_path, drift):
+    results = []
+    for name, hot_counts in (("clean", 0), ("hot", 400)):
+        events = drifting(tmp_path / f"{name}.fits", drift, hot_counts)
+        place = vhf_localisation(events)
+        results.append((place, source_analysis(events, place, tmp_path / name, trigger_time=None)))
+    (clean, without), (dirty, found) = results
+    assert clean.hot_pixels == ()
+    assert dirty.hot_pixels == (HOT,)
+    assert separation_arcsec(*(
+        axis for place in (clean, dirty) for axis in (place.position.ra_deg, place.position.dec_deg)
+    )) < 0.2 * clean.position.r90_stat_arcsec  # fmt: skip
+    rate, true = found.light_curve.mean, without.light_curve.mean
+    assert true.value == pytest.approx(0.5, abs=3.0 * true.error_high)
+    # A pixel fewer among some thousand: a small part of the statistical error.
+    assert rate.value == pytest.approx(true.value, abs=0.3 * true.error_high)
+    index, plain = found.spectrum.photon_index, without.spectrum.photon_index
+    assert index.value == pytest.approx(plain.value, abs=0.3 * plain.error_high)
+
+
+def test_a_drifting_source_keeps_its_rate(tmp_path):
+    """The regions follow the source over the detector: 500 arcsec are twice the core of the PSF."""
+    rates = []
+    for drift in (0.0, 500.0):
+        events = drifting(tmp_path / "events.fits", drift, 0)
+        found = source_analysis(events, vhf_localisation(events), tmp_path, trigger_time=None)
+        rates.append(found.light_curve.mean)
+    steady, moved = rates
+    assert moved.value == pytest.approx(steady.value, abs=0.5 * steady.error_high)
 
 
 def test_unreadable_event_file_is_named(tmp_path):

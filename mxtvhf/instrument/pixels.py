@@ -1,0 +1,32 @@
+"""Two kinds of pixel addresses, as types, so that one cannot be taken for the other.
+
+Raw addresses are those of the detector: hot and bad pixels keep theirs. Drift-corrected addresses are those
+that a photon would have had at the mean pointing: a source keeps its own. Where the pointing was steady both
+are the same numbers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NewType
+
+import numpy as np
+import numpy.typing as npt
+
+RawMask = NewType("RawMask", npt.NDArray[np.bool_])
+"""A flag for each pixel of the detector, ``[row, column]`` of raw addresses."""
+
+ExposureMap = NewType("ExposureMap", npt.NDArray[np.float64])
+"""Fraction of the good time, 0..1, during which usable pixels covered each drift-corrected address,
+``[row, column]``."""
+
+
+class RawPixel(NamedTuple):
+    """The raw address of a pixel."""
+
+    column: int
+    row: int
+
+
+def pixels_of(mask: RawMask) -> tuple[RawPixel, ...]:
+    """Return the addresses of the pixels that a mask flags, row by row."""
+    return tuple(RawPixel(int(column), int(row)) for row, column in np.argwhere(mask))
