@@ -100,10 +100,12 @@ def time_weights(
     Raises
     ------
     InvalidInput
-        T0 is not before the first interval, or there is no interval.
+        T0 is not before the first interval, or there is no good time.
     """
     start, stop = np.asarray(gti, dtype=np.float64).reshape(-1, 2).T - burst_time
-    if start.size == 0 or start.min() <= 0.0:
+    if not (stop - start).sum() > 0.0:
+        raise InvalidInput("good time intervals: there is no good time")
+    if start.min() <= 0.0:
         raise InvalidInput(f"burst time {burst_time} is not before the good times of the observation")
     index = np.asarray(decay_indices or population().decays.index, dtype=np.float64)[:, np.newaxis]
     mean = decay_integral(start, stop, index).sum(axis=1, keepdims=True) / (stop - start).sum()
@@ -113,4 +115,5 @@ def time_weights(
 
 def joint_weights(energy: Floats, time: Floats) -> Floats:
     """Return the weights of every spectrum with every decay, shape (spectra x decays, photons)."""
-    return np.asarray((energy[:, np.newaxis] * time).reshape(-1, energy.shape[1]))
+    # No -1 in the shape: there may be no photon.
+    return np.asarray((energy[:, np.newaxis] * time).reshape(len(energy) * len(time), energy.shape[1]))

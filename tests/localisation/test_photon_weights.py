@@ -67,10 +67,20 @@ def test_a_fading_source_is_more_likely_at_the_beginning():
     np.testing.assert_allclose(time_weights([100.0, 500.0], GTI, 0.0, [0.0]), 1.0)
 
 
-@pytest.mark.parametrize("gti", [GTI, np.empty((0, 2))], ids=["burst after the start", "no good time"])
-def test_a_burst_time_that_cannot_be_is_refused(gti):
+def test_a_burst_time_after_the_start_is_refused():
     with pytest.raises(InvalidInput, match=r"burst time 200\.0 is not before the good times"):
+        time_weights([250.0], GTI, 200.0)
+
+
+@pytest.mark.parametrize("gti", [np.empty((0, 2)), np.full((2, 2), 300.0)], ids=["no interval", "no length"])
+def test_times_without_good_time_are_refused(gti):
+    with pytest.raises(InvalidInput, match="there is no good time"):
         time_weights([250.0], gti, 200.0)
+
+
+def test_no_photon_has_no_weight():
+    energy, time = energy_weights(np.empty(0, np.int32), CALIBRATION), time_weights([], GTI, 50.0)
+    assert joint_weights(energy, time).shape == (len(energy) * len(time), 0)
 
 
 def test_energies_and_times_sharpen_the_place():
