@@ -228,7 +228,7 @@ def write_event_file(
     Raises
     ------
     InvalidInput
-        No attitude sample is of stable pointing, or no calibration is valid at the start.
+        There is no attitude sample, or no calibration is valid at the start.
     """
     observation = observe(photons, attitude, header, store or packaged_store())
     content = event_file_bytes(observation)

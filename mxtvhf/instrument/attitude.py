@@ -215,15 +215,16 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     Returns
     -------
     StablePointing
-        Without any good time the mean is that of the samples that were called stable.
+        Without any good time the mean is that of the samples that were called stable, or of all where none
+        was.
 
     Raises
     ------
     InvalidInput
-        No sample was called stable.
+        There is no sample.
     """
-    if not attitude.stable.any():
-        raise InvalidInput(f"attitude: none of the {len(attitude)} samples is of stable pointing")
+    if not len(attitude):
+        raise InvalidInput("attitude: no sample")
     held = _Held.of(attitude)
     edges = np.clip(held.time, start, stop)
     good = held.good_steps(held.stable) & (np.diff(edges) > 0.0)
@@ -231,7 +232,10 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
         main = mean_quaternion(held.quaternion, _weights(edges, _longest_run(edges, good)))
         near = _angles(main, held.quaternion) <= 60.0 * pointing_limits().stable.max_offset_arcmin
         good &= held.good_steps(held.stable & near)
-    weights = _weights(edges, good) if good.any() else held.stable.astype(np.float64)
+    if good.any():
+        weights = _weights(edges, good)
+    else:
+        weights = np.where(held.stable.any(), held.stable, True).astype(np.float64)
     mean = mean_quaternion(held.quaternion, weights)
     spread = _angles(mean, held.quaternion[weights > 0.0]).max()
     return StablePointing(_joined(edges, good), mean, float(spread))

@@ -174,9 +174,17 @@ def test_a_sign_of_a_quaternion_means_nothing():
     assert found.gti.tolist() == [[0.0, 10.0]]
 
 
-def test_without_stable_pointing_there_is_none():
-    with pytest.raises(InvalidInput, match="none of the 2 samples is of stable pointing"):
-        stable_pointing(history([0, 0]), 0.0, 10.0)
+def test_without_stable_pointing_there_is_no_good_time():
+    found = stable_pointing(history([0, 0]), 0.0, 10.0)
+    assert found.gti.shape == (0, 2)
+    assert found.spread_arcsec == pytest.approx(0.0, abs=1e-6)
+    mean = Pointing.from_quaternion(found.mean)
+    assert (mean.ra_deg, mean.dec_deg) == pytest.approx((10.0, 20.0), abs=1e-7)
+
+
+def test_without_samples_there_is_no_pointing():
+    with pytest.raises(InvalidInput, match="attitude: no sample"):
+        stable_pointing(AttitudeHistory(np.empty(0), np.empty((0, 4)), np.empty(0, bool)), 0.0, 10.0)
 
 
 @given(

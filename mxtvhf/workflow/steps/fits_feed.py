@@ -72,7 +72,7 @@ def fits_feed(
     Raises
     ------
     InvalidInput
-        The pointing was never stable, no calibration is valid then, or a name does not fit a FITS header.
+        There is no attitude sample, no calibration is valid then, or a name does not fit a FITS header.
     """
     photons = PhotonList.load(Path(extraction.photons_path))
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())

@@ -170,7 +170,7 @@ def _why_nothing(
 ) -> str | None:
     """Tell why there is no photon to look at; None where there is one."""
     if not events.exposure_s > 0.0:
-        return "there is no good time"
+        return "there is no good time, since the pointing was never stable"
     if not in_use:
         return f"none of its {len(events.photons)} photons is in the energy band"
     if not len(photons):

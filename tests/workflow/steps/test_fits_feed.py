@@ -96,9 +96,10 @@ def test_a_drift_of_the_pointing_is_said(extraction, tmp_path):
     assert read_event_file(Path(product.path)).header["PNTSPRD"] == product.attitude_spread_arcsec
 
 
-def test_never_stable_is_refused(extraction, tmp_path):
-    with pytest.raises(InvalidInput, match="none of the 10 samples is of stable pointing"):
-        fits_feed(extraction(stable=[0] * 10), ALERT, tmp_path / "out", **GP)
+def test_a_pointing_that_was_never_stable_leaves_no_good_time(extraction, tmp_path):
+    product = fits_feed(extraction(stable=[0] * 10), ALERT, tmp_path / "out", **GP)
+    assert (product.n_photons, product.n_outside_gti, product.exposure_s) == (0, 600, 0.0)
+    assert "600 photons left out: the pointing was not stable" in product.warnings
 
 
 def test_names_that_no_header_can_hold_are_refused(extraction, tmp_path):
