@@ -163,7 +163,8 @@ def binned(since: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np
     """
     span = float(np.ptp(since))
     frame = instrument().detector.frame_time_s
-    candidates = [factor * 10.0**power for power in range(-1, 7) for factor in (1.0, 2.0, 5.0)]
+    # Up to the range of the on-board clock: a single photon with a wrong time must not cost the report.
+    candidates = [factor * 10.0**power for power in range(-1, 9) for factor in (1.0, 2.0, 5.0)]
     width = next(one for one in candidates if one >= max(span / 30.0, frame))
     first = float(np.floor(since.min() / width) * width)
     index = np.floor((since - first) / width + 1e-9).astype(np.int64)

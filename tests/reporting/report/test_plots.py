@@ -10,7 +10,7 @@ from mxtvhf.reporting.report.sky_plot import sky_plot
 from support.reports import ECLAIRS, GRM, T0, VHF, localisation, photons
 
 
-@given(st.lists(st.floats(-1e4, 1e5), min_size=1, max_size=50))
+@given(st.lists(st.floats(-1e4, 1e5) | st.sampled_from([-(2.0**32), 2.0**32]), min_size=1, max_size=50))
 def test_binning_keeps_every_photon(times: list[float]) -> None:
     first, width, counts = binned(np.array(times))
     assert counts.sum() == len(times)
