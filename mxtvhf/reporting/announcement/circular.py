@@ -70,7 +70,7 @@ def _observation(report: Report) -> str:
     start = f"MXT began to observe the field at {_moment(photons.first)}"
     since = f", {after:.0f} s after T0" if after is not None else ""
     exposure = report.localisation.exposure_s if report.localisation else None
-    length = f", with an exposure of {exposure:.0f} s" if exposure is not None else ""
+    length = f", with an exposure of {exposure:.0f} s" if exposure else ""
     return f"{begin}. {start}{since}{length}."
 
 
