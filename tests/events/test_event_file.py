@@ -276,9 +276,16 @@ def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):
     assert read_event_file(path).gti.shape == (0, 2)
 
 
-def test_never_stable_is_refused_and_leaves_no_file(tmp_path):
-    with pytest.raises(InvalidInput, match="stable"):
-        write_event_file(tmp_path / "e.fits", photon_list(3), attitude_history([0, 0]), header=HEADER)
+def test_a_pointing_that_was_never_stable_has_no_good_time(tmp_path):
+    write_event_file(tmp_path / "e.fits", photon_list(3), attitude_history([0, 0]), header=HEADER)
+    events = read_event_file(tmp_path / "e.fits")
+    assert (len(events.photons), len(events.gti), events.exposure_s) == (0, 0, 0.0)
+    assert events.header["EXPOSURE"] == 0.0
+
+
+def test_without_attitude_there_is_no_file(tmp_path):
+    with pytest.raises(InvalidInput, match="attitude: no sample"):
+        write_event_file(tmp_path / "e.fits", photon_list(3), attitude_history([]), header=HEADER)
     assert list(tmp_path.iterdir()) == []
 
 
