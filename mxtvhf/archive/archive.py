@@ -38,6 +38,7 @@ from mxtvhf.models.ids import BURST_ID_PATTERN, BurstId
 from mxtvhf.models.kept import KeptModel, log_once, read_kept, read_or_set_aside
 from mxtvhf.models.kept_lines import append_record, read_records
 from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.text import escaped
 
 MAX_RECORD_NAME = 150
 """Characters of a run id in the name of its record; a digest makes the name unique."""
@@ -211,12 +212,13 @@ class Archive:
         return max(same, key=lambda entry: entry.received, default=None)
 
     def quarantine(self, raw: bytes, *, name: str, reason: str) -> Path:
-        """Keep an unreadable input with the reason, for inspection.
+        """Keep an unreadable input with the reason, for inspection; both may quote any name, see `escaped`.
 
         The same bytes under another name or for another reason get a further note,
         ``<sha256>.<digest>.json``.
         """
         path = self._keep(self.root / "quarantine", raw, ".bin")
+        name, reason = escaped(name), escaped(reason)
         note = QuarantineNote(
             sha256=path.stem, input=name, reason=reason, size=len(raw), time=datetime.now(UTC)
         )

@@ -35,16 +35,15 @@ def listen(
     import logging
 
     from mxtvhf.intake.listen import listen as work
+    from mxtvhf.models.text import LineFormatter
     from mxtvhf.operation.stack.access import airflow_api
 
     level = logging.DEBUG if verbose else logging.INFO
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-        stream=sys.stderr,
-    )
+    formatter = LineFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler])
     settings = Settings()
     work(settings, airflow_api(settings))
 

@@ -10,6 +10,7 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs, submission_path
 from mxtvhf.models.files import write_once
+from mxtvhf.models.text import escaped
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:
 
 
 def _note(run: PlannedRun, archive: Archive, outcome: Any, reason: str | None = None) -> Submission:
-    submission = Submission(outcome=outcome, reason=reason, posted=datetime.now(UTC))
+    shown = None if reason is None else escaped(reason)
+    submission = Submission(outcome=outcome, reason=shown, posted=datetime.now(UTC))
     write_once(submission_path(archive, run), submission.model_dump_json(exclude_none=True).encode() + b"\n")
     return submission

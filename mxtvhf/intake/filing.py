@@ -10,6 +10,7 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.spool import ReceivedMessage
+from mxtvhf.models.text import escaped
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.telemetry import bursts_in
 
@@ -61,6 +62,7 @@ def file_message(
 
 def set_aside(message: ReceivedMessage, archive: Archive, reason: str, tell: Tell) -> None:
     """Put a message into quarantine, and say so."""
+    reason = escaped(reason)
     archive.quarantine(message.raw, name=message.source, reason=reason)
     log.error("to quarantine: %s", reason)
     tell(message, reason)

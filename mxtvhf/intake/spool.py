@@ -19,11 +19,14 @@ from pydantic import AwareDatetime
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of, write_once
 from mxtvhf.models.kept import KeptModel, parse_kept
+from mxtvhf.models.text import escaped
 
 log = logging.getLogger(__name__)
 
 STALE_S = 3600.0
 """No intake takes so long to write a message."""
+MAX_SOURCE = 500
+"""Characters of a source; paths and subjects may have thousands."""
 
 
 class Label(KeptModel):
@@ -42,7 +45,8 @@ class ReceivedMessage:
     raw
         Its bytes as received.
     source
-        By which way it came and under which name there.
+        By which way it came and under which name there; kept with escapes for what cannot be printed, since
+        a name may be any bytes.
     received
         When, UTC.
     signature
@@ -53,6 +57,9 @@ class ReceivedMessage:
     source: str
     received: datetime
     signature: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", escaped(self.source, MAX_SOURCE))
 
 
 class Spool:
