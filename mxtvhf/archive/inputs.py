@@ -74,11 +74,24 @@ def read_limited(path: Path, limit: int) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            raw, more = b"".join(_pieces(file, limit)), file.read(1)
+            return read_open_file(file, limit, name=str(path))
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_open_file(file: BinaryIO, limit: int, *, name: str) -> bytes:
+    """Return the bytes of an open file.
+
+    Raises
+    ------
+    TooLarge
+        As `read_limited`.
+    OSError
+        The file cannot be read.
+    """
+    raw, more = b"".join(_pieces(file, limit)), file.read(1)
     if more:
-        raise TooLarge(f"{path}: larger than {limit} bytes", raw)
+        raise TooLarge(f"{name}: larger than {limit} bytes", raw)
     return raw
 
 

@@ -1,19 +1,166 @@
 """The inbox takes what is complete, and only that."""
 
+import errno
 import os
+import socket
 
 import pytest
 
-from mxtvhf.intake.inbox import Inbox
+from mxtvhf.intake.inbox import ASIDE, PATIENCE_S, Inbox
+from mxtvhf.intake.spool import Spool
 
 
 @pytest.fixture
 def inbox(tmp_path):
-    kept = []
-    box = Inbox(tmp_path / "inbox", kept.append)
+    kept, refused = [], []
+    box = Inbox(tmp_path / "inbox", kept.append, lambda message, reason: refused.append(reason))
     box.folder.mkdir()
-    box.kept = kept
+    box.kept, box.refused = kept, refused
     return box
+
+
+@pytest.fixture
+def permissions(tmp_path):
+    """Skip a test where permissions mean nothing, say for root."""
+    probe = tmp_path / "probe"
+    probe.touch(mode=0)
+    if os.access(probe, os.R_OK):
+        pytest.skip("this user may read and write everything")
+
+
+def scan(inbox, times=3):
+    for _ in range(times):
+        inbox.scan()
+
+
+def names_in(folder):
+    return sorted(os.fsencode(path.name) for path in folder.rglob("*") if not path.is_dir())
+
+
+ODD_NAMES = {
+    b"caf\xe9.xml": r"caf\xe9.xml",
+    b"\xff\xfe.bin": r"\xff\xfe.bin",
+    b"a\nCRITICAL forged\r\x1b[2J.xml": r"a\nCRITICAL forged\r\x1b[2J.xml",
+    b"\xed\xb3\xa9.xml": r"\xed\xb3\xa9.xml",
+    b"tab\tand space .xml": r"tab\tand space .xml",
+    "\u202eevil.vhf".encode(): r"\u202eevil.vhf",
+    "\u00e9t\u00e9.xml".encode(): "\u00e9t\u00e9.xml",
+    b"x" * 251 + b".xml": "x" * 251 + ".xml",
+    b"ALERT.XML": "ALERT.XML",
+    b"Packets.Bin": "Packets.Bin",
+    b"-rf *.xml": "-rf *.xml",
+}
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+def test_a_file_of_any_name_is_taken_and_its_name_shown_with_escapes(inbox, tmp_path, name, caplog):
+    (inbox.folder / os.fsdecode(name)).write_bytes(b"<a/>")
+    (inbox.folder / "zzz.xml").write_bytes(b"<b/>")
+    scan(inbox)
+    assert {message.source for message in inbox.kept} == {f"inbox {ODD_NAMES[name]}", "inbox zzz.xml"}
+    assert names_in(inbox.folder) == []
+    room = Spool(tmp_path / "archive")
+    room.keep(inbox.kept[0])
+    assert [room.read(path) for path in room.waiting()] == inbox.kept[:1]
+    assert not caplog.messages
+
+
+@pytest.mark.slow
+def test_files_in_folders_nested_too_deep_harm_nobody(inbox):
+    home = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(inbox.folder)
+        for _ in range(1200):  # deeper than calls may be nested, and than a path may be long
+            os.mkdir("d")
+            os.chdir("d")
+        with open("deep.xml", "w"):
+            pass
+        os.fchdir(home)
+        (inbox.folder / "zzz.xml").write_bytes(b"<b/>")
+        scan(inbox)
+        assert [message.source for message in inbox.kept] == ["inbox zzz.xml"]
+    finally:
+        remove_nested(inbox.folder)
+        os.fchdir(home)
+        os.close(home)
+
+
+def remove_nested(folder):
+    """Remove ``d/d/d/...``, which no path reaches."""
+    os.chdir(folder)
+    depth = 0
+    while os.path.isdir("d"):
+        os.chdir("d")
+        depth += 1
+    os.unlink("deep.xml")
+    for _ in range(depth):
+        os.chdir("..")
+        os.rmdir("d")
+
+
+def test_what_can_never_be_taken_is_set_aside_with_its_reason_once(inbox, tmp_path, caplog):
+    (tmp_path / "secret.xml").write_bytes(b"<secret/>")
+    (inbox.folder / "link.xml").symlink_to(tmp_path / "secret.xml")
+    (inbox.folder / "nowhere.bin").symlink_to(tmp_path / "nowhere")
+    (inbox.folder / "loop.bin").symlink_to("loop.bin")
+    os.mkfifo(inbox.folder / "pipe.xml")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(inbox.folder / "s.vhf"))
+        (inbox.folder / "folder.xml").mkdir()
+        (inbox.folder / "zzz.xml").write_bytes(b"<b/>")
+        scan(inbox, times=5)
+    assert [message.source for message in inbox.kept] == ["inbox zzz.xml"]
+    assert [reason.split(":")[0] for reason in inbox.refused] == [
+        f"inbox {name}" for name in ("link.xml", "loop.bin", "nowhere.bin", "pipe.xml", "s.vhf")
+    ]
+    assert all("not a regular file; the file was moved to .set-aside" in reason for reason in inbox.refused)
+    assert names_in(inbox.folder / ASIDE) == names_in(inbox.folder)
+    assert len(names_in(inbox.folder)) == 5
+    assert (tmp_path / "secret.xml").read_bytes() == b"<secret/>"
+
+
+@pytest.mark.usefixtures("permissions")
+def test_an_unreadable_file_is_taken_once_it_is_readable_and_set_aside_after_a_while(inbox, monkeypatch):
+    for name in ("a.xml", "b.xml"):
+        (inbox.folder / name).write_bytes(b"<a/>")
+        (inbox.folder / name).chmod(0)
+    scan(inbox)
+    assert (inbox.kept, inbox.refused) == ([], [])
+    (inbox.folder / "b.xml").chmod(0o600)
+    scan(inbox)
+    assert [message.source for message in inbox.kept] == ["inbox b.xml"]
+    later = (inbox.folder / "a.xml").stat().st_ctime + PATIENCE_S + 1.0
+    monkeypatch.setattr("mxtvhf.intake.inbox.time.time", lambda: later)
+    scan(inbox, times=5)
+    (reason,) = inbox.refused
+    assert reason.startswith("inbox a.xml: cannot be read: Permission denied")
+    assert names_in(inbox.folder) == [b"a.xml"]
+
+
+@pytest.mark.usefixtures("permissions")
+def test_a_file_that_cannot_be_removed_is_taken_and_logged_once(inbox, caplog):
+    folder = inbox.folder / "of another"
+    folder.mkdir()
+    (folder / "a.xml").write_bytes(b"<a/>")
+    os.mkfifo(folder / "b.xml")
+    (inbox.folder / "zzz.xml").write_bytes(b"<b/>")
+    folder.chmod(0o500)
+    scan(inbox, times=6)
+    folder.chmod(0o700)
+    assert [message.raw for message in inbox.kept] == [b"<a/>", b"<b/>"]
+    assert len(inbox.refused) == 1
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == 2
+    assert "was kept, but cannot be removed" in errors[0]
+
+
+@pytest.mark.usefixtures("permissions")
+def test_a_folder_that_cannot_be_read_is_logged_once_and_the_others_are_watched(inbox, caplog):
+    (inbox.folder / "closed").mkdir(mode=0)
+    (inbox.folder / "zzz.xml").write_bytes(b"<b/>")
+    scan(inbox, times=4)
+    assert len(inbox.kept) == 1
+    assert len([text for text in caplog.messages if "it is not watched" in text]) == 1
 
 
 def test_a_file_is_taken_when_it_no_longer_changes(inbox):
@@ -42,16 +189,15 @@ def test_a_file_that_is_still_written_is_not_taken(inbox):
     assert [message.raw for message in inbox.kept] == [b"half and half"]
 
 
-def test_other_files_hidden_ones_and_links_stay(inbox, tmp_path):
-    (tmp_path / "secret.xml").write_bytes(b"<secret/>")
-    for name in ("notes.txt", ".alert.xml", "alert.xml.part"):
+def test_other_files_and_hidden_ones_stay_and_are_logged_once(inbox, caplog):
+    caplog.set_level("INFO")
+    for name in ("notes.txt", ".alert.xml", "alert.xml.part", "bell\a.txt"):
         (inbox.folder / name).write_bytes(b"x")
-    (inbox.folder / "link.xml").symlink_to(tmp_path / "secret.xml")
-    os.mkfifo(inbox.folder / "pipe.xml")
-    for _ in range(3):
-        inbox.scan()
+    scan(inbox)
     assert inbox.kept == []
-    assert len(list(inbox.folder.iterdir())) == 5
+    assert len(list(inbox.folder.iterdir())) == 4
+    assert len(caplog.messages) == 3
+    assert all(text.isprintable() for text in caplog.messages)
 
 
 def test_what_cannot_be_kept_stays_in_the_inbox(inbox):
@@ -60,7 +206,7 @@ def test_what_cannot_be_kept_stays_in_the_inbox(inbox):
     inbox.scan()
 
     def full(message):
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     inbox._keep = full
     with pytest.raises(OSError, match="no space"):
