@@ -21,6 +21,7 @@ from mxtvhf.errors import Retriable
 from mxtvhf.intake.signatures import HEADER
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.intake.stream_ledger import StreamLedger
+from mxtvhf.models.text import escaped
 from mxtvhf.reporting.messages.connection import connect
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ STREAM, SUBJECTS = "MXTVHF_IN", "mxtvhf.in.>"
 """Notices and packets are published below these subjects, e.g. ``mxtvhf.in.packets.<station>``."""
 DURABLE = "mxtvhf-listen"
 BATCH, FETCH_S, ACK_WAIT_S = 50, 1.0, 30.0
-RETRY_S = 1.0
+RETRY_S, ANSWER_S = 1.0, 2.0
 KEPT_DAYS = 30
 
 
@@ -39,7 +40,7 @@ class NatsStream:
     Parameters
     ----------
     url, credentials
-        As in `natslink.connect`.
+        As in `mxtvhf.reporting.messages.connection.connect`.
     archive_root
         Where the ledger lies.
     keep
@@ -65,36 +66,49 @@ class NatsStream:
         self._on_gap = on_gap
         self._audit_s = audit_s
 
-    def run(self, stop: threading.Event) -> None:
-        """Take messages until ``stop`` is set; for a thread of its own."""
-        asyncio.run(self._run(stop))
+    def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
+        """Take messages until ``stop`` is set; for a thread of its own.
 
-    async def _run(self, stop: threading.Event) -> None:
-        complaint = ""
-        while not stop.is_set():
-            try:
-                client = await connect(self._url, self._credentials, name="mxtvhf listen")
-                try:
-                    await self._take(client, stop)
-                finally:
-                    await client.close()
-                complaint = ""
-            except (Retriable, nats.errors.Error, OSError) as error:
-                if str(error) != complaint:
-                    complaint = str(error)
-                    log.warning("NATS: %s; trying again until it works", complaint or type(error).__name__)
-                await _sleep(RETRY_S, stop)
+        Parameters
+        ----------
+        stop
+            Ends the work.
+        works
+            Called whenever messages were taken, or an audit after the first one found all in order.
 
-    async def _take(self, client: Client, stop: threading.Event) -> None:
-        """Fetch until something breaks: then everything is set up again, subscription included.
+        Raises
+        ------
+        InvalidInput
+            The URL or the file of the credentials is wrong.
+        Retriable
+            The server cannot be reached, or the connection broke: start again, subscription included.
+        OSError
+            A message cannot be kept; it is not acknowledged.
+        """
+        try:
+            asyncio.run(self._run(stop, works))
+        except nats.errors.Error as error:
+            raise Retriable(f"{self._url}: NATS: {str(error) or type(error).__name__}") from error
 
-        A pull subscription can be dead after a restart of the server without an error (nats.py issue 504):
-        silence is answered by an audit, and messages that are pending in spite of it by a new start.
+    async def _run(self, stop: threading.Event, works: Callable[[], None]) -> None:
+        client = await connect(self._url, self._credentials, name="mxtvhf listen")
+        try:
+            await self._take(client, stop, works)
+        finally:
+            await client.close()
+
+    async def _take(self, client: Client, stop: threading.Event, works: Callable[[], None]) -> None:
+        """Fetch until something breaks.
+
+        A pull subscription can be dead after a restart of the server without an error (nats.py issue 504),
+        and so can the client's reader after a message that it cannot parse: silence is answered by a
+        question to the server and by an audit, and messages that are pending in spite of it by a new start.
         """
         js = client.jetstream()
         await _set_up(js)
         ledger = await self._ledger(js)
         await self._audit(js, ledger)
+        await self._take_unacknowledged(client, js, ledger)
         subscription = await js.pull_subscribe_bind(DURABLE, STREAM)
         audited = asyncio.get_running_loop().time()
         while not stop.is_set():
@@ -103,27 +117,51 @@ class NatsStream:
             except (TimeoutError, nats.errors.TimeoutError):
                 messages = []
             await self._receive_all(messages, ledger)
+            if messages:
+                works()
+            else:
+                await _check_reader(client)
             if asyncio.get_running_loop().time() - audited >= self._audit_s:
                 pending = await self._audit(js, ledger)
                 if pending and not messages:
                     raise Retriable(f"{pending} messages pending but none is delivered")
                 audited = asyncio.get_running_loop().time()
+                works()
 
     async def _receive_all(self, messages: list[Msg], ledger: StreamLedger) -> None:
         for index, message in enumerate(messages):
             try:
                 await self._receive(message, ledger)
+            except nats.errors.NotJSMessageError:
+                log.warning("NATS: ignored a message that is not of the stream: %s", escaped(message.subject))
             except OSError:
                 for rest in messages[index:]:
                     await rest.nak(delay=RETRY_S)
                 raise
 
     async def _receive(self, message: Msg, ledger: StreamLedger) -> None:
-        signature = (message.headers or {}).get(HEADER)
+        number, signature = message.metadata.sequence.stream, (message.headers or {}).get(HEADER)
         received = ReceivedMessage(message.data, f"NATS {message.subject}", datetime.now(UTC), signature)
         await asyncio.to_thread(self._keep, received)
-        await asyncio.to_thread(ledger.note, message.metadata.sequence.stream, message.data)
+        await asyncio.to_thread(ledger.note, number, message.data)
         await message.ack()
+
+    async def _take_unacknowledged(self, client: Client, js: JetStreamContext, ledger: StreamLedger) -> None:
+        """Take by its number what was delivered and never acknowledged, and acknowledge it.
+
+        It was delivered to a client that ended, or that cannot parse it: a subject may be any bytes. The
+        server would deliver it again after `ACK_WAIT_S`, and break the client again.
+        """
+        info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
+        if not consumer.num_ack_pending:
+            return
+        done = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
+        last = consumer.delivered.stream_seq if consumer.delivered else 0
+        first = max(1, info.state.first_seq, done + 1)
+        missing = set(ledger.missing(first, last))
+        for number in range(first, last + 1):
+            if number not in missing or await self._fetch_again(js, ledger, number):
+                await client.publish(_ack_subject(number), Msg.Ack.Ack)
 
     async def _ledger(self, js: JetStreamContext) -> StreamLedger:
         info = await js.stream_info(STREAM)
@@ -168,7 +206,10 @@ class NatsStream:
         raw = message.data or b""
         signature = (message.headers or {}).get(HEADER)
         received = ReceivedMessage(
-            raw, f"NATS {message.subject}, fetched again", datetime.now(UTC), signature
+            raw,
+            f"NATS {message.subject}, fetched again",
+            datetime.now(UTC),
+            None if signature is None else str(signature),  # one that is not ASCII is no text here
         )
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, number, raw)
@@ -202,6 +243,30 @@ async def _set_up(js: JetStreamContext) -> None:
         )
 
 
+async def _check_reader(client: Client) -> None:
+    """Ask the server something.
+
+    Raises
+    ------
+    nats.errors.Error
+        There is no answer: the server is away, or the client's reader has ended.
+    Retriable
+        The connection was made anew: what was on its way is delivered again only after `ACK_WAIT_S`.
+    """
+    await client.jetstream(timeout=ANSWER_S).consumer_info(STREAM, DURABLE)
+    if client.stats["reconnects"]:
+        raise Retriable("the connection to NATS broke and was made again")
+
+
+def _ack_subject(number: int) -> str:
+    """Subject on which a message is acknowledged by its number alone.
+
+    Form: ``$JS.ACK.<stream>.<consumer>.<deliveries>.<number>.<delivery>.<time>.<pending>`` (NATS ADR-15);
+    with explicit acknowledgement the server goes by the number.
+    """
+    return f"$JS.ACK.{STREAM}.{DURABLE}.1.{number}.0.0.0"
+
+
 def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """Join neighbouring numbers."""
     joined: list[tuple[int, int]] = []
@@ -211,7 +276,3 @@ def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
         else:
             joined.append((number, number))
     return joined
-
-
-async def _sleep(seconds: float, stop: threading.Event) -> None:
-    await asyncio.to_thread(stop.wait, seconds)

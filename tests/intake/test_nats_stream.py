@@ -1,6 +1,8 @@
 """The intake on a real NATS server: nothing lost, nothing unnoticed, whatever happens to the server."""
 
 import asyncio
+import json
+import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,10 +11,12 @@ import pytest
 
 from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.parts import Part, failing_parts
 from mxtvhf.intake.spool import Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
+from support.nats_server import NatsServer, free_port
 
 
 def contents(numbers):
@@ -40,7 +44,7 @@ class Listener:
         source = NatsStream(
             server.url, None, root, keep or self.room.keep, on_gap=self.gaps.append, audit_s=0.5
         )
-        self.thread = threading.Thread(target=source.run, args=(self.stop,))
+        self.thread = threading.Thread(target=Part("NATS", source.run, root).run, args=(self.stop,))
 
     @property
     def kept(self):
@@ -132,6 +136,140 @@ def pending(server):
             await client.close()
 
     return asyncio.run(ask())
+
+
+def publish_raw(server, subject, body, headers=b""):
+    """Publish any bytes as subject and headers, past the checks of NATS's client."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as link:
+        link.recv(65536)
+        link.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
+        sizes = b"%d %d" % (len(headers), len(headers) + len(body)) if headers else b"%d" % len(body)
+        link.sendall(b"%s %s %s\r\n" % (b"HPUB" if headers else b"PUB", subject, sizes))
+        link.sendall(headers + body + b"\r\nPING\r\n")
+        answer = link.recv(65536)
+        assert answer == b"PONG\r\n", answer
+
+
+ODD_SUBJECTS = (
+    b"mxtvhf.in.caf\xe9",
+    b"mxtvhf.in.\xff\xfe\x00\x1b[2J",
+    b"mxtvhf.in." + b"x" * 3900,
+    b"mxtvhf.in.\xf0\x9f\x9a\x80",
+    b"mxtvhf.in.vertical\x0btab",
+    b"mxtvhf.in.form\x0c1",
+)
+"""The client takes the last two for other words of its protocol."""
+ODD_HEADERS = (
+    b"NATS/1.0\r\nMxtvhf-Signature: caf\xe9\r\n\r\n",
+    b"NATS/1.0\r\ncaf\xe9: x\r\nno colon\r\n: \r\n\r\n",
+    b"NATS/1.0 \xe9\xe9\xe9 x\r\n\r\n",
+    b"NATS/1.0 404 No Messages\r\n\r\n",
+    b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
+    b"NATS/1.0 503\r\n\r\n",
+    b"NATS/1.0 100 Idle Heartbeat\r\n\r\n",
+    b"NATS/1.0 100 FlowControl Request\r\nStatus: 100\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 500\r\nDescription: odd\r\n\r\n",
+    b"NATS/1.0",
+    b"NATS/1.0\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"NATS/1.0\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+    b"\x00" * 40,
+)
+
+
+@pytest.mark.service
+def test_any_bytes_of_a_subject_or_header_are_taken_once_and_delay_nothing(nats_server, tmp_path, caplog):
+    with listening(nats_server, tmp_path) as listener:
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        odd = []
+        for number, subject in enumerate(ODD_SUBJECTS):
+            odd.append(b"subject %d" % number)
+            publish_raw(nats_server, subject, odd[-1])
+            publish(nats_server, contents([number]))
+        for number, headers in enumerate(ODD_HEADERS):
+            odd.append(b"header %d" % number)
+            publish_raw(nats_server, b"mxtvhf.in.alerts", odd[-1], headers)
+            publish(nats_server, contents([100 + number]))
+        sound = contents([*range(len(ODD_SUBJECTS)), *range(100, 100 + len(ODD_HEADERS))])
+        listener.waits_for([*sound, *odd])
+        wait_until(lambda: pending(nats_server) == 0, what="acknowledgements", timeout=20)
+        wait_until(lambda: not failing_parts(tmp_path), what="work without faults", timeout=30)
+    assert list(read_gaps(tmp_path)) == []
+    sources = {listener.room.read(path).source for path in listener.room.waiting()}
+    assert all(source.isprintable() for source in sources)
+    assert r"NATS mxtvhf.in.caf\xe9" in sources
+
+
+@pytest.mark.service
+def test_messages_that_break_the_client_are_fetched_by_number(nats_server, tmp_path):
+    """Without the remedies in our client, so that whatever else breaks it has the same end."""
+    with listening(nats_server, tmp_path):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+    odd = [b"odd %d" % number for number in range(3)]
+    for raw in odd:
+        publish_raw(nats_server, b"mxtvhf.in.vertical\x0btab", raw)
+        publish(nats_server, contents([int(raw[-1:])]))
+    with listening(nats_server, tmp_path) as listener:
+        listener.waits_for([*contents(range(3)), *odd])
+        wait_until(lambda: pending(nats_server) == 0, what="acknowledgements", timeout=20)
+
+
+@pytest.mark.service
+def test_odd_headers_of_a_message_that_is_fetched_again_harm_nobody(nats_server, tmp_path):
+    with listening(nats_server, tmp_path / "one"):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        for number, headers in enumerate(ODD_HEADERS):
+            publish_raw(nats_server, b"mxtvhf.in.alerts", b"header %d" % number, headers)
+        wait_until(lambda: pending(nats_server) == 0, what="acknowledgements", timeout=60)
+    # Another archive lacks what the consumer has had, and fetches it by its numbers.
+    with listening(nats_server, tmp_path / "two") as listener:
+        listener.waits_for([b"header %d" % number for number in range(len(ODD_HEADERS))])
+    assert list(read_gaps(tmp_path / "two")) == []
+
+
+@pytest.mark.service
+def test_what_a_killed_listener_had_not_acknowledged_is_taken_at_once(nats_server, tmp_path):
+    with listening(nats_server, tmp_path):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+    publish(nats_server, contents(range(5)))
+
+    async def take_and_die():
+        client = await connect(nats_server.url, name="killed")
+        subscription = await client.jetstream().pull_subscribe_bind("mxtvhf-listen", "MXTVHF_IN")
+        assert len(await subscription.fetch(5, timeout=5)) == 5
+        await client.close()
+
+    asyncio.run(take_and_die())
+    with listening(nats_server, tmp_path) as listener:
+        listener.waits_for(contents(range(5)))
+    assert all(listener.room.read(path).source.endswith("fetched again") for path in listener.room.waiting())
+
+
+@pytest.mark.service
+def test_a_message_sent_past_the_stream_is_ignored(tmp_path):
+    """Who may publish to our inbox can send what looks like an answer of the server."""
+    port = free_port()
+    with (
+        NatsServer(tmp_path, extra=f'http: "127.0.0.1:{port}"') as nats_server,
+        listening(nats_server, tmp_path) as listener,
+    ):
+        wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
+        for subject in inboxes(port):
+            for body in (b"", b"<a/>", b"{}"):
+                publish_raw(nats_server, subject.encode(), body)
+                publish_raw(nats_server, subject.encode(), body, b"NATS/1.0 \xe9\r\n\r\n")
+        publish(nats_server, contents(range(3)))
+        listener.waits_for(contents(range(3)))
+        assert listener.kept == contents(range(3))
+
+
+def inboxes(monitor_port):
+    """Subjects to which the listener is subscribed."""
+    with socket.create_connection(("127.0.0.1", monitor_port), timeout=10) as link:
+        link.sendall(b"GET /connz?subs=1 HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: link.recv(65536), b""))
+    connections = json.loads(answer.partition(b"\r\n\r\n")[2])["connections"]
+    return [name.replace("*", "x") for one in connections for name in one.get("subscriptions_list", ())]
 
 
 def the_block(server):

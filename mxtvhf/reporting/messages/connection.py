@@ -23,6 +23,8 @@ hear ours, among them every message that the intake fetches."""
 FIRST_TRIES_S = 0.25
 """Between tries of the first connection. A server that refuses a client may cut the line before its reason is
 read: among several tries the reason comes through."""
+_OF_A_STREAM = b"$JS.ACK."
+"""How the address begins on which a message of a stream is acknowledged."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 """Wait before the first try to reconnect, doubled up to the longest one."""
 
@@ -56,7 +58,7 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
         No server answers, or it refuses these credentials; a later call may succeed.
     """
     servers = checked_servers(url)
-    client = _SecureClient()
+    client = _CarefulClient()
     watch = _ConnectionLog(client, url)
     try:
         async with asyncio.timeout(timeout):
@@ -82,11 +84,12 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
     return client
 
 
-class _SecureClient(Client):
-    """A client that keeps what ``tls://`` promises.
+class _CarefulClient(Client):
+    """A client that keeps what ``tls://`` promises, and that no message can break.
 
     NATS's own one encrypts when the server's greeting asks for it: whoever sits between the two need only
-    change the greeting to be sent the password in clear.
+    change the greeting to be sent the password in clear. Its reader ends at a subject that is not UTF-8, and
+    takes a publisher's header ``Status`` for a word of the server.
     """
 
     def _connect_command(self) -> bytes:
@@ -94,6 +97,24 @@ class _SecureClient(Client):
         if server is not None and server.uri.scheme == "tls" and not self._server_info.get("tls_required"):
             raise nats.errors.Error("no TLS at the server")
         return super()._connect_command()
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> None:
+        if headers and reply.startswith(_OF_A_STREAM):
+            headers = _without_status(headers)
+        await super()._process_msg(sid, _utf8(subject), _utf8(reply), data, headers)  # type: ignore[arg-type]
+
+
+def _utf8(name: bytes) -> bytes:
+    return name.decode(errors="backslashreplace").encode()
+
+
+def _without_status(headers: bytes) -> bytes:
+    """Return a message's headers without what only the server may say: a status, in words or as a header."""
+    lines = headers.split(b"\r\n")[1:]
+    kept = [line for line in lines if line and line.partition(b":")[0].strip() != b"Status"]
+    return b"\r\n".join([b"NATS/1.0", *kept, b"", b""])
 
 
 def checked_servers(url: str) -> list[str]:
