@@ -12,8 +12,9 @@ from typing import Any
 
 import confluent_kafka
 import gcn_kafka
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
@@ -40,6 +41,14 @@ class GcnAccess(Model):
         default={}, description="further options of librdkafka, e.g. another bootstrap.servers"
     )
 
+    @model_validator(mode="after")
+    def _has_both_credentials(self) -> GcnAccess:
+        if (self.client_id is None) != (self.client_secret is None):
+            raise ValueError(
+                "expected both client_id and client_secret, as GCN's page of credentials shows them"
+            )
+        return self
+
     @classmethod
     def from_file(cls, path: Path) -> GcnAccess:
         """Read the file; InvalidInput names what is wrong, never a value."""
@@ -61,19 +70,46 @@ class GcnKafka:
         self._access = access
         self._keep = keep
         self._complaints: set[str] = set()
+        self._last_error = "none"
         self._heard = time.monotonic()
-        self._silent = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Take notices until ``stop`` is set."""
-        consumer = gcn_kafka.Consumer(config=self._config())
-        consumer.subscribe([*self._access.topics, *[HEARTBEAT] * self._access.heartbeat])
+    def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
+        """Take notices until ``stop`` is set.
+
+        Parameters
+        ----------
+        stop
+            Ends the work.
+        works
+            Called at each heartbeat and for each notice that was kept.
+
+        Raises
+        ------
+        InvalidInput
+            An option of librdkafka is wrong.
+        Retriable
+            An offset cannot be committed, or the heartbeat is missing: what was not committed comes again
+            over a new connection.
+        OSError
+            A notice cannot be kept; it is not committed.
+        """
         try:
+            consumer = gcn_kafka.Consumer(config=self._config())
+        except (confluent_kafka.KafkaException, ValueError, TypeError) as error:
+            raise InvalidInput(
+                f"GCN Kafka: {_cause(error)}; correct [config] in the file of credentials"
+            ) from None
+        self._heard = time.monotonic()
+        try:
+            consumer.subscribe([*self._access.topics, *[HEARTBEAT] * self._access.heartbeat])
             while not stop.is_set():
                 message = consumer.poll(POLL_S)
                 if message is not None and self._is_sound(message):
-                    self._take(message, consumer, stop)
+                    self._take(message, consumer)
+                    works()
                 self._check_heartbeat()
+        except confluent_kafka.KafkaException as error:
+            raise Retriable(f"GCN Kafka: {_cause(error)}") from error
         finally:
             consumer.close()
 
@@ -94,36 +130,31 @@ class GcnKafka:
         error = message.error()
         if error is None:
             return True
+        if error.fatal():
+            raise confluent_kafka.KafkaException(error)
+        self._last_error = error.str()
         if error.name() not in self._complaints:
             self._complaints.add(error.name())
             log.warning("GCN Kafka: %s", error.str())
         return False
 
-    def _take(
-        self, message: confluent_kafka.Message, consumer: gcn_kafka.Consumer, stop: threading.Event
-    ) -> None:
+    def _take(self, message: confluent_kafka.Message, consumer: gcn_kafka.Consumer) -> None:
         if message.topic() == HEARTBEAT:
             self._heard = time.monotonic()
             return
         source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
-        received = ReceivedMessage(message.value() or b"", source, datetime.now(UTC))
-        while not stop.is_set():
-            try:
-                self._keep(received)
-            except OSError as error:
-                log.error("%s: cannot be kept, tried again: %s", source, error)
-                stop.wait(2.0)
-            else:
-                consumer.commit(message=message, asynchronous=False)
-                return
+        self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
+        consumer.commit(message=message, asynchronous=False)
 
     def _check_heartbeat(self) -> None:
-        if not self._access.heartbeat:
-            return
-        silent = time.monotonic() - self._heard > SILENCE_S
-        if silent != self._silent:
-            self._silent = silent
-            if silent:
-                log.error("GCN Kafka: no heartbeat for %.0f s: alerts may be missed", SILENCE_S)
-            else:
-                log.info("GCN Kafka: the heartbeat is back")
+        if self._access.heartbeat and time.monotonic() - self._heard > SILENCE_S:
+            raise Retriable(
+                f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, alerts may be missed; "
+                f"last error: {self._last_error}"
+            )
+
+
+def _cause(error: Exception) -> str:
+    """Return what librdkafka says of an error."""
+    cause = error.args[0] if error.args else error
+    return cause.str() if isinstance(cause, confluent_kafka.KafkaError) else str(cause)

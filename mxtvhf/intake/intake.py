@@ -6,12 +6,13 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.errors import Failure, InvalidInput, NewerVersion
+from mxtvhf.errors import InvalidInput, MxtVhfError, NewerVersion, Retriable
 from mxtvhf.intake.burst_state import PlannedRun
 from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
@@ -29,7 +30,6 @@ ROUND_S = 0.2
 LONGEST_PAUSE_S = 15.0
 """Between two attempts to reach Airflow."""
 SPOILED_PAUSE_S = 30.0
-DISK_PAUSE_S = 2.0
 POSTS_A_ROUND = 20
 """Then what came meanwhile is filed, so that a new alert need not wait for all runs of a storm."""
 
@@ -72,6 +72,7 @@ class Intake:
         self._seen: dict[str, tuple[int, datetime | None]] = {}
         self._waiting: dict[str, tuple[PlannedRun, ...]] = {}
         self._failures = 0
+        self._refusals: Counter[str] = Counter()
         self._next_attempt = 0.0
 
     def keep(self, message: ReceivedMessage) -> None:
@@ -83,23 +84,44 @@ class Intake:
         """Set a message aside that is not to be looked at; when this returns it may be acknowledged."""
         set_aside(message, self.archive, reason, self._tell)
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set."""
+    def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
+        """Work until ``stop`` is set.
+
+        Parameters
+        ----------
+        stop
+            Ends the work.
+        works
+            Called after each round.
+
+        Raises
+        ------
+        OSError
+            The archive cannot be written; nothing is acknowledged meanwhile.
+        """
         while not stop.is_set():
             self._woken.clear()
-            try:
-                self.round()
-                self._alive.touch()
-            except OSError as error:
-                log.error("the archive cannot be written, nothing is acknowledged meanwhile: %s", error)
-                stop.wait(DISK_PAUSE_S)
+            self.round()
+            self._alive.touch()
+            works()
             if not self._can_post():
                 self._woken.wait(ROUND_S)
 
     def round(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """File all that waits, look at the bursts that need it, start some of the runs that wait."""
+        """File all that waits, look at the bursts that need it, start some of the runs that wait.
+
+        Raises
+        ------
+        OSError
+            The archive cannot be written.
+        """
         for path in self.incoming.waiting():
-            self._take(path)
+            try:
+                self._take(path)
+            except OSError as error:
+                if error.errno not in BAD_FILE:
+                    raise
+                log_once(f"{path}: cannot be filed: {error}; the message waits")
         self._look(clock())
         if self._can_post():
             self._post()
@@ -110,11 +132,6 @@ class Intake:
             message = self.incoming.read(path)
         except NewerVersion as error:
             log_once(f"{error}; the message waits")
-            return
-        except OSError as error:
-            if error.errno not in BAD_FILE:
-                raise
-            log_once(f"{path}: {error.strerror}; the message waits")
             return
         except InvalidInput as error:
             self.refuse(ReceivedMessage(path.read_bytes(), str(path), datetime.now(UTC)), str(error))
@@ -158,13 +175,20 @@ class Intake:
         return any(self._waiting.values()) and time.monotonic() >= self._next_attempt
 
     def _post(self) -> None:
-        """Real alerts before tests, new ones before old ones."""
+        """Real alerts before tests, new ones before old ones; a run that failed behind those that did not."""
         runs = [run for waiting in self._waiting.values() for run in waiting]
-        runs.sort(key=lambda run: (run.is_test, -run.planned.timestamp(), run.conf.sequence))
+        runs.sort(
+            key=lambda run: (
+                self._refusals[run.run_id],
+                run.is_test,
+                -run.planned.timestamp(),
+                run.conf.sequence,
+            )
+        )
         try:
             for run in runs[:POSTS_A_ROUND]:
                 self._dispatch(run)
-        except Failure as error:
+        except Retriable as error:
             self._failures += 1
             pause = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311
             self._next_attempt = time.monotonic() + pause
@@ -176,15 +200,24 @@ class Intake:
         burst_id = run.conf.burst_id
         try:
             dispatch(run, self.archive, self._api)
-        except (Failure, OSError):
+        except (Retriable, OSError):
+            self._refusals[run.run_id] += 1
             raise
-        except Exception:
-            # Whatever is wrong with one run, those of the other bursts are started.
-            log.exception("run %s: cannot be started, again in %.0f s", run.run_id, SPOILED_PAUSE_S)
-            again = datetime.now(UTC) + timedelta(seconds=SPOILED_PAUSE_S)
+        except Exception as error:
+            # Whatever Airflow answers to one run, those of the other bursts are started.
+            self._refusals[run.run_id] += 1
+            log.error(
+                "run %s: cannot be started, again in %.0f s: %s",
+                run.run_id,
+                LONGEST_PAUSE_S,
+                error,
+                exc_info=None if isinstance(error, MxtVhfError) else error,
+            )
+            again = datetime.now(UTC) + timedelta(seconds=LONGEST_PAUSE_S)
             self._seen[burst_id] = self.bursts.all().get(burst_id, 0), again
             self._waiting.pop(burst_id, None)
         else:
+            del self._refusals[run.run_id]
             self._look_again(burst_id)
 
     def _look_again(self, burst_id: str) -> None:

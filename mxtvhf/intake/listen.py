@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import StreamGap
-from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.parts import Part, Work
 from mxtvhf.intake.signatures import check_signature, trusted_keys
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.files import sha256_of
@@ -25,13 +24,12 @@ from mxtvhf.reporting.messages.publisher import forward_until
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 
-log = logging.getLogger(__name__)
-
-Work = Callable[[threading.Event], None]
-
 
 def listen(settings: Settings, api: AirflowApi) -> None:
     """Take in alerts and packets until SIGINT or SIGTERM; several may run on one archive.
+
+    Each part works alone: one that fails, say for a wrong URL, is started again with growing pauses, and
+    `mxtvhf health` names it; the others go on.
 
     Parameters
     ----------
@@ -42,10 +40,8 @@ def listen(settings: Settings, api: AirflowApi) -> None:
 
     Raises
     ------
-    InvalidInput
-        A URL or a file of credentials is wrong.
-    Failure
-        A part ended by a fault of ours: better to be started again as a whole than half deaf.
+    OSError
+        The archive cannot be made.
     """
     stop = threading.Event()
 
@@ -54,19 +50,16 @@ def listen(settings: Settings, api: AirflowApi) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
+    # Sent when somebody opens a file while the inbox asks who writes it; by default it ends the process.
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
     notes = IntakeNotes(settings)
     intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined)
-    failed: list[str] = []
-    threads = [
-        threading.Thread(target=_watched, args=(name, work, stop, failed), name=name)
-        for name, work in {"intake": intake.run, **others(settings, intake, notes)}.items()
-    ]
+    parts = [Part(name, work, settings.archive) for name, work in parts_of(settings, intake, notes).items()]
+    threads = [threading.Thread(target=part.run, args=(stop,), name=part.name) for part in parts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if failed:
-        raise Failure(f"listen: ended by a fault of {', '.join(failed)}; nothing that was kept is lost")
 
 
 class IntakeNotes:
@@ -90,16 +83,31 @@ class IntakeNotes:
             self._outbox.put(message)
 
 
-def others(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
-    """Return what is to be heard, and where NATS is, what is to be told."""
-    found: dict[str, Work] = {"inbox": Inbox(settings.inbox, intake.keep).run}
-    if settings.nats_url is not None:
-        url, credentials = settings.nats_url, settings.nats_credentials
-        keep = gate(intake, settings.nats_trusted_keys)
-        found["NATS"] = NatsStream(url, credentials, settings.archive, keep, notes.lost).run
-        found["messages out"] = partial(forward_until, settings.outbox, url, credentials)
-    if settings.gcn_credentials is not None:
-        found["GCN"] = GcnKafka(GcnAccess.from_file(settings.gcn_credentials), intake.keep).run
+def parts_of(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
+    """Return the intake, what it hears, and where NATS is what it tells, by name.
+
+    Files of keys and credentials are read when a part starts, so that a wrong one is the fault of that part.
+    """
+    found: dict[str, Work] = {
+        "intake": intake.run,
+        "inbox": Inbox(settings.inbox, intake.keep, intake.refuse).run,
+    }
+    if (url := settings.nats_url) is not None:
+
+        def hear_nats(stop: threading.Event, works: Callable[[], None]) -> None:
+            keep = gate(intake, settings.nats_trusted_keys)
+            NatsStream(url, settings.nats_credentials, settings.archive, keep, notes.lost).run(stop, works)
+
+        def publish(stop: threading.Event, works: Callable[[], None]) -> None:
+            forward_until(settings.outbox, url, settings.nats_credentials, stop, works)
+
+        found["NATS"], found["messages out"] = hear_nats, publish
+    if (credentials := settings.gcn_credentials) is not None:
+
+        def hear_gcn(stop: threading.Event, works: Callable[[], None]) -> None:
+            GcnKafka(GcnAccess.from_file(credentials), intake.keep).run(stop, works)
+
+        found["GCN"] = hear_gcn
     return found
 
 
@@ -124,13 +132,3 @@ def gate(intake: Intake, keys_file: Path | None) -> Callable[[ReceivedMessage], 
             intake.keep(message)
 
     return keep_signed
-
-
-def _watched(name: str, work: Work, stop: threading.Event, failed: list[str]) -> None:
-    try:
-        work(stop)
-    except Exception:
-        log.exception("%s: ended by a fault", name)
-        failed.append(name)
-    finally:
-        stop.set()

@@ -33,7 +33,9 @@ SET_ASIDE = ".unreadable"
 
 ADVICE = "restore it from a backup"
 
-BAD_FILE = (errno.EIO, errno.EACCES, errno.EISDIR)
+BAD_FILE = (
+    errno.EIO, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG,
+)  # fmt: skip
 """Operating system errors that concern one file, not the disk as a whole."""
 
 

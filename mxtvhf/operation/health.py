@@ -14,7 +14,9 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.parts import failing_parts
 from mxtvhf.models.base import Model
+from mxtvhf.models.files import safe_name
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.settings import Settings
 
@@ -74,6 +76,7 @@ def _checks(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) 
     for component, state in airflow.items():
         yield Check(name=f"airflow_{component}", is_healthy=state == "healthy", detail=state)
     yield _listener(settings)
+    yield from _failing_parts(settings)
     waited = oldest_waiting_s(Archive(settings.archive))
     text = f"the oldest input has waited for its run for {waited:.0f} s" if waited else "no input waits"
     yield Check(name="inputs", is_healthy=waited < INPUT_WAITS_S, detail=text)
@@ -91,6 +94,14 @@ def _listener(settings: Settings) -> Check:
     silent = time.time() - path.stat().st_mtime
     text = f"last round {max(0.0, silent):.0f} s ago"
     return Check(name="listener", is_healthy=silent < LISTENER_SILENT_S, detail=text)
+
+
+def _failing_parts(settings: Settings) -> Iterator[Check]:
+    """Yield a check for each part of the listener that fails now; a part that works has none."""
+    for failure in failing_parts(settings.archive):
+        count = f"{failure.failures} failure{'s' * (failure.failures > 1)} since {failure.since:%H:%M:%S} UTC"
+        name = f"listener_{safe_name(failure.part)}"
+        yield Check(name=name, is_healthy=False, detail=f"{failure.reason} ({count})")
 
 
 def _gp(url: str | None) -> Check:

@@ -72,7 +72,7 @@ class AirflowApi:
         response = self._request("GET", f"/api/v2/connections/{connection_id}")
         if response.status_code == requests.codes.not_found:
             return None
-        return dict(self._checked(response).json())
+        return dict(_json(self._checked(response)))
 
     def put_connection(self, connection: dict[str, Any]) -> None:
         """Create a Connection, or replace the one of the same ``connection_id``."""
@@ -124,7 +124,7 @@ class AirflowApi:
         return self._send("POST", path, json=json)
 
     def _send(self, method: str, path: str, *, json: Any = None, authenticated: bool = True) -> Any:
-        return self._checked(self._request(method, path, json=json, authenticated=authenticated)).json()
+        return _json(self._checked(self._request(method, path, json=json, authenticated=authenticated)))
 
     def _request(
         self, method: str, path: str, *, json: Any = None, authenticated: bool = True
@@ -138,7 +138,10 @@ class AirflowApi:
         return response
 
     def _log_in(self) -> None:
-        token = self._checked(self._plain("POST", "/auth/token", self._credentials)).json()["access_token"]
+        answer = _json(self._checked(self._plain("POST", "/auth/token", self._credentials)))
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
+            raise Retriable(f"{self.base_url}: the answer to the login holds no access token")
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def _plain(self, method: str, path: str, json: Any) -> requests.Response:
@@ -155,3 +158,12 @@ class AirflowApi:
         if response.status_code in (400, 404, 409, 413, 422):
             raise InvalidInput(reason)
         raise (Retriable if response.status_code in (408, 429, 502, 503, 504) else Failure)(reason)
+
+
+def _json(response: requests.Response) -> Any:
+    """Return the JSON of an answer; what a proxy or a starting server says instead may pass."""
+    try:
+        return response.json()
+    except ValueError:
+        where = f"{response.request.method} {response.url}"
+        raise Retriable(f"{where}: HTTP {response.status_code}, but the answer is not JSON") from None

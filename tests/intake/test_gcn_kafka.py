@@ -2,11 +2,13 @@
 
 import threading
 
+import gcn_kafka
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
+from mxtvhf.intake.parts import Part, failing_parts
 from mxtvhf.intake.spool import Spool
 from mxtvhf.operation.stack.processes import wait_until
 
@@ -44,9 +46,10 @@ def access(broker):
     )
 
 
-def take(access, keep, until):
+def take(access, keep, until, root):
     stop = threading.Event()
-    thread = threading.Thread(target=GcnKafka(access, keep).run, args=(stop,))
+    part = Part("GCN", GcnKafka(access, keep).run, root)
+    thread = threading.Thread(target=part.run, args=(stop,))
     thread.start()
     try:
         wait_until(until, what="notices", timeout=60)
@@ -61,13 +64,13 @@ def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, 
     for topic, notice in notices.items():
         broker.publish(topic, notice)
     kept = lambda: {room.read(path).raw for path in room.waiting()}  # noqa: E731
-    take(access, room.keep, lambda: kept() == set(notices.values()))
+    take(access, room.keep, lambda: kept() == set(notices.values()), tmp_path)
     sources = sorted(room.read(path).source for path in room.waiting())
     assert sources[0].startswith("GCN gcn.notices.svom.voevent.eclairs ")
     for path in room.waiting():
         room.done(path)
     broker.publish(TOPICS[0], b"<a>next</a>")
-    take(access, room.keep, lambda: b"<a>next</a>" in kept())
+    take(access, room.keep, lambda: b"<a>next</a>" in kept(), tmp_path)
     assert kept() == {b"<a>next</a>"}
 
 
@@ -79,9 +82,55 @@ def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_pa
         tried.set()
         raise OSError("no space left on device")
 
-    take(access, full, tried.is_set)
+    take(access, full, tried.is_set, tmp_path)
     room = Spool(tmp_path)
-    take(access, room.keep, lambda: bool(room.waiting()))
+    take(access, room.keep, lambda: bool(room.waiting()), tmp_path)
+
+
+def test_a_failed_commit_starts_the_source_again_and_the_notice_comes_again(
+    broker, access, tmp_path, monkeypatch
+):
+    """The group's coordinator may be away just then; the exception is librdkafka's own."""
+    commit, refusals = gcn_kafka.Consumer.commit, []
+
+    def refuse_once(consumer, **options):
+        if not refusals:
+            refusals.append(options)
+            raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
+        return commit(consumer, **options)
+
+    monkeypatch.setattr(gcn_kafka.Consumer, "commit", refuse_once)
+    room, times = Spool(tmp_path), []
+
+    def keep(message):
+        times.append(message.source)
+        room.keep(message)
+
+    broker.publish(TOPICS[0], b"<a>first</a>")
+    take(access, keep, lambda: len(times) >= 2 and not failing_parts(tmp_path), tmp_path)
+    assert [room.read(path).raw for path in room.waiting()] == [b"<a>first</a>"]
+
+
+@pytest.mark.parametrize("given", ['client_id = "me"', 'client_secret = "canary"'])
+def test_one_credential_without_the_other_is_refused(given, tmp_path):
+    path = tmp_path / "gcn.toml"
+    path.write_text(given)
+    with pytest.raises(InvalidInput, match="expected both client_id and client_secret") as error:
+        GcnAccess.from_file(path)
+    assert "canary" not in str(error.value)
+
+
+def test_a_wrong_option_of_librdkafka_is_named(access, tmp_path):
+    wrong = access.model_copy(update={"config": {"no.such.option": 1}})
+    with pytest.raises(InvalidInput, match=r"no\.such\.option"):
+        GcnKafka(wrong, lambda message: None).run(threading.Event())
+
+
+def test_a_silent_heartbeat_is_a_failure(access, monkeypatch):
+    monkeypatch.setattr("mxtvhf.intake.gcn_kafka.SILENCE_S", 0.0)
+    silent = access.model_copy(update={"heartbeat": True})
+    with pytest.raises(Retriable, match="no heartbeat"):
+        GcnKafka(silent, lambda message: None).run(threading.Event())
 
 
 def test_credentials_are_read_from_a_file_and_never_shown(tmp_path):

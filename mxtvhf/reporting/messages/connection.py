@@ -127,10 +127,14 @@ def checked_servers(url: str) -> list[str]:
     """
     servers = [server.strip() for server in url.split(",")]
     for server in servers:
-        parts = urlsplit(server)
-        if "@" in parts.netloc:
+        try:
+            parts = urlsplit(server)
+            is_complete = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number or too large, brackets that do not close
+            is_complete = False
+        if "@" in server:
             raise InvalidInput("the NATS URL holds a user or password: both belong in a file")
-        if parts.scheme not in SCHEMES or not parts.hostname:
+        if not is_complete:
             raise InvalidInput(f"{server!r} is no NATS URL, e.g. nats://localhost:4222")
     return servers
 

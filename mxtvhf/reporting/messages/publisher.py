@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,46 +32,56 @@ DUPLICATE_WINDOW_S = 600
 MOST_WAITING = 100_000
 ROUND_S = 0.05
 """Between two looks into the folder."""
+STOP_S = 0.1
+"""Between two looks at whether to stop."""
 LONGEST_PAUSE_S = 5.0
 MESSAGE_TOO_LARGE = 10054
 """JetStream's error code for a message over the stream's own limit (nats-server, ``errors.json``)."""
 
 
-def forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
+def forward_until(
+    folder: Path,
+    url: str,
+    credentials: Path | None,
+    stop: threading.Event,
+    works: Callable[[], None] = lambda: None,
+) -> None:
     """Connect to NATS and publish the outbox until ``stop`` is set; for a thread of its own.
+
+    ``works`` is called when a connection is made.
 
     Raises
     ------
     InvalidInput
         The URL or the file of the credentials is none.
+    Retriable
+        The server cannot be reached, or it closed the connection; a later call may succeed.
     """
-    asyncio.run(_forward_until(folder, url, credentials, stop))
+    asyncio.run(_forward_until(folder, url, credentials, stop, works))
 
 
-async def _forward_until(folder: Path, url: str, credentials: Path | None, stop: threading.Event) -> None:
+async def _forward_until(
+    folder: Path, url: str, credentials: Path | None, stop: threading.Event, works: Callable[[], None]
+) -> None:
     over = asyncio.Event()
     watch = asyncio.create_task(_set_when(stop, over))
-    last_reason = ""
-    while not over.is_set():
+    try:
+        client = await connect(url, credentials, name="mxtvhf messages out")
+        works()
         try:
-            client = await connect(url, credentials, name="mxtvhf messages out")
-            try:
-                await forward_outbox(folder, client, stop=over)
-            finally:
-                await client.close()
-            last_reason = ""
-        except Retriable as error:
-            Outbox(folder).limit(MOST_WAITING)
-            if str(error) != last_reason:
-                log.warning("messages wait in %s: %s", folder, error)
-            last_reason = str(error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), LONGEST_PAUSE_S)
+            await forward_outbox(folder, client, stop=over)
+        finally:
+            await client.close()
+    except Retriable as error:
+        Outbox(folder).limit(MOST_WAITING)
+        raise Retriable(f"messages wait in {folder}: {error}") from error
     await watch
 
 
 async def _set_when(stop: threading.Event, over: asyncio.Event) -> None:
-    await asyncio.to_thread(stop.wait)
+    # No thread waits for the event: the end of the loop would wait for that thread, and an error with it.
+    while not stop.is_set():
+        await asyncio.sleep(STOP_S)
     over.set()
 
 

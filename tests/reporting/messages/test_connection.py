@@ -132,6 +132,9 @@ def test_nats_own_file_of_credentials_is_used(tmp_path):
         ("http://localhost:4222", "no NATS URL"),
         ("localhost:4222", "no NATS URL"),
         ("nats://", "no NATS URL"),
+        ("nats://localhost:99999", "no NATS URL"),
+        ("nats://localhost:port", "no NATS URL"),
+        ("nats://[::1", "no NATS URL"),
         (f"nats://duty:{PASSWORD}@localhost:4222", "belong in a file"),
     ],
 )

@@ -5,10 +5,12 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from mxtvhf.errors import Retriable
+from mxtvhf.intake.parts import Part
 from mxtvhf.reporting.messages import Outbox, RunMessage, publisher
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import STREAM, forward_outbox
@@ -170,7 +172,8 @@ def test_a_server_that_was_never_there_is_waited_for_within_the_bound(tmp_path, 
     outbox, server, stop = Outbox(tmp_path / "outbox"), NatsServer(tmp_path), threading.Event()
     for number in range(20):
         outbox.put(step(number))
-    work = threading.Thread(target=publisher.forward_until, args=(outbox.folder, server.url, None, stop))
+    part = Part("messages out", partial(publisher.forward_until, outbox.folder, server.url, None), tmp_path)
+    work = threading.Thread(target=part.run, args=(stop,))
     work.start()
     try:
         while len(outbox.waiting()) > 5:

@@ -1,0 +1,117 @@
+"""The command `mxtvhf listen` as a process of its own: whatever fails in one part, the others go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.intake.parts import failing_parts
+from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.settings import Settings
+from support.nats_server import NatsServer, free_port
+
+
+@contextmanager
+def listening(state, **settings):
+    """Run the command; it must still run at the end, and end in good order when it is asked to."""
+    (state / "secrets").mkdir(parents=True, exist_ok=True)
+    (state / "secrets" / "passwords.json").write_text('{"admin": "x"}')
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MXTVHF")}
+    environment |= {"MXTVHF_STATE": str(state), "MXTVHF_AIRFLOW_URL": f"http://127.0.0.1:{free_port()}"}
+    environment |= {f"MXTVHF_{name.upper()}": str(value) for name, value in settings.items()}
+    log = state / "listen.log"
+    with log.open("ab") as file:
+        process = subprocess.Popen([sys.executable, "-m", "mxtvhf", "listen"], env=environment, stderr=file)
+    try:
+        yield process, log
+        assert process.poll() is None, log.read_text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def lay(state, burst, name=b"alert.xml"):
+    """Lay the burst's notice into the inbox."""
+    inbox = state / "inbox"
+    inbox.mkdir(parents=True, exist_ok=True)
+    (inbox / os.fsdecode(name)).write_bytes(burst.alert)
+
+
+def is_filed(state, burst):
+    return bool(Archive(Settings(state=state).archive).first_notices(burst.id))
+
+
+def reasons(state):
+    return {failure.part: failure.reason for failure in failing_parts(state / "archive")}
+
+
+@pytest.mark.slow
+def test_a_name_that_is_not_utf_8_and_a_signal_of_a_lease_do_not_end_the_listener(burst, tmp_path):
+    lay(tmp_path, burst, b"a\xe9\n\x1b[2J.xml")
+    with listening(tmp_path) as (process, log):
+        wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=60)
+        process.send_signal(signal.SIGIO)
+        (tmp_path / "inbox" / "noise.xml").write_bytes(b"noise")
+        archive = Archive(Settings(state=tmp_path).archive)
+        wait_until(lambda: bool(archive.quarantined()), what="the quarantine", timeout=60)
+    assert list((tmp_path / "inbox").iterdir()) == []
+    receipts = (archive.root / burst.id / "alerts" / "received.jsonl").read_text().splitlines()
+    assert [json.loads(line)["source"] for line in receipts] == [r"inbox a\xe9\n\x1b[2J.xml"]
+    assert "\x1b" not in log.read_text()
+
+
+WRONG = {
+    "NATS URL": ({"nats_url": "no-url"}, {"NATS", "messages out"}, "no NATS URL"),
+    "NATS host": ({"nats_url": "nats://no-such-host.invalid:4222"}, {"NATS", "messages out"}, "NATS"),
+    "port": ({"nats_url": "nats://127.0.0.1:99999"}, {"NATS", "messages out"}, "no NATS URL"),
+    "NATS credentials": (
+        {"nats_url": "nats://127.0.0.1:1", "nats_credentials": "{state}/none"},
+        {"NATS", "messages out"},
+        "cannot be read",
+    ),
+    "keys": (
+        {"nats_url": "nats://127.0.0.1:1", "nats_trusted_keys": "{state}/none.pem"},
+        {"NATS"},
+        "the trusted keys cannot be read",
+    ),
+    "GCN file": ({"gcn_credentials": "{state}/none.toml"}, {"GCN"}, "cannot be read"),
+    "GCN secret": ({"gcn_credentials": "{state}/gcn.toml"}, {"GCN"}, "both client_id and client_secret"),
+    "GCN option": ({"gcn_credentials": "{state}/option.toml"}, {"GCN"}, "no.such.option"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_setting_of_one_part_is_one_clear_line_and_the_inbox_goes_on(case, burst, tmp_path):
+    settings, parts, reason = WRONG[case]
+    (tmp_path / "gcn.toml").write_text('client_id = "me"\n')
+    (tmp_path / "option.toml").write_text('[config]\n"no.such.option" = 1\n')
+    lay(tmp_path, burst)
+    settings = {name: value.format(state=tmp_path) for name, value in settings.items()}
+    with listening(tmp_path, **settings) as (_, log):
+        wait_until(lambda: parts <= reasons(tmp_path).keys(), what="the failure", timeout=60)
+        wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=60)
+        found = reasons(tmp_path)
+    assert found.keys() <= {"NATS", "messages out", "GCN"}
+    assert all(reason in found[part] for part in parts)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.service
+def test_a_part_heals_when_its_setting_does(burst, tmp_path):
+    password = tmp_path / "password"
+    (tmp_path / "nats").mkdir()
+    with NatsServer(tmp_path / "nats", extra='authorization { token: "right" }') as server:
+        with listening(tmp_path, nats_url=server.url, nats_credentials=password) as (_, log):
+            wait_until(
+                lambda: reasons(tmp_path).keys() == {"NATS", "messages out"}, what="failures", timeout=60
+            )
+            password.write_text("right")
+            wait_until(lambda: not reasons(tmp_path), what="recovery", timeout=120)
+        assert "NATS: works again" in log.read_text()
