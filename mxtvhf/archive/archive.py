@@ -13,10 +13,11 @@
     archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
     archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
     archive/alive                                 empty; touched by every round of the intake
+    archive/failing/<part>.json                   a part of the intake that fails, until it works again
 
 Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
 temporary name, synced and then named. (Only the waiting rooms ``incoming/`` and ``open/`` of the intake empty
-themselves, when what they held is filed.) A record that cannot be read is renamed to
+themselves, when what they held is filed, and ``failing/``, when the part works again.) A record that cannot be read is renamed to
 ``<name>.<digest>.unreadable``, see `mxtvhf.models.kept`.
 """
 

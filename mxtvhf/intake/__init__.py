@@ -8,6 +8,8 @@
     a run is planned                  planner.py        by the rules of policy.py
     Airflow is asked to start it      dispatch.py       until it has it
 
+The sources and the intake are parts (parts.py): each fails alone, and is started again.
+
 Every stage can be repeated at any time, by any of several intakes on the same archive, with the same result:
 what is unfinished is on disk (``incoming/``, ``open/``), and nothing else is remembered.
 """
