@@ -10,9 +10,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.burst_state import PlannedRun, planned_folder
 from mxtvhf.intake.intake import Intake, alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.parts import Part
 from mxtvhf.operation.health import health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.settings import IntakePolicy, Settings
@@ -36,7 +38,7 @@ class Once:
         return self.looks > 1
 
     def wait(self, seconds):
-        raise AssertionError("the round failed")
+        return True
 
 
 @pytest.fixture
@@ -81,6 +83,16 @@ def test_each_part_that_fails_is_named(installation, gp_url):
     assert list(bad(health(installation, AIRFLOW, gp_url))) == ["listener"]
     alive_file(installation.archive).unlink()
     assert bad(health(installation, AIRFLOW, gp_url)) == {"listener": "never ran"}
+
+
+def test_a_part_of_the_listener_that_keeps_failing_is_named_with_its_reason(installation, gp_url):
+    def work(stop, works):
+        raise InvalidInput("'x' is no NATS URL\x1b[2J")
+
+    Part("messages out", work, installation.archive).run(Once())
+    assert bad(health(installation, AIRFLOW, gp_url)).keys() == {"listener_messages_out"}
+    (reason,) = bad(health(installation, AIRFLOW, gp_url)).values()
+    assert reason.startswith(r"'x' is no NATS URL\x1b[2J (1 failure since ")
 
 
 @pytest.mark.service

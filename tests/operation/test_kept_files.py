@@ -29,6 +29,7 @@ from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs
+from mxtvhf.intake.parts import PartFailure
 from mxtvhf.intake.spool import Label
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.files import sha256_of
@@ -69,6 +70,7 @@ KINDS = {
     QuarantineNote: "archive/quarantine/*.json",
     StreamGap: "archive/streams/gaps.jsonl",
     Label: "archive/incoming/*.msg",
+    PartFailure: "archive/failing/*.json",
     PlannedRun: "archive/sb*/planned/[0-9][0-9][0-9][0-9].json",
     Submission: "archive/sb*/planned/*.posted.json",
     Decision: "releases/*/*/decision.json",
@@ -87,8 +89,8 @@ KINDS = {
     IntakeMessage: "outbox/*-intake-*.json",
     AnnouncementMessage: "outbox/*-announcement-*.json",
 }
-NOT_IN_0_1_0 = {Manifest}
-"""A backup lies outside the state folder."""
+NOT_IN_0_1_0 = {Manifest, PartFailure}
+"""A backup lies outside the state folder; the parts of the listener ended together."""
 
 FACTS = {
     "0.1.0": {

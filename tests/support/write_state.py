@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.catalogues.ingest import add_catalogue
 from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import ReceivedMessage, Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.ids import run_id_of
@@ -62,6 +64,7 @@ def write_state(settings, work):
     _announce(settings)
     _tell(settings)
     _streams(settings)
+    _failures(settings)
     _other_rooms(settings, work)
 
 
@@ -131,6 +134,16 @@ def _streams(settings):
     ledger.note(1, b"one")
     ledger.note(3, b"three")
     ledger.lose(2, 2, "unreadable in the stream")
+
+
+def _failures(settings):
+    """Leave a part of the listener that fails."""
+
+    def work(stop, works):
+        stop.set()
+        raise InvalidInput("'no-url' is no NATS URL, e.g. nats://localhost:4222")
+
+    Part("NATS", work, settings.archive).run(threading.Event())
 
 
 def _other_rooms(settings, work):
