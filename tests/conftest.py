@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from mxtvhf.instrument.calibration import default_calibration, packaged_store
+from mxtvhf.models.text import LineFormatter
 from mxtvhf.operation.stack.processes import ProcessGroup
 from support.nats_server import NatsServer
 from support.project import PROJECT
@@ -20,6 +21,12 @@ settings.register_profile("mxtvhf", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("mxtvhf")
 
 OWN_VERSION = "900-own"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Escape what logs quote in reports: xdist's processes cannot pass a surrogate on."""
+    captured = session.config.pluginmanager.get_plugin("logging-plugin")
+    captured.report_handler.setFormatter(LineFormatter("%(levelname)s %(name)s: %(message)s"))
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@
 
 Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
 temporary name, synced and then named. (Only the waiting rooms ``incoming/`` and ``open/`` of the intake empty
-themselves, when what they held is filed, and ``failing/``, when the part works again.) A record that cannot be
-read is renamed to ``<name>.<digest>.unreadable``, see `mxtvhf.models.kept`.
+themselves, when what they held is filed, and ``failing/``, when the part works again.) A record that
+cannot be read is renamed to ``<name>.<digest>.unreadable``, see `mxtvhf.models.kept`.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def test_a_part_that_ends_unasked_is_started_again(tmp_path):
 
 
 def test_a_reason_of_any_bytes_can_be_recorded(tmp_path, caplog):
-    Part("inbox", fails_with(ValueError("caf\udce9\n\x1b[2J")), tmp_path).run(Stop(1))
+    Part("inbox", fails_with(InvalidInput("caf\udce9\n\x1b[2J")), tmp_path).run(Stop(1))
     assert failing_parts(tmp_path)[0].reason == r"caf\xe9; \x1b[2J"
 
 
