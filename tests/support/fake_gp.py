@@ -67,12 +67,24 @@ class FakeGp(ThreadingHTTPServer):
         self.start = "running"
         self.states = ["completed"]
         self.posts: list[dict[str, Any]] = []
+        self._arrived = threading.Condition()
         self.polls: list[float] = []
         self.authorization: list[str | None] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def note_post(self, body: dict[str, Any]) -> None:
+        with self._arrived:
+            self.posts.append(body)
+            self._arrived.notify_all()
+
+    def posts_once_there_are(self, count: int) -> list[dict[str, Any]]:
+        """Return the posts; a client that gave up early is ahead of the thread that reads its request."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: len(self.posts) >= count, timeout=60.0)
+            return list(self.posts)
 
     def next_state(self) -> str:
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -84,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts.append(json.loads(body))
+        self.server.note_post(json.loads(body))
         self._answer(self.server.start)
 
     def do_GET(self) -> None:

@@ -29,15 +29,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from math import hypot, isfinite
-from typing import Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.position import Declination, Origin, Position, RightAscension
-from mxtvhf.models.run_conf import Apid, Mode, Orbit, Target
+from mxtvhf.models.run_conf import TEXT_PATTERN, Apid, Mode, Orbit, Target
 from mxtvhf.models.text import one_line
 
 MAX_BODY = 1_000_000
@@ -76,7 +76,7 @@ class GpRequest(Model):
     target: Target
     orbit: Orbit
     mode: Mode = "GeneralProgram"
-    event_file: str | None = None
+    event_file: Annotated[str, StringConstraints(pattern=TEXT_PATTERN)] | None = None
     """Only for the reference GP service: the event file to analyse, as a path it can read."""
 
 

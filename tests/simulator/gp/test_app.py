@@ -158,7 +158,7 @@ def test_a_job_that_fails_says_why_and_harms_no_other(service, data, content, me
     assert service.end_of(service.start()).state is GpState.COMPLETED
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../gp/jobs.sqlite", "burst/../../x", "link", "a\0b"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../gp/jobs.sqlite", "burst/../../x", "link"])
 def test_event_files_outside_the_data_folder_are_refused(service, data, name):
     (data / "link").symlink_to("/etc/passwd")
     answer = service.post(json=BODY | {"event_file": name})
@@ -179,7 +179,15 @@ def test_a_target_is_no_way_out_of_the_data_folder(service):
 
 @pytest.mark.parametrize(
     "change",
-    [{"apid": "x"}, {"orbit": ""}, {"mode": "rm -rf /"}, {"target": ""}, {"more": 1}, {"apid": None}],
+    [
+        {"apid": "x"},
+        {"orbit": ""},
+        {"mode": "rm -rf /"},
+        {"target": ""},
+        {"more": 1},
+        {"apid": None},
+        {"event_file": "a\0b"},
+    ],
 )
 def test_requests_that_are_none(service, change):
     assert service.post(json=BODY | change).status_code == 422

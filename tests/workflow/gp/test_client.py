@@ -129,7 +129,7 @@ def test_gp_may_have_started(gp, mode):
     gp.start = mode
     with pytest.raises(GpStartUnknownError, match=f"POST {gp.url}/processing: "):
         client(gp).start(REQUEST)
-    assert len(gp.posts) == 1
+    assert len(gp.posts_once_there_are(1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_gp_refuses_to_start(gp, mode, kind):
     with pytest.raises(kind) as caught:
         client(gp).start(REQUEST)
     assert not isinstance(caught.value, GpStartUnknownError)
-    assert len(gp.posts) == 1
+    assert len(gp.posts_once_there_are(1)) == 1
 
 
 def test_nobody_listens():
