@@ -91,14 +91,19 @@ class NatsStream:
             raise Retriable(f"{self._url}: NATS: {str(error) or type(error).__name__}") from error
 
     async def _run(self, stop: threading.Event, works: Callable[[], None]) -> None:
-        client = await connect(self._url, self._credentials, name="mxtvhf listen")
-        try:
-            await self._take(client, stop, works)
-        finally:
-            await client.close()
+        has_broken = False
+        while not stop.is_set():
+            client = await connect(self._url, self._credentials, name="mxtvhf listen")
+            try:
+                await self._take(client, stop, works, has_broken)
+            finally:
+                await client.close()
+            has_broken = True
 
-    async def _take(self, client: Client, stop: threading.Event, works: Callable[[], None]) -> None:
-        """Fetch until something breaks.
+    async def _take(
+        self, client: Client, stop: threading.Event, works: Callable[[], None], has_broken: bool
+    ) -> None:
+        """Fetch until the client breaks: then a new one takes first what was on its way to this one.
 
         A pull subscription can be dead after a restart of the server without an error (nats.py issue 504),
         and so can the client's reader after a message that it cannot parse: silence is answered by a
@@ -108,7 +113,7 @@ class NatsStream:
         await _set_up(js)
         ledger = await self._ledger(js)
         await self._audit(js, ledger)
-        await self._take_unacknowledged(client, js, ledger)
+        await self._take_by_number(client, js, ledger, with_undelivered=has_broken)
         subscription = await js.pull_subscribe_bind(DURABLE, STREAM)
         audited = asyncio.get_running_loop().time()
         while not stop.is_set():
@@ -119,8 +124,8 @@ class NatsStream:
             await self._receive_all(messages, ledger)
             if messages:
                 works()
-            else:
-                await _check_reader(client)
+            if len(messages) < BATCH and not await _is_reading(client):
+                return
             if asyncio.get_running_loop().time() - audited >= self._audit_s:
                 pending = await self._audit(js, ledger)
                 if pending and not messages:
@@ -146,17 +151,21 @@ class NatsStream:
         await asyncio.to_thread(ledger.note, number, message.data)
         await message.ack()
 
-    async def _take_unacknowledged(self, client: Client, js: JetStreamContext, ledger: StreamLedger) -> None:
+    async def _take_by_number(
+        self, client: Client, js: JetStreamContext, ledger: StreamLedger, *, with_undelivered: bool
+    ) -> None:
         """Take by its number what was delivered and never acknowledged, and acknowledge it.
 
         It was delivered to a client that ended, or that cannot parse it: a subject may be any bytes. The
-        server would deliver it again after `ACK_WAIT_S`, and break the client again.
+        server would deliver it again after `ACK_WAIT_S`, and break the client again. Where one message broke
+        a client, what is behind it in the stream is taken, too: others of its kind hold it up no longer. What
+        was not delivered yet will be, and is then filed a second time, which changes nothing.
         """
         info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
-        if not consumer.num_ack_pending:
-            return
         done = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
         last = consumer.delivered.stream_seq if consumer.delivered else 0
+        if with_undelivered:
+            last = info.state.last_seq
         first = max(1, info.state.first_seq, done + 1)
         missing = set(ledger.missing(first, last))
         for number in range(first, last + 1):
@@ -243,19 +252,20 @@ async def _set_up(js: JetStreamContext) -> None:
         )
 
 
-async def _check_reader(client: Client) -> None:
-    """Ask the server something.
+async def _is_reading(client: Client) -> bool:
+    """Tell whether a client still hears the server, over the connection that it made first.
 
-    Raises
-    ------
-    nats.errors.Error
-        There is no answer: the server is away, or the client's reader has ended.
-    Retriable
-        The connection was made anew: what was on its way is delivered again only after `ACK_WAIT_S`.
+    A new connection means that messages on their way were lost, which come again only after `ACK_WAIT_S`.
     """
-    await client.jetstream(timeout=ANSWER_S).consumer_info(STREAM, DURABLE)
+    try:
+        await client.jetstream(timeout=ANSWER_S).consumer_info(STREAM, DURABLE)
+    except nats.errors.Error as error:
+        log.warning("NATS: no answer (%s); connecting anew", str(error) or type(error).__name__)
+        return False
     if client.stats["reconnects"]:
-        raise Retriable("the connection to NATS broke and was made again")
+        log.warning("NATS: the connection broke, perhaps by a message that cannot be parsed; connecting anew")
+        return False
+    return True
 
 
 def _ack_subject(number: int) -> str:
