@@ -175,6 +175,7 @@ def test_units_of_the_service_fill_in(server):
     assert answer.sources[0].r90_arcsec == 120.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["silent", "endless"])
 def test_one_that_never_ends_is_not_waited_for(server, kind):
     # A port where nobody listens, in the middle.

@@ -10,6 +10,8 @@ from mxtvhf.reporting.report import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.commands import mxtvhf, mxtvhf_process
 
+pytestmark = pytest.mark.slow  # most need a processed burst
+
 BURST = "sb26030704"
 
 

@@ -58,6 +58,7 @@ def take(access, keep, until, root):
         thread.join()
 
 
+@pytest.mark.slow
 def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, burst, tmp_path):
     room = Spool(tmp_path)
     notices = {topic: f"<a>{topic}</a>".encode() for topic in TOPICS} | {TOPICS[2]: burst.alert}
@@ -74,6 +75,7 @@ def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, 
     assert kept() == {b"<a>next</a>"}
 
 
+@pytest.mark.slow
 def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_path):
     broker.publish(TOPICS[0], b"<a>first</a>")
     tried = threading.Event()
@@ -87,6 +89,7 @@ def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_pa
     take(access, room.keep, lambda: bool(room.waiting()), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failed_commit_starts_the_source_again_and_the_notice_comes_again(
     broker, access, tmp_path, monkeypatch
 ):

@@ -187,6 +187,7 @@ def test_a_webhook_that_cuts_the_line_leaves_it_unknown(announce, webhook):
     assert len(webhook.got) == 1
 
 
+@pytest.mark.slow
 def test_a_webhook_that_is_not_there_got_nothing(announce, webhook, tmp_path):
     gone = tmp_path / "gone"
     with WebhookServer(tmp_path) as server:
@@ -279,6 +280,7 @@ def test_killed_at_any_step_it_is_released_once(release_killed, webhook, nats_se
     assert kill_at == 2 * len([path for path in folder.rglob("*") if path.is_file()]) + 1
 
 
+@pytest.mark.slow
 def test_killed_while_the_webhook_is_asked(release_killed, webhook, tmp_path):
     def kill(process):
         process.kill()
