@@ -295,7 +295,7 @@ def calibration_store(own_folder: Path | None) -> CalibrationStore:
     Raises
     ------
     InvalidInput
-        A file of the folder is no calibration file, or there is none in it.
+        The folder has no calibration files, or one of its files is not a calibration file.
     """
     if own_folder is None:
         return packaged_store()

@@ -141,18 +141,18 @@ def read_burst_state(archive: Archive, burst_id: str) -> BurstState:
 def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Submission | None]]:
     """Return the planned runs of a burst with what became of them, in the order of their sequence.
 
-    A record that cannot be read is set aside, see `read_or_set_aside`. A run whose posting is lost is posted
-    again, and Airflow answers that it has it.
+    A record that cannot be read is set aside, see `read_or_set_aside`. A run whose submission is lost is
+    submitted again, and Airflow answers that it has it.
     """
     found = []
     for path in sorted(planned_folder(archive, burst_id).glob(f"{SEQUENCE}.json")):
         run = read_or_set_aside(path, PlannedRun)
         if run is not None:
-            found.append((run, _posting(path.with_suffix(".posted.json"), run)))
+            found.append((run, _submission(path.with_suffix(".posted.json"), run)))
     return found
 
 
-def _posting(path: Path, run: PlannedRun) -> Submission | None:
+def _submission(path: Path, run: PlannedRun) -> Submission | None:
     submission = read_or_set_aside(path, Submission)
     if submission is None and path.exists():
         # Of a later version, or on a bad sector; whoever wrote it had asked Airflow.

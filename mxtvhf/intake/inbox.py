@@ -103,7 +103,7 @@ class Inbox:
     def _leave(self, path: Path) -> None:
         if path not in self._others:
             self._others.add(path)
-            log.info("inbox: %s stays there: its suffix is none of %s", escaped(path), " ".join(SUFFIXES))
+            log.info("inbox: %s stays there: its suffix is not one of %s", escaped(path), " ".join(SUFFIXES))
 
     def _files(self) -> Iterator[Path]:
         """All but hidden files and folders."""

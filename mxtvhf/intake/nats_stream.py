@@ -218,7 +218,7 @@ class NatsStream:
             raw,
             f"NATS {message.subject}, fetched again",
             datetime.now(UTC),
-            None if signature is None else str(signature),  # one that is not ASCII is no text here
+            None if signature is None else str(signature),  # where it is not ASCII, the parser gives no str
         )
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, number, raw)
