@@ -7,6 +7,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fuzz.live_intake import (
+    SEPARATOR,
+    act_bytes,
+    answer,
+    file,
+    kept_file,
+    message,
+    note,
+    pause,
+    restart,
+    signed_message,
+    waiting_file,
+)
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.reporting.messages import IntakeMessage, RunMessage, StepMessage
@@ -34,6 +47,7 @@ def seeds() -> dict[str, list[bytes]]:
             # Without checksums: damage would hardly get past them.
             "event_file": [event_file.replace(b"CHECKSUM", b"COMMENT ").replace(b"DATASUM ", b"COMMENT ")],
             "message": [*_messages()],
+            "live_intake": [*_stories(stream[:500])],
         }
 
 
@@ -65,3 +79,26 @@ def _messages() -> Iterator[bytes]:
         IntakeMessage(what="quarantined", source="inbox x.xml", reason="empty", sha256="0" * 64, **about),
     ):
         yield found.model_dump_json().encode()
+
+
+def _stories(stream: bytes) -> Iterator[bytes]:
+    """Yield stories of `fuzz.live_intake`: each act, with the names and answers that most often go wrong."""
+    notice, later = act_bytes(file, b"a.xml"), act_bytes(pause, b"\x05")
+    login = act_bytes(answer, b'\x00\x01{"access_token": "t"}')
+    arrivals = [notice, act_bytes(file, b"night/p.bin\0" + stream), later]
+    for acts in (
+        [act_bytes(file, b"a\xe9.xml"), act_bytes(file, b"a\n\x1b[31m.BIN\0junk"), later],
+        [act_bytes(message, b"mxtvhf.in.caf\xe9\0\0"), later, act_bytes(message, b"mxtvhf.in.x\0\xff\0junk")],
+        [act_bytes(signed_message, b"mxtvhf.in.alerts\0AAAA\0"), later],
+        [
+            act_bytes(waiting_file, b"0\0{}\n<junk"),
+            act_bytes(waiting_file, b'1\0{"schema_version":9}\n'),
+            later,
+        ],
+        [*arrivals, *(act_bytes(kept_file, bytes([which, which]) + b"{") for which in range(5)), later],
+        [*arrivals, act_bytes(restart), act_bytes(kept_file, b"\x03\x00{}"), later],
+        [act_bytes(answer, b"\x00\xc8no token"), *arrivals, act_bytes(answer, b"\x01\x2c{}"), later],
+        [login, act_bytes(answer, b"\x00\xd1{}"), *arrivals],
+        [act_bytes(note, b"\x01x"), act_bytes(note, b"\x05x"), act_bytes(kept_file, b"\x00\x01\0\0"), later],
+    ):
+        yield SEPARATOR.join(acts)

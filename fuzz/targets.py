@@ -1,4 +1,7 @@
-"""What is fuzzed: each target takes any bytes, and may refuse them as `InvalidInput` but do nothing else."""
+"""What is fuzzed: each target takes any bytes, and may refuse them as `InvalidInput` but do nothing else.
+
+The target that plays whole stories to the intake is in `fuzz.live_intake`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from fuzz.live_intake import live_intake
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
@@ -72,5 +76,5 @@ def _scratch() -> Path:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (packets, sealed_packets, notice, event_file, message)
+    target.__name__: target for target in (packets, sealed_packets, notice, event_file, message, live_intake)
 }

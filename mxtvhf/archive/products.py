@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import safe_name
+from mxtvhf.models.files import changed_at, safe_name
 from mxtvhf.models.kept import KeptModel, log_once, read_kept
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
@@ -80,7 +80,8 @@ def report_summaries(products: Path, *, newest: int = 1000) -> Iterator[ReportSu
     newest
         How many runs.
     """
-    folders = sorted(products.glob("sb*/*/"), key=lambda folder: folder.stat().st_mtime)
+    # Retention may remove a folder between the listing and the question.
+    folders = sorted(products.glob("sb*/*/"), key=lambda folder: changed_at(folder) or 0.0)
     for folder in folders[-newest:]:
         for name in (PRELIMINARY_REPORT, FINAL_REPORT):
             if (folder / name).exists() and (found := _summary(folder / name)):

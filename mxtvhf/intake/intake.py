@@ -167,7 +167,13 @@ class Intake:
                 if isinstance(error, OSError) and error.errno not in BAD_FILE:
                     raise
                 # A burst whose folder was spoiled by a hand or a fault of ours must not stop the others.
-                log.exception("burst %s: cannot be looked at, again in %.0f s", burst_id, SPOILED_PAUSE_S)
+                log.error(
+                    "burst %s: cannot be looked at, again in %.0f s: %s",
+                    burst_id,
+                    SPOILED_PAUSE_S,
+                    error,
+                    exc_info=_if_defect(error),
+                )
                 waiting, again = (), now + timedelta(seconds=SPOILED_PAUSE_S)
             self._waiting[burst_id], self._seen[burst_id] = waiting, (mark, again)
 
@@ -211,7 +217,7 @@ class Intake:
                 run.run_id,
                 LONGEST_PAUSE_S,
                 error,
-                exc_info=None if isinstance(error, MxtVhfError) else error,
+                exc_info=_if_defect(error),
             )
             again = datetime.now(UTC) + timedelta(seconds=LONGEST_PAUSE_S)
             self._seen[burst_id] = self.bursts.all().get(burst_id, 0), again
@@ -223,3 +229,8 @@ class Intake:
     def _look_again(self, burst_id: str) -> None:
         self._waiting.pop(burst_id, None)
         self._seen.pop(burst_id, None)
+
+
+def _if_defect(error: Exception) -> Exception | None:
+    """Return an error whose stack tells more than its text: one that this program did not foresee."""
+    return None if isinstance(error, MxtVhfError | OSError) else error

@@ -73,3 +73,11 @@ def sha256_of_file(path: Path) -> str:
 def safe_name(text: str) -> str:
     """Text as a file name: all but letters, digits and ``._~:+-`` becomes ``_``; never starts with a dot."""
     return re.sub(r"[^A-Za-z0-9._~:+-]", "_", text).lstrip(".")[:200] or "_"
+
+
+def changed_at(path: Path) -> float | None:
+    """Return when a file or folder was changed, POSIX seconds; None when another process has removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None

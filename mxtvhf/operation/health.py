@@ -16,7 +16,7 @@ from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.parts import failing_parts
 from mxtvhf.models.base import Model
-from mxtvhf.models.files import safe_name
+from mxtvhf.models.files import changed_at, safe_name
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.settings import Settings
 
@@ -64,7 +64,8 @@ def health(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) -
 def oldest_waiting_s(archive: Archive) -> float:
     """Return for how long the oldest input has waited for its run, seconds; 0 when none waits."""
     now = datetime.now(UTC).timestamp()
-    since = [path.stat().st_mtime for path in (archive.root / "incoming").glob("*.msg")]
+    changes = map(changed_at, (archive.root / "incoming").glob("*.msg"))
+    since = [changed for changed in changes if changed is not None]
     # The intake looks at open bursts only, and closes one when nothing waits.
     for path in (archive.root / "open").glob("sb*"):
         waiting = (run for run, posting in planned_runs(archive, path.name) if posting is None)
@@ -88,10 +89,10 @@ def _checks(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) 
 
 
 def _listener(settings: Settings) -> Check:
-    path = alive_file(settings.archive)
-    if not path.exists():
+    last_round = changed_at(alive_file(settings.archive))
+    if last_round is None:
         return Check(name="listener", is_healthy=False, detail="never ran")
-    silent = time.time() - path.stat().st_mtime
+    silent = time.time() - last_round
     text = f"last round {max(0.0, silent):.0f} s ago"
     return Check(name="listener", is_healthy=silent < LISTENER_SILENT_S, detail=text)
 

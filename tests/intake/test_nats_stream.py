@@ -17,6 +17,7 @@ from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
 from support.nats_server import NatsServer, free_port
+from support.vhf_network import ODD_HEADERS, ODD_SUBJECTS, publish_raw
 
 
 def contents(numbers):
@@ -136,45 +137,6 @@ def pending(server):
             await client.close()
 
     return asyncio.run(ask())
-
-
-def publish_raw(server, subject, body, headers=b""):
-    """Publish any bytes as subject and headers, past the checks of NATS's client."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as link:
-        link.recv(65536)
-        link.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
-        sizes = b"%d %d" % (len(headers), len(headers) + len(body)) if headers else b"%d" % len(body)
-        link.sendall(b"%s %s %s\r\n" % (b"HPUB" if headers else b"PUB", subject, sizes))
-        link.sendall(headers + body + b"\r\nPING\r\n")
-        answer = link.recv(65536)
-        assert answer == b"PONG\r\n", answer
-
-
-ODD_SUBJECTS = (
-    b"mxtvhf.in.caf\xe9",
-    b"mxtvhf.in.\xff\xfe\x00\x1b[2J",
-    b"mxtvhf.in." + b"x" * 3900,
-    b"mxtvhf.in.\xf0\x9f\x9a\x80",
-    b"mxtvhf.in.vertical\x0btab",
-    b"mxtvhf.in.form\x0c1",
-)
-"""The client takes the last two for other words of its protocol."""
-ODD_HEADERS = (
-    b"NATS/1.0\r\nMxtvhf-Signature: caf\xe9\r\n\r\n",
-    b"NATS/1.0\r\ncaf\xe9: x\r\nno colon\r\n: \r\n\r\n",
-    b"NATS/1.0 \xe9\xe9\xe9 x\r\n\r\n",
-    b"NATS/1.0 404 No Messages\r\n\r\n",
-    b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
-    b"NATS/1.0 503\r\n\r\n",
-    b"NATS/1.0 100 Idle Heartbeat\r\n\r\n",
-    b"NATS/1.0 100 FlowControl Request\r\nStatus: 100\r\n\r\n",
-    b"NATS/1.0\r\nStatus: 500\r\nDescription: odd\r\n\r\n",
-    b"NATS/1.0",
-    b"NATS/1.0\r\n",
-    b"HTTP/1.1 200 OK\r\n\r\n",
-    b"NATS/1.0\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
-    b"\x00" * 40,
-)
 
 
 @pytest.mark.service

@@ -18,6 +18,8 @@ from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.spool import Spool
 from mxtvhf.models.files import sha256_of
+from mxtvhf.notices.voevent import read_alert
+from mxtvhf.operation.health import health
 from mxtvhf.operation.stack.embedded import embedded_stack
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings
@@ -26,7 +28,7 @@ from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.airflow_runs import Runner, all_run_ids, state_folder
 from support.nats_server import NatsServer, free_port
 from support.project import PROJECT
-from support.vhf_network import Publisher
+from support.vhf_network import ODD_HEADERS, ODD_SUBJECTS, Publisher, publish_raw
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 
@@ -202,3 +204,154 @@ def finish_some(run, planned):
             report = json.loads((run.folder(plan.run_id) / "report.json").read_text())
             assert report["burst_id"] == plan.conf.burst_id
             assert report["run_id"] == plan.run_id
+
+
+HOSTILE, SOUND = 1000, 20
+NAMES = (
+    b"caf\xe9",
+    b"\xff\xfe",
+    b"-rf",
+    b"a\nb\x1b[31m",
+    b"\xe2\x80\xae txt",
+    b"x" * 250,
+    b"$(reboot)",
+    b"'\";--",
+)
+"""Starts of names of files."""
+SUFFIXES = (b".xml", b".BIN", b".VoEvent", b".vhf")
+
+
+def test_sound_alerts_in_a_shower_of_hostile_ones_get_one_run_each(stack, settings, run, nats_server):
+    """1000 hostile files, messages and kept files; 20 runs for 20 sound alerts, and no part starts again."""
+    draw, archive, listener = random.Random(13), Archive(settings.archive), stack.processes.pid("listen")
+    log = stack.processes.logs / "listen.log"
+    told, before, known = log.stat().st_size, set(all_run_ids(run.api)), plan_files(archive)
+    alerts = sound_alerts()
+    acts = [lambda n=n: (lay_hostile, publish_hostile, damage_kept)[n % 3](draw, n, settings, nats_server)
+            for n in range(HOSTILE)]  # fmt: skip
+    for number, raw in enumerate(alerts):
+        acts.insert(draw.randrange(len(acts)), lambda n=number, raw=raw: send(n, raw, settings, nats_server))
+    for act in acts:
+        act()
+    wait_until(lambda: len(plan_files(archive)) >= len(known) + SOUND, what="the runs", timeout=300)
+    wait_until(lambda: not Spool(archive.root).waiting(), what="the waiting room", timeout=300)
+    wait_until(lambda: is_empty(settings.inbox), what="the inbox", timeout=60)
+
+    planned = [entry for alert in alerts for entry in planned_runs(archive, read_alert(alert).burst_id)]
+    run_ids = {plan.run_id for plan, _ in planned}
+    assert len(planned) == len(run_ids) == SOUND
+    for run_id in run_ids:
+        assert run.wait(run_id, timeout=600) == "success"
+    assert set(all_run_ids(run.api)) - before == run_ids
+    assert stack.processes.pid("listen") == listener
+    with log.open(errors="replace") as lines:
+        lines.seek(told)
+        restarts = [line for line in lines if "started again" in line or "Traceback" in line]
+    assert not restarts
+    parts = [check for check in health(settings, {}, None).checks if check.name.startswith("listener")]
+    assert all(check.is_healthy for check in parts), parts
+
+
+def sound_alerts():
+    rng, day = np.random.default_rng(14), datetime(2028, 1, 1, 12, tzinfo=UTC)
+    wakeups = (
+        eclairs_wakeup_notice(
+            f"sb280101{number:02d}",
+            ra_deg=120.0,
+            dec_deg=-20.0,
+            trigger_time=day,
+            snr=12.0,
+            rng=rng,
+            role="observation",
+        )
+        for number in range(1, SOUND + 1)
+    )
+    return [write_notice(wakeup) for wakeup in wakeups]
+
+
+def send(number, raw, settings, nats_server):
+    """Send a sound alert by one of the ways, some of them under hostile names."""
+    name = NAMES[number % len(NAMES)] + SUFFIXES[number % len(SUFFIXES)]
+    if number % 2:
+        lay(settings.inbox / os.fsdecode(name[-200:]), raw)
+    else:
+        publish_raw(nats_server, ODD_SUBJECTS[number % len(ODD_SUBJECTS)], raw)
+
+
+def lay(path, raw):
+    """Lay a file into the inbox as one does who renames it when it is complete."""
+    part = path.with_name(f".{path.name[:100]}.part")
+    part.write_bytes(raw)
+    part.rename(path)
+
+
+def junk(draw):
+    """Something that is neither a notice nor packets."""
+    return draw.choice(
+        (
+            b"",
+            b"<" + draw.randbytes(20),
+            draw.randbytes(draw.randrange(2000)),
+            b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>",
+            b"<VOEvent role='observation' ivorn='ivo://org.svom/fsc#../../x'/>",
+            b"[" * 50_000,
+            draw.randbytes(8).hex().encode() * 4000,
+        )
+    )
+
+
+def lay_hostile(draw, number, settings, nats_server):
+    """Lay a file, a link, a pipe or a folder with an odd name into the inbox."""
+    name = os.fsdecode(b"%d-" % number + draw.choice(NAMES)[:240] + draw.choice(SUFFIXES))
+    path = settings.inbox / name
+    kind = draw.randrange(10)
+    if kind == 0:
+        path.symlink_to("/etc/passwd")
+    elif kind == 1:
+        os.mkfifo(path)
+    elif kind == 2:
+        path.mkdir()
+        lay(path / name, junk(draw))
+    else:
+        lay(path, junk(draw))
+
+
+def publish_hostile(draw, number, settings, nats_server):
+    """Publish what no station sends, under a subject or with headers that no client writes."""
+    body = junk(draw) + b"%d" % number
+    if number % 2:
+        publish_raw(nats_server, draw.choice(ODD_SUBJECTS), body)
+    else:
+        publish_raw(nats_server, b"mxtvhf.in.alerts", body, draw.choice(ODD_HEADERS))
+
+
+def damage_kept(draw, number, settings, nats_server):
+    """Do to the archive what a power cut, a full disk or another version does."""
+    archive, raw = (
+        settings.archive,
+        draw.choice((b"\0" * 40, b"{", b'{"schema_version": 99}', draw.randbytes(30))),
+    )
+    kind = number % 6
+    if kind == 0:
+        (archive / "incoming" / f"{number}.msg").write_bytes(raw + b"\n" + junk(draw))
+    elif kind == 1:
+        for path in sorted(archive.glob("sb*/*/received.jsonl"))[:1]:
+            path.write_bytes(path.read_bytes() + b"\n" + raw)
+    elif kind == 2:
+        with (archive / "streams" / "gaps.jsonl").open("ab") as file:
+            file.write(raw + b"\n")
+    elif kind == 3:
+        (archive / "failing" / f"{number}.json").write_bytes(raw)
+    elif kind == 4:
+        spoiled = f"sb2701{1 + number % 28:02d}99"
+        (archive / spoiled).write_bytes(raw)
+        (archive / "open" / spoiled).touch()
+    else:
+        (archive / "quarantine" / f"{number}.json").write_bytes(raw)
+
+
+def is_empty(inbox):
+    """Nothing is left that the inbox should have taken or set aside; folders stay."""
+    return not any(
+        path.is_file() or path.is_fifo() for path in inbox.rglob("*") if ".set-aside" not in path.parts
+    )

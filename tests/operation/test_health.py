@@ -27,6 +27,16 @@ BURST = "sb26030704"
 AIRFLOW = dict.fromkeys(COMPONENTS, "healthy")
 
 
+def test_a_message_that_is_filed_meanwhile_is_no_error(installation):
+    # The same to a reader as a file that is removed after the folder was listed.
+    (installation.archive / "incoming" / "filed.msg").symlink_to("nowhere")
+    alive_file(installation.archive).unlink()
+    alive_file(installation.archive).symlink_to("nowhere")
+    assert oldest_waiting_s(Archive(installation.archive)) == 0.0
+    found = {check.name: check.detail for check in health(installation, AIRFLOW, None).checks}
+    assert found["listener"] == "never ran"
+
+
 class Once:
     """An event that is set after the first look."""
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.intake import alive_file
+from mxtvhf.models.files import changed_at
 from mxtvhf.operation.deployment.checks import secret_text
 from mxtvhf.operation.deployment.configuration import Deployment
 from mxtvhf.operation.deployment.database import database_cursor
@@ -110,8 +111,10 @@ def _gp(deployment: Deployment, _instance: str) -> None:
 
 
 def _listen(deployment: Deployment, instance: str) -> None:
-    mark = alive_file(deployment.archive)
-    age = time.time() - mark.stat().st_mtime if mark.exists() else float("inf")
+    last_round = changed_at(alive_file(deployment.archive))
+    if last_round is None:
+        raise Failure(f"listen on {instance}: the intake has not made a round yet")
+    age = time.time() - last_round
     if age > OLDEST_HEARTBEAT_S:
         raise Failure(f"listen on {instance}: no round of the intake for {age:.0f} s")
 

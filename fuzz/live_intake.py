@@ -1,0 +1,284 @@
+"""The whole intake, driven by a story: what arrives, what is done to the disk, what Airflow answers.
+
+A story is any bytes: acts with `SEPARATOR` between them. The first byte of an act chooses what happens, see
+`ACTS`; the rest is divided at NUL bytes into what it happens with.
+
+After the story Airflow is sound again and a sound notice of another burst arrives: it must get its run, once,
+and whatever the story did may only be set aside. An error that the intake itself calls internal is a finding.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from requests.adapters import BaseAdapter
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.stream_gaps import read_gaps
+from mxtvhf.intake.burst_state import planned_runs
+from mxtvhf.intake.inbox import SUFFIXES, Inbox
+from mxtvhf.intake.intake import Intake
+from mxtvhf.intake.listen import gate
+from mxtvhf.intake.spool import ReceivedMessage
+from mxtvhf.intake.stream_ledger import StreamLedger
+from mxtvhf.models.text import LineFormatter
+from mxtvhf.notices.alert import Alert
+from mxtvhf.operation.health import health
+from mxtvhf.settings import Settings
+from mxtvhf.simulator.notices import write_notice
+from mxtvhf.workflow.airflow_api import AirflowApi
+
+SEPARATOR = b"\n%%\n"
+BURST, SOUND_BURST = "sb26051102", "sb27010101"
+NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
+MOST_ACTS = 12
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+def live_intake(raw: bytes) -> None:
+    """Play a story, then see that a sound notice gets its run."""
+    # In memory where the system offers it: each message is synced to the disk several times.
+    with tempfile.TemporaryDirectory(prefix="mxtvhf-fuzz-", dir=MEMORY) as folder, _findings():
+        stage = Stage(Path(folder))
+        for act in raw.split(SEPARATOR)[:MOST_ACTS]:
+            if act:
+                name = sorted(ACTS)[act[0] % len(ACTS)]
+                ACTS[name](stage, act[1:])
+        stage.end()
+
+
+class Stage:
+    """An installation in a folder, with an Airflow that answers what it is told to answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(state=folder)
+        self.airflow = OddAirflow()
+        self.now = NOW
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a listener on what is on the disk."""
+        api = AirflowApi("http://airflow.invalid", "admin", "x")
+        api._session.mount("http://", self.airflow)
+        api._session.mount("https://", self.airflow)
+        self.archive = Archive(self.settings.archive)
+        self.intake = Intake(self.archive, api, self.settings.intake)
+        self.inbox = Inbox(self.settings.inbox, self.intake.keep, self.intake.refuse)
+        self.settings.inbox.mkdir(parents=True, exist_ok=True)
+        self.ledger = StreamLedger(self.archive.root, "STREAM", NOW)
+
+    def round(self, seconds: float) -> None:
+        """Have the inbox scanned until what lies there is taken, and the intake do its work."""
+        self.now += timedelta(seconds=seconds)
+        for _ in range(2):
+            self.inbox.scan()
+        self.intake.round(lambda: self.now)
+
+    def end(self) -> None:
+        """Check that a sound notice gets its run in spite of all."""
+        if self.archive.has(SOUND_BURST):  # the story told of it
+            return
+        self.airflow.answers.clear()
+        self.begin()
+        (self.settings.inbox / "sound.xml").write_bytes(sound_notice(SOUND_BURST))
+        for _ in range(3):
+            self.round(60.0)
+        started = [run for run, _ in planned_runs(self.archive, SOUND_BURST)]
+        if len(started) != 1 or self.airflow.started.count(started[0].run_id) != 1:
+            raise AssertionError(f"runs of the sound notice: {started}, asked for {self.airflow.started}")
+        if (self.settings.inbox / "sound.xml").exists():
+            raise AssertionError("the sound notice is still in the inbox")
+        health(self.settings, {"scheduler": "healthy"}, None)
+        list(read_gaps(self.archive.root))
+        self.archive.quarantined()
+
+
+class OddAirflow(BaseAdapter):
+    """Answers as Airflow's REST API does, but for the answers that are given to it, once each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[tuple[int, bytes]] = []
+        self.started: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+        """Answer a request."""
+        answer = requests.Response()
+        answer.request, answer.url = request, request.url or ""
+        answer.status_code, body = self.answers.pop(0) if self.answers else self._sound(request)
+        answer.headers["Location"] = body[:100].decode("latin-1")
+        answer.raw = io.BytesIO(body)
+        return answer
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def _sound(self, request: requests.PreparedRequest) -> tuple[int, bytes]:
+        if request.path_url == "/auth/token":
+            return 201, b'{"access_token": "t"}'
+        if request.method == "POST":
+            self.started.append(json.loads(request.body or b"{}")["dag_run_id"])
+        return 200, b'{"state": "running", "conf": {}}'
+
+
+def file(stage: Stage, told: bytes) -> None:
+    """Lay a file into the inbox: name, content; without content it is a sound notice."""
+    name, _, content = told.partition(b"\0")
+    parts = [part for part in name.split(b"/") if part not in (b"", b".", b"..")] or [b"a.xml"]
+    path = stage.settings.inbox.joinpath(*map(os.fsdecode, parts))
+    if not path.name.lower().endswith(SUFFIXES):
+        path = path.with_name(f"{path.name}.xml")
+    with suppress(OSError):  # this system has no such name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content or sound_notice(BURST))
+
+
+def message(stage: Stage, told: bytes) -> None:
+    """Publish to NATS: subject, signature, content; kept as a part without trusted keys does it."""
+    subject, signature, content = _three(told)
+    _keep(stage, None, subject, signature, content)
+
+
+def signed_message(stage: Stage, told: bytes) -> None:
+    """Publish to NATS where only signed messages are taken in."""
+    subject, signature, content = _three(told)
+    keys = stage.settings.state / "keys.pem"
+    keys.write_bytes(_public_key())
+    _keep(stage, keys, subject, signature, content)
+
+
+def waiting_file(stage: Stage, told: bytes) -> None:
+    """Put a file into the waiting room: name, content."""
+    name, _, content = told.partition(b"\0")
+    with suppress(OSError):
+        (stage.intake.incoming.folder / os.fsdecode(name.replace(b"/", b"_") + b".msg")).write_bytes(content)
+
+
+def kept_file(stage: Stage, told: bytes) -> None:
+    """Damage a file of the archive: which one, how, with what."""
+    files = sorted(path for path in stage.archive.root.rglob("*") if path.is_file())
+    if not files or len(told) < 2:
+        return
+    path, manner, content = files[told[0] % len(files)], told[1] % 5, told[2:]
+    if manner == 0:
+        path.write_bytes(content)
+    elif manner == 1:
+        path.write_bytes(path.read_bytes() + content)
+    elif manner == 2:
+        path.write_bytes(path.read_bytes()[: len(content)])
+    elif manner == 3:
+        path.unlink()
+    else:
+        path.unlink()
+        path.mkdir()
+
+
+def answer(stage: Stage, told: bytes) -> None:
+    """Prepare an answer of Airflow: the status from 200 on, the body."""
+    stage.airflow.answers.append((200 + int.from_bytes(told[:2], "big") % 400, told[2:]))
+
+
+def pause(stage: Stage, told: bytes) -> None:
+    """Let time pass, by the first byte, and have the listener do its work."""
+    stage.round(10.0 * (told[0] if told else 0))
+
+
+def restart(stage: Stage, told: bytes) -> None:
+    """Start the listener again."""
+    stage.begin()
+
+
+def note(stage: Stage, told: bytes) -> None:
+    """Note a message in the ledger, and ask it for what is missing."""
+    stage.ledger.note(told[0] if told else 0, told[1:])
+    stage.ledger.missing(1, stage.ledger.newest() or 0)
+
+
+ACTS: Mapping[str, Callable[[Stage, bytes], None]] = {
+    act.__name__: act
+    for act in (file, message, signed_message, waiting_file, kept_file, answer, pause, restart, note)
+}
+
+
+def act_bytes(act: Callable[[Stage, bytes], None], told: bytes = b"") -> bytes:
+    """Return an act as a story has it."""
+    return bytes([sorted(ACTS).index(act.__name__)]) + told
+
+
+@cache
+def sound_notice(burst_id: str) -> bytes:
+    """Return a notice that needs nothing but itself."""
+    return write_notice(
+        Alert(
+            ivorn=f"ivo://org.svom/fsc#{burst_id}_eclairs-wakeup",
+            burst_id=burst_id,
+            notice_type="eclairs-wakeup",
+            packet_type=202,
+            notice_level="N1e",
+            instrument="ECLAIRs",
+            role="test",
+            published=None,
+            event_time=NOW,
+            position=None,
+            attitude=None,
+            snr=9.0,
+        )
+    )
+
+
+def _keep(stage: Stage, keys: Path | None, subject: bytes, signature: bytes, content: bytes) -> None:
+    source = f"NATS {subject.decode(errors='surrogateescape')}"
+    header = signature.decode(errors="surrogateescape") or None
+    gate(stage.intake, keys)(ReceivedMessage(content or sound_notice(BURST), source, stage.now, header))
+
+
+def _three(told: bytes) -> tuple[bytes, bytes, bytes]:
+    first, _, rest = told.partition(b"\0")
+    second, _, third = rest.partition(b"\0")
+    return first, second, third
+
+
+class _Findings(logging.Handler):
+    """Keeps the errors that the intake survives, but that are faults of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(LineFormatter())
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error of a record, if it tells one."""
+        self.format(record).encode()  # a log that cannot be written tells nothing
+        if record.exc_info and record.exc_info[1] is not None:
+            self.errors.append(record.exc_info[1])
+
+
+@contextmanager
+def _findings() -> Iterator[None]:
+    logger, handler = logging.getLogger("mxtvhf"), _Findings()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+    for error in handler.errors:
+        raise error
+
+
+@cache
+def _public_key() -> bytes:
+    key = Ed25519PrivateKey.generate().public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
