@@ -167,13 +167,11 @@ class Intake:
                 if isinstance(error, OSError) and error.errno not in BAD_FILE:
                     raise
                 # A burst whose folder was spoiled by a hand or a fault of ours must not stop the others.
-                log.error(
-                    "burst %s: cannot be looked at, again in %.0f s: %s",
-                    burst_id,
-                    SPOILED_PAUSE_S,
-                    error,
-                    exc_info=_if_defect(error),
-                )
+                text = f"burst {burst_id}: cannot be looked at, again in {SPOILED_PAUSE_S:.0f} s: {error}"
+                if _is_foreseen(error):
+                    log_once(text)
+                else:
+                    log.error(text, exc_info=error)
                 waiting, again = (), now + timedelta(seconds=SPOILED_PAUSE_S)
             self._waiting[burst_id], self._seen[burst_id] = waiting, (mark, again)
 
@@ -217,7 +215,7 @@ class Intake:
                 run.run_id,
                 LONGEST_PAUSE_S,
                 error,
-                exc_info=_if_defect(error),
+                exc_info=None if _is_foreseen(error) else error,
             )
             again = datetime.now(UTC) + timedelta(seconds=LONGEST_PAUSE_S)
             self._seen[burst_id] = self.bursts.all().get(burst_id, 0), again
@@ -231,6 +229,6 @@ class Intake:
         self._seen.pop(burst_id, None)
 
 
-def _if_defect(error: Exception) -> Exception | None:
-    """Return an error whose stack tells more than its text: one that this program did not foresee."""
-    return None if isinstance(error, MxtVhfError | OSError) else error
+def _is_foreseen(error: Exception) -> bool:
+    """Tell whether the text of an error says all; of a defect of ours the stack is logged, too."""
+    return isinstance(error, MxtVhfError | OSError)

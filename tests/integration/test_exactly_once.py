@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,6 +16,7 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.burst_state import planned_runs
+from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.spool import Spool
 from mxtvhf.models.files import sha256_of
 from mxtvhf.notices.voevent import read_alert
@@ -223,6 +224,7 @@ SUFFIXES = (b".xml", b".BIN", b".VoEvent", b".vhf")
 
 def test_sound_alerts_in_a_shower_of_hostile_ones_get_one_run_each(stack, settings, run, nats_server):
     """1000 hostile files, messages and kept files; 20 runs for 20 sound alerts, and no part starts again."""
+    wait_until(alive_file(settings.archive).exists, what="the listener", timeout=60)
     draw, archive, listener = random.Random(13), Archive(settings.archive), stack.processes.pid("listen")
     log = stack.processes.logs / "listen.log"
     told, before, known = log.stat().st_size, set(all_run_ids(run.api)), plan_files(archive)
@@ -234,7 +236,7 @@ def test_sound_alerts_in_a_shower_of_hostile_ones_get_one_run_each(stack, settin
     for act in acts:
         act()
     wait_until(lambda: len(plan_files(archive)) >= len(known) + SOUND, what="the runs", timeout=300)
-    wait_until(lambda: not Spool(archive.root).waiting(), what="the waiting room", timeout=300)
+    wait_until(lambda: all(map(is_newer, Spool(archive.root).waiting())), what="the rest", timeout=300)
     wait_until(lambda: is_empty(settings.inbox), what="the inbox", timeout=60)
 
     planned = [entry for alert in alerts for entry in planned_runs(archive, read_alert(alert).burst_id)]
@@ -271,11 +273,15 @@ def sound_alerts():
 
 def send(number, raw, settings, nats_server):
     """Send a sound alert by one of the ways, some of them under hostile names."""
-    name = NAMES[number % len(NAMES)] + SUFFIXES[number % len(SUFFIXES)]
     if number % 2:
-        lay(settings.inbox / os.fsdecode(name[-200:]), raw)
+        lay(settings.inbox / odd_name(f"sound-{number}", NAMES[number % len(NAMES)], SUFFIXES[0]), raw)
     else:
         publish_raw(nats_server, ODD_SUBJECTS[number % len(ODD_SUBJECTS)], raw)
+
+
+def odd_name(number, middle, suffix):
+    """A name of at most 255 bytes, as file systems allow."""
+    return os.fsdecode(number.encode() + middle[:200] + suffix)
 
 
 def lay(path, raw):
@@ -302,7 +308,7 @@ def junk(draw):
 
 def lay_hostile(draw, number, settings, nats_server):
     """Lay a file, a link, a pipe or a folder with an odd name into the inbox."""
-    name = os.fsdecode(b"%d-" % number + draw.choice(NAMES)[:240] + draw.choice(SUFFIXES))
+    name = odd_name(str(number), draw.choice(NAMES), draw.choice(SUFFIXES))
     path = settings.inbox / name
     kind = draw.randrange(10)
     if kind == 0:
@@ -327,11 +333,10 @@ def publish_hostile(draw, number, settings, nats_server):
 
 def damage_kept(draw, number, settings, nats_server):
     """Do to the archive what a power cut, a full disk or another version does."""
-    archive, raw = (
-        settings.archive,
-        draw.choice((b"\0" * 40, b"{", b'{"schema_version": 99}', draw.randbytes(30))),
-    )
-    kind = number % 6
+    archive, kind = settings.archive, number // 3 % 6
+    raw = draw.choice((b"\0" * 40, b"{", b'{"schema_version": 99}', draw.randbytes(30)))
+    for name in ("incoming", "streams", "failing", "open", "quarantine"):
+        (archive / name).mkdir(exist_ok=True)
     if kind == 0:
         (archive / "incoming" / f"{number}.msg").write_bytes(raw + b"\n" + junk(draw))
     elif kind == 1:
@@ -344,10 +349,18 @@ def damage_kept(draw, number, settings, nats_server):
         (archive / "failing" / f"{number}.json").write_bytes(raw)
     elif kind == 4:
         spoiled = f"sb2701{1 + number % 28:02d}99"
-        (archive / spoiled).write_bytes(raw)
+        if not (archive / spoiled).exists():
+            (archive / spoiled).write_bytes(raw)
         (archive / "open" / spoiled).touch()
     else:
         (archive / "quarantine" / f"{number}.json").write_bytes(raw)
+
+
+def is_newer(path):
+    """Kept by a later version of the program, for which it waits."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes().startswith(b'{"schema_version": 99}')
+    return True
 
 
 def is_empty(inbox):
