@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         return self.home / "inputs"
 
     @property
+    def observations(self) -> Path:
+        """Table of GP's observations by burst, see ``docs/gp.md``; it may be missing."""
+        return self.inputs / "observations.toml"
+
+    @property
     def outbox(self) -> Path:
         """Messages that wait for NATS."""
         return self.home / "outbox"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
@@ -21,8 +21,39 @@ Orbit = Annotated[str, StringConstraints(pattern=r"^\d{1,8}$")]
 Mode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
+OBSERVATION_FIELDS = ("apid", "target", "orbit")
+"""Fields of `RunConf` that name GP's observation."""
+OBSERVATION_GIVEN: dict[str, Any] = {
+    "required": list(OBSERVATION_FIELDS),
+    "properties": {name: {"type": "string"} for name in OBSERVATION_FIELDS},
+}
+"""JSON schema: all of them are given."""
+OBSERVATION_UNKNOWN: dict[str, Any] = {"properties": {name: {"type": "null"} for name in OBSERVATION_FIELDS}}
+"""JSON schema: none of them is given."""
+
+
+class Observation(Model):
+    """GP's names of an observation. No SVOM notice carries them."""
+
+    apid: Apid
+    target: Target
+    orbit: Orbit
+
+    @property
+    def obs_id(self) -> str:
+        """Return ``<apid>_<target>_<orbit>``."""
+        return f"{self.apid}_{self.target}_{self.orbit}"
+
+
+def observation_fields(observation: Observation | None) -> dict[str, str]:
+    """Return the names of an observation as keyword arguments; none where it is not known."""
+    return observation.model_dump() if observation else {}
+
+
 class RunConf(Model):
     """``dag_run.conf`` of ``mxt_vhf``: what a run needs to know, whoever starts it."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [OBSERVATION_GIVEN, OBSERVATION_UNKNOWN]})
 
     burst_id: BurstId = Field(description="SVOM burst id, sbYYMMDDnn", examples=["sb26030704"])
     alert: str = Field(
@@ -42,10 +73,30 @@ class RunConf(Model):
     sequence: int = Field(
         default=1, ge=1, le=9999, description="Number of this input among the inputs of the burst"
     )
-    apid: Apid = Field(default="00810300005", description="APID passed to GP")
-    target: Target = Field(default="2", description="Target passed to GP")
-    orbit: Orbit = Field(default="2", description="Orbit passed to GP")
+    apid: Apid | None = Field(
+        default=None,
+        description="APID of GP's observation; with target and orbit, or all three empty",
+        examples=["00810300005"],
+    )
+    target: Target | None = Field(default=None, description="Target of GP's observation", examples=["2"])
+    orbit: Orbit | None = Field(default=None, description="Orbit of GP's observation", examples=["2"])
     mode: Mode = Field(default="GeneralProgram", description="Mode passed to GP")
     gp_timeout_s: float = Field(
         default=1800.0, ge=1.0, le=86_400.0, description="Seconds to wait for GP before the final report"
     )
+
+    @model_validator(mode="after")
+    def _names_a_whole_observation(self) -> RunConf:
+        missing = [name for name in OBSERVATION_FIELDS if getattr(self, name) is None]
+        if 0 < len(missing) < len(OBSERVATION_FIELDS):
+            raise ValueError(
+                f"{', '.join(missing)} missing; give apid, target and orbit together, or none of them"
+            )
+        return self
+
+    @property
+    def observation(self) -> Observation | None:
+        """Return GP's observation; None where the run was given none."""
+        if self.apid is None or self.target is None or self.orbit is None:
+            return None
+        return Observation(apid=self.apid, target=self.target, orbit=self.orbit)

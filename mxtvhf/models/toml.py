@@ -52,18 +52,39 @@ def read_toml(path: Path, model: type[M], *, show_values: bool = True) -> M:
         The file cannot be read or is not TOML, or its content does not fit the model: one line for each
         fault, with file, key, what was found and what is expected.
     """
+    return checked_toml(toml_content(path), model, name=str(path), show_values=show_values)
+
+
+def toml_content(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds, unchecked.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read or is not TOML.
+    """
     try:
         with path.open("rb") as file:
-            content = tomllib.load(file)
+            return tomllib.load(file)
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path}: not TOML: {error}") from None
+
+
+def checked_toml(content: dict[str, Any], model: type[M], *, name: str, show_values: bool = True) -> M:
+    """Check the content of a TOML file, or of one of its tables, against a model; parameters as `read_toml`.
+
+    Raises
+    ------
+    InvalidInput
+        It does not fit the model: one line for each fault, which begins with ``name``.
+    """
     try:
         return model.model_validate(_frozen(content))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise InvalidInput("\n".join(f"{path}: {_fault(fault, show_values)}" for fault in faults)) from None
+        raise InvalidInput("\n".join(f"{name}: {_fault(fault, show_values)}" for fault in faults)) from None
 
 
 def _frozen(value: Any) -> Any:

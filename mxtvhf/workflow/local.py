@@ -21,7 +21,7 @@ from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.product import Product
-from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.run_conf import RunConf, observation_fields
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
@@ -125,9 +125,7 @@ def process_burst(
             extraction,
             reception.alert,
             out,
-            apid=conf.apid,
-            target=conf.target,
-            orbit=conf.orbit,
+            **observation_fields(conf.observation),
             store=store,
         )
     with timeline.step("vhf_localisation"):
@@ -262,9 +260,7 @@ def _ask_gp(conf: RunConf, event: EventProduct, url: str | None, timeout_s: floa
     """Have GP analyse the event file; its trouble is a reason in the report, never an error here."""
     if url is None:
         return GpOutcome(available=False, reason="GP was not asked (no --gp URL)")
-    request = GpRequest(
-        apid=conf.apid, target=conf.target, orbit=conf.orbit, mode=conf.mode, event_file=event.path
-    )
+    request = GpRequest(**observation_fields(conf.observation), mode=conf.mode, event_file=event.path)
     try:
         client = GpClient(url)
         return gp_outcome(_finished(start_mxt_gp_pipeline(request, client), client, timeout_s))

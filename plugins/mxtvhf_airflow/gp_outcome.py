@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mxtvhf.crosscheck.model import GpOutcome
 
 OUTCOME_KEY = "gp_outcome"
-"""XCom of a failed GP task: the GpOutcome with the reason why there is no result."""
+"""XCom of a GP task that failed or did not ask: the GpOutcome with the reason why there is no result."""
 
 
 @contextmanager
@@ -28,13 +28,18 @@ def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from mxtvhf.crosscheck.model import GpOutcome
-
-        outcome = GpOutcome(available=False, reason=str(error) or type(error).__name__)
-        ti.xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
+        leave_reason(context, str(error) or type(error).__name__)
         raise
     finally:
         ti.xcom_push(key=TIMING_KEY, value=[started, datetime.now(UTC).isoformat()])
+
+
+def leave_reason(context: Context, reason: str) -> None:
+    """Push the reason why there is no result as the task's outcome."""
+    from mxtvhf.crosscheck.model import GpOutcome
+
+    outcome = GpOutcome(available=False, reason=reason)
+    context["ti"].xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
 
 
 def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOutcome:

@@ -39,7 +39,7 @@ class Crosscheck(BaseOperator):
         return gp_outcome_of_run(context).model_dump(mode="json")
 
 params = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram",
-          "event_file": "events.fits"}
+          "event_file": "events.fits", "burst_id": None}
 with DAG("gp_only", schedule=None, params=params,
          default_args={"retries": 2, "retry_delay": timedelta(0)}) as dag:
     chain(
@@ -138,6 +138,21 @@ def test_gp_that_is_done_at_the_first_poll_needs_no_deferral(airflow, gp):
     assert outcome(run).position.ra_deg == pytest.approx(252.6053)
     assert len(gp.polls) == 1
     assert gp.posts == [{"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}]
+
+
+def test_gp_is_not_asked_for_the_observation_of_another_burst(airflow, gp):
+    unknown = {"apid": None, "target": None, "orbit": None, "burst_id": "sb26112901"}
+    run = airflow.run_dag(gp.url, conf=unknown)
+    assert set(run["states"].values()) == {"success"}
+    assert not outcome(run).available
+    assert "no observation (apid, target, orbit) is known for burst sb26112901" in outcome(run).reason
+    assert (gp.posts, gp.polls) == ([], [])
+
+
+def test_a_gp_that_takes_the_event_file_needs_no_observation(airflow, gp):
+    unknown = {"apid": None, "target": None, "orbit": None}
+    assert outcome(airflow.run_dag(gp.url, extra={"send_event_file": True}, conf=unknown)).available
+    assert gp.posts == [{"mode": "GeneralProgram", "event_file": "events.fits"}]
 
 
 def test_gp_that_is_done_soon_is_lingered_for(airflow, gp):

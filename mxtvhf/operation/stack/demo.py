@@ -13,7 +13,7 @@ from mxtvhf.instrument.calibration import calibration_store
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.kept import read_kept
-from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.run_conf import Observation, RunConf, observation_fields
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
 from mxtvhf.operation.stack.processes import stop_on_signals
 from mxtvhf.operation.stack.supervisor import supervise
@@ -70,15 +70,16 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     burst_id = scenario.burst_id
     folder = settings.inputs / burst_id / f"seed-{scenario.seed}"
     write_scenario(scenario, folder, calibration_store(settings.calibration))
+    # The reference GP finds the X-band file of an observation by its name, see `simulator.gp.analysis`.
+    observation = Observation(apid="0", target=f"{burst_id}-{scenario.seed}", orbit="0")
     conf = RunConf(
         burst_id=burst_id,
         alert=(folder / "alert.xml").as_uri(),
         packets=(folder / "packets.bin").as_uri(),
-        target=f"{burst_id}-{scenario.seed}",
+        **observation_fields(observation),
     )
     if scenario.xband_s is not None:
-        # The reference GP finds the photons of an observation by its name, see `gp_service.analysis`.
-        name = f"{conf.apid}_{conf.target}_{conf.orbit}.fits"
+        name = f"{observation.obs_id}.fits"
         write_atomically(settings.products / name, (folder / XBAND_FILE).read_bytes())
     run_id = _start_run(stack.api, conf)
     with step(f"run {run_id}"):

@@ -48,11 +48,11 @@ def event_file_of(request: GpRequest, data: Path) -> Path:
     InvalidInput
         A file lies outside ``data``, after following links.
     """
-    whole = _inside(data, f"{request.apid}_{request.target}_{request.orbit}.fits")
-    if request.event_file is None:
-        return whole
-    named = _inside(data, request.event_file)
-    return whole if whole.is_file() else named
+    observation = request.observation
+    names = [f"{observation.obs_id}.fits"] if observation else []
+    names += [request.event_file] if request.event_file is not None else []
+    *preferred, last = (_inside(data, name) for name in names)
+    return next((path for path in preferred if path.is_file()), last)
 
 
 def _inside(data: Path, name: str) -> Path:

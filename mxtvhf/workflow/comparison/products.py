@@ -14,6 +14,8 @@ EXACT = ("event_file",)
 """FITS files whose numbers must be the same to the last bit."""
 VERSION_KEYWORDS = ("PIP_VER", "MOCTOOL", "COMMENT", "HISTORY", "CHECKSUM", "DATASUM")
 """What a FITS header says of the software, or what follows from that."""
+NAMING_KEYWORDS = ("OBS_ID",)
+"""GP's name of the observation: it may become known after the original run."""
 CALIBRATION_KEYWORD = "CAL"
 """Start of the keywords with calibration versions; the report compares them."""
 
@@ -97,7 +99,7 @@ def fits_difference(archived: Path, new: Path, *, tolerance: float) -> str | Non
             for keyword in hdu.header
             if keyword.startswith(CALIBRATION_KEYWORD)
         }
-        ignored = [*VERSION_KEYWORDS, *calibration]
+        ignored = [*VERSION_KEYWORDS, *NAMING_KEYWORDS, *calibration]
         found = fits.FITSDiff(one, other, ignore_keywords=ignored, rtol=tolerance, atol=0.0)
         if found.identical:
             return None

@@ -32,12 +32,30 @@ from math import hypot, isfinite
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.position import Declination, Origin, Position, RightAscension
-from mxtvhf.models.run_conf import TEXT_PATTERN, Apid, Mode, Orbit, Target
+from mxtvhf.models.run_conf import (
+    OBSERVATION_FIELDS,
+    OBSERVATION_GIVEN,
+    OBSERVATION_UNKNOWN,
+    TEXT_PATTERN,
+    Apid,
+    Mode,
+    Observation,
+    Orbit,
+    Target,
+)
 from mxtvhf.models.text import one_line
 
 MAX_BODY = 1_000_000
@@ -69,17 +87,45 @@ class GpState(StrEnum):
         return self in (GpState.COMPLETED, GpState.FAILED)
 
 
+_EVENT_FILE_ONLY: dict[str, Any] = {
+    "required": ["event_file"],
+    "properties": OBSERVATION_UNKNOWN["properties"] | {"event_file": {"type": "string"}},
+}
+"""JSON schema of a request without an observation."""
+
+
 class GpRequest(Model):
     """Body of ``POST {base}/processing`` of the General Program (GP) service."""
 
-    apid: Apid
-    target: Target
-    orbit: Orbit
+    model_config = ConfigDict(json_schema_extra={"anyOf": [OBSERVATION_GIVEN, _EVENT_FILE_ONLY]})
+
+    apid: Apid | None = None
+    target: Target | None = None
+    orbit: Orbit | None = None
     mode: Mode = "GeneralProgram"
     event_file: Annotated[str, StringConstraints(pattern=TEXT_PATTERN)] | None = None
     """Only for the reference GP service: the event file to analyse, as a path it can read."""
 
+    @model_validator(mode="after")
+    def _names_what_to_analyse(self) -> GpRequest:
+        missing = [name for name in OBSERVATION_FIELDS if getattr(self, name) is None]
+        if missing and (self.event_file is None or len(missing) < len(OBSERVATION_FIELDS)):
+            raise ValueError(f"{', '.join(missing)} missing; an observation is apid, target and orbit")
+        return self
 
+    @property
+    def observation(self) -> Observation | None:
+        """Return the observation; None in a request that names an event file only."""
+        if self.apid is None or self.target is None or self.orbit is None:
+            return None
+        return Observation(apid=self.apid, target=self.target, orbit=self.orbit)
+
+
+NOT_ASKED = (
+    "GP was not asked: no observation (apid, target, orbit) is known for burst {burst_id}; "
+    "name it in inputs/observations.toml of the state folder, or with the run"
+)
+"""Why GP has no result for a burst whose observation is not known."""
 STATE_WORDS: dict[str, GpState] = {state.value: state for state in GpState}
 """The words of the service (upper case) and what they mean to us. ASSUMED."""
 

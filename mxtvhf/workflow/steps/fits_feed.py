@@ -49,9 +49,9 @@ def fits_feed(
     alert: Alert,
     out: Path,
     *,
-    apid: str,
-    target: str,
-    orbit: str,
+    apid: str | None = None,
+    target: str | None = None,
+    orbit: str | None = None,
     store: CalibrationStore | None = None,
 ) -> EventProduct:
     """Write the event file of an extraction.
@@ -65,7 +65,8 @@ def fits_feed(
     out
         Product folder; gets ``events.fits``.
     apid, target, orbit
-        GP's names of the observation; together they are ``OBS_ID``.
+        GP's names of the observation; together they are ``OBS_ID``. Unless all three are known ``OBS_ID`` is
+        the burst id: never the name of another burst's observation.
     store
         The calibration files; by default those of the package.
 
@@ -76,7 +77,9 @@ def fits_feed(
     """
     photons = PhotonList.load(Path(extraction.photons_path))
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
-    header = _header(extraction, alert, f"{apid}_{target}_{orbit}")
+    names = (apid, target, orbit)
+    obs_id = extraction.burst_id if None in names else "_".join(map(str, names))
+    header = _header(extraction, alert, obs_id)
     info = write_event_file(out / "events.fits", photons, attitude, header=header, store=store)
     pointing = info.pointing
     return EventProduct(

@@ -22,9 +22,10 @@ from mxtvhf.archive.inputs import (
 )
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
 from mxtvhf.models.base import Model
-from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.run_conf import Observation, RunConf
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.workflow.gp.observations import observation_of
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Reception(Model):
     """When the alert came: at the intake, or with the run where no intake had it before."""
     packets_received: AwareDatetime | None = None
     """The same for the packets."""
+    observation: Observation | None = None
+    """GP's observation, given to the run or named by the installation's table; None: not known."""
 
 
 def reception_message(
@@ -54,6 +57,7 @@ def reception_message(
     roots: Sequence[Path],
     created: datetime | None = None,
     is_replay: bool = False,
+    observations: Path | None = None,
 ) -> Reception:
     """Keep the inputs of a run as received, record them, and only then read the alert.
 
@@ -72,6 +76,8 @@ def reception_message(
     is_replay
         Marks the record, so that a replay is not replayed again. A replay sees the notices that were known
         when its original was received.
+    observations
+        The table of GP's observations, asked where the run was given none; None: no table.
 
     Returns
     -------
@@ -87,6 +93,7 @@ def reception_message(
         The alert is of another mission or another burst.
     """
     entered = datetime.now(UTC)
+    conf = _with_observation(conf, observations)
     problems: list[InvalidInput] = []
 
     def keep(source: str, limit: int, keeper: Callable[[str, bytes], Path]) -> Path | None:
@@ -135,7 +142,20 @@ def reception_message(
         packets_path=str(packets_path) if packets_path else None,
         received=alert_received or created,
         packets_received=_received(conf.packets, packets_path, created, logs, roots),
+        observation=conf.observation,
     )
+
+
+def _with_observation(conf: RunConf, table: Path | None) -> RunConf:
+    """Add GP's observation by the table; GP is optional, so a table with a fault costs no run."""
+    if conf.observation is not None or table is None:
+        return conf
+    try:
+        found = observation_of(conf.burst_id, table)
+    except InvalidInput as error:
+        log.error("%s: GP's observation is not known: %s", conf.burst_id, error)
+        return conf
+    return conf if found is None else conf.model_copy(update=found.model_dump())
 
 
 def _received(

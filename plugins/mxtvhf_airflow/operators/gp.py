@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from mxtvhf_airflow.gp_outcome import gp_task
+from mxtvhf_airflow.gp_outcome import gp_task, leave_reason
 from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
+
+    from mxtvhf.models.run_conf import Observation
+    from mxtvhf.workflow.gp.contract import GpRequest
 
 JOB_KEY = "gp_job"
 """Where the task's state store keeps the job: ``asked`` (UTC), ``event_sha256``, then ``process_id``."""
@@ -27,21 +30,31 @@ class StartMxtGpPipelineOperator(BaseOperator):
     know whether GP started, and fails rather than ask again. Answers that say that GP did not start
     (no connection, 4xx, 503) remove the mark.
 
+    When no observation is known for the burst, GP is not asked, and the outcome says why. A GP that takes
+    our event file needs no observation.
+
     :param gp_conn_id: Airflow Connection of GP (type http).
     :param event_task_id: task whose XCom is the event product; only for a GP that reads our files.
+    :param reception_task_id: task whose XCom names the observation where the run was given none.
     """
 
     ui_color = "#e8dff5"
 
     def __init__(
-        self, *, gp_conn_id: str = "mxt_gp", event_task_id: str = "fits_feed", **kwargs: Any
+        self,
+        *,
+        gp_conn_id: str = "mxt_gp",
+        event_task_id: str = "fits_feed",
+        reception_task_id: str = "reception_message",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.gp_conn_id = gp_conn_id
         self.event_task_id = event_task_id
+        self.reception_task_id = reception_task_id
 
-    def execute(self, context: Context) -> str:
-        """Return the process id of this run's analysis, started now or by an earlier try."""
+    def execute(self, context: Context) -> str | None:
+        """Return the process id of this run's analysis, started now or by an earlier try; None: not asked."""
         with gp_task(context):
             kept: Any = context["task_state_store"].get(JOB_KEY) or {}
             if kept.get("event_sha256") != self._event(context).get("sha256"):
@@ -56,14 +69,19 @@ class StartMxtGpPipelineOperator(BaseOperator):
                 )
             return self._start(context)
 
-    def _start(self, context: Context) -> str:
+    def _start(self, context: Context) -> str | None:
         from mxtvhf.errors import MxtVhfError, Retriable
-        from mxtvhf.workflow.gp.contract import GpStartUnknownError
+        from mxtvhf.workflow.gp.contract import NOT_ASKED, GpStartUnknownError
         from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 
         store = context["task_state_store"]
         connection = gp_connection(self.gp_conn_id)
         request, client = self._request(context, connection), gp_client(connection)
+        if request is None:
+            reason = NOT_ASKED.format(burst_id=context["params"].get("burst_id"))
+            self.log.warning("%s", reason)
+            leave_reason(context, reason)
+            return None
         job = {"asked": datetime.now(UTC).isoformat(), "event_sha256": self._event(context).get("sha256")}
         store.set(JOB_KEY, job)
         try:
@@ -83,15 +101,34 @@ class StartMxtGpPipelineOperator(BaseOperator):
         """Return the event product: a cleared run with other photons is another analysis."""
         return context["ti"].xcom_pull(task_ids=self.event_task_id) or {}
 
-    def _request(self, context: Context, connection: Connection) -> Any:
-        """Return the four fields of the contract, and the event file for a GP that wants it."""
+    def _request(self, context: Context, connection: Connection) -> GpRequest | None:
+        """Return the four fields of the contract, and the event file for a GP that wants it.
+
+        None: nothing tells GP what to analyse.
+        """
+        from mxtvhf.models.run_conf import observation_fields
         from mxtvhf.workflow.gp.contract import GpRequest
 
-        params = context["params"]
         event_file = None
         if connection.extra_dejson.get("send_event_file") is True:
             event_file = self._event(context).get("path")
             if not event_file:
                 raise AirflowFailException(f"task {self.event_task_id} left no event file for GP")
-        contract = {name: params[name] for name in ("apid", "target", "orbit", "mode")}
-        return GpRequest(**contract, event_file=event_file)
+        observation = self._observation(context)
+        if observation is None and event_file is None:
+            return None
+        return GpRequest(
+            **observation_fields(observation), mode=context["params"]["mode"], event_file=event_file
+        )
+
+    def _observation(self, context: Context) -> Observation | None:
+        """Return the observation that the run was given, else the one that its reception found."""
+        from mxtvhf.models.run_conf import OBSERVATION_FIELDS, Observation
+
+        params = context["params"]
+        given = {name: params.get(name) for name in OBSERVATION_FIELDS}
+        if None not in given.values():
+            return Observation(**given)
+        received = context["ti"].xcom_pull(task_ids=self.reception_task_id) or {}
+        found = received.get("observation")
+        return Observation.model_validate(found) if found else None

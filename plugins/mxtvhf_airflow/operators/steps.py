@@ -59,6 +59,7 @@ class ReceptionMessageOperator(StepOperator):
             roots=run.settings.readable_roots(),
             created=run.created,
             is_replay=run.is_replay,
+            observations=run.settings.observations,
         )
         check_analysable(reception)
         return reception
@@ -81,15 +82,15 @@ class FitsFeedOperator(StepOperator):
     def step(self, run: RunContext) -> Model:
         """Write."""
         from mxtvhf.instrument.calibration import calibration_store
+        from mxtvhf.models.run_conf import observation_fields
         from mxtvhf.workflow.steps.fits_feed import fits_feed
 
+        reception = run.reception()
         return fits_feed(
             run.extraction(),
-            run.reception().alert,
+            reception.alert,
             run.out,
-            apid=run.conf.apid,
-            target=run.conf.target,
-            orbit=run.conf.orbit,
+            **observation_fields(reception.observation),
             store=calibration_store(run.settings.calibration),
         )
 

@@ -11,7 +11,7 @@ from airflow.providers.http.sensors.http import HttpSensor
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from mxtvhf_airflow.gp_outcome import gp_task
+from mxtvhf_airflow.gp_outcome import OUTCOME_KEY, gp_task
 from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
 from mxtvhf_airflow.triggers.gp import MxtGpTrigger
 
@@ -76,6 +76,8 @@ class MxtGpSensor(HttpSensor):
     def execute(self, context: Context) -> Any:
         """Return the outcome, at once or after having been deferred."""
         with gp_task(context):
+            if (not_asked := self._not_asked(context)) is not None:
+                return not_asked
             if not self.deferrable:
                 return super().execute(context)
             status = self._linger(context)
@@ -126,6 +128,14 @@ class MxtGpSensor(HttpSensor):
             return None
         except MxtVhfError as error:
             raise AirflowFailException(str(error)) from None
+
+    def _not_asked(self, context: Context) -> dict[str, Any] | None:
+        """Return the outcome that the start task left instead of a process id; None when GP was asked."""
+        ti = context["ti"]
+        if ti.xcom_pull(task_ids=self.start_task_id):
+            return None
+        outcome: dict[str, Any] | None = ti.xcom_pull(task_ids=self.start_task_id, key=OUTCOME_KEY)
+        return outcome
 
     def _process_id(self, context: Context) -> str:
         process_id = context["ti"].xcom_pull(task_ids=self.start_task_id)

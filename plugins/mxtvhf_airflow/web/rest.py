@@ -50,10 +50,6 @@ EXAMPLE = {
     "sequence": 1,
     "alert": "file:///tmp/burst/alert.xml",
     "packets": "file:///tmp/burst/packets.bin",
-    "apid": "00810300005",
-    "target": "2",
-    "orbit": "2",
-    "mode": "GeneralProgram",
 }
 
 router = APIRouter()

@@ -186,6 +186,8 @@ def test_a_target_is_no_way_out_of_the_data_folder(service):
         {"target": ""},
         {"more": 1},
         {"apid": None},
+        {"apid": None, "target": None, "orbit": None},
+        {"apid": None, "event_file": "a.fits"},
         {"event_file": "a\0b"},
     ],
 )

@@ -102,6 +102,11 @@ def test_a_pointing_that_was_never_stable_leaves_no_good_time(extraction, tmp_pa
     assert "600 photons left out: the pointing was not stable" in product.warnings
 
 
+def test_an_observation_without_a_name_is_not_called_by_that_of_another_burst(extraction, tmp_path):
+    product = fits_feed(extraction(), ALERT, tmp_path / "out")
+    assert read_event_file(Path(product.path)).header["OBS_ID"] == ALERT.burst_id
+
+
 def test_names_that_no_header_can_hold_are_refused(extraction, tmp_path):
     with pytest.raises(InvalidInput, match=r"obs_id .* does not fit a FITS header"):
         fits_feed(extraction(), ALERT, tmp_path / "out", apid="1", target="é", orbit="1")

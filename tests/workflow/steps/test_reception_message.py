@@ -54,6 +54,33 @@ def test_inputs_are_kept_and_the_bursts_other_notices_found(inbox, tmp_path):
     check_analysable(reception)
 
 
+def test_the_observation_comes_from_the_table_unless_the_run_was_given_one(inbox, tmp_path):
+    archive, table = Archive(tmp_path / "archive"), tmp_path / "observations.toml"
+    table.write_text(f'[{BURST}]\napid = "1"\ntarget = "7"\norbit = "12"\n')
+    conf = {"burst_id": BURST, "alert": str(inbox / "alert.xml"), "packets": str(inbox / "packets.bin")}
+
+    def received(run_id, **given):
+        options = {"archive": archive, "roots": [inbox], "observations": table}
+        return reception_message(RunConf(**conf, **given), run_id=run_id, **options)
+
+    assert received("named", apid="2", target="2", orbit="2").observation.obs_id == "2_2_2"
+    assert received("table").observation.obs_id == "1_7_12"
+    # A replay repeats the observation of its original.
+    kept = {entry.run_id: entry.conf.observation.obs_id for entry in archive.inputs()}
+    assert kept == {"named": "2_2_2", "table": "1_7_12"}
+
+
+@pytest.mark.parametrize("text", [None, "", "[sb26030704", "[sb26030704]\napid = 7"])
+def test_an_observation_that_is_not_known_costs_no_run(inbox, tmp_path, text, caplog):
+    archive, table = Archive(tmp_path / "archive"), tmp_path / "observations.toml"
+    if text is not None:
+        table.write_text(text)
+    conf = RunConf(burst_id=BURST, alert=str(inbox / "alert.xml"))
+    reception = reception_message(conf, run_id="r", archive=archive, roots=[inbox], observations=table)
+    assert reception.observation is None
+    assert ("GP's observation is not known" in caplog.text) == bool(text)
+
+
 def replay(archive, conf):
     return reception_message(conf, run_id="replay", archive=archive, roots=[archive.root], is_replay=True)
 

@@ -1,0 +1,23 @@
+"""What a run may be given, and what it may not leave half said."""
+
+import pytest
+from pydantic import ValidationError
+
+from mxtvhf.models.run_conf import Observation, RunConf
+
+CONF = {"burst_id": "sb26112901", "alert": "alert.xml"}
+
+
+def test_a_run_that_names_no_observation_has_none():
+    assert RunConf(**CONF).observation is None
+
+
+def test_an_observation_is_named_by_all_three():
+    conf = RunConf(**CONF, apid="00810300005", target="7", orbit="12")
+    assert conf.observation == Observation(apid="00810300005", target="7", orbit="12")
+    assert conf.observation.obs_id == "00810300005_7_12"
+
+
+def test_half_an_observation_is_refused():
+    with pytest.raises(ValidationError, match="apid, orbit missing; give apid, target and orbit together"):
+        RunConf(**CONF, target="7")
