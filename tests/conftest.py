@@ -54,14 +54,15 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 
 
 @pytest.fixture
-def beside_plugins(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
+def beside_plugins(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Run a program that imports Airflow and our plugins; return its exit status and what it printed."""
 
-    def use(program: str) -> tuple[int, str]:
+    def use(program: str, **more: str) -> tuple[int, str]:
         environment = {
             "AIRFLOW_HOME": str(tmp_path),
             "PYTHONPATH": str(PROJECT / "plugins"),
             "PATH": "/usr/bin:/bin",
+            **more,
         }
         with ProcessGroup(environment, tmp_path, grace=1.0) as group:
             status = group.start("program", [sys.executable, "-c", program]).wait()

@@ -29,3 +29,7 @@ class LiveAlertsFirst(PriorityWeightStrategy):
         """Return the weight; the task with the highest goes first."""
         before = ti.task.get_flat_relative_ids(upstream=True) if ti.task else ()
         return WEIGHTS[kind_of_run(ti.run_id)] + len(before)
+
+    def __repr__(self) -> str:
+        """Return the class path: Airflow stores it with the DAG, where an address in memory is a new version."""
+        return f"{type(self).__module__}.{type(self).__qualname__}()"
