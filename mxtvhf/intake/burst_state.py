@@ -201,6 +201,8 @@ def _measure(raw: bytes, burst_id: str) -> tuple[int, int]:
     try:
         stream = decode_stream(raw, burst_id, name="VHF messages")
     except InvalidInput:
-        # None yet, or none that tells the pointing.
+        return 0, 0
+    if not len(stream.attitude):
+        # Until the first pointing packet no photon can be placed on the sky.
         return 0, 0
     return len(stream.photons), stream.counts.good

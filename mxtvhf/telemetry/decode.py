@@ -29,7 +29,7 @@ class DecodedStream:
     photons
         In time order; photons of one frame in the order in which they were sent.
     attitude
-        In time order, at least one sample.
+        In time order; empty where no pointing packet came.
     counts
         What became of the packets: ``received = good + repeated + foreign + corrupt``.
     rejects
@@ -63,6 +63,8 @@ class _Account:
 def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
     """Decode the packets of one burst from a stream as received.
 
+    An empty stream and one without pointing packets are legal: early in a burst there may be no more.
+
     Parameters
     ----------
     raw
@@ -76,18 +78,17 @@ def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
     Raises
     ------
     InvalidInput
-        Empty, without any sound packet, or without a pointing packet.
+        It holds bytes, but no sound packet.
     NotOurs
         All sound packets are of other bursts or APIDs.
     """
-    if not raw:
-        raise InvalidInput(f"{name}: empty, no VHF packets")
     types = layout()
     frames = find_frames(raw, types)
     account = _Account(Counter({f"APID {apid}": n for apid, n in frames.foreign.items()}), frames.rejects)
     photon_records, photon_sequence = _of_burst(types.photon, frames, burst_id, account)
     pointing_records, pointing_sequence = _of_burst(types.pointing, frames, burst_id, account)
-    _require_packets(photon_sequence, pointing_sequence, account, len(raw), burst_id, name)
+    if raw and not len(photon_sequence.kept) + len(pointing_sequence.kept):
+        raise _no_packets(account, len(raw), burst_id, name)
     return DecodedStream(
         photons=photons(types.photon, photon_records),
         attitude=attitude(types.pointing, pointing_records),
@@ -146,22 +147,15 @@ def _of_burst(kind: PacketType, frames: Frames, burst_id: str, account: _Account
     return records if sequence.is_as_received else records[sequence.kept], sequence
 
 
-def _require_packets(
-    photon: Sequence, pointing: Sequence, account: _Account, size: int, burst_id: str, name: str
-) -> None:
-    if len(photon.kept) + len(pointing.kept) == 0:
-        if account.foreign:
-            found = ", ".join(f"{number} of {what}" for what, number in sorted(account.foreign.items()))
-            raise NotOurs(f"{name}: no packet of burst {burst_id}; found {found}")
-        first = min(account.rejects, key=lambda reject: reject.offset)
-        raise InvalidInput(
-            f"{name}: no valid packet in {size} bytes; first fault at byte {first.offset}: {first.reason}"
-        )
-    if len(pointing.kept) == 0:
-        raise InvalidInput(
-            f"{name}: no pointing packet of burst {burst_id}, "
-            f"its {len(photon.kept)} photon packets cannot be placed on the sky"
-        )
+def _no_packets(account: _Account, size: int, burst_id: str, name: str) -> InvalidInput:
+    """Return the error of a stream without a packet of the burst: what it holds instead."""
+    if account.foreign:
+        found = ", ".join(f"{number} of {what}" for what, number in sorted(account.foreign.items()))
+        return NotOurs(f"{name}: no packet of burst {burst_id}; found {found}")
+    first = min(account.rejects, key=lambda reject: reject.offset)
+    return InvalidInput(
+        f"{name}: no valid packet in {size} bytes; first fault at byte {first.offset}: {first.reason}"
+    )
 
 
 def _counts(photon: Sequence, pointing: Sequence, account: _Account) -> PacketCounts:

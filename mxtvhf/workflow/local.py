@@ -43,7 +43,7 @@ from mxtvhf.workflow.steps.reception_message import (
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.workflow.steps.update_ba import update_ba
-from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
+from mxtvhf.workflow.steps.vhf_localisation import not_localised, vhf_localisation
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 
 log = logging.getLogger(__name__)
@@ -119,18 +119,15 @@ def process_burst(
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
         check_analysable(reception)
     with timeline.step("photons_extraction"):
-        extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out)
-    with timeline.step("fits_feed"):
-        event = fits_feed(
-            extraction,
-            reception.alert,
-            out,
-            **observation_fields(conf.observation),
-            store=store,
-        )
+        extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out, name=conf.packets)
+    event = None
+    if extraction.unplaced is None:
+        with timeline.step("fits_feed"):
+            observation = observation_fields(conf.observation)
+            event = fits_feed(extraction, reception.alert, out, **observation, store=store)
     with timeline.step("vhf_localisation"):
         alerts = (reception.alert, *reception.related)
-        localisation = _localised(event, alerts, out, store)
+        localisation = _localised(extraction, event, alerts, out, store)
     photons = PhotonList.load(Path(extraction.photons_path))
 
     def record(
@@ -171,7 +168,7 @@ def run_record(
     conf: RunConf,
     reception: Reception,
     extraction: Extraction,
-    event: EventProduct,
+    event: EventProduct | None,
     localisation: Localisation | None,
     *,
     analysis: SourceAnalysis | None = None,
@@ -184,6 +181,8 @@ def run_record(
 
     Parameters
     ----------
+    event
+        The event file; None where no photon can be placed on the sky.
     analysis
         Light curve and spectrum; None while they are not there, or when they failed.
     preliminary
@@ -197,10 +196,10 @@ def run_record(
     """
     moments = {"alert_received": reception.received, "packets_received": reception.packets_received}
     received = [TimelineEntry(name=name, time=time) for name, time in moments.items() if time is not None]
-    products = {
-        "event_file": Product(path=str(Path(event.path).relative_to(out)), sha256=event.sha256),
-        "photons": _product(Path(extraction.photons_path), out),
-    }
+    products = {"photons": _product(Path(extraction.photons_path), out)}
+    if event is not None:
+        path = str(Path(event.path).relative_to(out))
+        products["event_file"] = Product(path=path, sha256=event.sha256)
     if extraction.rejected_path is not None:
         products["rejected_packets"] = _product(Path(extraction.rejected_path), out)
     if localisation is not None:
@@ -220,17 +219,23 @@ def run_record(
         analysis=analysis,
         products=products,
         timeline=(*received, *timeline),
-        warnings=(*extraction.warnings, *event.warnings),
+        warnings=(*extraction.warnings, *(event.warnings if event else ())),
         is_replay=is_replay,
-        calibration=event.calibration,
-        assumed_calibration=event.assumed_calibration,
+        calibration=event.calibration if event else {},
+        assumed_calibration=event.assumed_calibration if event else (),
     )
 
 
 def _localised(
-    event: EventProduct, alerts: Sequence[Alert], out: Path, store: CalibrationStore | None
+    extraction: Extraction,
+    event: EventProduct | None,
+    alerts: Sequence[Alert],
+    out: Path,
+    store: CalibrationStore | None,
 ) -> Localisation | None:
     """Find the source; as in the DAG, the final report is made without it where that fails."""
+    if event is None:
+        return not_localised(str(extraction.unplaced))
     try:
         return vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
     except MxtVhfError as error:
@@ -239,13 +244,15 @@ def _localised(
 
 
 def _analysed(
-    event: EventProduct,
+    event: EventProduct | None,
     localisation: Localisation,
     trigger_time: datetime | None,
     out: Path,
     store: CalibrationStore | None,
 ) -> SourceAnalysis:
     """Make light curve and spectrum; their trouble is a reason in the report, never an error here."""
+    if event is None:
+        return SourceAnalysis(analysed=False, reason=localisation.reason)
     try:
         return source_analysis(Path(event.path), localisation, out, trigger_time=trigger_time, store=store)
     except MxtVhfError as error:
@@ -256,10 +263,12 @@ def _product(path: Path, out: Path) -> Product:
     return Product(path=str(path.relative_to(out)), sha256=sha256_of(path.read_bytes()))
 
 
-def _ask_gp(conf: RunConf, event: EventProduct, url: str | None, timeout_s: float) -> GpOutcome:
+def _ask_gp(conf: RunConf, event: EventProduct | None, url: str | None, timeout_s: float) -> GpOutcome:
     """Have GP analyse the event file; its trouble is a reason in the report, never an error here."""
     if url is None:
         return GpOutcome(available=False, reason="GP was not asked (no --gp URL)")
+    if event is None:
+        return GpOutcome(available=False, reason="GP was not asked: there is no event file for it")
     request = GpRequest(**observation_fields(conf.observation), mode=conf.mode, event_file=event.path)
     try:
         client = GpClient(url)

@@ -31,5 +31,5 @@ class LiveAlertsFirst(PriorityWeightStrategy):
         return WEIGHTS[kind_of_run(ti.run_id)] + len(before)
 
     def __repr__(self) -> str:
-        """Return the class path: Airflow stores it with the DAG, where an address in memory is a new version."""
+        """Return the class path: stored with the DAG, where an address in memory would be a new version."""
         return f"{type(self).__module__}.{type(self).__qualname__}()"

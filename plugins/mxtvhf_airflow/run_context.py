@@ -108,10 +108,12 @@ class RunContext:
 
         return self._pull("photons_extraction", Extraction)
 
-    def event_product(self) -> EventProduct:
-        """Return the result of ``fits_feed``."""
+    def event_product(self) -> EventProduct | None:
+        """Return the result of ``fits_feed``; None where no photon can be placed on the sky."""
         from mxtvhf.workflow.steps.fits_feed import EventProduct
 
+        if self.extraction().unplaced is not None:
+            return None
         return self._pull("fits_feed", EventProduct)
 
     def localisation(self) -> Localisation | None:

@@ -77,10 +77,11 @@ def test_crosscheck_of_the_notices(burst):
 
 
 def test_bad_input_is_one_line_and_exit_status_2(burst, tmp_path):
-    empty = tmp_path / "empty.bin"
+    empty, noise = tmp_path / "empty.bin", tmp_path / "noise.bin"
     empty.write_bytes(b"")
+    noise.write_bytes(b"noise")
     for arguments, cause in (
-        (("process", burst / "alert.xml", empty, "--out", tmp_path), "empty.bin|packets"),
+        (("process", burst / "alert.xml", noise, "--out", tmp_path), "noise.bin|packets"),
         (("process", burst / "packets.bin", empty, "--out", tmp_path), "packets.bin"),
         (("process", tmp_path / "none.xml", empty, "--out", tmp_path), "none.xml"),
         (("localise", empty), "empty.bin"),

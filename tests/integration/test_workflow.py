@@ -247,11 +247,10 @@ def grm_notice():
 @pytest.mark.parametrize(
     ("name", "damage", "cause"),
     [
-        ("empty", lambda raw: b"", "empty"),
         ("noise", lambda raw: bytes(range(256)) * 8, "no .*packet"),
         ("foreign", None, OTHER),
     ],
-    ids=("empty", "noise", "foreign"),
+    ids=("noise", "foreign"),
 )
 def test_bad_packets_fail_at_the_extraction_and_are_kept(
     run, settings, conf, tmp_path_factory, name, damage, cause
@@ -270,6 +269,18 @@ def test_bad_packets_fail_at_the_extraction_and_are_kept(
     assert re.search(cause, run.log(run_id, "photons_extraction"))
     kept = [path.read_bytes() for path in (settings.archive / BURST / "packets").glob("*.bin")]
     assert packets.read_bytes() in kept
+
+
+def test_an_empty_stream_gives_the_report_of_the_notices(run, settings, conf):
+    folder = settings.inputs / "packets-empty"
+    folder.mkdir()
+    (folder / "packets.bin").write_bytes(b"")
+    assert run("empty-packets", **{**conf, "packets": str(folder / "packets.bin")}) == "success"
+    assert run.api.task_states("empty-packets")["photons_extraction"] == "success"
+    report = report_of(run, "empty-packets")
+    assert "empty, no VHF packets" in report["localisation"]["reason"]
+    assert report["best_position"] is not None
+    assert not report["gp"]["available"]
 
 
 def test_a_damaged_stream_still_gives_a_report_that_says_so(run, settings, conf, burst_files):

@@ -1,4 +1,4 @@
-"""Airflow stores a new version of a DAG whenever its serialised form changes: each process must give the same."""
+"""Airflow stores a new version of a DAG when its serialised form changes: all processes must agree on it."""
 
 import json
 import textwrap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,20 +202,34 @@ def test_a_source_is_measured_where_none_of_its_photons_is(tmp_path: Path, sent:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (lambda sent: b"", "empty, no VHF packets"),
+        (lambda sent: b"", "packets.bin: empty, no VHF packets"),
         (
             lambda sent: b"".join(encode_photons(sent.photons, BURST)),
-            "no pointing packet of burst sb26030704",
+            "packets.bin: no pointing packet, its [0-9]+ photon packets cannot be placed on the sky",
         ),
     ],
     ids=["no byte", "no pointing packet"],
 )
-def test_what_cannot_be_an_observation_is_refused_in_one_line(
+def test_a_stream_without_pointing_gives_the_report_of_the_notices(
     tmp_path: Path, sent: Sent, content: Callable[[Sent], bytes], reason: str
 ) -> None:
-    (tmp_path / "packets.bin").write_bytes(content(sent))
-    arguments = ("process", sent.folder / "alert.xml", tmp_path / "packets.bin", "--out", tmp_path / "out")
+    packets, out = tmp_path / "packets.bin", tmp_path / "out"
+    packets.write_bytes(content(sent))
+    report = strict(command(tmp_path, "process", sent.folder / "alert.xml", packets, "--out", out, "--json"))
+    assert (report["status"], report["best_position"]["origin"]) == ("final", "MXT on-board")
+    assert report["localisation"]["detected"] is False
+    for where in (report["localisation"]["reason"], report["analysis"]["reason"], *report["warnings"][:1]):
+        assert re.search(reason, where)
+    assert "event_file" not in report["products"]
+    assert (out / "report.html").stat().st_size > 10_000
+    assert (out / "preliminary" / "report.json").is_file()
+
+
+def test_packets_of_another_burst_are_a_mistake(tmp_path: Path, sent: Sent) -> None:
+    packets = tmp_path / "packets.bin"
+    packets.write_bytes(b"".join(encode_photons(sent.photons, "sb26030705")))
+    arguments = ("process", sent.folder / "alert.xml", packets, "--out", tmp_path / "out")
     done = mxtvhf(*arguments, MXTVHF_STATE=tmp_path / "state")
     assert done.returncode == 2
-    assert reason in done.stderr
+    assert "of burst sb26030705" in done.stderr
     assert done.stderr.count("\n") == 1

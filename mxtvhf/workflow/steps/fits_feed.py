@@ -44,6 +44,12 @@ class EventProduct(Model):
     """Those of the items that have no public source."""
 
 
+class NoEventFile(Model):
+    """There is no event file: no photon can be placed on the sky."""
+
+    reason: str
+
+
 def fits_feed(
     extraction: Extraction,
     alert: Alert,
@@ -59,7 +65,7 @@ def fits_feed(
     Parameters
     ----------
     extraction
-        What ``photons_extraction`` gave.
+        What ``photons_extraction`` gave; one whose photons are ``unplaced`` has no event file.
     alert
         The notice; gives the ivorn.
     out

@@ -12,6 +12,7 @@ from mxtvhf.models.base import Model
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.kept import KeptModel
+from mxtvhf.models.text import escaped
 from mxtvhf.telemetry import DecodedStream, decode_stream
 from mxtvhf.telemetry.counts import PacketCounts
 
@@ -51,9 +52,11 @@ class Extraction(Model):
     """Start of the last photon's frame; None without photons."""
     warnings: tuple[str, ...]
     """What a person should know before trusting the photons."""
+    unplaced: str | None = None
+    """Why no photon can be placed on the sky, so that there is no event file; None: the pointing is known."""
 
 
-def photons_extraction(packets: Path, burst_id: str, out: Path) -> Extraction:
+def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | None = None) -> Extraction:
     """Decode a packet file.
 
     Parameters
@@ -65,31 +68,45 @@ def photons_extraction(packets: Path, burst_id: str, out: Path) -> Extraction:
     out
         Product folder; gets ``photons.npz``, ``attitude.npz`` and, when bytes were rejected,
         ``rejected_packets.bin`` with ``rejected_packets.json``.
+    name
+        What the user calls the stream, for messages: the archive names its files by their checksums. Default:
+        the file's name.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, is empty, or holds no packet that can be used.
+        The file cannot be read, or holds bytes but no packet that can be used.
     NotOurs
         All its packets are of other bursts.
     """
     raw = read_limited(packets, MAX_PACKETS_BYTES)
-    stream = decode_stream(raw, burst_id, name=packets.name)
+    name = escaped(name or packets.name)
+    stream = decode_stream(raw, burst_id, name=name)
     photons_path, attitude_path = out / "photons.npz", out / "attitude.npz"
     write_atomically(photons_path, stream.photons.to_bytes())
     write_atomically(attitude_path, stream.attitude.to_bytes())
-    time = stream.photons.time
+    time, unplaced = stream.photons.time, _why_unplaced(stream, len(raw), name)
     return Extraction(
         burst_id=burst_id,
         photons_path=str(photons_path),
         attitude_path=str(attitude_path),
-        rejected_path=_keep_rejected(raw, stream, packets.name, out),
+        rejected_path=_keep_rejected(raw, stream, name, out),
         packets=stream.counts,
         foreign=stream.foreign,
         n_photons=len(stream.photons),
         last_utc=utc_from_met(float(time[-1])) if len(time) else None,
-        warnings=_warnings(stream),
+        warnings=(*([unplaced] if unplaced else []), *_warnings(stream)),
+        unplaced=unplaced,
     )
+
+
+def _why_unplaced(stream: DecodedStream, size: int, name: str) -> str | None:
+    if not size:
+        return f"{name}: empty, no VHF packets"
+    if len(stream.attitude):
+        return None
+    count = len(stream.photon_sequence)
+    return f"{name}: no pointing packet, its {count} photon packets cannot be placed on the sky"
 
 
 def _keep_rejected(raw: bytes, stream: DecodedStream, name: str, out: Path) -> str | None:

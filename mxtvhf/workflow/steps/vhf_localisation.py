@@ -98,10 +98,7 @@ def vhf_localisation(
     }
     nothing = _why_nothing(events, facts["n_photons"], photons, facts["hot_pixels"])
     if nothing is not None:
-        return Localisation(
-            detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
-            n_source=0.0, n_background=0.0, reason=f"{event_file.name}: {nothing}", **facts,
-        )  # fmt: skip
+        return not_localised(f"{event_file.name}: {nothing}", **facts)
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
     pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
@@ -130,6 +127,22 @@ def vhf_localisation(
         products=products,
         **facts,
     )
+
+
+def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisation:
+    """Return the result where there is no photon to look at.
+
+    Parameters
+    ----------
+    reason
+        Why.
+    n_photons, facts
+        Further fields of the result.
+    """
+    return Localisation(
+        detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
+        n_photons=n_photons, n_source=0.0, n_background=0.0, reason=reason, **facts,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,8 +111,10 @@ class StartMxtGpPipelineOperator(BaseOperator):
 
         event_file = None
         if connection.extra_dejson.get("send_event_file") is True:
-            event_file = self._event(context).get("path")
-            if not event_file:
+            event = self._event(context)
+            event_file = event.get("path")
+            # A result without a path says why: no photon can be placed on the sky.
+            if not event_file and not event.get("reason"):
                 raise AirflowFailException(f"task {self.event_task_id} left no event file for GP")
         observation = self._observation(context)
         if observation is None and event_file is None:

@@ -73,7 +73,9 @@ class PhotonsExtractionOperator(StepOperator):
         from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 
         reception = run.reception()
-        return photons_extraction(Path(str(reception.packets_path)), run.burst_id, run.out)
+        return photons_extraction(
+            Path(str(reception.packets_path)), run.burst_id, run.out, name=run.conf.packets
+        )
 
 
 class FitsFeedOperator(StepOperator):
@@ -83,11 +85,13 @@ class FitsFeedOperator(StepOperator):
         """Write."""
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.models.run_conf import observation_fields
-        from mxtvhf.workflow.steps.fits_feed import fits_feed
+        from mxtvhf.workflow.steps.fits_feed import NoEventFile, fits_feed
 
-        reception = run.reception()
+        reception, extraction = run.reception(), run.extraction()
+        if extraction.unplaced is not None:
+            return NoEventFile(reason=extraction.unplaced)
         return fits_feed(
-            run.extraction(),
+            extraction,
             reception.alert,
             run.out,
             **observation_fields(reception.observation),
@@ -101,11 +105,13 @@ class VhfLocalisationOperator(StepOperator):
     def step(self, run: RunContext) -> Model:
         """Localise."""
         from mxtvhf.instrument.calibration import calibration_store
-        from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
+        from mxtvhf.workflow.steps.vhf_localisation import not_localised, vhf_localisation
 
-        reception = run.reception()
+        reception, event = run.reception(), run.event_product()
+        if event is None:
+            return not_localised(str(run.extraction().unplaced))
         return vhf_localisation(
-            Path(run.event_product().path),
+            Path(event.path),
             run.out,
             alerts=(reception.alert, *reception.related),
             store=calibration_store(run.settings.calibration),
@@ -117,13 +123,16 @@ class SourceAnalysisOperator(StepOperator):
 
     def step(self, run: RunContext) -> Model:
         """Analyse."""
+        from mxtvhf.analysis.model import SourceAnalysis
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.notices.burst import burst_trigger_time
         from mxtvhf.workflow.steps.source_analysis import source_analysis
 
-        reception = run.reception()
+        reception, event = run.reception(), run.event_product()
+        if event is None:
+            return SourceAnalysis(analysed=False, reason=run.extraction().unplaced)
         return source_analysis(
-            Path(run.event_product().path),
+            Path(event.path),
             run.localisation(),
             run.out,
             trigger_time=burst_trigger_time((reception.alert, *reception.related)),

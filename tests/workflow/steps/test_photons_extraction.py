@@ -99,16 +99,32 @@ def test_what_is_odd_is_said(extract):
 @pytest.mark.parametrize(
     ("packets", "error", "cause"),
     [
-        ([], InvalidInput, "packets.bin: empty"),
         ([b"\0" * 500], InvalidInput, "packets.bin: no valid packet in 500 bytes"),
         (photon_packets("sb26042105"), NotOurs, "packets.bin: .*found 5 of burst sb26042105"),
-        (photon_packets(), InvalidInput, "packets.bin: no pointing packet"),
     ],
 )
 def test_a_stream_without_use_is_refused(extract, tmp_path, packets, error, cause):
     with pytest.raises(error, match=cause):
         extract(*packets)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("packets", "reason"),
+    [
+        ([], "packets.bin: empty, no VHF packets"),
+        (
+            photon_packets(),
+            "packets.bin: no pointing packet, its 5 photon packets cannot be placed on the sky",
+        ),
+    ],
+)
+def test_what_cannot_be_placed_on_the_sky_is_extracted_with_the_reason(extract, packets, reason):
+    found = extract(*packets)
+    assert found.unplaced == reason
+    assert reason in found.warnings
+    assert PhotonList.load(Path(found.photons_path)).time.size == found.n_photons
+    assert len(AttitudeHistory.from_bytes(Path(found.attitude_path).read_bytes())) == 0
 
 
 def test_a_missing_file_is_refused(tmp_path):
