@@ -33,7 +33,11 @@ def run_id_of(burst_id: str, sequence: int, *, is_test: bool = False) -> str:
 
 
 def kind_of_run(run_id: str) -> RunKind:
-    """Return the kind of a run by its id; a test that was started by hand looks like a live run."""
+    """Return the kind of a run by its id.
+
+    Only the intake marks the ids of tests: one that was started by hand looks like a live run here, and is
+    known by the role of its alert.
+    """
     if REPLAY_MARK in run_id:
         return RunKind.REPLAY
     return RunKind.TEST if run_id.endswith(TEST_MARK) else RunKind.LIVE

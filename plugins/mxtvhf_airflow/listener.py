@@ -11,12 +11,10 @@ the log.
 
 from __future__ import annotations
 
-import functools
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -24,16 +22,14 @@ from airflow.listeners import hookimpl
 from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.exceptions import AirflowException
 
-from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.archive.products import product_folder
-from mxtvhf.errors import InvalidInput, MxtVhfError
+from mxtvhf.errors import MxtVhfError
 from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind, kind_of_run
-from mxtvhf.notices.role import is_test_notice
 from mxtvhf.reporting.messages.model import RunMessage, StepMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 from mxtvhf.reporting.messages.report_message import report_message
-from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf_airflow.alert_role import is_test_alert, settings
 from mxtvhf_airflow.links import PREFIX
 
 if TYPE_CHECKING:
@@ -123,7 +119,7 @@ def _tell_report(step: AnyTaskInstance) -> None:
     with _outbox_for(step) as outbox:
         if outbox:
             below, burst_id = REPORTS[step.task_id], _about(step.run_id, _conf(step))["burst_id"]
-            folder = product_folder(_settings().products, burst_id, step.run_id) / below
+            folder = product_folder(settings().products, burst_id, step.run_id) / below
             base = airflow_configuration.get("api", "base_url", fallback="")
             url = f"{base.rstrip('/')}{PREFIX}/runs/{quote(step.run_id, safe='')}/{below}".rstrip("/")
             outbox.put(report_message(folder / "report.json", url=url if base else None))
@@ -133,42 +129,23 @@ def _tell_report(step: AnyTaskInstance) -> None:
 def _outbox_for(it: DagRun | AnyTaskInstance) -> Iterator[Outbox | None]:
     """Give the outbox for a run or step of ours, None where nothing is to be told; log what goes wrong."""
     try:
-        wanted = it.dag_id == DAG_ID and _settings().nats_url
-        yield Outbox(_settings().outbox) if wanted else None
+        wanted = it.dag_id == DAG_ID and settings().nats_url
+        yield Outbox(settings().outbox) if wanted else None
     except Exception:
         # Whatever it is, the run is worth more than a message about it.
         log.exception("run %s: a message is lost", it.run_id)
 
 
-@functools.cache
-def _settings() -> Settings:
-    # Each of the two takes 1.5 ms; the environment of a process does not change.
-    return Settings()
-
-
-@functools.cache
-def _roots() -> tuple[Path, ...]:
-    return _settings().readable_roots()
-
-
 def _about(run_id: str, conf: dict[str, Any] | None) -> dict[str, Any]:
     """Return what every message says of its run."""
     given = conf or {}
-    burst_id, alert = str(given.get("burst_id")), given.get("alert")
+    burst_id = str(given.get("burst_id"))
     return {
         "burst_id": burst_id if re.match(BURST_ID_PATTERN, burst_id) else None,
         "run_id": run_id,
-        "is_test": _is_test(str(alert)) if alert else None,
+        "is_test": is_test_alert(given.get("alert")),
         "is_replay": kind_of_run(run_id) is RunKind.REPLAY,
     }
-
-
-def _is_test(alert: str) -> bool | None:
-    """Tell whether a run's alert is a test; None where it cannot be read, which the run itself reports."""
-    try:
-        return is_test_notice(source_bytes(alert, MAX_ALERT_BYTES, _roots()))
-    except InvalidInput:
-        return None
 
 
 def _conf(step: AnyTaskInstance) -> dict[str, Any] | None:

@@ -71,7 +71,13 @@ STARTS = textwrap.dedent("""
         "no place": ({"mxt_vhf": runs(64)}, {"mxt_vhf": runs(30, name="b"), "mxt_vhf_decision": runs(2)}),
         "one place": ({"mxt_vhf": runs(63)}, {"mxt_vhf": runs(30, name="b"), "mxt_vhf_decision": runs(1)}),
         "later": ({}, {"mxt_vhf": ["later", *runs(1)]}),
+        # By hand: only the alert says that these are tests.
+        "unmarked tests": ({"mxt_vhf": runs(31, "hand")}, {"mxt_vhf": [*runs(3, "hand", "b"), *runs(2)]}),
     }
+    ALERT = '<v:VOEvent xmlns:v="x" role="{}"/>'
+    def conf(run_id):
+        return {"alert": ALERT.format("test" if run_id.endswith("hand") else "observation")}
+
     found = {}
     for name, (at_work, waiting) in cases.items():
         with settings.Session() as session:
@@ -82,7 +88,8 @@ STARTS = textwrap.dedent("""
                     for number, run_id in enumerate(ids):
                         after = now + timedelta(hours=2 if run_id == "later" else 0, seconds=number)
                         session.add(DagRun(
-                            dag_id=dag_id, run_id=run_id, run_type="manual", state=state, run_after=after
+                            dag_id=dag_id, run_id=run_id, run_type="manual", state=state, run_after=after,
+                            conf=conf(run_id),
                         ))
             session.flush()
             found[name] = [f"{run.dag_id} {run.run_id}" for run in runs_to_start(DagRun, session)]
@@ -118,6 +125,7 @@ def test_live_alerts_are_started_before_tests_before_replays_and_always_find_a_p
         "no place": ["mxt_vhf_decision sb27a00__1", "mxt_vhf_decision sb27a01__1"],
         "one place": ["mxt_vhf sb27b00__1", "mxt_vhf_decision sb27a00__1"],
         "later": ["mxt_vhf sb27a00__1"],
+        "unmarked tests": ["mxt_vhf sb27a00__1", "mxt_vhf sb27a01__1", "mxt_vhf sb27b00__1hand"],
     }
 
 

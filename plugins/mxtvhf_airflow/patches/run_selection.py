@@ -11,6 +11,7 @@ waits for several loops, and most of the scheduler's time goes to runs where not
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,12 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import Interval, and_, case, exists, false, func, literal, or_, select
+from sqlalchemy import Interval, and_, case, exists, false, func, literal, not_, or_, select, update
 
-from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK
+from mxtvhf.models.ids import REPLAY_MARK, TEST_MARK, RunKind
+from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf_airflow.alert_role import is_test_alert
+from mxtvhf_airflow.priority import WEIGHTS
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ScalarResult
@@ -52,8 +56,10 @@ def runs_to_start(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
     Replaces `DagRun.get_queued_dag_runs_to_set_running`; backfills are not used here.
     """
     now = timezone.utcnow()
+    tests = unmarked_tests(cls, session)
+    lower_weights(tests, session)
     is_replay = cls.run_id.contains(REPLAY_MARK, autoescape=True)
-    is_test = cls.run_id.endswith(TEST_MARK, autoescape=True)
+    is_test = or_(cls.run_id.endswith(TEST_MARK, autoescape=True), cls.run_id.in_(tests))
     kind = case((is_replay, 2), (is_test, 1), else_=0)
     is_beside = or_(is_replay, is_test)
     in_turn = (kind, cls.run_after, cls.id)
@@ -92,6 +98,44 @@ def runs_to_start(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
         .limit(cls.DEFAULT_DAGRUNS_TO_EXAMINE)
     )
     return session.scalars(with_row_locks(query, of=cls, session=session, skip_locked=True))
+
+
+def unmarked_tests(cls: type[DagRun], session: Session) -> list[str]:
+    """Return the ids of the runs, queued or at work, of test alerts whose id does not say so.
+
+    Only the intake marks the ids of tests. A run that was started by REST, from the form or by hand is known
+    for a test by the role of its alert, which is read once.
+    """
+    unmarked = (
+        cls.dag_id == DAG_ID,
+        cls.state.in_((DagRunState.QUEUED, DagRunState.RUNNING)),
+        not_(cls.run_id.contains(REPLAY_MARK, autoescape=True)),
+        not_(cls.run_id.endswith(TEST_MARK, autoescape=True)),
+    )
+    found = session.execute(select(cls.id, cls.run_id).where(*unmarked)).all()
+    for number in _is_test.keys() - {number for number, _ in found}:
+        del _is_test[number]
+    for number, _ in found:
+        if number not in _is_test:
+            conf = session.scalar(select(cls.conf).where(cls.id == number))
+            _is_test[number] = is_test_alert(conf.get("alert") if isinstance(conf, dict) else None) is True
+    return [run_id for number, run_id in found if _is_test[number]]
+
+
+_is_test: dict[int, bool] = {}
+"""Number of a run in Airflow's database -> whether its alert is a test."""
+
+
+def lower_weights(tests: Collection[str], session: Session) -> None:
+    """Give the tasks of these runs the weight of tests; Airflow weighted them before the alert was read."""
+    if tests:
+        live, test = WEIGHTS[RunKind.LIVE], WEIGHTS[RunKind.TEST]
+        session.execute(
+            update(TaskInstance)
+            .where(TaskInstance.run_id.in_(tests), TaskInstance.priority_weight >= live)
+            .values(priority_weight=TaskInstance.priority_weight - (live - test))
+            .execution_options(synchronize_session=False)
+        )
 
 
 def runs_to_examine(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
