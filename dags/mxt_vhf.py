@@ -25,7 +25,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule, chain
 
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 from mxtvhf_airflow.operators.decision import AskBAOperator
 from mxtvhf_airflow.operators.gp import StartMxtGpPipelineOperator
 from mxtvhf_airflow.operators.steps import (
@@ -84,7 +84,7 @@ with DAG(
     # What becomes of the question is told by its own run: the answer may take hours.
     ask_ba = AskBAOperator(task_id="ask_ba")
     run_complete = EmptyOperator(task_id="run_complete")
-    if Settings().remote_catalogues:
+    if read_settings().remote_catalogues:
         # A leaf: no report waits for services on the net, and none of them fails a run.
         remote_catalogues = RemoteCataloguesOperator(
             task_id="remote_catalogues", retries=0, execution_timeout=timedelta(minutes=1)

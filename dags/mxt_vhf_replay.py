@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, TriggerRule, chain
 
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 from mxtvhf_airflow.operators.replay import (
@@ -43,7 +43,7 @@ with DAG(
     start_replays = ReplayRunOperator.partial(
         task_id="start_replays",
         trigger_dag_id=DAG_ID,
-        max_active_tis_per_dagrun=Settings().replays_at_once,
+        max_active_tis_per_dagrun=read_settings().replays_at_once,
         execution_timeout=None,
     ).expand_kwargs(select_archived_inputs.output.map(start_arguments))
     # A replay that could not be started is one that has no report.

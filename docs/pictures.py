@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from mxtvhf.operation.stack.airflow_config import admin_password
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 
 PICTURES = Path(__file__).parent / "pictures"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -59,7 +59,7 @@ def log_in(page: Page) -> None:
     """Sign in as the administrator of the embedded stack."""
     page.goto("/")
     page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", admin_password(Settings().home))
+    page.fill("input[name=password]", admin_password(read_settings().home))
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
 

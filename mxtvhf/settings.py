@@ -1,24 +1,68 @@
 """Settings of an installation, from environment variables with the prefix ``MXTVHF_``.
 
-Read at the edges only (command line, operators, services); the science never looks here.
+Read with `read_settings` at the edges only (command line, operators, services); the science never looks here.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.addresses import HostPort, HttpUrl
 from mxtvhf.models.base import Model
+from mxtvhf.models.toml import fault_cause
+
+PREFIX = "MXTVHF_"
+LONGEST_DAYS = 36_500
+"""A hundred years, days: longer spans are mistakes, and a date so long ago cannot be computed."""
+LONGEST_S = 86_400.0 * LONGEST_DAYS
 
 Role = Literal["viewer", "user", "op", "admin"]
 """Of a user of Airflow's SimpleAuthManager, each with the rights of those before it."""
 
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+def _from_json(value: Any) -> Any:
+    """Return what the JSON of an environment variable holds; a value from elsewhere stays as it is.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError(f"found {value[:60]!r}, expected JSON") from None
+
+
+def _no_file(path: Path) -> Path:
+    """Return the path of a folder, which need not be there yet.
+
+    Raises
+    ------
+    ValueError
+        Another kind of file has this name.
+    """
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise ValueError(f"found the file {path}, expected a folder")
+    return path
+
+
+FromJson = (NoDecode, BeforeValidator(_from_json))
+"""Read here, not by pydantic-settings, whose error names neither the variable nor the value."""
 
 
 class IntakePolicy(Model):
@@ -28,34 +72,46 @@ class IntakePolicy(Model):
         default=30, ge=1, description="photons (source and background) with which the first run starts"
     )
     first_seconds: float = Field(
-        default=20.0, ge=0.0, description="or seconds after the first packet, with however few photons"
+        default=20.0,
+        ge=0.0,
+        le=LONGEST_S,
+        description="or seconds after the first packet, with however few photons",
     )
     growth: float = Field(
-        default=2.0, gt=1.0, description="an update when there are so many times the photons of the last run"
+        default=2.0,
+        gt=1.0,
+        allow_inf_nan=False,
+        description="an update when there are so many times the photons of the last run",
     )
     quiet_seconds: float = Field(
-        default=30.0, ge=0.0, description="the last update when no new packet came for so long"
+        default=30.0, ge=0.0, le=LONGEST_S, description="the last update when no new packet came for so long"
     )
     updates: int = Field(default=4, ge=0, le=1000, description="updates at most, the last one included")
     close_seconds: float = Field(
-        default=3600.0, gt=0.0, description="a burst of which nothing new came for so long is left alone"
+        default=3600.0,
+        gt=0.0,
+        le=LONGEST_S,
+        description="a burst of which nothing new came for so long is left alone",
     )
 
 
 class Settings(BaseSettings):
     """Where an installation keeps its things and what it may read."""
 
-    model_config = SettingsConfigDict(env_prefix="MXTVHF_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    state: Path = Field(default=Path("var"), description="folder of all state; git-ignored")
-    input_roots: tuple[Path, ...] = Field(
+    state: Annotated[Path, AfterValidator(_no_file)] = Field(
+        default=Path("var"), description="folder of all state; git-ignored"
+    )
+    input_roots: Annotated[tuple[Path, ...], *FromJson] = Field(
         default=(Path.home(), Path(tempfile.gettempdir())),
         description="folders from which a run may read its alert and packets (JSON list)",
+        examples=['["/data/incoming"]'],
     )
     calibration: Path | None = Field(
         default=None, description="folder of calibration files to be used before those of the package"
     )
-    airflow_url: str = Field(
+    airflow_url: HttpUrl = Field(
         default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start`, `info`, `replay`"
     )
     airflow_user: str = Field(default="admin", description="whom they log in as")
@@ -63,10 +119,10 @@ class Settings(BaseSettings):
         default=None,
         description="file with their password, plain or JSON {user: password}; default: the embedded stack's",
     )
-    statsd: str | None = Field(
+    statsd: HostPort | None = Field(
         default=None, description="host:port of a StatsD server that gets Airflow's metrics"
     )
-    otlp: str | None = Field(
+    otlp: HttpUrl | None = Field(
         default=None, description="URL of an OpenTelemetry collector (OTLP over HTTP) that gets them"
     )
 
@@ -90,31 +146,43 @@ class Settings(BaseSettings):
     answer_within_days: float = Field(
         default=7.0,
         gt=0.0,
+        le=LONGEST_DAYS,
         description="how long the Burst Advocate is waited for; then nothing is announced",
     )
-    users: dict[UserName, Role] = Field(
+    users: Annotated[dict[UserName, Role], *FromJson] = Field(
         default={},
         description="further users of the embedded stack's web UI and their roles (JSON), e.g. the Burst"
         " Advocates; their passwords are made in secrets/passwords.json of the state folder",
+        examples=['{"ada": "user"}'],
     )
 
     gcn_credentials: Path | None = Field(
         default=None, description="TOML file with client_id and client_secret for GCN Kafka; None: no GCN"
     )
-    intake: IntakePolicy = Field(
-        default=IntakePolicy(), description="when a burst gets its runs (JSON of what differs)"
+    intake: Annotated[IntakePolicy, *FromJson] = Field(
+        default=IntakePolicy(),
+        description="when a burst gets its runs (JSON of what differs)",
+        examples=['{"first_photons": 20}'],
     )
 
     replays_at_once: int = Field(
-        default=4, ge=1, description="replays under way at most; live alerts must not wait behind them"
+        default=4,
+        ge=1,
+        le=1000,
+        description="replays under way at most; live alerts must not wait behind them",
     )
 
     keep_days: int = Field(
-        default=90, ge=1, description="how long logs of tasks and products of replays and tests are kept"
+        default=90,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="how long logs of tasks and products of replays and tests are kept",
     )
 
-    remote_catalogues: tuple[str, ...] = Field(
-        default=(), description="catalogue services to ask, too, by name in cone_search.toml (JSON list)"
+    remote_catalogues: Annotated[tuple[str, ...], *FromJson] = Field(
+        default=(),
+        description="catalogue services to ask, too, by name in cone_search.toml (JSON list)",
+        examples=['["4xmm", "erass1"]'],
     )
 
     def environment(self) -> dict[str, str]:
@@ -122,7 +190,7 @@ class Settings(BaseSettings):
         fields = self.model_fields_set & Settings.model_fields.keys()
         values = self.model_dump(mode="json", include=fields, exclude_none=True)
         return {
-            f"MXTVHF_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            _variable(name): value if isinstance(value, str) else json.dumps(value)
             for name, value in values.items()
         }
 
@@ -182,3 +250,32 @@ class Settings(BaseSettings):
         Of the state only the archive and the inputs: beside them lie its secrets.
         """
         return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    InvalidInput
+        A variable has a wrong value: one line for each, with the variable, its value and what is expected.
+        Passwords in URLs are not shown.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise InvalidInput("\n".join(map(_fault, faults))) from None
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """Return ``MXTVHF_NAME: cause``, with the key inside the variable's JSON where it is one of several."""
+    name, *inside = map(str, fault["loc"])
+    where = ".".join([_variable(name), *(part for part in inside if part != "[key]")])
+    cause = re.sub(r"//[^/@]*@", "//***@", fault_cause(fault))
+    examples = Settings.model_fields[name].examples
+    return f"{where}: {cause}{f', e.g. {examples[0]}' if examples else ''}"

@@ -14,7 +14,7 @@ from mxtvhf.catalogues.store import LIMIT, CatalogueStore
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.angles import angle_text, separation_arcsec
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import Settings
+from mxtvhf.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from mxtvhf.catalogues.version import CatalogueVersion
@@ -55,7 +55,7 @@ def add(
     units = _by_role("--unit", unit) | ({"flux": flux_unit} if flux_unit else {})
     choice = Choice(_by_role("--column", column), units, error_is, error)
     added = add_catalogue(
-        Settings().catalogues, file, name, choice, reference=reference, flux_band_kev=flux_band
+        read_settings().catalogues, file, name, choice, reference=reference, flux_band_kev=flux_band
     )
     if as_json:
         _print_json(added.model_dump(mode="json"))
@@ -71,7 +71,7 @@ def list_catalogues(
     as_json: AsJson = False,
 ) -> None:
     """List the catalogues and their versions; the last one of each is in use."""
-    store, bright = CatalogueStore(Settings().catalogues), bright_sources()
+    store, bright = CatalogueStore(read_settings().catalogues), bright_sources()
     versions = store.versions()
     faults = [store.fault(version) for version in versions] if check else [None] * len(versions)
     if as_json:
@@ -102,7 +102,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find the sources whose 90 % error circle reaches into a cone."""
-    settings = Settings()
+    settings = read_settings()
     answers = CatalogueStore(settings.catalogues).cone(ra, dec, radius, catalogue=catalogue, limit=limit)
     if remote:
         answers += _remote(settings, ra, dec, radius)

@@ -11,7 +11,7 @@ import typer
 from mxtvhf.cli.runs import REST_ROOT, airflow, read, show
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 
 if TYPE_CHECKING:
     from mxtvhf.operation.backup_file import Manifest
@@ -27,7 +27,7 @@ def backup(
     from mxtvhf.operation.backup import write_backup
     from mxtvhf.operation.database import airflow_database
 
-    settings = Settings()
+    settings = read_settings()
     if not settings.home.is_dir():
         raise InvalidInput(f"{settings.home}: no such state folder")
     with airflow_database(settings) as uri:
@@ -49,7 +49,7 @@ def restore(
     from mxtvhf.operation.restore import airflow_tables, restore_backup
     from mxtvhf.operation.stack.embedded import only_one
 
-    settings = Settings()
+    settings = read_settings()
     manifest = read_manifest(file)
     settings.home.mkdir(parents=True, exist_ok=True)
     with only_one(settings.home), airflow_database(settings) as uri:
@@ -79,7 +79,7 @@ def retention(
     from mxtvhf.operation.retention import clean_database
     from mxtvhf.operation.retention import retention as remove
 
-    settings = Settings()
+    settings = read_settings()
     before = datetime.now(UTC) - timedelta(days=keep_days or settings.keep_days)
     for removal in remove(settings, before, dry_run=dry_run):
         print(f"{removal.what}: {removal.items}, {removal.bytes / 1e6:.1f} MB")

@@ -24,7 +24,7 @@ from mxtvhf.reporting.messages.model import (
     RunMessage,
     read_message,
 )
-from mxtvhf.settings import Settings
+from mxtvhf.settings import Settings, read_settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 COLOURS = {"succeeded": "green", "released": "green", "failed": "red", "quarantined": "red", "gap": "red",
@@ -40,7 +40,9 @@ def log_queue(
     """Follow the messages of all runs: steps, reports, what the intake notes (docs/messages.md)."""
     start = since_when(since, datetime.now(UTC))
     with suppress(KeyboardInterrupt):
-        asyncio.run(print_messages(Settings(), burst_id=burst, since=start, live=follow, as_json=as_json))
+        asyncio.run(
+            print_messages(read_settings(), burst_id=burst, since=start, live=follow, as_json=as_json)
+        )
 
 
 def since_when(text: str, now: datetime) -> datetime | None:
@@ -76,11 +78,15 @@ async def print_messages(
     Retriable
         NATS does not answer, or turned us away.
     """
-    from mxtvhf.reporting.messages.connection import connect
+    from mxtvhf.reporting.messages.connection import checked_servers, connect
     from mxtvhf.reporting.messages.subscriber import follow
 
     if not settings.nats_url:
         raise InvalidInput("no NATS server is configured: set MXTVHF_NATS_URL, e.g. nats://localhost:4222")
+    try:
+        checked_servers(settings.nats_url)
+    except InvalidInput as error:
+        raise InvalidInput(f"MXTVHF_NATS_URL: {error}") from None
     if burst_id and not re.match(BURST_ID_PATTERN, burst_id):
         raise InvalidInput(f"--burst {burst_id!r}: no burst id (sbYYMMDDnn)")
     client = await connect(settings.nats_url, settings.nats_credentials, name="mxtvhf log-queue", timeout=3)

@@ -20,7 +20,7 @@ from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.run_conf import RunConf
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 from mxtvhf.workflow.gp.contract import GpState
 from mxtvhf.workflow.latency import Distribution, latency_text
 from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
@@ -98,7 +98,7 @@ def airflow() -> AirflowApi:
     # Imported when used: the other commands need no HTTP client.
     from mxtvhf.operation.stack.access import airflow_api
 
-    return airflow_api(Settings())
+    return airflow_api(read_settings())
 
 
 def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) -> RunConf:

@@ -11,7 +11,7 @@ import typer
 
 from mxtvhf.cli.runs import AsJson
 from mxtvhf.errors import InvalidInput
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 
 if TYPE_CHECKING:
     from mxtvhf.instrument.calibration import CalibrationStore
@@ -100,7 +100,7 @@ def process(
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.workflow.local import process_burst
 
-    settings = Settings()
+    settings = read_settings()
     catalogues = CatalogueStore(settings.catalogues)
     store = _calibration_store()
     report = process_burst(alert, packets, out, gp_url=gp, store=store, catalogues=catalogues)
@@ -172,7 +172,7 @@ def crosscheck(
     bursts = {notice.burst_id for notice in notices}
     if len(bursts) != 1:
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
-    settings = Settings()
+    settings = read_settings()
     found = vhf_localisation(events, alerts=notices, store=_calibration_store()) if events else None
     no_gp = GpOutcome(available=False, reason="not asked")
     catalogues = CatalogueStore(settings.catalogues)
@@ -224,7 +224,7 @@ def _calibration_store() -> CalibrationStore:
     # Imported when used, as all that needs numpy: `mxtvhf --help` answers at once.
     from mxtvhf.instrument.calibration import calibration_store
 
-    return calibration_store(Settings().calibration)
+    return calibration_store(read_settings().calibration)
 
 
 def _print_json(value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 
 
 def gp(
@@ -24,7 +24,7 @@ def gp(
     from mxtvhf.instrument.calibration import calibration_store
     from mxtvhf.simulator.gp import serve
 
-    store = calibration_store(Settings().calibration)
+    store = calibration_store(read_settings().calibration)
     serve(host=host, port=port, data=data, state=state, workers=workers, delay=delay, store=store)
 
 
@@ -44,7 +44,7 @@ def listen(
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler])
-    settings = Settings()
+    settings = read_settings()
     work(settings, airflow_api(settings))
 
 
@@ -61,7 +61,7 @@ def up(
 
     raise SystemExit(
         run(
-            Settings(),
+            read_settings(),
             project=project.resolve(),
             port=port,
             gp_port=gp_port,

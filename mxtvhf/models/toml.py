@@ -97,19 +97,29 @@ def _frozen(value: Any) -> Any:
 def _fault(fault: ErrorDetails, show_value: bool) -> str:
     """Return ``key: cause``; the key is left out where a fault is of the file as a whole."""
     key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
-    return f"{key}: {_cause(fault, show_value)}" if key else _cause(fault, show_value)
+    return f"{key}: {fault_cause(fault, show_value)}" if key else fault_cause(fault, show_value)
 
 
-def _cause(fault: ErrorDetails, show_value: bool) -> str:
-    """Say what was found and what is expected."""
+def fault_cause(fault: ErrorDetails, show_value: bool = True) -> str:
+    """Say in one line what pydantic found, and what it expected instead.
+
+    Parameters
+    ----------
+    fault
+        One of ``ValidationError.errors()``.
+    show_value
+        False: the wrong value is not shown, since it may be a secret.
+    """
     kind, message = fault["type"], fault["msg"]
     if kind == "missing":
         return "missing"
     if kind == "extra_forbidden":
         return "unknown key"
+    if kind == "path_type":
+        message = "Input should be a path"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    expected = re.sub(r"^\w+ should (be|have|match) ", "", message)
+    expected = re.sub(r"^\w+ should (be|have|match) ", "", message.partition(", unable to parse")[0])
     expected = f"expected {'a value ' if kind.startswith(('greater', 'less')) else ''}{expected}"
     return f"found {_shortened(fault['input'])}, {expected}" if show_value else expected
 

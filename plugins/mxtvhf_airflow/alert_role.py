@@ -8,13 +8,13 @@ from pathlib import Path
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.errors import InvalidInput
 from mxtvhf.notices.role import is_test_notice
-from mxtvhf.settings import Settings
+from mxtvhf.settings import Settings, read_settings
 
 
 @functools.cache
 def settings() -> Settings:
     """Return the settings, read once: that takes 1.5 ms, and the environment of a process does not change."""
-    return Settings()
+    return read_settings()
 
 
 @functools.cache

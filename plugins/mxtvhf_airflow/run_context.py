@@ -20,7 +20,7 @@ from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import TimelineEntry
-from mxtvhf.settings import Settings
+from mxtvhf.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -205,7 +205,7 @@ def run_of(context: Context) -> RunContext:
         run_id=dag_run.run_id,
         conf=run_conf(context["params"]),
         created=dag_run.run_after,
-        settings=Settings(),
+        settings=read_settings(),
         context=context,
     )
 

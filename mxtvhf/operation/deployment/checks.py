@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -70,30 +69,6 @@ def writable_folder(path: Path) -> Path:
     return path
 
 
-def http_url(text: str) -> str:
-    """Return a base URL without the slash at its end.
-
-    Raises
-    ------
-    ValueError
-        It is none, or holds a password.
-    """
-    return _url(text, ("http", "https"), "http://host:port")
-
-
-def _url(text: str, schemes: Iterable[str], example: str) -> str:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError(f"{text!r} is no URL, e.g. {example}") from None
-    if "@" in parts.netloc:
-        raise ValueError("a URL with a user or password: both belong in a file")
-    if parts.scheme not in schemes or not parts.hostname or port == 0 or parts.query or parts.fragment:
-        raise ValueError(f"{text!r} is no URL, e.g. {example}")
-    return text.rstrip("/")
-
-
 def all_passwords(path: Path) -> dict[str, str]:
     """Return what a JSON file ``{user: password}`` holds.
 
@@ -129,7 +104,6 @@ def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
 SecretFile = Annotated[Path, AfterValidator(readable_secret)]
 Folder = Annotated[Path, AfterValidator(existing_folder)]
 WritableFolder = Annotated[Path, AfterValidator(writable_folder)]
-HttpUrl = Annotated[str, AfterValidator(http_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")]

@@ -13,12 +13,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.addresses import HttpUrl
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
 from mxtvhf.operation.deployment.checks import (
     Folder,
     Host,
-    HttpUrl,
     Name,
     Port,
     SecretFile,
@@ -147,7 +147,7 @@ class Deployment(Settings):
     nats_trusted_keys: Path | None = None
     webhook_file: SecretFile | None = None
     gcn_credentials: SecretFile | None = None
-    otlp: str | None = None
+    otlp: HttpUrl | None = None
 
     airflow: AirflowPart
     database: DatabasePart

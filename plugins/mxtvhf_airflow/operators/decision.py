@@ -15,7 +15,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionRequest, check_askable
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.run_context import airflow_errors, checked_params, run_of
@@ -65,7 +65,7 @@ class BADecisionOperator(HITLOperator):
             "subject": "",
             "options": [APPROVE, REJECT],
             "params": answer_params(),
-            "response_timeout": timedelta(days=Settings().answer_within_days),
+            "response_timeout": timedelta(days=read_settings().answer_within_days),
         }
         super().__init__(**{**kwargs, **own})
 
@@ -75,7 +75,7 @@ class BADecisionOperator(HITLOperator):
         from mxtvhf.reporting.announcement.question import write_question
 
         with airflow_errors(context, self.log):
-            settings, request = Settings(), request_of(context)
+            settings, request = read_settings(), request_of(context)
             report, digest = report_of(context)
             question = write_question(
                 report,
@@ -125,7 +125,7 @@ class AnnounceOperator(BaseOperator):
         from mxtvhf.reporting.announcement.model import Decision
         from mxtvhf.reporting.announcement.release import release
 
-        ti, settings = context["ti"], Settings()
+        ti, settings = context["ti"], read_settings()
         with airflow_errors(context, self.log):
             decision = Decision.model_validate(ti.xcom_pull(task_ids=self.decided_by))
             report, digest = report_of(context)
@@ -173,7 +173,7 @@ def report_of(context: Context) -> tuple[Report, str]:
     """Read the report that the run is about, and the digest of its file."""
     from mxtvhf.reporting.announcement.question import read_report
 
-    return read_report(Settings().products, request_of(context).burst_id, context["dag_run"].run_id)
+    return read_report(read_settings().products, request_of(context).burst_id, context["dag_run"].run_id)
 
 
 def desk_url(report: Report) -> str | None:

@@ -16,7 +16,7 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure
 from mxtvhf.models.files import safe_name, write_atomically
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import Settings
+from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.replay import Replay, schedule, select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest
 from mxtvhf_airflow.links import ComparisonLink
@@ -38,7 +38,9 @@ class SelectArchivedInputsOperator(BaseOperator):
         """Select the inputs; the replay's time is the run's own, so that a retry makes the same run ids."""
         with airflow_errors(context, self.log):
             request = checked_params(ReplayRequest, context["params"])
-            chosen = select_replays(Archive(Settings().archive), request, at=context["dag_run"].run_after)
+            chosen = select_replays(
+                Archive(read_settings().archive), request, at=context["dag_run"].run_after
+            )
         if missing := request.bursts - {replay.conf.burst_id for replay in chosen}:
             self.log.warning("nothing that can be replayed of %s", ", ".join(sorted(missing)))
         if not chosen:
@@ -111,7 +113,7 @@ class CompareReportsOperator(BaseOperator):
         """Write ``comparison.json`` beside each new report, and a table of all."""
         from mxtvhf.workflow.comparison import comparisons_text
 
-        settings = Settings()
+        settings = read_settings()
         found = []
         for selected in context["ti"].xcom_pull(task_ids=self.selected_by):
             with airflow_errors(context, self.log):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from mxtvhf.settings import Settings
+from mxtvhf.settings import read_settings
 from mxtvhf_airflow.run_context import airflow_errors
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class RetentionOperator(BaseOperator):
         # Imported when used: only this task needs it, and every Airflow process imports this module.
         from mxtvhf.operation.retention import retention
 
-        settings = Settings()
+        settings = read_settings()
         before = datetime.now(UTC) - timedelta(days=settings.keep_days)
         with airflow_errors(context, self.log):
             removals = retention(settings, before)

@@ -61,12 +61,12 @@ def make_client() -> None:
 def process_burst_once() -> None:
     """Run all steps on a simulated burst, so that everything loaded or computed at first use is present."""
     from mxtvhf.catalogues.store import CatalogueStore
-    from mxtvhf.settings import Settings
+    from mxtvhf.settings import read_settings
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
     from mxtvhf.workflow.local import process_burst
 
     with TemporaryDirectory() as folder:
         alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))
         process_burst(
-            alert, packets, Path(folder) / "products", catalogues=CatalogueStore(Settings().catalogues)
+            alert, packets, Path(folder) / "products", catalogues=CatalogueStore(read_settings().catalogues)
         )

@@ -22,7 +22,7 @@ from mxtvhf.archive.products import product_file, report_summary
 from mxtvhf.models.files import safe_name
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import Settings
+from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.runs import Problem
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             for status, text in ((401, "Not logged in"), (403, "Not allowed"), (422, "Not by the schema"))
         },
     )
-    app.state.settings = settings or Settings()
+    app.state.settings = settings or read_settings()
     app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
     app.exception_handler(RequestValidationError)(_not_by_the_schema)
     app.exception_handler(Exception)(_unexpected)

@@ -1,0 +1,48 @@
+"""Addresses of servers: base URLs and ``host:port``, checked for their form, not for an answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+
+def http_url(text: str) -> str:
+    """Return a base URL, ``http`` or ``https``, without the slash at its end.
+
+    Raises
+    ------
+    ValueError
+        It is another text, or holds a user or password, which is then not shown.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # a port that is no number or too large, brackets that do not close
+        raise ValueError(f"found {text!r}, expected a URL such as http://host:port") from None
+    if "@" in parts.netloc:
+        raise ValueError("expected a URL without user and password: both belong in a file")
+    is_complete = parts.scheme in ("http", "https") and parts.hostname and port != 0
+    if not is_complete or parts.query or parts.fragment or not text.isprintable() or " " in text:
+        raise ValueError(f"found {text!r}, expected a URL such as http://host:port")
+    return text.rstrip("/")
+
+
+def host_port(text: str) -> str:
+    """Return ``host:port``.
+
+    Raises
+    ------
+    ValueError
+        It is another text.
+    """
+    host, _, port = text.rpartition(":")
+    is_port = port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65535
+    if not (is_port and host and host.isprintable() and not set(host) & set("/@ ")):
+        raise ValueError(f"found {text!r}, expected host:port")
+    return text
+
+
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+HostPort = Annotated[str, AfterValidator(host_port)]
