@@ -5,13 +5,14 @@
     MxtVhfError
     ├── InvalidInput        the input is wrong: quarantine it, do not retry      (CLI exit status 2)
     │   ├── NotOurs         a sound message, but of another mission or burst
-    │   └── NewerVersion    a kept file written by a later version of this software
+    │   ├── NewerVersion    a kept file written by a later version of this software
+    │   └── SeveralFaults   a file of settings, or the environment, with a line for each fault
     ├── NothingToDo         a legal input that needs no analysis: stop in good order
     └── Failure             our side or a partner's side failed                  (CLI exit status 1)
         ├── Retriable       may work when tried again (network, 5xx)
         └── GpFailed        the General Program ended its job with an error
 
-Every message names the input and the cause, in one line; a file with several faults has a line for each.
+Every message names the input and the cause, in one line; that of `SeveralFaults` has a line for each fault.
 """
 
 
@@ -29,6 +30,10 @@ class NotOurs(InvalidInput):
 
 class NewerVersion(InvalidInput):
     """A kept file whose ``schema_version`` is higher than this version of mxtvhf can read."""
+
+
+class SeveralFaults(InvalidInput):
+    """Settings of which several may be wrong: one line for each fault."""
 
 
 class NothingToDo(MxtVhfError):

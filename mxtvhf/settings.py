@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import SeveralFaults
 from mxtvhf.models.addresses import HostPort, HttpUrl
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import fault_cause
@@ -257,7 +257,7 @@ def read_settings() -> Settings:
 
     Raises
     ------
-    InvalidInput
+    SeveralFaults
         A variable has a wrong value: one line for each, with the variable, its value and what is expected.
         Passwords in URLs are not shown.
     """
@@ -265,7 +265,7 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise InvalidInput("\n".join(map(_fault, faults))) from None
+        raise SeveralFaults("\n".join(map(_fault, faults))) from None
 
 
 def _variable(name: str) -> str:

@@ -9,15 +9,22 @@ from typing import Annotated
 
 import typer
 
+from mxtvhf.cli.arguments import input_file, output_folder, utf8_text
+
 
 def announce(
-    report: Annotated[Path, typer.Argument(help="report.json of a run")],
-    by: Annotated[str, typer.Option(help="who reports")],
-    out: Annotated[Path, typer.Option(help="folder for the texts")],
+    report: Annotated[Path, typer.Argument(parser=input_file, metavar="REPORT", help="report.json of a run")],
+    by: Annotated[str, typer.Option(parser=utf8_text, metavar="NAME", help="who reports")],
+    out: Annotated[Path, typer.Option(parser=output_folder, metavar="FOLDER", help="folder for the texts")],
     position: Annotated[
-        str | None, typer.Option(help="label of the position; by default the best one")
+        str | None,
+        typer.Option(
+            parser=utf8_text, metavar="LABEL", help="label of the position; by default the best one"
+        ),
     ] = None,
-    comment: Annotated[str, typer.Option(help="to be told with it")] = "",
+    comment: Annotated[
+        str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="to be published with it")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for programs")] = False,
 ) -> None:
     """Write VOEvent, GCN notice, circular and message about a report: drafts, nothing is released."""
@@ -30,7 +37,7 @@ def announce(
     decision = decision_of(
         found,
         options=[APPROVE],
-        answers={"position": position, "comment": comment},
+        answers={"position": position, "comment": comment or ""},
         decided_by=by,
         decided_at=datetime.now(UTC),
     )

@@ -11,6 +11,7 @@ import typer
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.catalogues.store import LIMIT, CatalogueStore
+from mxtvhf.cli.arguments import declination, input_file, radius_arcsec, right_ascension, utf8_text
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.angles import angle_text, separation_arcsec
 from mxtvhf.models.times import utc_text
@@ -27,7 +28,9 @@ ROLES = "name, ra, dec, error, flux, class, identifiers"
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="FITS, VOTable, CSV or ECSV")],
+    file: Annotated[
+        Path, typer.Argument(parser=input_file, metavar="FILE", help="FITS, VOTable, CSV or ECSV")
+    ],
     name: Annotated[str, typer.Option(help="of the catalogue; one that exists gets a new version")],
     column: Annotated[
         list[str] | None, typer.Option(help=f"ROLE=COLUMN where the guess is wrong; roles: {ROLES}")
@@ -43,7 +46,9 @@ def add(
     ] = None,
     flux_unit: Annotated[str | None, typer.Option(help="the same as --unit flux=UNIT")] = None,
     flux_band: Annotated[tuple[float, float] | None, typer.Option(help="band of the fluxes, keV")] = None,
-    reference: Annotated[str | None, typer.Option(help="where the catalogue was published")] = None,
+    reference: Annotated[
+        str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="where the catalogue was published")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a catalogue into the store; it is searched from then on."""
@@ -93,9 +98,26 @@ def list_catalogues(
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def search(
-    ra: Annotated[float, typer.Argument(help="right ascension, degrees ICRS")],
-    dec: Annotated[float, typer.Argument(help="declination, degrees ICRS")],
-    radius: Annotated[float, typer.Argument(help="arcsec")],
+    ra: Annotated[
+        float,
+        typer.Argument(
+            parser=right_ascension,
+            metavar="RA",
+            help="right ascension, ICRS: 256.565 (degrees), 17:06:15.6 or 17h06m15.6s",
+        ),
+    ],
+    dec: Annotated[
+        float,
+        typer.Argument(
+            parser=declination,
+            metavar="DEC",
+            help="declination, ICRS: -43.036 (degrees), -43:02:10 or -43d02m10s",
+        ),
+    ],
+    radius: Annotated[
+        float,
+        typer.Argument(parser=radius_arcsec, metavar="RADIUS", help="arcsec, or with a unit: 5arcmin"),
+    ],
     catalogue: Annotated[str | None, typer.Option(help="only this one; NAME@2 is its second version")] = None,
     limit: Annotated[int, typer.Option(min=1, help="sources of each catalogue at most")] = LIMIT,
     remote: Annotated[bool, typer.Option("--remote", help="ask the services of the settings, too")] = False,

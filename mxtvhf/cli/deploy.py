@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from mxtvhf.cli.arguments import checkout, input_file, output_folder
 from mxtvhf.operation.deployment.service import Service
 
 CONFIG = Path("/etc/mxtvhf/mxtvhf.toml")
 
 
-Config = Annotated[Path, typer.Option(help="the installation's mxtvhf.toml")]
+Config = Annotated[
+    Path, typer.Option(parser=input_file, metavar="FILE", help="the installation's mxtvhf.toml")
+]
 Instance = Annotated[str | None, typer.Option(help="name of this worker; by default the host's")]
 
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file of an installation.")
@@ -43,7 +46,9 @@ def service_health(
 
 
 @config_app.command()
-def check(file: Annotated[Path, typer.Argument(help="mxtvhf.toml")] = CONFIG) -> None:
+def check(
+    file: Annotated[Path, typer.Argument(parser=input_file, metavar="FILE", help="mxtvhf.toml")] = CONFIG,
+) -> None:
     """Check a configuration file and the secrets that it names; tell all that is wrong."""
     from mxtvhf.operation.deployment.configuration import read_deployment
 
@@ -52,12 +57,21 @@ def check(file: Annotated[Path, typer.Argument(help="mxtvhf.toml")] = CONFIG) ->
 
 
 def cluster(
-    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+    project: Annotated[
+        Path, typer.Option(parser=checkout, metavar="FOLDER", help="checkout with dags/ and plugins/")
+    ] = Path(),
     folder: Annotated[
-        Path, typer.Option(help="of its mxtvhf.toml, made at the first start, secrets and state")
+        Path,
+        typer.Option(
+            parser=output_folder,
+            metavar="FOLDER",
+            help="of its mxtvhf.toml, made at the first start, secrets and state",
+        ),
     ] = Path("var/cluster"),
-    port: Annotated[int, typer.Option(help="port of Airflow, for a new mxtvhf.toml")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, help="number of Celery workers")] = 2,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="port of Airflow, for a new mxtvhf.toml")
+    ] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=1000, help="number of Celery workers")] = 2,
 ) -> None:
     """Start an installation on this machine, with Celery workers, Redis and NATS, until Ctrl-C."""
     from mxtvhf.operation.deployment.cluster import run

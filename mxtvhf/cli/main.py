@@ -1,49 +1,125 @@
 """The command ``mxtvhf``: its groups of commands, and how it ends.
 
 Errors are one line on stderr that names the input and the cause (of a configuration file one for each
-cause); exit status 2 for bad input, 1 for a failure.
+cause); exit status 2 for bad input and wrong usage, 1 for a failure, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import sys
-from typing import Annotated
+import tempfile
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
 from mxtvhf import __version__
 from mxtvhf.cli import announce, catalogue, deploy, maintenance, messages, replay, runs, science, services
 from mxtvhf.cli.extras import missing_extra
-from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo
+from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo, SeveralFaults
+from mxtvhf.models.text import escaped, one_line
 
 app = typer.Typer(
+    name="mxtvhf",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="From the VHF photons of SVOM/MXT to a position and a report for the Burst Advocate.",
 )
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, 128 + SIGINT, as shells give it."""
+
 
 def main() -> None:
     """Run the command line; turn errors into one line and an exit status."""
+    _show_anything()
     try:
-        app()
+        try:
+            status = app(prog_name="mxtvhf", standalone_mode=False)
+        finally:
+            _flush()
     except NothingToDo as reason:
-        print(f"nothing to do: {reason}")
+        print(f"nothing to do: {escaped(reason)}")
+    except typer.TyperException as error:
+        _fail_of_usage(error)
+    except SeveralFaults as error:
+        *lines, last = str(error).splitlines()
+        for line in lines:
+            print(f"mxtvhf: {escaped(line)}", file=sys.stderr)
+        _fail(last, 2)
     except InvalidInput as error:
         _fail(error, 2)
-    except (MxtVhfError, OSError) as error:
+    except MxtVhfError as error:
         _fail(error, 1)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", INTERRUPTED)
+    except OSError as error:
+        _fail(_os_error_text(error), 1)
+    except MemoryError:
+        _fail("not enough memory", 1)
     except ModuleNotFoundError as error:
-        if (advice := missing_extra(error)) is None:
-            raise
-        _fail(advice, 1)
+        _fail(missing_extra(error) or _defect(error), 1)
+    except Exception as error:
+        _fail(_defect(error), 1)
+    else:
+        if status == INTERRUPTED:  # Typer's for Ctrl-C
+            _fail("interrupted", INTERRUPTED)
+        raise SystemExit(status)
 
 
-def _fail(error: object, status: int) -> None:
-    for line in str(error).splitlines():
-        print(f"mxtvhf: {line}", file=sys.stderr)
+def _fail(text: object, status: int, *, command: str = "mxtvhf") -> NoReturn:
+    print(f"{command}: {escaped(text)}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def _show_anything() -> None:
+    """Let the output hold any text: a file's name need not be UTF-8, nor a terminal show all of UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    """Write out what was printed; where that fails, keep Python from trying it again at its end."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+            raise SystemExit(1) from None
+        raise type(error)(error.errno, error.strerror, "standard output") from None
+
+
+def _fail_of_usage(error: typer.TyperException) -> NoReturn:
+    """Say in one line what is wrong with the arguments; Typer's own way is a box of five lines."""
+    message = one_line(error.format_message()).rstrip(".")
+    if not message:  # no arguments: the help was printed
+        raise SystemExit(error.exit_code)
+    message = re.sub(r"Input should be (.*?)(, unable to parse .*)?$", r"expected \1", message)
+    message = message.replace("Value error, ", "")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "mxtvhf"
+    text = f"{message[:1].lower()}{message[1:]}; see {command} --help"
+    _fail(text, error.exit_code, command=command)
+
+
+def _os_error_text(error: OSError) -> str:
+    """Return the file and the cause; the number of the error helps nobody."""
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+    return ": ".join(filter(None, (where, error.strerror))) or str(error)
+
+
+def _defect(error: Exception) -> str:
+    """Keep the traceback of an error that is a fault of this program, and tell where."""
+    with tempfile.NamedTemporaryFile("w", prefix="mxtvhf-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    what = one_line(f"{type(error).__name__}: {error}", 300)
+    return f"internal error, please report it with {file.name}: {what}"
 
 
 def _version(wanted: bool) -> None:
@@ -54,33 +130,40 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and end")
+    ] = False,
 ) -> None: ...
 
 
-for command in (
-    science.simulate,
-    science.process,
-    science.localise,
-    science.analyse,
-    science.crosscheck,
-    science.calibration,
-    services.gp,
-    runs.start,
-    runs.info,
-    replay.replay,
-    announce.announce,
-    maintenance.backup,
-    maintenance.restore,
-    maintenance.retention,
-    maintenance.health,
-    deploy.service,
-    deploy.service_health,
-    deploy.cluster,
-    services.listen,
-    messages.log_queue,
-    services.up,
-):
-    app.command()(command)
-app.add_typer(catalogue.app, name="catalogue")
-app.add_typer(deploy.config_app, name="config")
+PANELS = {
+    "Analyse files": (
+        science.process,
+        science.localise,
+        science.analyse,
+        science.crosscheck,
+        announce.announce,
+        science.simulate,
+        science.calibration,
+    ),
+    "Run in Airflow": (runs.start, runs.info, replay.replay, messages.log_queue),
+    "Operate": (
+        services.up,
+        services.listen,
+        services.gp,
+        maintenance.health,
+        maintenance.backup,
+        maintenance.restore,
+        maintenance.retention,
+        deploy.cluster,
+        deploy.service,
+        deploy.service_health,
+    ),
+}
+"""The commands by what they are for, as ``mxtvhf --help`` shows them."""
+
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(catalogue.app, name="catalogue", rich_help_panel="Analyse files")
+app.add_typer(deploy.config_app, name="config", rich_help_panel="Operate")

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mxtvhf.cli.arguments import input_file, input_folder, output_file
 from mxtvhf.cli.runs import REST_ROOT, airflow, read, show
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import read_settings
+from mxtvhf.settings import LONGEST_DAYS, read_settings
 
 if TYPE_CHECKING:
     from mxtvhf.operation.backup_file import Manifest
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="the backup to write, e.g. mxtvhf.tar.gz")],
+    file: Annotated[
+        Path,
+        typer.Argument(parser=output_file, metavar="FILE", help="the backup to write, e.g. mxtvhf.tar.gz"),
+    ],
     secrets: Annotated[
         bool, typer.Option("--secrets", help="with passwords and keys, which else you keep apart")
     ] = False,
@@ -36,12 +40,16 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="what `mxtvhf backup` wrote")],
+    file: Annotated[
+        Path, typer.Argument(parser=input_file, metavar="FILE", help="what `mxtvhf backup` wrote")
+    ],
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="over what is there: database replaced, files added"),
     ] = False,
-    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+    project: Annotated[
+        Path, typer.Option(parser=input_folder, metavar="FOLDER", help="checkout with dags/ and plugins/")
+    ] = Path(),
 ) -> None:
     """Put a backup back into the state folder and Airflow's database; the stack must be down."""
     from mxtvhf.operation.backup_file import read_manifest
@@ -69,10 +77,14 @@ def restore(
 
 
 def retention(
-    keep_days: Annotated[int | None, typer.Option(min=1, help="instead of MXTVHF_KEEP_DAYS")] = None,
+    keep_days: Annotated[
+        int | None, typer.Option(min=1, max=LONGEST_DAYS, help="instead of MXTVHF_KEEP_DAYS")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="remove nothing, only tell")] = False,
     database: Annotated[bool, typer.Option(help="also rows of Airflow's log-like tables")] = True,
-    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
+    project: Annotated[
+        Path, typer.Option(parser=input_folder, metavar="FOLDER", help="checkout with dags/ and plugins/")
+    ] = Path(),
 ) -> None:
     """Remove old logs, products of replays and tests, and rows of Airflow; never what is of a real burst."""
     from mxtvhf.operation.database import airflow_database

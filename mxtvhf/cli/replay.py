@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mxtvhf.cli.arguments import day
 from mxtvhf.cli.runs import AsJson, airflow, checked, read, show
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.workflow.comparison import ComparisonSummary, Outcome, comparisons_text
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 MOST = 1000
 """Inputs at most where the user names bursts or days."""
 POLL_S = 1.0
-DAYS = ["%Y-%m-%d"]
 
 
 def replay(
     bursts: Annotated[list[str] | None, typer.Argument(help="burst ids")] = None,
     first_day: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=DAYS, help="bursts of this day or later (by the id)"),
+        date | None,
+        typer.Option("--from", parser=day, metavar="DAY", help="bursts of this day or later (by the id)"),
     ] = None,
     last_day: Annotated[
-        datetime | None, typer.Option("--to", formats=DAYS, help="bursts of this day or earlier")
+        date | None,
+        typer.Option("--to", parser=day, metavar="DAY", help="bursts of this day or earlier (by the id)"),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="inputs at most, newest first", min=1, max=MOST)] = None,
     speed: Annotated[
@@ -45,8 +46,8 @@ def replay(
     request = checked(
         ReplayRequest,
         burst_ids=bursts or [],
-        first_day=first_day.date() if first_day else None,
-        last_day=last_day.date() if last_day else None,
+        first_day=first_day,
+        last_day=last_day,
         limit=limit or MOST,
         speed=speed,
     )

@@ -15,11 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
 from mxtvhf.archive.stream_gaps import StreamGap
+from mxtvhf.cli.arguments import check_order, input_file, seconds
 from mxtvhf.cli.tables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.errors import Failure, InvalidInput, Retriable
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.toml import fault_cause
 from mxtvhf.settings import read_settings
 from mxtvhf.workflow.gp.contract import GpState
 from mxtvhf.workflow.latency import Distribution, latency_text
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 REST_ROOT = "/mxtvhf"
 """Where the REST API is in Airflow's API server."""
+RUN_ID_PATTERN = r"[A-Za-z0-9_.~:+-]{1,250}"
+"""As the REST API takes them."""
 POLL_S = 0.5
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
@@ -38,17 +42,27 @@ M = TypeVar("M", bound=Model)
 
 
 def start(
-    alert: Annotated[Path, typer.Argument(help="VOEvent of the burst")],
-    packets: Annotated[Path | None, typer.Argument(help="VHF packets received for it")] = None,
-    burst: Annotated[str | None, typer.Option(help="burst id; by default the alert's")] = None,
-    sequence: Annotated[int, typer.Option(help="number of this input among the burst's")] = 1,
+    alert: Annotated[
+        Path, typer.Argument(parser=input_file, metavar="NOTICE", help="notice (VOEvent) of the burst")
+    ],
+    packets: Annotated[
+        Path | None, typer.Argument(parser=input_file, metavar="PACKETS", help="VHF packets received for it")
+    ] = None,
+    burst: Annotated[str | None, typer.Option(help="burst id; by default the notice's")] = None,
+    sequence: Annotated[
+        int, typer.Option(min=1, max=9999, help="number of this input among the burst's")
+    ] = 1,
     wait: Annotated[
         bool, typer.Option("--wait", help="until the end; exit status 1 without a result")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="seconds to wait at most")] = 3600.0,
+    timeout: Annotated[
+        float, typer.Option(parser=seconds, metavar="SECONDS", help="to wait at most")
+    ] = 3600.0,
     as_json: AsJson = False,
 ) -> None:
     """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
+    if packets is not None:
+        check_order(alert, packets)
     conf = _input(alert, packets, burst, sequence)
     api = airflow()
     answer = read(RunAnswer, api.post(f"{REST_ROOT}/processing", conf.model_dump(mode="json")))
@@ -88,6 +102,8 @@ def info(
         if not runs:
             raise InvalidInput(f"{what}: no run of this burst")
         show(runs, list[RunEntry], runs_text(runs), as_json)
+    elif not re.fullmatch(RUN_ID_PATTERN, what):
+        raise InvalidInput(f"{what!r}: expected a burst id (sb26030704) or a run id (sb26030704__1)")
     else:
         answer = _status(api, what)
         show(answer, RunAnswer, answer_text(answer), as_json)
@@ -106,9 +122,6 @@ def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) 
     from mxtvhf.notices.voevent import read_alert
 
     burst_id = burst or read_alert(read_limited(alert, MAX_ALERT_BYTES), name=str(alert)).burst_id
-    for path in filter(None, (alert, packets)):
-        if not path.is_file():
-            raise InvalidInput(f"{path}: no such file")
     return checked(
         RunConf,
         burst_id=burst_id,
@@ -129,8 +142,8 @@ def checked(model: type[M], **fields: Any) -> M:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {fault_cause(first)}") from None
 
 
 def _wait(api: AirflowApi, answer: RunAnswer, timeout: float) -> RunAnswer:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mxtvhf.cli.arguments import (
+    check_order,
+    declination,
+    input_file,
+    output_folder,
+    right_ascension,
+    utc_moment,
+)
 from mxtvhf.cli.runs import AsJson
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.addresses import http_url
 from mxtvhf.settings import read_settings
 
 if TYPE_CHECKING:
@@ -18,20 +27,35 @@ if TYPE_CHECKING:
 
 CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
 
-TIME_FORMATS = [
-    "%Y-%m-%d",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%SZ",
-    "%Y-%m-%dT%H:%M:%S.%fZ",
+Events = Annotated[
+    Path, typer.Argument(parser=input_file, metavar="EVENTS", help="event file, as `fits_feed` writes it")
 ]
 
 
 def simulate(
-    out: Annotated[Path, typer.Option(help="folder for alert.xml, packets.bin, truth.json, ...")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_folder, metavar="FOLDER", help="folder for alert.xml, packets.bin, truth.json, ..."
+        ),
+    ],
     burst: Annotated[str, typer.Option(help="burst id; a known burst brings its own position and times")],
-    ra: Annotated[float | None, typer.Option(help="true right ascension, degrees ICRS")] = None,
-    dec: Annotated[float | None, typer.Option(help="true declination, degrees ICRS")] = None,
+    ra: Annotated[
+        float | None,
+        typer.Option(
+            parser=right_ascension,
+            metavar="RA",
+            help="true right ascension, ICRS: 210.105 (degrees), 14:00:25.2 or 14h00m25.2s",
+        ),
+    ] = None,
+    dec: Annotated[
+        float | None,
+        typer.Option(
+            parser=declination,
+            metavar="DEC",
+            help="true declination, ICRS: 54.596 (degrees), +54:35:47 or +54d35m47s",
+        ),
+    ] = None,
     counts: Annotated[float | None, typer.Option(help="expected source photons (default 300)")] = None,
     flux: Annotated[float | None, typer.Option(help="instead: mean 0.3-10 keV flux, erg/cm2/s")] = None,
     photon_index: Annotated[float | None, typer.Option(help="photon index of the power law")] = None,
@@ -45,13 +69,16 @@ def simulate(
     slew: Annotated[
         float | None, typer.Option(help="seconds of the observation's start in which the platform slews")
     ] = None,
-    start: Annotated[datetime | None, typer.Option(help="start of the MXT observation, UTC")] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option(parser=utc_moment, metavar="TIME", help="start of the MXT observation, UTC, ISO 8601"),
+    ] = None,
     duration: Annotated[float | None, typer.Option(help="of the observation, seconds")] = None,
     loss: Annotated[float | None, typer.Option(help="probability that a packet never arrives")] = None,
     repeat: Annotated[float | None, typer.Option(help="mean number of further copies of a packet")] = None,
     shuffle: Annotated[float | None, typer.Option(help="delays: 0 keeps the order, 1 mixes all")] = None,
     corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
-    role: Annotated[str | None, typer.Option(help="VOEvent role: test (default) or observation")] = None,
+    role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
         float | None, typer.Option(help="also write the X-band event file of an exposure of so many seconds")
@@ -64,7 +91,7 @@ def simulate(
         burst,
         ra_deg=ra,
         dec_deg=dec,
-        start=start.replace(tzinfo=UTC) if start else None,
+        start=start,
         counts=counts,
         flux=flux,
         photon_index=photon_index,
@@ -88,18 +115,35 @@ def simulate(
 
 
 def process(
-    alert: Annotated[Path, typer.Argument(help="VOEvent of the burst")],
-    packets: Annotated[Path, typer.Argument(help="VHF packets received for it")],
-    out: Annotated[Path, typer.Option(help="folder for report.json, report.html and the products")],
+    alert: Annotated[
+        Path, typer.Argument(parser=input_file, metavar="NOTICE", help="notice (VOEvent) of the burst")
+    ],
+    packets: Annotated[
+        Path, typer.Argument(parser=input_file, metavar="PACKETS", help="VHF packets received for it")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_folder,
+            metavar="FOLDER",
+            help="folder for report.json, report.html and the products",
+        ),
+    ],
     gp: Annotated[
-        str | None, typer.Option(help="base URL of the GP service; without it GP is missing")
+        str | None,
+        typer.Option(
+            parser=http_url, metavar="URL", help="base URL of the GP service; without it GP is not asked"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole chain on an alert and its packets, without Airflow."""
+    """Run the whole chain on a notice and its packets, without Airflow; print the headline and the report."""
     from mxtvhf.catalogues.store import CatalogueStore
+    from mxtvhf.models.kept import read_kept
+    from mxtvhf.reporting.report import Report
     from mxtvhf.workflow.local import process_burst
 
+    check_order(alert, packets)
     settings = read_settings()
     catalogues = CatalogueStore(settings.catalogues)
     store = _calibration_store()
@@ -107,11 +151,12 @@ def process(
     if as_json:
         _print_json(json.loads(report.read_text()))
     else:
+        print(read_kept(report, Report).headline)
         print(report)
 
 
 def localise(
-    events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
+    events: Events,
     as_json: AsJson = False,
 ) -> None:
     """Find the source in an event file."""
@@ -132,10 +177,18 @@ def localise(
 
 
 def analyse(
-    events: Annotated[Path, typer.Argument(help="event file as written by fits_feed")],
-    out: Annotated[Path, typer.Option(help="folder for light curve, spectrum and responses")],
+    events: Events,
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_folder, metavar="FOLDER", help="folder for light curve, spectrum and responses"
+        ),
+    ],
     t0: Annotated[
-        datetime | None, typer.Option(formats=TIME_FORMATS, help="T0 of the burst, UTC, for the decay index")
+        datetime | None,
+        typer.Option(
+            parser=utc_moment, metavar="TIME", help="T0 of the burst, UTC, ISO 8601, for the decay index"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -144,10 +197,9 @@ def analyse(
     from mxtvhf.workflow.steps.source_analysis import source_analysis
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
-    trigger = t0.replace(tzinfo=t0.tzinfo or UTC) if t0 else None
     store = _calibration_store()
     place = vhf_localisation(events, store=store)
-    found = source_analysis(events, place, out, trigger_time=trigger, store=store)
+    found = source_analysis(events, place, out, trigger_time=t0, store=store)
     if as_json:
         _print_json(found.model_dump(mode="json"))
     else:
@@ -155,8 +207,13 @@ def analyse(
 
 
 def crosscheck(
-    alerts: Annotated[list[Path], typer.Argument(help="notices of one burst")],
-    events: Annotated[Path | None, typer.Option(help="event file to localise and compare, too")] = None,
+    alerts: Annotated[
+        list[Path], typer.Argument(parser=input_file, metavar="NOTICE...", help="notices of one burst")
+    ],
+    events: Annotated[
+        Path | None,
+        typer.Option(parser=input_file, metavar="EVENTS", help="event file to localise and compare, too"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare all positions of a burst and recompute what its notices claim."""
@@ -194,7 +251,10 @@ def crosscheck(
 
 def calibration(
     at: Annotated[
-        datetime | None, typer.Option(formats=TIME_FORMATS, help="time of the observation, UTC; default now")
+        datetime | None,
+        typer.Option(
+            parser=utc_moment, metavar="TIME", help="time of the observation, UTC, ISO 8601; default now"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -203,7 +263,7 @@ def calibration(
     from mxtvhf.models.times import utc_text
 
     store = _calibration_store()
-    used = store.at(at.replace(tzinfo=UTC) if at else datetime.now(UTC)).files()
+    used = store.at(at or datetime.now(UTC)).files()
     if as_json:
         common = set(CalibrationFile.model_fields)
         _print_json(

@@ -9,16 +9,27 @@ from typing import Annotated
 
 import typer
 
+from mxtvhf.cli.arguments import checkout, input_folder, output_folder, seconds
 from mxtvhf.settings import read_settings
 
 
 def gp(
-    data: Annotated[Path, typer.Option(help="folder below which event files may be read")],
-    state: Annotated[Path, typer.Option(help="folder of the job database")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            parser=input_folder, metavar="FOLDER", help="folder below which event files may be read"
+        ),
+    ],
+    state: Annotated[
+        Path, typer.Option(parser=output_folder, metavar="FOLDER", help="folder of the job database")
+    ],
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 8765,
-    workers: Annotated[int, typer.Option(help="analyses at the same time")] = 2,
-    delay: Annotated[float, typer.Option(help="seconds added to every job, to imitate a slow GP")] = 0.0,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 8765,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="analyses at the same time")] = 2,
+    delay: Annotated[
+        float,
+        typer.Option(parser=seconds, metavar="SECONDS", help="added to every job, to imitate a slow GP"),
+    ] = 0.0,
 ) -> None:
     """Run the reference GP service."""
     from mxtvhf.instrument.calibration import calibration_store
@@ -49,11 +60,13 @@ def listen(
 
 
 def up(
-    project: Annotated[Path, typer.Option(help="checkout with dags/ and plugins/")] = Path(),
-    port: Annotated[int, typer.Option(help="port of Airflow's web UI and API")] = 8080,
-    gp_port: Annotated[int, typer.Option(help="port of the GP service")] = 8765,
+    project: Annotated[
+        Path, typer.Option(parser=checkout, metavar="FOLDER", help="checkout with dags/ and plugins/")
+    ] = Path(),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port of Airflow's web UI and API")] = 8080,
+    gp_port: Annotated[int, typer.Option(min=1, max=65535, help="port of the GP service")] = 8765,
     burst: Annotated[str, typer.Option(help="burst to replay")] = "sb26030704",
-    seed: Annotated[int, typer.Option(help="seed of the simulated photons")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="seed of the simulated photons")] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="end by itself with the report")] = False,
 ) -> None:
     """Start the embedded stack and send a shipped alert through the DAG."""

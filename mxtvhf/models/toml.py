@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import InvalidInput, SeveralFaults
 from mxtvhf.models.base import Model
+from mxtvhf.models.text import escaped
 
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
@@ -49,8 +50,10 @@ def read_toml(path: Path, model: type[M], *, show_values: bool = True) -> M:
     Raises
     ------
     InvalidInput
-        The file cannot be read or is not TOML, or its content does not fit the model: one line for each
-        fault, with file, key, what was found and what is expected.
+        The file cannot be read or is not TOML.
+    SeveralFaults
+        Its content does not fit the model: one line for each fault, with file, key, what was found and what
+        is expected.
     """
     return checked_toml(toml_content(path), model, name=str(path), show_values=show_values)
 
@@ -84,7 +87,8 @@ def checked_toml(content: dict[str, Any], model: type[M], *, name: str, show_val
         return model.model_validate(_frozen(content))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise InvalidInput("\n".join(f"{name}: {_fault(fault, show_values)}" for fault in faults)) from None
+        lines = (f"{escaped(name)}: {_fault(fault, show_values)}" for fault in faults)
+        raise SeveralFaults("\n".join(lines)) from None
 
 
 def _frozen(value: Any) -> Any:
@@ -126,4 +130,4 @@ def fault_cause(fault: ErrorDetails, show_value: bool = True) -> str:
 
 def _shortened(value: Any) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+    return escaped(text, LONGEST_VALUE)

@@ -89,7 +89,10 @@ def known_burst(burst_id: str) -> KnownBurst:
     """Return one burst; `InvalidInput` that names the known ones when it is not among them."""
     bursts = known_bursts()
     if burst_id not in bursts:
-        raise InvalidInput(f"burst {burst_id!r} is not known; known are {', '.join(bursts)}")
+        raise InvalidInput(
+            f"burst {burst_id!r} is not a known one: give its position (--ra, --dec), or choose one of"
+            f" {', '.join(bursts)}"
+        )
     return bursts[burst_id]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -29,9 +30,10 @@ from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.files import write_atomically
-from mxtvhf.models.ids import BurstId
+from mxtvhf.models.ids import BURST_ID_PATTERN, BurstId
 from mxtvhf.models.position import Declination, RightAscension
 from mxtvhf.models.times import utc_text
+from mxtvhf.models.toml import fault_cause
 from mxtvhf.notices.alert import Alert, Attitude
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
@@ -41,6 +43,8 @@ from mxtvhf.simulator.pointing import moving_attitude, seen_with
 from mxtvhf.telemetry import encode_photons, encode_pointing
 
 DEFAULT_COUNTS = 300.0
+MAX_PHOTONS = 1e6
+"""Of source or background; a brighter burst takes minutes and gigabytes, and VHF cannot carry it."""
 XBAND_FILE = "xband_events.fits"
 ONBOARD_EXCESS = 1.2
 """The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
@@ -56,11 +60,11 @@ class Scenario(Model):
     start: AwareDatetime
     """Start of the MXT observation, UTC; after the trigger."""
     duration_s: float = Field(default=300.0, gt=0.0, le=86_400.0)
-    counts: NonNegative | None = None
+    counts: float | None = Field(default=None, ge=0.0, le=MAX_PHOTONS)
     """Expected source photons on the detector; None: from ``flux``."""
     flux: NonNegative | None = None
     """Mean flux in 0.3-10 keV, erg/cm2/s."""
-    background: NonNegative | None = None
+    background: float | None = Field(default=None, ge=0.0, le=MAX_PHOTONS)
     """Expected background photons; None: the calibration's rate times the duration."""
     photon_index: float = Field(default=2.0, ge=-3.0, le=10.0)
     decay: float = Field(default=1.2, ge=0.0, le=10.0)
@@ -123,6 +127,8 @@ def scenario_of(
     InvalidInput
         The burst is not known and no position is given, or an option is out of its range.
     """
+    if not re.fullmatch(BURST_ID_PATTERN, burst_id):
+        raise InvalidInput(f"burst id {burst_id!r}: expected sbYYMMDDnn, e.g. sb26030704")
     if (ra_deg is None) != (dec_deg is None):
         raise InvalidInput("give both --ra and --dec, or none of them")
     facts = known_bursts().get(burst_id)
@@ -143,9 +149,9 @@ def scenario_of(
         fields = {"burst_id": burst_id, "ra_deg": ra_deg, "dec_deg": dec_deg, "trigger_time": trigger}
         return Scenario.model_validate({**fields, "start": start, **given})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"simulation: {where}: {first['msg']} (got {first['input']!r})") from None
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = "".join(f"{part}: " for part in first["loc"])
+        raise InvalidInput(f"simulation: {where}{fault_cause(first)}") from None
 
 
 def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore | None = None) -> list[Path]:
@@ -172,6 +178,11 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     start = met_from_utc(scenario.start)
     stop = start + scenario.duration_s
     counts = _source_counts(scenario, x, y, calibration)
+    if counts > MAX_PHOTONS:
+        raise InvalidInput(
+            f"simulation: flux: {scenario.flux:g} erg/cm2/s gives {counts:.3g} photons, expected up to"
+            f" {MAX_PHOTONS:.0e}"
+        )
     background = scenario.background
     if background is None:
         background = calibration.background.rate_per_s * scenario.duration_s
@@ -336,4 +347,4 @@ def _noon_of(burst_id: str) -> datetime:
     try:
         return datetime.strptime(burst_id[:8], "sb%y%m%d").replace(hour=12, tzinfo=UTC)
     except ValueError:
-        raise InvalidInput(f"burst id {burst_id!r}: not of the form sbYYMMDDnn") from None
+        raise InvalidInput(f"burst id {burst_id!r}: {burst_id[2:8]} is not a date (YYMMDD)") from None

@@ -22,6 +22,7 @@ from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf, observation_fields
+from mxtvhf.models.text import escaped
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
@@ -119,7 +120,10 @@ def process_burst(
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
         check_analysable(reception)
     with timeline.step("photons_extraction"):
-        extraction = photons_extraction(Path(str(reception.packets_path)), burst_id, out, name=conf.packets)
+        # The archive names it after its content, its user does not.
+        extraction = photons_extraction(
+            Path(str(reception.packets_path)), burst_id, out, name=escaped(packets)
+        )
     event = None
     if extraction.unplaced is None:
         with timeline.step("fits_feed"):

@@ -27,7 +27,9 @@ def processed(burst, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     done = mxtvhf_process("process", burst / "alert.xml", burst / "packets.bin", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(out / "report.json")
+    headline, path = done.stdout.splitlines()
+    assert path == str(out / "report.json")
+    assert headline == json.loads((out / "report.json").read_text())["headline"]
     return out
 
 

@@ -101,8 +101,8 @@ def test_a_flux_stands_for_counts(tmp_path):
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
-        ({"burst_id": "sb26070101"}, "'sb26070101' is not known"),
-        ({"burst_id": "../etc", "ra_deg": 1.0, "dec_deg": 1.0}, "not of the form sbYYMMDDnn"),
+        ({"burst_id": "sb26070101"}, "'sb26070101' is not a known one"),
+        ({"burst_id": "../etc", "ra_deg": 1.0, "dec_deg": 1.0}, "expected sbYYMMDDnn"),
         ({"burst_id": KNOWN, "ra_deg": 1.0}, "both --ra and --dec"),
         ({"burst_id": KNOWN, "ra_deg": 360.0, "dec_deg": 0.0}, "ra_deg"),
         ({"burst_id": KNOWN, "counts": -1.0}, "counts"),

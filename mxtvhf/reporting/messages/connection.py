@@ -172,7 +172,7 @@ class _ConnectionLog:
 
     async def error(self, error: Exception) -> None:
         """Keep, and log when it is a new one."""
-        reason = str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if self.connected and reason not in self.reasons:
             log.warning("%s: NATS: %s", self.url, reason)
         self.reasons.add(reason)

@@ -1,0 +1,278 @@
+"""The kinds of arguments that several commands share: files, folders, angles, moments, ports.
+
+A wrong file is `InvalidInput`; any other wrong value is ``ValueError``, of which Typer makes a usage error
+that names the argument. Both end the command with one line and exit status 2, before any work is done.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import warnings
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from mxtvhf.errors import InvalidInput
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Dates outside are mistakes: SVOM was launched in 2024."""
+ARCSEC_OF_SKY = 180 * 3600.0
+LONGEST_WAIT_S = 1e6
+"""Seconds that a command may be told to wait: eleven days."""
+
+
+def input_file(value: Any) -> Path:
+    """Return the path of a file that can be read.
+
+    Raises
+    ------
+    InvalidInput
+        There is none; the message has the whole path.
+    """
+    path = Path(value)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        cause = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise InvalidInput(f"{os.path.abspath(path)}: {cause}") from None
+    if stat.S_ISDIR(mode):
+        raise InvalidInput(f"{os.path.abspath(path)}: is a folder; expected a file")
+    if not os.access(path, os.R_OK):
+        raise InvalidInput(f"{os.path.abspath(path)}: permission to read it denied")
+    return path
+
+
+def output_folder(value: Any) -> Path:
+    """Return the path of a folder, to be made where it is missing, in which files can be written.
+
+    Raises
+    ------
+    InvalidInput
+        It is a file, lies below one, or cannot be written to.
+    """
+    path = Path(value)
+    existing = Path(os.path.abspath(path))
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InvalidInput(f"{existing}: is a file; expected a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InvalidInput(f"{existing}: cannot be written to; choose another folder")
+    return path
+
+
+def output_file(value: Any) -> Path:
+    """Return the path of a file that can be written.
+
+    Raises
+    ------
+    InvalidInput
+        It is a folder, or its folder is missing or cannot be written to.
+    """
+    path = Path(value)
+    if path.exists() and not path.is_file():
+        # A device would be replaced by the file, for everybody on this machine.
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise InvalidInput(f"{os.path.abspath(path)}: is {kind}; expected the name of a file")
+    output_folder(path.parent)
+    return path
+
+
+def input_folder(value: Any) -> Path:
+    """Return the path of a folder that can be read.
+
+    Raises
+    ------
+    InvalidInput
+        There is none.
+    """
+    path = Path(value)
+    if not path.is_dir():
+        raise InvalidInput(f"{os.path.abspath(path)}: no such folder")
+    return path
+
+
+def checkout(value: Any) -> Path:
+    """Return the path of a checkout of this project.
+
+    Raises
+    ------
+    InvalidInput
+        It has no ``dags`` and ``plugins``.
+    """
+    path = input_folder(value)
+    if missing := [name for name in ("dags", "plugins") if not (path / name).is_dir()]:
+        raise InvalidInput(f"{os.path.abspath(path)}: no folder {missing[0]}; expected a checkout of MXT-VHF")
+    return path
+
+
+def check_order(notice: Path, packets: Path) -> None:
+    """Check that the two files of a burst are not swapped.
+
+    Raises
+    ------
+    InvalidInput
+        The packets are a notice.
+    """
+    if not _is_xml(packets):
+        return
+    if not _is_xml(notice):
+        raise InvalidInput(
+            f"{packets}: is a notice, {notice} is not: give the notice first, then the packets"
+        )
+    raise InvalidInput(f"{packets}: is a notice (XML); expected VHF packets")
+
+
+def _is_xml(path: Path) -> bool:
+    if not path.is_file():  # a pipe can be read only once
+        return False
+    with path.open("rb") as file:
+        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def right_ascension(text: Any) -> float:
+    """Return a right ascension in degrees.
+
+    Parameters
+    ----------
+    text
+        Decimal degrees, sexagesimal hours (``14:00:25.2``, ``14 00 25.2``), or with units (``14h00m25.2s``,
+        ``210.105d``).
+
+    Raises
+    ------
+    ValueError
+        It is none of these, or not in 0 to 360 degrees.
+    """
+    value = _angle(str(text), "deg", sexagesimal="hourangle")
+    if not 0.0 <= value <= 360.0:
+        raise ValueError(f"found {text}, expected a right ascension of 0 to 360 degrees or 0h to 24h")
+    return value % 360.0
+
+
+def declination(text: Any) -> float:
+    """Return a declination in degrees.
+
+    Parameters
+    ----------
+    text
+        Decimal degrees, sexagesimal degrees (``+54:35:47``, ``-0 30 0``), or with units (``+54d35m47s``).
+
+    Raises
+    ------
+    ValueError
+        It is none of these, or not in -90 to +90 degrees.
+    """
+    value = _angle(str(text), "deg", sexagesimal="deg")
+    if "h" in str(text) or not -90.0 <= value <= 90.0:
+        raise ValueError(f"found {text}, expected a declination of -90 to +90 degrees")
+    return value
+
+
+def radius_arcsec(text: Any) -> float:
+    """Return a radius in arcsec.
+
+    Parameters
+    ----------
+    text
+        Arcsec, or with a unit: ``300``, ``5arcmin``, ``5'``, ``0.1deg``.
+
+    Raises
+    ------
+    ValueError
+        It is none of these, or not above 0 and up to 180 degrees.
+    """
+    value = _angle(str(text), "arcsec", sexagesimal=None)
+    if "h" in str(text) or not 0.0 < value <= ARCSEC_OF_SKY:
+        raise ValueError(f"found {text}, expected a radius above 0, in arcsec or with a unit, e.g. 5arcmin")
+    return value
+
+
+def _angle(text: str, unit: str, *, sexagesimal: str | None) -> float:
+    """Return an angle in ``unit``: a plain number is in it, one with colons or blanks in ``sexagesimal``."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    # Imported when used: it takes half a second, and most angles are plain numbers.
+    from astropy.coordinates import Angle
+
+    has_parts = ":" in text or " " in text.strip()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # 14:60:00 and 24:00:00 would be taken with a warning
+            if has_parts and sexagesimal is None:
+                raise ValueError("no sexagesimal radius")
+            angle = Angle(text, unit=sexagesimal if has_parts else None)
+            return float(angle.to_value(unit))
+    except (ValueError, TypeError, ArithmeticError, Warning):
+        raise ValueError(f"found {text!r}, expected an angle, e.g. {_EXAMPLES[sexagesimal]}") from None
+
+
+_EXAMPLES = {
+    "hourangle": "210.105, 14:00:25.2 or 14h00m25.2s",
+    "deg": "54.596, +54:35:47 or +54d35m47s",
+    None: "300, 5arcmin or 0.1deg",
+}
+
+
+def utf8_text(value: Any) -> str:
+    """Return a text that UTF-8 and JSON can hold.
+
+    Raises
+    ------
+    ValueError
+        It is empty, or has bytes that are not UTF-8, or control characters.
+    """
+    found = str(value).strip()
+    if not found or not found.isprintable():
+        raise ValueError(f"found {found!r}, expected text in UTF-8")
+    return found
+
+
+def utc_moment(value: Any) -> datetime:
+    """Return a moment in UTC.
+
+    Parameters
+    ----------
+    value
+        ISO 8601: ``2026-03-07``, ``2026-03-07T13:37:12.5``; UTC unless it has an offset.
+
+    Raises
+    ------
+    ValueError
+        It is no such text, or of a year outside 2000 to 2100.
+    """
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"found {value!r}, expected a time such as 2026-03-07T13:37:12.5 (UTC)") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"found {value!r}, expected a year of {FIRST_YEAR} to {LAST_YEAR}")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def day(value: Any) -> date:
+    """Return a day in UTC, from ``YYYY-MM-DD``; errors as `utc_moment`."""
+    if len(str(value)) != len("YYYY-MM-DD"):
+        raise ValueError(f"found {value!r}, expected a day such as 2026-03-07")
+    return utc_moment(value).date()
+
+
+def seconds(value: Any) -> float:
+    """Return a waiting time in seconds.
+
+    Raises
+    ------
+    ValueError
+        It is no number, negative, or longer than any wait makes sense.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0.0 <= number <= LONGEST_WAIT_S:
+        raise ValueError(f"found {value!r}, expected seconds, 0 to {LONGEST_WAIT_S:.0f}")
+    return number
