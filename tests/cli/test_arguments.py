@@ -53,20 +53,14 @@ def test_an_angle_is_read(read, text, expected):
     assert math.isclose(read(text), expected, rel_tol=1e-12, abs_tol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("read", "text"),
-    [
-        *(
-            (right_ascension, text)
-            for text in ("-1", "361", "nan", "inf", "14:60:00", "25h", "x", "", "14:00:25:1")
-        ),
-        *((declination, text) for text in ("91", "-90:00:01", "nan", "1h", "+54:60", "x", "")),
-        *(
-            (radius_arcsec, text)
-            for text in ("0", "-5", "inf", "nan", "5:00", "1h", "200deg", "5 parsec", "")
-        ),
-    ],
-)
+WRONG = {
+    right_ascension: ["-1", "361", "nan", "inf", "14:60:00", "25h", "x", "", "14:00:25:1"],
+    declination: ["91", "-90:00:01", "nan", "1h", "+54:60", "x", ""],
+    radius_arcsec: ["0", "-5", "inf", "nan", "5:00", "1h", "200deg", "5 parsec", ""],
+}
+
+
+@pytest.mark.parametrize(("read", "text"), [(read, text) for read, texts in WRONG.items() for text in texts])
 def test_what_is_no_such_angle_is_refused(read, text):
     with pytest.raises(ValueError, match="expected"):
         read(text)
