@@ -8,6 +8,10 @@ from pydantic import AwareDatetime, Field
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.product import Product
+from mxtvhf.models.rounding import decimals
+
+MOST_DECIMALS = 6
+"""Of a number beside its errors, however small they are."""
 
 
 class Measurement(Model):
@@ -18,6 +22,15 @@ class Measurement(Model):
     """How much lower it may be, a positive number; None: no end was found."""
     error_high: float | None
     """How much higher."""
+
+    def scaled(self, factor: float) -> Measurement:
+        """Return the same in a unit that is smaller by a factor."""
+        low, high = self.error_low, self.error_high
+        return Measurement(
+            value=factor * self.value,
+            error_low=None if low is None else factor * low,
+            error_high=None if high is None else factor * high,
+        )
 
 
 class ExtractionRegions(Model):
@@ -163,20 +176,20 @@ class SourceAnalysis(Model):
 
 
 def measurement_text(measured: Measurement, unit: str = "") -> str:
-    """Write a measurement with its errors: ``2.03 -0.34 +0.37``; the errors decide about the digits.
+    """Write a measurement with its errors: ``2.03 -0.34 +0.37``; the smaller error decides about the digits.
 
     Very small and very large numbers have a common power of ten: ``(7.2 -2.4 +3.7)e-12 erg/cm2/s``.
     """
     errors = [error for error in (measured.error_low, measured.error_high) if error]
     power = floor(log10(abs(measured.value))) if measured.value else 0
     power = power if abs(power) > 2 else 0
-    finest = min((floor(log10(error)) for error in errors), default=power - 2) - power
-    digits = max(0, 1 - finest) if errors else 1
+    scale = 10.0**power
+    digits = max(0, min(decimals(min(errors) / scale), MOST_DECIMALS)) if errors else 1
     low, high = (
-        "?" if error is None else f"{error / 10.0**power:.{digits}f}"
+        "?" if error is None else f"{error / scale:.{digits}f}"
         for error in (measured.error_low, measured.error_high)
     )
-    text = f"{measured.value / 10.0**power:.{digits}f}"
+    text = f"{measured.value / scale:.{digits}f}"
     if (measured.error_low, measured.error_high) != (0.0, 0.0):
         text += f" -{low} +{high}"
     return f"({text})e{power:+03d} {unit}".rstrip() if power else f"{text} {unit}".rstrip()

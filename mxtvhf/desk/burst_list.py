@@ -8,11 +8,12 @@ from datetime import datetime
 from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.crosscheck import BurstVerdict, name
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
+from mxtvhf.reporting.announcement.model import Release
 from mxtvhf.workflow.runs import Run
 
 
@@ -32,6 +33,7 @@ class BurstLine:
     verdict_words: str
     """How its best position compares with the others, or why there is no report yet."""
     best: Position | None
+    """The announced position, before an announcement the recommended one."""
     latency_s: float | None
     """From the later of alert and packets to the newest run's first report, seconds."""
     updates: int
@@ -83,10 +85,15 @@ def first_report_latency(report: ReportSummary, first_written: datetime | None) 
 
 
 def verdict_words(report: ReportSummary) -> str:
-    """Say by the end of a report's headline what its verdict is about: the known source, the comparison."""
-    *_, comparison, last = ("", *report.headline.split(" · "))
-    if report.verdict and (last == report.verdict or last.startswith(f"{BurstVerdict.KNOWN_SOURCE} ")):
-        source = last.removeprefix(report.verdict).strip()
+    """Say what a report's verdict is about, as `headline_words`."""
+    return headline_words(report.headline, report.verdict)
+
+
+def headline_words(headline: str, verdict: str) -> str:
+    """Say by the end of a headline what a verdict is about: the known source, the comparison."""
+    *_, comparison, last = ("", *headline.split(" · "))
+    if verdict and (last == verdict or last.startswith(f"{BurstVerdict.KNOWN_SOURCE} ")):
+        source = last.removeprefix(verdict).strip()
         return f"{source}; {comparison}" if source else comparison
     return last
 
@@ -99,20 +106,29 @@ def _line(
     files: DeskFiles,
 ) -> BurstLine:
     run, report = members[0]
+    best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
+    is_other = release is not None and (best is None or best.label != release.position.label)
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
         state=files.state(run, report, is_asked=run.run_id in asked),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time) or members[-1][0].created,
-        verdict=report.verdict if report else "",
-        verdict_words=verdict_words(report) if report else "",
-        best=report.best_position if report else None,
+        # A verdict is about the recommended position; of another one that was announced only the page tells.
+        verdict=report.verdict if report and not is_other else "",
+        verdict_words=_words(report, release if is_other else None),
+        best=release.position if release else best,
         latency_s=first_report_latency(report, report.time_of("preliminary_report_ended"))
         if report
         else None,
         updates=len(members),
     )
+
+
+def _words(report: ReportSummary | None, other: Release | None) -> str:
+    if other is not None:
+        return f"announced position: {name(other.position)}"
+    return verdict_words(report) if report else ""
 
 
 def _waiting(burst_id: str, since: datetime) -> BurstLine:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import PositionPair
-from mxtvhf.desk.burst_list import first_report_latency, verdict_words
+from mxtvhf.desk.burst_list import first_report_latency, headline_words
 from mxtvhf.desk.decision import (
     AskedQuestion,
     DecisionBox,
@@ -27,7 +27,8 @@ from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.announcement.model import DRAFTS
+from mxtvhf.reporting.announcement.model import DRAFTS, Release
+from mxtvhf.reporting.report.assembly import headline, verdict_about
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.workflow.runs import Run
 
@@ -101,14 +102,34 @@ class BurstPage:
     """0: nothing will change."""
 
     @property
-    def verdict(self) -> str:
-        """The verdict in words."""
-        return verdict_words(self.summary) if self.summary else ""
+    def announced(self) -> Release | None:
+        """The announcement of this run; None where nothing was announced."""
+        return self.decision.release if self.decision else None
 
     @property
     def best(self) -> Position | None:
-        """The position recommended to observers."""
-        return self.report.best_position if self.report else None
+        """The position in the headline: the one that was announced, before that the recommended one."""
+        if self.report is None:
+            return None
+        return self.announced.position if self.announced else self.report.best_position
+
+    @property
+    def is_other_announced(self) -> bool:
+        """True where another position than the recommended one was announced."""
+        best = self.report.best_position if self.report else None
+        return self.announced is not None and (best is None or self.announced.position.label != best.label)
+
+    @property
+    def verdict_word(self) -> str:
+        """The verdict about the position in the headline, in a word."""
+        return str(verdict_about(self.report, self.best)[0]) if self.report else ""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words, about the position in the headline."""
+        if self.report and self.is_other_announced:
+            return headline_words(headline(self.report, self.best), self.verdict_word)
+        return headline_words(self.summary.headline, self.summary.verdict) if self.summary else ""
 
     @property
     def newer(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from mxtvhf.instrument.pixels import RawPixel
 from mxtvhf.models.base import Model
@@ -36,6 +36,9 @@ class Localisation(Model):
     n_photons: int
     exposure_s: float | None = None
     """Sum of the good times of the photons, seconds."""
+    observed: tuple[AwareDatetime, AwareDatetime] | None = None
+    """Start of the first and end of the last good time interval, UTC; None without good time, and in reports
+    older than this field."""
     data_stream: str | None = None
     """``VHF`` or ``XBand``: how the photons came to the ground."""
     n_source: float

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import atan2, cos, degrees, hypot, pi, radians, sin
 
+from mxtvhf.models.rounding import decimals
+
 WHOLE_SKY_DEG2 = 4.0 * pi * degrees(1.0) ** 2
 """The whole sky in square degrees."""
 
@@ -52,16 +54,50 @@ def angle_text(arcsec: float) -> str:
     return f"{arcmin / 60.0:.1f} deg"
 
 
-def right_ascension_text(ra_deg: float) -> str:
-    """Write a right ascension as ``hh:mm:ss.ss`` (0.01 s is 0.15 arcsec at most)."""
-    hundredths = round(ra_deg / 15.0 * 360_000) % (24 * 360_000)
-    minutes, rest = divmod(hundredths, 6000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 100:02d}.{rest % 100:02d}"
+def radius_text(arcsec: float) -> str:
+    """Write an error radius with two digits in the unit that fits: ``0.36"``, ``48"``, ``4.9'``."""
+    texts = [(_two_digits(arcsec / size), unit) for size, unit in ((1.0, '"'), (60.0, "'"), (3600.0, " deg"))]
+    text, unit = next((one for one in texts if float(one[0]) < 100.0), texts[-1])
+    return text + unit
 
 
-def declination_text(dec_deg: float) -> str:
-    """Write a declination as ``+dd:mm:ss.s``."""
-    tenths = round(abs(dec_deg) * 36_000)
-    minutes, rest = divmod(tenths, 600)
-    sign = "-" if dec_deg < 0 and tenths else "+"
-    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}:{rest // 10:02d}.{rest % 10}"
+def radius_arcsec_text(arcsec: float) -> str:
+    """Write an error radius in arcsec, as circulars do: whole ones from 10 on, below with two digits."""
+    return _two_digits(arcsec)
+
+
+def arcsec_decimals(r90_arcsec: float | None) -> int:
+    """Return the decimal places of a declination's arcsec by the error radius of the position.
+
+    Parameters
+    ----------
+    r90_arcsec
+        90 % error radius, arcsec; None or 0: unknown, then whole arcsec.
+    """
+    return max(0, decimals(r90_arcsec)) if r90_arcsec else 0
+
+
+def right_ascension_text(ra_deg: float, digits: int = 2) -> str:
+    """Write a right ascension as ``hh:mm:ss.ss``; ``digits`` are the decimals of the seconds."""
+    return _sexagesimal(ra_deg / 15.0, digits, turn=24)
+
+
+def declination_text(dec_deg: float, digits: int = 1) -> str:
+    """Write a declination as ``+dd:mm:ss.s``; ``digits`` are the decimals of the arcsec."""
+    text = _sexagesimal(abs(dec_deg), digits)
+    return f"{'-' if dec_deg < 0 and text.strip('0:.') else '+'}{text}"
+
+
+def _sexagesimal(value: float, digits: int, *, turn: int | None = None) -> str:
+    """Write hours or degrees as ``00:00:00``; what rounds to a full turn begins anew."""
+    parts = round(value * 3600 * 10**digits)
+    if turn is not None:
+        parts %= turn * 3600 * 10**digits
+    seconds, fraction = divmod(parts, 10**digits)
+    minutes, seconds = divmod(seconds, 60)
+    text = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+    return f"{text}.{fraction:0{digits}d}" if digits else text
+
+
+def _two_digits(error: float) -> str:
+    return f"{error:.{max(0, decimals(error)) if error > 0.0 else 0}f}"

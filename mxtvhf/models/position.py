@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
+from mxtvhf.models.angles import arcsec_decimals, declination_text, right_ascension_text
 from mxtvhf.models.base import Model, NonNegative
 
 RightAscension = Annotated[float, Field(ge=0.0, lt=360.0, allow_inf_nan=False)]
@@ -46,6 +47,39 @@ class Position(Model):
     """When the measurement was made or published, UTC."""
     reference: str | None = None
     """Where it was read: an ivorn or a product name."""
+
+    @property
+    def degrees(self) -> tuple[float, float]:
+        """Right ascension and declination with the digits that the error radius allows, degrees.
+
+        Four decimals (0.36 arcsec), more for radii below 10 arcsec. What rounds to 360 is 0, and -0 is 0.
+        """
+        digits = self._degree_decimals
+        return round(self.ra_deg, digits) % 360.0, round(self.dec_deg, digits) + 0.0
+
+    @property
+    def degrees_text(self) -> tuple[str, str]:
+        """The same as text: ``212.5000``, ``-12.7300``."""
+        (ra, dec), digits = self.degrees, self._degree_decimals
+        return f"{ra:.{digits}f}", f"{dec:+.{digits}f}"
+
+    @property
+    def sexagesimal_text(self) -> tuple[str, str]:
+        """Right ascension and declination as text: ``14:10:00.0``, ``-12:43:48``.
+
+        Whole arcsec and tenths of a second of time (15 arcsec); more digits for radii below 10 arcsec.
+        """
+        digits = arcsec_decimals(self.r90_arcsec)
+        return right_ascension_text(self.ra_deg, 1 + digits), declination_text(self.dec_deg, digits)
+
+    @property
+    def r90_deg(self) -> float | None:
+        """Total 90 % radius with the digits that it has itself, degrees; None when unknown."""
+        return None if self.r90_arcsec is None else round(self.r90_arcsec / 3600.0, self._degree_decimals)
+
+    @property
+    def _degree_decimals(self) -> int:
+        return 4 + arcsec_decimals(self.r90_arcsec)
 
 
 def current_positions(positions: Iterable[Position]) -> dict[Origin, Position]:

@@ -5,10 +5,13 @@ import pytest
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.burst_list import burst_lines
 from mxtvhf.desk.burst_page import SLOW_REFRESH_S, catalogue_lines, newest_run
 from mxtvhf.desk.decision import AskedQuestion
+from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_aladin, render_burst
 from mxtvhf.desk.states import State
+from mxtvhf.models.position import Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.workflow.runs import StepProblem
 from support.desk import BURST, HOSTILE, NOW, Elements, answer, html_of, page_of, release_of, run, source
@@ -47,7 +50,7 @@ def test_the_page_has_all_that_decides(settings, put):
         "downloads",
     }
     best = report["best_position"]
-    assert f"{best['ra_deg']:.5f} {best['dec_deg']:+.5f}" in page
+    assert f"{best['ra_deg']:.4f} {best['dec_deg']:+.4f}" in page
     assert report["verdict_reason"].split(".")[0].split("'")[0] in page
     assert "No catalogue was asked" in page
     sources = [one["src"].split("?")[0] for one in elements.named("img")]
@@ -57,6 +60,29 @@ def test_the_page_has_all_that_decides(settings, put):
     for product in report["products"].values():
         assert product["sha256"] in page
     assert {"SIMBAD", "ESASky", "Aladin Lite"} <= {word.strip() for word in page.replace("<", ">").split(">")}
+
+
+def test_the_headline_shows_what_was_announced(settings, put):
+    report = put(f"{BURST}__1")
+    best = Position.model_validate(report["best_position"])
+    other = next(one for one in report["positions"] if one["label"] != best.label)
+    put(f"{BURST}__1", verdict="known source")
+    release_of(settings, position=Position.model_validate(other))
+    page = page_of(settings, [run()])
+    assert page.best.label == other["label"]
+    (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
+    assert line.best == page.best
+    assert (line.verdict, line.verdict_words) == (
+        "",
+        f"announced position: {other['origin']} {other['label']}",
+    )
+    html = html_of(settings, [run()])
+    shown = html.split('id="headline"')[1].split('id="decision"')[0]
+    assert page.best.sexagesimal_text[0] in shown
+    assert best.sexagesimal_text[0] not in shown
+    assert "not the recommended position" in shown
+    assert "known source" not in shown
+    assert "Announced by ann." in shown
 
 
 def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from mxtvhf.models.angles import (
     angle_text,
     declination_text,
+    radius_arcsec_text,
+    radius_text,
     right_ascension_text,
     separation_arcsec,
     tangent_offset_arcmin,
@@ -81,3 +83,23 @@ def test_sexagesimal_is_astropys(ra: float, dec: float) -> None:
 )
 def test_sexagesimal_carries(ra: float, dec: float, text: str) -> None:
     assert f"{right_ascension_text(ra)} {declination_text(dec)}" == text
+
+
+@pytest.mark.parametrize(
+    ("arcsec", "text", "in_arcsec"),
+    [
+        (0.0, '0"', "0"),
+        (0.36, '0.36"', "0.36"),
+        (0.0973, '0.10"', "0.10"),
+        (4.04, '4.0"', "4.0"),
+        (9.49, '9.5"', "9.5"),
+        (9.51, '10"', "10"),
+        (48.2, '48"', "48"),
+        (121.0, "2.0'", "121"),
+        (5940.0, "99'", "5940"),
+        (6570.0, "1.8 deg", "6570"),
+        (648_000.0, "180 deg", "648000"),
+    ],
+)
+def test_an_error_radius_has_two_digits(arcsec: float, text: str, in_arcsec: str) -> None:
+    assert (radius_text(arcsec), radius_arcsec_text(arcsec)) == (text, in_arcsec)

@@ -50,17 +50,17 @@ def position(ra=10.0, dec=20.0, r90=30.0, label="photons", origin=Origin.MXT_VHF
 
 
 def release_of(settings, **more):
-    release = Release(
-        decision=decision("approve"),
-        number=1,
-        ivorn="ivo://x/y#z",
-        is_test=False,
-        position=position(),
-        released=NOW,
-        products={},
-        deliveries=(Delivery(channel="nats", state="sent", time=NOW),),
-        **more,
-    )
+    fields = {
+        "decision": decision("approve"),
+        "number": 1,
+        "ivorn": "ivo://x/y#z",
+        "is_test": False,
+        "position": position(),
+        "released": NOW,
+        "products": {},
+        "deliveries": (Delivery(channel="nats", state="sent", time=NOW),),
+    }
+    release = Release(**{**fields, **more})
     folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
     folder.mkdir(parents=True)
     (folder / "decision.json").write_text(release.decision.model_dump_json())

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mxtvhf.analysis.model import measurement_text
-from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
+from mxtvhf.models.angles import angle_text, radius_arcsec_text
 from mxtvhf.models.position import Position
-from mxtvhf.reporting.announcement.content import (
-    Announcement,
-    catalogue_words,
-    cited_notices,
-    first_photon_after_s,
-    triggered_by,
-    trusted_fit,
-)
-from mxtvhf.reporting.report import Report
+from mxtvhf.models.times import nearest_second
+from mxtvhf.reporting.announcement.content import Announcement, cited_notices, triggered_by
 
 DRAFT = "DRAFT, made by MXT-VHF: read it, complete the authors, remove this line, and submit it at GCN."
+FROM_PHOTONS = (
+    "The numbers are those of the photons received over the VHF link; an analysis of the full data may "
+    "change them."
+)
 TEST = "TEST: this is not about a real burst. Do not submit."
 
 
@@ -32,15 +29,14 @@ def circular(announced: Announcement) -> bytes:
         "\n".join([TEST] * report.is_test + [DRAFT]),
         f"Subject: {_subject(announced)}",
         f"{announced.author or 'The SVOM Burst Advocate'} reports on behalf of the SVOM/MXT team:",
-        _observation(report),
+        _observation(announced),
         _position(announced.position),
         *_comparison(announced),
-        " ".join(catalogue_words(report, announced.position)),
-        *_flux(report),
+        " ".join(announced.catalogue_words),
+        *_flux(announced),
         announced.comment,
         _citations(announced),
-        "The numbers are those of the photons received over the VHF link; an analysis of the full data may "
-        "change them.",
+        FROM_PHOTONS if announced.is_from_photons else "",
     ]
     return ascii_text("\n\n".join(part for part in paragraphs if part) + "\n").encode("ascii")
 
@@ -59,32 +55,39 @@ def _subject(announced: Announcement) -> str:
     return f"SVOM burst {announced.report.burst_id}: SVOM/{'MXT' if 'MXT' in origin else origin} {what}"
 
 
-def _observation(report: Report) -> str:
+def _observation(announced: Announcement) -> str:
+    report = announced.report
     found_by = triggered_by(report)
     begin = f"{f'SVOM/{found_by}' if found_by else 'SVOM'} triggered on the burst {report.burst_id}"
-    if report.trigger_time is not None:
-        begin += f" at {_moment(report.trigger_time)} (T0)"
-    after, photons = first_photon_after_s(report), report.photons
-    if photons is None or photons.first is None:
-        return f"{begin}. No photons of MXT were received."
-    start = f"MXT began to observe the field at {_moment(photons.first)}"
-    since = f", {after:.0f} s after T0" if after is not None else ""
-    exposure = report.localisation.exposure_s if report.localisation else None
-    length = f", with an exposure of {exposure:.0f} s" if exposure else ""
-    return f"{begin}. {start}{since}{length}."
+    trigger = report.trigger_time
+    if trigger is not None:
+        begin += f" at {_moment(trigger)} (T0)"
+    if announced.observed is None:
+        return f"{begin}."
+    start = announced.observed[0]
+    sentence = f"MXT began to observe the field at {_moment(start)}"
+    if trigger is not None:
+        # The difference of what is printed: a reader can check it.
+        sentence += f", {(nearest_second(start) - nearest_second(trigger)).total_seconds():.0f} s after T0"
+    exposure = announced.localisation.exposure_s if announced.localisation else None
+    return f"{begin}. {sentence}{f', with an exposure of {exposure:.0f} s' if exposure else ''}."
 
 
 def _position(position: Position) -> str:
-    hours, minutes, seconds = right_ascension_text(position.ra_deg).split(":")
-    degrees, arcmin, arcsec = declination_text(position.dec_deg).split(":")
+    hours, minutes, seconds = position.sexagesimal_text[0].split(":")
+    degrees, arcmin, arcsec = position.sexagesimal_text[1].split(":")
+    systematic = ""
+    if position.r90_sys_arcsec:
+        error = radius_arcsec_text(position.r90_sys_arcsec)
+        systematic = f", including a systematic error of {error} arcsec added in quadrature"
+    radius = radius_arcsec_text(position.r90_arcsec or 0.0)
     return (
-        f"The position of the source is R.A., Dec. = {position.ra_deg:.4f}, {position.dec_deg:+.4f} degrees, "
+        f"The position of the source is R.A., Dec. = {', '.join(position.degrees_text)} degrees, "
         f"which is equivalent to:\n"
         f"R.A. (J2000) = {hours}h{minutes}m{seconds}s\n"
         f"Dec. (J2000) = {degrees}d{arcmin}m{arcsec}s\n"
-        f"with an uncertainty of {position.r90_arcsec or 0.0:.0f} arcsec (radius, 90% containment, including "
-        f"systematic error of {position.r90_sys_arcsec:.0f} arcsec added in quadrature). It was measured by "
-        f"{position.origin} ({position.label})."
+        f"with an uncertainty of {radius} arcsec (radius, 90% containment{systematic}). "
+        f"It was measured by {position.origin} ({position.label})."
     )
 
 
@@ -100,15 +103,16 @@ def _comparison(announced: Announcement) -> list[str]:
     return [f"Other positions of the burst: {'; '.join(lines)}."] if lines else []
 
 
-def _flux(report: Report) -> list[str]:
-    fit = trusted_fit(report)
+def _flux(announced: Announcement) -> list[str]:
+    fit = announced.fit
     if fit is None:
         return []
     low, high = fit.flux_band_kev
+    column = f"N_H = {measurement_text(fit.nh_1e22_cm2.scaled(1e22), 'cm^-2')}"
     return [
         f"The mean {low:g}-{high:g} keV flux is {measurement_text(fit.flux, 'erg/cm2/s')} (absorbed, 68% "
-        f"errors), with a photon index of {measurement_text(fit.photon_index)} and nH = "
-        f"{measurement_text(fit.nh_1e22_cm2, '1e22/cm2')}{'' if fit.nh_free else ' (fixed)'}."
+        f"errors), with a photon index of {measurement_text(fit.photon_index)} and "
+        f"{column}{'' if fit.nh_free else ' (fixed)'}."
     ]
 
 
@@ -118,4 +122,4 @@ def _citations(announced: Announcement) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S UT")
+    return f"{nearest_second(moment):%Y-%m-%dT%H:%M:%S} UT"

@@ -10,12 +10,15 @@ from pathlib import Path
 from pydantic import Field
 
 from mxtvhf.analysis.model import SpectralFit
-from mxtvhf.crosscheck import SourceMatch
+from mxtvhf.crosscheck import SourceMatch, name
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.position import Position
+from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.assembly import headline, verdict_about
+from mxtvhf.reporting.report.model import PhotonSummary
 from mxtvhf.reporting.report.page import checked_catalogues
 
 FOLLOW_UP = ("MXT", "VT")
@@ -85,6 +88,75 @@ class Announcement:
     desk_url: str | None = None
     """Where the decision is made and shown; None where the web server's address is not configured."""
 
+    @property
+    def is_best(self) -> bool:
+        """True when the position is the one that the report recommends."""
+        best = self.report.best_position
+        return best is not None and best.label == self.position.label
+
+    @property
+    def is_from_photons(self) -> bool:
+        """True when the position is from the VHF photons: only then are their measurements of its source."""
+        return self.position.origin is Origin.MXT_VHF
+
+    @property
+    def instrument(self) -> str | None:
+        """The instrument that measured the position, as SVOM names it; None where it is not known."""
+        origin = self.position.origin
+        if origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
+            return names().gcn.instrument
+        return None if origin is Origin.OTHER else str(origin)
+
+    @property
+    def localisation(self) -> Localisation | None:
+        """Significance and exposure of the source; None where the position is not from the photons."""
+        return self.report.localisation if self.is_from_photons else None
+
+    @property
+    def photons(self) -> PhotonSummary | None:
+        """The photons that the position is from; None for another position."""
+        return self.report.photons if self.is_from_photons else None
+
+    @property
+    def fit(self) -> SpectralFit | None:
+        """Spectrum of the position's source; None where there is none that can be trusted."""
+        fit = self.report.analysis.spectrum if self.is_from_photons and self.report.analysis else None
+        return fit if fit and fit.trusted else None
+
+    @property
+    def observed(self) -> tuple[datetime, datetime] | None:
+        """Begin and end of the good time of the observation that gave the position, UTC."""
+        return self.localisation.observed if self.localisation else None
+
+    @property
+    def headline(self) -> str:
+        """The announced result in one line."""
+        return headline(self.report, self.position)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict about the position in a word; with the name of a known source."""
+        known = known_sources(self.report, self.position)
+        return " ".join([str(verdict_about(self.report, self.position)[0]), *(one.source for one in known)])
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why this position, what else is known about it, and what the Burst Advocate says, in sentences."""
+        _, verdict_reason = verdict_about(self.report, self.position)
+        chosen = (
+            self.report.best_reason if self.is_best else f"{name(self.position)} was chosen to be announced."
+        )
+        return [sentence for sentence in (chosen, verdict_reason, self.comment) if sentence]
+
+    @property
+    def catalogue_words(self) -> list[str]:
+        """What the catalogues know around the position, in sentences; one not checked is named as such."""
+        _, verdict_reason = verdict_about(self.report, self.position)
+        return [
+            *([verdict_reason] if verdict_reason else []),
+            *checked_catalogues(self.report, self.position),
+        ]
+
 
 def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
     """Return the ivorn of an announcement."""
@@ -116,33 +188,10 @@ def chosen_position(report: Report, label: str | None) -> Position:
     return known[str(label)]
 
 
-def trusted_fit(report: Report) -> SpectralFit | None:
-    """Return the spectral fit, None where there is none that can be trusted."""
-    fit = report.analysis.spectrum if report.analysis else None
-    return fit if fit and fit.trusted else None
-
-
-def first_photon_after_s(report: Report) -> float | None:
-    """Return when the first photon came, seconds after T0; None where one of the two is unknown."""
-    if report.trigger_time is None or report.photons is None or report.photons.first is None:
-        return None
-    return (report.photons.first - report.trigger_time).total_seconds()
-
-
 def known_sources(report: Report, position: Position) -> tuple[SourceMatch, ...]:
     """Return the catalogued sources near a position that are its likelier than not, the likeliest first."""
     near = (one for one in report.associations if one.position == position.label)
     return tuple(one for one in near if one.probability > 0.5)
-
-
-def catalogue_words(report: Report, position: Position) -> list[str]:
-    """Say in sentences what the catalogues know around a position; one not checked is named as such."""
-    matches = [one.explanation for one in known_sources(report, position)]
-    is_best = report.best_position is not None and position.label == report.best_position.label
-    return [
-        *([report.verdict_reason] if is_best and report.verdict_reason else matches),
-        *checked_catalogues(report),
-    ]
 
 
 def triggered_by(report: Report) -> str | None:

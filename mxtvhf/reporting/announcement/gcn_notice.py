@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.models.rounding import rounded
 from mxtvhf.reporting.announcement.content import (
     Announcement,
     cited_notices,
     iso_utc,
     names,
     triggered_by,
-    trusted_fit,
 )
 
 
@@ -23,43 +23,43 @@ def gcn_notice(announced: Announcement) -> bytes:
     times are UTC. Its topic would be that of ``announcement.toml``: MXT-VHF itself sends nothing to
     GCN.
     """
-    report = announced.report
-    said = (report.headline, report.best_reason, report.verdict_reason, announced.comment)
     fields = {
         **_alert(announced),
         **_event(announced),
         **_localisation(announced),
         **_flux(announced),
-        "additional_info": " ".join(part for part in said if part),
+        "additional_info": " ".join([announced.headline, *announced.reasons]),
     }
     given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _alert(announced: Announcement) -> dict[str, Any]:
-    gcn = names().gcn
+    band = instrument().energy.band_kev if announced.is_from_photons else None
     return {
         "alert_datetime": iso_utc(announced.moment),
         "alert_tense": "test" if announced.report.is_test else "current",
         "alert_type": "update" if announced.supersedes else "initial",
-        "mission": gcn.mission,
-        "instrument": gcn.instrument,
+        "mission": names().gcn.mission,
+        "instrument": announced.instrument,
         "record_number": announced.number,
         "messenger": "EM",
-        "spectral_band": instrument().energy.band_kev,
-        "spectral_band_units": "keV",
+        "spectral_band": band,
+        "spectral_band_units": "keV" if band else None,
     }
 
 
 def _event(announced: Announcement) -> dict[str, Any]:
-    report = announced.report
-    photons, trigger, found_by = report.photons, report.trigger_time, triggered_by(report)
+    report, localisation = announced.report, announced.localisation
+    start, stop = map(iso_utc, announced.observed) if announced.observed else (None, None)
+    trigger, found_by = report.trigger_time, triggered_by(report)
+    exposure = localisation.exposure_s if localisation else None
     return {
         "id": [report.burst_id],
         "trigger_time": iso_utc(trigger) if trigger else None,
-        "observation_start": iso_utc(photons.first) if photons and photons.first else None,
-        "observation_stop": iso_utc(photons.last) if photons and photons.last else None,
-        "observation_livetime": report.localisation.exposure_s if report.localisation else None,
+        "observation_start": start,
+        "observation_stop": stop,
+        "observation_livetime": None if exposure is None else round(exposure, 1),
         "ref_type": "GRB",
         "ref_instrument": f"SVOM-{found_by}" if found_by else "SVOM",
         "ref_ID": report.burst_id,
@@ -68,11 +68,11 @@ def _event(announced: Announcement) -> dict[str, Any]:
 
 
 def _localisation(announced: Announcement) -> dict[str, Any]:
-    position = announced.position
+    ra, dec = announced.position.degrees
     return {
-        "ra": position.ra_deg,
-        "dec": position.dec_deg,
-        "ra_dec_error": (position.r90_arcsec or 0.0) / 3600,
+        "ra": ra,
+        "dec": dec,
+        "ra_dec_error": announced.position.r90_deg,
         "containment_probability": 0.9,
         "systematic_included": True,
     }
@@ -80,13 +80,14 @@ def _localisation(announced: Announcement) -> dict[str, Any]:
 
 def _flux(announced: Announcement) -> dict[str, Any]:
     """Give the mean flux over the exposure, when its fit can be trusted; its error when it has both sides."""
-    fit = trusted_fit(announced.report)
+    fit = announced.fit
     if fit is None:
         return {}
     low, high = fit.flux.error_low, fit.flux.error_high
+    error = None if low is None or high is None else max(low, high)
     return {
-        "flux": fit.flux.value,
-        "flux_error": None if low is None or high is None else max(low, high),
+        "flux": rounded(fit.flux.value, error),
+        "flux_error": None if error is None else rounded(error, error),
         "flux_unit": "erg/cm2/s",
         "flux_spectral_band": fit.flux_band_kev,
         "flux_spectral_unit": "keV",

@@ -20,7 +20,7 @@ from mxtvhf.reporting.announcement.model import DRAFTS, Decision
 from mxtvhf.reporting.announcement.release import announcement_of, next_reservation, reservations
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT
 from mxtvhf.reporting.report import Report
-from mxtvhf.reporting.report.assembly import radius_text
+from mxtvhf.reporting.report.assembly import position_radius_text
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def report_at(path: Path) -> tuple[Report, str]:
 
 def _table(report: Report) -> list[str]:
     rows = [
-        f"| {position.label} | {position.origin} | {position.ra_deg:.4f} | {position.dec_deg:+.4f} | "
-        f"{radius_text(position)} |"
+        f"| {position.label} | {position.origin} | {' | '.join(position.degrees_text)} | "
+        f"{position_radius_text(position)} |"
         for position in report.positions
     ]
     return ["\n".join(["| position | of | RA | Dec | R90 |", "|---|---|---|---|---|", *rows])] if rows else []

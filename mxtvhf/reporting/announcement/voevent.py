@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lxml import etree
 
+from mxtvhf.analysis.model import Measurement
+from mxtvhf.models.angles import radius_arcsec_text
+from mxtvhf.models.rounding import rounded
 from mxtvhf.notices.voevent_writer import (
     Param,
     add,
@@ -16,14 +21,7 @@ from mxtvhf.notices.voevent_writer import (
     event_bytes,
     new_event,
 )
-from mxtvhf.reporting.announcement.content import (
-    Announcement,
-    cited_notices,
-    first_photon_after_s,
-    known_sources,
-    names,
-    trusted_fit,
-)
+from mxtvhf.reporting.announcement.content import Announcement, cited_notices, known_sources, names
 
 FLUX_UNIT = "erg.cm^-2.s^-1"
 
@@ -31,11 +29,12 @@ FLUX_UNIT = "erg.cm^-2.s^-1"
 def voevent(announced: Announcement) -> bytes:
     """Write an announcement as VOEvent, valid against the schema.
 
-    Role ``test`` for a test. ``WhereWhen`` has the position, ICRS degrees, with the total 90 % radius, and
-    the first photon's time, or T0 where there are no photons; a position without either has the time at
-    which the report was written. It follows up each SVOM notice and supersedes our announcement before.
+    Role ``test`` for a test. ``WhereWhen`` has the position, ICRS degrees, with the total 90 % radius, both
+    with the digits that the radius allows, and the time when its observation began: for VHF photons the
+    start of the good time, for another position its own time; where that is unknown T0, else the time of the
+    report. It follows up each SVOM notice and supersedes our announcement before.
     """
-    report, stream = announced.report, names().stream
+    report, stream, position = announced.report, names().stream, announced.position
     root = new_event(role="test" if report.is_test else "observation", ivorn=announced.ivorn)
     add_who(
         root,
@@ -45,27 +44,27 @@ def voevent(announced: Announcement) -> bytes:
         short_name=stream.short_name,
     )
     _add_what(root, announced)
-    first = report.photons.first if report.photons else None
-    coordinates = add_where_when(root, first or report.trigger_time or report.written)
-    position = announced.position
-    add_position(
-        coordinates,
-        ra_deg=position.ra_deg,
-        dec_deg=position.dec_deg,
-        radius_deg=(position.r90_arcsec or 0.0) / 3600,
-    )
+    coordinates = add_where_when(root, _begin(announced) or report.trigger_time or report.written)
+    ra, dec = position.degrees
+    add_position(coordinates, ra_deg=ra, dec_deg=dec, radius_deg=position.r90_deg or 0.0)
     add(add(root, "How"), "Description", f"MXT-VHF {report.version}: {position.origin} {position.label}")
     _add_why(root, announced)
     supersedes = [(announced.supersedes, "supersedes")] if announced.supersedes else []
     add_citations(root, [*((ivorn, "followup") for ivorn in cited_notices(report)), *supersedes])
-    add(root, "Description", report.headline)
+    add(root, "Description", announced.headline)
     return event_bytes(root)
+
+
+def _begin(announced: Announcement) -> datetime | None:
+    if announced.is_from_photons:
+        return announced.observed[0] if announced.observed else None
+    return announced.position.time
 
 
 def _add_what(root: etree._Element, announced: Announcement) -> None:
     report, position, what = announced.report, announced.position, add(root, "What")
     params: list[Param] = [
-        ("Instrument", "MXT", None, "instr"),
+        ("Instrument", announced.instrument, None, "instr"),
         ("Burst_Id", report.burst_id, None, "meta.id"),
         ("Run_Id", report.run_id, None, "meta.id"),
         ("Announcement_Number", announced.number, None, "meta.number"),
@@ -78,26 +77,47 @@ def _add_what(root: etree._Element, announced: Announcement) -> None:
         [
             ("Origin", str(position.origin), None, "meta.id.assoc"),
             ("Label", position.label, None, "meta.id.assoc"),
-            ("R90", position.r90_arcsec, "arcsec", "stat.error;pos"),
-            ("R90_Stat", position.r90_stat_arcsec, "arcsec", "stat.error;pos"),
-            ("R90_Sys", position.r90_sys_arcsec, "arcsec", "stat.error.sys;pos"),
+            ("R90", _radius(position.r90_arcsec), "arcsec", "stat.error;pos"),
+            ("R90_Stat", _radius(position.r90_stat_arcsec), "arcsec", "stat.error;pos"),
+            ("R90_Sys", _radius(position.r90_sys_arcsec), "arcsec", "stat.error.sys;pos"),
         ],
     )
     add_group(what, "Detection_Info", _detection(announced))
 
 
+def _radius(arcsec: float | None) -> str | None:
+    return None if arcsec is None else radius_arcsec_text(arcsec)
+
+
 def _detection(announced: Announcement) -> list[Param]:
-    report, fit = announced.report, trusted_fit(announced.report)
-    found = report.localisation
+    fit, found = announced.fit, announced.localisation
     return [
-        ("Verdict", str(report.verdict), None, "meta.code"),
+        ("Verdict", announced.verdict, None, "meta.code"),
         ("Test_Statistic", round(found.ts, 1) if found else None, None, "stat.value"),
-        ("First_Photon_After_T0", first_photon_after_s(report), "s", "time.interval"),
-        ("Exposure", found.exposure_s if found else None, "s", "time.duration;obs.exposure"),
-        ("Mean_Flux", fit.flux.value if fit else None, FLUX_UNIT, "phot.flux"),
+        ("First_Photon_After_T0", _first_photon_after_s(announced), "s", "time.interval"),
+        (
+            "Exposure",
+            round(found.exposure_s, 1) if found and found.exposure_s is not None else None,
+            "s",
+            "time.duration;obs.exposure",
+        ),
+        ("Mean_Flux", _flux(fit.flux) if fit else None, FLUX_UNIT, "phot.flux"),
         ("Flux_Band_Low", fit.flux_band_kev[0] if fit else None, "keV", "em.energy;stat.min"),
         ("Flux_Band_High", fit.flux_band_kev[1] if fit else None, "keV", "em.energy;stat.max"),
     ]
+
+
+def _flux(flux: Measurement) -> float:
+    errors = [error for error in (flux.error_low, flux.error_high) if error]
+    return rounded(flux.value, min(errors, default=None))
+
+
+def _first_photon_after_s(announced: Announcement) -> float | None:
+    """Return when the first photon came, seconds after T0; None where one of the two is unknown."""
+    trigger, photons = announced.report.trigger_time, announced.photons
+    if trigger is None or photons is None or photons.first is None:
+        return None
+    return round((photons.first - trigger).total_seconds(), 1)
 
 
 def _add_why(root: etree._Element, announced: Announcement) -> None:
@@ -111,6 +131,5 @@ def _add_why(root: etree._Element, announced: Announcement) -> None:
         source.set("relation", "associated")
         add(source, "Name", match.source)
         add(source, "Description", match.explanation)
-    for sentence in (report.best_reason, report.verdict_reason, announced.comment):
-        if sentence:
-            add(why, "Description", sentence)
+    for sentence in announced.reasons:
+        add(why, "Description", sentence)

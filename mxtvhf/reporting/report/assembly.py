@@ -9,10 +9,11 @@ from mxtvhf import __version__
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
+from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text
+from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
@@ -60,8 +61,7 @@ def build_report(
     summary = photon_summary(photons)
     is_test = run.alert.is_test
     is_retracted = any(alert.is_retraction for alert in alerts)
-    marks = ["TEST"] * is_test + ["REPLAY"] * run.is_replay + ["RETRACTED"] * is_retracted
-    return Report(
+    report = Report(
         burst_id=run.alert.burst_id,
         run_id=run.run_id,
         sequence=run.sequence,
@@ -70,7 +70,7 @@ def build_report(
         is_retracted=is_retracted,
         is_replay=run.is_replay,
         written=written,
-        headline=" · ".join(marks + _headline(run, crosscheck, summary, trigger)),
+        headline="",
         best_position=crosscheck.best,
         best_reason=crosscheck.best_reason,
         positions=crosscheck.positions,
@@ -95,6 +95,7 @@ def build_report(
         calibration=_calibration(run),
         version=__version__,
     )
+    return report.model_copy(update={"headline": headline(report, report.best_position)})
 
 
 def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
@@ -107,34 +108,57 @@ def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
     return PhotonSummary(count=len(photons), first=utc_from_met(first), last=utc_from_met(last))
 
 
-def radius_text(position: Position) -> str:
-    """Write the 90 % radius with its parts: ``48.0" (stat 41.0", sys 25.0")``."""
+def position_radius_text(position: Position) -> str:
+    """Write the 90 % radius with its parts: ``48" (stat 41", sys 25")``."""
     if position.r90_arcsec is None:
         return "unknown"
     if position.r90_stat_arcsec is None:
-        return angle_text(position.r90_arcsec)
-    parts = f"stat {angle_text(position.r90_stat_arcsec)}, sys {angle_text(position.r90_sys_arcsec)}"
-    return f"{angle_text(position.r90_arcsec)} ({parts})"
+        return radius_text(position.r90_arcsec)
+    parts = f"stat {radius_text(position.r90_stat_arcsec)}, sys {radius_text(position.r90_sys_arcsec)}"
+    return f"{radius_text(position.r90_arcsec)} ({parts})"
 
 
-def _headline(
-    run: RunRecord, crosscheck: CrossCheck, photons: PhotonSummary | None, trigger: datetime | None
-) -> list[str]:
-    best = crosscheck.best
-    parts = [f"{run.alert.burst_id} #{run.sequence}"]
-    if best is None:
+def headline(report: Report, position: Position | None) -> str:
+    """Say the result in one line, about one of the report's positions.
+
+    Parameters
+    ----------
+    report
+        What a run found.
+    position
+        The one to tell, the recommended or another one; None: no position.
+    """
+    marks = ["TEST"] * report.is_test + ["REPLAY"] * report.is_replay + ["RETRACTED"] * report.is_retracted
+    parts = [*marks, f"{report.burst_id} #{report.sequence}"]
+    if position is None:
         parts.append("no position")
     else:
-        parts.append(f"RA {right_ascension_text(best.ra_deg)} Dec {declination_text(best.dec_deg)}")
-        parts.append(f"{best.ra_deg:.4f} {best.dec_deg:+.4f} deg")
-        parts.append(f"R90 {radius_text(best)}")
-        parts.append(f"{best.origin} {best.label}")
-    if photons is not None:
-        parts.append(_photons_text(photons, trigger))
-    parts.append(_verdict_text(crosscheck))
-    if crosscheck.catalogues:
-        parts.append(_burst_text(crosscheck))
-    return parts
+        parts.append("RA {} Dec {}".format(*position.sexagesimal_text))
+        parts.append("{} {} deg".format(*position.degrees_text))
+        parts.append(f"R90 {position_radius_text(position)}")
+        parts.append(f"{position.origin} {position.label}")
+    if report.photons is not None:
+        parts.append(_photons_text(report.photons, report.trigger_time))
+    parts.append(_comparison_text(report, position))
+    if report.catalogues:
+        parts.append(_burst_text(report, position))
+    return " · ".join(parts)
+
+
+def verdict_about(report: Report, position: Position | None) -> tuple[BurstVerdict, str]:
+    """Return the verdict and its reason, were this position the recommended one.
+
+    Of another position than the recommended one only what was compared with it counts.
+    """
+    if position is None or _is_best(report, position):
+        return report.verdict, report.verdict_reason
+    pairs = [pair for pair in report.crosscheck if position.label in (pair.first, pair.second)]
+    current = [*current_positions(report.positions).values(), position]
+    return burst_verdict(position, current, pairs, report.catalogues, report.associations)
+
+
+def _is_best(report: Report, position: Position) -> bool:
+    return report.best_position is not None and position.label == report.best_position.label
 
 
 def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
@@ -153,26 +177,27 @@ def versus_eclairs(best: Position | None, positions: Sequence[Position]) -> Posi
     return compare(best, eclairs)
 
 
-def _verdict_text(crosscheck: CrossCheck) -> str:
-    """Say how the best position compares with the latest ECLAIRs one."""
-    best = crosscheck.best
-    if best is None:
+def _comparison_text(report: Report, position: Position | None) -> str:
+    """Say how a position compares with the latest ECLAIRs one."""
+    if position is None:
         return "nothing to compare"
-    if best.origin is Origin.ECLAIRS:
-        refused = any(pair.verdict is Verdict.INCONSISTENT for pair in crosscheck.pairs)
-        return "another position is inconsistent with it" if refused else "no better position"
-    pair = versus_eclairs(best, crosscheck.positions)
+    if position.origin is Origin.ECLAIRS:
+        if any(pair.verdict is Verdict.INCONSISTENT for pair in report.crosscheck):
+            return "another position is inconsistent with it"
+        return "no better position" if _is_best(report, position) else "position of ECLAIRs itself"
+    pair = versus_eclairs(position, report.positions)
     if pair is None:
         return "no ECLAIRs position to compare with"
     return f"{pair.verdict} with ECLAIRs, {angle_text(pair.separation_arcsec)} away"
 
 
-def _burst_text(crosscheck: CrossCheck) -> str:
+def _burst_text(report: Report, position: Position | None) -> str:
     """Give the verdict about the burst; the source's name where it is known."""
-    if crosscheck.verdict is not BurstVerdict.KNOWN_SOURCE or not crosscheck.best:
-        return str(crosscheck.verdict)
-    name = next(one.source for one in crosscheck.associations if one.position == crosscheck.best.label)
-    return f"{crosscheck.verdict} {name}"
+    verdict, _ = verdict_about(report, position)
+    if verdict is not BurstVerdict.KNOWN_SOURCE or position is None:
+        return str(verdict)
+    name = next(one.source for one in report.associations if one.position == position.label)
+    return f"{verdict} {name}"
 
 
 def _timeline(

@@ -13,10 +13,10 @@ from mxtvhf.analysis.model import measurement_text
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import not_checked
-from mxtvhf.models.angles import angle_text, declination_text, right_ascension_text, separation_arcsec
+from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Position
-from mxtvhf.models.times import utc_text
-from mxtvhf.reporting.report.assembly import radius_text, versus_eclairs
+from mxtvhf.models.times import duration_text, second_text, utc_text
+from mxtvhf.reporting.report.assembly import position_radius_text, versus_eclairs
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.plots import Picture, Plot
 
@@ -45,7 +45,7 @@ def render_page(
 
 def sky_links(position: Position) -> dict[str, str]:
     """Addresses that show a position in SIMBAD, ESASky and Aladin Lite."""
-    place = f"{position.ra_deg:.6f} {position.dec_deg:+.6f}"
+    place = f"{round(position.ra_deg, 6) % 360.0:.6f} {position.dec_deg:+.6f}"
     radius = position.r90_arcsec or 60.0
     target, view = quote(place), max(0.1, 6.0 * radius / 3600.0)
     return {
@@ -63,11 +63,8 @@ def product_address(path: str, report: Report) -> str:
 
 
 def latency_text(seconds: float) -> str:
-    """Write a time since the trigger in the unit that fits: ``+183.2 s``, ``+3.4 h``, ``+12.1 d``."""
-    for unit, length in (("d", 86_400.0), ("h", 3_600.0)):
-        if abs(seconds) >= 2.0 * length:
-            return f"{seconds / length:+.1f} {unit}"
-    return f"{seconds:+.1f} s"
+    """Write a time since the trigger with its sign: ``+183.2 s``, ``+3.4 h``, ``+12.1 d``."""
+    return duration_text(seconds, sign="+")
 
 
 def _separation_text(position: Position, best: Position) -> str:
@@ -87,12 +84,20 @@ def pairs_by_weight(report: Report) -> list[PositionPair]:
     )
 
 
-def checked_catalogues(report: Report) -> list[str]:
-    """Say which catalogues were checked, and why others were not."""
+def checked_catalogues(report: Report, position: Position | None = None) -> list[str]:
+    """Say which catalogues were checked, and why others were not.
+
+    Parameters
+    ----------
+    report
+        What was asked.
+    position
+        Only what was checked around it counts; None: around any position.
+    """
     checked = {
         f"{answer.catalogue}, version {answer.version}" if answer.version else answer.catalogue
         for answer in report.catalogues
-        if answer.checked
+        if answer.checked and (position is None or answer.is_around(position))
     }
     lines = [f"Checked: {'; '.join(sorted(checked))}."] if checked else []
     return lines + not_checked(report.catalogues)
@@ -130,14 +135,15 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "band": lambda limits: f"{limits[0]:g}-{limits[1]:g}",
         "checked": checked_catalogues,
         "base64": lambda content: b64encode(content).decode(),
-        "dec": declination_text,
+        "duration": duration_text,
         "latency": latency_text,
         "links": sky_links,
         "measured": measurement_text,
         "pairs_by_weight": pairs_by_weight,
         "probability": probability_text,
-        "ra": right_ascension_text,
+        "position_radius": position_radius_text,
         "radius": radius_text,
+        "second": second_text,
         "separation": _separation_text,
         "utc": utc_text,
         "versus_eclairs": lambda report: versus_eclairs(report.best_position, report.positions),

@@ -10,9 +10,7 @@ import numpy as np
 from mxtvhf.crosscheck import name
 from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import (
-    angle_text,
-    declination_text,
-    right_ascension_text,
+    radius_text,
     separation_arcsec,
     tangent_offset_arcmin,
 )
@@ -68,7 +66,7 @@ def sky_plot(
     reaches = {position.label: _reach(position, best) for position in positions}
     shown = [position for position in positions if reaches[position.label] <= WIDEST_SKY_ARCMIN]
     half = half_width_arcmin or 1.12 * max((reaches[position.label] for position in shown), default=1.0)
-    place = f"{right_ascension_text(best.ra_deg)} {declination_text(best.dec_deg)}"
+    place = " ".join(best.sexagesimal_text)
     figure, axes = panel(PANEL_INCH, 0.6 + ROW_INCH * (len(positions) + bool(regions)))
     axes.set(xlim=(half, -half), ylim=(-half, half))
     scales(axes, f"East offset from {place} (arcmin)", "North offset (arcmin)", grid=True)
@@ -185,7 +183,7 @@ def _sky_legend(
 
 
 def _entry(position: Position, shown: bool) -> str:
-    size = f"R90 {angle_text(position.r90_arcsec)}" if position.r90_arcsec else "no radius"
+    size = f"R90 {radius_text(position.r90_arcsec)}" if position.r90_arcsec else "no radius"
     return f"{name(position)}, {size}{'' if shown else ', too wide for this view'}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from math import hypot, isfinite
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ def vhf_localisation(
         "n_photons": int(in_use.sum()),
         "hot_pixels": pixels_of(hot),
         "exposure_s": events.header.get("EXPOSURE"),
+        "observed": _observed(events),
         "data_stream": events.header.get("DSTREAM"),
         "calibration": _versions(calibration),
     }
@@ -169,6 +171,13 @@ class _Evidence:
             weights = joint_weights(weights, time_weights(photons.time, events.gti, burst_time))
             uses = ("energy", "time")
         return cls(photons, weights, uses)
+
+
+def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
+    """Return when the good time begins and ends, UTC; None without any."""
+    if not len(events.gti):
+        return None
+    return utc_from_met(float(events.gti[:, 0].min())), utc_from_met(float(events.gti[:, 1].max()))
 
 
 def _hot(photons: PhotonList, bad: RawMask) -> RawMask:

@@ -4,6 +4,8 @@ import json
 import re
 import sys
 from datetime import timedelta
+from itertools import combinations, starmap
+from math import floor, log10
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,10 @@ from referencing import Registry, Resource
 
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportSummary
+from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.crosscheck import compare
 from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
@@ -30,7 +35,9 @@ from mxtvhf.reporting.announcement.release import announcement_of, next_reservat
 from mxtvhf.reporting.announcement.request import check_askable
 from mxtvhf.reporting.announcement.voevent import voevent
 from mxtvhf.reporting.messages import AnnouncementMessage
+from mxtvhf.reporting.report.assembly import headline
 from support.announcements import BURST, DECIDED, ECLAIRS, T0, VHF, announcement, decision, notice, report
+from support.positions import localisation_of, place
 
 GCN_SCHEMA = Path(sys.prefix) / "gcn-schema" / "gcn" / "notices" / "core"
 CORE = ("Alert", "DateTime", "Event", "Localization", "Reporter", "Spectral", "FollowUp", "AdditionalInfo")
@@ -72,6 +79,10 @@ def analysis(**changes):
     return SourceAnalysis.model_validate({"analysed": True, "spectrum": {**FIT, **changes}})
 
 
+LOCALISATION = localisation_of(
+    VHF, exposure_s=211.0, observed=(T0 + timedelta(seconds=181.6), T0 + timedelta(seconds=402))
+).model_dump()
+
 WORDS = st.text(max_size=120)
 MOMENTS = st.timedeltas(min_value=timedelta(days=-300), max_value=timedelta(days=300)).map(lambda d: T0 + d)
 RADII = st.floats(1e-3, 3600.0)
@@ -112,6 +123,16 @@ ANY = st.builds(
 )
 
 
+def assert_as_the_radius_allows(position, ra, dec, radius):
+    """Hold that a text rounds a position by its error: near enough, and without digits that say nothing."""
+    away = separation_arcsec(position.ra_deg, position.dec_deg, ra, dec)
+    assert away <= 0.03 * position.r90_arcsec
+    assert 0.0 <= ra < 360.0
+    assert radius * 3600 == pytest.approx(position.r90_arcsec, rel=0.03)
+    most = 4 + max(0, 2 - floor(log10(position.r90_arcsec)))
+    assert all(round(number, most) == number for number in (ra, dec, radius))
+
+
 @given(ANY)
 def test_any_voevent_is_valid_and_says_where_and_what_it_is(announced):
     raw = voevent(announced)
@@ -119,9 +140,8 @@ def test_any_voevent_is_valid_and_says_where_and_what_it_is(announced):
     event = voeventparse.loads(raw)
     assert event.get("role") == ("test" if announced.report.is_test else "observation")
     assert event.get("ivorn") == announced.ivorn
-    place = voeventparse.get_event_position(event)
-    assert (place.ra, place.dec) == (announced.position.ra_deg, announced.position.dec_deg)
-    assert place.err * 3600 == pytest.approx(announced.position.r90_arcsec, rel=1e-6, abs=1e-6)
+    there = voeventparse.get_event_position(event)
+    assert_as_the_radius_allows(announced.position, there.ra, there.dec, there.err)
     cited = [(str(one), one.get("cite")) for one in event.Citations.EventIVORN]
     assert (announced.report.alert.ivorn, "followup") in cited
     assert [ivorn for ivorn, how in cited if how == "supersedes"] == [
@@ -139,7 +159,8 @@ def test_any_gcn_notice_is_valid_against_the_core_schemas(core_schemas, announce
     assert set(document) <= known
     assert (document["alert_tense"] == "test") == announced.report.is_test
     assert document["alert_type"] == ("update" if announced.supersedes else "initial")
-    assert document["ra_dec_error"] * 3600 == pytest.approx(announced.position.r90_arcsec)
+    assert_as_the_radius_allows(announced.position, document["ra"], document["dec"], document["ra_dec_error"])
+    assert not re.search(rb"\d\.\d{9}", gcn_notice(announced))
     assert len(gcn_notice(announced)) < 4 << 20
 
 
@@ -150,9 +171,11 @@ def test_any_circular_keeps_the_style_guide(announced):
     assert "\t" not in text
     assert (TEST in text) == announced.report.is_test
     assert DRAFT in text
-    assert f"{announced.position.ra_deg:.4f}, {announced.position.dec_deg:+.4f} degrees" in text
-    assert re.search(r"R\.A\. \(J2000\) = \d\dh\d\dm\d\d\.\d\ds", text)
-    assert f"{announced.position.r90_arcsec:.0f} arcsec (radius, 90% containment" in text
+    assert f"{', '.join(announced.position.degrees_text)} degrees" in text
+    assert "360.0" not in text.split("degrees, which")[0]
+    assert re.search(r"R\.A\. \(J2000\) = \d\dh\d\dm\d\d\.\d+s", text)
+    (uncertainty,) = re.findall(r"uncertainty of ([0-9.]+) arcsec \(radius, 90% containment", text)
+    assert float(uncertainty) == pytest.approx(announced.position.r90_arcsec, rel=0.051)
 
 
 @given(ANY)
@@ -170,18 +193,110 @@ def test_the_same_announcement_gives_the_same_bytes(announced):
 
 
 def test_circular_word_by_word():
-    text = circular(announcement(report(analysis=analysis()))).decode()
+    text = circular(announcement(report(analysis=analysis(), localisation=LOCALISATION))).decode()
     for said in (
         f"Subject: SVOM burst {BURST}: SVOM/MXT position\n",
         "Ada Lovelace reports on behalf of the SVOM/MXT team:",
         f"SVOM/ECLAIRs triggered on the burst {BURST} at 2026-05-11T11:00:32 UT (T0). "
-        "MXT began to observe the field at 2026-05-11T11:03:35 UT, 184 s after T0",
+        "MXT began to observe the field at 2026-05-11T11:03:34 UT, 182 s after T0, with an exposure of "
+        "211 s.\n",
         "R.A., Dec. = 212.5000, -12.7300 degrees",
-        "R.A. (J2000) = 14h10m00.00s\nDec. (J2000) = -12d43m48.0s\n",
-        "48 arcsec (radius, 90% containment, including systematic error of 25 arcsec added in quadrature)",
+        "R.A. (J2000) = 14h10m00.0s\nDec. (J2000) = -12d43m48s\n",
+        "48 arcsec (radius, 90% containment, including a systematic error of 25 arcsec added in quadrature)",
         "The mean 0.3-10 keV flux is (7.2 -2.4 +3.7)e-11 erg/cm2/s (absorbed, 68% errors)",
     ):
         assert said in text
+
+
+def test_moments_are_rounded_to_the_second_and_their_difference_is_that_of_what_is_printed():
+    trigger, start = T0.replace(second=31, microsecond=800_000), T0.replace(second=40, microsecond=499_000)
+    seen = {**LOCALISATION, "observed": (start, start + timedelta(seconds=200))}
+    text = circular(announcement(report(trigger_time=trigger, localisation=seen))).decode()
+    assert "at 2026-05-11T11:00:32 UT (T0)" in text
+    assert "at 2026-05-11T11:00:40 UT, 8 s after T0" in text
+
+
+def test_without_good_time_the_first_photon_is_not_called_the_start():
+    for content in texts(announcement(report())).values():
+        assert b"began to observe" not in content
+        assert b"observation_start" not in content
+
+
+@pytest.mark.parametrize(
+    ("radius", "words"), [(0.36, "0.36 arcsec"), (9.97, "10 arcsec"), (4.04, "4.0 arcsec")]
+)
+def test_a_small_radius_is_not_rounded_to_nothing(radius, words):
+    vt = place(212.5, -12.73, radius, Origin.VT, "vt", r90_stat_arcsec=None)
+    assert f"uncertainty of {words} (radius" in circular(announcement(report(best_position=vt))).decode()
+
+
+def other_positions():
+    """Positions of all origins around one place, far enough apart that their coordinates differ in print."""
+    for number, origin in enumerate(Origin):
+        yield place(
+            212.5 + 0.01 * number, -12.71 - 0.01 * number, 40.0 + number, origin, f"label-{number}", time=T0
+        )
+
+
+@pytest.mark.parametrize("chosen", [None, *range(len(Origin))])
+def test_every_text_is_about_the_chosen_position(chosen):
+    """Nothing of another position may be announced: no coordinates, no measurement of its source."""
+    positions = tuple(other_positions())
+    best = next(one for one in positions if one.origin is Origin.MXT_VHF)
+    about = build_headline(
+        report(
+            best_position=best,
+            best_reason=f"MXT-VHF {best.label} has the smallest 90 % radius.",
+            positions=positions,
+            crosscheck=tuple(starmap(compare, combinations(positions, 2))),
+            catalogues=tuple(answer_around(one) for one in positions),
+            verdict="new source",
+            verdict_reason=f"No source is at MXT-VHF {best.label}.",
+            localisation=LOCALISATION,
+            analysis=analysis(),
+        )
+    )
+    wanted = decision(about, position=None if chosen is None else positions[chosen].label)
+    announced = announcement_of(about, next_reservation(about, [], moment=DECIDED), wanted)
+    made = {name: content.decode() for name, content in texts(announced).items()}
+    told = announced.position
+    for name, text in made.items():
+        assert told.label in text or name == "gcn_notice"
+        for other in positions:
+            if other.label != told.label:
+                assert other.degrees_text[0] not in text, (name, other.label)
+                assert other.sexagesimal_text[0] not in text, (name, other.label)
+        ours = told.origin is Origin.MXT_VHF
+        assert ours or "smallest 90 % radius" not in text
+        assert ours or "flux" not in text.lower()
+        assert ours or "VHF link" not in text
+        assert ours or "began to observe" not in text
+    notice = json.loads(made["gcn_notice"])
+    assert (notice["ra"], notice["dec"], notice["ra_dec_error"]) == (*told.degrees, told.r90_deg)
+    assert ("observation_start" in notice) == (told.origin is Origin.MXT_VHF)
+    assert notice.get("instrument") == INSTRUMENT_OF[told.origin]
+    assert told.sexagesimal_text[0] in notice["additional_info"]
+
+
+def build_headline(about):
+    return about.model_copy(update={"headline": headline(about, about.best_position)})
+
+
+def answer_around(position):
+    return CatalogueAnswer(
+        catalogue="bright", checked=True, ra_deg=position.ra_deg, dec_deg=position.dec_deg, radius_arcsec=60.0
+    )
+
+
+INSTRUMENT_OF = {
+    Origin.ECLAIRS: "ECLAIRs",
+    Origin.MXT_ONBOARD: "MXT",
+    Origin.MXT_VHF: "MXT",
+    Origin.GP: "MXT",
+    Origin.VT: "VT",
+    Origin.GRM: "GRM",
+    Origin.OTHER: None,
+}
 
 
 def test_a_flux_that_cannot_be_trusted_is_told_nowhere():
@@ -294,7 +409,7 @@ def test_the_question_shows_drafts_and_positions(tmp_path):
     )
     assert asked.subject == report().headline
     assert asked.positions == ("best", "eclairs-wakeup", "photons")
-    assert "| photons | MXT-VHF | 212.5000 | -12.7300 |" in asked.body
+    assert '| photons | MXT-VHF | 212.5000 | -12.7300 | 48" (stat 41", sys 25") |' in asked.body
     assert "[circular](http://x/r/drafts/circular.txt)" in asked.body
     assert "SVOM/MXT position" in asked.body
     names_there = {path.name for path in (tmp_path / "out" / "drafts").iterdir()}

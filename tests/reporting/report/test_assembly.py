@@ -66,8 +66,8 @@ def test_number_that_is_not_finite_is_refused() -> None:
 
 def test_headline() -> None:
     assert report().headline == (
-        "sb26051102 #1 · RA 14:10:00.00 Dec -12:43:48.0 · 212.5000 -12.7300 deg · "
-        'R90 48.0" (stat 48.0", sys 0.0") · MXT-VHF photons · 40 photons T0+100 s to T0+178 s · '
+        "sb26051102 #1 · RA 14:10:00.0 Dec -12:43:48 · 212.5000 -12.7300 deg · "
+        'R90 48" (stat 48", sys 0") · MXT-VHF photons · 40 photons T0+100 s to T0+178 s · '
         "consistent with ECLAIRs, 1.80' away"
     )
 

@@ -17,8 +17,8 @@ def test_sky_shows_east_left_and_names_what_is_too_wide() -> None:
     assert [circle.get_radius() for circle in axes.patches] == pytest.approx([0.8, 0.8])
     legend = [text.get_text() for text in reversed(plot.figure.texts)]
     assert legend == [
-        'MXT-VHF photons, R90 48.0"',
-        'MXT-VHF east, R90 48.0"',
+        'MXT-VHF photons, R90 48"',
+        'MXT-VHF east, R90 48"',
         "GRM grm-trigger, no radius, too wide for this view",
     ]
     assert all(words in plot.description for words in legend)
