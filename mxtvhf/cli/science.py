@@ -243,6 +243,9 @@ def crosscheck(
         print(f"{CLAIM_WORDS[claim.agrees]:13} {claim.ivorn}: {claim.explanation}")
     for match in result.associations:
         print(f"{probability_text(match.probability):13} {match.explanation}")
+    for notice in notices:
+        for warning in notice.warnings:
+            print(f"warning       {notice.ivorn}: {warning}")
     for flag in result.flags:
         print(f"impossible    {flag}")
     print(f"best          {result.best_reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +18,17 @@ REPLAY_MARK = "__replay_"
 
 TEST_MARK = "__test"
 """End of the run id of a test alert; Airflow lets live ones go first."""
+
+
+def canonical_ivorn(ivorn: str) -> str:
+    """Return an IVOA identifier in the spelling by which two of them are compared.
+
+    The registry part (before ``?`` or ``#``) is case-insensitive, the rest is not (IVOA Identifiers 2.0,
+    section 2.1): ``ivo://ORG.SVOM/fsc#sb26030704_a`` is ``ivo://org.svom/fsc#sb26030704_a``.
+    """
+    registry = re.match(r"[^?#]*", ivorn)
+    end = registry.end() if registry else 0
+    return ivorn[:end].lower() + ivorn[end:]
 
 
 class RunKind(StrEnum):

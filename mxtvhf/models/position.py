@@ -16,6 +16,10 @@ RightAscension = Annotated[float, Field(ge=0.0, lt=360.0, allow_inf_nan=False)]
 Declination = Annotated[float, Field(ge=-90.0, le=90.0, allow_inf_nan=False)]
 
 
+BEST = "best"
+"""How a report's recommended position is called where a position is chosen; no position has this label."""
+
+
 class Origin(StrEnum):
     """Who measured a position."""
 

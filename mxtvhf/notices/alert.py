@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import AwareDatetime
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.position import Declination, Position, RightAscension
+
+Role = Literal["observation", "prediction", "utility", "test"]
+ROLES: tuple[Role, ...] = get_args(Role)
+Cite = Literal["followup", "supersedes", "retraction"]
+CITES: tuple[Cite, ...] = get_args(Cite)
 
 
 class Attitude(Model):
@@ -31,22 +36,25 @@ class Citation(Model):
     """One ``EventIVORN`` of a VOEvent."""
 
     ivorn: str
-    cite: Literal["followup", "supersedes", "retraction"]
+    """As `Alert.ivorn`."""
+    cite: Cite
 
 
 class Alert(Model):
     """A SVOM notice, read from its VOEvent."""
 
     ivorn: str
+    """In the spelling by which ivorns are compared: the part before ``#`` in lower case."""
     burst_id: BurstId
     notice_type: str
     """What follows the burst id in the ivorn: ``eclairs-wakeup``, ``mxt-initial_qf1``, ..."""
-    packet_type: int
-    """SVOM Packet_Type: 201 grm-trigger ... 219 retraction."""
+    packet_type: int | None
+    """SVOM Packet_Type: 201 grm-trigger ... 219 retraction; None where the notice has no readable one."""
     notice_level: str
-    """N1g, N1e, N2m, N2v, N3e ..."""
+    """N1g, N1e, N2m, N2v, N3e ...; ``unknown`` where the notice has no readable one."""
     instrument: str
-    role: Literal["observation", "prediction", "utility", "test"]
+    """``unknown`` where the notice has no readable one."""
+    role: Role
     published: AwareDatetime | None
     """``Who/Date``, UTC; None where the notice has none."""
     event_time: AwareDatetime
@@ -85,6 +93,8 @@ class Alert(Model):
     """On-board catalogue's label (eclairs-catalog notices)."""
     catalog_id: int | None = None
     citations: tuple[Citation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What was odd in the notice and is therefore left out, a clause for each."""
 
     @property
     def is_test(self) -> bool:
@@ -93,5 +103,9 @@ class Alert(Model):
 
     @property
     def is_retraction(self) -> bool:
-        """True for Packet_Type 219 or a ``retraction`` citation; the VOEvent role stays ``observation``."""
-        return self.packet_type == 219 or any(c.cite == "retraction" for c in self.citations)
+        """True for Packet_Type 219, the type ``retraction`` or such a citation, whatever the role."""
+        return (
+            self.packet_type == 219
+            or self.notice_type == "retraction"
+            or any(citation.cite == "retraction" for citation in self.citations)
+        )

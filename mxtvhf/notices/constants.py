@@ -16,6 +16,7 @@ NOTICE_ORIGINS = (Origin.ECLAIRS, Origin.MXT_ONBOARD, Origin.VT, Origin.GRM, Ori
 """Of the positions that notices have."""
 
 SystematicArcsec = Annotated[float, Field(ge=5.0, le=3600.0)]
+Days = Annotated[float, Field(gt=0.0, le=10_000.0)]
 LatencyS = Annotated[float, Field(ge=0.0, le=86_400.0)]
 
 
@@ -62,12 +63,21 @@ class Latency(Constants):
     """After the start of the MXT observation."""
 
 
+class PlausibleTimes(Constants):
+    """Which moments a notice cannot mean."""
+
+    latest_after_now_days: Days
+    t0_earliest_before_event_days: Days
+    t0_latest_after_event_days: Days
+
+
 class SimulatedAuthor(Constants):
     """Who writes the notices of the simulator."""
 
     author_ivorn: str = Field(pattern=r"^ivo://")
     title: Text
     short_name: Text
+    contact_name: Text
     description: Text
 
 
@@ -84,6 +94,7 @@ class NoticeFacts(Constants):
     """Today's name of a parameter -> that of the draft schema."""
     trigger_words: dict[Text, Text]
     """Word of a notice -> Trigger_Type."""
+    times: PlausibleTimes
     latency_s: Latency
     simulated: SimulatedAuthor
 

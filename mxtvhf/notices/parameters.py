@@ -1,14 +1,16 @@
 """The ``Param`` elements of a notice as checked values: here text from outside becomes numbers and times.
 
-Every refusal is an `InvalidInput` that names the field and shows the value, escaped and shortened.
+Every refusal is an `InvalidInput` that names the field and shows the value, escaped and shortened. What the
+notice can do without is read through `OddValues`, which turns the refusal into a warning.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from math import isfinite, pi
+from math import inf, isfinite, pi
+from typing import ParamSpec, TypeVar
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.text import one_line
@@ -37,6 +39,28 @@ _UNITS: Mapping[str, tuple[str, float]] = {
 """Unit -> what it measures and its size in the first unit of that kind."""
 
 
+LONGEST_TEXT = 100
+"""Characters of a name or a word in a notice; the longest in public notices has 21."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class OddValues:
+    """Reads what a notice can do without: an odd value is left out, and a warning says so."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def left_out(self, read: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T | None:
+        """Return what ``read`` returns; None, with a warning, where it refuses the value."""
+        try:
+            return read(*arguments, **options)
+        except InvalidInput as error:
+            self.warnings.append(f"{error}; it is left out")
+            return None
+
+
 class Parameters:
     """The parameters of a notice by name, whatever their group.
 
@@ -63,10 +87,16 @@ class Parameters:
     def text(self, name: str) -> str | None:
         """Give the value; None when absent, empty or a word for "not available"."""
         value = self._one(name).get("value", "").strip()
-        return None if value.lower() in _NOT_AVAILABLE else value
+        return None if value.lower() in _NOT_AVAILABLE else word(value, name)
 
-    def needed(self, name: str) -> str:
-        """Give the value of a parameter without which the notice means nothing."""
+    def expected(self, name: str) -> str:
+        """Give the value of a parameter that every notice has.
+
+        Raises
+        ------
+        InvalidInput
+            The notice does not have it.
+        """
         value = self.text(name)
         if value is None:
             raise InvalidInput(f"no {name} in What")
@@ -76,13 +106,31 @@ class Parameters:
         """Give the unit as written; empty without one."""
         return self._one(name).get("unit", "").strip()
 
-    def number(self, name: str, unit: str | None = None) -> float | None:
-        """Give a finite number in ``unit``; a parameter without a unit is taken to have that one."""
+    def number(
+        self, name: str, unit: str | None = None, *, low: float = -inf, high: float = inf
+    ) -> float | None:
+        """Give a finite number in ``unit``; a parameter without a unit is taken to have that one.
+
+        Parameters
+        ----------
+        name
+            Of the parameter.
+        unit
+            Of the result; None: the number has none.
+        low, high
+            The smallest and the largest possible value, in ``unit``.
+        """
         value = self.text(name)
         if value is None:
             return None
         scale = factor(self.unit(name) or unit, unit, name) if unit else 1.0
-        return finite(value, name) * scale
+        number = finite(value, name) * scale
+        if not low <= number <= high:
+            limits = f"from {low:g}" if high == inf else f"from {low:g} to {high:g}"
+            raise InvalidInput(
+                f"{name} {shown(value)} is impossible; expected {limits} {unit or ''}".rstrip()
+            )
+        return number
 
     def whole_number(self, name: str) -> int | None:
         """Give a non-negative integer of at most nine digits."""
@@ -122,6 +170,21 @@ def utc(text: str, field: str) -> datetime:
         return (moment + timedelta(seconds=leap)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{field} {shown(text)}: {one_line(error, 200)}") from None
+
+
+def word(text: str, field: str) -> str:
+    """Return a text that a report can show as it is: printable, and not too long.
+
+    Raises
+    ------
+    InvalidInput
+        It has control characters, or more than `LONGEST_TEXT` characters.
+    """
+    if not text.isprintable() or len(text) > LONGEST_TEXT:
+        raise InvalidInput(
+            f"{field} {shown(text)} is not a text of at most {LONGEST_TEXT} printable characters"
+        )
+    return text
 
 
 def finite(text: str, field: str) -> float:

@@ -38,7 +38,13 @@ def add(parent: etree._Element, tag: str, text: str | None = None) -> etree._Ele
 
 
 def add_who(
-    root: etree._Element, *, author_ivorn: str, date: datetime | None, title: str, short_name: str
+    root: etree._Element,
+    *,
+    author_ivorn: str,
+    date: datetime | None,
+    title: str,
+    short_name: str,
+    contact_name: str | None = None,
 ) -> None:
     """Add who wrote it, and when."""
     who = add(root, "Who")
@@ -48,6 +54,8 @@ def add_who(
     details = add(who, "Author")
     add(details, "title", title)
     add(details, "shortName", short_name)
+    if contact_name is not None:
+        add(details, "contactName", contact_name)
 
 
 def add_group(parent: etree._Element, name: str, params: Iterable[Param]) -> None:

@@ -49,6 +49,7 @@ def write_notice(alert: Alert) -> bytes:
         date=alert.published,
         title=author.title,
         short_name=author.short_name,
+        contact_name=author.contact_name,
     )
     _add_what(root, alert)
     coordinates = add_where_when(root, alert.event_time)

@@ -1,7 +1,7 @@
 """Every input that once was read wrongly, with the command that reads it and what it must answer.
 
-The rows are ``<subject>.toml`` in this folder, the inputs are made by ``<subject>_inputs.py``: a table ``INPUTS``
-of functions without argument by the name of the file that they give.
+The rows are ``<subject>.toml`` in this folder, the inputs are made by ``<subject>_inputs.py``: a table
+``INPUTS`` of functions without argument by the name of the file that they give.
 """
 
 import importlib
@@ -36,7 +36,7 @@ class Case(Model):
 
     name: str
     inputs: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     commands: tuple[Command, ...] = Field(min_length=1)
 
 
@@ -47,7 +47,7 @@ def read_cases():
             yield pytest.param(table.stem, case, id=f"{table.stem}-{case.name.replace(' ', '-')}")
 
 
-@pytest.mark.parametrize(("subject", "case"), read_cases())
+@pytest.mark.parametrize(("subject", "case"), list(read_cases()))
 def test_case(subject, case, tmp_path, monkeypatch):
     makers = importlib.import_module(f"cases.{subject}_inputs").INPUTS if case.inputs else {}
     for name in case.inputs:

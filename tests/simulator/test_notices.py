@@ -27,8 +27,10 @@ TYPES = {
     "some-later.type": (230, "N4x", Origin.OTHER, "C-GFT"),
 }
 
-moments = st.datetimes(datetime(2017, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))
+moments = st.datetimes(datetime(2017, 3, 1), datetime(2026, 12, 31), timezones=st.just(UTC))
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
+positive = st.floats(0.0, allow_nan=False, allow_infinity=False)
+minutes = st.floats(0.0, 20_000.0).map(lambda value: timedelta(minutes=value))
 words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20).filter(
     lambda word: word.lower() not in {"none", "null", "nan", "n/a", "na", "unknown"}
 )
@@ -65,7 +67,7 @@ def alerts(draw):
     burst_id = draw(st.from_regex(r"sb[0-9]{8}", fullmatch=True))
     ivorn = f"ivo://org.svom/fsc#{burst_id}_{kind}"
     time = draw(moments)
-    snr, flux = draw(or_none(finite)), draw(or_none(finite))
+    snr, flux = draw(or_none(positive)), draw(or_none(finite))
     angles = st.floats(-180, 180)
     return Alert(
         ivorn=ivorn,
@@ -75,10 +77,10 @@ def alerts(draw):
         notice_level=level,
         instrument=instrument,
         role=draw(st.sampled_from(["observation", "prediction", "utility", "test"])),
-        published=draw(or_none(moments)),
+        published=draw(or_none(minutes.map(lambda after: time + after))),
         event_time=time,
-        trigger_time=draw(or_none(moments)),
-        time_window=draw(or_none(st.tuples(moments, moments))),
+        trigger_time=draw(or_none(minutes.map(lambda before: time - before))),
+        time_window=draw(or_none(st.tuples(moments, moments).map(lambda pair: tuple(sorted(pair))))),
         position=draw(or_none(positions(origin, kind, time, ivorn))),
         attitude=draw(
             or_none(
@@ -92,21 +94,26 @@ def alerts(draw):
         ),
         satellite=draw(
             or_none(
-                st.builds(SatellitePosition, longitude_deg=angles, latitude_deg=angles, altitude_km=finite)
+                st.builds(
+                    SatellitePosition,
+                    longitude_deg=angles,
+                    latitude_deg=st.floats(-90, 90),
+                    altitude_km=positive,
+                )
             )
         ),
         snr=snr,
         snr_saturated=snr is not None and snr >= 255,
         mean_flux=flux,
-        flux_error=draw(or_none(finite)),
+        flux_error=draw(or_none(positive)),
         flux_credible=flux is None or 0 <= flux <= 1e-5,
-        timescale_s=draw(or_none(finite)),
-        energy_band_kev=draw(or_none(st.tuples(finite, finite))),
+        timescale_s=draw(or_none(positive)),
+        energy_band_kev=draw(or_none(st.tuples(positive, positive).map(lambda pair: tuple(sorted(pair))))),
         trigger_type=draw(or_none(st.sampled_from(["CRT", "IMT"]))),
         triggered_grds=draw(or_none(st.from_regex(r"[01]{3}", fullmatch=True))),
         use_vt_attitude=draw(or_none(flags)),
         within_eclairs_r90=draw(or_none(flags)),
-        eclairs_angle_arcmin=draw(or_none(finite)),
+        eclairs_angle_arcmin=draw(or_none(st.floats(0.0, 10_800.0))),
         slew_status=draw(or_none(st.sampled_from(["not-requested", "requested", "accepted", "rejected"]))),
         source_name=draw(or_none(words)),
         catalog_id=draw(or_none(st.integers(0, 999_999_999))),
@@ -131,6 +138,7 @@ def test_a_written_notice_reads_back_equal(alert):
 def test_the_author_is_the_simulator():
     raw = write_notice(wakeup())
     assert b"org.svom/fsc</AuthorIVORN>" not in raw
+    assert b"<contactName>MXT-VHF team</contactName>" in raw
     assert b"Simulated" in raw
     assert read_alert(raw).is_test
 

@@ -13,7 +13,7 @@ from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.crosscheck import SourceMatch, name
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.position import Origin, Position
+from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 from mxtvhf.reporting.report import Report
@@ -23,9 +23,6 @@ from mxtvhf.reporting.report.page import checked_catalogues
 
 FOLLOW_UP = ("MXT", "VT")
 """Instruments that look at what others found."""
-
-BEST = "best"
-"""How the report's recommended position is called when a position is chosen."""
 
 
 class Stream(SourcedConstants):

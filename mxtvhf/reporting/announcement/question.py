@@ -14,7 +14,8 @@ from mxtvhf.archive.products import FINAL_REPORT, product_folder
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.kept import parse_kept
-from mxtvhf.reporting.announcement.content import BEST, announceable, chosen_position
+from mxtvhf.models.position import BEST
+from mxtvhf.reporting.announcement.content import announceable, chosen_position
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DRAFTS, Decision
 from mxtvhf.reporting.announcement.release import announcement_of, next_reservation, reservations

@@ -228,6 +228,11 @@ def _timeline(
 def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     """Collect what a reader must know before trusting the result."""
     found = [f"{warning[0].upper()}{warning[1:]}." for warning in run.warnings]
+    found += [
+        f"{alert.notice_type}: {warning}."
+        for alert in (run.alert, *run.related)
+        for warning in alert.warnings
+    ]
     localisation = run.localisation
     if localisation is None:
         found.append("No position was derived from the VHF photons: the localisation has no result.")

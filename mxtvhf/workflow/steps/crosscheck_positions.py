@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
@@ -10,7 +10,7 @@ from mxtvhf.crosscheck.association import around
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.position import Position
+from mxtvhf.models.position import BEST, Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import in_order, notice_positions
 
@@ -55,6 +55,7 @@ def crosscheck_positions(
         raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
     positions = positions_before_gp(ordered, localisation)
     if gp.position is not None:
+        gp = gp.model_copy(update={"position": _relabelled(gp.position, {one.label for one in positions})})
         positions.append(gp.position)
     return crosscheck(
         positions,
@@ -68,4 +69,13 @@ def crosscheck_positions(
 def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
     """Return the positions that are known before GP has answered, those of ordered notices first."""
     ours = localisation.position if localisation else None
-    return [*notice_positions(ordered), *([ours] if ours is not None else [])]
+    taken = {BEST, *([ours.label] if ours else [])}
+    published = [_relabelled(position, taken) for position in notice_positions(ordered)]
+    return [*published, *([ours] if ours is not None else [])]
+
+
+def _relabelled(position: Position, taken: Collection[str]) -> Position:
+    """Return a position under a label of its own: a notice may be called as we call our position."""
+    if position.label not in taken:
+        return position
+    return position.model_copy(update={"label": f"{position.origin} {position.label}"})

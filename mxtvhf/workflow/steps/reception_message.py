@@ -123,6 +123,8 @@ def reception_message(
     alert = sound_alert(
         alert_path.read_bytes(), name=source_name(conf.alert), archive=archive, burst_id=conf.burst_id
     )
+    for warning in alert.warnings:
+        log.warning("%s: %s", alert.ivorn, warning)
     created = created or record.received
     logs = None if is_replay else archive
     alert_received = _received(conf.alert, alert_path, created, logs, roots)

@@ -148,6 +148,13 @@ def test_what_earlier_steps_warn_of_is_told_once() -> None:
     assert not any("corrupt" in warning or "packet" in warning for warning in report().warnings)
 
 
+def test_what_was_odd_in_a_notice_is_a_warning() -> None:
+    odd = notice("slewing", 204, ECLAIRS, warnings=("SNR 'inf' is not a finite number; it is left out",))
+    made = report(record(related=(odd,)))
+    assert "slewing: SNR 'inf' is not a finite number; it is left out." in made.warnings
+    assert "it is left out" in page_of(made)
+
+
 def test_the_reference_gp_is_no_confirmation() -> None:
     same = position(Origin.GP, "reference service", -12.73, 48.0)
     gp = GpOutcome(available=True, process_id="42", position=same, is_reference=True)

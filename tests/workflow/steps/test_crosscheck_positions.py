@@ -45,6 +45,19 @@ def test_all_origins_in_order_of_publication() -> None:
     assert result.best == gp.position
 
 
+@pytest.mark.parametrize("kind", ["photons", "analysis", "best"])
+def test_a_notice_may_be_called_as_we_call_a_position(kind: str) -> None:
+    vhf = place(155.5, -21.0, 40.0, Origin.MXT_VHF, "photons")
+    gp = GpOutcome(available=True, position=place(155.5, -21.0, 35.0, Origin.GP, "analysis"))
+    named = notice(kind, 5, place(155.5, -21.0, 52.2, Origin.MXT_ONBOARD, kind))
+    result = crosscheck_positions([WAKEUP, named], localisation_of(vhf), gp)
+    labels = [position.label for position in result.positions]
+    assert len(set(labels)) == 4
+    assert "photons" in labels
+    assert "best" not in labels
+    assert result.gp.position in result.positions
+
+
 def test_nothing_found_leaves_the_notices() -> None:
     result = crosscheck_positions([WAKEUP, INITIAL], localisation_of(None), NO_GP)
     assert result.best == INITIAL.position
