@@ -25,8 +25,6 @@ from mxtvhf.settings import read_settings
 if TYPE_CHECKING:
     from mxtvhf.instrument.calibration import CalibrationStore
 
-CLAIM_WORDS = {True: "agrees", False: "contradicted", None: "not checked"}
-
 Events = Annotated[
     Path, typer.Argument(parser=input_file, metavar="EVENTS", help="event file, as `fits_feed` writes it")
 ]
@@ -240,7 +238,7 @@ def crosscheck(
     for pair in result.pairs:
         print(f"{pair.verdict.value:13} {pair.first} - {pair.second}: {pair.explanation}")
     for claim in result.claims:
-        print(f"{CLAIM_WORDS[claim.agrees]:13} {claim.ivorn}: {claim.explanation}")
+        print(f"{claim.word:13} {claim.ivorn}: {claim.explanation}")
     for match in result.associations:
         print(f"{probability_text(match.probability):13} {match.explanation}")
     for notice in notices:

@@ -1,7 +1,9 @@
 """What MXT notices claim about themselves, recomputed.
 
-``Within_ECLAIRs_R90`` does not follow from the published numbers in many real notices (it is False at
-1.4 arcmin of a 4.9 arcmin radius), and ``Mean_Flux`` is no flux. Such claims are checked, not passed on.
+``Within_ECLAIRs_R90`` does not follow from the published numbers in many real notices: it is False at 1.4
+arcmin within a radius of 4.9 arcmin, and True at 2.54 arcmin outside the 2.44 arcmin of the notice whose angle
+it gives. By which rule it is made is not published, so that it can agree with the numbers but never be
+contradicted by them. ``Mean_Flux`` is no flux. Such claims are checked, not passed on.
 """
 
 from __future__ import annotations
@@ -10,14 +12,20 @@ from collections.abc import Sequence
 from math import hypot
 
 from mxtvhf.catalogues.bright import known_source
-from mxtvhf.crosscheck.model import ClaimCheck, SourceMatch
+from mxtvhf.crosscheck.model import NOTHING_RECOMPUTED, ClaimCheck, SourceMatch, Verdict
+from mxtvhf.crosscheck.pairs import p_text, separation_p_value, verdict_of
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import notice_positions
 
+RULE_UNKNOWN = "the rule by which SVOM sets this flag is not published"
 NOT_CHECKED = "not checked: no ECLAIRs position at hand"
+
+
+AGREES = {Verdict.CONSISTENT: True, Verdict.UNCLEAR: None, Verdict.INCONSISTENT: False}
+"""What the comparison of two positions says about the claim that they are of one source."""
 
 
 def check_claims(alerts: Sequence[Alert], matches: Sequence[SourceMatch] = ()) -> tuple[ClaimCheck, ...]:
@@ -25,7 +33,8 @@ def check_claims(alerts: Sequence[Alert], matches: Sequence[SourceMatch] = ()) -
 
     ``ECLAIRs_Angle`` and ``Within_ECLAIRs_R90`` are recomputed against the ECLAIRs notice that reproduces
     the published angle (the latest such), or else against the latest ECLAIRs notice; every explanation
-    names it. A claim that cannot be recomputed has ``agrees`` None.
+    names it. A claim that cannot be recomputed has ``agrees`` None, and so has one that the numbers do not
+    decide.
 
     Parameters
     ----------
@@ -93,13 +102,14 @@ def _check_within(alert: Alert, flag: bool, separations: list[tuple[Position, fl
         return _unchecked(alert, "Within_ECLAIRs_R90", str(flag))
     reference, separation = separations[0]
     within = separation <= (reference.r90_arcsec or 0.0)
+    numbers = "; ".join(_inside_text(there, away) for there, away in separations)
     return ClaimCheck(
         ivorn=alert.ivorn,
         claim="Within_ECLAIRs_R90",
         published=str(flag),
         recomputed=str(within),
-        agrees=within == flag,
-        explanation="; ".join(_inside_text(there, away) for there, away in separations),
+        agrees=True if within == flag else None,
+        explanation=numbers if within == flag else f"{numbers}; {RULE_UNKNOWN}",
     )
 
 
@@ -115,21 +125,28 @@ def _check_source_name(
     """Compare the notice's own name of the source with what is at its position."""
     likeliest = next((match for match in matches if match.position == here.label), None)
     known = likeliest is not None and likeliest.probability >= 0.5
-    agrees = None
+    agrees, recomputed = None, NOTHING_RECOMPUTED
     meant = known_source(label)
     if meant is None:
         explanation = f"no bright X-ray source is known by the name {label}"
     else:
         away = separation_arcsec(here.ra_deg, here.dec_deg, meant.ra_deg, meant.dec_deg)
-        agrees = away <= hypot(here.r90_arcsec or 0.0, meant.r90_arcsec)
         explanation = f"{meant.name} is {angle_text(away)} from the position of {here.label}"
+        if here.r90_arcsec:
+            recomputed = f"{angle_text(away)} away"
+            p_value = separation_p_value(away, hypot(here.r90_arcsec, meant.r90_arcsec))
+            agrees = AGREES[verdict_of(p_value)]
+            explanation += f" ({p_text(p_value)})"
+        else:
+            explanation += ", which has no error radius"
     if likeliest is not None and known:
+        recomputed = likeliest.source
         explanation += f"; {likeliest.source} is {angle_text(likeliest.separation_arcsec)} from it"
     return ClaimCheck(
         ivorn=alert.ivorn,
         claim="Source_Name",
         published=label,
-        recomputed=likeliest.source if likeliest is not None and known else "-",
+        recomputed=recomputed,
         agrees=agrees,
         explanation=explanation,
     )
@@ -152,7 +169,7 @@ def _unchecked(alert: Alert, claim: str, published: str) -> ClaimCheck:
         ivorn=alert.ivorn,
         claim=claim,
         published=published,
-        recomputed="-",
+        recomputed=NOTHING_RECOMPUTED,
         agrees=None,
         explanation=NOT_CHECKED,
     )

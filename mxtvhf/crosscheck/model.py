@@ -39,6 +39,10 @@ class PositionPair(Model):
     """One sentence with the numbers."""
 
 
+NOTHING_RECOMPUTED = "-"
+"""Result of a claim that could not be recomputed."""
+
+
 class ClaimCheck(Model):
     """A statement of a notice, recomputed."""
 
@@ -47,8 +51,15 @@ class ClaimCheck(Model):
     published: str
     recomputed: str
     agrees: bool | None
-    """None: could not be checked, ``explanation`` says why."""
+    """None: could not be checked, or the numbers do not decide it; ``explanation`` says why."""
     explanation: str
+
+    @property
+    def word(self) -> str:
+        """What became of the claim: ``agrees``, ``contradicted``, ``unclear`` or ``not checked``."""
+        if self.agrees is not None:
+            return "agrees" if self.agrees else "contradicted"
+        return "not checked" if self.recomputed == NOTHING_RECOMPUTED else "unclear"
 
 
 class GpOutcome(Model):

@@ -117,5 +117,13 @@ def name(position: Position) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """Write a p-value with two digits."""
-    return f"p < {SMALLEST_P_SHOWN:g}" if p_value < SMALLEST_P_SHOWN else f"p = {p_value:.2g}"
+    """Write a p-value as a clause: ``p = 0.48``."""
+    number = p_number(p_value)
+    return f"p {number}" if number[0] in "<>" else f"p = {number}"
+
+
+def p_number(p_value: float) -> str:
+    """Write a p-value with two digits: ``0.50``, ``0.0012``, ``> 0.99``, ``< 1e-12``."""
+    if p_value < SMALLEST_P_SHOWN:
+        return f"< {SMALLEST_P_SHOWN:g}"
+    return "> 0.99" if p_value > 0.99 else f"{p_value:#.2g}"

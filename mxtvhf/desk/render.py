@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from mxtvhf.crosscheck.bayes import probability_text
-from mxtvhf.crosscheck.pairs import SMALLEST_P_SHOWN
+from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.sky_view import origin_word
@@ -66,7 +66,7 @@ def _row(line: BurstLine, base: str) -> Markup:
 def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
-        "chance": lambda value: f"{value:.2g}" if value >= SMALLEST_P_SHOWN else f"< {SMALLEST_P_SHOWN:g}",
+        "chance": p_number,
         "origin_word": origin_word,
         "probability": probability_text,
         "row": _row,

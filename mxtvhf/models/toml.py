@@ -70,9 +70,9 @@ def toml_content(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
+        raise InvalidInput(f"{escaped(path)}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: not TOML: {error}") from None
+        raise InvalidInput(f"{escaped(path)}: not TOML: {error}") from None
 
 
 def checked_toml(content: dict[str, Any], model: type[M], *, name: str, show_values: bool = True) -> M:
@@ -80,7 +80,7 @@ def checked_toml(content: dict[str, Any], model: type[M], *, name: str, show_val
 
     Raises
     ------
-    InvalidInput
+    SeveralFaults
         It does not fit the model: one line for each fault, which begins with ``name``.
     """
     try:

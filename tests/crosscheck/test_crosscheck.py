@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.catalogues.bright import known_source
 from mxtvhf.crosscheck import compare, crosscheck
 from mxtvhf.crosscheck.best_position import recommend
+from mxtvhf.crosscheck.claims import RULE_UNKNOWN
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, Verdict
-from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, verdict_of
+from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, p_text, verdict_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
@@ -222,14 +224,15 @@ def claims_of(*alerts: Alert) -> dict[str, ClaimCheck]:
     return {check.claim: check for check in crosscheck([], alerts, NO_GP).claims}
 
 
-def test_flag_at_1_4_arcmin_of_4_9_is_contradicted() -> None:
+def test_a_flag_whose_rule_is_unknown_is_never_contradicted() -> None:
     # sb26050402's published numbers.
     there = eclairs("eclairs-wakeup", 351.0, -0.3, 4.91)
     here = beside(there, "mxt-initial_qf1", 1.42, 176.8)
     claims = claims_of(notice(there, 1), notice(here, 9, within_eclairs_r90=False, eclairs_angle_arcmin=1.42))
     within = claims["Within_ECLAIRs_R90"]
-    assert (within.published, within.recomputed, within.agrees) == ("False", "True", False)
-    assert within.explanation == "85.2\" from eclairs-wakeup, inside its R90 of 4.91'"
+    assert (within.published, within.recomputed, within.agrees) == ("False", "True", None)
+    assert within.word == "unclear"
+    assert within.explanation == f"85.2\" from eclairs-wakeup, inside its R90 of 4.91'; {RULE_UNKNOWN}"
     assert claims["ECLAIRs_Angle"].agrees
 
 
@@ -246,10 +249,53 @@ def test_claims_name_the_notice_they_refer_to() -> None:
     angle, within = claims["ECLAIRs_Angle"], claims["Within_ECLAIRs_R90"]
     assert angle.agrees
     assert angle.explanation == "3.78' from the position of eclairs-wakeup; slewing: 1.81'"
-    assert within.agrees is False
+    assert within.agrees is None
     assert within.explanation == (
-        "3.78' from eclairs-wakeup, outside its R90 of 2.63'; 1.81' from slewing, inside its R90 of 3.55'"
+        "3.78' from eclairs-wakeup, outside its R90 of 2.63'; 1.81' from slewing, inside its R90 of 3.55'; "
+        f"{RULE_UNKNOWN}"
     )
+
+
+def test_a_flag_that_the_numbers_give_agrees() -> None:
+    there = eclairs("eclairs-wakeup", 20.0, 0.0, 5.0)
+    here = beside(there, "mxt-initial_qf4", 2.0, 32.0)
+    within = claims_of(notice(there, 1), notice(here, 9, within_eclairs_r90=True))["Within_ECLAIRs_R90"]
+    assert (within.agrees, within.word) == (True, "agrees")
+
+
+def name_of(source: str, r90: float | None, away: float) -> ClaimCheck:
+    """Check a notice that names a source, at a distance from it in arcsec."""
+    meant = known_source(source)
+    assert meant is not None
+    here = place(meant.ra_deg, meant.dec_deg + away / 3600.0, r90, Origin.ECLAIRS, "eclairs-catalog")
+    return claims_of(notice(here, 1, source_name=source))["Source_Name"]
+
+
+def test_a_true_name_is_not_contradicted() -> None:
+    # A tenth of all positions are outside of their 90 % radius: so often true names were contradicted.
+    distances = np.random.default_rng(1).rayleigh(280.0 / 2.146, 2000)
+    found = [name_of("GX 340+0", 280.0, away).word for away in distances]
+    assert found.count("contradicted") <= 1
+    assert found.count("agrees") > 1950
+
+
+def test_a_wrong_name_is_contradicted() -> None:
+    assert name_of("GX 340+0", 280.0, 3600.0).word == "contradicted"
+    assert name_of("GX 340+0", 280.0, 480.0).word == "unclear"
+
+
+def test_without_an_error_radius_a_name_is_not_checked() -> None:
+    claim = name_of("GX 340+0", None, 3600.0)
+    assert claim.agrees is None
+    assert "no error radius" in claim.explanation
+
+
+@pytest.mark.parametrize(
+    ("p_value", "text"),
+    [(0.5, "p = 0.50"), (1.0, "p > 0.99"), (0.001234, "p = 0.0012"), (1e-13, "p < 1e-12"), (0.1, "p = 0.10")],
+)
+def test_a_p_value_has_two_digits(p_value: float, text: str) -> None:
+    assert p_text(p_value) == text
 
 
 def test_wrong_angle_is_contradicted_with_the_latest_notice() -> None:
