@@ -1,8 +1,8 @@
 """What MXT notices claim about themselves, recomputed.
 
 ``Within_ECLAIRs_R90`` does not follow from the published numbers in many real notices: it is False at 1.4
-arcmin within a radius of 4.9 arcmin, and True at 2.54 arcmin outside the 2.44 arcmin of the notice whose angle
-it gives. By which rule it is made is not published, so that it can agree with the numbers but never be
+arcmin within a radius of 4.9 arcmin, and True at 2.54 arcmin outside the 2.44 arcmin of the notice whose
+angle it gives. By which rule it is made is not published, so that it can agree with the numbers but never be
 contradicted by them. ``Mean_Flux`` is no flux. Such claims are checked, not passed on.
 """
 
