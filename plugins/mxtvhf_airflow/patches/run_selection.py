@@ -19,6 +19,7 @@ from airflow._shared.timezones import timezone
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
+from airflow.utils.retries import retry_db_transaction
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import Interval, and_, case, exists, false, func, literal, not_, or_, select, update
@@ -47,6 +48,7 @@ def select_runs() -> None:
     DagRun.get_running_dag_runs_to_examine = classmethod(runs_to_examine)  # type: ignore[assignment]
 
 
+@retry_db_transaction  # as Airflow does: a deadlock is no end of the scheduler
 def runs_to_start(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
     """Return the queued runs to start in this loop, locked: live alerts before tests before replays.
 
@@ -138,6 +140,7 @@ def lower_weights(tests: Collection[str], session: Session) -> None:
         )
 
 
+@retry_db_transaction  # as Airflow does: a deadlock is no end of the scheduler
 def runs_to_examine(cls: type[DagRun], session: Session) -> ScalarResult[DagRun]:
     """Return the runs to examine in this loop, locked: changed ones before new ones before unchanged ones.
 
