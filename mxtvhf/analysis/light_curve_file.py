@@ -1,8 +1,8 @@
 """The light curve as a FITS file: equal bins, Bayesian blocks, good time intervals.
 
-Format: OGIP/93-003 (rate tables; ``TIME`` is the middle of a bin, ``XAX_E`` half its width, ``FRACEXP`` the
-good part of it); ``RATE`` is background-subtracted and corrected for the part of the source's photons in the
-regions.
+Format: OGIP/93-003 (rate tables). ``TIME`` is the middle of a bin and ``TIMEDEL`` its width: a keyword of the
+equal bins, a column of the blocks. ``XAX_E`` is half the width, ``FRACEXP`` the good fraction of it. ``RATE``
+is background-subtracted and corrected for the fraction of the source's photons in the regions.
 """
 
 from __future__ import annotations
@@ -31,15 +31,21 @@ def write_light_curve(
     zero = met_from_utc(curve.zero)
     parts = [
         header.primary("QLC_MXT"),
-        _rates("RATE", curve.bins, zero, photons, header),
-        _rates("BLOCKS", curve.blocks, zero, photons, header),
+        _rates("RATE", curve.bins, zero, photons, header, equal=True),
+        _rates("BLOCKS", curve.blocks, zero, photons, header, equal=False),
         _gti(photons, header),
     ]
     return write_fits(path, parts)
 
 
 def _rates(
-    name: str, bins: Sequence[RateBin], zero: float, photons: RegionPhotons, header: ProductHeader
+    name: str,
+    bins: Sequence[RateBin],
+    zero: float,
+    photons: RegionPhotons,
+    header: ProductHeader,
+    *,
+    equal: bool,
 ) -> fits.BinTableHDU:
     start, stop = (np.array([getattr(one, end) for one in bins]) for end in ("start_s", "stop_s"))
     live = np.array([one.exposure_s for one in bins])
@@ -58,7 +64,12 @@ def _rates(
         fits.Column("COUNTS", "1J", unit="count", array=np.array([one.source_photons for one in bins])),
         fits.Column("BKG", "1J", unit="count", array=np.array([one.background_photons for one in bins])),
     ]
-    return header.table(name, columns, _cards(photons, header))
+    cards = _cards(photons, header)
+    if equal:
+        cards.append(("TIMEDEL", float(stop[0] - start[0]), "[s] width of each bin"))
+    else:
+        columns.append(fits.Column("TIMEDEL", "1D", unit="s", array=stop - start))
+    return header.table(name, columns, cards)
 
 
 def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
@@ -69,6 +80,8 @@ def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
         ("HDUCLAS3", "RATE", "counts per second"),
         ("TIMVERSN", "OGIP/93-003", "version of the format"),
         *_span(photons, header),
+        ("TIMEZERO", 0.0, "[s] nothing is to be added to TIME"),
+        ("TIMEPIXR", 0.5, "TIME is the middle of the bin"),
         ("E_MIN", low, "[keV] energy band"),
         ("E_MAX", high, "[keV] energy band"),
         ("BACKAPP", True, "background is subtracted"),
@@ -83,6 +96,7 @@ def _span(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
     return [
         ("TSTART", photons.gti[0, 0], "[s] start of good times"),
         ("TSTOP", photons.gti[-1, 1], "[s] end of good times"),
+        ("TELAPSE", photons.gti[-1, 1] - photons.gti[0, 0], "[s] elapsed time"),
         ("EXPOSURE", photons.exposure, "[s] sum of good time intervals"),
         *header.time_cards(),
     ]

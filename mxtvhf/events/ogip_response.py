@@ -9,11 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from astropy.io import fits
 
 from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.models.product import Product
+
+_SUBSETS = 2
+"""Elements of ``F_CHAN`` and ``N_CHAN``. One would do, but FITS readers make a scalar of a vector of one, and
+programs that index it by channel subset, as the format says, then fail."""
 
 
 def write_arf(path: Path, response: Response, fraction: float, header: ProductHeader) -> Product:
@@ -48,8 +53,8 @@ def _matrix(response: Response, header: ProductHeader) -> fits.BinTableHDU:
         fits.Column("ENERG_LO", "1E", unit="keV", array=response.energy_edges[:-1]),
         fits.Column("ENERG_HI", "1E", unit="keV", array=response.energy_edges[1:]),
         fits.Column("N_GRP", "1I", array=np.ones(len(first))),
-        fits.Column("F_CHAN", "1I", array=first),
-        fits.Column("N_CHAN", "1I", array=number),
+        fits.Column("F_CHAN", f"{_SUBSETS}I", array=_by_subset(first)),
+        fits.Column("N_CHAN", f"{_SUBSETS}I", array=_by_subset(number)),
         fits.Column("MATRIX", f"{number.max()}E", array=rows),
     ]
     channels = response.matrix.shape[1]
@@ -66,6 +71,13 @@ def _matrix(response: Response, header: ProductHeader) -> fits.BinTableHDU:
         ("TLMAX4", channels - 1, "last channel"),
     ]
     return header.table("MATRIX", columns, cards)
+
+
+def _by_subset(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
+    """Return the vectors of a column by channel subset: each row has one subset, the rest is 0."""
+    rows = np.zeros((len(values), _SUBSETS), dtype=np.int16)
+    rows[:, 0] = values
+    return rows
 
 
 def _bounds(header: ProductHeader) -> fits.BinTableHDU:

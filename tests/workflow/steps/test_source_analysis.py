@@ -17,7 +17,9 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.response import response_of
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.simulator.photons import simulate_photons
@@ -138,6 +140,25 @@ def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
     assert abs(model.norm.val - ours.norm.value) < 0.5 * ours.norm.error_high
 
 
+def test_the_matrix_is_read_by_channel_subset_as_the_format_says(analysed):
+    """CAL/GEN/92-002, 3.2.1: N_GRP subsets of a row, each from F_CHAN[k] on N_CHAN[k] channels long."""
+    out, _ = analysed
+    calibration = default_calibration()
+    expected = response_of(calibration.effective_area, calibration.redistribution)
+    rows, bounds = fits.getdata(out / "mxt.rmf", "MATRIX"), fits.getdata(out / "mxt.rmf", "EBOUNDS")
+    header = fits.getheader(out / "mxt.rmf", "MATRIX")
+    matrix = np.zeros((len(rows), len(bounds)))
+    for number, row in enumerate(rows):
+        start = 0
+        for k in range(row["N_GRP"]):
+            first, count = row["F_CHAN"][k] - header["TLMIN4"], row["N_CHAN"][k]
+            matrix[number, first : first + count] = row["MATRIX"][start : start + count]
+            start += count
+    assert rows["N_GRP"].sum() == header["NUMGRP"]
+    assert sum(row["N_CHAN"][: row["N_GRP"]].sum() for row in rows) == header["NUMELT"]
+    np.testing.assert_allclose(matrix, expected.matrix, atol=1e-7)
+
+
 def test_the_second_reader_reads_the_light_curve(analysed):
     out, result = analysed
     with fitsio.FITS(str(out / "lightcurve.fits")) as parts:
@@ -146,6 +167,21 @@ def test_the_second_reader_reads_the_light_curve(analysed):
     assert table["COUNTS"].sum() == result.regions.source_photons
     assert table["EXPOSURE"].sum() == pytest.approx(result.light_curve.exposure_s)
     np.testing.assert_allclose(table["RATE"], [one.rate.value for one in result.light_curve.bins], rtol=1e-6)
+
+
+def test_the_light_curve_says_how_wide_its_bins_are(analysed):
+    """OGIP/93-003: TIMEDEL is a keyword of equal bins, a column of others; TIME is where TIMEPIXR says."""
+    out, _ = analysed
+    with fits.open(out / "lightcurve.fits") as parts:
+        bins, blocks, gti = parts["RATE"], parts["BLOCKS"], parts["GTI"].data
+        for table in (bins, blocks):
+            width = table.header.get("TIMEDEL", 0.0) or table.data["TIMEDEL"]
+            start = table.data["TIME"] - table.header["TIMEPIXR"] * width + table.header["TIMEZERO"]
+            assert start[0] == pytest.approx(gti["START"][0])
+            np.testing.assert_allclose(start[1:], (start + width)[:-1], rtol=0.0, atol=1e-6)
+            np.testing.assert_allclose(2.0 * table.data["XAX_E"], width)
+        assert "TIMEDEL" not in bins.columns.names
+        assert "TIMEDEL" not in blocks.header
 
 
 def test_headers_say_how_the_area_is_to_be_read(analysed):
