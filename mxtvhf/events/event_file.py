@@ -18,8 +18,9 @@ Sources: OGIP/93-003 (event lists: HDUCLASn, GTI); OGIP/94-001 (TLMIN, TLMAX, EX
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -49,6 +50,7 @@ from mxtvhf.instrument.pointing import Pointing, drift_corrected_pixels, exposur
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.ids import BURST_ID_PATTERN
 
 _MOMENTS = 16
 """Of the good time, at which it is asked where the pixels looked."""
@@ -341,6 +343,8 @@ def _intervals(start: Floats, stop: Floats) -> Floats:
     gti = np.stack([start, stop], axis=1)
     if not (np.diff(gti.ravel()) >= 0.0).all():
         raise ValueError("good time intervals are not in time order")
+    if not np.isfinite(gti).all():
+        raise ValueError("good time intervals are not finite")
     return gti
 
 
@@ -355,7 +359,21 @@ _UNREADABLE = (
 )  # fmt: skip
 """What astropy raises on damaged files."""
 
-_NUMBERS = "RA_PNT", "DEC_PNT", "PA_PNT", "PNTSPRD", "TSTART"
+_NUMBERS = {
+    "RA_PNT": (0.0, 360.0),
+    "DEC_PNT": (-90.0, 90.0),
+    "PA_PNT": (-360.0, 360.0),
+    "PNTSPRD": (0.0, 180.0 * 3600.0),
+    # Seconds of a hundred years.
+    "TSTART": (0.0, 3.2e9),
+}
+"""Numbers of the primary header that are used, with the least and the greatest value that can be."""
+_TEXTS = {"BURST_ID": BURST_ID_PATTERN, "DSTREAM": "^(VHF|XBand)$", "DATE": r"^\d{4}-\d\d-\d\dT[\d:.]+$"}
+"""Texts of the primary header that are used, with their patterns."""
+_UNITS = {"TIME": "s", "START": "s", "STOP": "s", "RAWX": "pixel", "RAWY": "pixel", "PHA": "chan"}
+"""Units in which the columns are read."""
+_SAME_TIME_S = 1e-4
+"""Two times of MET that differ by less are equal, seconds."""
 
 
 def read_event_file(path: Path | str) -> EventFile:
@@ -364,8 +382,9 @@ def read_event_file(path: Path | str) -> EventFile:
     Raises
     ------
     InvalidInput
-        No such file, not FITS, cut, damaged (wrong checksum), of another instrument or time system, a table
-        or column missing, photons or attitude samples that cannot be (see `PhotonList`, `AttitudeHistory`);
+        No such file, not FITS, cut, damaged (wrong checksum), of another instrument, time system, unit or
+        frame, a keyword that is used out of its range, a table or column missing, photons or attitude samples
+        that cannot be (see `PhotonList`, `AttitudeHistory`);
         the message names the file and the HDU.
     """
     path = Path(path)
@@ -382,9 +401,12 @@ def read_event_file(path: Path | str) -> EventFile:
         # returns the first, and the error could not name the one at fault; 1 checks each when it is read.
         with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=1) as parts:
             header = _primary_header(parts[0])
-            ra, dec, roll, spread, tstart = (float(header[key]) for key in _NUMBERS)
+            ra, dec, roll, spread, tstart = (_number(header, key) for key in _NUMBERS)
             for part, (columns, made) in _TABLES.items():
+                _check_frame(parts[part].header, required=())
                 tables[part] = made(*(_column(parts[part], name, *kind) for name, kind in columns.items()))
+            part = "PRIMARY"
+            _check_start(tstart, tables["GTI"])
     except (InvalidInput, *_UNREADABLE) as error:
         raise InvalidInput(f"{path.name}: HDU {part}: {' '.join(str(error).split())}") from error
     return EventFile(
@@ -399,22 +421,63 @@ def read_event_file(path: Path | str) -> EventFile:
 
 
 def _primary_header(part: fits.PrimaryHDU) -> dict[str, Any]:
-    """Return the keywords of the primary header, if the file is of MXT and in mission elapsed time."""
+    """Return the keywords of the primary header, if the file is of MXT and in our time system and frame."""
     header = dict(part.header)
-    expected = {
+    _check_frame(header, required=("TELESCOP", "INSTRUME", "TIMESYS", "MJDREFI"))
+    for key, pattern in _TEXTS.items():
+        if not re.match(pattern, str(header.get(key))):
+            raise ValueError(f"{key} is {header.get(key)!r}, expected {pattern}")
+    return header
+
+
+def _check_frame(header: Mapping[str, Any], *, required: Sequence[str]) -> None:
+    """Check that what a header says of times, units and directions is what its columns are read as.
+
+    A keyword that is missing, and not required, has this value by the standards.
+    """
+    time = instrument().time
+    expected: dict[str, str | int | float] = {
         "TELESCOP": "SVOM",
         "INSTRUME": "MXT",
         "TIMESYS": "TT",
-        "MJDREFI": instrument().time.mjdrefi,
+        "TIMEREF": "LOCAL",
+        "TIMEUNIT": "s",
+        "TIMEZERO": 0.0,
+        "TIMEPIXR": 0.0,
+        "MJDREFI": time.mjdrefi,
+        "MJDREFF": time.tt_minus_utc_s / 86400.0,
+        "RADESYS": "ICRS",
     }
     for key, value in expected.items():
-        if header.get(key) != value:
-            raise ValueError(f"{key} is {header.get(key)!r}, not {value!r}")
-    return header
+        found = header.get(key)
+        if found is None and key not in required:
+            continue
+        near = isinstance(value, float) and isinstance(found, int | float) and abs(found - value) < 1e-9
+        if not near and found != value:
+            raise ValueError(f"{key} is {found!r}, not {value!r}")
+
+
+def _number(header: Mapping[str, Any], key: str) -> float:
+    low, high = _NUMBERS[key]
+    number = float(header[key])
+    if not low <= number <= high:
+        raise ValueError(f"{key} is {number!r}, expected {low:g} to {high:g}")
+    return number
+
+
+def _check_start(tstart: float, gti: Floats) -> None:
+    """Check that ``TSTART``, which chooses the calibration, is the start of the good time intervals."""
+    if len(gti) and abs(tstart - gti[0, 0]) > _SAME_TIME_S:
+        raise ValueError(f"TSTART is {tstart!r}, but the good time intervals begin at {float(gti[0, 0])!r}")
 
 
 def _column(part: fits.BinTableHDU, name: str, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     column = np.asarray(part.data[name])
+    number = part.columns.names.index(name) + 1
+    if part.columns[name].unit not in (None, _UNITS.get(name)):
+        raise ValueError(f"column {name} is in {part.columns[name].unit!r}, not {_UNITS.get(name)!r}")
+    if name in ("RAWX", "RAWY", "PHA") and (least := part.header.get(f"TLMIN{number}", 0)) != 0:
+        raise ValueError(f"column {name} counts from {least!r}, not from 0")
     if column.shape[1:] != shape:
         raise ValueError(f"column {name} has cells of shape {column.shape[1:]}, not {shape}")
     return column.astype(dtype, casting="same_kind")

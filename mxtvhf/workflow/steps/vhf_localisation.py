@@ -93,9 +93,9 @@ def vhf_localisation(
     facts: dict[str, Any] = {
         "n_photons": int(in_use.sum()),
         "hot_pixels": pixels_of(hot),
-        "exposure_s": events.header.get("EXPOSURE"),
+        "exposure_s": events.exposure_s,
         "observed": _observed(events),
-        "data_stream": events.header.get("DSTREAM"),
+        "data_stream": events.header["DSTREAM"],
         "calibration": _versions(calibration),
     }
     nothing = _why_nothing(events, facts["n_photons"], photons, facts["hot_pixels"])
