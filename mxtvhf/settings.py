@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mxtvhf.errors import SeveralFaults
 from mxtvhf.models.addresses import HostPort, HttpUrl
 from mxtvhf.models.base import Model
+from mxtvhf.models.text import is_utf8
 from mxtvhf.models.toml import fault_cause
 
 PREFIX = "MXTVHF_"
@@ -48,14 +49,16 @@ def _from_json(value: Any) -> Any:
         raise ValueError(f"found {value[:60]!r}, expected JSON") from None
 
 
-def _no_file(path: Path) -> Path:
+def _possible_folder(path: Path) -> Path:
     """Return the path of a folder, which need not be there yet.
 
     Raises
     ------
     ValueError
-        Another kind of file has this name.
+        Another kind of file has this name, or it is not UTF-8, as records on disk need it.
     """
+    if not is_utf8(os.path.abspath(path)):
+        raise ValueError(f"found {str(path)!r}, expected a name in UTF-8")
     if os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"found the file {path}, expected a folder")
     return path
@@ -100,7 +103,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    state: Annotated[Path, AfterValidator(_no_file)] = Field(
+    state: Annotated[Path, AfterValidator(_possible_folder)] = Field(
         default=Path("var"), description="folder of all state; git-ignored"
     )
     input_roots: Annotated[tuple[Path, ...], *FromJson] = Field(
@@ -112,7 +115,8 @@ class Settings(BaseSettings):
         default=None, description="folder of calibration files to be used before those of the package"
     )
     airflow_url: HttpUrl = Field(
-        default="http://127.0.0.1:8080", description="Airflow's address, for `mxtvhf start`, `info`, `replay`"
+        default="http://127.0.0.1:8080",
+        description="Airflow's address; unset: that of the `make run` that runs on the state folder",
     )
     airflow_user: str = Field(default="admin", description="whom they log in as")
     airflow_password_file: Path | None = Field(

@@ -122,7 +122,8 @@ def _named_path(uri: str) -> Path:
     parts = urlsplit(uri) if "://" in uri or uri.startswith("file:") else None
     if parts is not None and (parts.scheme != "file" or parts.netloc not in ("", "localhost")):
         raise InvalidInput("only local files are read (file:///... or an absolute path)")
-    named = unquote(parts.path) if parts is not None else uri
+    # A name need not be UTF-8: `Path.as_uri` quotes its bytes, and they come back as the same name.
+    named = unquote(parts.path, errors="surrogateescape") if parts is not None else uri
     if "\0" in named or not Path(named).is_absolute():
         raise InvalidInput("not an absolute path or file URI")
     return Path(named)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.text import is_utf8
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Dates outside are mistakes: SVOM was launched in 2024."""
@@ -50,9 +51,11 @@ def output_folder(value: Any) -> Path:
     Raises
     ------
     InvalidInput
-        It is a file, lies below one, or cannot be written to.
+        It is a file, lies below one, cannot be written to, or its name is not UTF-8, as records need it.
     """
     path = Path(value)
+    if not is_utf8(os.path.abspath(path)):
+        raise InvalidInput(f"{os.path.abspath(path)}: the folder's name is not UTF-8; choose another")
     existing = Path(os.path.abspath(path))
     while not os.path.lexists(existing):
         existing = existing.parent

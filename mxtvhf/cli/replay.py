@@ -40,9 +40,12 @@ def replay(
     wait: Annotated[bool, typer.Option(help="until the end; exit status 1 when something changed")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Send archived inputs through Airflow again and compare the new reports with the archived ones."""
+    """Send archived inputs through Airflow again and compare the new reports with the archived ones.
+
+    Exit status 1 when something changed, 2 when there was nothing to replay.
+    """
     if not (bursts or first_day or last_day or limit):
-        raise InvalidInput("replay: name bursts, days (--from, --to) or a --limit")
+        raise InvalidInput("replay: give burst ids, days (--from, --to) or --limit")
     request = checked(
         ReplayRequest,
         burst_ids=bursts or [],
@@ -59,6 +62,13 @@ def replay(
     _wait(api, run_id)
     found = _comparisons(api, run_id)
     show(found, list[ComparisonSummary], comparisons_text(found), as_json)
+    if not found:
+        raise InvalidInput(
+            "replay: nothing was replayed: the archive has no complete input that is asked for"
+        )
+    if missing := set(bursts or ()) - {one.burst_id for one in found}:
+        names = ", ".join(sorted(missing))
+        raise InvalidInput(f"replay: not replayed: {names}; not in the archive, or beyond --limit")
     if any(one.outcome is Outcome.CHANGED for one in found):
         raise typer.Exit(1)
 

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from mxtvhf.archive.archive import QuarantineNote
+from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
-from mxtvhf.archive.stream_gaps import StreamGap
+from mxtvhf.archive.products import report_summaries
+from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.cli.arguments import check_order, input_file, seconds
 from mxtvhf.cli.tables import answer_text, bursts_text, gaps_text, quarantine_text, runs_text
 from mxtvhf.errors import Failure, InvalidInput, Retriable
@@ -25,6 +26,7 @@ from mxtvhf.models.toml import fault_cause
 from mxtvhf.settings import read_settings
 from mxtvhf.workflow.gp.contract import GpState
 from mxtvhf.workflow.latency import Distribution, latency_text
+from mxtvhf.workflow.latency import latency as measured_latency
 from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
 
 if TYPE_CHECKING:
@@ -83,18 +85,12 @@ def info(
 ) -> None:
     """Tell how bursts and runs stand, how long they took, what could not be read, what was lost."""
     if sum((what is not None, latency, quarantine, gaps)) > 1:
-        raise InvalidInput("info: want one of a run or burst id, --latency, --quarantine and --gaps")
+        raise InvalidInput("info: give one of: run id, burst id, --latency, --quarantine, --gaps")
+    if latency or quarantine or gaps:
+        _show_files(latency=latency, quarantine=quarantine, limit=limit, as_json=as_json)
+        return
     api = airflow()
-    if latency:
-        found = read(list[Distribution], api.get(f"{REST_ROOT}/latency"))
-        show(found, list[Distribution], latency_text(found), as_json)
-    elif quarantine:
-        notes = read(list[QuarantineNote], api.get(f"{REST_ROOT}/quarantine?limit={limit}"))
-        show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
-    elif gaps:
-        lost = read(list[StreamGap], api.get(f"{REST_ROOT}/gaps?limit={limit}"))
-        show(lost, list[StreamGap], gaps_text(lost), as_json)
-    elif what is None:
+    if what is None:
         bursts = read(list[BurstEntry], api.get(f"{REST_ROOT}/bursts?limit={limit}"))
         show(bursts, list[BurstEntry], bursts_text(bursts), as_json)
     elif re.fullmatch(BURST_ID_PATTERN, what):
@@ -107,6 +103,33 @@ def info(
     else:
         answer = _status(api, what)
         show(answer, RunAnswer, answer_text(answer), as_json)
+
+
+def _show_files(*, latency: bool, quarantine: bool, limit: int, as_json: bool) -> None:
+    """Show the latency, the quarantine or the gaps: from the state folder, without one from Airflow."""
+    settings = read_settings()
+    api = None if settings.archive.is_dir() else airflow()
+    if latency:
+        found = (
+            read(list[Distribution], api.get(f"{REST_ROOT}/latency"))
+            if api
+            else measured_latency(report_summaries(settings.products))
+        )
+        show(found, list[Distribution], latency_text(found), as_json)
+    elif quarantine:
+        notes = (
+            read(list[QuarantineNote], api.get(f"{REST_ROOT}/quarantine?limit={limit}"))
+            if api
+            else Archive(settings.archive).quarantined()[:limit]
+        )
+        show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
+    else:
+        lost = (
+            read(list[StreamGap], api.get(f"{REST_ROOT}/gaps?limit={limit}"))
+            if api
+            else list(read_gaps(settings.archive))[::-1][:limit]
+        )
+        show(lost, list[StreamGap], gaps_text(lost), as_json)
 
 
 def airflow() -> AirflowApi:
@@ -143,7 +166,8 @@ def checked(model: type[M], **fields: Any) -> M:
         return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {fault_cause(first)}") from None
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"{where}: {fault_cause(first)}" if where else fault_cause(first)) from None
 
 
 def _wait(api: AirflowApi, answer: RunAnswer, timeout: float) -> RunAnswer:

@@ -8,15 +8,29 @@ from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import utc_text
-from mxtvhf.workflow.runs import BurstEntry, RunAnswer, RunEntry
+from mxtvhf.workflow.gp.contract import GpState
+from mxtvhf.workflow.runs import AirflowState, BurstEntry, RunAnswer, RunEntry
+
+STATES = {
+    GpState.PENDING: "queued",
+    GpState.RUNNING: "running",
+    GpState.COMPLETED: "position",
+    GpState.FAILED: "no position",
+}
+"""What the contract's words mean for a run."""
+DECISIONS = ("awaiting decision", "approved", "announced", "rejected", "unreadable record")
+"""Of the desk's words those that tell of a decision."""
+
+
+RUN_ENDS = {AirflowState.SUCCESS: ", run succeeded", AirflowState.FAILED: ", run failed"}
 
 
 def runs_text(entries: Iterable[RunEntry]) -> list[str]:
     """Write the list of runs as a table for people."""
-    lines = [f"{'run':40} {'state':10} {'age':>9}  {'position (RA, Dec, R90)':36} marks"]
+    lines = [f"{'run':40} {'state':11} {'age':>9}  {'position (RA, Dec, R90)':36} {'decision':17} marks"]
     lines += [
-        f"{entry.process_id:40} {entry.state:10} {_age(entry.age_s):>9}  "
-        f"{_place(entry.best_position):36} {_marks(entry)}".rstrip()
+        f"{entry.process_id:40} {STATES[entry.state]:11} {_age(entry.age_s):>9}  "
+        f"{_position(entry.best_position):36} {_decision(entry):17} {_marks(entry)}".rstrip()
         for entry in entries
     ]
     return lines
@@ -24,19 +38,23 @@ def runs_text(entries: Iterable[RunEntry]) -> list[str]:
 
 def bursts_text(entries: Iterable[BurstEntry]) -> list[str]:
     """Write the list of bursts as a table for people."""
-    lines = [f"{'burst':11} {'age':>9} {'runs':>5} {'latest':10}  {'position (RA, Dec, R90)':36} marks"]
-    lines += [
-        f"{entry.burst_id:11} {_age(entry.age_s):>9} {entry.runs:5} {entry.latest.state:10}  "
-        f"{_place(entry.latest.best_position):36} {_marks(entry.latest)}".rstrip()
-        for entry in entries
-    ]
+    place = "position (RA, Dec, R90)"
+    lines = [f"{'burst':11} {'age':>9} {'runs':>5} {'latest':11}  {place:36} {'decision':17} marks"]
+    for entry in entries:
+        run = entry.latest
+        lines.append(
+            f"{entry.burst_id:11} {_age(entry.age_s):>9} {entry.runs:5} {STATES[run.state]:11}  "
+            f"{_position(run.best_position):36} {_decision(run):17} {_marks(run)}".rstrip()
+        )
     return lines
 
 
 def answer_text(answer: RunAnswer) -> list[str]:
     """Describe one run for people."""
     descriptor, run, report = answer.processing_descriptor, answer.run, answer.report
-    lines = [f"{descriptor.process_id}: {descriptor.state} ({run.state} in Airflow)"]
+    lines = [
+        f"{descriptor.process_id}: {STATES[GpState(str(descriptor.state))]}{RUN_ENDS.get(run.state, '')}"
+    ]
     moments = {"created": run.created, "started": run.started, "ended": run.ended}
     lines += [f"  {name:9} {utc_text(moment)}" for name, moment in moments.items() if moment]
     lines += [f"  {problem.state:9} {problem.step}: {problem.reason}" for problem in run.problems]
@@ -68,7 +86,11 @@ def _age(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _place(position: Position | None) -> str:
+def _decision(entry: RunEntry) -> str:
+    return entry.desk_state if entry.desk_state in DECISIONS else "-"
+
+
+def _position(position: Position | None) -> str:
     if position is None:
         return "-"
     radius = "?" if position.r90_arcsec is None else f'{position.r90_arcsec:.0f}"'
@@ -76,5 +98,6 @@ def _place(position: Position | None) -> str:
 
 
 def _marks(entry: RunEntry) -> str:
-    marks = {"TEST": entry.is_test, "REPLAY": entry.is_replay, "RETRACTED": entry.is_retracted}
+    is_retracted = entry.is_retracted or entry.desk_state == "retracted"
+    marks = {"TEST": entry.is_test, "REPLAY": entry.is_replay, "RETRACTED": is_retracted}
     return " ".join(name for name, is_set in marks.items() if is_set)

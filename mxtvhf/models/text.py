@@ -43,6 +43,15 @@ def escaped(text: object, longest: int | None = None) -> str:
     return _shortened("".join(char if char.isprintable() else _escape(char) for char in str(text)), longest)
 
 
+def is_utf8(text: object) -> bool:
+    """Tell whether UTF-8 can hold a text; it cannot hold a file name of other bytes (see `escaped`)."""
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class LineFormatter(logging.Formatter):
     """Formats each log message as one line, whatever it quotes; a traceback keeps its lines."""
 

@@ -59,7 +59,7 @@ class Scenario(Model):
     trigger_time: AwareDatetime
     start: AwareDatetime
     """Start of the MXT observation, UTC; after the trigger."""
-    duration_s: float = Field(default=300.0, gt=0.0, le=86_400.0)
+    duration_s: float = Field(default=300.0, ge=1.0, le=86_400.0)
     counts: float | None = Field(default=None, ge=0.0, le=MAX_PHOTONS)
     """Expected source photons on the detector; None: from ``flux``."""
     flux: NonNegative | None = None

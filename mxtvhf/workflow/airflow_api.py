@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
+from mxtvhf.models.text import one_line
 
 DAG_ID = "mxt_vhf"
 DECISION_DAG_ID = "mxt_vhf_decision"
@@ -148,16 +149,39 @@ class AirflowApi:
         try:
             return self._session.request(method, self.base_url + path, json=json, timeout=self._timeout)
         except requests.RequestException as error:
-            raise Retriable(f"{self.base_url}: Airflow does not answer ({type(error).__name__})") from error
+            raise Retriable(
+                f"{self.base_url}: Airflow does not answer ({type(error).__name__}); is it running, and is"
+                " MXTVHF_AIRFLOW_URL its address?"
+            ) from error
 
     def _checked(self, response: requests.Response) -> requests.Response:
         if response.ok:
             return response
-        where = f"{response.request.method} {response.request.path_url}"
-        reason = f"{where}: HTTP {response.status_code}: {response.text[:500]}"
+        if response.status_code == requests.codes.unauthorized:
+            raise Failure(
+                f"{self.base_url}: login of user {self._credentials['username']!r} refused (HTTP 401); check"
+                " MXTVHF_AIRFLOW_USER and MXTVHF_AIRFLOW_PASSWORD_FILE"
+            )
+        reason = f"{self.base_url}: {_detail(response)} (HTTP {response.status_code})"
         if response.status_code in (400, 404, 409, 413, 422):
             raise InvalidInput(reason)
         raise (Retriable if response.status_code in (408, 429, 502, 503, 504) else Failure)(reason)
+
+
+def _detail(response: requests.Response) -> str:
+    """Return what an answer says is wrong, in one line: FastAPI's ``detail``, else the text."""
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, TypeError, KeyError):
+        detail = response.text or response.reason
+    if isinstance(detail, list):
+        detail = "; ".join(
+            f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg', one)}"
+            if isinstance(one, dict)
+            else str(one)
+            for one in detail
+        )
+    return one_line(detail, 500)
 
 
 def _json(response: requests.Response) -> Any:

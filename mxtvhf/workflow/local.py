@@ -14,7 +14,7 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.crosscheck.model import GpOutcome
-from mxtvhf.errors import Failure, MxtVhfError
+from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.localisation.model import Localisation
@@ -22,7 +22,7 @@ from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf, observation_fields
-from mxtvhf.models.text import escaped
+from mxtvhf.models.text import escaped, is_utf8
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
@@ -103,18 +103,21 @@ def process_burst(
     InvalidInput, NothingToDo, Failure
         As the steps.
     """
-    alert, packets, out = Path(alert), Path(packets), Path(out)
+    alert, packets, out = Path(alert), Path(packets), Path(out).resolve()
+    if not is_utf8(out):
+        raise InvalidInput(
+            f"{escaped(out)}: the folder's name is not UTF-8, as reports need it; choose another"
+        )
     timeline = Timeline()
     timeline.entries.append(TimelineEntry(name="run_created", time=datetime.now(UTC)))
-    out = out.resolve()
     archive = Archive(out / "archive")
     # The user of a command line may read what the user may read.
     roots = [Path("/")]
-    source = str(alert.absolute())
+    source, packets_source = _source(alert), _source(packets)
     with timeline.step("reception_message"):
         raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
-        burst_id = sound_alert(raw, name=source, archive=archive).burst_id
-        conf = RunConf(burst_id=burst_id, alert=source, packets=str(packets.absolute()))
+        burst_id = sound_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
+        conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source)
         run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
@@ -228,6 +231,11 @@ def run_record(
         calibration=event.calibration if event else {},
         assumed_calibration=event.assumed_calibration if event else (),
     )
+
+
+def _source(path: Path) -> str:
+    """Return a path as a run names it; one that is not UTF-8, which no record can hold, as a URI."""
+    return str(path.absolute()) if is_utf8(path.absolute()) else path.absolute().as_uri()
 
 
 def _localised(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 
 REPLAY_DAG_ID = "mxt_vhf_replay"
+SLOWEST = 1e-3
+"""Least speed of a replay: an hour between two inputs becomes six weeks; much less has no end in time."""
 
 
 class ReplayRequest(Model):
@@ -34,10 +37,16 @@ class ReplayRequest(Model):
     limit: int = Field(default=5, ge=1, le=1000, description="How many inputs at most, newest first")
     speed: float | None = Field(
         default=None,
-        gt=0.0,
+        ge=SLOWEST,
         allow_inf_nan=False,
         description="With the times between the inputs as they came, so many times as fast; empty: at once",
     )
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        if self.first_day and self.last_day and self.first_day > self.last_day:
+            raise ValueError(f"no day is from {self.first_day} to {self.last_day}; swap the two")
+        return self
 
     @property
     def bursts(self) -> frozenset[str]:

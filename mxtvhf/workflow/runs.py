@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field
 
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.models.base import Model
-from mxtvhf.models.ids import BurstId
+from mxtvhf.models.ids import BurstId, RunKind, kind_of_run
 from mxtvhf.models.position import Position
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
@@ -107,6 +107,8 @@ class RunEntry(Model):
     is_replay: bool | None
     is_retracted: bool | None
     report_url: str | None
+    desk_state: str | None = None
+    """Where it stands in the desk's words, e.g. ``awaiting decision``; None from earlier versions."""
 
 
 class BurstEntry(Model):
@@ -117,7 +119,7 @@ class BurstEntry(Model):
     """Since T0, or since its first run where no report tells T0, seconds."""
     runs: int
     latest: RunEntry
-    """Its newest run."""
+    """Its newest run that is no replay; where there are only replays the newest one."""
 
 
 def differing(first: RunConf, second: RunConf) -> list[str]:
@@ -188,8 +190,20 @@ def run_answer(run: Run, report: ReportSummary | None, base: str) -> RunAnswer:
     )
 
 
-def run_entry(run: Run, report: ReportSummary | None, base: str, *, now: datetime) -> RunEntry:
-    """Describe a run in one line of a list; parameters as `run_answer`, and the time of the list."""
+def run_entry(
+    run: Run, report: ReportSummary | None, base: str, *, now: datetime, desk_state: str | None = None
+) -> RunEntry:
+    """Describe a run in one line of a list.
+
+    Parameters
+    ----------
+    run, report, base
+        As `run_answer`.
+    now
+        Time of the list.
+    desk_state
+        The desk's word for the run.
+    """
     return RunEntry(
         process_id=run.run_id,
         burst_id=run.burst_id,
@@ -201,6 +215,7 @@ def run_entry(run: Run, report: ReportSummary | None, base: str, *, now: datetim
         is_replay=report.is_replay if report else None,
         is_retracted=report.is_retracted if report else None,
         report_url=_report_url(run.run_id, base) if report else None,
+        desk_state=desk_state,
     )
 
 
@@ -211,6 +226,7 @@ def burst_entries(
     *,
     limit: int,
     now: datetime,
+    desk_state: Callable[[Run, ReportSummary | None], str | None] = lambda _run, _report: None,
 ) -> list[BurstEntry]:
     """Group runs by burst.
 
@@ -219,11 +235,13 @@ def burst_entries(
     runs
         Newest first.
     report_of
-        Gives the report of a run id; asked for the newest run of each burst only.
+        Gives the report of a run id; asked for one run of each burst only.
     base, now
         As `run_entry`.
     limit
         How many bursts at most.
+    desk_state
+        Gives the desk's word for a run and its report.
 
     Returns
     -------
@@ -236,7 +254,8 @@ def burst_entries(
             groups.setdefault(run.burst_id, []).append(run)
     entries = []
     for burst_id, members in list(groups.items())[:limit]:
-        latest, first = members[0], members[-1]
+        live = (run for run in members if kind_of_run(run.run_id) is not RunKind.REPLAY)
+        latest, first = next(live, members[0]), members[-1]
         report = report_of(latest.run_id)
         start = (report and report.trigger_time) or first.created
         entries.append(
@@ -244,7 +263,7 @@ def burst_entries(
                 burst_id=burst_id,
                 age_s=(now - start).total_seconds(),
                 runs=len(members),
-                latest=run_entry(latest, report, base, now=now),
+                latest=run_entry(latest, report, base, now=now, desk_state=desk_state(latest, report)),
             )
         )
     return entries

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,9 @@ def test_of_the_state_only_archive_and_inputs_may_be_read(tmp_path):
 def test_inline_xml_is_told_from_a_path():
     assert is_inline("\ufeff  <?xml version='1.0'?>")
     assert not is_inline("/a/path.xml")
+
+
+def test_a_name_that_is_not_utf8_is_read_by_its_uri(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9 1.xml"))
+    path.write_bytes(b"x")
+    assert local_path(path.as_uri(), [tmp_path]) == path

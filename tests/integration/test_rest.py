@@ -215,7 +215,7 @@ def test_info_shows_bursts_runs_and_a_run(mxtvhf, finished):
     assert BURST in mxtvhf("info").stdout
     assert f"{BURST}__1" in mxtvhf("info", BURST).stdout
     shown = mxtvhf("info", f"{BURST}__1").stdout
-    assert f"{BURST}__1: COMPLETED (success in Airflow)" in shown
+    assert f"{BURST}__1: position, run succeeded" in shown
     assert finished["report"]["headline"] in shown
     assert json.loads(mxtvhf("info", f"{BURST}__1", "--json").stdout) == finished
     assert mxtvhf("info", "--quarantine", "--json").returncode == 0
@@ -236,7 +236,7 @@ def test_info_shows_the_latency(mxtvhf, finished):
     [
         (["info", "unknown"], 2, "no run unknown"),
         (["info", "sb00000000"], 2, "no run of this burst"),
-        (["info", "unknown", "--latency"], 2, "want one of"),
+        (["info", "unknown", "--latency"], 2, "give one of"),
         (["start", "/nowhere/alert.xml"], 2, "/nowhere/alert.xml"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,7 +47,8 @@ def test_the_demo_ends_by_itself_with_the_report(command):
     assert done.returncode == 0, done.stderr
     report = json.loads(Path(done.stdout.splitlines()[-1]).read_text())
     assert report["status"] == "final"
-    assert "password (shown only now)" in done.stderr
+    assert "         password: " in done.stderr
+    assert re.search(r"^Desk:    http://127\.0\.0\.1:\d+/mxtvhf/desk$", done.stderr, re.M)
     assert not left_over(environment)
 
 
@@ -61,6 +63,9 @@ def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_pat
             what="second start",
             timeout=400,
         )
+        # No command is told the port.
+        words = [sys.executable, "-m", "mxtvhf", "info"]
+        found = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         below = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         assert process.wait(90) == 0
@@ -68,8 +73,12 @@ def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_pat
         process.terminate()
         process.wait(90)
     text = log.read_text()
-    assert "run sb26030704__2" in text
-    assert "password (shown" not in text
+    assert "run sb26030704__" not in text, "each burst asks for a decision: one is enough"
+    assert "Desk:" in text
+    assert "         password: " not in text
+    assert found.returncode == 0, found.stderr
+    assert "sb26030704" in found.stdout
+    assert not (Path(environment["MXTVHF_STATE"]) / "airflow-url").exists()
     assert len(below) > 5
     assert not [child for child in below if child.is_running()]
     assert not left_over(environment)

@@ -138,11 +138,30 @@ def test_bursts_come_with_their_newest_run_and_age():
 def test_tables_for_people():
     entry = run_entry(run(), report(position(), is_retracted=True), "", now=NOW)
     (_, line) = runs_text([entry])
-    for word in (f"{BURST}__1", "COMPLETED", "1.0 min", "155.5000", '50"', "TEST RETRACTED"):
+    for word in (f"{BURST}__1", " position ", "1.0 min", "155.5000", '50"', "TEST RETRACTED"):
         assert word in line
     bursts = burst_entries([run()], lambda _: None, "", limit=1, now=NOW)
-    assert bursts_text(bursts)[1].split()[:5] == [BURST, "1.0", "min", "1", "FAILED"]
+    assert bursts_text(bursts)[1].split()[:6] == [BURST, "1.0", "min", "1", "no", "position"]
     lines = answer_text(run_answer(run("failed", problems=(FAILED,)), report(position()), "/m"))
+    assert lines[0] == f"{BURST}__1: position, run failed"
     assert "  failed    wait_mxt_gp: no attitude" in lines
     assert "  final     a headline" in lines
     assert quarantine_text([]) == []
+
+
+def test_tables_tell_the_decision_and_a_retraction_in_the_words_of_the_desk():
+    asked, retracted = (
+        runs_text([run_entry(run(), report(position()), "", now=NOW, desk_state=word)])[1]
+        for word in ("awaiting decision", "retracted")
+    )
+    assert "awaiting decision TEST" in asked
+    assert "RETRACTED" in retracted
+    assert "retracted" not in retracted
+
+
+def test_a_replay_does_not_stand_for_its_burst():
+    replay = run().model_copy(update={"run_id": f"{BURST}__1__replay_20261123T040000.000000Z"})
+    (found,) = burst_entries([replay, run()], lambda _: None, "", limit=1, now=NOW)
+    assert (found.latest.process_id, found.runs) == (f"{BURST}__1", 2)
+    (alone,) = burst_entries([replay], lambda _: None, "", limit=1, now=NOW)
+    assert alone.latest.process_id == replay.run_id

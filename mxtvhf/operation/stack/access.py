@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.addresses import http_url
 from mxtvhf.operation.stack.airflow_config import password_file
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
@@ -17,10 +18,34 @@ def airflow_api(settings: Settings) -> AirflowApi:
     Raises
     ------
     InvalidInput
-        The password file cannot be read, or has no password of the user.
+        The password file cannot be read, or has no password of the user; the stack's address is damaged.
     """
     path = settings.airflow_password_file or password_file(settings.home)
-    return AirflowApi(settings.airflow_url, settings.airflow_user, password_of(settings.airflow_user, path))
+    return AirflowApi(airflow_url(settings), settings.airflow_user, password_of(settings.airflow_user, path))
+
+
+def address_file(state: Path) -> Path:
+    """Return the file with the address of the embedded stack that runs on a state folder."""
+    return state / "airflow-url"
+
+
+def airflow_url(settings: Settings) -> str:
+    """Return Airflow's address: the setting's where it is set, else that of the stack that runs here.
+
+    Raises
+    ------
+    InvalidInput
+        The stack's file holds no address.
+    """
+    if "airflow_url" in settings.model_fields_set:
+        return settings.airflow_url
+    path = address_file(settings.home)
+    try:
+        return http_url(path.read_text().strip())
+    except FileNotFoundError:
+        return settings.airflow_url
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path}: {error}; set MXTVHF_AIRFLOW_URL") from None
 
 
 def password_of(user: str, path: Path) -> str:

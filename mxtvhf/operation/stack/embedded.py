@@ -18,6 +18,8 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from mxtvhf.errors import Failure
+from mxtvhf.models.files import write_atomically
+from mxtvhf.operation.stack.access import address_file
 from mxtvhf.operation.stack.airflow_config import (
     ADMIN,
     admin_password,
@@ -103,6 +105,9 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
                 ready = partial(api.unpause, dag_id)
                 wait_until(ready, what=f"DAG {dag_id}", timeout=240, processes=processes)
             _connect_gp(api, gp_url)
+        # For the commands of this state folder, which else would have to be told the port.
+        write_atomically(address_file(state), f"{url}\n".encode())
+        ending.callback(address_file(state).unlink, missing_ok=True)
         processes.start("listen", [sys.executable, "-m", "mxtvhf", "listen"])
         yield Stack(
             api=api,

@@ -6,6 +6,7 @@ Plain functions: FastAPI runs them in threads, so that the database never blocks
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
@@ -28,6 +30,7 @@ from mxtvhf.workflow.latency import Distribution, latency
 from mxtvhf.workflow.runs import (
     BurstEntry,
     Problem,
+    Run,
     RunAnswer,
     RunEntry,
     burst_entries,
@@ -35,7 +38,7 @@ from mxtvhf.workflow.runs import (
     run_answer,
     run_entry,
 )
-from mxtvhf_airflow.dag_runs import find_run, latest_runs, start_run
+from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"
 """Run ids that Airflow allows (``[scheduler] allowed_run_id_pattern``)."""
@@ -121,10 +124,11 @@ def runs(
     request: Request, session: SessionDep, burst_id: BurstFilter = None, limit: Limit = 50
 ) -> list[RunEntry]:
     """List the runs, newest first."""
-    base, now = _base(request), datetime.now(UTC)
+    base, now, desk_state = _base(request), datetime.now(UTC), _desk_state(request, session)
+    found = latest_runs(session, burst_id=burst_id, limit=limit)
+    reports = [(run, _report(request, run.run_id)) for run in found]
     return [
-        run_entry(run, _report(request, run.run_id), base, now=now)
-        for run in latest_runs(session, burst_id=burst_id, limit=limit)
+        run_entry(run, report, base, now=now, desk_state=desk_state(run, report)) for run, report in reports
     ]
 
 
@@ -133,7 +137,12 @@ def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[Bur
     """List the bursts among the newest 1000 runs, each with its newest run."""
     newest = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
     return burst_entries(
-        newest, partial(_report, request), _base(request), limit=limit, now=datetime.now(UTC)
+        newest,
+        partial(_report, request),
+        _base(request),
+        limit=limit,
+        now=datetime.now(UTC),
+        desk_state=_desk_state(request, session),
     )
 
 
@@ -153,6 +162,22 @@ def gaps(request: Request, limit: Limit = 50) -> list[StreamGap]:
 def latencies(request: Request) -> list[Distribution]:
     """Tell how long it takes from T0 and from the input to the reports, and each step; seconds."""
     return latency(report_summaries(_products(request)))
+
+
+def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSummary | None], str | None]:
+    """Return the function that gives the desk's word for a run of a burst."""
+    # Heavy, and every Airflow process imports this module.
+    from mxtvhf.desk.files import DeskFiles
+
+    files = DeskFiles(_settings(request))
+    asked = {question.run_id for question in questions(session) if question.is_open}
+
+    def word(run: Run, report: ReportSummary | None) -> str | None:
+        if run.burst_id is None:
+            return None
+        return files.state(run, report, is_asked=run.run_id in asked).value
+
+    return word
 
 
 def _settings(request: Request) -> Settings:

@@ -1,0 +1,33 @@
+"""``mxtvhf info`` and ``start`` where there is no Airflow."""
+
+import json
+
+import pytest
+
+from mxtvhf.archive.archive import Archive
+from support.commands import mxtvhf
+
+
+def test_what_lies_in_the_state_folder_is_shown_without_airflow(tmp_path):
+    Archive(tmp_path / "archive").quarantine(b"junk", name="inbox junk\udce9.xml", reason="not XML")
+    done = mxtvhf("info", "--quarantine", MXTVHF_STATE=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert r"inbox junk\xe9.xml: not XML (4 bytes" in done.stdout
+    (note,) = json.loads(mxtvhf("info", "--quarantine", "--json", MXTVHF_STATE=tmp_path).stdout)
+    assert note["reason"] == "not XML"
+    for what in ("--gaps", "--latency"):
+        assert mxtvhf("info", what, MXTVHF_STATE=tmp_path).returncode == 0
+
+
+def test_without_a_state_folder_airflow_is_asked(tmp_path):
+    done = mxtvhf("info", "--quarantine", MXTVHF_STATE=tmp_path)
+    assert done.returncode == 2
+    assert "passwords.json: the password cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["sb26030704/../x", "a b", "\udce9", "x" * 300, "sb1\n"])
+def test_what_is_no_id_is_refused_before_airflow_is_asked(tmp_path, what):
+    (tmp_path / "word").write_text("word")
+    done = mxtvhf("info", what, MXTVHF_STATE=tmp_path, MXTVHF_AIRFLOW_PASSWORD_FILE=tmp_path / "word")
+    assert done.returncode == 2
+    assert "expected a burst id (sb26030704) or a run id" in done.stderr

@@ -1,0 +1,22 @@
+"""How the commands find Airflow."""
+
+import pytest
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.operation.stack.access import address_file, airflow_url
+from mxtvhf.settings import Settings
+
+
+def test_the_stack_of_the_state_folder_is_found_and_a_setting_goes_before_it(tmp_path):
+    settings = Settings(state=tmp_path)
+    assert airflow_url(settings) == "http://127.0.0.1:8080"
+    address_file(tmp_path).write_text("http://127.0.0.1:8190\n")
+    assert airflow_url(settings) == "http://127.0.0.1:8190"
+    assert airflow_url(Settings(state=tmp_path, airflow_url="http://elsewhere:1/")) == "http://elsewhere:1"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"8190", b"ftp://127.0.0.1"])
+def test_a_damaged_address_is_told(tmp_path, content):
+    address_file(tmp_path).write_bytes(content)
+    with pytest.raises(InvalidInput, match=r"airflow-url: .*set MXTVHF_AIRFLOW_URL"):
+        airflow_url(Settings(state=tmp_path))

@@ -1,0 +1,73 @@
+"""What the client says when Airflow refuses or is away."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from mxtvhf.errors import Failure, InvalidInput, Retriable
+from mxtvhf.workflow.airflow_api import AirflowApi
+from support.nats_server import free_port
+
+
+@pytest.fixture
+def answering():
+    """An Airflow that logs anyone in and then gives one answer; its client."""
+    answer = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.reply(201, b'{"access_token": "token"}')
+
+        def do_GET(self):
+            self.reply(answer["status"], answer["body"])
+
+        def reply(self, status, body):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield answer, AirflowApi(f"http://127.0.0.1:{server.server_port}", "ada", "canary")
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "words"),
+    [
+        (404, {"detail": "no run foo"}, InvalidInput, "no run foo (HTTP 404)"),
+        (
+            422,
+            {"detail": [{"loc": ["query", "limit"], "msg": "too large"}, "odd"]},
+            InvalidInput,
+            "query.limit: too large; odd (HTTP 422)",
+        ),
+        (500, "<html>\nno JSON</html>", Failure, "<html> no JSON</html> (HTTP 500)"),
+        (503, "", Retriable, "Service Unavailable (HTTP 503)"),
+        (400, [1], InvalidInput, "[1] (HTTP 400)"),
+        (401, {"detail": "Invalid credentials"}, Failure, "login of user 'ada' refused (HTTP 401); check"),
+    ],
+)
+def test_a_refusal_is_told_in_the_words_of_the_answer(answering, status, body, kind, words):
+    answer, api = answering
+    answer |= {"status": status, "body": (body if isinstance(body, str) else json.dumps(body)).encode()}
+    with pytest.raises(kind) as caught:
+        api.get("/mxtvhf/status?seqid=foo")
+    assert str(caught.value).startswith(f"{api.base_url}: {words}")
+    for word in ("GET", "seqid", "detail", "\n", "canary"):
+        assert word not in str(caught.value)
+
+
+def test_an_airflow_that_is_away_names_the_setting():
+    api = AirflowApi(f"http://127.0.0.1:{free_port()}", "ada", "word")
+    with pytest.raises(
+        Retriable, match=r"Airflow does not answer \(ConnectionError\); .* MXTVHF_AIRFLOW_URL"
+    ):
+        api.get("/")
