@@ -201,7 +201,7 @@ def _doubts(fits: dict[str, Minuit], n_source: float, excess: float) -> list[str
     rules, best = analysis_constants().spectrum, fits["norm"]
     found = []
     if n_source < rules.trusted_photons:
-        found.append(f"only {n_source:.0f} source photons")
+        found.append(f"only {n_source:.0f} net counts in the source region")
     if not all(fit.valid for fit in fits.values()):
         found.append("the minimum of the statistic is not certain")
     low, high = rules.photon_index_limits

@@ -45,6 +45,8 @@ def burst_lines(
     receiving: Mapping[str, datetime],
     asked: Collection[str],
     files: DeskFiles,
+    *,
+    answers: Mapping[str, str] | None = None,
 ) -> list[BurstLine]:
     """List bursts.
 
@@ -58,6 +60,8 @@ def burst_lines(
         Ids of the runs about which a decision is open.
     files
         Where reports and releases are read.
+    answers
+        Run id -> ``Approve`` or ``Reject``, of the decisions that were made just now.
 
     Returns
     -------
@@ -69,7 +73,9 @@ def burst_lines(
         if run.burst_id is not None:
             report = files.summary(run.burst_id, run.run_id)
             groups.setdefault((run.burst_id, kind_of(run.run_id, report)), []).append((run, report))
-    lines = [_line(burst, kind, members, asked, files) for (burst, kind), members in groups.items()]
+    lines = [
+        _line(burst, kind, members, asked, answers or {}, files) for (burst, kind), members in groups.items()
+    ]
     known = {burst for burst, _ in groups}
     lines += [_waiting(burst, since) for burst, since in receiving.items() if burst not in known]
     return sorted(lines, key=lambda line: line.since, reverse=True)
@@ -103,6 +109,7 @@ def _line(
     kind: RunKind,
     members: Sequence[tuple[Run, ReportSummary | None]],
     asked: Collection[str],
+    answers: Mapping[str, str],
     files: DeskFiles,
 ) -> BurstLine:
     run, report = members[0]
@@ -111,16 +118,14 @@ def _line(
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
-        state=files.state(run, report, is_asked=run.run_id in asked),
+        state=files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id)),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time) or members[-1][0].created,
         # A verdict is about the recommended position; of another one that was announced only the page tells.
         verdict=report.verdict if report and not is_other else "",
         verdict_words=_words(report, release if is_other else None),
         best=release.position if release else best,
-        latency_s=first_report_latency(report, report.time_of("preliminary_report_ended"))
-        if report
-        else None,
+        latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
     )
 

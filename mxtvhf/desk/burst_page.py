@@ -225,7 +225,7 @@ def burst_page(
         state=line.state,
         report=report,
         summary=line.report,
-        latency_s=_latency(line.report),
+        latency_s=_latency(line.report, files),
         retraction=retraction.received if retraction else None,
         sky=_sky(report, best) if report and best else None,
         comparisons=tuple(map(partial(_comparison, report), report.positions)) if report else (),
@@ -258,7 +258,8 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:
     burst_id = str(run.burst_id)
     report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
-    state = files.state(run, report, is_asked=question is not None and question.is_open)
+    is_asked, answer = question is not None and question.is_open, question.answer if question else None
+    state = files.state(run, report, is_asked=is_asked, answer=answer)
     kind = kind_of(run.run_id, report)
     return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
 
@@ -308,10 +309,10 @@ def _comparison(report: Report, position: Position) -> ComparedPosition:
     )
 
 
-def _latency(report: ReportSummary | None) -> float | None:
+def _latency(report: ReportSummary | None, files: DeskFiles) -> float | None:
     if report is None:
         return None
-    return first_report_latency(report, report.time_of("preliminary_report_ended"))
+    return first_report_latency(report, files.first_written(report.burst_id, report.run_id))
 
 
 def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:

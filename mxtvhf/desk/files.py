@@ -17,7 +17,7 @@ from mxtvhf.models.ids import RunKind
 from mxtvhf.models.kept import Kept, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.reporting.announcement.model import DECISION, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.runs import Run
@@ -74,7 +74,14 @@ class DeskFiles:
             return Decided(decision, release, fault=str(error))
         return Decided(decision, release)
 
-    def state(self, run: Run, report: ReportSummary | None, *, is_asked: bool) -> State:
+    def first_written(self, burst_id: str, run_id: str) -> datetime | None:
+        """Return when the first report of a run was written; None without a sound one."""
+        found = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
+        return min((report.written for report in found if report is not None), default=None)
+
+    def state(
+        self, run: Run, report: ReportSummary | None, *, is_asked: bool, answer: str | None = None
+    ) -> State:
         """Tell where the burst of a run stands; parameters as of `state_of`."""
         burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is RunKind.TEST
         decided = self.decided(burst_id, run.run_id)
@@ -84,6 +91,8 @@ class DeskFiles:
             is_retracted=bool(report and report.is_retracted)
             or self.archive.retraction(burst_id, is_test=is_test) is not None,
             is_asked=is_asked,
+            answer=answer,
+            is_refused=(self.release_folder(burst_id, run.run_id) / REFUSAL).exists(),
             decision=decided.decision,
             release=decided.release,
             is_unreadable=decided.fault is not None,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.reporting.announcement.model import Decision, Release
+from mxtvhf.reporting.announcement.request import APPROVE
 from mxtvhf.workflow.runs import AirflowState, Run
 
 
@@ -22,6 +23,8 @@ class State(StrEnum):
     AWAITING_DECISION = "awaiting decision"
     APPROVED = "approved"
     """The Burst Advocate approved; the announcement is not out yet."""
+    NOT_ANNOUNCED = "not announced"
+    """What the Burst Advocate approved was refused: the page says why."""
     ANNOUNCED = "announced"
     REJECTED = "rejected"
     RETRACTED = "retracted"
@@ -48,6 +51,8 @@ def state_of(
     *,
     is_retracted: bool = False,
     is_asked: bool = False,
+    answer: str | None = None,
+    is_refused: bool = False,
     decision: Decision | None = None,
     release: Release | None = None,
     is_unreadable: bool = False,
@@ -62,6 +67,10 @@ def state_of(
         A notice took the burst back.
     is_asked
         The Burst Advocate is asked for a decision and has not answered.
+    answer
+        What they answered, ``Approve`` or ``Reject``: some seconds pass until the decision is on disk.
+    is_refused
+        What was approved may not be announced: a newer result was, or the burst was retracted.
     decision, release
         What was decided and announced.
     is_unreadable
@@ -74,9 +83,13 @@ def state_of(
     if release is not None:
         return State.ANNOUNCED
     if decision is not None:
-        return State.APPROVED if decision.choice == "approve" else State.REJECTED
+        if decision.choice == "reject":
+            return State.REJECTED
+        return State.NOT_ANNOUNCED if is_refused else State.APPROVED
     if is_asked:
         return State.AWAITING_DECISION
+    if answer is not None:
+        return State.APPROVED if answer == APPROVE else State.REJECTED
     return _state_of_run(run, report)
 
 

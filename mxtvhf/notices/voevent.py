@@ -251,7 +251,7 @@ def _version(root: etree._Element) -> str:
 
 def _role(root: etree._Element) -> str:
     """Return the role, which must be written: the schema's default makes a test an observation."""
-    role = root.get("role")
+    role: str | None = root.get("role")
     if role is None:
         raise InvalidInput("VOEvent without a role (observation, test, ...)")
     if role not in ROLES:

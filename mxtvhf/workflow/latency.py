@@ -9,6 +9,7 @@ from statistics import median
 
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.models.base import Model
+from mxtvhf.models.times import duration_text
 
 STAGES = (
     ("T0 to report", "trigger", "report"),
@@ -21,6 +22,8 @@ STAGES = (
     ("received to report", "received", "report"),
 )
 """Name, first and last moment. ``received``: when the later one of alert and packets came."""
+LONG_S = 7200.0
+"""Durations from here on are not read in seconds."""
 GROUPS = ("live", "test", "replay")
 
 
@@ -78,9 +81,14 @@ def latency_text(found: Iterable[Distribution]) -> list[str]:
     """Write the distributions as a table for people."""
     lines = [f"{'':7} {'stage':36} {'runs':>5} {'median':>11} {'90 %':>11} {'max':>11}"]
     for row in found:
-        seconds = " ".join(f"{value:9.2f} s" for value in (row.median_s, row.p90_s, row.max_s))
+        seconds = " ".join(f"{_duration(value):>11}" for value in (row.median_s, row.p90_s, row.max_s))
         lines.append(f"{row.group:7} {row.stage:36} {row.n:5} {seconds}")
     return lines
+
+
+def _duration(seconds: float) -> str:
+    """Write a duration to 0.01 s; a long one, of a replay or a test of long ago, in hours or days."""
+    return f"{seconds:.2f} s" if abs(seconds) < LONG_S else duration_text(seconds)
 
 
 def _group(report: ReportSummary) -> str:

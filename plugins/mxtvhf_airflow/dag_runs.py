@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.api.common.trigger_dag import trigger_dag
@@ -16,7 +17,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.state import State
 from airflow.utils.types import DagRunTriggeredByType
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -83,15 +84,27 @@ def runs_by_state(session: Session) -> dict[str, int]:
     return {str(state): number for state, number in session.execute(query)}
 
 
+JUST_ANSWERED = timedelta(hours=1)
+
+
 def questions(session: Session, run_ids: Collection[str] | None = None) -> list[AskedQuestion]:
-    """Return what the Burst Advocate was asked about runs and answered; ``run_ids`` None: what is open."""
+    """Return what the Burst Advocate was asked about runs and answered.
+
+    Parameters
+    ----------
+    session
+        Of Airflow's database.
+    run_ids
+        The runs; None: what is open, and what was answered within `JUST_ANSWERED` and may not be on disk yet.
+    """
     query = (
         select(TaskInstance, HITLDetail)
         .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
         .where(TaskInstance.dag_id == DECISION_DAG_ID, TaskInstance.task_id == DECISION_TASK_ID)
     )
     if run_ids is None:
-        query = query.where(HITLDetail.responded_at.is_(None))
+        lately = datetime.now(UTC) - JUST_ANSWERED
+        query = query.where(or_(HITLDetail.responded_at.is_(None), HITLDetail.responded_at > lately))
     else:
         query = query.where(TaskInstance.run_id.in_(run_ids))
     # A question whose task has ended without an answer can no longer be answered.

@@ -1,9 +1,13 @@
+from datetime import datetime, timedelta
+
 import pytest
 
+from mxtvhf.desk.burst_list import burst_lines
+from mxtvhf.desk.decision import AskedQuestion
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.models.ids import RunKind
-from support.desk import BURST, decision, release_of, run
+from support.desk import BURST, NOW, decision, page_of, release_of, run
 
 
 @pytest.mark.parametrize(
@@ -19,6 +23,10 @@ from support.desk import BURST, decision, release_of, run
         ("success", "final", {"is_asked": True}, State.AWAITING_DECISION),
         ("success", "final", {"decision": decision("approve")}, State.APPROVED),
         ("success", "final", {"decision": decision("reject")}, State.REJECTED),
+        ("success", "final", {"decision": decision("approve"), "is_refused": True}, State.NOT_ANNOUNCED),
+        ("success", "final", {"decision": decision("reject"), "is_refused": True}, State.REJECTED),
+        ("success", "final", {"answer": "Approve"}, State.APPROVED),
+        ("success", "final", {"answer": "Reject"}, State.REJECTED),
         ("success", "final", {"is_asked": True, "is_retracted": True}, State.RETRACTED),
     ],
 )
@@ -31,6 +39,35 @@ def test_where_a_burst_stands(settings, put, state, report, more, expected):
 def test_an_announcement_comes_before_the_decision(settings, put):
     release = release_of(settings)
     assert state_of(run(), None, decision=release.decision, release=release) is State.ANNOUNCED
+
+
+def test_from_the_answer_on_it_is_approved(settings, put):
+    """Between the answer and the archived decision it was called final, as if nobody had decided."""
+    put(f"{BURST}__1")
+    given = {"run_id": f"{BURST}__1", "asked": NOW, "answer": "Approve", "answered": NOW}
+    answered = AskedQuestion(**given)
+    assert page_of(settings, [run()], questions={f"{BURST}__1": answered}).state is State.APPROVED
+    (line,) = burst_lines([run()], {}, (), DeskFiles(settings), answers={f"{BURST}__1": "Approve"})
+    assert line.state is State.APPROVED
+
+
+def test_what_was_refused_is_not_approved(settings, put):
+    put(f"{BURST}__1")
+    folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
+    folder.mkdir(parents=True)
+    (folder / "decision.json").write_text(decision("approve").model_dump_json())
+    (folder / "refused.txt").write_text("a newer one was released\n")
+    assert page_of(settings, [run()]).state is State.NOT_ANNOUNCED
+
+
+def test_the_first_report_of_a_run_decides_about_its_latency(settings, put):
+    first = put(f"{BURST}__1", "preliminary")
+    before = page_of(settings, [run(state="running")]).latency_s
+    later = datetime.fromisoformat(first["written"]) + timedelta(seconds=100)
+    put(f"{BURST}__1", written=later.isoformat())
+    assert page_of(settings, [run()]).latency_s == before
+    (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
+    assert line.latency_s == before
 
 
 def test_tests_and_replays_are_told_by_id_or_report(settings, put):

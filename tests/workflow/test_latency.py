@@ -106,3 +106,8 @@ def test_of_any_runs_the_figures_are_in_order(totals):
 def test_the_table_names_group_stage_and_figures():
     (line,) = [line for line in latency_text(latency(run(1, 5.0))) if "received to report" in line]
     assert line.split() == ["live", "received", "to", "report", "1", "5.00", "s", "5.00", "s", "5.00", "s"]
+
+
+def test_a_long_duration_is_not_in_seconds():
+    (line,) = [line for line in latency_text(latency(run(1, 23_025_925.06))) if "received to report" in line]
+    assert line.split()[5:7] == ["266.5", "d"]

@@ -55,9 +55,9 @@ def crosscheck_positions(
         raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
     positions = positions_before_gp(ordered, localisation)
     if gp.position is not None:
-        found = _relabelled(gp.position, {one.label for one in positions})
-        gp = gp.model_copy(update={"position": found})
-        positions.append(found)
+        theirs = _relabelled(gp.position, {one.label for one in positions})
+        gp = gp.model_copy(update={"position": theirs})
+        positions.append(theirs)
     return crosscheck(
         positions,
         ordered,

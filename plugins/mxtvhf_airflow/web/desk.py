@@ -67,11 +67,13 @@ def bursts(request: Request, session: SessionDep) -> Response:
 
     settings = _settings(request)
     opened = OpenBursts(settings.archive).all().items()
+    asked = questions(session)
     lines = burst_lines(
         latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
-        {question.run_id for question in questions(session) if question.is_open},
+        {question.run_id for question in asked if question.is_open},
         DeskFiles(settings),
+        answers={question.run_id: question.answer for question in asked if question.answer},
     )
     unread = len(Archive(settings.archive).quarantined())
     return _page(request, render_list(lines, quarantined=unread, base=_base(request)))
