@@ -1,41 +1,74 @@
-"""Which column of a catalogue holds what: guessed by names and UCDs, or said by the user."""
+"""Which column of a catalogue holds what: by names and UCDs, or as the user says.
+
+What is not certain is a doubt, in words with the option that settles it: the user confirms or corrects it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import Any
 
+import numpy as np
 from astropy import units as u
 from astropy.table import Column, Table
 
+from mxtvhf.catalogues.frames import EQUATORIAL, Frame, frame_by_name
+from mxtvhf.catalogues.tables import CatalogueTable
+from mxtvhf.catalogues.units import angle_unit, flux_unit, stated, unit_in_name
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.text import one_line
 
 ROLES = ("name", "ra", "dec", "error", "flux", "class", "identifiers")
 NEEDED = ("ra", "dec")
 MEASURED = ("ra", "dec", "error", "flux")
 """They have units."""
 
-# Names in the order of preference, lower case; a column whose UCD fits comes before them.
+ANY_EQUATORIAL = "equatorial"
+"""The names say right ascension and declination, but not of which equinox."""
+POSITIONS = tuple(
+    (longitude, latitude, frame)
+    for frame, pairs in {
+        ANY_EQUATORIAL: "ra/dec ra/de ra_obj/dec_obj sc_ra/sc_dec ra_corr/dec_corr alpha/delta"
+        " radeg/decdeg radeg/dedeg right_ascension/declination rightascension/declination",
+        "ICRS": "ra_icrs/de_icrs ra_icrs/dec_icrs",
+        "J2000": "raj2000/dej2000 raj2000/decj2000 ra_j2000/dec_j2000 ra_j2000/de_j2000 ra2000/dec2000"
+        " ra2000/de2000 ra_2000/dec_2000 alpha_j2000/delta_j2000 raj/decj",
+        "B1950": "rab1950/deb1950 rab1950/decb1950 ra_b1950/dec_b1950 ra_b1950/de_b1950 ra1950/dec1950"
+        " ra1950/de1950 ra_1950/dec_1950",
+        "galactic": "glon/glat lii/bii gal_lon/gal_lat galactic_lon/galactic_lat l/b",
+        "ecliptic": "elon/elat ecl_lon/ecl_lat ecliptic_lon/ecliptic_lat lambda/beta",
+        "supergalactic": "sglon/sglat sgl/sgb",
+    }.items()
+    for longitude, latitude in (pair.split("/") for pair in pairs.split())
+)
+"""Usual names of longitude and latitude as `_plain` gives them, and the frame that they tell; in the order of
+preference."""
+POSITION_UCDS = (
+    ("pos.eq.ra;meta.main", "pos.eq.dec;meta.main", ANY_EQUATORIAL),
+    ("pos_eq_ra_main", "pos_eq_dec_main", ANY_EQUATORIAL),
+    ("pos.galactic.lon;meta.main", "pos.galactic.lat;meta.main", "galactic"),
+    ("pos.ecliptic.lon;meta.main", "pos.ecliptic.lat;meta.main", "ecliptic"),
+    ("pos.supergalactic.lon;meta.main", "pos.supergalactic.lat;meta.main", "supergalactic"),
+)
 USUAL_NAMES = {
     role: names.split()
     for role, names in {
         "name": "iauname name source_name src_name source xmm_name designation object main_id",
-        "ra": "ra ra_icrs raj2000 _raj2000 ra_deg radeg ra_obj sc_ra ra_corr alpha raj",
-        "dec": "dec de_icrs dej2000 decj2000 _dej2000 dec_deg decdeg dedeg dec_obj sc_dec dec_corr delta",
-        "error": "r90 r90_arcsec err90 pos_err poserr sc_poserr radec_err error_radius errorradius"
+        "error": "r90 err90 pos_err poserr sc_poserr radec_err error_radius errorradius"
         " position_error pos_error e_pos error err",
         "flux": "flux totalflux total_flux sc_ep_8_flux ml_flux_1 flux_2_10 fx mean_flux",
         "class": "class classification source_type type otype main_type cat",
         "identifiers": "identifiers id alias aliases other_names other_name alt_name counterpart",
     }.items()
 }
+"""In the order of preference, as `_plain` gives them; a column whose UCD fits comes before them."""
+VAGUE_NAMES = ("error", "err")
+"""They may be the error of anything."""
 UCDS: dict[str, tuple[str, ...]] = {
     "name": ("meta.id;meta.main", "id_main"),
-    "ra": ("pos.eq.ra;meta.main", "pos_eq_ra_main"),
-    "dec": ("pos.eq.dec;meta.main", "pos_eq_dec_main"),
     "error": ("stat.error;pos.eq", "stat.error;pos", "pos.errorellipse"),
     "flux": ("phot.flux;em.x-ray",),
     "class": ("src.class",),
@@ -57,13 +90,14 @@ standard deviation per axis, ``r68`` the radius that holds 68 % of the probabili
 ASSUMED_ERROR_KIND = "sigma"
 """Assumption where neither user nor column name tells: the largest factor, so that no error is too small."""
 ASSUMED_UNITS = {"ra": u.deg, "dec": u.deg, "error": u.arcsec}
-"""Assumption where a column has no unit."""
-FLUX_UNIT = u.erg / u.cm**2 / u.s
+"""By convention, where neither the file nor the name of a column tells a unit."""
+SEXAGESIMAL = re.compile(r"[+-]?\d+\s*[:\s]\s*\d")
+"""The beginning of an angle such as ``17 06 15.3``."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user says of a file; the rest is guessed."""
+    """What the user says of a file; the rest is found out."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """Role -> column."""
@@ -72,6 +106,12 @@ class Choice:
     error_kind: str | None = None
     default_r90_arcsec: float | None = None
     """For sources whose position error is not given."""
+    frame: str | None = None
+    """Reference frame of the positions, instead of the file's."""
+    missing: tuple[str, ...] = ()
+    """Values that mean "not given"."""
+    table: str | None = None
+    """Name or number of the table in a file with several."""
 
 
 @dataclass(frozen=True)
@@ -81,87 +121,308 @@ class Mapped:
     columns: dict[str, str]
     units: dict[str, u.UnitBase | None]
     error_kind: str
+    frame: Frame
+    frame_origin: str
+    """How the frame is known."""
+    assumed_units: frozenset[str]
+    """Roles whose unit is `ASSUMED_UNITS`."""
+    obeyed_units: frozenset[str]
+    """Roles whose unit the user said."""
+    is_sexagesimal: bool
+    """Right ascensions are text such as ``17 06 15.3``."""
+    left_out: dict[str, str]
+    """Role -> why its column is of no use."""
+    doubts: tuple[str, ...]
+    """What is not certain of all this."""
+    missing: tuple[str, ...] = ()
+    table: str = ""
 
     def described(self) -> dict[str, str]:
         """Say it for people: role -> column, unit, conversion."""
         text = {role: self.columns[role] for role in ROLES if role in self.columns}
         for role, unit in self.units.items():
             if unit is not None:
-                text[role] += f" [{unit.to_string()}]"
-        if "flux" in text and self.units["flux"] is None:
-            text["flux"] += " (left out: no energy flux by its unit; --unit flux=...)"
+                assumed = ", assumed" if role in self.assumed_units else ""
+                text[role] += f" [{unit.to_string()}{assumed}]"
         if "error" in text:
             factor = ERROR_KINDS[self.error_kind]
             text["error"] += f" as {self.error_kind}, times {factor:.3f} for 90 %"
+        for role, why in self.left_out.items():
+            text[role] = f"{self.columns.get(role, '')} (left out: {why})".strip()
+        text["frame"] = f"{self.frame} ({self.frame_origin})"
+        if self.table:
+            text["table"] = self.table
         return text
 
 
-def map_columns(table: Table, choice: Choice) -> Mapped:
+def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
     """Find out which column holds what.
+
+    Parameters
+    ----------
+    table
+        The first rows of a file, or all of them.
+    choice
+        What the user says.
 
     Raises
     ------
     InvalidInput
-        No position, a column that is not there, or a unit that does not fit.
+        No position, a column that is not there or used twice, a unit that does not fit, or a frame that is
+        not clear.
     """
-    columns = {role: found for role in ROLES if (found := _column(table, role, choice))}
-    for role in NEEDED:
-        if role not in columns:
-            raise InvalidInput(
-                f"no column for {role} among {', '.join(table.colnames[:30])}; say --column {role}=NAME"
-            )
+    rows = table.rows
+    for wanted in choice.columns.values():
+        if wanted not in rows.colnames:
+            raise InvalidInput(f"no column {wanted} among {_names(rows)}")
+    (ra, dec, tells), doubts = _position_columns(rows, choice)
+    columns = {"ra": ra, "dec": dec}
+    for role, usual in USUAL_NAMES.items():
+        found = _candidates(rows, role, usual, choice)
+        if found:
+            columns[role] = found[0]
+        if role == "error" and found and role not in choice.columns:
+            doubts += _error_doubts(rows, found)
     if "error" not in columns and choice.default_r90_arcsec is None:
-        raise InvalidInput("no column for the position error; say --column error=NAME or --error ARCSEC")
-    measured = [role for role in MEASURED if role in columns]
-    units = {role: _unit(table[columns[role]], role, choice) for role in measured}
-    return Mapped(columns, units, choice.error_kind or _error_kind(columns.get("error", "")))
+        raise InvalidInput(
+            f"no column for the position error among {_names(rows)}; "
+            "say --column error=NAME or --error ARCSEC"
+        )
+    left_out = _not_scalar(rows, columns, choice)
+    _refuse_twice({role: name for role, name in columns.items() if role in MEASURED})
+    measured = [role for role in MEASURED if role in columns and role not in left_out]
+    assumed = frozenset(
+        role
+        for role in measured
+        if role in ASSUMED_UNITS and not _said_unit(rows[columns[role]], role, choice)
+    )
+    is_sexagesimal = _is_text(rows[ra]) and any(SEXAGESIMAL.match(str(text).strip()) for text in rows[ra])
+    units = {role: _unit(rows[columns[role]], role, choice, is_sexagesimal) for role in measured}
+    if "flux" in units and units["flux"] is None:
+        left_out["flux"] = "no energy flux by its unit; --unit flux=UNIT"
+    kind = choice.error_kind or _error_kind(columns.get("error", ""))
+    if kind is None:
+        doubts.append(f"the errors in {columns['error']} are taken as {ASSUMED_ERROR_KIND} (--error-is KIND)")
+    frame, origin = _frame(table, ra, dec, tells, choice)
+    return Mapped(
+        columns={role: name for role, name in columns.items() if role not in left_out or role == "flux"},
+        units=units,
+        error_kind=kind or ASSUMED_ERROR_KIND,
+        frame=frame,
+        frame_origin=origin,
+        assumed_units=assumed,
+        obeyed_units=frozenset(choice.units),
+        is_sexagesimal=is_sexagesimal,
+        left_out=left_out,
+        doubts=tuple(doubts),
+        missing=choice.missing,
+        table=table.name,
+    )
 
 
-def _column(table: Table, role: str, choice: Choice) -> str | None:
-    if wanted := choice.columns.get(role):
-        if wanted not in table.colnames:
-            raise InvalidInput(f"no column {wanted} among {', '.join(table.colnames[:30])}")
-        return wanted
-    for ucd in UCDS[role]:
-        for name in table.colnames:
-            if str(table[name].info.meta and table[name].info.meta.get("ucd")).lower() == ucd:
-                return str(name)
-    by_name = {name.lower(): str(name) for name in reversed(table.colnames)}
-    return next((by_name[name] for name in USUAL_NAMES[role] if name in by_name), None)
-
-
-def _unit(column: Column, role: str, choice: Choice) -> u.UnitBase | None:
-    """Return the unit of a column; None for a flux that is none."""
-    said: Any = choice.units.get(role) or column.unit
-    wanted = FLUX_UNIT if role == "flux" else u.deg
-    if said is None:
-        return None if role == "flux" else _assumed_unit(column, role)
-    try:
-        unit = u.Unit(said)
-        if unit.is_equivalent(wanted):
-            return unit
-    except (ValueError, TypeError):
-        unit = said
-    if role == "flux" and role not in choice.units:
+def scalars(column: Any) -> Any:
+    """Return the cells of a column as a masked array; None where a cell has several values."""
+    values = np.ma.asarray(column)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
         return None
-    if re.fullmatch(r'"?h:m:s"?', str(said)) or (role == "ra" and str(unit) == "h"):
-        return u.hourangle
-    if re.fullmatch(r'"?d:m:s"?', str(said)):
-        return u.deg
-    raise InvalidInput(f"column {column.name}: unit {said} is none for {role}; say --unit {role}=UNIT")
+    if values.dtype.kind == "O" and any(np.ndim(value) for value in values.data):
+        return None
+    return values
 
 
-def _assumed_unit(column: Column, role: str) -> u.UnitBase:
-    """Right ascensions written as text with blanks or colons are hours, all other angles as usual."""
-    if (
-        role == "ra"
-        and column.dtype.kind in "SUO"
-        and any(re.search(r"\d[\s:h]\d", str(v)) for v in column[:100])
-    ):
-        return u.hourangle
-    return ASSUMED_UNITS[role]
+def _plain(name: str) -> str:
+    """Reduce a column's name so that its spellings are equal: ``RA (deg)`` -> ``ra``."""
+    text = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return re.sub(r"_(deg|degrees|arcsec|arcmin|mas|hours?)$", "", text)
 
 
-def _error_kind(column: str) -> str:
+def _by_plain_name(rows: Table) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in rows.colnames:
+        found.setdefault(_plain(name), []).append(str(name))
+    return found
+
+
+def _names(rows: Table) -> str:
+    return one_line(", ".join(rows.colnames[:30]), 300)
+
+
+def _ucd(rows: Table, name: str) -> str:
+    meta = getattr(rows[name].info, "meta", None)
+    return str(meta.get("ucd")).lower() if meta else ""
+
+
+def _position_columns(rows: Table, choice: Choice) -> tuple[tuple[str, str, str | None], list[str]]:
+    """Return longitude, latitude, and the frame that their names tell; and what is doubtful of it."""
+    pairs = list(dict.fromkeys(_pairs(rows)))
+    ra, dec = (choice.columns.get(role) for role in NEEDED)
+    if ra or dec:
+        fitting = [pair for pair in pairs if ra in (None, pair[0]) and dec in (None, pair[1])]
+        guess = next(iter(fitting or pairs), ("", "", None))
+        said = ra or guess[0], dec or guess[1]
+        pairs = [pair for pair in pairs if pair[:2] == said] or [(*said, None)]
+    for i, role in enumerate(NEEDED):
+        if not pairs or not pairs[0][i]:
+            raise InvalidInput(f"no column for {role} among {_names(rows)}; say --column {role}=NAME")
+    # Galactic coordinates beside the equatorial ones are the same positions once more.
+    rivals = [
+        pair for pair in pairs[1:] if pair[2] == pairs[0][2] or pair[2] in (ANY_EQUATORIAL, "ICRS", "J2000")
+    ]
+    if not rivals or _is_main(rows, pairs[0]):
+        return pairs[0], []
+    others = ", ".join(f"{ra} and {dec}" for ra, dec, _ in rivals)
+    (ra, dec, _) = pairs[0]
+    return pairs[0], [
+        f"the positions are those of {ra} and {dec}, there is also {others} (--column ra=NAME,dec=NAME)"
+    ]
+
+
+def _is_main(rows: Table, pair: tuple[str, str, str | None]) -> bool:
+    return any((_ucd(rows, pair[0]), _ucd(rows, pair[1])) == ucds[:2] for ucds in POSITION_UCDS)
+
+
+def _pairs(rows: Table) -> Iterator[tuple[str, str, str | None]]:
+    """Yield all columns that may be a position, the likeliest first."""
+    names = _by_plain_name(rows)
+    usual = [
+        (ra, dec, frame)
+        for longitude, latitude, frame in POSITIONS
+        for ra, dec in zip(names.get(longitude, ()), names.get(latitude, ()), strict=False)
+    ]
+    told = {(ra, dec): frame for ra, dec, frame in usual}
+    for main in (True, False):
+        for *ucds, frame in POSITION_UCDS:
+            wanted = ucds if main else [ucd.removesuffix(";meta.main") for ucd in ucds]
+            ra, dec = ([str(name) for name in rows.colnames if _ucd(rows, name) == ucd] for ucd in wanted)
+            if len(ra) == len(dec) == 1:
+                yield ra[0], dec[0], told.get((ra[0], dec[0]), frame)
+        if main:
+            yield from usual
+
+
+def _candidates(rows: Table, role: str, usual: list[str], choice: Choice) -> list[str]:
+    """Return the columns that may have a role, the likeliest first."""
+    if role in choice.columns:
+        return [choice.columns[role]]
+    by_ucd = [str(name) for ucd in UCDS[role] for name in rows.colnames if _ucd(rows, name) == ucd]
+    names = _by_plain_name(rows)
+    return list(dict.fromkeys([*by_ucd, *(column for name in usual for column in names.get(name, ()))]))
+
+
+def _error_doubts(rows: Table, found: list[str]) -> list[str]:
+    column = rows[found[0]]
+    if len(found) > 1:
+        return [
+            f"the position error is {found[0]}, there is also {', '.join(found[1:])} (--column error=NAME)"
+        ]
+    if _plain(found[0]) in VAGUE_NAMES and not stated(column.unit) and unit_in_name(found[0]) is None:
+        return [
+            f"{found[0]} is taken for the position error, in arcsec (--column error=NAME --unit error=UNIT)"
+        ]
+    return []
+
+
+def _not_scalar(rows: Table, columns: dict[str, str], choice: Choice) -> dict[str, str]:
+    """Return the optional roles whose column has several values in a cell.
+
+    Raises
+    ------
+    InvalidInput
+        A column that is needed, or that the user named, is such.
+    """
+    left_out = {}
+    for role, name in columns.items():
+        if scalars(rows[name]) is not None:
+            continue
+        if role in (*NEEDED, "error") or role in choice.columns:
+            raise InvalidInput(
+                f"column {name} has several values in each row; expected one: --column {role}=NAME"
+            )
+        left_out[role] = "several values in each row"
+    return left_out
+
+
+def _refuse_twice(columns: Mapping[str, str]) -> None:
+    for role, name in columns.items():
+        others = [other for other, column in columns.items() if column == name and other != role]
+        if others:
+            raise InvalidInput(f"column {name} is both {role} and {others[0]}; say --column {role}=NAME")
+
+
+def _is_text(column: Column) -> bool:
+    return column.dtype.kind in "SUO"
+
+
+def _said_unit(column: Column, role: str, choice: Choice) -> Any:
+    """Return the unit that the user, the file or the column's name tells; None for none of them."""
+    return choice.units.get(role) or stated(column.unit) or unit_in_name(str(column.info.name))
+
+
+def _unit(column: Column, role: str, choice: Choice, is_sexagesimal: bool) -> u.UnitBase | None:
+    """Return the unit of a column; None for a flux that is none."""
+    said = _said_unit(column, role, choice)
+    if role == "flux":
+        unit = flux_unit(str(said)) if said else None
+        if unit is None and role in choice.units:
+            raise InvalidInput(
+                f"--unit flux={said}: not an energy flux; expected a unit such as 'erg/(s cm2)'"
+            )
+        return unit
+    if said is None:
+        # Right ascensions written as text with blanks or colons are hours, all other angles as usual.
+        return u.hourangle if role == "ra" and is_sexagesimal else ASSUMED_UNITS[role]
+    unit = said if isinstance(said, u.UnitBase) else angle_unit(str(said))
+    if unit is None or (unit == u.hourangle and role != "ra"):
+        raise InvalidInput(
+            f"column {column.info.name}: unit {said} is not one of {role}; say --unit {role}=UNIT"
+        )
+    if role == "ra" and is_sexagesimal and unit != u.hourangle and role not in choice.units:
+        raise InvalidInput(
+            f"column {column.info.name} is written as h:m:s or d:m:s, its unit is {said}; "
+            "say --unit ra=hour or --unit ra=deg"
+        )
+    return unit
+
+
+def _frame(table: CatalogueTable, ra: str, dec: str, tells: str | None, choice: Choice) -> tuple[Frame, str]:
+    """Return the frame of the positions, and how it is known.
+
+    Raises
+    ------
+    InvalidInput
+        File and names contradict each other, or what the file states is not clear.
+    """
+    if choice.frame:
+        return frame_by_name(choice.frame), "as said"
+    of_file = table.frames.get(ra)
+    unclear = f"; say --frame, e.g. --frame ICRS, for columns {ra} and {dec}"
+    if tells not in (None, ANY_EQUATORIAL) and (told := frame_by_name(tells)).system not in EQUATORIAL:
+        return told, f"by the names {ra} and {dec}"
+    if of_file != table.frames.get(dec):
+        raise InvalidInput(f"{ra} and {dec} are in different reference frames{unclear}")
+    if isinstance(of_file, str):
+        raise InvalidInput(f"the reference frame is not clear: {of_file}{unclear}")
+    if tells not in (None, ANY_EQUATORIAL):
+        told = frame_by_name(tells)
+        if of_file is not None and not of_file.is_like(told):
+            raise InvalidInput(
+                f"the file states the reference frame {of_file}, the name {ra} says {tells}{unclear}"
+            )
+        return of_file or told, f"by the names {ra} and {dec}"
+    if of_file is None:
+        return Frame("ICRS"), "assumed, the file states none"
+    if tells and of_file.system not in EQUATORIAL:
+        raise InvalidInput(f"the file states the reference frame {of_file} for a right ascension{unclear}")
+    return of_file, "as the file states"
+
+
+def _error_kind(column: str) -> str | None:
+    """Return the kind of error that a column's name tells; there is none for no column."""
+    if not column:
+        return ASSUMED_ERROR_KIND
+    if "sigma" in column.lower():
+        return "sigma"
     found = re.search(r"(?:r|err|radius|conf|e)_?(68|90|95|99)", column.lower())
-    return f"r{found[1]}" if found else ASSUMED_ERROR_KIND
+    return f"r{found[1]}" if found else None

@@ -28,7 +28,7 @@ from mxtvhf.models.quantities import BandKev, RadiusArcsec, Text
 from mxtvhf.models.toml import Constants, read_toml
 
 if TYPE_CHECKING:
-    from astropy.table import Table
+    from mxtvhf.catalogues.tables import CatalogueTable
 
 TIMEOUT_S = 8.0
 MAX_ANSWER_BYTES = 4_000_000
@@ -135,7 +135,7 @@ def ask_remote(
 
 def _ask(service: RemoteService, cone: Cone, deadline: float) -> CatalogueAnswer:
     try:
-        return _answer(service, cone, _sources(service, _get(service, cone, deadline)))
+        return _answer(service, cone, *_sources(service, _get(service, cone, deadline)))
     except (requests.RequestException, MxtVhfError, ValidationError, OSError, ValueError) as error:
         return _unchecked(service, cone, f"{type(error).__name__}: {error}")
 
@@ -182,7 +182,8 @@ def _get(service: RemoteService, cone: Cone, deadline: float) -> bytes:
     return bytes(body)
 
 
-def _sources(service: RemoteService, body: bytes) -> list[CatalogueSource]:
+def _sources(service: RemoteService, body: bytes) -> tuple[list[CatalogueSource], int]:
+    """Return the sources of an answer, and how many of its rows are no use."""
     from mxtvhf.catalogues.columns import MEASURED, Choice, map_columns
     from mxtvhf.catalogues.rows import sources_of
 
@@ -191,52 +192,50 @@ def _sources(service: RemoteService, body: bytes) -> list[CatalogueSource]:
     mapped = map_columns(table, choice)
     for role in MEASURED:
         column = mapped.columns.get(role)
-        if role != "flux" and column and role not in service.units and not table[column].unit:
+        if role != "flux" and column and role not in service.units and not table.rows[column].unit:
             raise Failure(f"column {column} has no unit")
     return sources_of(
-        table, mapped, service.default_r90_arcsec, service.name, service.reference, service.flux_band_kev
+        table.rows, mapped, service.default_r90_arcsec, service.name, service.reference, service.flux_band_kev
     )
 
 
-def _table(body: bytes) -> Table:
+def _table(body: bytes) -> CatalogueTable:
     """Read the only table of a VOTable that reports no error.
 
     Raises
     ------
     Failure
-        It is none, or says that the query failed.
+        It is none, says that the query failed or that rows are missing, or has several tables.
+    InvalidInput
+        It is damaged, or names something to be opened.
     """
-    import warnings
-    from xml.parsers.expat import ExpatError
-
-    from astropy.io.votable import parse
-    from astropy.utils.exceptions import AstropyWarning
+    from mxtvhf.catalogues.votable import catalogue_table, read_votable, tables_of
 
     if b"VOTABLE" not in body[:2000]:
         raise Failure(f"no VOTable but {body[:60].decode('ascii', 'replace')!r}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            votable = parse(BytesIO(body))
-            infos = [*votable.infos, *(info for resource in votable.resources for info in resource.infos)]
-            for info in (*infos, *votable.params):
-                _refuse_error(info)
-            tables = list(votable.iter_tables())
-            if not tables:
-                raise Failure("the answer has no table")
-            return tables[0].to_table(use_names_over_ids=True)
-    except (ExpatError, ValueError, IndexError, KeyError, TypeError) as error:
-        raise Failure(f"no sound VOTable: {error}") from error
+    document = read_votable(BytesIO(body))
+    infos = [*document.infos, *(info for resource in document.resources for info in resource.infos)]
+    for info in (*infos, *document.params):
+        _refuse_error(info)
+    tables = tables_of(document)
+    if len(tables) != 1:
+        raise Failure(f"expected one table, the answer has {'no table' if not tables else len(tables)}")
+    ((_, _, table),) = tables
+    return catalogue_table(document, "", table)
 
 
 def _refuse_error(info: Any) -> None:
-    """Errors are told as ``Error``, by DALI also as ``QUERY_STATUS`` with the value ``ERROR``."""
+    """Raise what an INFO reports: ``Error``, or by DALI a ``QUERY_STATUS`` of ``ERROR`` or ``OVERFLOW``."""
     name, value = str(info.name).lower(), str(info.value)
+    if name == "query_status" and value.upper() == "OVERFLOW":
+        raise Failure("the service left out rows beyond its limit")
     if name == "error" or (name == "query_status" and value.upper() == "ERROR"):
         raise Failure(f"the service reports: {getattr(info, 'content', None) or value}")
 
 
-def _answer(service: RemoteService, cone: Cone, sources: list[CatalogueSource]) -> CatalogueAnswer:
+def _answer(
+    service: RemoteService, cone: Cone, sources: list[CatalogueSource], unusable: int
+) -> CatalogueAnswer:
     from mxtvhf.catalogues.healpix import cap_area_deg2
 
     ra, dec, radius = cone
@@ -256,4 +255,5 @@ def _answer(service: RemoteService, cone: Cone, sources: list[CatalogueSource]) 
         density_per_deg2=max(local, service.density_per_deg2),
         sources=tuple(reaching[:LIMIT]),
         omitted=max(len(reaching) - LIMIT, 0),
+        unusable_here=unusable,
     )

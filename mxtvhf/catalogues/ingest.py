@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import sqlite3
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -16,20 +13,22 @@ from pathlib import Path
 
 from mxtvhf import __version__
 from mxtvhf.catalogues.bright import BRIGHT_XRAY
-from mxtvhf.catalogues.columns import Choice, map_columns
+from mxtvhf.catalogues.columns import Choice, Mapped, map_columns
 from mxtvhf.catalogues.healpix import ORDER
 from mxtvhf.catalogues.readers import read_parts
-from mxtvhf.catalogues.rows import usable_rows
+from mxtvhf.catalogues.rows import Evidence, convert
 from mxtvhf.catalogues.version import (
     CatalogueVersion,
     ErrorClass,
     catalogue_folder,
     data_file,
+    next_number,
+    only_one,
     version_file,
-    version_numbers,
 )
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.files import sha256_of_file, write_atomically
+from mxtvhf.models.text import escaped
 
 COLUMNS = """error_class INT, healpix INT, ra REAL, dec REAL, r90 REAL,
 name TEXT, identifiers TEXT, flux REAL, classification TEXT"""
@@ -53,6 +52,7 @@ def add_catalogue(
     *,
     reference: str | None = None,
     flux_band_kev: tuple[float, float] | None = None,
+    confirmed: bool = False,
 ) -> CatalogueVersion:
     """Ingest a catalogue file as the new version in use of a catalogue.
 
@@ -70,11 +70,14 @@ def add_catalogue(
         Where it was published.
     flux_band_kev
         Band of its fluxes, keV.
+    confirmed
+        Whether to add it although something of it is doubtful.
 
     Raises
     ------
     InvalidInput
-        The file has no usable source, or a name, column or unit is wrong.
+        The file has no usable source, a name, column, unit or frame is wrong, or something is doubtful and
+        not confirmed.
     Failure
         The store could not be written.
     """
@@ -82,23 +85,35 @@ def add_catalogue(
     if name == BRIGHT_XRAY:
         raise InvalidInput(f"catalogue {name}: this name belongs to the package's own catalogue")
     folder = catalogue_folder(root, name)
-    with _only_one(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".adding-") as work:
-        number = max(version_numbers(root, name), default=0) + 1
+    with (
+        only_one(folder),
+        _told_as_failure(folder),
+        tempfile.TemporaryDirectory(dir=folder, prefix=".adding-") as work,
+    ):
+        number = next_number(root, name)
         part = Path(work) / "sources"
         with closing(_staging(Path(work) / "staging", part)) as database:
-            mapping, rows, unusable = _stage(database, file, choice)
+            mapped, evidence = _stage(database, file, choice)
+            doubts = [*mapped.doubts, *evidence.doubts(mapped)]
+            if doubts and not confirmed:
+                raise InvalidInput(
+                    f"{escaped(file)}: not added, not certain: {'; '.join(doubts)}; confirm with --yes"
+                )
+            rows, unusable = evidence.rows, evidence.unusable
             sources, staged = _sort(database), rows - unusable.total()
             version = CatalogueVersion(
                 catalogue=name,
                 version=number,
                 added=datetime.now(UTC),
-                file=file.name,
+                file=escaped(file.name),
                 file_sha256=sha256_of_file(file),
-                reference=reference or file.name,
-                mapping=mapping,
+                reference=reference or escaped(file.name),
+                mapping=mapped.described() | evidence.described(),
+                doubts=tuple(doubts),
                 flux_band_kev=flux_band_kev,
                 rows=rows,
                 unusable={reason: count for reason, count in unusable.items() if count},
+                unusable_placed=_count(database, "made.unusable"),
                 repeated=staged - sources,
                 repeated_names=_repeated_names(database),
                 sources=sources,
@@ -112,23 +127,12 @@ def add_catalogue(
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Keep others from adding to the same catalogue meanwhile; remove what one that was killed left.
-
-    Raises
-    ------
-    Failure
-        SQLite could not write, as on a full disk.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in folder.glob(".adding-*"):
-            shutil.rmtree(left)
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise Failure(f"{folder}: could not be written, {error}") from error
+def _told_as_failure(folder: Path) -> Iterator[None]:
+    """Raise `Failure` where SQLite could not write, as on a full disk."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Failure(f"{folder}: could not be written, {error}") from error
 
 
 def _staging(path: Path, part: Path) -> sqlite3.Connection:
@@ -149,29 +153,35 @@ def _staging(path: Path, part: Path) -> sqlite3.Connection:
         " PRIMARY KEY (error_class, healpix, number)) WITHOUT ROWID"
     )
     database.execute("CREATE TABLE made.density (cell INTEGER PRIMARY KEY, sources INT)")
+    database.execute("CREATE TABLE made.unusable (healpix INT, ra REAL, dec REAL)")
+    database.execute("CREATE INDEX made.unusable_by_cell ON unusable (healpix)")
     return database
 
 
-def _stage(
-    database: sqlite3.Connection, file: Path, choice: Choice
-) -> tuple[dict[str, str], int, Counter[str]]:
-    """Write all usable rows; return the mapping, how many rows there were, and why some are no use."""
-    rows, unusable, mapped = 0, Counter[str](), None
+def _stage(database: sqlite3.Connection, file: Path, choice: Choice) -> tuple[Mapped, Evidence]:
+    """Write all usable rows, and the places of the others; return how they were read and what was found."""
+    evidence, mapped = Evidence(), None
     database.execute("BEGIN")
-    for table in read_parts(file):
+    for table in read_parts(file, choice.table):
         try:
             mapped = mapped or map_columns(table, choice)
+            rows = convert(table.rows, mapped, choice.default_r90_arcsec, evidence)
         except InvalidInput as error:
-            raise InvalidInput(f"{file}: {error}") from error
-        rows += len(table)
-        good, left_out = usable_rows(table, mapped, choice.default_r90_arcsec)
-        unusable += left_out
-        database.executemany("INSERT INTO staged VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", good)
+            raise InvalidInput(f"{escaped(file)}: {error}") from error
+        database.executemany("INSERT INTO staged VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.usable)
+        database.executemany("INSERT INTO made.unusable VALUES (?, ?, ?)", rows.left_out)
     database.execute("COMMIT")
-    if mapped is None or rows == unusable.total():
-        why = ", ".join(f"{count} with {reason}" for reason, count in unusable.items() if count)
-        raise InvalidInput(f"{file}: no usable source in {rows} rows{': ' if why else ''}{why}")
-    return mapped.described(), rows, unusable
+    if mapped is None or evidence.rows == 0:
+        raise InvalidInput(f"{escaped(file)}: the table has no rows; nothing was added")
+    if evidence.rows == evidence.unusable.total():
+        why = ", ".join(f"{count} with {reason}" for reason, count in evidence.unusable.items() if count)
+        raise InvalidInput(f"{escaped(file)}: no usable source in {evidence.rows} rows: {why}")
+    return mapped, evidence
+
+
+def _count(database: sqlite3.Connection, table: str) -> int:
+    (count,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  # one of ours
+    return int(count)
 
 
 def _sort(database: sqlite3.Connection) -> int:
@@ -179,8 +189,7 @@ def _sort(database: sqlite3.Connection) -> int:
     database.execute("BEGIN")
     database.execute(SORT)
     database.execute("COMMIT")
-    (count,) = database.execute("SELECT count(*) FROM made.source").fetchone()
-    return int(count)
+    return _count(database, "made.source")
 
 
 def _repeated_names(database: sqlite3.Connection) -> int:

@@ -51,6 +51,23 @@ class CatalogueAnswer(Model):
     """All whose error circle reaches into the cone, nearest first."""
     omitted: int = 0
     """How many farther ones were left out of a very full cone."""
+    unusable_here: int = 0
+    """Rows of the catalogue inside the cone that are not among its sources, since their error is not known:
+    the catalogue is not checked for them."""
+    unusable_anywhere: int = 0
+    """Rows of the catalogue that are not among its sources and whose place is not known."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all of the catalogue was checked here, as far as it has positions."""
+        return self.checked and not self.unusable_here
+
+    @property
+    def gap(self) -> str | None:
+        """Say what of the catalogue was not checked; None where all of it was."""
+        here = f"{self.unusable_here} rows here without a usable error" if self.unusable_here else ""
+        anywhere = f"{self.unusable_anywhere} rows of unknown position" if self.unusable_anywhere else ""
+        return " and ".join(filter(None, (here, anywhere))) or None
 
     def is_around(self, position: Position) -> bool:
         """Tell whether a position is the centre of the cone that was asked for."""

@@ -1,77 +1,321 @@
-"""Catalogue files, read in parts: FITS, VOTable, CSV and ECSV, by astropy."""
+"""Catalogue files, read in parts: FITS, VOTable, CSV and ECSV, also packed by gzip, bzip2 or xz.
+
+Libraries get open files, never names: a name that looks like an address would be fetched, and a text of one
+line be taken for a name.
+"""
 
 from __future__ import annotations
 
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import re
+import tempfile
 import warnings
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import IO, Any
 
+import numpy as np
 from astropy.io import ascii as text_tables
 from astropy.io import fits
-from astropy.io.votable import parse_single_table
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.catalogues.frames import fits_frame
+from mxtvhf.catalogues.tables import CatalogueTable
+from mxtvhf.catalogues.votable import catalogue_table, read_votable, tables_of
+from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.models.text import escaped, one_line
 
 ROWS = 200_000
 """Of one part."""
-CSV_BYTES = 20_000_000
-"""Of one part of a CSV file."""
+BEGINNING = 2000
+"""Bytes by which a format is recognised."""
+MAX_UNPACKED_BYTES = 20_000_000_000
+"""Of a packed file: more is refused before it fills the disk."""
+
+READABLE = "FITS, VOTable, CSV or ECSV"
+PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+"""First bytes -> what unpacks the file."""
+OTHERS = {
+    rb"PK\x03\x04|7z\xbc\xaf|\x1f\x9d|\x28\xb5\x2f\xfd|Rar!": "an archive or a packed file; unpack it first",
+    rb"\x89HDF|PAR1|SQLite format|%PDF|\xd0\xcf\x11\xe0|ARROW1": f"not {READABLE}; convert it first",
+    rb"\s*<(?:!doctype )?html": "an HTML page, not a catalogue; fetch the file itself",
+}
+"""First bytes of files that are often given, and what they are."""
+DELIMITERS = ",;\t|"
 
 
-def read_parts(path: Path) -> Iterator[Table]:
-    """Yield the rows of the first table of a file, some at a time.
+def read_parts(path: Path, table: str | None = None) -> Iterator[CatalogueTable]:
+    """Yield the rows of a table of a file, some at a time, at least one part.
 
     FITS and CSV files may be of any size; VOTable and ECSV files are read whole, as astropy does it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    table
+        Name or number of its table, where it has several: the number of the HDU in a FITS file, in a VOTable
+        counted from 1.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, or holds no table.
+        The file cannot be read, holds no table, or several and ``table`` is None.
     """
-    if not path.is_file():
-        raise InvalidInput(f"{path}: no such file")
-    with path.open("rb") as file:
-        start = file.read(2000)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _unpacked(path) as file:
             # Files by other hands are full of units and types that astropy remarks on; what matters of them
             # comes out of the columns.
             warnings.simplefilter("ignore", AstropyWarning)
-            yield from _parts(path, start)
+            yield from _parts(file, table)
+    except InvalidInput as error:
+        raise InvalidInput(f"{escaped(path)}: {error}") from error
     # astropy's readers let out what the libraries below them raise.
-    except (OSError, ValueError, IndexError, KeyError, TypeError, MemoryError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+        EOFError,
+    ) as error:
+        raise InvalidInput(f"{escaped(path)}: cannot be read as a table: {one_line(error, 200)}") from error
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file; a packed one is unpacked into a temporary file, since FITS is read in steps."""
+    if path.is_dir():
+        raise InvalidInput("this is a folder; expected a file")
+    if path.exists() and not path.is_file():
+        raise InvalidInput("not a regular file")
+    try:
+        packed = path.open("rb")
+    except FileNotFoundError:
+        raise InvalidInput("no such file") from None
+    except OSError as error:
+        raise InvalidInput(f"cannot be opened: {error.strerror}") from error
+    with packed:
+        start = packed.read(BEGINNING)
+        packed.seek(0)
+        opened = next((one for magic, one in PACKED.items() if start.startswith(magic)), None)
+        if opened is None:
+            yield packed
+            return
+        with tempfile.TemporaryFile() as whole:
+            _unpack(opened(packed), whole)
+            yield whole
+
+
+def _unpack(packed: IO[bytes], whole: IO[bytes]) -> None:
+    size = 0
+    try:
+        while content := packed.read(1 << 20):
+            size += len(content)
+            if size > MAX_UNPACKED_BYTES:
+                raise InvalidInput(f"more than {MAX_UNPACKED_BYTES} bytes when unpacked; unpack it yourself")
+            whole.write(content)
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno:  # of the disk; those of damaged data have no number
+            raise Failure(f"{tempfile.gettempdir()}: cannot unpack: {error.strerror}") from error
         raise InvalidInput(
-            f"{path}: cannot be read as a table: {' '.join(str(error).split())[:200]}"
+            f"cut or damaged, cannot be unpacked: {one_line(error, 100)}; fetch it again"
         ) from error
+    whole.seek(0)
 
 
-def _parts(path: Path, start: bytes) -> Iterator[Table]:
-    if start.startswith((b"SIMPLE  =", b"\x1f\x8b")):
-        yield from _fits_parts(path)
+def _parts(file: IO[bytes], table: str | None) -> Iterator[CatalogueTable]:
+    start = file.read(BEGINNING)
+    file.seek(0)
+    for pattern, what in OTHERS.items():
+        if re.match(pattern, start, re.IGNORECASE):
+            raise InvalidInput(what)
+    if start.startswith(b"SIMPLE  ="):
+        yield from _fits_parts(file, table)
     elif b"<VOTABLE" in start or b":VOTABLE" in start:
-        yield from _slices(parse_single_table(path).to_table(use_names_over_ids=True))
+        document = read_votable(file)
+        name, element = _chosen(tables_of(document), table)
+        yield from _slices(catalogue_table(document, name, element))
+    elif table is not None:
+        raise InvalidInput(f"--table {table}: only FITS files and VOTables hold several tables")
     elif start.startswith(b"# %ECSV"):
-        yield from _slices(Table.read(path, format="ascii.ecsv"))
+        with _decoded(file) as text:
+            lines = text.read().splitlines()
+        yield from _slices(CatalogueTable(text_tables.read(lines, format="ecsv")))
     else:
-        fast = {"chunk_size": CSV_BYTES, "chunk_generator": True}
-        yield from text_tables.read(path, format="csv", fast_reader=fast)
+        with _decoded(file) as text:
+            yield from _csv_parts(text)
 
 
-def _fits_parts(path: Path) -> Iterator[Table]:
+def _chosen(tables: Sequence[tuple[int, str, Any]], wanted: str | None) -> tuple[str, Any]:
+    """Return the only table, with an empty name, or the one of a name or number."""
+    if not tables:
+        raise InvalidInput("there is no table in this file")
+    if wanted is None and len(tables) == 1:
+        return "", tables[0][2]
+    names = ", ".join(f"{number} {name}".strip() for number, name, _ in tables)[:200]
+    if wanted is None:
+        raise InvalidInput(f"{len(tables)} tables ({names}); say which: --table NAME or --table NUMBER")
+    found = [(name or str(number), one) for number, name, one in tables if wanted in (name, str(number))]
+    if len(found) != 1:
+        raise InvalidInput(f"--table {wanted}: expected one of {names}")
+    return found[0]
+
+
+@contextmanager
+def _hdus(file: IO[bytes]) -> Iterator[fits.HDUList]:
+    file.seek(0)
+    hdus = fits.open(file, memmap=True)
+    try:
+        yield hdus
+    finally:
+        hdus.close(closed=False)
+
+
+def _fits_parts(file: IO[bytes], table: str | None) -> Iterator[CatalogueTable]:
     first, rows = 0, 1
     while first < rows:
         # Opened for each part: what was mapped of the file is given back with it.
-        with fits.open(path, memmap=True) as hdus:
-            hdu = next((one for one in hdus if isinstance(one, fits.BinTableHDU | fits.TableHDU)), None)
-            if hdu is None:
-                raise InvalidInput(f"{path}: no table in this FITS file")
-            rows = len(hdu.data)
-            yield Table.read(type(hdu)(data=hdu.data[first : first + ROWS], header=hdu.header))
+        with _hdus(file) as hdus:
+            name, hdu = _chosen(
+                [
+                    (number, one.name, one)
+                    for number, one in enumerate(hdus)
+                    if isinstance(one, fits.BinTableHDU | fits.TableHDU)
+                    and not isinstance(one, fits.CompImageHDU)
+                ],
+                table,
+            )
+            rows = int(hdu.header["NAXIS2"])
+            read = _ascii_rows if isinstance(hdu, fits.TableHDU) else _binary_rows
+            part = read(file, hdu, first, min(first + ROWS, rows))
+            yield CatalogueTable(part, _fits_frames(part, (hdu.header, hdus[0].header)), name)
         first += ROWS
 
 
-def _slices(table: Table) -> Iterator[Table]:
-    for first in range(0, len(table), ROWS):
-        yield table[first : first + ROWS]
+def _fits_frames(part: Table, headers: tuple[Any, ...]) -> dict[str, Any]:
+    try:
+        stated = fits_frame(headers)
+    except InvalidInput as error:
+        return dict.fromkeys(part.colnames, str(error))
+    return {} if stated is None else dict.fromkeys(part.colnames, stated)
+
+
+def _binary_rows(_: IO[bytes], hdu: fits.BinTableHDU, first: int, end: int) -> Table:
+    header = hdu.header.copy()
+    # astropy writes into comments of which columns it would build objects.
+    header.remove("COMMENT", ignore_missing=True, remove_all=True)
+    table = Table.read(fits.BinTableHDU(data=hdu.data[first:end], header=header))
+    for column in hdu.columns:
+        if column.null is not None and (column.bscale or column.bzero):
+            # astropy compares the null with the scaled numbers.
+            null = float(column.null) * float(column.bscale or 1.0) + float(column.bzero or 0.0)
+            values = np.ma.asarray(table[column.name])
+            table[column.name] = np.ma.masked_where(np.isclose(values.data, null, rtol=1e-12), values)
+    return table
+
+
+def _ascii_rows(file: IO[bytes], hdu: fits.TableHDU, first: int, end: int) -> Table:
+    """Return the columns as text: astropy makes a blank or null number 0."""
+    header, width = hdu.header, int(hdu.header["NAXIS1"])
+    file.seek(hdu.fileinfo()["datLoc"] + first * width)
+    content = file.read((end - first) * width)
+    if len(content) < (end - first) * width:
+        raise InvalidInput("cut in its table; fetch it again")
+    table = Table()
+    for number in range(1, int(header["TFIELDS"]) + 1):
+        start, size = int(header[f"TBCOL{number}"]) - 1, re.search(r"\d+", header[f"TFORM{number}"])
+        name = str(header.get(f"TTYPE{number}", f"col{number}")).strip()
+        if size is None or start + int(size[0]) > width or name in table.colnames:
+            raise InvalidInput(f"column {number} ({name}) of this ASCII table is invalid")
+        if header.get(f"TSCAL{number}", 1) != 1 or header.get(f"TZERO{number}", 0) != 0:
+            raise InvalidInput(f"column {name} of this ASCII table is scaled; convert it to a binary table")
+        cells = np.ndarray((end - first,), f"S{size[0]}", content, start, (width,))
+        texts = np.char.strip(np.char.decode(cells, "ascii", "replace"))
+        null = str(header.get(f"TNULL{number}", "")).strip()
+        table[name] = np.where(texts == null, "", texts)
+        table[name].unit = header.get(f"TUNIT{number}")
+    return table
+
+
+def _slices(table: CatalogueTable) -> Iterator[CatalogueTable]:
+    for first in range(0, max(len(table.rows), 1), ROWS):
+        yield CatalogueTable(table.rows[first : first + ROWS], table.frames, table.name)
+
+
+@contextmanager
+def _decoded(file: IO[bytes]) -> Iterator[io.TextIOWrapper]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # whoever opened the file closes it
+
+
+def _csv_parts(file: io.TextIOWrapper) -> Iterator[CatalogueTable]:
+    """Yield the rows of a CSV file, all cells as text: what is a number is seen row by row."""
+    try:
+        before, header = _header_line(file)
+        delimiter = max(DELIMITERS, key=header.count)
+        names = _column_names(next(csv.reader([header], delimiter=delimiter, strict=True)))
+        rows = csv.reader(file, delimiter=delimiter, strict=True)
+        part = _csv_rows(rows, names, before)
+        yield CatalogueTable(part)
+        while len(part) == ROWS:
+            part = _csv_rows(rows, names, before)
+            yield CatalogueTable(part)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise InvalidInput(
+            f"neither {READABLE} in UTF-8 (byte 0x{byte:02x}); convert text with: iconv -f latin1 -t utf-8"
+        ) from error
+    except csv.Error as error:
+        raise InvalidInput(f"invalid CSV: {error}") from error
+
+
+def _header_line(file: io.TextIOWrapper) -> tuple[int, str]:
+    """Return the first line that is neither blank nor a comment, and how many lines end with it."""
+    for number, line in enumerate(file, start=1):
+        if line.strip() and not line.startswith("#"):
+            return number, line
+    raise InvalidInput("no line with the names of columns, without '#' before it")
+
+
+def _column_names(fields: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in fields]
+    if len(names) < 2:
+        raise InvalidInput(f"not {READABLE}: the first line, {one_line(''.join(names), 60)!r}, is one column")
+    if sum(bool(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", name, re.IGNORECASE)) for name in names) > 1:
+        raise InvalidInput(
+            f"the first line without '#' is {one_line(','.join(names), 60)!r}; expected names of columns"
+        )
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidInput(f"two columns have the name {twice[0]!r}; rename one")
+    return names
+
+
+def _csv_rows(rows: Any, names: Sequence[str], before: int) -> Table:
+    """Return the next rows; ``before``: lines of the file up to the header."""
+    cells = []
+    for row in islice((row for row in rows if row), ROWS):
+        if len(row) != len(names):
+            raise InvalidInput(
+                f"line {before + rows.line_num} has {len(row)} fields, the header {len(names)}"
+            )
+        cells.append(row)
+    columns = zip(*cells, strict=True) if cells else [()] * len(names)
+    return Table([np.array(column, str) for column in columns], names=names)

@@ -1,10 +1,12 @@
-"""The rows of a catalogue file as sources of ours: units, 90 % radii, and which are no use."""
+"""The rows of a catalogue file as sources of ours: units, 90 % radii, ICRS, and which rows are no use."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,23 +14,88 @@ from astropy import units as u
 from astropy.coordinates import Angle
 from astropy.table import Column, Table
 
-from mxtvhf.catalogues.columns import ERROR_KINDS, FLUX_UNIT, Mapped
+from mxtvhf.catalogues.columns import ERROR_KINDS, SEXAGESIMAL, Mapped, scalars
 from mxtvhf.catalogues.healpix import cells
 from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.catalogues.search import source_of
-from mxtvhf.errors import Failure
+from mxtvhf.catalogues.units import FLUX_UNIT
+from mxtvhf.errors import Failure, InvalidInput
 
 LARGEST_R90_ARCSEC = 180.0 * 3600.0
 ERROR_CLASS_FACTOR = 4.0
 """Within a class of errors."""
 
+NINES = (99.99, 99.999, 999.0, 999.9, 999.99, 999.999, 9999.0, 9999.9, 9999.99, 99999.0, 999999.0)
+"""What catalogues write for "not given"; with a minus sign, also 99 and 99.9."""
+NEGATIVE_NINES = (*(-value for value in NINES), -99.0, -99.9)
+NO_TEXT = frozenset(
+    {"", "-", "--", "---", "n/a", "nan", "none", "null", "-99", "-999", "-9999", "-99.0", "-999.0"}
+)
+"""Texts that mean "not given", lower case."""
+MANY_OUT_OF_RANGE = 0.01
+"""Part of the positions; more are a sign of a wrong unit or column."""
+
 StagedRow = tuple[int, int, float, float, float, str, str, float | None, str | None]
 """Error class, cell, RA, Dec, R90, name, identifiers (JSON or empty), flux, classification."""
 
 
-def usable_rows(
-    table: Table, mapped: Mapped, default_r90: float | None
-) -> tuple[Iterator[StagedRow], Counter[str]]:
+@dataclass
+class Evidence:
+    """What the values of a file say of how it was read; filled part by part."""
+
+    rows: int = 0
+    unusable: Counter[str] = field(default_factory=Counter)
+    """Why rows were left out -> how many."""
+    negative: int = 0
+    """Right ascensions from -180 up to 0, to which 360 deg were added."""
+    above_180: int = 0
+    smallest_ra: float = np.inf
+    largest_ra: float = -np.inf
+    largest_dec: float = 0.0
+    """Degrees, as read, without its sign."""
+    largest_error: float = 0.0
+    """In the column's unit."""
+    nines: Counter[tuple[str, float]] = field(default_factory=Counter)
+    """Column and value -> how often it stands there."""
+
+    def described(self) -> dict[str, str]:
+        """Say for people what was changed in the values."""
+        return {"RA below 0": f"360 deg added to {self.negative}"} if self.negative else {}
+
+    def doubts(self, mapped: Mapped) -> Iterator[str]:
+        """Yield what is not certain, with the option that settles it."""
+        ra, width = mapped.columns["ra"], self.largest_ra - self.smallest_ra
+        is_decimal = "ra" in mapped.assumed_units and not mapped.is_sexagesimal
+        if is_decimal and self.smallest_ra >= 0.0 and self.largest_ra <= 24.0 and width >= 12.0:
+            yield f"{ra} is taken as degrees, but all of it is from 0 to 24 (--unit ra=deg or ra=hour)"
+        elif (
+            is_decimal
+            and abs(self.smallest_ra) <= 2 * np.pi >= self.largest_ra
+            and self.largest_dec <= np.pi / 2
+            and width >= np.pi
+        ):
+            yield f"{ra} is taken as degrees, but may be radians (--unit ra=deg,dec=deg or ra=rad,dec=rad)"
+        if "error" in mapped.assumed_units and 0.0 < self.largest_error < 0.1:
+            yield f"{mapped.columns['error']} is taken as arcsec, but is below 0.1 (--unit error=UNIT)"
+        if self.negative and self.above_180:
+            yield f"{ra} is below 0 and above 180; 360 deg added to {self.negative} rows (--missing VALUE)"
+        out_of_range = self.unusable["position out of range"]
+        if out_of_range > MANY_OUT_OF_RANGE * self.rows:
+            yield f"{out_of_range} of {self.rows} positions are out of range, as of a wrong unit or column"
+        for (column, value), count in self.nines.items():
+            yield f"{column} is {value:g} in {count} rows, taken as a number (--missing {value:g})"
+
+
+@dataclass(frozen=True)
+class ConvertedRows:
+    """A part of a file, converted."""
+
+    usable: Iterator[StagedRow]
+    left_out: list[tuple[int, float, float]]
+    """Cell, RA and Dec of rows that are no use for another reason than their position."""
+
+
+def convert(table: Table, mapped: Mapped, default_r90: float | None, evidence: Evidence) -> ConvertedRows:
     """Convert the rows of a part of a file.
 
     Parameters
@@ -37,26 +104,37 @@ def usable_rows(
         The part, and which column holds what.
     default_r90
         90 % radius, arcsec, of sources without a position error; None: they are no use.
+    evidence
+        Counts what was found.
 
-    Returns
-    -------
-    tuple
-        The usable rows, and why others were left out -> how many.
+    Raises
+    ------
+    InvalidInput
+        Right ascensions are partly decimal and partly sexagesimal, or hours beyond 24.
     """
+    table = table[list(dict.fromkeys(mapped.columns.values()))]
     ra, dec = (_degrees(table, mapped, role) for role in ("ra", "dec"))
-    ra = np.where(ra == 360.0, 0.0, ra)
-    r90 = _r90(table, mapped, ra, dec, default_r90)
+    evidence.rows += len(table)
+    ra = _wrapped(ra, dec, mapped, evidence)
+    r90 = _r90(table, mapped, ra, dec, default_r90, evidence)
+    good, counted = np.ones(len(table), bool), evidence.unusable
     faults = {
         "no position": np.isnan(ra) | np.isnan(dec),
         "position out of range": ~((ra >= 0.0) & (ra < 360.0) & (np.abs(dec) <= 90.0)),
         "no position error": np.isnan(r90),
         "position error out of range": ~((r90 >= 0.0) & (r90 <= LARGEST_R90_ARCSEC)),
     }
-    good, left_out = np.ones(len(table), bool), Counter[str]()
     for reason, bad in faults.items():
-        left_out[reason] = int((good & bad).sum())
+        counted[reason] += int((good & bad).sum())
         good &= ~bad
-    return _rows(table[good], mapped, ra[good], dec[good], r90[good]), left_out
+    is_placed = ~(faults["no position"] | faults["position out of range"])
+    ra[is_placed], dec[is_placed] = mapped.frame.to_icrs(ra[is_placed], dec[is_placed])
+    lost = is_placed & ~good
+    fluxes = _fluxes(table[good], mapped, evidence)
+    return ConvertedRows(
+        _rows(table[good], mapped, ra[good], dec[good], r90[good], fluxes),
+        list(zip(_cells(ra[lost], dec[lost]).tolist(), ra[lost].tolist(), dec[lost].tolist(), strict=True)),
+    )
 
 
 def sources_of(
@@ -66,55 +144,123 @@ def sources_of(
     catalogue: str,
     reference: str,
     flux_band_kev: tuple[float, float] | None,
-) -> list[CatalogueSource]:
-    """Convert a whole small table to sources.
+) -> tuple[list[CatalogueSource], int]:
+    """Convert a whole small table to sources; return also how many of its rows are no use.
 
     Raises
     ------
     Failure
         None of its rows is usable, though it has some.
+    InvalidInput
+        As `convert`.
     """
-    rows, left_out = usable_rows(table, mapped, default_r90)
-    if len(table) and left_out.total() == len(table):
-        raise Failure(f"no usable row: {', '.join(reason for reason, count in left_out.items() if count)}")
-    return [source_of(row[2:], catalogue, reference, flux_band_kev) for row in rows]
+    evidence = Evidence()
+    rows = convert(table, mapped, default_r90, evidence).usable
+    left_out = evidence.unusable.total()
+    if len(table) and left_out == len(table):
+        reasons = ", ".join(reason for reason, count in evidence.unusable.items() if count)
+        raise Failure(f"no usable row: {reasons}")
+    return [source_of(row[2:], catalogue, reference, flux_band_kev) for row in rows], left_out
 
 
-def _rows(table: Table, mapped: Mapped, ra: Any, dec: Any, r90: Any) -> Iterator[StagedRow]:
+def _wrapped(ra: Any, dec: Any, mapped: Mapped, evidence: Evidence) -> Any:
+    """Bring right ascensions from -180 to 360 deg into the range from 0 up to 360; note their range."""
+    placed = ~np.isnan(ra) & (np.abs(dec) <= 90.0) & (ra >= -180.0) & (ra <= 360.0)
+    if placed.any():
+        evidence.smallest_ra = min(evidence.smallest_ra, float(ra[placed].min()))
+        evidence.largest_ra = max(evidence.largest_ra, float(ra[placed].max()))
+        evidence.largest_dec = max(evidence.largest_dec, float(np.abs(dec[placed]).max()))
+    _note_nines(mapped.columns["ra"], ra[placed], evidence, NEGATIVE_NINES)
+    negative = placed & (ra < 0.0)
+    evidence.negative += int(negative.sum())
+    evidence.above_180 += int((placed & (ra > 180.0)).sum())
+    whole = np.where(negative, ra + 360.0, ra)
+    return np.where(whole == 360.0, 0.0, whole)
+
+
+def _rows(
+    table: Table, mapped: Mapped, ra: Any, dec: Any, r90: Any, fluxes: list[float | None]
+) -> Iterator[StagedRow]:
     with np.errstate(divide="ignore"):
         group = np.maximum(np.ceil(np.log(r90) / np.log(ERROR_CLASS_FACTOR)), 0.0).astype(int)
-    cell = cells(ra, dec) if len(ra) else ra.astype(int)
     names = [
         name or f"unnamed at {ra[i]:.5f} {dec[i]:+.5f}"
         for i, name in enumerate(_texts(table, mapped, "name"))
     ]
-    numbers = (column.tolist() for column in (group, cell, ra, dec, r90))
+    numbers = (column.tolist() for column in (group, _cells(ra, dec), ra, dec, r90))
     identifiers = [_identifiers(text) for text in _texts(table, mapped, "identifiers")]
     classes = [text or None for text in _texts(table, mapped, "class")]
-    return zip(*numbers, names, identifiers, _fluxes(table, mapped), classes, strict=True)
+    return zip(*numbers, names, identifiers, fluxes, classes, strict=True)
+
+
+def _cells(ra: Any, dec: Any) -> Any:
+    return cells(ra, dec) if len(ra) else ra.astype(int)
 
 
 def _degrees(table: Table, mapped: Mapped, role: str) -> Any:
     column, unit = table[mapped.columns[role]], mapped.units[role]
-    if column.dtype.kind not in "SUO":
-        return _numbers(column) * u.Unit(unit).to(u.deg)
-    return np.array([_angle(text, unit) for text in _strings(column)], float)
+    values, scale = scalars(column), u.Unit(unit).to(u.deg)
+    # -99 may be a right ascension.
+    nines = [nine for nine in NEGATIVE_NINES if role == "dec" or nine < -180.0]
+    degrees = _numbers(values, mapped.missing, nines) * scale
+    if values.dtype.kind in "SUO":
+        texts = _strings(values, mapped.missing)
+        if role == "ra":
+            _refuse_mixed(texts, mapped)
+        for i in np.flatnonzero(np.isnan(degrees)):
+            degrees[i] = _angle(texts[i], unit)
+    if (
+        role == "ra"
+        and unit == u.hourangle
+        and (degrees > 360.0).any()
+        and (degrees[degrees > 360.0] <= 5400.0).any()
+    ):
+        raise InvalidInput(
+            f"column {column.info.name} has right ascensions in hours beyond 24; degrees? say --unit ra=deg"
+        )
+    return degrees
+
+
+def _refuse_mixed(texts: list[str], mapped: Mapped) -> None:
+    """Refuse decimal numbers among sexagesimal ones: one of them is in degrees, the other in hours.
+
+    Raises
+    ------
+    InvalidInput
+        They are mixed and no unit is said, or numbers that should be hours are beyond 24.
+    """
+    if "ra" in mapped.obeyed_units:
+        return
+    name = mapped.columns["ra"]
+    for text in texts:
+        is_sexagesimal = bool(SEXAGESIMAL.match(text))
+        if is_sexagesimal != mapped.is_sexagesimal and (is_sexagesimal or not np.isnan(_number(text))):
+            raise InvalidInput(
+                f"column {name} has decimal numbers and others such as 17:06:15, as {text!r}: degrees or "
+                "hours? Write all in one way, or say --unit ra=deg or ra=hour for all"
+            )
+        if is_sexagesimal and int(re.findall(r"\d+", text)[0]) >= 24:
+            raise InvalidInput(f"column {name}: {text!r} is not a time; degrees? say --unit ra=deg")
 
 
 def _angle(text: str, unit: u.UnitBase | None) -> float:
-    """Degrees of an angle as text, ``17 06 15.3`` or ``256.56``; NaN where it is none."""
+    """Degrees of an angle such as ``17 06 15.3``; NaN where it is none."""
     try:
-        return float(Angle(text, unit).deg)
+        return float(Angle(text, unit).deg) if np.isnan(_number(text)) else float("nan")
     except (ValueError, TypeError, u.UnitsError):
         return float("nan")
 
 
-def _r90(table: Table, mapped: Mapped, ra: Any, dec: Any, default: float | None) -> Any:
+def _r90(table: Table, mapped: Mapped, ra: Any, dec: Any, default: float | None, evidence: Evidence) -> Any:
     """90 % radii, arcsec; NaN where unknown. What the file's number format rounded away is part of them."""
     r90 = np.full(len(table), np.nan)
     if "error" in mapped.columns:
-        scale = u.Unit(mapped.units["error"]).to(u.arcsec) * ERROR_KINDS[mapped.error_kind]
-        r90 = _numbers(table[mapped.columns["error"]]) * scale
+        errors = _numbers(scalars(table[mapped.columns["error"]]), mapped.missing)
+        _note_nines(mapped.columns["error"], errors, evidence)
+        evidence.largest_error = max(
+            evidence.largest_error, float(errors[np.isfinite(errors)].max(initial=0.0))
+        )
+        r90 = errors * u.Unit(mapped.units["error"]).to(u.arcsec) * ERROR_KINDS[mapped.error_kind]
     if default is not None:
         r90 = np.where(np.isnan(r90), default, r90)
     rounding = [
@@ -130,23 +276,36 @@ def _rounding_arcsec(column: Column, degrees: Any) -> Any:
     return 0.5 * 3600.0 * np.abs(np.spacing(degrees.astype(np.float32))).astype(float)
 
 
-def _fluxes(table: Table, mapped: Mapped) -> list[float | None]:
+def _fluxes(table: Table, mapped: Mapped, evidence: Evidence) -> list[float | None]:
     unit = mapped.units.get("flux")
     if unit is None:
         return [None] * len(table)
-    values = _numbers(table[mapped.columns["flux"]]) * unit.to(FLUX_UNIT)
-    return [float(value) if 0.0 <= value < np.inf else None for value in values]
+    values = _numbers(scalars(table[mapped.columns["flux"]]), mapped.missing)
+    _note_nines(mapped.columns["flux"], values, evidence)
+    return [float(value) if 0.0 <= value < np.inf else None for value in values * unit.to(FLUX_UNIT)]
 
 
-def _numbers(column: Column) -> Any:
-    if column.dtype.kind in "fiu":
-        return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
-    return np.array([_number(text) for text in _strings(column)], float)
+def _note_nines(column: str, values: Any, evidence: Evidence, nines: Sequence[float] = NINES) -> None:
+    for nine in nines:
+        if count := int(np.isclose(values, nine, rtol=1e-6, atol=0.0).sum()):
+            evidence.nines[column, nine] += count
+
+
+def _numbers(values: Any, missing: tuple[str, ...], nines: Sequence[float] = NEGATIVE_NINES) -> Any:
+    """Return cells as numbers; NaN where there is none, or one that means "not given"."""
+    if values.dtype.kind in "fiu":
+        numbers = np.ma.filled(values.astype(float), np.nan)
+    else:
+        numbers = np.array([_number(text) for text in _strings(values, missing)], float)
+    for given in (*nines, *map(_number, missing)):
+        numbers[np.isclose(numbers, given, rtol=1e-6, atol=0.0)] = np.nan
+    return numbers
 
 
 def _number(text: str) -> float:
+    """Return a number as text; Fortran's exponents are ``1.5D+02``."""
     try:
-        return float(text)
+        return float("nan") if "_" in text else float(text.upper().replace("D", "E"))
     except ValueError:
         return float("nan")
 
@@ -155,22 +314,20 @@ def _texts(table: Table, mapped: Mapped, role: str) -> list[str]:
     """Texts of a role, empty where there is none."""
     if role not in mapped.columns:
         return [""] * len(table)
-    return _strings(table[mapped.columns[role]])
+    texts = _strings(scalars(table[mapped.columns[role]]), mapped.missing)
+    return ["" if text.lower() in NO_TEXT else text for text in texts]
 
 
-def _strings(column: Column) -> list[str]:
-    """Texts without blanks around them, empty where masked."""
-    values = np.ma.asarray(column)
+def _strings(values: Any, missing: tuple[str, ...]) -> list[str]:
+    """Texts without blanks around them, empty where masked or not given."""
     hidden = np.ma.getmaskarray(values)
     data = values.data
     if data.dtype.kind == "S":
         data = np.char.decode(data, "utf-8", "replace")
     texts: list[str] = np.char.strip(data.astype(str)).tolist()
-    return (
-        ["" if masked else text for text, masked in zip(texts, hidden, strict=True)]
-        if hidden.any()
-        else texts
-    )
+    if not hidden.any() and not missing:
+        return texts
+    return ["" if masked or text in missing else text for text, masked in zip(texts, hidden, strict=True)]
 
 
 def _identifiers(text: str) -> str:

@@ -14,6 +14,7 @@ from contextlib import closing
 from heapq import nsmallest
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from mxtvhf.catalogues.healpix import cell_area_deg2, cone_ranges, surroundings
 from mxtvhf.catalogues.model import CatalogueSource
@@ -33,7 +34,18 @@ WHERE error_class = ? AND healpix >= ? AND healpix < ?"""
 
 Row = tuple[float, float, float, str, str, float | None, str | None]
 """RA, Dec, R90, name, identifiers (JSON or empty), flux, classification."""
-Found = tuple[tuple[CatalogueSource, ...], int, float]
+
+
+class Found(NamedTuple):
+    """What a catalogue has around a place."""
+
+    sources: tuple[CatalogueSource, ...]
+    """Nearest first."""
+    omitted: int
+    """How many farther ones there are."""
+    density_per_deg2: float
+    unusable_here: int
+    """Rows inside the cone that are no sources, see `CatalogueAnswer`."""
 
 
 def search(
@@ -50,11 +62,6 @@ def search(
     limit
         Sources at most, the nearest.
 
-    Returns
-    -------
-    tuple
-        The sources, nearest first; how many farther ones there are; sources per square degree around here.
-
     Raises
     ------
     Failure
@@ -70,11 +77,12 @@ def search(
             found = ((distance, next(numbers), row) for distance, row in _reaching(database, version, *cone))
             nearest = nsmallest(limit, found)
             density = _density(database, version, ra_deg, dec_deg)
+            unusable = _unusable_here(database, version, *cone)
     except sqlite3.Error as error:
         raise Failure(f"{path}: damaged, {error}") from error
     about = version.catalogue, version.reference, version.flux_band_kev
     sources = tuple(source_of(row, *about) for _, _, row in nearest)
-    return sources, next(numbers) - len(nearest), density
+    return Found(sources, next(numbers) - len(nearest), density, unusable)
 
 
 def source_of(
@@ -132,6 +140,21 @@ def _reaching(
                 distance = separation_arcsec(ra_deg, dec_deg, row[0], row[1])
                 if distance - row[2] <= radius:
                     yield distance, row
+
+
+def _unusable_here(
+    database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius: float
+) -> int:
+    """Count the rows inside a cone that could not be used."""
+    if not version.unusable_placed:
+        return 0
+    return sum(
+        separation_arcsec(ra_deg, dec_deg, *place) <= radius
+        for cells in cone_ranges(ra_deg, dec_deg, radius / 3600.0)
+        for place in database.execute(
+            "SELECT ra, dec FROM unusable WHERE healpix >= ? AND healpix < ?", cells
+        )
+    )
 
 
 def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float) -> float:

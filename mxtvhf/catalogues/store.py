@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources
 from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.catalogues.removal import versions_named
 from mxtvhf.catalogues.version import (
     CatalogueVersion,
     catalogue_names,
     data_file,
+    disabled_file,
     read_version,
     version_numbers,
 )
@@ -55,7 +57,8 @@ class CatalogueStore:
         radius_arcsec
             Radius, up to half the sky's circumference.
         catalogue
-            Only this one; ``name@2`` is its second version. None: all, in their current version.
+            Only this one; ``name@2`` is its second version. None: all that are not disabled, in their current
+            version.
         limit
             Sources at most in each answer, the nearest.
 
@@ -71,8 +74,15 @@ class CatalogueStore:
         """
         if not (0.0 <= ra_deg < 360.0 and -90.0 <= dec_deg <= 90.0 and 0.0 <= radius_arcsec <= 648_000.0):
             raise InvalidInput(f"no cone: RA {ra_deg}, Dec {dec_deg} deg, radius {radius_arcsec} arcsec")
-        names = [BRIGHT_XRAY, *catalogue_names(self.folder)] if catalogue is None else [catalogue]
+        names = [BRIGHT_XRAY, *self._enabled()] if catalogue is None else [catalogue]
         return tuple(self._answer(name, ra_deg, dec_deg, radius_arcsec, limit) for name in names)
+
+    def _enabled(self) -> list[str]:
+        return [name for name in catalogue_names(self.folder) if not self.is_disabled(name)]
+
+    def is_disabled(self, name: str) -> bool:
+        """Tell whether a catalogue is only asked when it is named."""
+        return disabled_file(self.folder, name).exists()
 
     def versions(self) -> tuple[CatalogueVersion, ...]:
         """Return all readable versions of all ingested catalogues, those in use last of their catalogue."""
@@ -120,19 +130,12 @@ class CatalogueStore:
         )
         try:
             version = read_version(self.folder, name, number)
-            sources, omitted, density = search(data_file(self.folder, name, number), version, *cone, limit)
+            found = search(data_file(self.folder, name, number), version, *cone, limit)
         except (Failure, OSError, ValidationError) as error:
             return answer(checked=False, reason=" ".join(str(error).split()))
-        return answer(checked=True, density_per_deg2=density, sources=sources, omitted=omitted)
+        return answer(checked=True, unusable_anywhere=version.unusable_anywhere, **found._asdict())
 
     def _which(self, wanted: str) -> tuple[str, int]:
         """Return name and version of what was asked for; without a version it is the one in use."""
-        name, at, number = wanted.partition("@")
-        there = version_numbers(self.folder, name)
-        if not there:
-            raise InvalidInput(f"catalogue {name}: there is none of this name in {self.folder}")
-        if not at:
-            return name, there[-1]
-        if number not in map(str, there):
-            raise InvalidInput(f"catalogue {wanted}: its versions are {', '.join(map(str, there))}")
-        return name, int(number)
+        name, numbers = versions_named(self.folder, wanted)
+        return name, numbers[-1]

@@ -11,7 +11,11 @@ number is the version in use, the others can still be asked for.
 
 from __future__ import annotations
 
+import fcntl
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import AwareDatetime
@@ -44,11 +48,15 @@ class CatalogueVersion(KeptModel):
     """Where the catalogue was published, as the user said; else the file's name."""
     mapping: dict[str, str]
     """What was read -> from which column, in which unit, by which conversion."""
+    doubts: tuple[str, ...] = ()
+    """What was not certain of it, and was confirmed."""
     flux_band_kev: tuple[float, float] | None = None
     rows: int
     """In the file."""
     unusable: dict[str, int]
     """Why rows were left out -> how many."""
+    unusable_placed: int | None = None
+    """How many of them have a position, which is kept; None: written by a version that kept none of them."""
     repeated: int
     """Rows left out since name and position stood there already."""
     repeated_names: int
@@ -62,6 +70,11 @@ class CatalogueVersion(KeptModel):
     data_sha256: str
     software: str
     """Version of this software that ingested it."""
+
+    @property
+    def unusable_anywhere(self) -> int:
+        """How many rows were left out whose position is not kept."""
+        return sum(self.unusable.values()) - (self.unusable_placed or 0)
 
 
 def catalogue_folder(root: Path, name: str) -> Path:
@@ -85,6 +98,36 @@ def data_file(root: Path, name: str, version: int) -> Path:
 def version_file(root: Path, name: str, version: int) -> Path:
     """Return where it says what a version is."""
     return catalogue_folder(root, name) / f"{version}.json"
+
+
+def removed_file(root: Path, name: str, version: int) -> Path:
+    """Return the file that says that a version was removed."""
+    return catalogue_folder(root, name) / f"{version}.removed"
+
+
+def disabled_file(root: Path, name: str) -> Path:
+    """Return the file that exists while a catalogue is not asked."""
+    return catalogue_folder(root, name) / "disabled"
+
+
+def next_number(root: Path, name: str) -> int:
+    """Return the version that the next file added will be: no number is given twice."""
+    files = catalogue_folder(root, name).iterdir()
+    used = [
+        int(path.stem) for path in files if path.suffix in (".json", ".removed") and path.stem.isdecimal()
+    ]
+    return max(used, default=0) + 1
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keep others from changing a catalogue meanwhile; remove what one that was killed left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(".adding-*"):
+            shutil.rmtree(left)
+        yield
 
 
 def version_numbers(root: Path, name: str) -> list[int]:

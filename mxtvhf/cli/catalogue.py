@@ -1,8 +1,9 @@
-"""The commands ``mxtvhf catalogue add``, ``list`` and ``search``."""
+"""The commands ``mxtvhf catalogue add``, ``list``, ``search``, ``disable``, ``enable`` and ``remove``."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,10 +21,9 @@ from mxtvhf.settings import Settings, read_settings
 if TYPE_CHECKING:
     from mxtvhf.catalogues.version import CatalogueVersion
 
-app = typer.Typer(no_args_is_help=True, help="Catalogues of known sources: add them, list them, search them.")
+app = typer.Typer(no_args_is_help=True, help="Catalogues of known sources: add, list, search, remove.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
-ROLES = "name, ra, dec, error, flux, class, identifiers"
 
 
 @app.command()
@@ -33,7 +33,8 @@ def add(
     ],
     name: Annotated[str, typer.Option(help="of the catalogue; one that exists gets a new version")],
     column: Annotated[
-        list[str] | None, typer.Option(help=f"ROLE=COLUMN where the guess is wrong; roles: {ROLES}")
+        list[str] | None,
+        typer.Option(help="ROLE=COLUMN; roles: name, ra, dec, error, flux, class, identifiers"),
     ] = None,
     unit: Annotated[
         list[str] | None, typer.Option(help="ROLE=UNIT where the file has none or a wrong one")
@@ -42,25 +43,63 @@ def add(
         str | None, typer.Option(help="what the position error is: sigma (per axis), r68, r90, r95, r99")
     ] = None,
     error: Annotated[
-        float | None, typer.Option(min=0.0, help="90 % radius, arcsec, of sources without an error")
+        float | None, typer.Option(help="90 % radius, arcsec, of sources without an error")
+    ] = None,
+    frame: Annotated[
+        str | None,
+        typer.Option(help="reference frame, e.g. ICRS, FK5, 'FK4 B1950', galactic; else the file's"),
+    ] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="a value that means: not given")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="name or number of the table in a file with several")
     ] = None,
     flux_unit: Annotated[str | None, typer.Option(help="the same as --unit flux=UNIT")] = None,
     flux_band: Annotated[tuple[float, float] | None, typer.Option(help="band of the fluxes, keV")] = None,
     reference: Annotated[
         str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="where the catalogue was published")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="add it although something is not certain")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a catalogue into the store; it is searched from then on."""
-    from mxtvhf.catalogues.columns import ERROR_KINDS, Choice
+    """Add a catalogue to the store; it is searched from then on.
+
+    What is not certain about its columns, units or reference frame is shown, and nothing is added before you
+    correct it or confirm it with --yes.
+    """
+    from mxtvhf.catalogues.columns import ERROR_KINDS, MEASURED, ROLES, Choice
     from mxtvhf.catalogues.ingest import add_catalogue
+    from mxtvhf.catalogues.rows import LARGEST_R90_ARCSEC
 
     if error_is is not None and error_is not in ERROR_KINDS:
-        raise InvalidInput(f"--error-is {error_is}: want one of {', '.join(ERROR_KINDS)}")
-    units = _by_role("--unit", unit) | ({"flux": flux_unit} if flux_unit else {})
-    choice = Choice(_by_role("--column", column), units, error_is, error)
+        raise InvalidInput(f"--error-is {error_is}: expected one of {', '.join(ERROR_KINDS)}")
+    if error is not None and not 0.0 < error <= LARGEST_R90_ARCSEC:
+        raise InvalidInput(
+            f"--error {error:g}: expected a radius above 0 arcsec, up to {LARGEST_R90_ARCSEC:g}"
+        )
+    if flux_band is not None and not 0.0 < flux_band[0] < flux_band[1] < float("inf"):
+        raise InvalidInput(
+            f"--flux-band {flux_band[0]:g} {flux_band[1]:g}: expected two rising energies, keV"
+        )
+    units = _by_role("--unit", unit, MEASURED)
+    if flux_unit and units.setdefault("flux", flux_unit) != flux_unit:
+        raise InvalidInput(f"--flux-unit {flux_unit}: --unit says flux={units['flux']}; give one of them")
+    choice = Choice(
+        columns=_by_role("--column", column, ROLES),
+        units=units,
+        error_kind=error_is,
+        default_r90_arcsec=error,
+        frame=frame,
+        missing=tuple(missing or ()),
+        table=table,
+    )
     added = add_catalogue(
-        read_settings().catalogues, file, name, choice, reference=reference, flux_band_kev=flux_band
+        read_settings().catalogues,
+        file,
+        name,
+        choice,
+        reference=reference,
+        flux_band_kev=flux_band,
+        confirmed=yes,
     )
     if as_json:
         _print_json(added.model_dump(mode="json"))
@@ -82,14 +121,18 @@ def list_catalogues(
     if as_json:
         own = {"catalogue": BRIGHT_XRAY, "version": bright.version, "sources": len(bright.sources)}
         rest = [
-            {**version.model_dump(mode="json"), "fault": fault}
+            {
+                **version.model_dump(mode="json"),
+                "fault": fault,
+                "disabled": store.is_disabled(version.catalogue),
+            }
             for version, fault in zip(versions, faults, strict=True)
         ]
         _print_json([own, *rest, *({"fault": fault} for fault in store.unreadable())])
     else:
         print(f"{BRIGHT_XRAY} {bright.version}: {len(bright.sources)} sources, part of MXT-VHF")
         for version, fault in zip(versions, faults, strict=True):
-            print("\n".join(_version_text(version, fault)))
+            print("\n".join(_version_text(version, fault, is_disabled=store.is_disabled(version.catalogue))))
         for fault in store.unreadable():
             print(fault)
     if any(faults) or store.unreadable():
@@ -136,6 +179,45 @@ def search(
         raise Failure(f"not checked: {', '.join(unchecked)}")
 
 
+@app.command()
+def disable(name: Annotated[str, typer.Argument(help="of the catalogue")]) -> None:
+    """Keep a catalogue, but no longer ask it."""
+    from mxtvhf.catalogues.removal import set_enabled
+
+    set_enabled(read_settings().catalogues, name, is_enabled=False)
+    print(f"{name}: no longer asked; undo with: mxtvhf catalogue enable {name}")
+
+
+@app.command()
+def enable(name: Annotated[str, typer.Argument(help="of the catalogue")]) -> None:
+    """Ask a disabled catalogue again."""
+    from mxtvhf.catalogues.removal import set_enabled
+
+    set_enabled(read_settings().catalogues, name, is_enabled=True)
+    print(f"{name}: asked again")
+
+
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="of the catalogue; NAME@2 is its second version only")],
+    yes: Annotated[bool, typer.Option("--yes", help="confirm; there is no way back but a backup")] = False,
+) -> None:
+    """Delete a catalogue, or one version of it, from the store."""
+    from mxtvhf.catalogues.removal import remove_catalogue, versions_named
+    from mxtvhf.catalogues.version import version_numbers
+
+    root = read_settings().catalogues
+    catalogue, numbers = versions_named(root, name)
+    what = f"{catalogue}, version {', '.join(map(str, numbers))}"
+    if not yes:
+        raise InvalidInput(
+            f"{what}: not removed; confirm with --yes, or keep it unused with: catalogue disable"
+        )
+    remove_catalogue(root, name)
+    left = max(version_numbers(root, catalogue), default=None)
+    print(f"{what}: removed; {f'version {left} is in use' if left else 'no version is left'}")
+
+
 def _remote(settings: Settings, ra: float, dec: float, radius: float) -> tuple[CatalogueAnswer, ...]:
     from mxtvhf.catalogues.cone_search import ask_remote, remote_services
 
@@ -144,14 +226,15 @@ def _remote(settings: Settings, ra: float, dec: float, radius: float) -> tuple[C
     return ask_remote(ra, dec, radius, remote_services(settings.remote_catalogues))
 
 
-def _by_role(option: str, pairs: list[str] | None) -> dict[str, str]:
+def _by_role(option: str, pairs: list[str] | None, roles: Sequence[str]) -> dict[str, str]:
     """Read ``ROLE=VALUE`` options; one option may hold several, with commas between them."""
-    found = {}
+    found: dict[str, str] = {}
     for pair in (part for text in pairs or [] for part in text.split(",")):
-        role, equals, value = pair.partition("=")
-        if not (equals and value and role in ROLES.split(", ")):
-            raise InvalidInput(f"{option} {pair}: want ROLE=VALUE; roles: {ROLES}")
-        found[role] = value
+        role, equals, value = (part.strip() for part in pair.partition("="))
+        if not (equals and value and role in roles):
+            raise InvalidInput(f"{option} {pair}: expected ROLE=VALUE; roles: {', '.join(roles)}")
+        if found.setdefault(role, value) != value:
+            raise InvalidInput(f"{option} {pair}: {role} is also {found[role]}; give one of them")
     return found
 
 
@@ -160,14 +243,16 @@ def _added_text(version: CatalogueVersion) -> list[str]:
     return [
         f"{version.catalogue}, version {version.version}: {version.sources} sources of {version.rows} rows",
         *(f"  {role:12} {column}" for role, column in version.mapping.items()),
+        *(f"  confirmed    {doubt}" for doubt in version.doubts),
         f"  left out     {', '.join(left_out) or 'none'}; {version.repeated} repeated name and position",
         f"  {version.repeated_names} names stand at more than one position; all were kept",
     ]
 
 
-def _version_text(version: CatalogueVersion, fault: str | None) -> list[str]:
+def _version_text(version: CatalogueVersion, fault: str | None, *, is_disabled: bool) -> list[str]:
+    disabled = "; disabled" if is_disabled else ""
     return [
-        f"{version.catalogue} {version.version}: {version.sources} sources, {version.reference}",
+        f"{version.catalogue} {version.version}: {version.sources} sources, {version.reference}{disabled}",
         f"    added {utc_text(version.added)} from {version.file} (SHA-256 {version.file_sha256[:12]})",
         *([f"    DAMAGED: {fault}"] if fault else []),
     ]
@@ -187,6 +272,8 @@ def _answer_text(answer: CatalogueAnswer) -> list[str]:
         )
     if answer.omitted:
         lines.append(f"  and {answer.omitted} farther ones")
+    if answer.gap:
+        lines.append(f"  not checked: {answer.gap}")
     return lines
 
 

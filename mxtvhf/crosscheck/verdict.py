@@ -70,6 +70,10 @@ def _by_catalogues(
         return BurstVerdict.KNOWN_SOURCE, here[0].explanation
     if not asked:
         return BurstVerdict.CONSISTENT, "No catalogue was checked, so it may be a known source."
+    # Where rows of a catalogue could not be used, it does not tell that nothing is there.
+    asked = [answer for answer in asked if answer.is_complete]
+    if not asked and not here:
+        return BurstVerdict.CONSISTENT, "No catalogue was checked completely, so it may be a known source."
     catalogues = ", ".join(sorted({answer.catalogue for answer in asked}))
     if likely >= limits.new_below:
         return (
@@ -118,6 +122,10 @@ def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[So
 
 
 def not_checked(answers: Sequence[CatalogueAnswer]) -> list[str]:
-    """Say which catalogues could not be asked, and why; a sentence each."""
+    """Say which catalogues or parts of them could not be checked, and why; a sentence each."""
     unchecked = {answer.catalogue: answer.reason for answer in answers if not answer.checked}
-    return [f"Not checked: {catalogue} ({reason})." for catalogue, reason in unchecked.items()]
+    parts = {answer.catalogue: answer.gap for answer in answers if answer.checked and answer.unusable_here}
+    return [
+        *(f"Not checked: {catalogue} ({reason})." for catalogue, reason in unchecked.items()),
+        *(f"Not checked: {gap} of {catalogue}." for catalogue, gap in parts.items()),
+    ]

@@ -157,8 +157,9 @@ def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
         CatalogueLine(
             catalogue=catalogue,
             version=group[0].version,
-            checked=all(answer.checked for answer in group),
-            reason="; ".join(dict.fromkeys(answer.reason for answer in group if answer.reason)) or None,
+            checked=all(answer.is_complete for answer in group),
+            reason="; ".join(dict.fromkeys(filter(None, (answer.reason or answer.gap for answer in group))))
+            or None,
             radius_arcsec=max(answer.radius_arcsec for answer in group),
             sources=len({(one.name, one.ra_deg, one.dec_deg) for answer in group for one in answer.sources}),
             omitted=sum(answer.omitted for answer in group),

@@ -30,7 +30,9 @@ class TestIngest:
                 "CAT": ["BLLac", "", "SNR"],
             }
         )
-        version, store = added(tmp_path, table)
+        with pytest.raises(InvalidInput, match=r"ERROR is taken for.*as sigma.*--yes"):
+            added(tmp_path, table)
+        version, store = added(tmp_path, table, confirmed=True)
         assert (version.rows, version.sources, version.repeated_names) == (3, 3, 1)
         assert "left out" in version.mapping["flux"]
         assert "sigma" in version.mapping["error"]
@@ -39,7 +41,7 @@ class TestIngest:
         assert (one.flux, two.classification, two.identifiers) == (None, None, ())
         # One sigma per axis, and what single precision rounds away: 2^-16 degrees, half of it.
         assert one.r90_arcsec == pytest.approx(np.hypot(R90_PER_SIGMA, 1800.0 * 2.0**-16), rel=1e-3)
-        version, store = added(tmp_path, table, units={"flux": "1e-12 erg / (s cm2)"})
+        version, store = added(tmp_path, table, units={"flux": "1e-12 erg / (s cm2)"}, confirmed=True)
         (third,) = ask(store, 10.0, -80.0, 60.0, catalogue="made").sources
         assert third.flux == pytest.approx(3e-12)
         assert version.version == 2
@@ -79,7 +81,9 @@ class TestIngest:
             "A,10,20,1",
         ]
         file = write_csv(tmp_path / "bad.csv", "name,ra,dec,r90", *lines)
-        version = add_catalogue(tmp_path / "store", file, "bad")
+        with pytest.raises(InvalidInput, match=r"2 of 8 positions are out of range.*--yes"):
+            add_catalogue(tmp_path / "store", file, "bad")
+        version = add_catalogue(tmp_path / "store", file, "bad", confirmed=True)
         assert version.unusable == {
             "no position": 2,
             "position out of range": 2,
@@ -123,7 +127,7 @@ class TestIngest:
         ):
             table[name].info.meta = {"ucd": ucd}
         table.write(tmp_path / "ucd.xml", format="votable")
-        version = add_catalogue(tmp_path / "store", tmp_path / "ucd.xml", "ucd")
+        version = add_catalogue(tmp_path / "store", tmp_path / "ucd.xml", "ucd", Choice(error_kind="sigma"))
         assert version.mapping["ra"].startswith("one")
 
     def test_parts_of_a_file_make_one_catalogue(self, tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ def checked_catalogues(report: Report, position: Position | None = None) -> list
     checked = {
         f"{answer.catalogue}, version {answer.version}" if answer.version else answer.catalogue
         for answer in report.catalogues
-        if answer.checked and (position is None or answer.is_around(position))
+        if answer.is_complete and (position is None or answer.is_around(position))
     }
     lines = [f"Checked: {'; '.join(sorted(checked))}."] if checked else []
     return lines + not_checked(report.catalogues)

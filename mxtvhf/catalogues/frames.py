@@ -1,0 +1,186 @@
+"""Celestial reference frames of catalogues: named in any usual way, converted to ICRS by astropy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from astropy import units as u
+from astropy.coordinates import (
+    FK4,
+    FK5,
+    ICRS,
+    BarycentricMeanEcliptic,
+    FK4NoETerms,
+    Galactic,
+    Supergalactic,
+    UnitSphericalRepresentation,
+)
+from astropy.time import Time
+
+from mxtvhf.errors import InvalidInput
+
+SYSTEMS = {
+    "icrs": "ICRS", "icrf": "ICRS",
+    "fk5": "FK5", "eqfk5": "FK5", "j2000": "FK5",
+    "fk4": "FK4", "eqfk4": "FK4", "b1950": "FK4",
+    "fk4noe": "FK4-NO-E",
+    "galactic": "galactic", "gal": "galactic",
+    "supergalactic": "supergalactic",
+    "ecliptic": "ecliptic", "eclfk5": "ecliptic",
+}  # fmt: skip
+"""Lower case without blanks and signs -> system: FITS 4.0 (table 24), the vocabularies of VOTable's COOSYS up
+to 1.2 and since 1.5 (IVOA refframe), and what people type. ``ecl_FK4`` is missing: astropy has none."""
+DEFAULT_EQUINOX = {"FK5": "J2000", "FK4": "B1950", "FK4-NO-E": "B1950", "ecliptic": "J2000"}
+EQUATORIAL = ("ICRS", "FK5", "FK4", "FK4-NO-E")
+FIRST_FK5_YEAR = 1984.0
+"""FITS 4.0, section 8.3: an equinox before is of FK4 and Besselian, a later one of FK5 and Julian."""
+KNOWN = "ICRS, FK5, FK4, galactic, supergalactic or ecliptic, with an equinox where needed: 'FK4 B1950'"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A reference frame.
+
+    Parameters
+    ----------
+    system
+        A value of `SYSTEMS`.
+    equinox
+        ``J2000``, ``B1950``, ...; None: the usual one, or none is needed.
+    epoch
+        At which positions in FK4 were observed; None: its equinox.
+    """
+
+    system: str
+    equinox: str | None = None
+    epoch: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.system} {equinox}" if (equinox := self._equinox()) else self.system
+
+    def _equinox(self) -> str | None:
+        return self.equinox or DEFAULT_EQUINOX.get(self.system)
+
+    def is_like(self, other: Frame) -> bool:
+        """Tell whether positions in both frames are equal to 0.1 arcsec."""
+        return self._kind() == other._kind()
+
+    def _kind(self) -> str:
+        return "ICRS" if str(self) == "FK5 J2000" else str(self)
+
+    def to_icrs(self, longitude_deg: Any, latitude_deg: Any) -> tuple[Any, Any]:
+        """Convert directions.
+
+        Parameters
+        ----------
+        longitude_deg, latitude_deg
+            Arrays, degrees in this frame.
+
+        Returns
+        -------
+        tuple of array
+            RA and Dec, degrees ICRS, RA from 0 up to 360.
+        """
+        if self.system == "ICRS":
+            return longitude_deg, latitude_deg
+        directions = UnitSphericalRepresentation(longitude_deg * u.deg, latitude_deg * u.deg)
+        found = self._astropy().realize_frame(directions).transform_to(ICRS())
+        ra = found.ra.deg
+        ra[ra >= 360.0] = 0.0  # by rounding
+        return ra, found.dec.deg
+
+    def _astropy(self) -> Any:
+        equinox = Time(self._equinox()) if self._equinox() else None
+        if self.system in ("FK4", "FK4-NO-E"):
+            kind = FK4 if self.system == "FK4" else FK4NoETerms
+            return kind(equinox=equinox, obstime=Time(self.epoch) if self.epoch else equinox)
+        if self.system == "FK5":
+            return FK5(equinox=equinox)
+        if self.system == "ecliptic":
+            return BarycentricMeanEcliptic(equinox=equinox)
+        return {"galactic": Galactic, "supergalactic": Supergalactic}[self.system]()
+
+
+def frame(system: str, equinox: object = None, epoch: object = None) -> Frame:
+    """Return a frame by its name.
+
+    Parameters
+    ----------
+    system
+        In any usual spelling.
+    equinox, epoch
+        ``J2000``, ``1950.0``, ...; a year without a letter before 1984 is Besselian. None or empty: none.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such frame, or the equinox or epoch is invalid.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", system.lower())
+    if plain not in SYSTEMS:
+        raise InvalidInput(f"unknown reference frame {system!r}; expected {KNOWN}")
+    found, named = SYSTEMS[plain], {"j2000": "J2000", "b1950": "B1950"}.get(plain)
+    year = _year(equinox) or named
+    if year and year != _year(equinox, "B" if found.startswith("FK4") else "J") and not named:
+        raise InvalidInput(f"{system} with equinox {equinox} is contradictory; expected J2000 or FK4 B1950")
+    return Frame(found, year if found in DEFAULT_EQUINOX else None, _year(epoch))
+
+
+def frame_by_name(text: str) -> Frame:
+    """Return a frame by its name with or without an equinox: ``galactic``, ``FK4``, ``FK4 B1975``, ``J2000``.
+
+    Raises
+    ------
+    InvalidInput
+        As `frame`.
+    """
+    system, _, equinox = text.strip().partition(" ")
+    return frame(system, equinox)
+
+
+def fits_frame(headers: tuple[Mapping[str, Any], ...]) -> Frame | None:
+    """Return the frame that a FITS file states (FITS 4.0, section 8.3).
+
+    Parameters
+    ----------
+    headers
+        Of the table, and of what it inherits from; the first that says something counts.
+
+    Returns
+    -------
+    Frame or None
+        None where no header names a frame.
+
+    Raises
+    ------
+    InvalidInput
+        The frame is none that is known.
+    """
+    for header in headers:
+        system = str(header.get("RADESYS") or header.get("RADECSYS") or "").strip()
+        equinox = header.get("EQUINOX", _old_equinox(header.get("EPOCH")))
+        if system:
+            return frame(system, equinox)
+        if equinox is not None:
+            return frame("FK4" if (_year(equinox) or "").startswith("B") else "FK5", equinox)
+    return None
+
+
+def _old_equinox(epoch: object) -> object:
+    """Return ``EPOCH`` as what it once meant, the equinox; a recent year is the time of observation."""
+    year = _year(epoch) if epoch is not None else None
+    return epoch if year and (year.startswith("B") or year == "J2000") else None
+
+
+def _year(text: object, letter: str = "") -> str | None:
+    """Return an equinox or epoch as ``J2000`` or ``B1950``; ``letter`` is that of a year without one."""
+    if text is None or not str(text).strip():
+        return None
+    found = re.fullmatch(r"([JB]?)(\d{4}(?:\.\d*)?)", str(text).strip().upper())
+    if not found:
+        raise InvalidInput(f"invalid equinox or epoch {text!r}; expected a year such as J2000 or B1950")
+    year = float(found[2])
+    return f"{found[1] or letter or ('B' if year < FIRST_FK5_YEAR else 'J')}{year:g}"

@@ -1,0 +1,94 @@
+"""Catalogues taken out of use: for a time, or with their files.
+
+::
+
+    catalogues/<name>/disabled            exists while the catalogue is not asked
+    catalogues/<name>/<version>.removed   marks the number of a deleted version, which is never given again
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mxtvhf.catalogues.bright import BRIGHT_XRAY
+from mxtvhf.catalogues.version import (
+    catalogue_folder,
+    data_file,
+    disabled_file,
+    only_one,
+    removed_file,
+    version_file,
+    version_numbers,
+)
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import sync_folder
+
+
+def remove_catalogue(root: Path, wanted: str) -> list[int]:
+    """Delete a catalogue, or one version of it.
+
+    Parameters
+    ----------
+    root
+        Folder of the store.
+    wanted
+        ``name``, or ``name@2`` for its second version only; then the last one that is left is in use.
+
+    Returns
+    -------
+    list of int
+        The versions that were deleted.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such catalogue or version.
+    """
+    name, numbers = versions_named(root, wanted)
+    folder = catalogue_folder(root, name)
+    with only_one(folder):
+        for number in numbers:
+            removed_file(root, name, number).touch()
+            sync_folder(folder)
+            version_file(root, name, number).unlink(missing_ok=True)
+            data_file(root, name, number).unlink(missing_ok=True)
+        if not version_numbers(root, name):
+            disabled_file(root, name).unlink(missing_ok=True)
+    return numbers
+
+
+def set_enabled(root: Path, name: str, *, is_enabled: bool) -> None:
+    """Ask a catalogue from now on, or no longer.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such catalogue.
+    """
+    name, _ = versions_named(root, name)
+    mark = disabled_file(root, name)
+    if is_enabled:
+        mark.unlink(missing_ok=True)
+    else:
+        mark.touch()
+
+
+def versions_named(root: Path, wanted: str) -> tuple[str, list[int]]:
+    """Return the name of a catalogue and its versions, or the one that was asked for as ``name@2``.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such catalogue or version.
+    """
+    name, at, number = wanted.partition("@")
+    if name == BRIGHT_XRAY:
+        raise InvalidInput(f"catalogue {name}: part of the package, it stays in use")
+    there = version_numbers(root, name)
+    if not there:
+        raise InvalidInput(f"catalogue {name}: there is none of this name in {root}")
+    if not at:
+        return name, there
+    if number not in map(str, there):
+        raise InvalidInput(f"catalogue {wanted}: its versions are {', '.join(map(str, there))}")
+    return name, [int(number)]
