@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -29,6 +30,8 @@ app = typer.Typer(
     help="From the VHF photons of SVOM/MXT to a position and a report for the Burst Advocate.",
 )
 
+OWN_CONFIG = ("service", "service-health", "config", "cluster")
+"""Commands that read their configuration file themselves: only some services may know its secrets."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, 128 + SIGINT, as shells give it."""
 
@@ -130,10 +133,24 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and end")
     ] = False,
-) -> None: ...
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MXTVHF_CONFIG",
+            help="mxtvhf.toml of the installation to work on, with its state folder, database and Airflow",
+        ),
+    ] = None,
+) -> None:
+    if config is None or context.invoked_subcommand in OWN_CONFIG:
+        return
+    from mxtvhf.operation.deployment.configuration import read_deployment
+    from mxtvhf.operation.deployment.environment import service_environment
+
+    os.environ.update(service_environment(read_deployment(config)))
 
 
 PANELS = {

@@ -24,6 +24,8 @@ from mxtvhf.operation.stack.airflow_config import secret
 from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from mxtvhf.settings import Settings
 from support.airflow_runs import state_folder
+from support.commands import mxtvhf, mxtvhf_process
+from support.deployment import write_deployment
 
 BURST = "sb26030704"
 # What is hard in Airflow's tables: keys in a circle, identities, sequences, JSON, bytes, computed columns.
@@ -303,3 +305,30 @@ def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch)
     with airflow_database(Settings(state=tmp_path)) as uri:
         assert uri == "postgresql+psycopg2://airflow@postgres/airflow"
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.service
+def test_the_configuration_file_of_an_installation_names_what_is_saved(source, server, tmp_path):
+    """As in a container, where only the services' own processes know the database."""
+    settings, uri, _ = source
+    config = write_deployment(tmp_path)
+    where = psycopg2.extensions.parse_dsn(uri.replace("+psycopg2", ""))
+    place = f'host = "{where["host"]}"\nuser = "postgres"\nname = "old"'
+    text = config.read_text().replace('host = "postgres"', place)
+    config.write_text(text.replace(f'"{tmp_path}/state"', f'"{settings.home}"'))
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "mxtvhf.tar.gz"
+    done = mxtvhf_process("--config", config, "backup", target, cwd=tmp_path / "elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert "2 tables" in done.stdout
+    assert [path.name for path in target.parent.iterdir()] == [target.name], "no database of its own"
+    manifest = read_manifest(target)
+    assert manifest.home == str(settings.home)
+    assert f"state/archive/{BURST}/planned/0001.json" in manifest.sha256
+
+
+def test_a_wrong_configuration_file_is_named(tmp_path):
+    done = mxtvhf("--config", tmp_path / "none.toml", "backup", tmp_path / "x.tar.gz")
+    assert (done.returncode, done.stderr) == (
+        2, f"mxtvhf: {tmp_path}/none.toml: cannot be read: No such file or directory\n"
+    )  # fmt: skip

@@ -76,7 +76,8 @@ def test_no_secret_is_for_everybody():
 def test_the_deployer_sets_no_environment_variable():
     text = (PROJECT / "docker-compose.yaml").read_text()
     assert "${" not in text
-    assert [name for name, service in COMPOSE["services"].items() if "environment" in service] == ["postgres"]
+    fixed = {"MXTVHF_CONFIG": "/etc/mxtvhf/mxtvhf.toml"}
+    assert all(COMPOSE["services"][name]["environment"] == fixed for name in OURS)
 
 
 def test_every_service_of_the_entrypoint_is_there_once():

@@ -26,7 +26,7 @@ def mxtvhf(*arguments, **environment):
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
-def mxtvhf_process(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "mxtvhf", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+def mxtvhf_process(*arguments, **options):
+    """Run it as a process of its own, with options of `subprocess.run`."""
+    command = [sys.executable, "-m", "mxtvhf", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
