@@ -8,6 +8,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.text import escaped
 
 MAX_ALERT_BYTES = 1 << 20
 MAX_PACKETS_BYTES = 1 << 28
@@ -74,9 +75,9 @@ def read_limited(path: Path, limit: int) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return read_open_file(file, limit, name=str(path))
+            return read_open_file(file, limit, name=escaped(path))
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
+        raise InvalidInput(f"{escaped(path)}: cannot be read: {error.strerror}") from error
 
 
 def read_open_file(file: BinaryIO, limit: int, *, name: str) -> bytes:
@@ -115,7 +116,7 @@ def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:
 
 def source_name(source: str) -> str:
     """Return what messages call an input."""
-    return "inline alert" if is_inline(source) else source
+    return "inline alert" if is_inline(source) else escaped(source, MAX_SHOWN)
 
 
 def _named_path(uri: str) -> Path:

@@ -51,6 +51,7 @@ from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.text import escaped, one_line
 
 _MOMENTS = 16
 """Of the good time, at which it is asked where the pixels looked."""
@@ -384,17 +385,17 @@ def read_event_file(path: Path | str) -> EventFile:
     InvalidInput
         No such file, not FITS, cut, damaged (wrong checksum), of another instrument, time system, unit or
         frame, a keyword that is used out of its range, a table or column missing, photons or attitude samples
-        that cannot be (see `PhotonList`, `AttitudeHistory`);
-        the message names the file and the HDU.
+        that cannot be (see `PhotonList`, `AttitudeHistory`); the message names the file and the HDU.
     """
     path = Path(path)
+    shown = escaped(path.name)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{path.name}: {error.strerror}") from error
+        raise InvalidInput(f"{shown}: {error.strerror}") from error
     # Checked here because astropy would also unpack compressed files, of any size.
     if not content.startswith(b"SIMPLE  ="):
-        raise InvalidInput(f"{path.name}: not a FITS file")
+        raise InvalidInput(f"{shown}: not a FITS file")
     part, tables = "PRIMARY", dict[str, Any]()
     try:
         # Astropy only warns of a cut file or a wrong checksum. Given ``True`` it checks all HDUs before it
@@ -408,7 +409,7 @@ def read_event_file(path: Path | str) -> EventFile:
             part = "PRIMARY"
             _check_start(tstart, tables["GTI"])
     except (InvalidInput, *_UNREADABLE) as error:
-        raise InvalidInput(f"{path.name}: HDU {part}: {' '.join(str(error).split())}") from error
+        raise InvalidInput(f"{shown}: HDU {part}: {one_line(error)}") from error
     return EventFile(
         photons=tables["EVENTS"],
         gti=tables["GTI"],

@@ -253,11 +253,11 @@ def airflow_errors(context: Context, log: Logger) -> Iterator[None]:
         with reason_kept(context):
             yield
     except NothingToDo as reason:
-        log.warning("nothing to do: %s", reason)
-        raise AirflowSkipException(str(reason)) from None
+        log.warning("nothing to do: %s", one_line(reason))
+        raise AirflowSkipException(one_line(reason)) from None
     except Retriable as error:
-        log.error("%s", error)
+        log.error("%s", one_line(error))
         raise
     except (InvalidInput, Failure) as error:
-        log.error("%s", error)
-        raise AirflowFailException(str(error)) from error
+        log.error("%s", one_line(error))
+        raise AirflowFailException(one_line(error)) from error

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mxtvhf.archive.inputs import TooLarge, is_inline, local_path, read_limited
+from mxtvhf.archive.inputs import TooLarge, is_inline, local_path, read_limited, source_name
 from mxtvhf.errors import InvalidInput
 from mxtvhf.settings import Settings
 
@@ -106,3 +106,14 @@ def test_a_name_that_is_not_utf8_is_read_by_its_uri(tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9 1.xml"))
     path.write_bytes(b"x")
     assert local_path(path.as_uri(), [tmp_path]) == path
+
+
+def test_messages_show_no_control_character_of_a_name(tmp_path):
+    name = "\x1b[31m\nalert\udce9.xml"
+    folder = tmp_path / name
+    folder.mkdir()
+    assert source_name(f"/data/{name}") == r"/data/\x1b[31m\nalert\xe9.xml"
+    for reading in (lambda: read_limited(folder, 1), lambda: local_path(f"/data/{name}", [tmp_path])):
+        with pytest.raises(InvalidInput) as caught:
+            reading()
+        assert str(caught.value).isprintable()

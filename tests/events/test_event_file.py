@@ -413,6 +413,17 @@ def test_no_attitude_is_refused_and_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_message_shows_no_control_character_of_a_file_name(tmp_path):
+    path = tmp_path / "a\x1b[31m\nb\udce9.fits"
+    for content in (None, b"no FITS"):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(InvalidInput) as caught:
+            read_event_file(path)
+        assert str(caught.value).startswith(r"a\x1b[31m\nb\xe9.fits: ")
+        assert str(caught.value).isprintable()
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match=r"none\.fits: No such file"):
         read_event_file(tmp_path / "none.fits")

@@ -8,6 +8,7 @@ from pathlib import Path
 from mxtvhf.errors import Failure, InvalidInput, NothingToDo
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.text import escaped
 from mxtvhf.workflow.gp.contract import GpRequest, GpResult
 
 Localiser = Callable[[Path], Localisation]
@@ -80,14 +81,14 @@ def analyse(request: GpRequest, data: Path, localise: Localiser = localise_event
     path = event_file_of(request, data)
     try:
         if not path.is_file():
-            raise InvalidInput(f"no event file {path.name}")
+            raise InvalidInput(f"no event file {escaped(path.name)}")
     except OSError as error:
-        raise InvalidInput(f"event file {path.name[:200]}: {error.strerror}") from None
+        raise InvalidInput(f"event file {escaped(path.name, 200)}: {error.strerror}") from None
     found = localise(path)
     if not found.detected or found.position is None:
-        raise NothingToDo(f"no detection in {path.name}: {found.reason or 'no significant source'}")
+        raise NothingToDo(f"no detection in {escaped(path.name)}: {found.reason or 'no significant source'}")
     if found.position.r90_stat_arcsec is None:
-        raise Failure(f"localisation of {path.name} gives no radius")
+        raise Failure(f"localisation of {escaped(path.name)} gives no radius")
     return AnalysisResult(
         ra_deg=found.position.ra_deg,
         dec_deg=found.position.dec_deg,

@@ -18,9 +18,12 @@ from mxtvhf.workflow.comparison.reports import compare_reports
 log = logging.getLogger(__name__)
 
 COMPARISON_FILE = "comparison.json"
+NOTICE_ALONE = "a notice without packets: no report is made of it"
 
 
-def compare_runs(products: Path, burst_id: str, *, archived_run: str, new_run: str) -> Comparison:
+def compare_runs(
+    products: Path, burst_id: str, *, archived_run: str, new_run: str, has_packets: bool = True
+) -> Comparison:
     """Compare the final reports and the products of two runs.
 
     Parameters
@@ -31,21 +34,26 @@ def compare_runs(products: Path, burst_id: str, *, archived_run: str, new_run: s
         Their burst.
     archived_run, new_run
         Ids of the original run and of its replay.
+    has_packets
+        False: the input was a notice alone, of which no report is made.
 
     Returns
     -------
     Comparison
-        ``missing`` without an archived report; ``changed`` when only the replay has none.
+        ``missing`` without an archived report; ``changed`` when only the replay has none; ``equal`` when
+        neither has one and none was due.
     """
     folders = tuple(product_folder(products, burst_id, run) for run in (archived_run, new_run))
     archived, new = (_report(folder / FINAL_REPORT) for folder in folders)
     if archived is None or new is None:
+        is_alike = archived is None and new is None and not has_packets
+        missing = Outcome.MISSING if archived is None else Outcome.CHANGED
         return Comparison(
             burst_id=burst_id,
             archived_run=archived_run,
             new_run=new_run,
-            outcome=Outcome.MISSING if archived is None else Outcome.CHANGED,
-            reason=_missing_text(archived, new),
+            outcome=Outcome.EQUAL if is_alike else missing,
+            reason=NOTICE_ALONE if is_alike else _missing_text(archived, new),
             archived_version=archived and archived.get("version"),
             new_version=new and new.get("version"),
         )

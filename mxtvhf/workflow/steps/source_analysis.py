@@ -21,6 +21,7 @@ from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.product import Product
+from mxtvhf.models.text import escaped
 from mxtvhf.reporting.report.source_plots import source_plots
 
 LIGHT_CURVE = "lightcurve.fits"
@@ -67,7 +68,7 @@ def source_analysis(
     event_file, out = Path(event_file), Path(out)
     events = read_event_file(event_file)
     if not events.exposure_s > 0.0:
-        return SourceAnalysis(analysed=False, reason=f"{event_file.name} has no good time")
+        return SourceAnalysis(analysed=False, reason=f"{escaped(event_file.name)} has no good time")
     calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
     usable = ~calibration.bad_pixels.mask()
     for pixel in localisation.hot_pixels:
@@ -84,7 +85,7 @@ def source_analysis(
             calibration=calibration,
         )
     except InvalidInput as error:
-        raise InvalidInput(f"{event_file.name}: {error}") from None
+        raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
     result = _result(found, calibration, _write(out, found, events, calibration))
     return result.model_copy(update={"products": result.products | _draw(out, result)})

@@ -38,6 +38,7 @@ from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
+from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 
@@ -100,13 +101,13 @@ def vhf_localisation(
     }
     nothing = _why_nothing(events, facts["n_photons"], photons, facts["hot_pixels"])
     if nothing is not None:
-        return not_localised(f"{event_file.name}: {nothing}", **facts)
+        return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
     pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
         found, uses = _locate(evidence, calibration, _eclairs_prior(alerts, pointing))
     except InvalidInput as error:
-        raise InvalidInput(f"{event_file.name}: {error}") from None
+        raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
     }  # fmt: skip

@@ -126,7 +126,11 @@ class CompareReportsOperator(BaseOperator):
         from mxtvhf.workflow.comparison import compare_runs, write_comparison
 
         found = compare_runs(
-            settings.products, replay.conf.burst_id, archived_run=replay.original, new_run=replay.run_id
+            settings.products,
+            replay.conf.burst_id,
+            archived_run=replay.original,
+            new_run=replay.run_id,
+            has_packets=replay.conf.packets is not None,
         )
         path = write_comparison(settings.products, found)
         self.log.info("%s: %s: %s (%s)", replay.run_id, found.outcome, found.reason, path)

@@ -239,6 +239,17 @@ def test_missing_reports(products, gone, outcome, reason):
     assert found.new_run == REPLAY
 
 
+def test_a_notice_alone_has_no_report_and_misses_none(products):
+    runs = {"archived_run": "notice", "new_run": "notice-again"}
+    found = compare_runs(products, BURST, **runs, has_packets=False)
+    assert (found.outcome, found.reason) == (
+        Outcome.EQUAL,
+        "a notice without packets: no report is made of it",
+    )
+    runs = {"archived_run": ORIGINAL, "new_run": "notice-again"}
+    assert compare_runs(products, BURST, **runs, has_packets=False).outcome is Outcome.CHANGED
+
+
 def test_an_unreadable_archived_report_is_missing(products):
     for content in ("{", "[]", '{"positions": 1}'):
         (products / BURST / ORIGINAL / "report.json").write_text(content)
