@@ -19,7 +19,7 @@ from mxtvhf.crosscheck.best_position import latest_of_origins
 from mxtvhf.crosscheck.model import SourceMatch
 from mxtvhf.crosscheck.pairs import name, p_text, separation_p_value
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
 
@@ -131,7 +131,7 @@ def _explanation(
     density = answer.density_per_deg2 or 0.0
     return (
         f"{source.name}{kind} of {answer.catalogue} is {angle_text(separation)} from {name(position)}, where "
-        f"two measurements of one source are within {angle_text(combined)} in 90 % of cases "
+        f"two measurements of one source are within {radius_text(combined)} in 90 % of cases "
         f"({p_text(p_value)}); with {density:.2g} such sources per square degree it is the same with a "
         f"probability of {probability_text(share)}."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.pairs import compare, name
-from mxtvhf.models.angles import angle_text
+from mxtvhf.models.angles import radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
 
 PREFERENCE = (
@@ -68,7 +68,7 @@ def latest_of_origins(positions: Sequence[Position], *, gp_is_reference: bool = 
 
 
 def _reasons(best: Position, credible: Sequence[Position], refused: Sequence[PositionPair]) -> list[str]:
-    radius = angle_text(best.r90_arcsec or 0.0)
+    radius = radius_text(best.r90_arcsec or 0.0)
     if len(credible) > 1:
         sentences = [f"{name(best)} has the smallest 90 % radius, {radius}, of {len(credible)} positions."]
     else:

@@ -19,7 +19,7 @@ from math import hypot
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability, probability_text, unrelated
 from mxtvhf.crosscheck.model import GpOutcome, PositionPair, Verdict
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 
 SMALLEST_P_SHOWN = 1e-12
@@ -60,7 +60,7 @@ def compare(first: Position, second: Position) -> PositionPair:
         finer = min(first, second, key=lambda position: position.r90_arcsec or 0.0)
         same = probability(factor, *unrelated(finer.origin))
         explanation = (
-            f"{apart}; two measurements of one source are within {angle_text(combined)} in 90 % of cases "
+            f"{apart}; two measurements of one source are within {radius_text(combined)} in 90 % of cases "
             f"and farther apart than this with {p_text(p_value)}: {verdict}. "
             f"That they are one source and not two has a probability of {probability_text(same)}."
         )

@@ -108,11 +108,13 @@ def _flux(announced: Announcement) -> list[str]:
     if fit is None:
         return []
     low, high = fit.flux_band_kev
-    column = f"N_H = {measurement_text(fit.nh_1e22_cm2.scaled(1e22), 'cm^-2')}"
+    column = measurement_text(fit.nh_1e22_cm2.scaled(1e22), "cm^-2")
+    if not fit.nh_free:
+        column = f"{fit.nh_1e22_cm2.value * 1e22:.2g} cm^-2 (fixed)".replace("e+", "e")
     return [
         f"The mean {low:g}-{high:g} keV flux is {measurement_text(fit.flux, 'erg/cm2/s')} (absorbed, 68% "
         f"errors), with a photon index of {measurement_text(fit.photon_index)} and "
-        f"{column}{'' if fit.nh_free else ' (fixed)'}."
+        f"N_H = {column}."
     ]
 
 

@@ -11,6 +11,7 @@ from mxtvhf.reporting.announcement.content import (
     Announcement,
     cited_notices,
     iso_utc,
+    known_sources,
     names,
     triggered_by,
 )
@@ -60,7 +61,8 @@ def _event(announced: Announcement) -> dict[str, Any]:
         "observation_start": start,
         "observation_stop": stop,
         "observation_livetime": None if exposure is None else round(exposure, 1),
-        "ref_type": "GRB",
+        # A source of a catalogue is none; the schema has no word for "unknown".
+        "ref_type": None if known_sources(report, announced.position) else "GRB",
         "ref_instrument": f"SVOM-{found_by}" if found_by else "SVOM",
         "ref_ID": report.burst_id,
         "reference": {f"ivorn {number}": ivorn for number, ivorn in enumerate(cited_notices(report), 1)},

@@ -137,7 +137,9 @@ def headline(report: Report, position: Position | None) -> str:
         parts.append("{} {} deg".format(*position.degrees_text))
         parts.append(f"R90 {position_radius_text(position)}")
         parts.append(f"{position.origin} {position.label}")
-    if report.photons is not None:
+    # The photons are told with what was made of them, and with whatever the report recommends.
+    is_theirs = position is None or position.origin is Origin.MXT_VHF or _is_best(report, position)
+    if report.photons is not None and is_theirs:
         parts.append(_photons_text(report.photons, report.trigger_time))
     parts.append(_comparison_text(report, position))
     if report.catalogues:
