@@ -91,8 +91,8 @@ ASSUMED_ERROR_KIND = "sigma"
 """Assumption where neither user nor column name tells: the largest factor, so that no error is too small."""
 ASSUMED_UNITS = {"ra": u.deg, "dec": u.deg, "error": u.arcsec}
 """By convention, where neither the file nor the name of a column tells a unit."""
-SEXAGESIMAL = re.compile(r"[+-]?\d+\s*[:\s]\s*\d")
-"""The beginning of an angle such as ``17 06 15.3``."""
+SEXAGESIMAL = re.compile(r"[+-]?(\d+)(?:\s*([:hd°])\s*|\s+)\d")
+"""The beginning of an angle such as ``17 06 15.3`` or ``17h06m15.3s``: its first number, what follows."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ class Mapped:
             text["error"] += f" as {self.error_kind}, times {factor:.3f} for 90 %"
         for role, why in self.left_out.items():
             text[role] = f"{self.columns.get(role, '')} (left out: {why})".strip()
-        text["frame"] = f"{self.frame} ({self.frame_origin})"
+        epoch = f", epoch {self.frame.epoch}, proper motions not applied" if self.frame.epoch else ""
+        text["frame"] = f"{self.frame} ({self.frame_origin}){epoch}"
         if self.table:
             text["table"] = self.table
         return text
@@ -222,7 +223,13 @@ def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
 
 def scalars(column: Any) -> Any:
     """Return the cells of a column as a masked array; None where a cell has several values."""
-    values = np.ma.asarray(column)
+    if not hasattr(column, "dtype"):
+        return None
+    # ECSV holds also quantities and angles; of them the numbers are taken.
+    data = getattr(column, "value", column)
+    values = np.ma.MaskedArray(
+        np.asarray(getattr(data, "unmasked", data)), mask=getattr(column, "mask", np.ma.nomask)
+    )
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
@@ -375,9 +382,7 @@ def _unit(column: Column, role: str, choice: Choice, is_sexagesimal: bool) -> u.
         return u.hourangle if role == "ra" and is_sexagesimal else ASSUMED_UNITS[role]
     unit = said if isinstance(said, u.UnitBase) else angle_unit(str(said))
     if unit is None or (unit == u.hourangle and role != "ra"):
-        raise InvalidInput(
-            f"column {column.info.name}: unit {said} is not one of {role}; say --unit {role}=UNIT"
-        )
+        raise InvalidInput(f"column {column.info.name}: unit {said} does not fit; say --unit {role}=UNIT")
     if role == "ra" and is_sexagesimal and unit != u.hourangle and role not in choice.units:
         raise InvalidInput(
             f"column {column.info.name} is written as h:m:s or d:m:s, its unit is {said}; "

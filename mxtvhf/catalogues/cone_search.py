@@ -1,8 +1,9 @@
 """Catalogue services on the net, asked by Simple Cone Search (IVOA recommendation 1.03).
 
-An answer counts when it came in time, is a VOTable of sane size, reports no error and says where its sources
-are. Else the catalogue is not checked, with the reason. The request is one GET, so it is made with
-``requests``: pyvo takes 1 s to import and limits neither the time nor the size of an answer.
+An answer counts when it came in time from the host that was asked, is one VOTable of sane size that
+refers to nothing else, reports no error and says where its sources are. Else the catalogue is not
+checked, and the reason is given. The request is one GET, so it is made with ``requests``: pyvo takes 1 s
+to import and limits neither the time nor the size of an answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from pydantic import Field, RootModel, ValidationError, model_validator
@@ -156,6 +158,19 @@ def _asked_arcsec(service: RemoteService, radius_arcsec: float) -> float:
     return max(radius_arcsec + service.largest_r90_arcsec, NEIGHBOURHOOD_ARCSEC)
 
 
+class _OneHost(requests.Session):
+    """Follows redirects within the host that was asked, never to another or from https to http."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a response redirects to; None where it does not."""
+        target = super().get_redirect_target(resp)
+        if target:
+            old, new = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+            if new.hostname != old.hostname or (old.scheme, new.scheme) == ("https", "http"):
+                raise Failure(f"redirected to {new.scheme}://{new.hostname}, which is not asked")
+        return target
+
+
 def _get(service: RemoteService, cone: Cone, deadline: float) -> bytes:
     """Return the body of the answer.
 
@@ -170,7 +185,10 @@ def _get(service: RemoteService, cone: Cone, deadline: float) -> bytes:
     asked = {"RA": f"{ra:.6f}", "DEC": f"{dec:.6f}", "SR": f"{_asked_arcsec(service, radius) / 3600.0:.6f}"}
     agent = {"User-Agent": f"mxtvhf/{__version__}"}
     limit = max(deadline - time.monotonic(), 0.01)
-    with requests.get(service.url, params=asked, headers=agent, timeout=limit, stream=True) as response:
+    with (
+        _OneHost() as session,
+        session.get(service.url, params=asked, headers=agent, timeout=limit, stream=True) as response,
+    ):
         response.raise_for_status()
         body = bytearray()
         for part in response.iter_content(65_536):

@@ -50,6 +50,7 @@ PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
 OTHERS = {
     rb"PK\x03\x04|7z\xbc\xaf|\x1f\x9d|\x28\xb5\x2f\xfd|Rar!": "an archive or a packed file; unpack it first",
     rb"\x89HDF|PAR1|SQLite format|%PDF|\xd0\xcf\x11\xe0|ARROW1": f"not {READABLE}; convert it first",
+    rb"\xff\xfe|\xfe\xff": "text in UTF-16; convert it with: iconv -f utf-16 -t utf-8",
     rb"\s*<(?:!doctype )?html": "an HTML page, not a catalogue; fetch the file itself",
 }
 """First bytes of files that are often given, and what they are."""
@@ -116,9 +117,10 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
         if opened is None:
             yield packed
             return
-        with tempfile.TemporaryFile() as whole:
+        with tempfile.NamedTemporaryFile() as whole:
             _unpack(opened(packed), whole)
-            yield whole
+            with Path(whole.name).open("rb") as unpacked:
+                yield unpacked
 
 
 def _unpack(packed: IO[bytes], whole: IO[bytes]) -> None:
@@ -135,7 +137,7 @@ def _unpack(packed: IO[bytes], whole: IO[bytes]) -> None:
         raise InvalidInput(
             f"cut or damaged, cannot be unpacked: {one_line(error, 100)}; fetch it again"
         ) from error
-    whole.seek(0)
+    whole.flush()
 
 
 def _parts(file: IO[bytes], table: str | None) -> Iterator[CatalogueTable]:
@@ -281,7 +283,7 @@ def _csv_parts(file: io.TextIOWrapper) -> Iterator[CatalogueTable]:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InvalidInput(
-            f"neither {READABLE} in UTF-8 (byte 0x{byte:02x}); convert text with: iconv -f latin1 -t utf-8"
+            f"not {READABLE} in UTF-8 (byte 0x{byte:02x}); convert text, e.g. with: iconv -f latin1 -t utf-8"
         ) from error
     except csv.Error as error:
         raise InvalidInput(f"invalid CSV: {error}") from error
@@ -298,7 +300,7 @@ def _header_line(file: io.TextIOWrapper) -> tuple[int, str]:
 def _column_names(fields: Sequence[str]) -> list[str]:
     names = [name.strip() for name in fields]
     if len(names) < 2:
-        raise InvalidInput(f"not {READABLE}: the first line, {one_line(''.join(names), 60)!r}, is one column")
+        raise InvalidInput(f"not {READABLE}: {one_line(''.join(names), 60)!r} has no commas")
     if sum(bool(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", name, re.IGNORECASE)) for name in names) > 1:
         raise InvalidInput(
             f"the first line without '#' is {one_line(','.join(names), 60)!r}; expected names of columns"
@@ -315,6 +317,10 @@ def _csv_rows(rows: Any, names: Sequence[str], before: int) -> Table:
         if len(row) != len(names):
             raise InvalidInput(
                 f"line {before + rows.line_num} has {len(row)} fields, the header {len(names)}"
+            )
+        if row[0].startswith("#"):
+            raise InvalidInput(
+                f"line {before + rows.line_num} starts with '#'; comments stand before the header only"
             )
         cells.append(row)
     columns = zip(*cells, strict=True) if cells else [()] * len(names)

@@ -63,9 +63,11 @@ def set_enabled(root: Path, name: str, *, is_enabled: bool) -> None:
     Raises
     ------
     InvalidInput
-        There is no such catalogue.
+        There is no such catalogue, or a version was named: of a catalogue only the last one is in use.
     """
-    name, _ = versions_named(root, name)
+    if "@" in name:
+        raise InvalidInput(f"catalogue {name}: expected a name without a version")
+    versions_named(root, name)
     mark = disabled_file(root, name)
     if is_enabled:
         mark.unlink(missing_ok=True)

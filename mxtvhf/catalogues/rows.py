@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.catalogues.search import source_of
 from mxtvhf.catalogues.units import FLUX_UNIT
 from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.models.text import one_line
 
 LARGEST_R90_ARCSEC = 180.0 * 3600.0
 ERROR_CLASS_FACTOR = 4.0
@@ -233,13 +233,14 @@ def _refuse_mixed(texts: list[str], mapped: Mapped) -> None:
         return
     name = mapped.columns["ra"]
     for text in texts:
-        is_sexagesimal = bool(SEXAGESIMAL.match(text))
+        found = SEXAGESIMAL.match(text)
+        is_sexagesimal = found is not None
         if is_sexagesimal != mapped.is_sexagesimal and (is_sexagesimal or not np.isnan(_number(text))):
             raise InvalidInput(
                 f"column {name} has decimal numbers and others such as 17:06:15, as {text!r}: degrees or "
                 "hours? Write all in one way, or say --unit ra=deg or ra=hour for all"
             )
-        if is_sexagesimal and int(re.findall(r"\d+", text)[0]) >= 24:
+        if found and int(found[1]) >= 24 and found[2] not in ("d", "°"):
             raise InvalidInput(f"column {name}: {text!r} is not a time; degrees? say --unit ra=deg")
 
 
@@ -315,7 +316,8 @@ def _texts(table: Table, mapped: Mapped, role: str) -> list[str]:
     if role not in mapped.columns:
         return [""] * len(table)
     texts = _strings(scalars(table[mapped.columns[role]]), mapped.missing)
-    return ["" if text.lower() in NO_TEXT else text for text in texts]
+    lines = (text if text.isprintable() else one_line(text) for text in texts)
+    return ["" if line.lower() in NO_TEXT else line for line in lines]
 
 
 def _strings(values: Any, missing: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from typing import IO, Any
@@ -46,16 +47,19 @@ def read_votable(stream: IO[bytes]) -> VOTableFile:
             document = parse(stream, verify="warn")
     # What astropy lets out of the libraries below it; its own errors are ValueErrors.
     except (expat.ExpatError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"invalid VOTable: {one_line(error, 200)}") from error
+        raise InvalidInput(f"invalid VOTable: {_told(error)}") from error
     for warning in told:
         if isinstance(warning.message, LOSSES):
-            which = (
-                f"FIELD {', '.join(untyped)} has no datatype" if untyped else one_line(warning.message, 200)
-            )
+            which = f"FIELD {', '.join(untyped)} has no datatype" if untyped else _told(warning.message)
             raise InvalidInput(
                 f"invalid VOTable: {which}, values would be cut; correct datatype and arraysize"
             )
     return document
+
+
+def _told(message: object) -> str:
+    """Return a message of astropy, which begins with file, line and column, on one line."""
+    return re.sub(r"^[^:]*:(\d+):\d+: ", r"line \1: ", one_line(message, 200))
 
 
 def tables_of(document: VOTableFile) -> list[tuple[int, str, TableElement]]:

@@ -70,20 +70,20 @@ def _by_catalogues(
         return BurstVerdict.KNOWN_SOURCE, here[0].explanation
     if not asked:
         return BurstVerdict.CONSISTENT, "No catalogue was checked, so it may be a known source."
-    # Where rows of a catalogue could not be used, it does not tell that nothing is there.
-    asked = [answer for answer in asked if answer.is_complete]
-    if not asked and not here:
-        return BurstVerdict.CONSISTENT, "No catalogue was checked completely, so it may be a known source."
-    catalogues = ", ".join(sorted({answer.catalogue for answer in asked}))
     if likely >= limits.new_below:
         return (
             BurstVerdict.UNCLEAR,
             f"It may be a known source ({probability_text(likely)}): {here[0].explanation}",
         )
+    # Where rows of a catalogue could not be used, it does not tell that nothing is there.
+    complete = [answer for answer in asked if answer.is_complete]
+    if not complete:
+        return BurstVerdict.CONSISTENT, "No catalogue was checked completely, so it may be a known source."
+    catalogues = ", ".join(sorted({answer.catalogue for answer in complete}))
     if here:
         closest = f"; the likeliest, {here[0].source}, has {probability_text(here[0].probability)}"
     else:
-        closest = f" within {angle_text(max(answer.radius_arcsec for answer in asked))}"
+        closest = f" within {angle_text(max(answer.radius_arcsec for answer in complete))}"
     return BurstVerdict.NEW_SOURCE, f"No source of {catalogues} is at {name(best)}{closest}."
 
 

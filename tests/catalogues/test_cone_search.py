@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from mxtvhf.catalogues.cone_search import RemoteService, ask_remote, remote_services
@@ -14,11 +15,11 @@ PLACE = 256.5638, -43.0357
 HTML = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
 
 
-def votable(count=2, *, units=True):
+def votable(count=2, *, units=True, errors=None):
     table = Table({"id": [f"S{i}" for i in range(count)]})
     table["ra"] = [PLACE[0] + 0.001 * i for i in range(count)]
     table["dec"] = [PLACE[1]] * count
-    table["err"] = [2.0] * count
+    table["err"] = errors or [2.0] * count
     if units:
         table["ra"].unit = table["dec"].unit = u.deg
         table["err"].unit = u.arcsec
@@ -42,6 +43,10 @@ class ConeSearch(BaseHTTPRequestHandler):
         if kind == "redirect":
             self.send_response(302)
             self.send_header("Location", f"/good?{url.query}")
+            self.end_headers()
+        elif kind == "elsewhere":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_port}/good?{url.query}")
             self.end_headers()
         elif kind == "loop":
             self.send_response(302)
@@ -92,6 +97,16 @@ def bodies():
         "unitless": votable(units=False),
         "million": whole + b"<!-- a million rows -->" * 400_000,
         "binary": bytes(range(256)) * 100,
+        "overflow": failed("the first 100 rows").replace(b'"ERROR"', b'"OVERFLOW"'),
+        "two-tables": whole.replace(
+            b"</RESOURCE>", whole[whole.index(b"<TABLE>") :].partition(b"</VOTABLE>")[0]
+        ),
+        "stream": whole[: whole.index(b"<TABLEDATA>")]
+        + b'<BINARY><STREAM href="file:///etc/passwd"/></BINARY>'
+        + whole[whole.index(b"</DATA>") :],
+        "fk4": whole.replace(b"<RESOURCE", b'<COOSYS ID="C" system="eq_FK4" equinox="B1950"/><RESOURCE', 1),
+        "odd-frame": whole.replace(b"<RESOURCE", b'<COOSYS ID="C" system="xy"/><RESOURCE', 1),
+        "rows-without-error": votable(errors=[2.0, -999.0]),
     }
 
 
@@ -160,6 +175,11 @@ def test_no_source_is_an_answer(server):
         ("unitless", "no unit"),
         ("million", "bytes"),
         ("loop", "redirects"),
+        ("elsewhere", "redirected to http://localhost"),
+        ("overflow", "beyond its limit"),
+        ("two-tables", "has 2"),
+        ("stream", "file:///etc/passwd"),
+        ("odd-frame", "'xy'"),
     ],
 )
 def test_no_sound_answer_is_not_checked(server, kind, reason):
@@ -167,6 +187,20 @@ def test_no_sound_answer_is_not_checked(server, kind, reason):
     assert not answer.checked
     assert reason in answer.reason
     assert (answer.sources, answer.density_per_deg2) == ((), None)
+
+
+def test_the_frame_of_an_answer(server):
+    (answer,) = ask_remote(*PLACE, 3600.0, [service(server, "fk4")], 60.0)
+    assert answer.checked, answer.reason
+    place = SkyCoord(*PLACE, unit="deg", frame="fk4").icrs
+    assert answer.sources[0].ra_deg == pytest.approx(place.ra.deg)
+    assert answer.sources[0].dec_deg == pytest.approx(place.dec.deg)
+
+
+def test_rows_of_no_use_are_not_checked(server):
+    (answer,) = ask_remote(*PLACE, 10.0, [service(server, "rows-without-error")], 60.0)
+    assert (answer.checked, answer.unusable_here, answer.is_complete) == (True, 1, False)
+    assert answer.gap == "1 rows here without a usable error"
 
 
 def test_units_of_the_service_fill_in(server):

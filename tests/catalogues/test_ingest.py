@@ -92,6 +92,109 @@ class TestIngest:
         }
         assert (version.rows, version.sources, version.repeated) == (8, 1, 1)
 
+    def test_rows_of_known_place_are_remembered(self, tmp_path):
+        """A row without an error is not checked where it is, one without a place is counted."""
+        file = write_csv(
+            tmp_path / "gaps.csv", "name,ra,dec,r90", "A,10,20,1", "B,50,20,", "C,50,20.001,-1", "D,,,1"
+        )
+        add_catalogue(tmp_path / "store", file, "gaps", Choice(frame="ICRS"))
+        store = CatalogueStore(tmp_path / "store")
+        near, far = (ask(store, ra, 20.0, 60.0, catalogue="gaps") for ra in (50.0, 10.0))
+        assert (near.unusable_here, near.unusable_anywhere, near.is_complete) == (2, 1, False)
+        assert (far.unusable_here, far.is_complete, far.gap) == (0, True, "1 rows of unknown position")
+
+    def test_places_of_unusable_rows_are_converted(self, tmp_path):
+        file = write_csv(tmp_path / "b.csv", "rab1950,deb1950,r90", "10.5,-20.25,", "200,5,1")
+        add_catalogue(tmp_path / "store", file, "b")
+        answer = ask(CatalogueStore(tmp_path / "store"), 11.12154, -19.97650, 5.0, catalogue="b")
+        assert answer.unusable_here == 1
+
+    def test_right_ascensions_from_minus_180(self, tmp_path):
+        file = write_csv(tmp_path / "a.csv", "ra,dec,r90", "-180,0,1", "-0.25,0,1", "179.5,0,1")
+        version = add_catalogue(tmp_path / "store", file, "a")
+        found = ask(CatalogueStore(tmp_path / "store"), 0.0, 0.0, 648_000.0, catalogue="a").sources
+        assert sorted(source.ra_deg for source in found) == [179.5, 180.0, 359.75]
+        assert version.mapping["RA below 0"] == "360 deg added to 2"
+
+    @pytest.mark.parametrize(
+        ("rows", "doubt"),
+        [
+            (["0.5,1,1", "23.5,2,1"], "from 0 to 24"),
+            (["0.5,1,1", "6.2,-1.5,1"], "may be radians"),
+            (["100,1,0.001", "200,2,0.002"], "below 0.1"),
+            (["-100,1,1", "200,2,1"], "below 0 and above 180"),
+            (["100,1,1", "200,99,1"], "1 of 2 positions are out of range"),
+            (["100,1,99.99", "200,2,1"], r"r90 is 99.99 in 1 rows.*--missing 99.99"),
+            (["-99,1,1", "100,2,1"], "ra is -99 in 1 rows"),
+        ],
+    )
+    def test_doubtful_values_are_confirmed(self, tmp_path, rows, doubt):
+        file = write_csv(tmp_path / "a.csv", "ra,dec,r90", *rows)
+        with pytest.raises(InvalidInput, match=f"not certain: .*{doubt}.*--yes"):
+            add_catalogue(tmp_path / "store", file, "a")
+        assert CatalogueStore(tmp_path / "store").versions() == ()
+        version = add_catalogue(tmp_path / "store", file, "a", confirmed=True)
+        assert len(version.doubts) == 1
+
+    @pytest.mark.parametrize(
+        ("rows", "options", "doubts"),
+        [
+            (["0.5,1,1", "23.5,2,1"], {"units": {"ra": "deg"}}, 0),
+            (["100,1,99.99", "200,2,1"], {"missing": ("99.99",)}, 0),
+            (["10,1,1", "11,2,1"], {}, 0),
+        ],
+    )
+    def test_what_was_said_is_not_asked(self, tmp_path, rows, options, doubts):
+        file = write_csv(tmp_path / "a.csv", "ra,dec,r90", *rows)
+        assert len(add_catalogue(tmp_path / "store", file, "a", Choice(**options)).doubts) == doubts
+
+    @pytest.mark.parametrize("value", ["-999", "-99.99", "-9999.0", "nan", "", "n/a"])
+    def test_errors_that_are_not_given(self, tmp_path, value):
+        file = write_csv(tmp_path / "a.csv", "ra,dec,r90", f"100,1,{value}")
+        add_catalogue(tmp_path / "store", file, "a", Choice(default_r90_arcsec=7.0))
+        (source,) = ask(CatalogueStore(tmp_path / "store"), 100.0, 1.0, 1.0, catalogue="a").sources
+        assert source.r90_arcsec == 7.0
+
+    @pytest.mark.parametrize("value", ["-999", "", "--", "NaN", "null", "x"])
+    def test_optional_values_that_are_not_given(self, tmp_path, value):
+        header = "name,ra,dec,r90,flux,class"
+        file = write_csv(tmp_path / "a.csv", header, f"{value},100,1,1,{value},{value}")
+        add_catalogue(tmp_path / "store", file, "a", Choice(units={"flux": "erg/(s cm2)"}))
+        (source,) = ask(CatalogueStore(tmp_path / "store"), 100.0, 1.0, 1.0, catalogue="a").sources
+        assert source.flux is None
+        assert source.classification == ("x" if value == "x" else None)
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            ["10.5,1,1", "12:00:00,2,1"], ["12:00:00,2,1", "10.5,1,1"], ["12h00m,2,1", "10.5,1,1"],
+            ["12 00 00,2,1", "256 33 54,2,1"],
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("rows_of_a_part", [1, 100])
+    def test_degrees_among_hours_are_refused(self, tmp_path, monkeypatch, rows, rows_of_a_part):
+        monkeypatch.setattr("mxtvhf.catalogues.readers.ROWS", rows_of_a_part)
+        file = write_csv(tmp_path / "a.csv", "ra,dec,r90", *rows)
+        with pytest.raises(InvalidInput, match=r"--unit ra=deg"):
+            add_catalogue(tmp_path / "store", file, "a")
+
+    def test_hours_beyond_24_are_refused(self, tmp_path):
+        file = write_csv(tmp_path / "a.csv", "ra,dec,r90", "12,1,1", "256,1,1")
+        with pytest.raises(InvalidInput, match="hours beyond 24"):
+            add_catalogue(tmp_path / "store", file, "a", Choice(units={"ra": "hour"}))
+
+    def test_names_are_one_line(self, tmp_path):
+        file = write_csv(tmp_path / "a.csv", "name,ra,dec,r90", '"A\nb\x1b[2J",100,1,1')
+        add_catalogue(tmp_path / "store", file, "a")
+        (source,) = ask(CatalogueStore(tmp_path / "store"), 100.0, 1.0, 1.0, catalogue="a").sources
+        assert source.name == "A b?[2J"
+
+    def test_name_of_a_file_that_is_not_utf8(self, tmp_path):
+        file = write_csv(tmp_path / "caf\udce9\n.csv", "ra,dec,r90", "100,1,1")
+        version = add_catalogue(tmp_path / "store", file, "a")
+        assert (version.file, version.reference) == (r"caf\xe9\n.csv", r"caf\xe9\n.csv")
+        assert CatalogueStore(tmp_path / "store").versions() == (version,)
+
     def test_a_default_error_where_there_is_none(self, tmp_path):
         file = write_csv(tmp_path / "plain.csv", "ra,dec", "360.0,20", "11,20")
         with pytest.raises(InvalidInput, match="position error"):

@@ -38,8 +38,39 @@ class TestCommand:
 
     def test_wrong_options(self, tmp_path, run):
         file = write_csv(tmp_path / "a.csv", "ra,dec,r90", "10,-20,5")
-        for option in (["--column", "colour=x"], ["--unit", "ra"], ["--error-is", "r50"]):
+        for option in (
+            ["--column", "colour=x"], ["--column", "ra=ra,ra=dec"], ["--column", "ra=dec"], ["--unit", "ra"],
+            ["--unit", "name=deg"], ["--error-is", "r50"], ["--error", "0"], ["--error", "nan"],
+            ["--error", "1e9"],
+            ["--flux-band", "10", "0.2"], ["--flux-band", "0", "2"], ["--flux-band", "nan", "2"],
+            ["--frame", "x"],
+            ["--unit", "flux=erg", "--flux-unit", "erg/s"], ["--table", "2"],
+        ):  # fmt: skip
             assert isinstance(run("add", file, "--name", "a", *option).exception, InvalidInput)
+
+    def test_what_is_not_certain_is_confirmed(self, tmp_path, run):
+        file = write_csv(tmp_path / "a.csv", "ra,dec,poserr", "100,-20,5")
+        assert "--yes" in str(run("add", file, "--name", "a").exception)
+        assert (
+            "confirmed    the errors in poserr are taken as sigma"
+            in run("add", file, "--name", "a", "--yes").output
+        )
+
+    def test_a_file_name_that_is_not_utf8(self, tmp_path, run):
+        file = write_csv(tmp_path / "caf\udce9.csv", "ra,dec,r90", "100,-20,5")
+        assert run("add", file, "--name", "a").exit_code == 0
+        assert r"caf\xe9.csv" in run("list").output
+        assert json.loads(run("add", file, "--name", "a", "--json").output)["file"] == r"caf\xe9.csv"
+        missing = tmp_path / "no\udce9\n.csv"
+        assert r"no\xe9\n.csv: no such file" in str(run("add", missing, "--name", "a").exception)
+
+    def test_removed_only_when_confirmed(self, tmp_path, run):
+        run("add", write_csv(tmp_path / "a.csv", "ra,dec,r90", "100,-20,5"), "--name", "a")
+        assert "not removed; confirm with --yes" in str(run("remove", "a").exception)
+        assert run("disable", "a").exit_code == 0
+        assert "a 1: 1 sources, a.csv; disabled" in run("list").output
+        assert json.loads(run("list", "--json").output)[1]["disabled"]
+        assert "no version is left" in run("remove", "a", "--yes").output
 
     def test_damage_ends_with_status_1(self, tmp_path, run):
         run("add", write_csv(tmp_path / "a.csv", "ra,dec,r90", "10,-20,5"), "--name", "a")

@@ -172,6 +172,20 @@ def test_a_catalogue_that_was_not_asked_is_never_no_match() -> None:
     assert "Not checked: cat (HTTP 500)." in one_of_two.verdict_reason
 
 
+def test_rows_without_an_error_are_not_checked() -> None:
+    """A catalogue whose rows here could not be used does not tell that the source is new."""
+    here = place(30.0, -10.0, 60.0)
+    incomplete = answer(here).model_copy(update={"unusable_here": 2, "catalogue": "gaps"})
+    result = crosscheck([here], [], NO_GP, catalogues=[incomplete])
+    assert result.verdict is BurstVerdict.CONSISTENT
+    assert "Not checked: 2 rows here without a usable error of gaps." in result.verdict_reason
+    both = crosscheck([here], [], NO_GP, catalogues=[incomplete, answer(here)])
+    assert both.verdict is BurstVerdict.NEW_SOURCE
+    assert "No source of cat is" in both.verdict_reason
+    known = incomplete.model_copy(update={"sources": (source("near", 30.0, -10.0),)})
+    assert crosscheck([here], [], NO_GP, catalogues=[known]).verdict is BurstVerdict.KNOWN_SOURCE
+
+
 def test_between_known_and_new_is_unclear() -> None:
     here = place(30.0, -10.0, 60.0)
     result = crosscheck(

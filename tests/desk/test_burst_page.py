@@ -23,9 +23,11 @@ def test_catalogues_that_were_not_checked_come_first_with_the_reason():
             answer(sources=(source("A"),)),
             answer(sources=(source("A"), source("B"))),
             answer("vizier", checked=False, reason="no answer within 5 s"),
+            answer("gaps", sources=(source("A"),)).model_copy(update={"unusable_here": 1}),
         ]
     )
     assert [(line.catalogue, line.checked, line.reason, line.sources) for line in lines] == [
+        ("gaps", False, "1 rows here without a usable error", 1),
         ("vizier", False, "no answer within 5 s", 0),
         ("bright", True, None, 2),
     ]
