@@ -136,14 +136,15 @@ class TestFits:
         )
         assert scalars(part.rows["r90"]).tolist() == [1.0, None]
 
-    def test_no_objects_are_built_from_comments(self, tmp_path):
-        hdu = fits.BinTableHDU(Table({"t.jd1": [1.0], "t.jd2": [2.0]}))
-        for line in (
-            "--BEGIN-ASTROPY-SERIALIZED-COLUMNS--",
-            "datatype: []",
-            "meta: {__serialized_columns__: {t: {__class__: "
-            "astropy.time.core.Time}}}", "--END-ASTROPY-SERIALIZED-COLUMNS--",
-        ):  # fmt: skip
-            hdu.header.add_comment(line)
-        (part,) = read(tmp_path, fits_bytes(tmp_path, hdu))
-        assert part.rows.colnames == ["t.jd1", "t.jd2"]
+
+def test_no_objects_are_built_from_comments(tmp_path):
+    hdu = fits.BinTableHDU(Table({"t.jd1": [1.0], "t.jd2": [2.0]}))
+    for line in (
+        "--BEGIN-ASTROPY-SERIALIZED-COLUMNS--",
+        "datatype: []",
+        "meta: {__serialized_columns__: {t: {__class__: "
+        "astropy.time.core.Time}}}", "--END-ASTROPY-SERIALIZED-COLUMNS--",
+    ):  # fmt: skip
+        hdu.header.add_comment(line)
+    (part,) = read(tmp_path, fits_bytes(tmp_path, hdu))
+    assert part.rows.colnames == ["t.jd1", "t.jd2"]

@@ -53,54 +53,58 @@ class TestFrames:
         assert "'xy'" in frames('<COOSYS ID="c" system="xy"/>')
 
 
-class TestReferences:
-    @pytest.fixture
-    def address(self):
-        asked = []
+@pytest.fixture
+def address():
+    asked = []
 
-        class Server(BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
 
-        with HTTPServer(("127.0.0.1", 0), Server) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            yield f"http://127.0.0.1:{server.server_port}/table"
-            server.shutdown()
-            thread.join()
-        assert asked == []
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/table"
+        server.shutdown()
+        thread.join()
+    assert asked == []
 
-    @pytest.mark.parametrize("kind", ["BINARY", "BINARY2", "FITS"])
-    @pytest.mark.parametrize("prefix", ["", "v:"])
-    def test_nothing_is_fetched(self, address, kind, prefix):
-        stream = f'<DATA><{kind}><STREAM {prefix}href="{address}"/></{kind}></DATA>'.encode()
-        raw = with_data(stream).replace(b"xmlns=", b'xmlns:v="x" xmlns=')
-        with pytest.raises(InvalidInput, match="the table is elsewhere"):
-            read_votable(BytesIO(raw))
 
-    def test_no_local_file_is_opened(self, tmp_path):
-        Table({"a": [1.0]}).write(tmp_path / "secret.fits")
-        stream = f'<DATA><FITS><STREAM href="file://{tmp_path}/secret.fits"/></FITS></DATA>'
-        with pytest.raises(InvalidInput, match=r"secret\.fits.*never opened"):
-            read_votable(BytesIO(with_data(stream.encode())))
+@pytest.mark.parametrize("kind", ["BINARY", "BINARY2", "FITS"])
+@pytest.mark.parametrize("prefix", ["", "v:"])
+def test_nothing_is_fetched(address, kind, prefix):
+    stream = f'<DATA><{kind}><STREAM {prefix}href="{address}"/></{kind}></DATA>'.encode()
+    raw = with_data(stream).replace(b"xmlns=", b'xmlns:v="x" xmlns=')
+    with pytest.raises(InvalidInput, match="the table is elsewhere"):
+        read_votable(BytesIO(raw))
 
-    @pytest.mark.parametrize("entity", ['SYSTEM "file:///etc/passwd"', '"lol"'])
-    def test_entities_are_refused(self, entity):
-        doctype = f"?><!DOCTYPE VOTABLE [<!ENTITY x {entity}>]>".encode()
-        with pytest.raises(InvalidInput, match="entity x"):
-            read_votable(BytesIO(text_votable().replace(b"?>", doctype, 1)))
 
-    def test_the_doctype_of_old_votables_is_not_fetched(self, address):
-        doctype = f'?><!DOCTYPE VOTABLE SYSTEM "{address}">'.encode()
-        document = read_votable(BytesIO(text_votable().replace(b"?>", doctype, 1)))
-        assert len(tables_of(document)) == 1
+def test_no_local_file_is_opened(tmp_path):
+    Table({"a": [1.0]}).write(tmp_path / "secret.fits")
+    stream = f'<DATA><FITS><STREAM href="file://{tmp_path}/secret.fits"/></FITS></DATA>'
+    with pytest.raises(InvalidInput, match=r"secret\.fits.*never opened"):
+        read_votable(BytesIO(with_data(stream.encode())))
 
-    def test_packed_streams_are_refused(self):
-        out = BytesIO()
-        votable(Table({"a": [1.0]})).to_xml(out, tabledata_format="binary")
-        raw = out.getvalue().replace(b'encoding="base64"', b'encoding="gzip"')
-        with pytest.raises(InvalidInput, match="gzip"):
-            read_votable(BytesIO(raw))
+
+@pytest.mark.parametrize("entity", ['SYSTEM "file:///etc/passwd"', '"lol"'])
+def test_entities_are_refused(entity):
+    doctype = f"?><!DOCTYPE VOTABLE [<!ENTITY x {entity}>]>".encode()
+    with pytest.raises(InvalidInput, match="entity x"):
+        read_votable(BytesIO(text_votable().replace(b"?>", doctype, 1)))
+
+
+def test_the_doctype_of_old_votables_is_not_fetched(address):
+    doctype = f'?><!DOCTYPE VOTABLE SYSTEM "{address}">'.encode()
+    document = read_votable(BytesIO(text_votable().replace(b"?>", doctype, 1)))
+    assert len(tables_of(document)) == 1
+
+
+def test_packed_streams_are_refused():
+    out = BytesIO()
+    votable(Table({"a": [1.0]})).to_xml(out, tabledata_format="binary")
+    raw = out.getvalue().replace(b'encoding="base64"', b'encoding="gzip"')
+    with pytest.raises(InvalidInput, match="gzip"):
+        read_votable(BytesIO(raw))
 
 
 @pytest.mark.parametrize(
