@@ -20,7 +20,7 @@ import typer
 from mxtvhf import __version__
 from mxtvhf.cli import announce, catalogue, deploy, maintenance, messages, replay, runs, science, services
 from mxtvhf.cli.extras import missing_extra
-from mxtvhf.errors import InvalidInput, MxtVhfError, NothingToDo, SeveralFaults
+from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, SeveralFaults
 from mxtvhf.models.text import escaped, one_line
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ def main() -> None:
     """Run the command line; turn errors into one line and an exit status."""
     _show_anything()
     try:
+        _check_working_folder()
         try:
             status = app(prog_name="mxtvhf", standalone_mode=False)
         finally:
@@ -83,6 +84,15 @@ def _show_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _check_working_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise Failure(
+            f"the working folder cannot be used ({error.strerror}): change to another one"
+        ) from None
 
 
 def _flush() -> None:

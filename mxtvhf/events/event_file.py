@@ -97,7 +97,7 @@ class DriftCorrectedPixels(NamedTuple):
     moved: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EventFile:
     """What an event file holds.
 
@@ -131,6 +131,11 @@ class EventFile:
     def exposure_s(self) -> float:
         """Sum of the good time intervals, seconds."""
         return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
+
+    def __repr__(self) -> str:
+        """Say in one line what it is; a notebook would print all arrays."""
+        where = f"RA {self.pointing.ra_deg:.4f} Dec {self.pointing.dec_deg:+.4f} deg"
+        return f"<EventFile: {len(self.photons)} photons, exposure {self.exposure_s:.0f} s, pointing {where}>"
 
     def drift_corrected_photons(self, usable: RawMask, alignment: Alignment) -> DriftCorrectedPhotons:
         """Return the photons of usable pixels at the mean pointing, and the exposure map that goes with them.

@@ -15,7 +15,7 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import read_arrays
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhotonList:
     """Photons in time order, one entry each.
 
@@ -53,6 +53,10 @@ class PhotonList:
         # A NaN anywhere fails the comparison with its neighbour.
         if not (np.isfinite(self.time[[0, -1]]).all() and (self.time[1:] >= self.time[:-1]).all()):
             raise InvalidInput("photons: not in time order, or a time that is no number")
+
+    def __repr__(self) -> str:
+        """Say in one line what it is; a notebook would print all arrays."""
+        return f"<PhotonList: {len(self)} photons>"
 
     def __len__(self) -> int:
         """Return the number of photons."""

@@ -45,7 +45,7 @@ class Evidence:
     prior: PositionPrior | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SourceLocalisation:
     """The best position of a source, whether or not there is one.
 
@@ -79,6 +79,14 @@ class SourceLocalisation:
     detected: bool
     hot_pixels: tuple[tuple[int, int], ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """Say in one line what was found."""
+        found = "source" if self.detected else "no source"
+        return (
+            f"<SourceLocalisation: {found} at pixel ({self.x:.2f}, {self.y:.2f}), TS {self.ts:.1f}, "
+            f"{self.n_source:.1f} source photons>"
+        )
 
     @cached_property
     def posterior(self) -> PositionPosterior | None:

@@ -1,4 +1,12 @@
 import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -9,6 +17,7 @@ from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.reporting.report import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.commands import mxtvhf, mxtvhf_process
+from support.project import PROJECT
 
 pytestmark = pytest.mark.slow  # most need a processed burst
 
@@ -180,3 +189,120 @@ def test_a_process_ends_with_the_status_and_one_line(tmp_path):
 
 def test_version():
     assert mxtvhf_process("--version").stdout.strip() == __version__
+
+
+def shell(line, **environment):
+    """Run a shell line with the command as ``$MXTVHF``."""
+    given = {**os.environ, "MXTVHF": f"{sys.executable} -m mxtvhf", "PYTHONPATH": str(PROJECT), **environment}
+    return subprocess.run(
+        ["bash", "-c", line], env=given, capture_output=True, text=True, errors="replace", check=False
+    )
+
+
+@pytest.mark.parametrize("words", ["catalogue list", "calibration", "--help", "--version"])
+def test_a_reader_that_has_seen_enough_is_no_error(words):
+    done = shell(f"$MXTVHF {words} | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) in [(1, ""), (0, "")]
+
+
+@pytest.mark.parametrize("words", ["catalogue list", "calibration --json", "--help", "--version"])
+def test_a_full_disk_is_one_line(words):
+    done = shell(f"$MXTVHF {words} > /dev/full")
+    assert done.returncode == 1
+    assert re.fullmatch(r"mxtvhf: (standard output: )?No space left on device\n", done.stderr)
+
+
+def test_ctrl_c_is_one_line(tmp_path):
+    (tmp_path / "word").write_text("word")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mxtvhf", "info"],
+            env={
+                **os.environ,
+                "MXTVHF_AIRFLOW_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+                "MXTVHF_AIRFLOW_PASSWORD_FILE": str(tmp_path / "word"),
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "mxtvhf: interrupted\n")
+
+
+def test_a_terminal_need_not_know_utf8(tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("name,ra,dec,r90\nS1,10.5,-20.25,1\n")
+    line = f"$MXTVHF catalogue add {table} --name trial --reference été && $MXTVHF catalogue list"
+    done = shell(line, PYTHONIOENCODING="ascii", MXTVHF_STATE=str(tmp_path / "var"))
+    assert done.returncode == 0, done.stderr
+    assert r"\xe9t\xe9" in done.stdout
+
+
+def test_a_working_folder_that_was_removed_is_one_line(tmp_path):
+    for words in ("catalogue list", "simulate --burst sb26030704 --out out", "localise events.fits"):
+        done = shell(f"mkdir {tmp_path}/gone; cd {tmp_path}/gone && rmdir $PWD && $MXTVHF {words}")
+        assert done.returncode in (1, 2)
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert "working folder" in done.stderr
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_one_line(burst):
+    for words in (
+        ("simulate", "--burst", BURST, "--counts", 10, "--out", "/proc/nowhere"),
+        ("process", burst / "alert.xml", burst / "packets.bin", "--out", "/proc/nowhere"),
+    ):
+        done = mxtvhf(*words)
+        assert done.returncode in (1, 2)
+        assert re.fullmatch(r"mxtvhf: /proc\S*: .+\n", done.stderr), done.stderr
+
+
+def test_an_error_of_the_program_itself_keeps_its_traceback_in_a_file(monkeypatch, tmp_path):
+    def wrong(*_, **__):
+        raise KeyError("x\ny")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("mxtvhf.cli.catalogue.CatalogueStore", wrong)
+    done = mxtvhf("catalogue", "list")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    (file,) = tmp_path.glob("mxtvhf-*.txt")
+    assert line == f"mxtvhf: internal error, please report it with {file}: KeyError: 'x\\ny'"
+    assert "Traceback" in file.read_text()
+
+
+def test_the_names_of_commands_are_completed():
+    environment = {"_MXTVHF_COMPLETE": "complete_bash", "COMP_WORDS": "mxtvhf lo", "COMP_CWORD": "1"}
+    assert shell("$MXTVHF", **environment).stdout.split() == ["localise", "log-queue"]
+
+
+def test_help_shows_what_commands_are_for():
+    shown = mxtvhf("--help").stdout
+    assert [panel for panel in ("Analyse files", "Run in Airflow", "Operate") if panel not in shown] == []
+
+
+def test_names_that_are_not_utf8_are_processed(burst, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9"))
+    shutil.copytree(burst, folder)
+    done = mxtvhf("process", folder / "alert.xml", folder / "packets.bin", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    (folder / "packets.bin").write_bytes(b"\xff" * 100)
+    done = mxtvhf("process", folder / "alert.xml", folder / "packets.bin", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert r"\xe9t\xe9/packets.bin" in done.stderr
+
+
+def test_packets_are_named_as_the_user_named_them(burst, tmp_path):
+    (tmp_path / "mine.bin").write_bytes(b"\xff" * 100)
+    done = mxtvhf("process", burst / "alert.xml", tmp_path / "mine.bin", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"mxtvhf: {tmp_path / 'mine.bin'}: ")
+
+
+def test_an_unknown_burst_and_a_wrong_role_say_what_to_do(tmp_path):
+    unknown = mxtvhf("simulate", "--burst", "sb26070101", "--out", tmp_path)
+    assert "give its position (--ra, --dec)" in unknown.stderr
+    wrong = mxtvhf("simulate", "--burst", BURST, "--role", "tset", "--out", tmp_path)
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+    assert "'test', 'observation'" in wrong.stderr

@@ -1,6 +1,7 @@
 """Health and metrics of a real installation; its backup."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mxtvhf.operation.backup_file import read_manifest
 from mxtvhf.operation.stack.processes import wait_until
+from support.project import PROJECT
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +52,24 @@ def test_a_running_installation_is_saved(stack, settings, tmp_path):
     assert {"dag_run", "task_instance", "xcom"} < manifest.database.tables.keys()
     assert not any(name.startswith("state/secrets/") for name in manifest.sha256)
     assert stack.api.is_healthy()
+
+
+def test_maintenance_lines_of_the_readme(stack, settings, tmp_path):
+    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+    (block,) = [block for block in blocks if "mxtvhf backup" in block]
+    lines = [line for line in block.splitlines() if line.startswith(".venv/bin/mxtvhf ")]
+    done = {}
+    for line in lines:
+        _, name, *words = shlex.split(line, comments=True)
+        words = [str(tmp_path / word) if word.endswith(".gz") else word for word in words]
+        done[name] = command(stack, settings, name, *words)
+    assert {name: one.returncode for name, one in done.items() if name != "restore"} == {
+        "health": 0,
+        "backup": 0,
+        "retention": 0,
+    }, done
+    # It is for a stack that is down.
+    assert "uses this state folder" in done["restore"].stderr
 
 
 def test_retention_waits_until_it_is_wanted_and_then_works(stack, run):
