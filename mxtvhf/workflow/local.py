@@ -125,7 +125,7 @@ def process_burst(
     with timeline.step("photons_extraction"):
         # The archive names it after its content, its user does not.
         extraction = photons_extraction(
-            Path(str(reception.packets_path)), burst_id, out, name=escaped(packets)
+            Path(str(reception.packets_path)), burst_id, out, name=escaped(packets.absolute())
         )
     event = None
     if extraction.unplaced is None:
