@@ -19,6 +19,7 @@ import typer
 
 from mxtvhf import __version__
 from mxtvhf.cli import announce, catalogue, deploy, maintenance, messages, replay, runs, science, services
+from mxtvhf.cli.arguments import input_file
 from mxtvhf.cli.extras import missing_extra
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, SeveralFaults
 from mxtvhf.models.text import escaped, one_line
@@ -151,6 +152,8 @@ def _common(
         Path | None,
         typer.Option(
             envvar="MXTVHF_CONFIG",
+            parser=input_file,
+            metavar="FILE",
             help="mxtvhf.toml of the installation to work on, with its state folder, database and Airflow",
         ),
     ] = None,

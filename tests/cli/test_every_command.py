@@ -168,13 +168,16 @@ def no_database(_settings):
 
 def check(arguments):
     """Run a command as a user does; assert that it ends well, or with a status and one line."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as for a user: what pytest makes of them is no error of the command
+    with warnings.catch_warnings(record=True) as warned:  # pytest would make errors of them, Python lines
+        warnings.simplefilter("default")
+        for hidden in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", hidden)
         done = mxtvhf(*arguments)
     told = f"{arguments}: {done.returncode}\n{done.stdout[-300:]}\n{done.stderr}"
     assert "internal error" not in done.stderr, told
     assert done.returncode in (0, 1, 2), told
     if done.returncode:
+        assert not warned, (told, [str(warning.message) for warning in warned])
         *lines, last = done.stderr.split("\n")
         assert not last, told
         # A configuration file has a line for each of its faults.
@@ -199,3 +202,9 @@ def test_every_command_has_a_sound_call():
 def test_a_wrong_argument_is_one_line(name, kind, quick):
     for _, arguments in calls(COMMANDS[name], SOUND[name], WRONG[kind]):
         check([*name.split(), *arguments])
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_configuration_of_all_commands_is_told(kind, quick):
+    if WRONG[kind]:  # an empty MXTVHF_CONFIG is none
+        assert check(["--config", WRONG[kind], "catalogue", "list"]).returncode == 2

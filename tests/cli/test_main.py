@@ -231,6 +231,12 @@ def test_ctrl_c_is_one_line(tmp_path):
     assert (process.returncode, said) == (130, "mxtvhf: interrupted\n")
 
 
+def test_ctrl_c_while_python_imports_is_one_line(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    done = shell("$MXTVHF --help", PYTHONPATH=f"{tmp_path}:{PROJECT}")
+    assert (done.returncode, done.stderr) == (130, "mxtvhf: interrupted\n")
+
+
 def test_a_terminal_need_not_know_utf8(tmp_path):
     table = tmp_path / "a.csv"
     table.write_text("name,ra,dec,r90\nS1,10.5,-20.25,1\n")
