@@ -25,23 +25,23 @@ LONGEST_WAIT_S = 1e6
 
 
 def input_file(value: Any) -> Path:
-    """Return the path of a file that can be read.
+    """Return the absolute path of a file that can be read: errors about its content then say where it is.
 
     Raises
     ------
     InvalidInput
         There is none; the message has the whole path.
     """
-    path = Path(value)
+    path = Path(value).absolute()
     try:
         mode = path.stat().st_mode
     except OSError as error:
         cause = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise InvalidInput(f"{os.path.abspath(path)}: {cause}") from None
+        raise InvalidInput(f"{path}: {cause}") from None
     if stat.S_ISDIR(mode):
-        raise InvalidInput(f"{os.path.abspath(path)}: is a folder; expected a file")
+        raise InvalidInput(f"{path}: is a folder; expected a file")
     if not os.access(path, os.R_OK):
-        raise InvalidInput(f"{os.path.abspath(path)}: permission to read it denied")
+        raise InvalidInput(f"{path}: permission to read it denied")
     return path
 
 
@@ -54,9 +54,9 @@ def output_folder(value: Any) -> Path:
         It is a file, lies below one, cannot be written to, or its name is not UTF-8, as records need it.
     """
     path = Path(value)
-    if not is_utf8(os.path.abspath(path)):
-        raise InvalidInput(f"{os.path.abspath(path)}: the folder's name is not UTF-8; choose another")
-    existing = Path(os.path.abspath(path))
+    if not is_utf8(path.absolute()):
+        raise InvalidInput(f"{path.absolute()}: the folder's name is not UTF-8; choose another")
+    existing = path.absolute()
     while not os.path.lexists(existing):
         existing = existing.parent
     if not existing.is_dir():
@@ -78,7 +78,7 @@ def output_file(value: Any) -> Path:
     if path.exists() and not path.is_file():
         # A device would be replaced by the file, for everybody on this machine.
         kind = "a folder" if path.is_dir() else "not a regular file"
-        raise InvalidInput(f"{os.path.abspath(path)}: is {kind}; expected the name of a file")
+        raise InvalidInput(f"{path.absolute()}: is {kind}; expected the name of a file")
     output_folder(path.parent)
     return path
 
@@ -93,7 +93,7 @@ def input_folder(value: Any) -> Path:
     """
     path = Path(value)
     if not path.is_dir():
-        raise InvalidInput(f"{os.path.abspath(path)}: no such folder")
+        raise InvalidInput(f"{path.absolute()}: no such folder")
     return path
 
 
@@ -107,7 +107,7 @@ def checkout(value: Any) -> Path:
     """
     path = input_folder(value)
     if missing := [name for name in ("dags", "plugins") if not (path / name).is_dir()]:
-        raise InvalidInput(f"{os.path.abspath(path)}: no folder {missing[0]}; expected a checkout of MXT-VHF")
+        raise InvalidInput(f"{path.absolute()}: no folder {missing[0]}; expected a checkout of MXT-VHF")
     return path
 
 
@@ -123,7 +123,7 @@ def check_order(notice: Path, packets: Path) -> None:
         return
     if not _is_xml(notice):
         raise InvalidInput(
-            f"{packets}: is a notice, {notice} is not: give the notice first, then the packets"
+            f"{packets}: is a notice, {notice.name} is not: give the notice first, then the packets"
         )
     raise InvalidInput(f"{packets}: is a notice (XML); expected VHF packets")
 
