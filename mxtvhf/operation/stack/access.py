@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.addresses import http_url
-from mxtvhf.operation.stack.airflow_config import password_file
+from mxtvhf.operation.stack.airflow_config import loopback_without_proxy, password_file
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 
@@ -21,6 +22,8 @@ def airflow_api(settings: Settings) -> AirflowApi:
         The password file cannot be read, or has no password of the user; the stack's address is damaged.
     """
     path = settings.airflow_password_file or password_file(settings.home)
+    # A proxy of the environment cannot reach this machine's loopback, and must not get the password.
+    os.environ.update(loopback_without_proxy())
     return AirflowApi(airflow_url(settings), settings.airflow_user, password_of(settings.airflow_user, path))
 
 
