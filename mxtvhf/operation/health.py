@@ -45,7 +45,9 @@ class Health(Model):
     checks: tuple[Check, ...]
 
 
-def health(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) -> Health:
+def health(
+    settings: Settings, airflow: Mapping[str, str], gp_url: str | None, *, gp_fault: str | None = None
+) -> Health:
     """Look at every part.
 
     Parameters
@@ -56,8 +58,10 @@ def health(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) -
         State of each component of Airflow, ``healthy`` or another word.
     gp_url
         Base URL of GP; None: there is no Connection for it.
+    gp_fault
+        What is wrong with that Connection.
     """
-    checks = tuple(_checks(settings, airflow, gp_url))
+    checks = tuple(_checks(settings, airflow, gp_url, gp_fault))
     return Health(is_healthy=all(check.is_healthy for check in checks), checks=checks)
 
 
@@ -73,7 +77,9 @@ def oldest_waiting_s(archive: Archive) -> float:
     return max(0.0, now - min(since, default=now))
 
 
-def _checks(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) -> Iterator[Check]:
+def _checks(
+    settings: Settings, airflow: Mapping[str, str], gp_url: str | None, gp_fault: str | None
+) -> Iterator[Check]:
     for component, state in airflow.items():
         yield Check(name=f"airflow_{component}", is_healthy=state == "healthy", detail=state)
     yield _listener(settings)
@@ -83,7 +89,7 @@ def _checks(settings: Settings, airflow: Mapping[str, str], gp_url: str | None) 
     yield Check(name="inputs", is_healthy=waited < INPUT_WAITS_S, detail=text)
     free = shutil.disk_usage(settings.home).free
     yield Check(name="disk", is_healthy=free >= LEAST_DISK_BYTES, detail=f"{free / 1e9:.1f} GB free")
-    yield _gp(gp_url)
+    yield _gp(gp_url, gp_fault)
     if settings.nats_url is not None:
         yield _nats(settings, settings.nats_url)
 
@@ -105,10 +111,10 @@ def _failing_parts(settings: Settings) -> Iterator[Check]:
         yield Check(name=name, is_healthy=False, detail=f"{failure.reason} ({count})")
 
 
-def _gp(url: str | None) -> Check:
+def _gp(url: str | None, fault: str | None) -> Check:
     """Tell whether something listens where GP is; GP's contract has no question for its health."""
     if url is None:
-        return Check(name="gp", is_healthy=False, detail="no Airflow Connection mxt_gp")
+        return Check(name="gp", is_healthy=False, detail=fault or "no Airflow Connection mxt_gp")
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -20,6 +21,8 @@ from prometheus_client.registry import Collector
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import ReportSummary, report_summaries
+from mxtvhf.desk.decision import AskedQuestion
+from mxtvhf.operation.announcements import live_releases, open_decisions, undelivered
 from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.reporting.messages import Outbox
 from mxtvhf.settings import Settings
@@ -32,7 +35,9 @@ NEWEST_RUNS = 200
 PACKETS = ("received", "good", "repeated", "missing", "corrupt")
 
 
-def exposition(settings: Settings, runs: Mapping[str, int], health: Health) -> bytes:
+def exposition(
+    settings: Settings, runs: Mapping[str, int], health: Health, questions: Iterable[AskedQuestion] = ()
+) -> bytes:
     """Return all figures in Prometheus' text format.
 
     Parameters
@@ -43,15 +48,23 @@ def exposition(settings: Settings, runs: Mapping[str, int], health: Health) -> b
         Number of runs of ``mxt_vhf`` by state, as Airflow has them.
     health
         How the parts are.
+    questions
+        What the Burst Advocate was asked and has not answered.
     """
     registry = CollectorRegistry()
-    registry.register(_Figures(settings, runs, health))
+    registry.register(_Figures(settings, runs, health, tuple(questions)))
     return generate_latest(registry)
 
 
 class _Figures(Collector):
-    def __init__(self, settings: Settings, runs: Mapping[str, int], health: Health) -> None:
-        self._settings, self._runs, self._health = settings, runs, health
+    def __init__(
+        self,
+        settings: Settings,
+        runs: Mapping[str, int],
+        health: Health,
+        questions: tuple[AskedQuestion, ...],
+    ) -> None:
+        self._settings, self._runs, self._health, self._questions = settings, runs, health, questions
 
     def collect(self) -> Iterator[Metric]:
         """Yield all figures."""
@@ -59,6 +72,7 @@ class _Figures(Collector):
         yield _gauge("healthy", "1 where a part works, see mxtvhf health", parts, "part")
         yield _gauge("runs", "Runs of mxt_vhf in Airflow, by state", self._runs, "state")
         yield from _kept(self._settings)
+        yield from _announcements(self._settings, self._questions)
         reports = list(report_summaries(self._settings.products, newest=NEWEST_RUNS))
         counts = _packets(reports)
         yield _gauge("packets", f"Packets of the newest {NEWEST_RUNS} runs, replays aside", counts, "kind")
@@ -70,7 +84,6 @@ def _kept(settings: Settings) -> Iterator[Metric]:
     for name, text, number in (
         ("alerts_received", "Distinct notices kept", archive.root.glob("sb*/alerts/*.xml")),
         ("quarantined", "Inputs that could not be read", (archive.root / "quarantine").glob("*.bin")),
-        ("announcements", "Announcements released", settings.releases.glob("sb*/*/release.json")),
     ):
         yield CounterMetricFamily(f"mxtvhf_{name}", text, value=sum(1 for _ in number))
     for name, text, value in (
@@ -83,6 +96,19 @@ def _kept(settings: Settings) -> Iterator[Metric]:
         ("disk_free_bytes", "Free on the disk of the state folder", shutil.disk_usage(settings.home).free),
     ):
         yield GaugeMetricFamily(f"mxtvhf_{name}", text, value=value)
+
+
+def _announcements(settings: Settings, questions: Iterable[AskedQuestion]) -> Iterator[Metric]:
+    now = datetime.now(UTC)
+    waiting = open_decisions(questions, settings, now=now)
+    text = "Announcements of real bursts that were released"
+    yield CounterMetricFamily("mxtvhf_announcements", text, value=len(live_releases(settings)))
+    late, text = undelivered(settings, now=now), "Announcements of the last day that are not out on every way"
+    yield GaugeMetricFamily("mxtvhf_announcements_undelivered", text, value=len(late))
+    text = "Real bursts that wait for a decision"
+    yield GaugeMetricFamily("mxtvhf_decisions_open", text, value=len(waiting))
+    text = "How long the oldest decision about a real burst has been open"
+    yield GaugeMetricFamily("mxtvhf_oldest_decision_seconds", text, value=max(waiting.values(), default=0.0))
 
 
 def _packets(reports: Iterable[ReportSummary]) -> dict[str, float]:

@@ -14,10 +14,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from mxtvhf.errors import InvalidInput
 from mxtvhf.operation.health import Health, health
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.workflow.airflow_api import COMPONENTS
-from mxtvhf_airflow.dag_runs import runs_by_state
+from mxtvhf.workflow.gp.contract import checked_base_url
+from mxtvhf_airflow.dag_runs import questions, runs_by_state
 from mxtvhf_airflow.hooks.gp import gp_base_url
 
 GP = "mxt_gp"
@@ -36,18 +38,18 @@ def health_of_all_parts(request: Request) -> Health:
 )
 def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
     """Give the figures of the installation to Prometheus."""
-    content = exposition(request.app.state.settings, runs_by_state(session), _health(request))
+    state, runs = request.app.state.settings, runs_by_state(session)
+    content = exposition(state, runs, _health(request), questions(session))
     return PlainTextResponse(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _health(request: Request) -> Health:
     told = get_airflow_health()
     airflow = {name: str((told.get(name) or {}).get("status")) for name in COMPONENTS}
-    return health(request.app.state.settings, airflow, _gp_url())
-
-
-def _gp_url() -> str | None:
     try:
-        return gp_base_url(Connection.get_connection_from_secrets(GP))
+        url = checked_base_url(gp_base_url(Connection.get_connection_from_secrets(GP)))
     except AirflowNotFoundException:
-        return None
+        return health(request.app.state.settings, airflow, None)
+    except InvalidInput as error:
+        return health(request.app.state.settings, airflow, None, gp_fault=f"Airflow Connection {GP}: {error}")
+    return health(request.app.state.settings, airflow, url)

@@ -1,0 +1,93 @@
+"""How the decisions and announcements of real bursts stand; tests and replays concern nobody at night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.products import report_summary
+from mxtvhf.desk.decision import AskedQuestion
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.kept import KeptModel, log_once, read_kept
+from mxtvhf.reporting.announcement.model import Decision, Release
+from mxtvhf.settings import Settings
+
+DELIVERED = ("sent", "off")
+"""States of a delivery that need nobody."""
+RECENT = timedelta(days=1)
+"""An announcement that was not delivered is somebody's business for so long."""
+RELEASED_WITHIN = timedelta(minutes=1)
+"""From an approval to the announcement."""
+
+Kept = TypeVar("Kept", bound=KeptModel)
+
+
+def open_decisions(
+    questions: Iterable[AskedQuestion], settings: Settings, *, now: datetime
+) -> dict[str, float]:
+    """Return the bursts that wait for a decision, and for how long, seconds.
+
+    Parameters
+    ----------
+    questions
+        Those that are open. Left out are those about tests, replays and retracted bursts, and those of a
+        burst that was decided about since they were asked.
+    settings
+        Name the state folder.
+    now
+        The moment to count to.
+    """
+    waiting: dict[str, float] = {}
+    for question in questions:
+        burst_id = question.run_id.partition("__")[0]
+        if _is_settled(question, settings, burst_id):
+            continue
+        waiting[burst_id] = max(waiting.get(burst_id, 0.0), (now - question.asked).total_seconds())
+    return waiting
+
+
+def live_releases(settings: Settings) -> list[Release]:
+    """Return the announcements of real bursts; one that cannot be read is logged once and left out."""
+    found = _readable(settings.releases.glob("sb*/*/release.json"), Release)
+    return [release for _, release in found if not release.is_test]
+
+
+def undelivered(settings: Settings, *, now: datetime) -> list[str]:
+    """Return the runs of the last day whose announcement was approved, but is not out on every way."""
+    since = now - RECENT
+    late = [
+        release.decision.run_id
+        for release in live_releases(settings)
+        if release.released >= since and any(way.state not in DELIVERED for way in release.deliveries)
+    ]
+    for path, decision in _readable(settings.releases.glob("sb*/*/decision.json"), Decision):
+        if decision.choice != "approve" or not since <= decision.decided_at <= now - RELEASED_WITHIN:
+            continue
+        if not path.with_name("release.json").exists() and not _is_beside(decision.run_id, settings):
+            late.append(decision.run_id)
+    return late
+
+
+def _is_settled(question: AskedQuestion, settings: Settings, burst_id: str) -> bool:
+    """Tell whether nobody needs to answer a question."""
+    if _is_beside(question.run_id, settings) or Archive(settings.archive).retraction(burst_id, is_test=False):
+        return True
+    decisions = _readable(settings.releases.glob(f"{burst_id}/*/decision.json"), Decision)
+    return any(decision.decided_at >= question.asked for _, decision in decisions)
+
+
+def _is_beside(run_id: str, settings: Settings) -> bool:
+    """Tell whether a run is of a test or a replay; one without a readable report counts as real."""
+    summary = report_summary(settings.products, run_id)
+    return summary is not None and (summary.is_test or summary.is_replay)
+
+
+def _readable(paths: Iterable[Path], model: type[Kept]) -> Iterator[tuple[Path, Kept]]:
+    for path in paths:
+        try:
+            yield path, read_kept(path, model)
+        except (InvalidInput, OSError) as error:
+            log_once(f"{error}; it is not counted")
