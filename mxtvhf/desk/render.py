@@ -15,6 +15,8 @@ from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.reporting.report.page import page_environment
+from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
 
@@ -50,6 +52,24 @@ def render_burst(page: BurstPage, *, base: str) -> str:
 def render_aladin(page: BurstPage, *, base: str) -> str:
     """Render the frame with Aladin Lite and the overlays of the sky view; ``base`` as in `render_list`."""
     return _environment().get_template("aladin.html.j2").render(page=page, base=base, aladin=ALADIN)
+
+
+def render_no_report(run_id: str, run: Run | None, *, base: str, airflow: str) -> str:
+    """Render the page of a run without a report, with the reason.
+
+    Parameters
+    ----------
+    run_id
+        As it was asked for.
+    run
+        The run with its problems; None: there is none of this id.
+    base
+        As in `render_list`.
+    airflow
+        Path of Airflow's root, often empty.
+    """
+    template = _environment().get_template("no_report.html.j2")
+    return template.render(run_id=run_id, run=run, base=base, airflow=airflow, dag_id=DAG_ID, refresh_s=0)
 
 
 def _run_files(page: BurstPage, base: str) -> str:

@@ -11,6 +11,7 @@ from html import escape
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +27,7 @@ from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.runs import Problem
+from mxtvhf_airflow.dag_runs import find_run
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.web import desk, docs, health, rest
 
@@ -48,13 +50,6 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
 }
-
-NO_REPORT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title>
-<style>body {{ font: 1rem/1.5 sans-serif; margin: 2rem; color-scheme: light dark }}</style>
-<h1>No report of {run_id}</h1>
-<p>The run has none yet, or had nothing to report: a notice without a position, a retraction, an alert
-without packets, or an input that could not be read. The log of its first task that is not green tells which.
-</p></html>"""
 
 RETRACTED = (
     '<main><div class="banner retracted" role="alert">RETRACTED after this report was written, by {ivorn}, '
@@ -111,12 +106,18 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
             404: {"description": "No report yet", "content": {"text/html": {}, "application/json": {}}}
         },
     )
-    def report(run_id: str) -> Response:
-        """Return the final report, else the preliminary one, else a page that says that there is none yet."""
+    def report(run_id: str, request: Request, session: SessionDep) -> Response:
+        """Return the final report, else the preliminary one, else a page that says why there is none."""
+        from mxtvhf.desk.render import render_no_report
+
         for name in ("report.html", "preliminary/report.html"):
             if product_file(settings.products, run_id, name):
                 return RedirectResponse(f"{PREFIX}/runs/{quote(run_id, safe='')}/{name}")
-        return HTMLResponse(NO_REPORT.format(run_id=escape(run_id)), 404, HEADERS)
+        found, base = find_run(run_id, session), str(request.scope.get("root_path", ""))
+        page = render_no_report(
+            run_id, found[0] if found else None, base=base, airflow=base.removesuffix(PREFIX)
+        )
+        return HTMLResponse(page, 404, desk.HEADERS)
 
     @app.get("/replays/{run_id}", response_class=FileResponse, responses={404: {"model": Problem}})
     def replays(run_id: str) -> FileResponse:
