@@ -1,4 +1,7 @@
-"""Runs of the DAG in Airflow's database: start, find and list them. Used in the API server only."""
+"""Runs of the DAG in Airflow's database: start, find and list them.
+
+Used in the API server and the scheduler only.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None
     if found is None:
         return None
     is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == DAG_ID))
-    run = _run(found, _problems(run_id, session)).model_copy(update={"is_paused": bool(is_paused)})
+    run = _run(found, problems_of(run_id, session)).model_copy(update={"is_paused": bool(is_paused)})
     return run, _conf(found)
 
 
@@ -142,7 +145,7 @@ def _run(found: DagRun, problems: Iterable[StepProblem] = ()) -> Run:
     )
 
 
-def _problems(run_id: str, session: Session) -> Iterable[StepProblem]:
+def problems_of(run_id: str, session: Session) -> Iterable[StepProblem]:
     """Yield the steps that failed, and those that said why they were skipped, in their order of time."""
     tasks = session.scalars(
         select(TaskInstance)

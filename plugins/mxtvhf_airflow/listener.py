@@ -22,9 +22,10 @@ from airflow.listeners import hookimpl
 from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.exceptions import AirflowException
 
-from mxtvhf.archive.products import product_folder
+from mxtvhf.archive.products import product_folder, report_summary
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind, kind_of_run
+from mxtvhf.models.text import one_line
 from mxtvhf.reporting.messages.model import RunMessage, StepMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 from mxtvhf.reporting.messages.report_message import report_message
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST_NOTE = 500
+"""Longest note on a run, characters; Airflow holds 1000."""
 REPORTS = {"preliminary_report": "preliminary/", "update_BA": ""}
 """Tasks that write a report -> the folder of the report below the run's products."""
 
@@ -53,14 +56,16 @@ def on_dag_run_running(dag_run: DagRun) -> None:
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun) -> None:
-    """Queue a message: the run succeeded."""
+    """Queue a message: the run succeeded; note its result on the run."""
     _tell_run(dag_run, "succeeded")
+    _note(dag_run)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Queue a message: the run failed."""
+    """Queue a message: the run failed; note its result on the run."""
     _tell_run(dag_run, "failed", msg)
+    _note(dag_run)
 
 
 @hookimpl
@@ -87,6 +92,33 @@ def on_task_instance_failed(task_instance: AnyTaskInstance, error: str | BaseExc
 def on_task_instance_skipped(task_instance: AnyTaskInstance) -> None:
     """Queue a message: the step was skipped."""
     _tell_step(task_instance, "skipped")
+
+
+def _note(run: DagRun) -> None:
+    """Write the headline of the run's report, or why there is none, on the run: Airflow's grid shows it.
+
+    A note that somebody else wrote stays.
+    """
+    try:
+        if run.dag_id == DAG_ID and not run.note and (text := _result(run)):
+            run.note = text
+    except Exception:
+        # Whatever it is, the run is worth more than a note on it.
+        log.exception("run %s: it has no note", run.run_id)
+
+
+def _result(run: DagRun) -> str | None:
+    """Return the headline of the run's report, else what its steps left as their reasons."""
+    summary = report_summary(settings().products, run.run_id)
+    if summary is not None:
+        return summary.headline
+    from sqlalchemy.orm import object_session
+
+    from mxtvhf_airflow.dag_runs import problems_of
+
+    session = object_session(run)
+    reasons = [problem.reason for problem in problems_of(run.run_id, session)] if session else []
+    return one_line("; ".join(reasons), LONGEST_NOTE) or None
 
 
 def _tell_run(

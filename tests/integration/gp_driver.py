@@ -79,11 +79,18 @@ def run_trigger(order: dict[str, Any]) -> dict[str, Any]:
 def resolve(order: dict[str, Any]) -> dict[str, Any]:
     from airflow.sdk import Connection
 
+    from mxtvhf.errors import InvalidInput
     from mxtvhf_airflow.hooks.gp import gp_base_url
+
+    def url_of(connection: Connection) -> str:
+        try:
+            return gp_base_url(connection)
+        except InvalidInput as error:
+            return f"refused: {error}"
 
     made = [Connection(conn_id="c", conn_type="http", **fields) for fields in order["connections"]]
     made += [Connection.from_uri(uri, conn_id="c") for uri in order["uris"]]
-    return {"urls": [gp_base_url(connection) for connection in made]}
+    return {"urls": [url_of(connection) for connection in made]}
 
 
 def main() -> None:

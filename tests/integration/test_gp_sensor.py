@@ -214,7 +214,8 @@ def test_nobody_listens(airflow):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     run = airflow.run_dag(url)
-    assert outcome(run).reason == f"POST {url}/processing: Connection refused"
+    reached = "GP cannot be reached (Connection refused); check that it runs and that its address is right"
+    assert outcome(run).reason == f"POST {url}/processing: {reached}"
 
 
 @pytest.mark.parametrize("states", [["failed"], ["running", "failed"]])
@@ -354,7 +355,7 @@ def test_every_way_to_write_a_connection(airflow):
         "http://gp:8000": {"host": "gp", "port": 8000},
         "https://gp": {"host": "gp", "schema": "https"},
         "http://gp:8000/v1": {"host": "http://gp/v1/", "port": 8000},
-        "https://gp:1/v1": {"host": "https://gp:1/v1", "port": 8000, "schema": "http"},
+        "https://gp:1/v1": {"host": "https://gp:1/v1", "port": 1, "schema": "https"},
         "http://gp/v1/gp": {"host": "gp/v1/gp"},
         "http://[::1]:8000": {"host": "[::1]", "port": 8000},
         "http://": {},
@@ -366,3 +367,24 @@ def test_every_way_to_write_a_connection(airflow):
     }
     told = airflow.ask(do="urls", connections=list(connections.values()), uris=list(uris.values()))
     assert told["urls"] == list(connections) + list(uris)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cause"),
+    [
+        (
+            {"host": "http://gp:8000", "port": 9999},
+            "host names port 8000, but Port is 9999; give the port once",
+        ),
+        ({"host": "gp:8000", "port": 9999}, "host names port 8000, but Port is 9999; give the port once"),
+        (
+            {"host": "https://gp", "schema": "http"},
+            "host names schema https, but Schema is http; give the schema once",
+        ),
+        ({"host": "http://[::1"}, "host: Invalid IPv6 URL; expected a name or http(s)://host[:port][/path]"),
+        ({"host": "gp:port"}, "host: Port could not be cast to integer value as 'port'; expected a name or"),
+    ],
+)
+def test_a_connection_that_contradicts_itself_is_refused(airflow, fields, cause):
+    (told,) = airflow.ask(do="urls", connections=[fields], uris=[])["urls"]
+    assert told.startswith(f"refused: {cause}")

@@ -96,6 +96,19 @@ def test_every_task_of_the_workflow_ran(run, finished):
     assert set(states.values()) == {"success"}
 
 
+def note_of(run, run_id):
+    return run.api.run(run_id)["note"]
+
+
+def test_the_note_of_a_run_is_its_headline(run, finished):
+    assert note_of(run, finished) == report_of(run, finished)["headline"]
+
+
+def test_the_note_of_a_run_without_report_is_the_reason(run, conf):
+    assert run("note-of-notice", **{**conf, "packets": None}) == "success"
+    assert "no VHF packets came with this alert" in note_of(run, "note-of-notice")
+
+
 def test_the_preliminary_report_comes_before_gp_has_answered(run, finished):
     final, preliminary = report_of(run, finished), report_of(run, finished, "preliminary/report.json")
     assert preliminary["status"] == "preliminary"

@@ -38,6 +38,8 @@ DAG_IDS = (DAG_ID, DECISION_DAG_ID, REPLAY_DAG_ID)
 LOOPBACK = "127.0.0.1"
 FREE_DISK_BYTES = 500_000_000
 """What a first start writes (database 60 MB, logs, products) with a margin."""
+GP_CONNECTION = "mxt_gp"
+"""Id of the Airflow Connection of GP."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +130,24 @@ def _stop(processes: ProcessGroup) -> None:
 def _connect_gp(api: AirflowApi, gp_url: str) -> None:
     """Point the Connection to the reference GP, unless its user has pointed it to another machine."""
     wanted = gp_connection(gp_url)
-    existing = api.connection(wanted["connection_id"])
-    if existing is None or urlsplit(existing["host"] or "").hostname == LOOPBACK:
+    existing = api.connection(GP_CONNECTION)
+    host = (existing or {}).get("host") or ""
+    if existing is None or urlsplit(host if "://" in host else f"//{host}").hostname == LOOPBACK:
         api.put_connection(wanted)
 
 
-def gp_connection(gp_url: str) -> dict[str, str]:
-    """Return the Airflow Connection ``mxt_gp`` of the reference GP service."""
+def gp_connection(gp_url: str) -> dict[str, str | int | None]:
+    """Return the Airflow Connection ``mxt_gp`` of the reference GP service.
+
+    Schema, host and port are fields of their own, so that each can be changed in the web UI.
+    """
+    parts = urlsplit(gp_url)
     return {
-        "connection_id": "mxt_gp",
+        "connection_id": GP_CONNECTION,
         "conn_type": "http",
-        "host": gp_url,
+        "schema": parts.scheme,
+        "host": parts.hostname,
+        "port": parts.port,
         "description": "General Program pipeline: here the reference service of `mxtvhf gp`",
         "extra": '{"send_event_file": true}',
     }

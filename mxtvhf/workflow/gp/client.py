@@ -22,6 +22,7 @@ from mxtvhf.workflow.gp.contract import (
     checked_base_url,
     job_status,
     started_job,
+    unreachable,
 )
 
 
@@ -126,9 +127,12 @@ def _never_connected(error: requests.ConnectionError) -> bool:
 def _network_cause(error: Exception) -> str:
     """Say in one line why there is no answer."""
     if isinstance(error, requests.ConnectTimeout):
-        return "no connection within the time limit"
+        return unreachable("no connection within the time limit")
     if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
         return "no answer within the time limit"
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else error
     words = str(cause).rpartition(": ")[2]
-    return one_line(re.sub(r"^\[Errno \d+\] ", "", words) or type(error).__name__, 200)
+    words = one_line(re.sub(r"^\[Errno \d+\] ", "", words) or type(error).__name__, 200)
+    if isinstance(error, requests.ConnectionError) and _never_connected(error):
+        return unreachable(words)
+    return words

@@ -390,6 +390,11 @@ def pause_after_failures(
     return max(interval, min(longest, max(doubled, retry_after or 0.0)))
 
 
+def unreachable(cause: str) -> str:
+    """Say that there is no connection to GP, and what to do."""
+    return f"GP cannot be reached ({cause}); check that it runs and that its address is right"
+
+
 def _asked(answer: Answer) -> str:
     return f"{answer.method} {answer.url}"
 

@@ -45,11 +45,25 @@ def gp_base_url(connection: Connection | StoredConnection) -> str:
     The host is ``gp.example.org`` or a whole URL, a path is allowed in both; the schema is ``http`` (the
     default) or ``https``; the port belongs to the host name, before the path. A schema that is neither is
     the path of a Connection that was given as ``http://host:port/path``.
+
+    Raises
+    ------
+    InvalidInput
+        Host and port or schema of the Connection contradict each other.
     """
+    from mxtvhf.errors import InvalidInput
+
     host, schema = connection.host or "", (connection.schema or "").strip("/")
     protocol = schema if schema in ("http", "https") else "http"
-    parts = urlsplit(host if "://" in host else f"{protocol}://{host}")
-    has_port = ":" in parts.netloc.rpartition("]")[2]
-    netloc = f"{parts.netloc}:{connection.port}" if connection.port and not has_port else parts.netloc
+    try:
+        parts = urlsplit(host if "://" in host else f"{protocol}://{host}")
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput(f"host: {error}; expected a name or http(s)://host[:port][/path]") from None
+    if port and connection.port and port != connection.port:
+        raise InvalidInput(f"host names port {port}, but Port is {connection.port}; give the port once")
+    if schema in ("http", "https") and parts.scheme != schema:
+        raise InvalidInput(f"host names schema {parts.scheme}, but Schema is {schema}; give the schema once")
+    netloc = parts.netloc if port or not connection.port else f"{parts.netloc}:{connection.port}"
     path = parts.path.rstrip("/") + (f"/{schema}" if schema and schema != protocol else "")
     return parts._replace(netloc=netloc, path=path).geturl()

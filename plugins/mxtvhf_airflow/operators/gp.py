@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from mxtvhf_airflow.gp_outcome import gp_task, leave_reason
 from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
@@ -91,7 +91,8 @@ class StartMxtGpPipelineOperator(BaseOperator):
         except MxtVhfError as error:
             store.delete(JOB_KEY)
             if isinstance(error, Retriable):
-                raise
+                # Airflow shows the class of an error: the name of ours tells a reader nothing.
+                raise AirflowException(str(error)) from None
             raise AirflowFailException(str(error)) from None
         store.set(JOB_KEY, {**job, "process_id": process_id})
         self.log.info("GP process %s started", process_id)

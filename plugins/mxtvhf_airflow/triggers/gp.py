@@ -22,6 +22,7 @@ from mxtvhf.workflow.gp.contract import (
     GpUnknownJobError,
     checked_base_url,
     job_status,
+    unreachable,
 )
 from mxtvhf.workflow.gp.polling import Polling
 from mxtvhf_airflow.hooks.gp import gp_auth, gp_base_url
@@ -136,6 +137,9 @@ async def ask_status(session: aiohttp.ClientSession, url: str, process_id: str, 
         raise GpAnswerError(f"GET {url}: no TLS connection ({error.os_error.strerror})") from None
     except TimeoutError:
         raise GpBusy(f"GET {url}?seqid={process_id}: no answer within {seconds:.0f} s") from None
+    except aiohttp.ClientConnectorError as error:
+        cause = unreachable(error.os_error.strerror or str(error.os_error))
+        raise GpBusy(f"GET {url}?seqid={process_id}: {cause}") from None
     except (aiohttp.ClientError, OSError) as error:
         raise GpBusy(f"GET {url}?seqid={process_id}: {error or type(error).__name__}") from None
     return job_status(answer, process_id)

@@ -146,9 +146,9 @@ def test_gp_refuses_to_start(gp, mode, kind):
 
 def test_nobody_listens():
     url = f"http://127.0.0.1:{refused_port()}"
-    with pytest.raises(GpBusy, match=r": Connection refused$"):
+    with pytest.raises(GpBusy, match=r": GP cannot be reached \(Connection refused\); check"):
         GpClient(url).start(REQUEST)
-    with pytest.raises(GpBusy, match=r": Connection refused$"):
+    with pytest.raises(GpBusy, match=r": GP cannot be reached \(Connection refused\); check"):
         GpClient(url).status(PROCESS_ID)
 
 
