@@ -109,9 +109,14 @@ def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:
     Raises
     ------
     InvalidInput
-        As `local_path` and `read_limited`.
+        As `local_path` and `read_limited`, or the text holds half of a surrogate pair.
     """
-    return source.encode() if is_inline(source) else read_limited(local_path(source, roots), limit)
+    if not is_inline(source):
+        return read_limited(local_path(source, roots), limit)
+    try:
+        return source.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"inline alert: character {error.start} is no Unicode character") from None
 
 
 def source_name(source: str) -> str:

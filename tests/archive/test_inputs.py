@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mxtvhf.archive.inputs import TooLarge, is_inline, local_path, read_limited, source_name
+from mxtvhf.archive.inputs import TooLarge, is_inline, local_path, read_limited, source_bytes, source_name
 from mxtvhf.errors import InvalidInput
 from mxtvhf.settings import Settings
 
@@ -117,3 +117,8 @@ def test_messages_show_no_control_character_of_a_name(tmp_path):
         with pytest.raises(InvalidInput) as caught:
             reading()
         assert str(caught.value).isprintable()
+
+
+def test_half_a_surrogate_pair_is_no_alert():
+    with pytest.raises(InvalidInput, match="inline alert: character 2 is no Unicode character"):
+        source_bytes("<a\ud800/>", 100, [])

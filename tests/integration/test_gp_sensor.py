@@ -65,7 +65,7 @@ class Driver:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-            "PYTHONPATH": str(PROJECT / "plugins"),
+            "PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}",
         }
         subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],

@@ -11,6 +11,7 @@ waits for several loops, and most of the scheduler's time goes to runs where not
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import ScalarResult
     from sqlalchemy.orm import Session
     from sqlalchemy.sql.elements import ColumnElement
+
+log = logging.getLogger(__name__)
 
 QUIET_FOR = timedelta(seconds=5)
 """A run without a known change is examined after this time: only the passing of time can change it."""
@@ -119,9 +122,18 @@ def unmarked_tests(cls: type[DagRun], session: Session) -> list[str]:
         del _is_test[number]
     for number, _ in found:
         if number not in _is_test:
-            conf = session.scalar(select(cls.conf).where(cls.id == number))
-            _is_test[number] = is_test_alert(conf.get("alert") if isinstance(conf, dict) else None) is True
+            _is_test[number] = _says_test(session.scalar(select(cls.conf).where(cls.id == number)))
     return [run_id for number, run_id in found if _is_test[number]]
+
+
+def _says_test(conf: object) -> bool:
+    """Tell whether the alert of a run is a test; what cannot be read counts as live."""
+    try:
+        return is_test_alert(conf.get("alert") if isinstance(conf, dict) else None) is True
+    except Exception:
+        # Whatever a run names: it must not end the scheduler.
+        log.exception("the role of an alert cannot be read; its run counts as live")
+        return False
 
 
 _is_test: dict[int, bool] = {}
