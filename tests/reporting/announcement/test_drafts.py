@@ -160,7 +160,8 @@ def test_any_gcn_notice_is_valid_against_the_core_schemas(core_schemas, announce
     assert (document["alert_tense"] == "test") == announced.report.is_test
     assert document["alert_type"] == ("update" if announced.supersedes else "initial")
     assert_as_the_radius_allows(announced.position, document["ra"], document["dec"], document["ra_dec_error"])
-    assert not re.search(rb"\d\.\d{9}", gcn_notice(announced))
+    numbers = [number for number in document.values() if isinstance(number, float)]
+    assert all(len(repr(number)) <= 13 for number in numbers), numbers
     assert len(gcn_notice(announced)) < 4 << 20
 
 
