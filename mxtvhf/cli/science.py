@@ -168,7 +168,7 @@ def localise(
     else:
         where = found.position
         print(
-            f"RA {where.ra_deg:.5f}  Dec {where.dec_deg:+.5f}  R90 {where.r90_arcsec:.1f} arcsec "
+            f"RA {where.degrees_text[0]}  Dec {where.degrees_text[1]}  R90 {where.r90_arcsec:.1f} arcsec "
             f"(statistical {where.r90_stat_arcsec:.1f})  "
             f"{found.n_source:.0f} source photons, TS {found.ts:.1f}"
         )

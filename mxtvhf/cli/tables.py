@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.stream_gaps import StreamGap
+from mxtvhf.models.angles import radius_text
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import utc_text
 from mxtvhf.workflow.gp.contract import GpState
@@ -93,8 +94,9 @@ def _decision(entry: RunEntry) -> str:
 def _position(position: Position | None) -> str:
     if position is None:
         return "-"
-    radius = "?" if position.r90_arcsec is None else f'{position.r90_arcsec:.0f}"'
-    return f"{position.ra_deg:9.4f} {position.dec_deg:+9.4f} {radius:>5} {position.origin}"
+    radius = "?" if position.r90_arcsec is None else radius_text(position.r90_arcsec)
+    ra, dec = position.degrees_text
+    return f"{ra:>9} {dec:>9} {radius:>5} {position.origin}"
 
 
 def _marks(entry: RunEntry) -> str:

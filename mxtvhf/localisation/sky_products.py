@@ -160,7 +160,7 @@ def _fits(
 def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes:
     """Return the position's circle as a DS9 region file; with the region's outline where it is not round."""
     radius = position.r90_arcsec or 0.0
-    circle = f'circle({position.ra_deg:.6f},{position.dec_deg:+.6f},{radius:.3f}")'
+    circle = f'circle({round(position.ra_deg, 6) % 360.0:.6f},{position.dec_deg:+.6f},{radius:.3f}")'
     lines = [
         "# Region file format: DS9 version 4.1",
         "global color=magenta width=2",

@@ -89,18 +89,10 @@ class Parameters:
         value = self._one(name).get("value", "").strip()
         return None if value.lower() in _NOT_AVAILABLE else word(value, name)
 
-    def expected(self, name: str) -> str:
-        """Give the value of a parameter that every notice has.
-
-        Raises
-        ------
-        InvalidInput
-            The notice does not have it.
-        """
-        value = self.text(name)
-        if value is None:
-            raise InvalidInput(f"no {name} in What")
-        return value
+    def has(self, name: str) -> bool:
+        """Tell whether the notice has a parameter of this name with a value."""
+        found = self._params.get(name) or self._params.get(self._older_names.get(name, name), [])
+        return any(param.get("value", "").strip().lower() not in _NOT_AVAILABLE for param in found)
 
     def unit(self, name: str) -> str:
         """Give the unit as written; empty without one."""

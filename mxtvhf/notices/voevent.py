@@ -15,9 +15,11 @@ schema of 2.1 is final.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import isclose, sqrt
 from threading import Lock
+from typing import TypeVar
 
 from lxml import etree
 from pydantic import ValidationError
@@ -31,6 +33,8 @@ from mxtvhf.models.text import one_line
 from mxtvhf.notices.alert import CITES, ROLES, Alert, Attitude, Citation, SatellitePosition
 from mxtvhf.notices.constants import notice_facts
 from mxtvhf.notices.parameters import OddValues, Parameters, factor, finite, shown, utc
+
+_T = TypeVar("_T")
 
 _STREAM = re.compile(r"ivo://org\.svom/fsc#", re.IGNORECASE)
 _IVORN = re.compile(
@@ -155,17 +159,17 @@ def _read(raw: bytes) -> Alert:
     what = _parameters(root)
     stated = what.text("Burst_Id")
     if stated is None:
-        odd.warnings.append("no Burst_Id in What; it is taken from the ivorn")
+        odd.warnings.append("What has no Burst_Id, it is taken from the ivorn")
     elif stated != burst_id:
         raise InvalidInput(f"Burst_Id {shown(stated)} is not that of the ivorn {shown(ivorn)}")
-    instrument_name = odd.left_out(what.expected, "Instrument") or UNKNOWN
+    instrument_name = _expected(what.text, "Instrument", what, odd) or UNKNOWN
     event_time = _event_time(root, odd)
     fields = {
         "ivorn": ivorn,
         "burst_id": burst_id,
         "notice_type": notice_type,
-        "packet_type": odd.left_out(_packet_type, what),
-        "notice_level": odd.left_out(what.expected, "Notice_Level") or UNKNOWN,
+        "packet_type": _expected(what.whole_number, "Packet_Type", what, odd),
+        "notice_level": _expected(what.text, "Notice_Level", what, odd) or UNKNOWN,
         "instrument": instrument_name,
         "role": role,
         "published": odd.left_out(_published, root, event_time),
@@ -271,7 +275,7 @@ def _schema_errors(root: etree._Element, version: str) -> list[str]:
     if not errors:
         return []
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return [f"not valid VOEvent 2.0: {one_line(errors[0], 200)}{more}"]
+    return [f"not valid VOEvent 2.0: {one_line(errors[0], 200).rstrip('.')}{more}"]
 
 
 def _parameters(root: etree._Element) -> Parameters:
@@ -280,9 +284,12 @@ def _parameters(root: etree._Element) -> Parameters:
     return Parameters((dict(param.attrib) for param in params), notice_facts().older_names)
 
 
-def _packet_type(what: Parameters) -> int | None:
-    what.expected("Packet_Type")
-    return what.whole_number("Packet_Type")
+def _expected(read: Callable[[str], _T | None], name: str, what: Parameters, odd: OddValues) -> _T | None:
+    """Read a parameter that every notice has; a warning says where this one does not."""
+    if not what.has(name):
+        odd.warnings.append(f"What has no {name}")
+        return None
+    return odd.left_out(read, name)
 
 
 def _trigger(what: Parameters, odd: OddValues) -> dict[str, object]:
@@ -476,7 +483,11 @@ def _position(
         raise InvalidInput(f"C1 (right ascension) {ra:g} deg is not within 0 to 360")
     if not -90 <= dec <= 90:
         raise InvalidInput(f"C2 (declination) {dec:g} deg is not within -90 to 90")
-    radius = odd.left_out(_radius_arcsec, element, origin)
+    if element.find("Error2Radius") is None:
+        odd.warnings.append("Position2D has no Error2Radius, its error radius is unknown")
+        radius = None
+    else:
+        radius = odd.left_out(_radius_arcsec, element, origin)
     return notice_position(
         origin, label, ra_deg=ra, dec_deg=dec, radius_arcsec=radius, time=time, reference=reference
     )
@@ -497,10 +508,6 @@ def _radius_arcsec(position: etree._Element, origin: Origin) -> float | None:
     None where the instrument gives no radius: GRM writes -1; VT's, below 1 arcsec, may round to 0 in the four
     decimals of a degree.
     """
-    if position.find("Error2Radius") is None:
-        raise InvalidInput(
-            "Position2D has no Error2Radius, so its radius is unknown; Error2, if any, is not used"
-        )
     radius_deg = _degrees(position, "Error2Radius")
     if (origin is Origin.GRM and radius_deg == -1) or (origin is Origin.VT and radius_deg == 0):
         return None

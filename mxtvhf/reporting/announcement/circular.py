@@ -92,9 +92,15 @@ def _position(position: Position) -> str:
 
 
 def _comparison(announced: Announcement) -> list[str]:
-    """Say how the position compares with every other one of the burst."""
-    label = announced.position.label
-    pairs = [pair for pair in announced.report.crosscheck if label in (pair.first, pair.second)]
+    """Say how the position compares with every other one of the burst that is independent of it."""
+    label, gp = announced.position.label, announced.report.gp
+    # The reference GP repeats our analysis of our photons: to agree with it says nothing.
+    repeated = {gp.position.label} if gp.is_reference and gp.position else set()
+    pairs = [
+        pair
+        for pair in announced.report.crosscheck
+        if label in (pair.first, pair.second) and not repeated & ({pair.first, pair.second} - {label})
+    ]
     lines = [
         f"{pair.second if pair.first == label else pair.first}: {angle_text(pair.separation_arcsec)} away, "
         f"{pair.verdict}"

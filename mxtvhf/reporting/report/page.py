@@ -46,7 +46,8 @@ def render_page(
 def sky_links(position: Position) -> dict[str, str]:
     """Addresses that show a position in SIMBAD, ESASky and Aladin Lite."""
     place = f"{round(position.ra_deg, 6) % 360.0:.6f} {position.dec_deg:+.6f}"
-    radius = position.r90_arcsec or 60.0
+    # SIMBAD takes no radius of 0.0 arcsec.
+    radius = max(position.r90_arcsec or 60.0, 0.1)
     target, view = quote(place), max(0.1, 6.0 * radius / 3600.0)
     return {
         "SIMBAD": "https://simbad.cds.unistra.fr/simbad/sim-coo?"
