@@ -24,10 +24,12 @@ from mxtvhf.desk.decision import (
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.states import State, kind_of
+from mxtvhf.errors import NothingToDo
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
+from mxtvhf.reporting.announcement.request import check_askable
 from mxtvhf.reporting.report.assembly import headline, verdict_about
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.workflow.runs import Run
@@ -37,6 +39,8 @@ REFRESH_S = 2
 SLOW_REFRESH_S = 30
 """Afterwards, on the first day: an update or a retraction may still come."""
 SETTLED_AFTER = timedelta(days=1)
+ASKED_WITHIN = timedelta(minutes=1)
+"""A question that is not put so long after the end of its run is not coming by itself."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ class BurstPage:
     """All of the burst, in the order in which they came, with that moment."""
     refresh_s: int
     """0: nothing will change."""
+    is_question_due: bool = False
+    """True when the run has just ended and the Burst Advocate is about to be asked."""
 
     @property
     def announced(self) -> Release | None:
@@ -219,6 +225,7 @@ def burst_page(
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
     best = report.best_position if report else None
     decision = _decision(burst_id, shown.run_id, questions, files, report, airflow)
+    is_due = _is_question_due(line, decision, now)
     return BurstPage(
         burst_id=burst_id,
         run=shown,
@@ -233,7 +240,8 @@ def burst_page(
         decision=decision,
         history=history,
         notices=notices,
-        refresh_s=_refresh(history, decision, now),
+        refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
+        is_question_due=is_due,
     )
 
 
@@ -314,6 +322,18 @@ def _latency(report: ReportSummary | None, files: DeskFiles) -> float | None:
     if report is None:
         return None
     return first_report_latency(report, files.first_written(report.burst_id, report.run_id))
+
+
+def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:
+    """Tell whether a run has just ended whose question is not put yet: Airflow starts a second run for it."""
+    ended, report = line.run.ended, line.report
+    if ended is None or report is None or report.status != "final" or decision.question or decision.decision:
+        return False
+    try:
+        check_askable(report)
+    except NothingToDo:
+        return False
+    return timedelta(0) <= now - ended < ASKED_WITHIN
 
 
 def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:

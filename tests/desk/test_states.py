@@ -3,8 +3,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from mxtvhf.desk.burst_list import burst_lines
+from mxtvhf.desk.burst_page import SLOW_REFRESH_S
 from mxtvhf.desk.decision import AskedQuestion
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.render import render_burst
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.models.ids import RunKind
 from support.desk import BURST, NOW, decision, page_of, release_of, run
@@ -49,6 +51,17 @@ def test_from_the_answer_on_it_is_approved(settings, put):
     assert page_of(settings, [run()], questions={f"{BURST}__1": answered}).state is State.APPROVED
     (line,) = burst_lines([run()], {}, (), DeskFiles(settings), answers={f"{BURST}__1": "Approve"})
     assert line.state is State.APPROVED
+
+
+def test_between_the_run_and_its_question_the_page_says_so_and_looks_often(settings, put):
+    put(f"{BURST}__1")
+    ended = run().ended
+    soon, later = (page_of(settings, [run()], now=ended + timedelta(seconds=s)) for s in (5, 120))
+    assert (soon.refresh_s, later.refresh_s) == (2, SLOW_REFRESH_S)
+    assert "The question is being prepared." in render_burst(soon, base="")
+    assert "No decision is open." in render_burst(later, base="")
+    put(f"{BURST}__1", is_retracted=True)
+    assert not page_of(settings, [run()], now=ended + timedelta(seconds=5)).is_question_due
 
 
 def test_what_was_refused_is_not_approved(settings, put):
