@@ -33,7 +33,7 @@ from mxtvhf.catalogues.votable import catalogue_table, read_votable, tables_of
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.text import escaped, one_line
 
-ROWS = 200_000
+ROWS = 100_000
 """Of one part."""
 BEGINNING = 2000
 """Bytes by which a format is recognised."""

@@ -304,11 +304,13 @@ def _numbers(values: Any, missing: tuple[str, ...], nines: Sequence[float] = NEG
 
 
 def _number(text: str) -> float:
-    """Return a number as text; Fortran's exponents are ``1.5D+02``."""
-    try:
-        return float("nan") if "_" in text else float(text.upper().replace("D", "E"))
-    except ValueError:
-        return float("nan")
+    """Return a number as text, also with an exponent of Fortran, ``1.5D+02``; NaN where it is none."""
+    for spelling in (text, text.upper().replace("D", "E")):
+        try:
+            return float("nan") if "_" in text else float(spelling)
+        except ValueError:
+            continue
+    return float("nan")
 
 
 def _texts(table: Table, mapped: Mapped, role: str) -> list[str]:

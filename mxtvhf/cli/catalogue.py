@@ -15,6 +15,7 @@ from mxtvhf.catalogues.store import LIMIT, CatalogueStore
 from mxtvhf.cli.arguments import declination, input_file, radius_arcsec, right_ascension, utf8_text
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings, read_settings
 
@@ -242,8 +243,8 @@ def _added_text(version: CatalogueVersion) -> list[str]:
     left_out = [f"{count} with {reason}" for reason, count in version.unusable.items()]
     return [
         f"{version.catalogue}, version {version.version}: {version.sources} sources of {version.rows} rows",
-        *(f"  {role:12} {column}" for role, column in version.mapping.items()),
-        *(f"  confirmed    {doubt}" for doubt in version.doubts),
+        *(f"  {role:12} {one_line(column)}" for role, column in version.mapping.items()),
+        *(f"  confirmed    {one_line(doubt)}" for doubt in version.doubts),
         f"  left out     {', '.join(left_out) or 'none'}; {version.repeated} repeated name and position",
         f"  {version.repeated_names} names stand at more than one position; all were kept",
     ]
