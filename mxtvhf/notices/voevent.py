@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from math import isclose, sqrt
+from math import sqrt
 from threading import Lock
 from typing import TypeVar
 
@@ -376,7 +376,7 @@ def _satellite_position(what: Parameters) -> SatellitePosition | None:
 
 def _wrapped(ra_deg: float) -> float:
     """Return a right ascension below 360 deg: one of 360.0000 was rounded up from below."""
-    return 0.0 if isclose(ra_deg, _FULL_TURN_DEG, rel_tol=0.0, abs_tol=1e-9) else ra_deg
+    return 0.0 if 0.0 <= ra_deg - _FULL_TURN_DEG < 1e-9 else ra_deg
 
 
 def _only(parent: etree._Element, path: str) -> etree._Element:

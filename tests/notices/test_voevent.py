@@ -444,6 +444,10 @@ def test_a_right_ascension_that_was_rounded_up_to_360_is_0(text):
     assert read_alert(raw).warnings == ()
 
 
+def test_a_right_ascension_just_below_360_stays():
+    assert read_alert(spoilt("<C1>155.5246<", "<C1>359.99999999999994<")).position.ra_deg > 359.9
+
+
 T0_PARAM = '<Param name="Alert_Seq_T0" value="{}"/><Param name="Packet_Type"'
 
 
