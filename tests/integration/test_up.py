@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from astropy.io import fits
 
 from mxtvhf.operation.stack.processes import wait_until
 from support.airflow_runs import state_folder
@@ -47,6 +48,10 @@ def test_the_demo_ends_by_itself_with_the_report(command):
     assert done.returncode == 0, done.stderr
     report = json.loads(Path(done.stdout.splitlines()[-1]).read_text())
     assert report["status"] == "final"
+    # The reference GP found the X-band file by the observation that the run names.
+    assert report["gp"]["available"]
+    events = fits.getheader(Path(done.stdout.splitlines()[-1]).with_name("events.fits"))
+    assert events["OBS_ID"] == "0_sb26030704-4_0"
     assert "         password: " in done.stderr
     assert re.search(r"^Desk:    http://127\.0\.0\.1:\d+/mxtvhf/desk$", done.stderr, re.M)
     assert not left_over(environment)
