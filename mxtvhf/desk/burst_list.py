@@ -72,7 +72,9 @@ def burst_lines(
     for run in runs:
         if run.burst_id is not None:
             report = files.summary(run.burst_id, run.run_id)
-            groups.setdefault((run.burst_id, kind_of(run.run_id, report)), []).append((run, report))
+            groups.setdefault((run.burst_id, kind_of(run.run_id, report, is_test=run.is_test)), []).append(
+                (run, report)
+            )
     lines = [
         _line(burst, kind, members, asked, answers or {}, files) for (burst, kind), members in groups.items()
     ]

@@ -269,7 +269,7 @@ def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files
     report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
     is_asked, answer = question is not None and question.is_open, question.answer if question else None
     state = files.state(run, report, is_asked=is_asked, answer=answer)
-    kind = kind_of(run.run_id, report)
+    kind = kind_of(run.run_id, report, is_test=run.is_test)
     return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
 
 

@@ -83,7 +83,8 @@ class DeskFiles:
         self, run: Run, report: ReportSummary | None, *, is_asked: bool, answer: str | None = None
     ) -> State:
         """Tell where the burst of a run stands; parameters as of `state_of`."""
-        burst_id, is_test = str(run.burst_id), kind_of(run.run_id, report) is RunKind.TEST
+        burst_id = str(run.burst_id)
+        is_test = kind_of(run.run_id, report, is_test=run.is_test) is RunKind.TEST
         decided = self.decided(burst_id, run.run_id)
         return state_of(
             run,

@@ -35,12 +35,20 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-def kind_of(run_id: str, report: ReportSummary | None) -> RunKind:
-    """Return the kind of a run by its id, or by its report where the id does not say."""
+def kind_of(run_id: str, report: ReportSummary | None, *, is_test: bool | None = None) -> RunKind:
+    """Return the kind of a run by its id or, where the id does not say, by its report or its alert.
+
+    Parameters
+    ----------
+    run_id, report
+        The run and its latest report.
+    is_test
+        The role of its alert says so; a run may never have a report.
+    """
     by_id = kind_of_run(run_id)
     if by_id is not RunKind.REPLAY and report is not None and report.is_replay:
         return RunKind.REPLAY
-    if by_id is RunKind.LIVE and report is not None and report.is_test:
+    if by_id is RunKind.LIVE and (is_test or (report is not None and report.is_test)):
         return RunKind.TEST
     return by_id
 

@@ -64,6 +64,8 @@ class Run(Model):
     is_paused: bool = False
     """True when Airflow starts no task of it, since the DAG is paused."""
     problems: tuple[StepProblem, ...] = ()
+    is_test: bool | None = None
+    """The role of its alert says that it is a test; None: the alert cannot be read."""
 
 
 class ReportReference(Model):

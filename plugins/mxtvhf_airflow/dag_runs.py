@@ -26,10 +26,11 @@ from sqlalchemy.orm import Session
 
 from mxtvhf.desk.decision import DECISION_TASK_ID, AskedQuestion
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.ids import RunKind, kind_of_run, run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
+from mxtvhf_airflow.alert_role import is_test_alert
 from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
 from mxtvhf_airflow.run_context import REASON_KEY
 
@@ -142,7 +143,27 @@ def _run(found: DagRun, problems: Iterable[StepProblem] = ()) -> Run:
         started=found.start_date,
         ended=found.end_date,
         problems=tuple(problems),
+        is_test=_is_test(found, conf),
     )
+
+
+def _is_test(found: DagRun, conf: RunConf | None) -> bool | None:
+    """Tell whether the alert of a run is a test; it is read once, and not where the id of the run says it."""
+    kind = kind_of_run(found.run_id)
+    if kind is RunKind.TEST:
+        return True
+    if conf is None or kind is RunKind.REPLAY:
+        return None
+    if found.id not in _roles:
+        if len(_roles) >= MOST_ROLES:
+            _roles.clear()
+        _roles[found.id] = is_test_alert(conf.alert)
+    return _roles[found.id]
+
+
+MOST_ROLES = 10_000
+_roles: dict[int, bool | None] = {}
+"""Number of a run in Airflow's database -> whether its alert is a test; at most ``MOST_ROLES``."""
 
 
 def problems_of(run_id: str, session: Session) -> Iterable[StepProblem]:

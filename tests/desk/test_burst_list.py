@@ -37,6 +37,16 @@ def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
     ]
 
 
+def test_a_test_without_a_report_is_a_test_by_its_alert(settings):
+    by_hand = run(f"{BURST}__7", is_test=True)
+    lines = burst_lines([by_hand, run()], {}, set(), DeskFiles(settings))
+    assert [(line.kind, line.state) for line in lines] == [
+        (RunKind.TEST, State.NOTHING_TO_ANALYSE),
+        (RunKind.LIVE, State.NOTHING_TO_ANALYSE),
+    ]
+    assert "TEST" in html_of(settings, [by_hand])
+
+
 def test_what_could_not_be_read_is_counted():
     assert "1 input could not be read" in render_list([], quarantined=1, base="")
     assert "every input could be read" in render_list([], quarantined=0, base="")
