@@ -19,7 +19,9 @@ STATES = {
     GpState.FAILED: "no position",
 }
 """What the contract's words mean for a run."""
-DECISIONS = ("awaiting decision", "approved", "announced", "rejected", "unreadable record")
+DECISIONS = (
+    "awaiting decision", "approved", "not announced", "announced", "rejected", "unreadable record",
+)  # fmt: skip
 """Of the desk's words those that tell of a decision."""
 
 

@@ -91,7 +91,9 @@ def runs_by_state(session: Session) -> dict[str, int]:
 JUST_ANSWERED = timedelta(hours=1)
 
 
-def questions(session: Session, run_ids: Collection[str] | None = None) -> list[AskedQuestion]:
+def questions(
+    session: Session, run_ids: Collection[str] | None = None, *, just_answered: bool = False
+) -> list[AskedQuestion]:
     """Return what the Burst Advocate was asked about runs and answered.
 
     Parameters
@@ -99,7 +101,9 @@ def questions(session: Session, run_ids: Collection[str] | None = None) -> list[
     session
         Of Airflow's database.
     run_ids
-        The runs; None: what is open, and what was answered within `JUST_ANSWERED` and may not be on disk yet.
+        The runs; None: what is open.
+    just_answered
+        With what is open also what was answered within `JUST_ANSWERED`: it may not be on disk yet.
     """
     query = (
         select(TaskInstance, HITLDetail)
@@ -107,8 +111,8 @@ def questions(session: Session, run_ids: Collection[str] | None = None) -> list[
         .where(TaskInstance.dag_id == DECISION_DAG_ID, TaskInstance.task_id == DECISION_TASK_ID)
     )
     if run_ids is None:
-        lately = datetime.now(UTC) - JUST_ANSWERED
-        query = query.where(or_(HITLDetail.responded_at.is_(None), HITLDetail.responded_at > lately))
+        lately = [HITLDetail.responded_at > datetime.now(UTC) - JUST_ANSWERED] if just_answered else []
+        query = query.where(or_(HITLDetail.responded_at.is_(None), *lately))
     else:
         query = query.where(TaskInstance.run_id.in_(run_ids))
     # A question whose task has ended without an answer can no longer be answered.

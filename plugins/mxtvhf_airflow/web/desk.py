@@ -67,7 +67,7 @@ def bursts(request: Request, session: SessionDep) -> Response:
 
     settings = _settings(request)
     opened = OpenBursts(settings.archive).all().items()
-    asked = questions(session)
+    asked = questions(session, just_answered=True)
     lines = burst_lines(
         latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},

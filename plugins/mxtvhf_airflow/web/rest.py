@@ -170,12 +170,14 @@ def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSumm
     from mxtvhf.desk.files import DeskFiles
 
     files = DeskFiles(_settings(request))
-    asked = {question.run_id for question in questions(session) if question.is_open}
+    asked = {question.run_id: question for question in questions(session, just_answered=True)}
 
     def word(run: Run, report: ReportSummary | None) -> str | None:
         if run.burst_id is None:
             return None
-        return files.state(run, report, is_asked=run.run_id in asked).value
+        question = asked.get(run.run_id)
+        is_asked, answer = question is not None and question.is_open, question.answer if question else None
+        return files.state(run, report, is_asked=is_asked, answer=answer).value
 
     return word
 
