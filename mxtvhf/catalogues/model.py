@@ -65,9 +65,12 @@ class CatalogueAnswer(Model):
     @property
     def gap(self) -> str | None:
         """Say what of the catalogue was not checked; None where all of it was."""
-        here = f"{self.unusable_here} rows here without a usable error" if self.unusable_here else ""
-        anywhere = f"{self.unusable_anywhere} rows of unknown position" if self.unusable_anywhere else ""
-        return " and ".join(filter(None, (here, anywhere))) or None
+        here, anywhere = self.unusable_here, self.unusable_anywhere
+        parts = [
+            f"{here} row{'s' if here != 1 else ''} here without a usable position error" if here else "",
+            f"{anywhere} row{'s' if anywhere != 1 else ''} of unknown position" if anywhere else "",
+        ]
+        return " and ".join(filter(None, parts)) or None
 
     def is_around(self, position: Position) -> bool:
         """Tell whether a position is the centre of the cone that was asked for."""

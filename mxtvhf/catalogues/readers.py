@@ -83,17 +83,10 @@ def read_parts(path: Path, table: str | None = None) -> Iterator[CatalogueTable]
             yield from _parts(file, table)
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(path)}: {error}") from error
-    # astropy's readers let out what the libraries below them raise.
-    except (
-        OSError,
-        ValueError,
-        IndexError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        MemoryError,
-        EOFError,
-    ) as error:
+    except Failure:
+        raise
+    # astropy's readers let out whatever a damaged file makes the libraries below them raise.
+    except Exception as error:
         raise InvalidInput(f"{escaped(path)}: cannot be read as a table: {one_line(error, 200)}") from error
 
 

@@ -45,8 +45,10 @@ def read_votable(stream: IO[bytes]) -> VOTableFile:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", AstropyWarning)
             document = parse(stream, verify="warn")
-    # What astropy lets out of the libraries below it; its own errors are ValueErrors.
-    except (expat.ExpatError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+    except InvalidInput:
+        raise
+    # astropy lets out whatever a damaged document makes the libraries below it raise, its own warnings, too.
+    except Exception as error:
         raise InvalidInput(f"invalid VOTable: {_told(error)}") from error
     for warning in told:
         if isinstance(warning.message, LOSSES):

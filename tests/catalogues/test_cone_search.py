@@ -200,7 +200,7 @@ def test_the_frame_of_an_answer(server):
 def test_rows_of_no_use_are_not_checked(server):
     (answer,) = ask_remote(*PLACE, 10.0, [service(server, "rows-without-error")], 60.0)
     assert (answer.checked, answer.unusable_here, answer.is_complete) == (True, 1, False)
-    assert answer.gap == "1 rows here without a usable error"
+    assert answer.gap == "1 row here without a usable position error"
 
 
 def test_units_of_the_service_fill_in(server):

@@ -101,7 +101,7 @@ class TestIngest:
         store = CatalogueStore(tmp_path / "store")
         near, far = (ask(store, ra, 20.0, 60.0, catalogue="gaps") for ra in (50.0, 10.0))
         assert (near.unusable_here, near.unusable_anywhere, near.is_complete) == (2, 1, False)
-        assert (far.unusable_here, far.is_complete, far.gap) == (0, True, "1 rows of unknown position")
+        assert (far.unusable_here, far.is_complete, far.gap) == (0, True, "1 row of unknown position")
 
     def test_places_of_unusable_rows_are_converted(self, tmp_path):
         file = write_csv(tmp_path / "b.csv", "rab1950,deb1950,r90", "10.5,-20.25,", "200,5,1")

@@ -2,6 +2,7 @@ import bz2
 import gzip
 import lzma
 import os
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -122,6 +123,13 @@ class TestFits:
             assert read(tmp_path, content, table=wanted)[0].rows["ra"][0] == 2.0
         with pytest.raises(InvalidInput, match="expected one of 1 ONE, 2 TWO"):
             read(tmp_path, content, table="three")
+
+    @pytest.mark.parametrize("form", ["'0D      '", "'Q(9)    '", "' '", "garbage", "\x01", "'1PE(9)  '"])
+    def test_nothing_but_invalid_input_is_raised(self, tmp_path, form):
+        raw = fits_bytes(tmp_path, fits.BinTableHDU(Table({"ra": [1.0], "dec": [2.0]})))
+        raw = raw.replace(b"TFORM1  = 'D       '", b"TFORM1  = " + form.encode()[:10].ljust(10))
+        with suppress(InvalidInput):
+            read(tmp_path, raw)
 
     def test_blanks_of_ascii_tables_are_not_zero(self, tmp_path):
         column = fits.Column("r90", "F8.3", array=np.array([1.0, 7.0, 2.5]), ascii=True)

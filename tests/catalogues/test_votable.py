@@ -116,6 +116,8 @@ def test_packed_streams_are_refused():
         (b'"float"', b'"int"', "25.3"),
         (b'"float"', b'"real"', "real"),
         (b"</RESOURCE>", b"", "mismatched"),
+        (b'name="r90"', b"", "W12"),
+        (b"<TR>", b"<TR><TD/>", "columns"),
     ],
 )
 def test_nothing_is_cut_silently(old, new, reason):

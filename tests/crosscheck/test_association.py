@@ -178,7 +178,7 @@ def test_rows_without_an_error_are_not_checked() -> None:
     incomplete = answer(here).model_copy(update={"unusable_here": 2, "catalogue": "gaps"})
     result = crosscheck([here], [], NO_GP, catalogues=[incomplete])
     assert result.verdict is BurstVerdict.CONSISTENT
-    assert "Not checked: 2 rows here without a usable error of gaps." in result.verdict_reason
+    assert "Not checked: 2 rows here without a usable position error of gaps." in result.verdict_reason
     both = crosscheck([here], [], NO_GP, catalogues=[incomplete, answer(here)])
     assert both.verdict is BurstVerdict.NEW_SOURCE
     assert "No source of cat is" in both.verdict_reason

@@ -27,7 +27,7 @@ def test_catalogues_that_were_not_checked_come_first_with_the_reason():
         ]
     )
     assert [(line.catalogue, line.checked, line.reason, line.sources) for line in lines] == [
-        ("gaps", False, "1 rows here without a usable error", 1),
+        ("gaps", False, "1 row here without a usable position error", 1),
         ("vizier", False, "no answer within 5 s", 0),
         ("bright", True, None, 2),
     ]
