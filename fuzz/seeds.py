@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import Table
+
 from fuzz.live_intake import (
     SEPARATOR,
     act_bytes,
@@ -46,9 +50,28 @@ def seeds() -> dict[str, list[bytes]]:
             "notice": [path.read_bytes() for path in sorted(folder.glob("*.xml"))],
             # Without checksums: damage would hardly get past them.
             "event_file": [event_file.replace(b"CHECKSUM", b"COMMENT ").replace(b"DATASUM ", b"COMMENT ")],
+            "catalogue": [*_catalogues(folder)],
             "message": [*_messages()],
             "live_intake": [*_stories(stream[:500])],
         }
+
+
+def _catalogues(folder: Path) -> Iterator[bytes]:
+    """Yield a table in every format, for FITS also as text, for VOTables also in binary."""
+    table = Table({"name": ["A", "B"], "ra": [10.0, 200.0] * u.deg, "dec": [1.0, 2.0], "r90": [3.0, 4.0]})
+    for kind, options in {
+        "fits": {},
+        "votable": {},
+        "votable ": {"tabledata_format": "binary"},
+        "ascii.csv": {},
+        "ascii.ecsv": {},
+    }.items():
+        path = folder / "catalogue"
+        table.write(path, format=kind.strip(), overwrite=True, **options)
+        yield path.read_bytes()
+    hdu = fits.TableHDU.from_columns([fits.Column(name, "F8.3", array=table[name]) for name in ("ra", "dec")])
+    hdu.writeto(path, overwrite=True)
+    yield path.read_bytes()
 
 
 def _write_event_file(stream: bytes, path: Path) -> None:

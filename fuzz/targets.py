@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from fuzz.live_intake import live_intake
+from mxtvhf.catalogues.columns import Choice, map_columns
+from mxtvhf.catalogues.readers import read_parts
+from mxtvhf.catalogues.rows import Evidence, convert
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
@@ -64,6 +67,17 @@ def event_file(raw: bytes) -> None:
         read_event_file(path)
 
 
+def catalogue(raw: bytes) -> None:
+    """Read a catalogue file, of any format."""
+    path, choice, evidence = _scratch() / "fuzz.dat", Choice(default_r90_arcsec=5.0), Evidence()
+    path.write_bytes(raw)
+    with suppress(InvalidInput):
+        for part in read_parts(path):
+            mapped = map_columns(part, choice)
+            for _ in convert(part.rows, mapped, choice.default_r90_arcsec, evidence).usable:
+                pass
+
+
 def message(raw: bytes) -> None:
     """Read a message of MXT-VHF, as ``mxtvhf log-queue`` does."""
     with suppress(InvalidInput):
@@ -76,5 +90,6 @@ def _scratch() -> Path:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (packets, sealed_packets, notice, event_file, message, live_intake)
+    target.__name__: target
+    for target in (packets, sealed_packets, notice, event_file, catalogue, message, live_intake)
 }

@@ -126,7 +126,7 @@ def frame(system: str, equinox: object = None, epoch: object = None) -> Frame:
     year = _year(equinox) or named
     if year and year != _year(equinox, "B" if found.startswith("FK4") else "J") and not named:
         raise InvalidInput(f"{system} with equinox {equinox} is contradictory; expected J2000 or FK4 B1950")
-    return Frame(found, year if found in DEFAULT_EQUINOX else None, _year(epoch))
+    return Frame(found, year if found in DEFAULT_EQUINOX else None, _epoch(found, epoch))
 
 
 def frame_by_name(text: str) -> Frame:
@@ -175,11 +175,16 @@ def _old_equinox(epoch: object) -> object:
     return epoch if year and (year.startswith("B") or year == "J2000") else None
 
 
+def _epoch(system: str, epoch: object) -> str | None:
+    """Return an epoch; that of a frame which does not depend on it is only shown."""
+    return _year(epoch) if system.startswith("FK4") else str(epoch or "").strip() or None
+
+
 def _year(text: object, letter: str = "") -> str | None:
     """Return an equinox or epoch as ``J2000`` or ``B1950``; ``letter`` is that of a year without one."""
     if text is None or not str(text).strip():
         return None
-    found = re.fullmatch(r"([JB]?)(\d{4}(?:\.\d*)?)", str(text).strip().upper())
+    found = re.fullmatch(r"([JB]?)((?:1[89]|2[01])\d\d(?:\.\d*)?)", str(text).strip().upper())
     if not found:
         raise InvalidInput(f"invalid equinox or epoch {text!r}; expected a year such as J2000 or B1950")
     year = float(found[2])

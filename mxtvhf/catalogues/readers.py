@@ -17,7 +17,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,6 +54,8 @@ OTHERS = {
     rb"\s*<(?:!doctype )?html": "an HTML page, not a catalogue; fetch the file itself",
 }
 """First bytes of files that are often given, and what they are."""
+LONGEST_LINE = 1_000_000
+"""Characters of the names of columns."""
 DELIMITERS = ",;\t|"
 
 
@@ -284,9 +286,14 @@ def _csv_parts(file: io.TextIOWrapper) -> Iterator[CatalogueTable]:
 
 def _header_line(file: io.TextIOWrapper) -> tuple[int, str]:
     """Return the first line that is neither blank nor a comment, and how many lines end with it."""
-    for number, line in enumerate(file, start=1):
+    for number in count(1):
+        line = file.readline(LONGEST_LINE)
+        if len(line) == LONGEST_LINE:
+            raise InvalidInput(f"not {READABLE}: line {number} has no end")
         if line.strip() and not line.startswith("#"):
             return number, line
+        if not line:
+            break
     raise InvalidInput("no line with the names of columns, without '#' before it")
 
 

@@ -55,6 +55,9 @@ class Evidence:
     """Degrees, as read, without its sign."""
     largest_error: float = 0.0
     """In the column's unit."""
+    at_origin: int = 0
+    """Positions of exactly 0, 0."""
+    zero_errors: int = 0
     nines: Counter[tuple[str, float]] = field(default_factory=Counter)
     """Column and value -> how often it stands there."""
 
@@ -77,6 +80,10 @@ class Evidence:
             yield f"{ra} is taken as degrees, but may be radians (--unit ra=deg,dec=deg or ra=rad,dec=rad)"
         if "error" in mapped.assumed_units and 0.0 < self.largest_error < 0.1:
             yield f"{mapped.columns['error']} is taken as arcsec, but is below 0.1 (--unit error=UNIT)"
+        if self.zero_errors:
+            yield f"{mapped.columns['error']} is 0 in {self.zero_errors} rows (--missing 0 if not known)"
+        if self.at_origin > 1:
+            yield f"{self.at_origin} positions are exactly 0, 0; remove those rows if they are not known"
         if self.negative and self.above_180:
             yield f"{ra} is below 0 and above 180; 360 deg added to {self.negative} rows (--missing VALUE)"
         out_of_range = self.unusable["position out of range"]
@@ -171,6 +178,7 @@ def _wrapped(ra: Any, dec: Any, mapped: Mapped, evidence: Evidence) -> Any:
         evidence.largest_ra = max(evidence.largest_ra, float(ra[placed].max()))
         evidence.largest_dec = max(evidence.largest_dec, float(np.abs(dec[placed]).max()))
     _note_nines(mapped.columns["ra"], ra[placed], evidence, NEGATIVE_NINES)
+    evidence.at_origin += int(((ra == 0.0) & (dec == 0.0)).sum())
     negative = placed & (ra < 0.0)
     evidence.negative += int(negative.sum())
     evidence.above_180 += int((placed & (ra > 180.0)).sum())
@@ -258,6 +266,7 @@ def _r90(table: Table, mapped: Mapped, ra: Any, dec: Any, default: float | None,
     if "error" in mapped.columns:
         errors = _numbers(scalars(table[mapped.columns["error"]]), mapped.missing)
         _note_nines(mapped.columns["error"], errors, evidence)
+        evidence.zero_errors += int((errors == 0.0).sum())
         evidence.largest_error = max(
             evidence.largest_error, float(errors[np.isfinite(errors)].max(initial=0.0))
         )
@@ -283,7 +292,7 @@ def _fluxes(table: Table, mapped: Mapped, evidence: Evidence) -> list[float | No
         return [None] * len(table)
     values = _numbers(scalars(table[mapped.columns["flux"]]), mapped.missing)
     _note_nines(mapped.columns["flux"], values, evidence)
-    return [float(value) if 0.0 <= value < np.inf else None for value in values * unit.to(FLUX_UNIT)]
+    return [float(value) if 0.0 < value < np.inf else None for value in values * unit.to(FLUX_UNIT)]
 
 
 def _note_nines(column: str, values: Any, evidence: Evidence, nines: Sequence[float] = NINES) -> None:

@@ -39,7 +39,9 @@ def test_names(name, text):
     assert str(frame_by_name(name)) == text
 
 
-@pytest.mark.parametrize("name", ["", "ecl_FK4", "xy", "FK4 soon", "FK4 2000.0", "FK5 1950", "ICRS 1950"])
+@pytest.mark.parametrize(
+    "name", ["", "ecl_FK4", "xy", "FK4 soon", "FK4 2000.0", "FK5 1950", "ICRS 1950", "FK4 0000"]
+)
 def test_unknown_or_contradictory(name):
     with pytest.raises(InvalidInput, match=r"frame|equinox"):
         frame_by_name(name)
@@ -67,3 +69,6 @@ def test_nearly_the_same():
     assert Frame("ICRS").is_like(Frame("FK5"))
     assert not Frame("ICRS").is_like(Frame("FK4"))
     assert frame("FK4", None, "B1983.5").epoch == "B1983.5"
+    assert frame("ICRS", "J2000", "2016-01-01").epoch == "2016-01-01"
+    with pytest.raises(InvalidInput, match="epoch"):
+        frame("FK4", None, "2016-01-01")

@@ -126,6 +126,8 @@ class TestIngest:
             (["100,1,1", "200,99,1"], "1 of 2 positions are out of range"),
             (["100,1,99.99", "200,2,1"], r"r90 is 99.99 in 1 rows.*--missing 99.99"),
             (["-99,1,1", "100,2,1"], "ra is -99 in 1 rows"),
+            (["100,1,0", "200,2,1"], "r90 is 0 in 1 rows.*--missing 0"),
+            (["0,0,1", "0,0,2", "200,2,1"], "2 positions are exactly 0, 0"),
         ],
     )
     def test_doubtful_values_are_confirmed(self, tmp_path, rows, doubt):
@@ -155,14 +157,14 @@ class TestIngest:
         (source,) = ask(CatalogueStore(tmp_path / "store"), 100.0, 1.0, 1.0, catalogue="a").sources
         assert source.r90_arcsec == 7.0
 
-    @pytest.mark.parametrize("value", ["-999", "", "--", "NaN", "null", "x"])
+    @pytest.mark.parametrize("value", ["-999", "0", "", "--", "NaN", "null", "x"])
     def test_optional_values_that_are_not_given(self, tmp_path, value):
         header = "name,ra,dec,r90,flux,class"
         file = write_csv(tmp_path / "a.csv", header, f"{value},100,1,1,{value},{value}")
         add_catalogue(tmp_path / "store", file, "a", Choice(units={"flux": "erg/(s cm2)"}))
         (source,) = ask(CatalogueStore(tmp_path / "store"), 100.0, 1.0, 1.0, catalogue="a").sources
         assert source.flux is None
-        assert source.classification == ("x" if value == "x" else None)
+        assert source.classification == (value if value in "0x" and value else None)
 
     @pytest.mark.parametrize(
         "rows",

@@ -53,6 +53,7 @@ class TestCsv:
             ("# only a comment\n", "no line with the names"),
             ("", "no line with the names"),
             ("other.csv", "has no commas"),
+            ("\0" * 1_000_001, "line 1 has no end"),
             (TEXT.encode("utf-16"), "UTF-16"),
             ("name,ra\nCygné,1\n".encode("latin1"), "byte 0xe9.*iconv"),
         ],

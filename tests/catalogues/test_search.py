@@ -27,7 +27,7 @@ def everywhere(tmp_path_factory):
     table = Table({"name": [f"S{i}" for i in range(3000)], "ra": ra, "dec": dec, "r90": r90})
     table["r90"].unit = u.arcsec
     table.write(folder / "sky.fits")
-    add_catalogue(folder / "store", folder / "sky.fits", "sky")
+    add_catalogue(folder / "store", folder / "sky.fits", "sky", confirmed=True)
     return CatalogueStore(folder / "store"), table
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fuzz.seeds import BURST, seeds
 from fuzz.targets import TARGETS, seal
+from mxtvhf.catalogues.readers import read_parts
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.messages.model import read_message
@@ -28,6 +29,10 @@ def test_the_fuzzing_begins_with_sound_inputs(tmp_path):
         path = tmp_path / f"{number}.fits"
         path.write_bytes(raw)
         assert len(read_event_file(path).photons)
+    for number, raw in enumerate(starts["catalogue"]):
+        path = tmp_path / f"{number}.catalogue"
+        path.write_bytes(raw)
+        assert [part.rows["ra"].tolist() for part in read_parts(path)]
     for raw in starts["message"]:
         assert read_message(raw).burst_id == BURST
 
