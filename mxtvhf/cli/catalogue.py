@@ -267,9 +267,10 @@ def _answer_text(answer: CatalogueAnswer) -> list[str]:
     for source in answer.sources:
         distance = separation_arcsec(answer.ra_deg, answer.dec_deg, source.ra_deg, source.dec_deg)
         flux = "" if source.flux is None else f"  {source.flux:.2g} erg/cm2/s"
+        ra = round(source.ra_deg, 5) % 360.0
         lines.append(
             f"  {angle_text(distance):>8}  R90 {angle_text(source.r90_arcsec):>7}  "
-            f"{source.ra_deg:.5f} {source.dec_deg:+.5f}  {source.name}  {source.classification or ''}{flux}"
+            f"{ra:.5f} {source.dec_deg:+.5f}  {source.name}  {source.classification or ''}{flux}"
         )
     if answer.omitted:
         lines.append(f"  and {answer.omitted} farther ones")
