@@ -90,7 +90,9 @@ def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
     known = read_toml(Path(__file__).with_name("cone_search.toml"), RemoteServices).root
     names = tuple(names)
     if unknown := [name for name in names if name not in known]:
-        raise InvalidInput(f"remote catalogue {unknown[0]}: want one of {', '.join(known)}")
+        raise InvalidInput(
+            f"MXTVHF_REMOTE_CATALOGUES: found {unknown[0]!r}, expected names of {', '.join(known)}"
+        )
     return tuple(RemoteService(name=name, **dict(known[name])) for name in names)
 
 

@@ -33,7 +33,7 @@ def backup(
 
     settings = read_settings()
     if not settings.home.is_dir():
-        raise InvalidInput(f"{settings.home}: no such state folder")
+        raise InvalidInput(f"{settings.home}: no such state folder; MXTVHF_STATE names it")
     with airflow_database(settings) as uri:
         manifest = write_backup(settings, uri, file.absolute(), with_secrets=secrets)
     print(f"{file}: {_content(manifest)}")
@@ -92,6 +92,8 @@ def retention(
     from mxtvhf.operation.retention import retention as remove
 
     settings = read_settings()
+    if not settings.home.is_dir():
+        raise InvalidInput(f"{settings.home}: no such state folder; MXTVHF_STATE names it")
     before = datetime.now(UTC) - timedelta(days=keep_days or settings.keep_days)
     for removal in remove(settings, before, dry_run=dry_run):
         print(f"{removal.what}: {removal.items}, {removal.bytes / 1e6:.1f} MB")

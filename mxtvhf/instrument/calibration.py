@@ -320,7 +320,9 @@ MODELS: dict[str, type[CalibrationFile]] = get_type_hints(Calibration)
 def _paths(folder: Path) -> list[Path]:
     paths = sorted(folder.glob("*.toml"))
     if not paths:
-        raise InvalidInput(f"{folder}: no folder with calibration files (<item>_<version>.toml)")
+        raise InvalidInput(
+            f"{folder}: no folder with calibration files (<item>_<version>.toml); MXTVHF_CALIBRATION names it"
+        )
     return paths
 
 

@@ -63,7 +63,8 @@ def password_of(user: str, path: Path) -> str:
         text = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "no text"
-        raise InvalidInput(f"{path}: the password cannot be read: {cause}") from None
+        advice = "start `make run` on this state folder, or set MXTVHF_AIRFLOW_PASSWORD_FILE"
+        raise InvalidInput(f"{path}: the password cannot be read: {cause}; {advice}") from None
     if text.startswith("{"):
         try:
             text = str(json.loads(text)[user])
