@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
@@ -53,8 +53,6 @@ def observation_fields(observation: Observation | None) -> dict[str, str]:
 class RunConf(Model):
     """``dag_run.conf`` of ``mxt_vhf``: what a run needs to know, whoever starts it."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [OBSERVATION_GIVEN, OBSERVATION_UNKNOWN]})
-
     burst_id: BurstId = Field(description="SVOM burst id, sbYYMMDDnn", examples=["sb26030704"])
     alert: str = Field(
         min_length=1,
@@ -75,7 +73,7 @@ class RunConf(Model):
     )
     apid: Apid | None = Field(
         default=None,
-        description="APID of GP's observation; with target and orbit, or all three empty",
+        description="APID of GP's observation; GP is asked where apid, target and orbit are given",
         examples=["00810300005"],
     )
     target: Target | None = Field(default=None, description="Target of GP's observation", examples=["2"])
@@ -85,18 +83,9 @@ class RunConf(Model):
         default=1800.0, ge=1.0, le=86_400.0, description="Seconds to wait for GP before the final report"
     )
 
-    @model_validator(mode="after")
-    def _names_a_whole_observation(self) -> RunConf:
-        missing = [name for name in OBSERVATION_FIELDS if getattr(self, name) is None]
-        if 0 < len(missing) < len(OBSERVATION_FIELDS):
-            raise ValueError(
-                f"{', '.join(missing)} missing; give apid, target and orbit together, or none of them"
-            )
-        return self
-
     @property
     def observation(self) -> Observation | None:
-        """Return GP's observation; None where the run was given none."""
+        """Return GP's observation; None where the run was not given all of its names."""
         if self.apid is None or self.target is None or self.orbit is None:
             return None
         return Observation(apid=self.apid, target=self.target, orbit=self.orbit)

@@ -22,7 +22,7 @@ from mxtvhf.archive.inputs import (
 )
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
 from mxtvhf.models.base import Model
-from mxtvhf.models.run_conf import Observation, RunConf
+from mxtvhf.models.run_conf import OBSERVATION_FIELDS, Observation, RunConf
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.workflow.gp.observations import observation_of
@@ -150,7 +150,12 @@ def reception_message(
 
 def _with_observation(conf: RunConf, table: Path | None) -> RunConf:
     """Add GP's observation by the table; GP is optional, so a table with a fault costs no run."""
-    if conf.observation is not None or table is None:
+    if conf.observation is not None:
+        return conf
+    missing = [name for name in OBSERVATION_FIELDS if getattr(conf, name) is None]
+    if len(missing) < len(OBSERVATION_FIELDS):
+        log.warning("%s: GP's observation is left out: %s missing", conf.burst_id, ", ".join(missing))
+    if table is None:
         return conf
     try:
         found = observation_of(conf.burst_id, table)

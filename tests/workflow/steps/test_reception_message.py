@@ -70,6 +70,12 @@ def test_the_observation_comes_from_the_table_unless_the_run_was_given_one(inbox
     assert kept == {"named": "2_2_2", "table": "1_7_12"}
 
 
+def test_half_an_observation_is_left_out_with_a_warning(inbox, tmp_path, caplog):
+    reception = receive(inbox, Archive(tmp_path / "archive"), orbit="7")
+    assert reception.observation is None
+    assert f"{BURST}: GP's observation is left out: apid, target missing" in caplog.text
+
+
 @pytest.mark.parametrize("text", [None, "", "[sb26030704", "[sb26030704]\napid = 7"])
 def test_an_observation_that_is_not_known_costs_no_run(inbox, tmp_path, text, caplog):
     archive, table = Archive(tmp_path / "archive"), tmp_path / "observations.toml"
