@@ -224,7 +224,7 @@ def test_one_that_never_ends_is_not_waited_for(server, kind):
 def test_services_by_name():
     first, second = remote_services(["erass1", "4xmm"])
     assert (first.name, second.name) == ("erass1", "4xmm")
-    with pytest.raises(InvalidInput, match="found .nobody., expected names of"):
+    with pytest.raises(InvalidInput, match=r"found .nobody., expected names of"):
         remote_services(["nobody"])
 
 
