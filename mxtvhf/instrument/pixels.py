@@ -7,10 +7,13 @@ are the same numbers.
 
 from __future__ import annotations
 
-from typing import NamedTuple, NewType
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, NewType
 
 import numpy as np
 import numpy.typing as npt
+
+from mxtvhf.instrument.constants import instrument
 
 RawMask = NewType("RawMask", npt.NDArray[np.bool_])
 """A flag for each pixel of the detector, ``[row, column]`` of raw addresses."""
@@ -25,6 +28,30 @@ class RawPixel(NamedTuple):
 
     column: int
     row: int
+
+
+Axis = Literal["row", "column"]
+
+
+class RawLine(NamedTuple):
+    """A row or a column of the detector."""
+
+    axis: Axis
+    number: int
+
+
+def line_mask(lines: Iterable[RawLine]) -> RawMask:
+    """Flag all pixels of some rows and columns."""
+    detector = instrument().detector
+    mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
+    for axis, number in lines:
+        mask[(number, slice(None)) if axis == "row" else (slice(None), number)] = True
+    return RawMask(mask)
+
+
+def lines_text(lines: Iterable[RawLine]) -> str:
+    """Name rows and columns for people: ``row 12, column 200``."""
+    return ", ".join(f"{axis} {number}" for axis, number in lines)
 
 
 def pixels_of(mask: RawMask) -> tuple[RawPixel, ...]:

@@ -49,6 +49,27 @@ class HotPixelRule(Constants):
         return self
 
 
+class NoisyLineRule(Constants):
+    """When a row or column counts more than any source can explain."""
+
+    false_alarms: float = Field(gt=0.0, le=1.0)
+    """Expected per field."""
+    contrast: float = Field(ge=1.0, le=1000.0)
+    """Of a line's true rate to the mean of the lines beside it."""
+    beside_inner: int = Field(ge=0, le=100)
+    """Lines are compared with those from beyond this distance, ..."""
+    beside_outer: int = Field(ge=1, le=100)
+    """... to this one, on both sides."""
+
+    @model_validator(mode="after")
+    def _has_lines_beside(self) -> NoisyLineRule:
+        if self.beside_inner >= self.beside_outer:
+            raise ValueError(
+                f"beside_inner {self.beside_inner} is not below beside_outer {self.beside_outer}"
+            )
+        return self
+
+
 class DetectionConstants(Constants):
     """``detection.toml``."""
 
@@ -56,6 +77,7 @@ class DetectionConstants(Constants):
     source: DetectionThreshold
     eclairs: EclairsTrust
     hot_pixel: HotPixelRule
+    noisy_line: NoisyLineRule
 
 
 class TemplateSpectra(Constants):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.instrument.pixels import RawPixel
+from mxtvhf.instrument.pixels import RawLine, RawPixel
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
@@ -45,6 +45,8 @@ class Localisation(Model):
     n_background: float
     hot_pixels: tuple[RawPixel, ...] = ()
     """(column, row), raw addresses, of pixels left out because no source can be so narrow."""
+    noisy_lines: tuple[RawLine, ...] = ()
+    """Rows and columns of the detector left out for the same reason, each with its number."""
     reason: str | None = None
     uses: tuple[str, ...] = ()
     """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pixels import RawLine, RawMask, line_mask, pixels_of
 from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
@@ -25,6 +26,7 @@ from mxtvhf.localisation.likelihood import (
     whole_field,
     with_kinds,
 )
+from mxtvhf.localisation.noisy_lines import noisy_lines
 from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
@@ -67,6 +69,8 @@ class SourceLocalisation:
         ``n_source`` reach the thresholds of ``detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
+    noisy_lines
+        Rows and columns left out for the same reason.
     evidence
         None when there is no photon on good pixels.
     """
@@ -78,6 +82,7 @@ class SourceLocalisation:
     n_background: float
     detected: bool
     hot_pixels: tuple[tuple[int, int], ...] = ()
+    noisy_lines: tuple[RawLine, ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -184,8 +189,8 @@ def localise(
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
-        False where they were left out already, at the detector's own addresses: in drift-corrected ones a hot
-        pixel is a line.
+        Hot pixels and noisy lines. False where they were left out already, at the detector's own addresses:
+        in drift-corrected ones a hot pixel is a line.
 
     Raises
     ------
@@ -203,23 +208,25 @@ def localise(
     if not good.any():
         raise InvalidInput("bad pixels: none of the detector's pixels is good")
     hot = hot_pixels(image, good) if find_hot_pixels else np.zeros_like(good)
-    flagged = tuple((int(k % hot.shape[1]), int(k // hot.shape[1])) for k in np.flatnonzero(hot))
-    exposed = np.where(good & ~hot, exposed, 0.0)
+    lines = noisy_lines(image, good & ~hot) if find_hot_pixels else ()
+    exposed = np.where(good & ~hot & ~line_mask(lines), exposed, 0.0)
     if weights is None:
         counts = Counts.from_image(image, exposed)
     else:
         column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
         counts = Counts.from_photons(column, row, _checked_weights(weights, column.size), exposed)
-    if counts.total == 0:
-        nan = float("nan")
-        return SourceLocalisation(nan, nan, 0.0, 0.0, 0.0, False, flagged)
     psf = default_psf() if psf is None else psf
-    return _source(counts, psf, prior, flagged)
+    found = _source(counts, psf, prior) if counts.total else _NOTHING
+    pixels = tuple((pixel.column, pixel.row) for pixel in pixels_of(RawMask(hot)))
+    return replace(found, hot_pixels=pixels, noisy_lines=lines)
 
 
-def _source(
-    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, flagged: tuple[tuple[int, int], ...]
-) -> SourceLocalisation:
+_NOTHING = SourceLocalisation(
+    x=float("nan"), y=float("nan"), ts=0.0, n_source=0.0, n_background=0.0, detected=False
+)
+
+
+def _source(counts: Counts, psf: SeparablePsf, prior: PositionPrior | None) -> SourceLocalisation:
     field = whole_field(counts, psf)
     starts = starting_points(field[0] if prior is None else field[0] + log_prior_of_cells(prior))
     fit = max(
@@ -240,7 +247,6 @@ def _source(
         n_source=fit.source_part * counts.total,
         n_background=(1.0 - fit.source_part) * counts.total,
         detected=detected,
-        hot_pixels=flagged,
         evidence=Evidence(counts, psf, fit, field, prior),
     )
 

@@ -12,6 +12,7 @@ from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.pixels import lines_text
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
@@ -240,6 +241,11 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append("No position was derived from the VHF photons: the localisation has no result.")
     elif not localisation.detected:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
+    if localisation is not None and localisation.noisy_lines:
+        lines = lines_text(localisation.noisy_lines)
+        found.append(
+            f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
+        )
     found += _analysis_warnings(run.analysis)
     if crosscheck.gp.is_reference:
         found.append(REFERENCE_GP)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
+from mxtvhf.instrument.pixels import line_mask, lines_text
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Position
 
@@ -104,8 +105,10 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     counts = np.zeros((rows, columns))
     np.add.at(counts, (photons.y, photons.x), 1.0)
     hot = localisation.hot_pixels if localisation else ()
+    lines = localisation.noisy_lines if localisation else ()
     for column, row in hot:
         counts[row, column] = 0.0
+    counts[line_mask(lines)] = 0.0
     smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
     figure, axes = panel(PANEL_INCH, 1.36)
     brightest = max(float(smooth.max()), 1e-12)
@@ -122,6 +125,8 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     if hot:
         axes.plot(*zip(*hot, strict=True), "x", color=UNUSED, markersize=6, label="hot pixels, not used")
         words += f"; {len(hot)} hot pixels not used"
+    if lines:
+        words += f"; {lines_text(lines)} not used"
     _detector_legend(figure, axes)
     return Plot("Detector", f"{words}.", figure)
 

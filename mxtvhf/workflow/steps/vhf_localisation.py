@@ -19,13 +19,14 @@ from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.instrument.pixels import RawMask, RawPixel, pixels_of
+from mxtvhf.instrument.pixels import RawLine, RawMask, RawPixel, line_mask, lines_text, pixels_of
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.model import CredibleRegion, Localisation
+from mxtvhf.localisation.noisy_lines import noisy_lines
 from mxtvhf.localisation.photon_weights import energy_weights, joint_weights, time_weights
 from mxtvhf.localisation.position import (
     SourceLocalisation,
@@ -88,18 +89,20 @@ def vhf_localisation(
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
     in_use = in_band(events.photons.pha, calibration.gain)
     bad = calibration.bad_pixels.mask()
-    hot = _hot(events.photons.selected(in_use), bad)
-    photons = events.drift_corrected_photons(RawMask(~(bad | hot)), calibration.alignment)
+    hot, lines = _faults(events.photons.selected(in_use), bad)
+    usable = RawMask(~(bad | hot | line_mask(lines)))
+    photons = events.drift_corrected_photons(usable, calibration.alignment)
     photons = photons.selected(in_band(photons.pha, calibration.gain))
     facts: dict[str, Any] = {
         "n_photons": int(in_use.sum()),
         "hot_pixels": pixels_of(hot),
+        "noisy_lines": lines,
         "exposure_s": events.exposure_s,
         "observed": _observed(events),
         "data_stream": events.header["DSTREAM"],
         "calibration": _versions(calibration),
     }
-    nothing = _why_nothing(events, facts["n_photons"], photons, facts["hot_pixels"])
+    nothing = _why_nothing(events, facts["n_photons"], photons, _left_out(facts["hot_pixels"], lines))
     if nothing is not None:
         return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
@@ -181,31 +184,30 @@ def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
     return utc_from_met(float(events.gti[:, 0].min())), utc_from_met(float(events.gti[:, 1].max()))
 
 
-def _hot(photons: PhotonList, bad: RawMask) -> RawMask:
-    """Find the pixels that are hot in the photons in use."""
+def _faults(photons: PhotonList, bad: RawMask) -> tuple[RawMask, tuple[RawLine, ...]]:
+    """Find the pixels that are hot, and the rows and columns that are noisy, in the photons in use."""
     if not len(photons):
-        return RawMask(np.zeros_like(bad))
-    return RawMask(hot_pixels(detector_image(photons.x, photons.y), ~bad))
+        return RawMask(np.zeros_like(bad)), ()
+    image = detector_image(photons.x, photons.y)
+    hot = hot_pixels(image, ~bad)
+    return RawMask(hot), noisy_lines(image, ~(bad | hot))
 
 
-def _why_nothing(
-    events: EventFile, in_use: int, photons: DriftCorrectedPhotons, hot: Sequence[RawPixel]
-) -> str | None:
+def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
     """Tell why there is no photon to look at; None where there is one."""
     if not events.exposure_s > 0.0:
         return "there is no good time, since the pointing was never stable"
     if not in_use:
         return f"none of its {len(events.photons)} photons is in the energy band"
     if not len(photons):
-        return f"none of its {in_use} photons in the energy band is on a usable pixel{_left_out(hot)}"
+        return f"none of its {in_use} photons in the energy band is on a usable pixel{left_out}"
     return None
 
 
-def _left_out(hot: Sequence[RawPixel]) -> str:
-    if not hot:
-        return ""
+def _left_out(hot: Sequence[RawPixel], lines: Sequence[RawLine]) -> str:
     listed = ", ".join(f"({pixel.column}, {pixel.row})" for pixel in hot[:5])
-    return f"; left out {len(hot)} hot pixels (column, row): {listed}"
+    text = f"; left out {len(hot)} hot pixels (column, row): {listed}" if hot else ""
+    return f"{text}; left out the noisy {lines_text(lines)}" if lines else text
 
 
 def _locate(
@@ -289,7 +291,7 @@ def _no_source(
         r50_arcsec=None,
         detector_x=None,
         detector_y=None,
-        reason=_why_not(found, facts["n_photons"]) + _left_out(facts["hot_pixels"]),
+        reason=_why_not(found, facts["n_photons"]) + _left_out(facts["hot_pixels"], facts["noisy_lines"]),
         upper_limit_photons=limit if isfinite(limit) else None,
         upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
         **facts,

@@ -6,6 +6,7 @@ from jsonschema import Draft202012Validator
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure
+from mxtvhf.instrument.pixels import RawLine
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import Report, report_schema
@@ -153,6 +154,13 @@ def test_what_was_odd_in_a_notice_is_a_warning() -> None:
     made = report(record(related=(odd,)))
     assert "slewing: SNR 'inf' is not a finite number; it is left out." in made.warnings
     assert "it is left out" in page_of(made)
+
+
+def test_a_noisy_line_is_told() -> None:
+    lines = (RawLine("row", 12), RawLine("column", 3))
+    found = localisation(VHF).model_copy(update={"noisy_lines": lines})
+    warnings = report(record(localisation=found)).warnings
+    assert any(text.startswith("The detector is noisy in row 12, column 3: ") for text in warnings)
 
 
 def test_the_reference_gp_is_no_confirmation() -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.events.photons import PhotonList
+from mxtvhf.instrument.pixels import RawLine
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.reporting.report.plots import binned, detector_plot, light_curve_plot, ticks_of
 from mxtvhf.reporting.report.sky_plot import sky_plot
@@ -35,7 +36,8 @@ def test_detector_shows_counts_source_and_hot_pixels() -> None:
         *(np.concatenate([getattr(one, name), getattr(many, name)]) for name in ("time", "x", "y", "pha"))
     )
     hot = (int(many.x[0]), int(many.y[0]))
-    plot = detector_plot(both, localisation(VHF).model_copy(update={"hot_pixels": (hot,)}))
+    faults = {"hot_pixels": (hot,), "noisy_lines": (RawLine("row", 12),)}
+    plot = detector_plot(both, localisation(VHF).model_copy(update=faults))
     axes, bar = plot.figure.axes
     shown = axes.images[0].get_array()
     assert shown is not None
@@ -55,7 +57,7 @@ def test_detector_shows_counts_source_and_hot_pixels() -> None:
     assert numbers[-1].startswith("Counts per pixel")
     assert plot.description == (
         "Smoothed counts on the detector, 51 in all; source at column 140.0, row 110.0; "
-        "1 hot pixels not used."
+        "1 hot pixels not used; row 12 not used."
     )
 
 

@@ -232,8 +232,8 @@ def test_localisation_of_photons_that_are_not_in_the_file(tmp_path):
     assert "fewer than 15" in found.spectrum_reason
 
 
-def drifting(path, drift, hot_counts):
-    """A burst of 150 photons under a drifting pointing, and a pixel near it that counts by itself."""
+def drifting(path, drift, hot_counts, *, in_column=False):
+    """A burst of 150 photons under a moving pointing, and a pixel or column near it that counts by itself."""
     rng = np.random.default_rng(3)
     pointing = Pointing(83.6, 22.0, 30.0)
     attitude = moving_attitude(pointing, START, START + 300.0, drift_arcsec=drift)
@@ -243,9 +243,24 @@ def drifting(path, drift, hot_counts):
     seen = seen_with(attitude, pointing, sky, rng)
     time = np.sort(rng.uniform(START, START + 299.0, hot_counts))
     address = np.ones(hot_counts, np.int16)
-    hot = PhotonList(time, HOT[0] * address, HOT[1] * address, np.full(hot_counts, 400, np.int32))
+    rows = rng.integers(0, 256, hot_counts).astype(np.int16) if in_column else HOT[1] * address
+    hot = PhotonList(time, HOT[0] * address, rows, np.full(hot_counts, 400, np.int32))
     write_event_file(path, seen.merged(hot), attitude, header=HEADER)
     return path
+
+
+@pytest.mark.parametrize("drift", [0.0, 20.0])
+def test_a_noisy_column_is_in_no_number_however_the_pointing_moved(tmp_path, drift):
+    results = []
+    for name, noise in (("clean", 0), ("noisy", 120)):
+        events = drifting(tmp_path / f"{name}.fits", drift, noise, in_column=True)
+        place = vhf_localisation(events)
+        results.append((place, source_analysis(events, place, tmp_path / name, trigger_time=None)))
+    (clean, without), (dirty, found) = results
+    assert clean.noisy_lines == ()
+    assert dirty.noisy_lines == (("column", HOT[0]),)
+    rate, true = found.light_curve.mean, without.light_curve.mean
+    assert rate.value == pytest.approx(true.value, rel=0.1)
 
 
 @pytest.mark.parametrize("drift", [0.0, 4.0, 20.0, 120.0])
