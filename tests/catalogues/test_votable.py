@@ -82,7 +82,7 @@ def test_nothing_is_fetched(address, kind, prefix):
 def test_no_local_file_is_opened(tmp_path):
     Table({"a": [1.0]}).write(tmp_path / "secret.fits")
     stream = f'<DATA><FITS><STREAM href="file://{tmp_path}/secret.fits"/></FITS></DATA>'
-    with pytest.raises(InvalidInput, match=r"secret\.fits.*never opened"):
+    with pytest.raises(InvalidInput, match=r"file://.*never opened"):
         read_votable(BytesIO(with_data(stream.encode())))
 
 

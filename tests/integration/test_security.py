@@ -194,7 +194,7 @@ TEMPLATE = "{{ 6*7 }}{% raw %}${7*6}"
 @pytest.fixture(scope="module")
 def templated(run, conf):
     """A run whose configuration holds templates."""
-    assert run(f"{BURST}__1", **conf, target=TEMPLATE) == "success"
+    assert run(f"{BURST}__1", **{**conf, "apid": "1", "target": TEMPLATE, "orbit": "3"}) == "success"
     return f"{BURST}__1"
 
 

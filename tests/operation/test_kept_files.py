@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mxtvhf
@@ -320,6 +320,7 @@ def sound(tmp_path_factory):
 
 @pytest.mark.slow
 @given(data=st.data())
+@settings(max_examples=20)
 def test_a_damaged_file_stops_nothing_but_what_it_says(tmp_path_factory, sound, data):
     home = tmp_path_factory.mktemp("state")
     old = unpack("0.1.0", home / "var")

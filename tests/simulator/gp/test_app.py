@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -170,7 +171,7 @@ def test_event_files_outside_the_data_folder_are_refused(service, data, name):
 def test_a_name_that_no_file_can_have(service):
     end = service.end_of(service.start("x" * 5000, orbit="3"))
     assert end.state is GpState.FAILED
-    assert end.message.endswith("x: File name too long")
+    assert re.search(r"x(\.\.\.)?: File name too long$", end.message)
 
 
 def test_a_target_is_no_way_out_of_the_data_folder(service):
