@@ -87,8 +87,8 @@ WRONG = {
     "wildcards": "../*?&#%00",
 }
 
-SHARE = 1 if os.environ.get("MXTVHF_ARGUMENTS") == "all" else 4
-"""Each argument gets every fourth of these, its neighbour the next ones: all of them take ten minutes."""
+SHARE = 1 if os.environ.get("MXTVHF_ARGUMENTS") == "all" else 8
+"""Each argument gets every eighth of these, its neighbour the next ones: all of them take ten minutes."""
 
 
 def leaves(command, path=()):

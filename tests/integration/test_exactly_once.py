@@ -255,10 +255,10 @@ def test_sound_alerts_in_a_shower_of_hostile_ones_get_one_run_each(stack, settin
 
 
 def sound_alerts():
-    rng, day = np.random.default_rng(14), datetime(2028, 1, 1, 12, tzinfo=UTC)
+    rng, day = np.random.default_rng(14), datetime(2026, 1, 1, 12, tzinfo=UTC)
     wakeups = (
         eclairs_wakeup_notice(
-            f"sb280101{number:02d}",
+            f"sb260101{number:02d}",
             ra_deg=120.0,
             dec_deg=-20.0,
             trigger_time=day,
