@@ -15,8 +15,10 @@ class MxtVhfPlugin(AirflowPlugin):
     fastapi_apps = [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
-            "name": "MXT-VHF desk",
+            "name": "MXT desk",  # Airflow's menu is narrow
             "href": f"{PREFIX}/desk",
+            "icon": f"{PREFIX}/desk/static/desk.svg",
+            "icon_dark_mode": f"{PREFIX}/desk/static/desk-dark.svg",
             "destination": "nav",
             "url_route": "mxtvhf-desk",
         },

@@ -68,8 +68,10 @@ def answer_text(answer: RunAnswer) -> list[str]:
 
 def quarantine_text(notes: Iterable[QuarantineNote]) -> list[str]:
     """Write what could not be read, and why."""
+    # Most reasons begin with the name of the input.
     return [
-        f"{utc_text(note.time)}  {note.input}: {note.reason} ({note.size} bytes, {note.sha256[:12]})"
+        f"{utc_text(note.time)}  {note.input}: {note.reason.removeprefix(f'{note.input}: ')} "
+        f"({note.size} bytes, {note.sha256[:12]})"
         for note in notes
     ]
 

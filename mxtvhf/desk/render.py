@@ -9,6 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from mxtvhf import __version__
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine
@@ -92,5 +93,6 @@ def _environment() -> Environment:
         "row": _row,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
+    environment.globals["version"] = __version__
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
     return environment

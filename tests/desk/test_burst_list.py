@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.desk.burst_list import burst_lines, verdict_words
 from mxtvhf.desk.files import DeskFiles
@@ -74,3 +75,7 @@ def test_a_retraction_marks_list_and_page(settings, put, processed):
 def test_the_verdict_in_words(settings, put, headline, verdict, words):
     put(f"{BURST}__1", headline=headline, verdict=verdict)
     assert verdict_words(DeskFiles(settings).summary(BURST, f"{BURST}__1")) == words
+
+
+def test_the_page_tells_the_version():
+    assert f"MXT-VHF {__version__}" in render_list((), quarantined=0, base="/mxtvhf")

@@ -146,7 +146,7 @@ def test_the_pages_are_accessible_and_fit(page, finished, scheme, size):
 
 def test_airflow_leads_to_the_desk(page, run, finished):
     page.goto("/")
-    expect(page.get_by_text("MXT-VHF desk").first).to_be_attached()
+    expect(page.get_by_text("MXT desk").first).to_be_attached()
     page.goto("/plugin/mxtvhf-desk")
     expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("MXT-VHF desk")
     page.goto(f"/dags/mxt_vhf/runs/{finished}")

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.cli.tables import answer_text, bursts_text, quarantine_text, runs_text
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.times import utc_text
 from mxtvhf.workflow.gp.contract import Answer, GpAnswerError, GpState, job_status, started_job
 from mxtvhf.workflow.runs import Run, StepProblem, burst_entries, differing, run_answer, run_entry
 from support.positions import place
@@ -147,6 +149,8 @@ def test_tables_for_people():
     assert "  failed    wait_mxt_gp: no attitude" in lines
     assert "  final     a headline" in lines
     assert quarantine_text([]) == []
+    note = QuarantineNote(sha256="0" * 64, input="inbox x", reason="inbox x: empty", size=0, time=NOW)
+    assert quarantine_text([note]) == [f"{utc_text(NOW)}  inbox x: empty (0 bytes, {'0' * 12})"]
 
 
 def test_tables_tell_the_decision_and_a_retraction_in_the_words_of_the_desk():

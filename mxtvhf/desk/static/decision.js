@@ -49,6 +49,15 @@ async function problem(answer) {
   return `HTTP ${answer.status} ${typeof body.detail === "string" ? body.detail : ""}`;
 }
 
+function countComment() {
+  const comment = form()?.elements.comment;
+  if (comment) document.getElementById("comment-left").textContent = `${comment.maxLength - comment.value.length} characters left`;
+}
+
+document.addEventListener("input", (event) => event.target.id === "comment" && countComment());
+document.addEventListener("desk:changed", countComment);
+countComment();
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.choice) ask(button.dataset.choice);

@@ -13,7 +13,7 @@ function filter() {
     row.hidden = !wanted.has(row.dataset.kind) || !row.textContent.toLowerCase().includes(text);
   }
   const left = rows.filter((row) => !row.hidden).length;
-  const words = `${left} of ${rows.length}`;
+  const words = left || !rows.length ? `${left} of ${rows.length}` : `None of the ${rows.length} bursts passes the filters.`;
   const count = document.getElementById("count");
   if (count.textContent !== words) count.textContent = words;
 }

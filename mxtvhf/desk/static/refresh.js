@@ -5,8 +5,15 @@ const main = document.querySelector("main");
 const trouble = document.getElementById("trouble");
 const parts = (page) => page.querySelectorAll("[data-part]");
 const shown = new Map([...parts(document)].map((part) => [part.id, part.outerHTML]));
+const clock = document.getElementById("clock");
 let tag = null;
 let timer = null;
+
+function showTime() {
+  clock.textContent = `· ${new Date().toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+setInterval(showTime, 1000);
+showTime();
 
 function keepState(before, after) {
   for (const open of before.querySelectorAll("details[open][id]")) {
