@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file so that it is seen complete or not at all, also after a crash.
 
     Parameters
@@ -19,8 +19,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         Final name; its folder is made when it is missing.
     content
         All bytes of the file.
+    mode
+        Its permissions; those of a secret are 0o600.
     """
-    _write(path, content, lambda temporary: temporary.replace(path))
+    _write(path, content, mode, lambda temporary: temporary.replace(path))
 
 
 def write_once(path: Path, content: bytes) -> bool:
@@ -28,13 +30,13 @@ def write_once(path: Path, content: bytes) -> bool:
     if path.exists():
         return False
     try:
-        _write(path, content, lambda temporary: os.link(temporary, path))
+        _write(path, content, 0o644, lambda temporary: os.link(temporary, path))
     except FileExistsError:
         return False
     return True
 
 
-def _write(path: Path, content: bytes, give_name: Callable[[Path], object]) -> None:
+def _write(path: Path, content: bytes, mode: int, give_name: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
@@ -43,7 +45,7 @@ def _write(path: Path, content: bytes, give_name: Callable[[Path], object]) -> N
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         give_name(temporary)
     finally:
         temporary.unlink(missing_ok=True)

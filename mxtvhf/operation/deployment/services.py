@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import write_atomically
 from mxtvhf.operation.deployment.checks import passwords_of
 from mxtvhf.operation.deployment.configuration import Deployment
 from mxtvhf.operation.deployment.database import wait_for_tables
@@ -61,9 +62,8 @@ def _api_server(deployment: Deployment, _instance: str) -> list[str]:
     passwords = passwords_of(deployment.airflow_password_file, {ADMIN, *deployment.users})
     path = password_file(deployment.home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(0o600)
-    path.chmod(0o600)
-    path.write_text(json.dumps(passwords))
+    # Where it is the given file itself, other services read it at this moment.
+    write_atomically(path, json.dumps(passwords).encode(), mode=0o600)
     return [*AIRFLOW, "api-server"]
 
 

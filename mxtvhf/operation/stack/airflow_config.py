@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import write_atomically
 
 ADMIN = "admin"
 LONGEST_TASK_S = 3600
@@ -52,11 +53,7 @@ def user_passwords(state: Path, users: Iterable[str] = ()) -> dict[str, str]:
     missing = {ADMIN, *users} - known.keys()
     if missing:
         known |= {user: secrets.token_urlsafe(12) for user in sorted(missing)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        temporary.touch(0o600)
-        temporary.write_text(json.dumps(known))
-        temporary.replace(path)
+        write_atomically(path, json.dumps(known).encode(), mode=0o600)
     return known
 
 

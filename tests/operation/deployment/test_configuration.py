@@ -12,7 +12,7 @@ from mxtvhf.operation.deployment.environment import gp_connection_text, service_
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.services import SERVICES
-from mxtvhf.operation.stack.airflow_config import airflow_environment
+from mxtvhf.operation.stack.airflow_config import airflow_environment, password_file
 from mxtvhf.settings import Settings
 from support.deployment import PASSWORD, write_deployment
 from support.project import PROJECT
@@ -219,3 +219,18 @@ def test_every_key_of_the_file_is_explained():
         assert f"`{name}`" in text or f"`[{name}]`" in text, name
         for key in getattr(field.annotation, "model_fields", {}) if name != "intake" else ():
             assert f"`{key}`" in text, (name, key)
+
+
+def test_the_passwords_are_whole_for_who_reads_them_while_the_api_server_starts(config):
+    """Where the given file is the one that Airflow reads, another service may read it at that moment."""
+    deployment = read_deployment(config)
+    path = password_file(deployment.home)
+    path.parent.mkdir()
+    path.write_bytes(deployment.airflow_password_file.read_bytes())
+    path.chmod(0o600)
+    deployment = deployment.model_copy(update={"airflow_password_file": path})
+    with path.open() as reader:
+        SERVICES[Service.API_SERVER](deployment, "host")
+        assert json.load(reader) == json.loads(path.read_text())
+        assert os.fstat(reader.fileno()).st_ino != path.stat().st_ino, "written in place"
+    assert path.stat().st_mode & 0o777 == 0o600
