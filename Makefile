@@ -65,7 +65,7 @@ bench:  ## print the benchmarks' tables (ALERTS= of the storm)
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 
-fuzz:  ## try damaged packets, notices, files and messages for some minutes each (MINUTES=)
+fuzz:  ## try damaged packets, notices, files, messages and the whole intake for some minutes each (MINUTES=)
 	@tools/install.sh tests
 	@$(VENV)/bin/python -m fuzz --seconds $$(($(MINUTES) * 60))
 
