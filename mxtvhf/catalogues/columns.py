@@ -424,7 +424,7 @@ def _frame(table: CatalogueTable, ra: str, dec: str, tells: str | None, choice: 
 
 
 def _error_kind(column: str) -> str | None:
-    """Return the kind of error that a column's name tells; there is none for no column."""
+    """Return the kind of error that a column's name tells; the assumed kind where there is no column."""
     if not column:
         return ASSUMED_ERROR_KIND
     if "sigma" in column.lower():

@@ -226,7 +226,7 @@ def _table(body: bytes) -> CatalogueTable:
     Raises
     ------
     Failure
-        It is none, says that the query failed or that rows are missing, or has several tables.
+        It is not a VOTable with exactly one table, or says that the query failed or that rows are missing.
     InvalidInput
         It is damaged, or names something to be opened.
     """

@@ -157,7 +157,7 @@ def fits_frame(headers: tuple[Mapping[str, Any], ...]) -> Frame | None:
     Raises
     ------
     InvalidInput
-        The frame is none that is known.
+        The frame is not known.
     """
     for header in headers:
         system = str(header.get("RADESYS") or header.get("RADECSYS") or "").strip()

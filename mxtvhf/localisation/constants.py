@@ -30,43 +30,22 @@ class EclairsTrust(Constants):
     """That a source of MXT is ECLAIRs' source."""
 
 
-class HotPixelRule(Constants):
-    """When a pixel counts more than any source can explain."""
+class ExcessRule(Constants):
+    """When a pixel, row or column counts more than any source can explain, compared with those around it."""
 
     false_alarms: float = Field(gt=0.0, le=1.0)
     """Expected per field."""
     contrast: float = Field(ge=1.0, le=1000.0)
-    """Of a pixel's true rate to the mean of the ring of pixels around it."""
+    """Of its true rate to the mean of those around it."""
     ring_inner: int = Field(ge=0, le=100)
-    """The ring reaches from beyond this distance, pixels, ..."""
+    """Those around it are pixels, or lines on both sides, from beyond this distance, ..."""
     ring_outer: int = Field(ge=1, le=100)
     """... to this one."""
 
     @model_validator(mode="after")
-    def _has_a_ring(self) -> HotPixelRule:
+    def _has_a_ring(self) -> ExcessRule:
         if self.ring_inner >= self.ring_outer:
             raise ValueError(f"ring_inner {self.ring_inner} is not below ring_outer {self.ring_outer}")
-        return self
-
-
-class NoisyLineRule(Constants):
-    """When a row or column counts more than any source can explain."""
-
-    false_alarms: float = Field(gt=0.0, le=1.0)
-    """Expected per field."""
-    contrast: float = Field(ge=1.0, le=1000.0)
-    """Of a line's true rate to the mean of the lines beside it."""
-    beside_inner: int = Field(ge=0, le=100)
-    """Lines are compared with those from beyond this distance, ..."""
-    beside_outer: int = Field(ge=1, le=100)
-    """... to this one, on both sides."""
-
-    @model_validator(mode="after")
-    def _has_lines_beside(self) -> NoisyLineRule:
-        if self.beside_inner >= self.beside_outer:
-            raise ValueError(
-                f"beside_inner {self.beside_inner} is not below beside_outer {self.beside_outer}"
-            )
         return self
 
 
@@ -76,8 +55,8 @@ class DetectionConstants(Constants):
     version: Text
     source: DetectionThreshold
     eclairs: EclairsTrust
-    hot_pixel: HotPixelRule
-    noisy_line: NoisyLineRule
+    hot_pixel: ExcessRule
+    noisy_line: ExcessRule
 
 
 class TemplateSpectra(Constants):

@@ -74,11 +74,6 @@ def _noisy(counts: npt.NDArray[np.int64], pixels: npt.NDArray[np.int64]) -> Indi
 def _beside(lines: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Sum over the lines on both sides of each line."""
     rule = detection_constants().noisy_line
-    total = np.concatenate([[0], lines.cumsum()])
-    place = np.arange(lines.size)
-
-    def within(reach: int) -> npt.NDArray[np.int64]:
-        ends = np.minimum(place + reach + 1, lines.size)
-        return np.asarray(total[ends] - total[np.maximum(place - reach, 0)])
-
-    return within(rule.beside_outer) - within(rule.beside_inner)
+    ring = np.ones(2 * rule.ring_outer + 1, dtype=np.int64)
+    ring[rule.ring_outer - rule.ring_inner : rule.ring_outer + rule.ring_inner + 1] = 0
+    return np.convolve(lines, ring, mode="same")
