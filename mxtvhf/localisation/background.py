@@ -95,9 +95,8 @@ def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:
     energy = calibration.gain.energy(np.asarray(pha))
     measured = measured_energies()
     table = _tables(calibration.background, calibration.effective_area, calibration.redistribution)
-    return np.array([np.interp(energy, measured, density) for density in table]).reshape(
-        len(table), energy.size
-    )
+    densities = [np.interp(energy, measured, density) for density in table]
+    return np.array(densities).reshape(len(table), energy.size)
 
 
 @lru_cache(maxsize=16)

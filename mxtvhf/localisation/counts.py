@@ -123,9 +123,7 @@ class Counts:
 
     @property
     def places_only(self) -> Counts:
-        """The photons as if the source had the energies and times of everything else: only their places
-        count.
-        """
+        """The photons as if only their places counted: the source has the energies and times of all else."""
         if self.concentration is None:
             return replace(self, weights=None, kinds=None)
         return replace(self, weights=1.0 / self.concentration, kinds=None)
@@ -176,9 +174,7 @@ class Counts:
         return flat.reshape(layers, size, size), first
 
     def numbers(self) -> Floats:
-        """Photons by the power of two of their overall weight, from the lowest power to the highest; as
-        ``images``.
-        """
+        """Photons by the power of two of their overall weight, the lowest first; shared as in ``images``."""
         low, high = WEIGHT_POWERS
         weights = self.overall_weights
         lower, upper = _shares(np.ones(self.number.size) if weights is None else weights)
@@ -221,8 +217,7 @@ class Counts:
 
     def _alike(self) -> npt.NDArray[np.intp]:
         """Return a number for each entry, the same for those with about the same weight, energy and time."""
-        assert self.weights is not None
-        step = _steps(self.weights)
+        step = np.zeros(self.number.size, dtype=np.intp) if self.weights is None else _steps(self.weights)
         # Two photons may have the same weight but not the same densities of the background's components.
         for densities in (self.spectra, self.courses):
             if densities is not None:

@@ -174,9 +174,7 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=16)
 def _parts(psf: SeparablePsf, good: bytes) -> tuple[Floats, Floats]:
-    """Return ln(1 + r w D / A) and f of each r w of ``_kernels``; kept, since few sets of good cells
-    occur.
-    """
+    """Return ln(1 + r w D / A) and f of each r w; kept, since few sets of good cells occur."""
     profiles = _kernels(psf)[1]
     cells = np.frombuffer(good).reshape(len(profiles), -1)
     odds = np.multiply.outer(_products(), profiles @ cells @ profiles.T / (cells.sum() * CELL**2))

@@ -4,10 +4,10 @@ The photons have the density
 
     L(place, energy, time) = b E(energy) G(place) C(time) + sum_s f_s s_s(energy, time) p_s(place),
 
-with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``), s and p those of
-each source; all are over a density that is flat in place, pulse height and time. The parts of all components are fitted to
-the photons together. M is the mean of L over the good pixels, the density of energies and times alone; L / M is that of
-places, energies and times given.
+with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``), s
+and p those of each source; all are over a density that is flat in place, pulse height and time. The parts of
+all components are fitted to the photons together. M is the mean of L over the good pixels, the density of
+energies and times alone; L / M is that of places, energies and times given.
 """
 
 from __future__ import annotations
