@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import pi_channels, read_event_file, write_event_file
+from mxtvhf.events.patterns import INVALID_GRADE
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import (
@@ -77,6 +78,88 @@ def test_what_is_written_is_read(tmp_path, count):
     assert events.pointing == info.pointing
     assert events.gti.tolist() == [[info.tstart, info.tstop]]
     assert events.header["BURST_ID"] == "sb26051102"
+
+
+def split_photons():
+    """Give a double (grade 2), a line of three pixels and a single photon, in two frames."""
+    return PhotonList(
+        START + np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.2]),
+        np.array([10, 11, 80, 81, 82, 50], np.int16),
+        np.array([20, 20, 30, 30, 30, 60], np.int16),
+        np.array([300, 100, 40, 50, 60, 500], np.int32),
+    )
+
+
+def changed(path, change):
+    """Have a function change the event table of a file, which gets no checksums."""
+    with fits.open(path) as parts:
+        tables = [change(part) if part.name == "EVENTS" else part for part in parts]
+        for part in tables:
+            part.header.remove("CHECKSUM", ignore_missing=True)
+            part.header.remove("DATASUM", ignore_missing=True)
+        fits.HDUList(tables).writeto(path, overwrite=True)
+    return path
+
+
+def without_grades(part):
+    columns = [column for column in part.columns if column.name != "GRADE"]
+    return fits.BinTableHDU.from_columns(columns, header=part.header, name="EVENTS")
+
+
+def test_split_events_are_joined_and_graded(tmp_path):
+    path = tmp_path / "events.fits"
+    info = write_event_file(path, split_photons(), attitude_history(), header=HEADER)
+    with fits.open(path) as parts:
+        table, header = parts["EVENTS"].data, parts["EVENTS"].header
+        assert header["RECONSTR"] is True
+        assert table["GRADE"].tolist() == [2, *3 * [INVALID_GRADE], 0]
+        assert table["PHA"].tolist() == [400, 40, 50, 60, 500]
+        assert table["PI"].tolist() == [100, 10, 12, 15, 125]
+    counts = {"singles": 1, "doubles": 1, "triples": 0, "quadruples": 0, "invalid_pixels": 3, "pile_up": 0.0}
+    assert info.patterns.model_dump() == counts
+    assert (info.n_photons, info.n_outside_gti, info.patterns.pixels) == (2, 0, 6)
+    events = read_event_file(path)
+    assert (events.photons.x.tolist(), events.photons.pha.tolist()) == ([10, 50], [400, 500])
+    assert events.rejected.pha.tolist() == [40, 50, 60]
+
+
+def test_a_file_without_grades_holds_pixel_entries(tmp_path):
+    path = tmp_path / "events.fits"
+    write_event_file(path, split_photons(), attitude_history(), header=HEADER)
+    graded = read_event_file(path)
+
+    def entries(part):
+        part = without_grades(part)
+        part.data["PHA"] = [250, 40, 50, 60, 500]
+        part.data["RAWX"], part.data["RAWY"] = [81, 80, 81, 82, 50], [31, 30, 30, 30, 60]
+        return part
+
+    changed(path, entries)
+    events = read_event_file(path)
+    assert (events.photons.pha.tolist(), events.rejected.pha.tolist()) == ([500], [250, 40, 50, 60])
+    changed(path, without_grades)
+    assert len(events.photons) + len(events.rejected) == len(graded.photons) + len(graded.rejected)
+
+
+def test_grades_of_the_file_are_believed(tmp_path):
+    """Photons side by side in one frame that another reconstruction told apart stay apart."""
+    path = tmp_path / "events.fits"
+    write_event_file(path, split_photons(), attitude_history(), header=HEADER)
+
+    def regraded(part):
+        part.data["GRADE"] = [31, 0, 12, 13, -1]
+        return part
+
+    changed(path, regraded)
+    events = read_event_file(path)
+    assert (events.photons.pha.tolist(), events.rejected.pha.tolist()) == ([40, 50], [400, 60, 500])
+
+
+def test_entries_of_bad_pixels_join_no_other(tmp_path, exchange):
+    store = CalibrationStore(packaged_folder(), exchange("bad_pixels", columns="[11]"))
+    path = tmp_path / "events.fits"
+    write_event_file(path, split_photons(), attitude_history(), header=HEADER, store=store)
+    assert read_event_file(path).photons.pha.tolist() == [300, 100, 500]
 
 
 def test_the_second_reader_reads_the_same(written):

@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, ValidationError
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFileInfo, write_event_file
-from mxtvhf.events.header import EventHeader
+from mxtvhf.events.header import EventHeader, event_file_constants
+from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
 from mxtvhf.instrument.calibration import CalibrationStore
@@ -25,8 +26,11 @@ class EventProduct(Model):
     path: str
     sha256: str
     n_photons: int
+    """Valid events."""
+    patterns: PatternCounts | None = None
+    """How many events of each kind the pixel entries gave; None in a product of an earlier version."""
     n_outside_gti: int
-    """Photons left out because the pointing was not stable."""
+    """Pixel entries left out because the pointing was not stable."""
     exposure_s: float
     tstart: AwareDatetime
     """Start of the good time intervals, UTC."""
@@ -92,6 +96,7 @@ def fits_feed(
         path=str(info.path),
         sha256=info.sha256,
         n_photons=info.n_photons,
+        patterns=info.patterns,
         n_outside_gti=info.n_outside_gti,
         exposure_s=info.exposure_s,
         tstart=utc_from_met(info.tstart),
@@ -115,7 +120,22 @@ def _warnings(info: EventFileInfo) -> tuple[str, ...]:
         )
     if info.n_outside_gti:
         found.append(f"{info.n_outside_gti} photons left out: the pointing was not stable")
-    return tuple(found)
+    return (*found, *_pattern_warnings(info.patterns))
+
+
+def _pattern_warnings(patterns: PatternCounts) -> list[str]:
+    limits, found = event_file_constants().patterns, []
+    if patterns.pile_up > limits.pile_up:
+        found.append(
+            f"pile-up: about {100.0 * patterns.pile_up:.2g} % of the events hold more than one photon, "
+            "the flux is too low and the spectrum too hard"
+        )
+    if patterns.invalid_pixels > limits.invalid_pixels * patterns.pixels:
+        found.append(
+            f"{patterns.invalid_pixels} of {patterns.pixels} pixel entries left out: no single photon makes "
+            "their patterns (particles, readout noise or pile-up)"
+        )
+    return found
 
 
 def _header(extraction: Extraction, alert: Alert, obs_id: str) -> EventHeader:

@@ -48,6 +48,7 @@ class Extraction(Model):
     foreign: dict[str, int]
     """Sound packets of other bursts or APIDs: which, how many."""
     n_photons: int
+    """Pixel entries: a photon whose charge is shared by several pixels has several."""
     last_utc: AwareDatetime | None
     """Start of the last photon's frame; None without photons."""
     warnings: tuple[str, ...]

@@ -66,6 +66,48 @@ def test_the_event_file_holds_the_photons(extraction, tmp_path):
     assert events.header["DATE"].startswith("2026-05-11T11:04:31.9")
 
 
+def fed(photons, tmp_path):
+    attitude = AttitudeHistory(
+        START + np.array([0.0, 30.0]), np.tile(quaternion_of(10.0, 20.0, 30.0), (2, 1)), np.ones(2, bool)
+    )
+    path = tmp_path / "packets.bin"
+    path.write_bytes(b"".join(encode_photons(photons, BURST) + encode_pointing(attitude, BURST)))
+    return fits_feed(photons_extraction(path, BURST, tmp_path / "out"), ALERT, tmp_path / "out", **GP)
+
+
+def test_the_pixels_of_a_photon_are_one_event(tmp_path):
+    """The entries as read out stay in the photon list."""
+    time = START + 0.1 * np.repeat(np.arange(50), 2)
+    x, ones = np.tile([10, 11], 50).astype(np.int16), np.ones(100, np.int16)
+    photons = PhotonList(time, x, 20 * ones, np.tile([300, 100], 50).astype(np.int32))
+    product = fed(photons, tmp_path)
+    assert (product.n_photons, product.patterns.doubles, product.warnings) == (50, 50, ())
+    events = read_event_file(Path(product.path)).photons
+    assert set(events.pha) == {400}
+    assert PhotonList.load(tmp_path / "out" / "photons.npz").pha.tolist() == photons.pha.tolist()
+
+
+def test_pixels_that_no_photon_makes_are_left_out_and_it_is_said(tmp_path):
+    """A row of which all pixels fire in one frame."""
+    count = 100
+    time = START + np.append(np.zeros(count), 0.1 * np.arange(1, count + 1))
+    x, y = (np.append(np.arange(count), np.arange(count)).astype(np.int16) for _ in range(2))
+    y[:count] = 77
+    product = fed(PhotonList(time, x, y, np.full(2 * count, 300, np.int32)), tmp_path)
+    assert (product.n_photons, product.patterns.invalid_pixels) == (100, 100)
+    assert "100 of 200 pixel entries left out: no single photon makes their patterns" in product.warnings[0]
+
+
+def test_pile_up_is_said(tmp_path):
+    """A source of 300 counts/s in an image of 40 x 40 pixels."""
+    rng = np.random.default_rng(4)
+    time = START + 0.1 * np.repeat(np.arange(100), 30)
+    x, y = rng.integers(100, 140, (2, 3000)).astype(np.int16)
+    product = fed(PhotonList(time, x, y, np.full(3000, 300, np.int32)), tmp_path)
+    assert 0.03 < product.patterns.pile_up < 0.12
+    assert product.warnings[0].startswith("pile-up: about ")
+
+
 def test_the_product_travels_as_json(extraction, tmp_path):
     product = fits_feed(extraction(), ALERT, tmp_path / "out", **GP)
     assert EventProduct.model_validate(json.loads(product.model_dump_json())) == product
