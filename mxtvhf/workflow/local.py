@@ -15,6 +15,7 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
+from mxtvhf.events.patterns import reconstruct
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.localisation.model import Localisation
@@ -135,7 +136,7 @@ def process_burst(
     with timeline.step("vhf_localisation"):
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
-    photons = PhotonList.load(Path(extraction.photons_path))
+    photons = reconstruct(PhotonList.load(Path(extraction.photons_path))).photons
 
     def record(
         analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
@@ -222,6 +223,7 @@ def run_record(
         alert=reception.alert,
         related=reception.related,
         packets=extraction.packets,
+        patterns=event.patterns if event else None,
         localisation=localisation,
         analysis=analysis,
         products=products,

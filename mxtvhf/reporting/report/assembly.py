@@ -9,6 +9,7 @@ from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import burst_verdict
+from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import lines_text
@@ -45,7 +46,7 @@ def build_report(
     status
         ``preliminary`` or ``final``.
     photons
-        The decoded photons; None when there are none at hand.
+        The reconstructed events, also those outside the good times; None when there are none at hand.
     plots
         The plots already written.
     written
@@ -58,7 +59,7 @@ def build_report(
     """
     alerts = (run.alert, *run.related)
     trigger = burst_trigger_time(alerts)
-    summary = photon_summary(photons)
+    summary = photon_summary(photons, run.patterns)
     is_test = run.alert.is_test
     is_retracted = any(alert.is_retraction for alert in alerts)
     report = Report(
@@ -98,14 +99,16 @@ def build_report(
     return report.model_copy(update={"headline": headline(report, report.best_position)})
 
 
-def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
-    """Count and first and last moment of the photons."""
+def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = None) -> PhotonSummary | None:
+    """Summarise the photons: count, first and last moment, patterns."""
     if photons is None:
         return None
     if not len(photons):
-        return PhotonSummary(count=0, first=None, last=None)
+        return PhotonSummary(count=0, first=None, last=None, patterns=patterns)
     first, last = float(photons.time.min()), float(photons.time.max())
-    return PhotonSummary(count=len(photons), first=utc_from_met(first), last=utc_from_met(last))
+    return PhotonSummary(
+        count=len(photons), first=utc_from_met(first), last=utc_from_met(last), patterns=patterns
+    )
 
 
 def position_radius_text(position: Position) -> str:
