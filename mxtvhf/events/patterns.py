@@ -31,7 +31,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -149,24 +148,26 @@ def reconstruct(pixels: PhotonList, bad_pixels: RawMask | None = None) -> Graded
     first, second = _touching(pixels, bad_pixels)
     if not len(first):
         return GradedEvents(pixels, grade)
-    member = np.unique(np.concatenate([first, second]))
-    first, second = np.searchsorted(member, first), np.searchsorted(member, second)
-    links = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(len(member), len(member)))
+    touches = np.zeros(len(pixels), np.bool_)
+    touches[first] = touches[second] = True
+    member, number = np.flatnonzero(touches), np.cumsum(touches) - 1
+    of_links = np.ones(len(first), np.bool_), (number[first], number[second])
+    links = coo_array(of_links, shape=(len(member), len(member)))
     cluster = connected_components(links, directed=False)[1]
     # Cluster by cluster, the greatest pulse height first; of equal ones the first in the list.
-    order = np.lexsort((-pixels.pha[member], cluster))
+    channels = instrument().energy.pha_channels
+    order = np.argsort(cluster * np.int64(channels) - pixels.pha[member], kind="stable")
     member = member[order]
     start = np.flatnonzero(np.diff(cluster[order], prepend=-1))
     size = np.diff(np.append(start, len(member)))
     main = member[start]
     (dx, fits_x), (dy, fits_y) = (_extent(axis[member], start, axis[main]) for axis in (pixels.x, pixels.y))
     joined = fits_x & fits_y
-    number = np.where(joined, size, 0)
-    of_main = _GRADES[number, np.where(joined, dy, 0) + 1, np.where(joined, dx, 0) + 1]
+    of_main = _GRADES[tuple(np.where(joined, index, 0) for index in (size, dy + 1, dx + 1))]
     grade[member] = np.repeat(of_main, size)
     pha = pixels.pha.copy()
     summed = np.add.reduceat(pixels.pha[member], start, dtype=np.int64)
-    pha[main[joined]] = np.minimum(summed, instrument().energy.pha_channels - 1)[joined]
+    pha[main[joined]] = np.minimum(summed, channels - 1)[joined]
     kept = np.ones(len(pixels), np.bool_)
     kept[member[np.repeat(joined, size)]] = False
     kept[main] = True
@@ -197,12 +198,12 @@ def pile_up_fraction(photons: PhotonList) -> float:
         return 0.0
     in_frame = np.bincount(_frames(photons.time)).astype(np.float64)
     pairs = 0.5 * np.sum(in_frame * (in_frame - 1.0))
-    detector = instrument().detector
-    image = np.bincount(
-        photons.y.astype(np.intp) * detector.columns + photons.x, minlength=detector.rows * detector.columns
-    ).reshape(detector.rows, detector.columns)
-    around = 9.0 * uniform_filter(image.astype(np.float64), 3, mode="constant") - image
-    close = 9.0 / 8.0 * np.sum(image * around) / (count * (count - 1.0))
+    # A column more than there are keeps the end of one row from the start of the next.
+    row = instrument().detector.columns + 1
+    image = np.bincount(photons.y * np.intp(row) + photons.x, minlength=row * row + row + 2)
+    seen = np.flatnonzero(image)
+    neighbours = sum(int(np.dot(image[seen], image[seen + step])) for step in (1, row - 1, row, row + 1))
+    close = 9.0 / 8.0 * 2.0 * neighbours / (count * (count - 1.0))
     return float(min(pairs * close / count, 1.0))
 
 

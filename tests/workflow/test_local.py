@@ -94,6 +94,22 @@ def test_warnings_of_the_extraction_reach_the_report(damaged: Path) -> None:
     assert not report["is_replay"]
 
 
+def test_a_report_counts_photons_not_pixels(tmp_path: Path) -> None:
+    write_scenario(scenario_of(BURST, seed=7), tmp_path)
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    report = json.loads(
+        process_burst(tmp_path / "alert.xml", tmp_path / "packets.bin", tmp_path / "out").read_text()
+    )
+    assert truth["n_pixels"] > 1.3 * truth["n_photons"]
+    assert report["photons"]["count"] == pytest.approx(truth["n_photons"], abs=3)
+    patterns = report["photons"]["patterns"]
+    assert sum(patterns[name] for name in ("singles", "doubles", "triples", "quadruples")) == (
+        report["photons"]["count"]
+    )
+    # Most of the photons are in the band; the others are of the background.
+    assert report["localisation"]["n_photons"] <= report["photons"]["count"]
+
+
 def test_the_final_report_is_made_when_the_localisation_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,7 +6,9 @@ from jsonschema import Draft202012Validator
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure
+from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.instrument.pixels import RawLine
+from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import Report, report_schema
@@ -117,6 +119,17 @@ def test_empty_photon_list() -> None:
     summary = photon_summary(photons(0))
     assert summary is not None
     assert (summary.count, summary.first) == (0, None)
+
+
+def test_the_patterns_of_the_events_are_reported() -> None:
+    made = {"singles": 20, "doubles": 15, "triples": 3, "quadruples": 2, "invalid_pixels": 4, "pile_up": 0.02}
+    document = valid(report(record(patterns=PatternCounts.model_validate(made))))
+    assert document["photons"]["patterns"] == made  # type: ignore[index]
+    older = report().model_dump_json().replace(',"patterns":null', "")
+    assert "patterns" not in older
+    summary = parse_kept(older.encode(), Report, name="report.json").photons
+    assert summary is not None
+    assert (summary.count, summary.patterns) == (40, None)
 
 
 def test_banners() -> None:
