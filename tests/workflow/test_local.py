@@ -103,8 +103,9 @@ def test_a_report_counts_photons_not_pixels(tmp_path: Path) -> None:
     assert truth["n_pixels"] > 1.3 * truth["n_photons"]
     assert report["photons"]["count"] == pytest.approx(truth["n_photons"], abs=3)
     patterns = report["photons"]["patterns"]
-    assert sum(patterns[name] for name in ("singles", "doubles", "triples", "quadruples")) == (
-        report["photons"]["count"]
+    assert (
+        sum(patterns[name] for name in ("singles", "doubles", "triples", "quadruples"))
+        == (report["photons"]["count"])
     )
     # Most of the photons are in the band; the others are of the background.
     assert report["localisation"]["n_photons"] <= report["photons"]["count"]
