@@ -72,7 +72,7 @@ class EventFileInfo:
     """Valid events."""
     patterns: PatternCounts
     n_outside_gti: int
-    """Pixel entries left out because the pointing was not stable."""
+    """Photons left out because the pointing was not stable."""
     tstart: float
     tstop: float
     """Start and stop of the good time intervals, seconds of MET."""
@@ -257,7 +257,7 @@ def write_event_file(
         sha256=sha256_of(content),
         n_photons=len(observation.events.photons),
         patterns=observation.events.counts(),
-        n_outside_gti=len(photons) - observation.n_pixels,
+        n_outside_gti=observation.n_outside_gti,
         tstart=observation.tstart,
         tstop=observation.tstop,
         exposure_s=observation.exposure,
@@ -283,10 +283,10 @@ def observe(
         good[first:last] = True
     tstart, tstop = (stable.gti[0, 0], stable.gti[-1, 1]) if len(stable.gti) else (start, stop)
     calibration = store.at(utc_from_met(float(tstart)))
-    pixels = photons if good.all() else photons.selected(good)
+    bad_pixels, is_all = calibration.bad_pixels.mask(), bool(good.all())
     return Observation(
-        events=reconstruct(pixels, calibration.bad_pixels.mask()),
-        n_pixels=len(pixels),
+        events=reconstruct(photons if is_all else photons.selected(good), bad_pixels),
+        n_outside_gti=0 if is_all else len(reconstruct(photons.selected(~good), bad_pixels).photons),
         attitude=attitude,
         header=header,
         calibration=calibration,

@@ -59,8 +59,8 @@ class Observation:
     """All that the tables and headers are made of; ``events`` are those in the good times."""
 
     events: GradedEvents
-    n_pixels: int
-    """Pixel entries that the events were made of."""
+    n_outside_gti: int
+    """Photons outside the good times."""
     attitude: AttitudeHistory
     header: EventHeader
     calibration: Calibration

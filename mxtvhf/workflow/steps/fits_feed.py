@@ -30,7 +30,7 @@ class EventProduct(Model):
     patterns: PatternCounts | None = None
     """How many events of each kind the pixel entries gave; None in a product of an earlier version."""
     n_outside_gti: int
-    """Pixel entries left out because the pointing was not stable."""
+    """Photons left out because the pointing was not stable."""
     exposure_s: float
     tstart: AwareDatetime
     """Start of the good time intervals, UTC."""
