@@ -68,7 +68,7 @@ class FoundSource:
 
     @property
     def detected(self) -> bool:
-        """Whether it reaches the thresholds of ``detection.toml``; a prior changes ts as it does its place."""
+        """Whether it reaches the thresholds of ``detection.toml``; a prior counts for ts, too."""
         limits, gained = detection_constants().source, 2.0 * self.fit.log_prior
         return (
             self.ts + gained >= limits.ts_threshold
