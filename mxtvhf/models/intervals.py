@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from mxtvhf.models.arrays import Floats
 
+ALL_TIME = ((-np.inf, np.inf),)
+"""The set of all moments."""
+
 
 def union(intervals: npt.ArrayLike) -> Floats:
     """Join intervals, in any order, that overlap or touch each other; those that run backwards are empty."""

@@ -222,6 +222,7 @@ def run_record(
         alert=reception.alert,
         related=reception.related,
         packets=extraction.packets,
+        lost=event.lost if event else None,
         localisation=localisation,
         analysis=analysis,
         products=products,
