@@ -54,15 +54,20 @@ def received_time(kind: PacketType, records: Records, number: Integers) -> Float
     if not len(number):
         return np.empty((0, 2))
     clock = frame_clock()
-    before = np.append(True, np.diff(number) != 1)
-    after = np.append(before[1:], True)
-    count = kind.read(records, "PHOTON_COUNT").astype(np.int64)
-    base, frames = ticks(kind, records) * clock.units_per_tick, records["SLOTS"]["FRAME"].astype(np.int64)
-    first = base[before] + frames[before, 0] * clock.units_per_frame
-    last = base[after] + frames[after, np.maximum(count[after] - 1, 0)] * clock.units_per_frame
+    begins = np.append(True, np.diff(number) != 1)
+    first, last = records[begins], records[np.append(begins[1:], True)]
+    count = kind.read(last, "PHOTON_COUNT").astype(np.int64)
+    slot = np.maximum(count - 1, 0)
+    first_frame, last_frame = (
+        ticks(kind, packets) * clock.units_per_tick + frame.astype(np.int64) * clock.units_per_frame
+        for packets, frame in (
+            (first, first["SLOTS"]["FRAME"][:, 0]),
+            (last, last["SLOTS"]["FRAME"][np.arange(len(last)), slot]),
+        )
+    )
     # The same division as of the photons' times: a photon of the next frame is at the start to the last bit.
-    start = (first + clock.units_per_frame) / clock.units_per_second
-    stop = (last + 0.5 * clock.units_per_frame) / clock.units_per_second
+    start = (first_frame + clock.units_per_frame) / clock.units_per_second
+    stop = (last_frame + 0.5 * clock.units_per_frame) / clock.units_per_second
     if number[0] == 0:
         start[0] = -np.inf
     if count[-1] < kind.slots:
