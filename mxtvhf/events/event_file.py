@@ -281,9 +281,9 @@ def observe(
         start = min(start, photons.time[0])
         stop = max(stop, photons.time[-1] + instrument().detector.frame_time_s)
     pointing = stable_pointing(attitude, float(start), float(stop))
-    frame_ends = photons.time + instrument().detector.frame_time_s
-    signs = np.concatenate([attitude.time, photons.time, frame_ends])
-    gti = overlap(overlap(pointing.gti, observing_time(signs)), ALL_TIME if received is None else received)
+    gti = overlap(pointing.gti, observing_time(attitude.time, photons.time))
+    if received is not None:
+        gti = overlap(gti, received)
     good = _within(photons.time, gti)
     tstart, tstop = (gti[0, 0], gti[-1, 1]) if len(gti) else (start, stop)
     calibration = store.at(utc_from_met(float(tstart)))

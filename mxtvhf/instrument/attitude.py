@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.quaternions import mean_quaternion, slerp
 from mxtvhf.models.arrays import Floats, read_arrays
 from mxtvhf.models.intervals import ALL_TIME, difference
@@ -247,24 +248,28 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     return StablePointing(_joined(edges, good), mean, float(spread))
 
 
-def observing_time(signs: Floats) -> Floats:
+def observing_time(samples: Floats, frames: Floats) -> Floats:
     """Return the time in which the instrument observed, by its signs of life.
 
     Parameters
     ----------
-    signs
-        Moments of which something was received, attitude samples, begin and end of frames with photons:
-        seconds of MET, in any order.
+    samples
+        Times of the attitude samples, seconds of MET, in order.
+    frames
+        Starts of detector frames with photons, in order.
 
     Returns
     -------
     Floats
-        All time but the pauses longer than ``max_gap_s`` between two signs, shape (intervals, 2). In such a
-        pause the instrument was off (the background alone gives a photon each two seconds), or all that it
-        sent was lost.
+        All time but the pauses longer than ``max_gap_s`` without a sample or a photon, shape (intervals, 2).
+        In such a pause the instrument was off (the background alone gives a photon each two seconds), or all
+        that it sent was lost.
     """
-    signs = np.unique(signs)
-    pauses = np.flatnonzero(np.diff(signs) > pointing_limits().stable.max_gap_s)
+    longest = pointing_limits().stable.max_gap_s
+    if not (np.diff(samples) > longest).any():
+        return np.array(ALL_TIME)
+    signs = np.unique(np.concatenate([samples, frames, frames + instrument().detector.frame_time_s]))
+    pauses = np.flatnonzero(np.diff(signs) > longest)
     return difference(ALL_TIME, np.stack([signs[pauses], signs[pauses + 1]], axis=1))
 
 

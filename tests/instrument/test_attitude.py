@@ -155,11 +155,15 @@ def test_a_sample_of_an_unstable_pointing_beside_a_gap_leaves_the_gap():
 
 
 def test_in_a_long_pause_of_photons_and_samples_nothing_was_observed():
-    signs = np.array([0.0, 60.0, 660.0, 670.0])
-    assert observing_time(signs).tolist() == [[-np.inf, 60.0], [660.0, np.inf]]
-    photons = np.arange(90.0, 660.0, 50.0)
-    assert observing_time(np.append(signs, photons)).tolist() == [[-np.inf, np.inf]]
-    assert observing_time(np.empty(0)).tolist() == [[-np.inf, np.inf]]
+    samples, always = np.array([0.0, 60.0, 660.0, 670.0]), [[-np.inf, np.inf]]
+    assert observing_time(samples, np.empty(0)).tolist() == [[-np.inf, 60.0], [660.0, np.inf]]
+    assert observing_time(samples, np.array([300.0])).tolist() == [
+        [-np.inf, 60.0],
+        [300.0, 300.1],
+        [660.0, np.inf],
+    ]
+    assert observing_time(samples, np.arange(90.0, 660.0, 50.0)).tolist() == always
+    assert observing_time(samples[:2], np.array([500.0])).tolist() == always
 
 
 def test_a_fast_motion_is_not_stable_whatever_the_flag_says():
