@@ -75,7 +75,8 @@ class LostTime(Model):
         gap = max(self.longest, key=lambda gap: gap.stop - gap.start)
         when = f"from {second_text(gap.start)} to {second_text(gap.stop)} UTC"
         where = when if self.gaps == 1 else f"in {self.gaps} gaps, the longest {when}"
+        rest = "exposure, rates and limits are those of the rest" if self.fraction < 1.0 else "no exposure"
         return (
             f"{100.0 * self.fraction:.0f} % of the observation was not received, {self.seconds:.0f} s {where}"
-            ": exposure, rates and limits are those of the rest"
+            f": {rest}"
         )

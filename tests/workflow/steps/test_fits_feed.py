@@ -139,6 +139,10 @@ def test_without_a_photon_packet_there_is_no_exposure(tmp_path):
     assert (product.n_photons, product.exposure_s) == (0, 0.0)
     assert product.lost is not None
     assert product.lost.fraction == 1.0
+    assert product.warnings == (
+        "100 % of the observation was not received, 8 s from 2026-05-11 11:03:32 to 2026-05-11 11:03:40 UTC: "
+        "no exposure",
+    )
 
 
 def test_an_extraction_that_does_not_know_what_was_received_takes_all_of_it(extraction, tmp_path):
