@@ -13,7 +13,7 @@ from mxtvhf.models.times import second_text
 
 MOST_GAPS = 10
 """Gaps that are listed."""
-LEAST_FRACTION = 0.005
+LEAST_FRACTION = 0.01
 """A smaller fraction needs no warning: the good time is without it, and every rate has a larger error."""
 
 

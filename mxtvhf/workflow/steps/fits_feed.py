@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,7 @@ def fits_feed(
     alert: Alert,
     out: Path,
     *,
+    related: Iterable[Alert] = (),
     apid: str | None = None,
     target: str | None = None,
     orbit: str | None = None,
@@ -72,9 +74,11 @@ def fits_feed(
     extraction
         What ``photons_extraction`` gave; one whose photons are ``unplaced`` has no event file.
     alert
-        The notice; gives the ivorn, and one of MXT the start of its observation.
+        The notice; gives the ivorn.
     out
         Product folder; gets ``events.fits``.
+    related
+        The burst's other notices. Of all notices those of MXT give the start of the observation.
     apid, target, orbit
         GP's names of the observation; together they are ``OBS_ID``. Unless all three are known ``OBS_ID`` is
         the burst id: never the name of another burst's observation.
@@ -96,7 +100,7 @@ def fits_feed(
         out / "events.fits", photons, attitude, header=header, store=store, received=received
     )
     pointing = info.pointing
-    unseen = np.concatenate([_unseen_begin(alert, photons, attitude), info.lost])
+    unseen = np.concatenate([_unseen_begin([alert, *related], photons, attitude), info.lost])
     lost = LostTime.of(unseen, info.exposure_s, info.n_incomplete)
     return EventProduct(
         path=str(info.path),
@@ -117,18 +121,17 @@ def fits_feed(
     )
 
 
-def _unseen_begin(alert: Alert, photons: PhotonList, attitude: AttitudeHistory) -> Floats:
+def _unseen_begin(alerts: Iterable[Alert], photons: PhotonList, attitude: AttitudeHistory) -> Floats:
     """Return the time from the start of the observation to the first that was received of it, or nothing.
 
-    The start is known from a notice of MXT. What is shorter than the attitude is taken to hold before its
-    first sample is not lost.
+    What is shorter than the attitude is taken to hold before its first sample is not lost; what is longer
+    than a day is no part of this observation.
     """
-    if alert.instrument != "MXT":
-        return np.empty((0, 2))
-    start = met_from_utc(alert.event_time)
+    starts = [met_from_utc(alert.event_time) for alert in alerts if alert.instrument == "MXT"]
     seen = min([attitude.time[0], *photons.time[:1]])
-    is_lost = seen - start > 0.5 * pointing_limits().stable.max_gap_s
-    return np.array([[start, seen]] if is_lost else []).reshape(-1, 2)
+    least = 0.5 * pointing_limits().stable.max_gap_s
+    lost = [[start, seen] for start in starts if least < seen - start < 86_400.0]
+    return np.array(sorted(lost)[:1]).reshape(-1, 2)
 
 
 def _warnings(info: EventFileInfo, lost: LostTime) -> tuple[str, ...]:

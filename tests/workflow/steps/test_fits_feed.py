@@ -34,10 +34,10 @@ ALERT = alert_of(
 GP = {"apid": "00810300005", "target": "2", "orbit": "7"}
 
 
-def feed(folder, packets, alert=ALERT):
+def feed(folder, packets, alert=ALERT, related=()):
     path = folder / "packets.bin"
     path.write_bytes(b"".join(packets))
-    return fits_feed(photons_extraction(path, BURST, folder / "out"), alert, folder / "out")
+    return fits_feed(photons_extraction(path, BURST, folder / "out"), alert, folder / "out", related=related)
 
 
 @pytest.fixture
@@ -125,7 +125,11 @@ def test_the_notice_of_mxt_says_when_the_observation_began(tmp_path):
     assert (product.lost.gaps, product.lost.longest[0].start) == (2, OBSERVED)
     assert product.lost.fraction == pytest.approx(0.4, abs=1e-3)
     assert product.warnings[-1].startswith("40 % of the observation was not received, 120 s")
-    other = feed(tmp_path, packets, ALERT.model_copy(update={"instrument": "ECLAIRs"}))
+    wakeup = ALERT.model_copy(update={"instrument": "ECLAIRs"})
+    assert feed(tmp_path, packets, wakeup, related=[ALERT]).lost == product.lost
+    earlier = ALERT.model_copy(update={"event_time": OBSERVED - timedelta(days=2)})
+    assert feed(tmp_path, packets, earlier, related=[ALERT]).lost == product.lost
+    other = feed(tmp_path, packets, wakeup)
     assert other.lost is not None
     assert other.lost.fraction < 0.001
     assert other.warnings == ()
