@@ -111,13 +111,17 @@ def the_first(rng, count):
     return np.arange(count) >= 0.4 * count
 
 
+def the_last(rng, count):
+    return np.arange(count) < 0.6 * count
+
+
 def in_bursts(rng, count):
     """Lose three in a row here and there."""
     return ~np.convolve(rng.random(count) < 0.1, np.ones(3, bool), mode="full")[:count].astype(bool)
 
 
 @pytest.mark.parametrize(
-    "pattern", [no_loss, each_by_chance, most_by_chance, every_second, the_first, in_bursts]
+    "pattern", [no_loss, each_by_chance, most_by_chance, every_second, the_first, the_last, in_bursts]
 )
 @pytest.mark.parametrize(
     ("rate", "decay", "trials"), [(0.5, 0.0, 300), (4.0, 0.0, 120), (40.0, 0.0, 15), (4.0, 1.2, 200)]
