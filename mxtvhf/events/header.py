@@ -56,17 +56,24 @@ class EventHeader(Model):
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """All that the tables and headers are made of; ``events`` are those in the good times."""
+    """All that the tables and headers are made of; ``events`` are those in the good times.
+
+    ``stable`` are the intervals of stable pointing; the good times are those of them of which every photon
+    was received.
+    """
 
     events: GradedEvents
-    n_outside_gti: int
-    """Photons outside the good times."""
+    n_unstable: int
+    """Photons left out because the pointing was not stable."""
+    n_incomplete: int
+    """Photons left out because not all of their time were received."""
     attitude: AttitudeHistory
     header: EventHeader
     calibration: Calibration
     pointing: Pointing
     spread_arcsec: float
     gti: npt.NDArray[np.float64]
+    stable: npt.NDArray[np.float64]
     tstart: float
     tstop: float
 

@@ -132,7 +132,9 @@ def process_burst(
     if extraction.unplaced is None:
         with timeline.step("fits_feed"):
             observation = observation_fields(conf.observation)
-            event = fits_feed(extraction, reception.alert, out, **observation, store=store)
+            event = fits_feed(
+                extraction, reception.alert, out, related=reception.related, **observation, store=store
+            )
     with timeline.step("vhf_localisation"):
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
@@ -224,6 +226,7 @@ def run_record(
         related=reception.related,
         packets=extraction.packets,
         patterns=event.patterns if event else None,
+        lost=event.lost if event else None,
         localisation=localisation,
         analysis=analysis,
         products=products,

@@ -15,6 +15,7 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair
 from mxtvhf.errors import Failure
+from mxtvhf.events.lost_time import LostTime
 from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
@@ -43,6 +44,8 @@ class RunRecord(Model):
     packets: PacketCounts | None = None
     patterns: PatternCounts | None = None
     """The events that the pixel entries gave; None without an event file."""
+    lost: LostTime | None = None
+    """What was not received of the observation; None without an event file."""
     localisation: Localisation | None = None
     analysis: SourceAnalysis | None = None
     """Light curve and spectrum; None in the preliminary report, or when they failed."""
@@ -138,6 +141,8 @@ class Report(KeptModel):
     analysis: SourceAnalysis | None
     """Light curve, hardness and spectrum of the source; None in a preliminary report, or when they failed."""
     packets: PacketCounts | None
+    lost: LostTime | None = None
+    """What was not received of the observation; None without an event file, and in earlier reports."""
     photons: PhotonSummary | None
     products: dict[str, Product]
     """Name -> file; the plots are among them."""
