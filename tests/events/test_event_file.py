@@ -117,7 +117,7 @@ def test_split_events_are_joined_and_graded(tmp_path):
         assert table["PI"].tolist() == [100, 10, 12, 15, 125]
     counts = {"singles": 1, "doubles": 1, "triples": 0, "quadruples": 0, "invalid_pixels": 3, "pile_up": 0.0}
     assert info.patterns.model_dump() == counts
-    assert (info.n_photons, info.n_outside_gti, info.patterns.pixels) == (2, 0, 6)
+    assert (info.n_photons, info.n_unstable + info.n_incomplete, info.patterns.pixels) == (2, 0, 6)
     events = read_event_file(path)
     assert (events.photons.x.tolist(), events.photons.pha.tolist()) == ([10, 50], [400, 500])
     assert events.rejected.pha.tolist() == [40, 50, 60]
