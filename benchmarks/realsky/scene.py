@@ -1,0 +1,240 @@
+"""One observation: a case says what is in it, `draw` draws its photons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.realsky import detector, spectra
+from benchmarks.realsky.detector import Faults, Splits
+from benchmarks.realsky.facts import BAND_KEV, MIDDLE, SIZE, Floats, Ints, channel, facts, pixel_arcmin
+from benchmarks.realsky.optics import Optics, on_detector
+from benchmarks.realsky.times import Fading, Times, Varying
+
+BACKGROUND, NOISE = -1, -2
+"""Origins of entries that are of no source."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source, or a patch of many."""
+
+    counts: float
+    """Expected photons on the detector, in the band, were nothing lost."""
+    index: float = 2.0
+    nh_cm2: float = 1e21
+    times: Times = field(default_factory=Fading)
+    low: float = 20.0
+    """Its column is drawn from ``low`` to ``high``, its row from 20 to 235 pixels."""
+    high: float = 235.0
+    apart_arcmin: tuple[float, float] | None = None
+    """Distance from the first source, least and largest; None: anywhere."""
+    radius_arcmin: float = 0.0
+    """Of a uniform disc; 0: a point."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """What is not of a source: particles, and the diffuse sky through the optics."""
+
+    counts: float
+    sky: float = 0.0
+    """Part of the photons that is sky."""
+    foreground: float = 1.0
+    """Galactic foreground, factor."""
+    tilt: float = 0.0
+    """Of the particles' spectrum, see `spectra.particle_energies`."""
+    lines: float = 0.0
+    """Part of the particles in fluorescence lines."""
+    vignetting: float = 0.25
+    """The sky is fainter by this part in the corners than in the middle."""
+    gradient: float = 0.0
+    """Particles: 1 +- gradient on opposite edges of the detector, in a random direction."""
+    times: Varying = field(default_factory=Varying)
+    """Of the particles; the sky is steady."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn for one line of the table."""
+
+    name: str
+    background: Background
+    sources: tuple[Source, ...] = ()
+    """The first one is the burst."""
+    optics: Optics = field(default_factory=Optics)
+    splits: Splits = field(default_factory=Splits)
+    faults: Faults = field(default_factory=Faults)
+    lost: float = 0.0
+    """Part of the packets that is lost, at random."""
+    lost_first: float = 0.0
+    """Part of the observation at its start of which nothing was received."""
+    start_s: float = 100.0
+    """Start of the observation, seconds after T0."""
+    length_s: float | None = None
+    """Of the observation; None: what the background takes at the rate of ``realsky.toml``, at least 300 s."""
+    t0_known: bool = True
+    flux: bool = False
+    """Measure flux, spectrum and decay, too."""
+    at_limit: bool = False
+    """Look for sources of as many photons as the upper limit of the same background says."""
+
+    @property
+    def stop_s(self) -> float:
+        """End of the observation, seconds after T0."""
+        length = self.length_s or max(300.0, self.background.counts / facts("particles")["rate_per_s"])
+        return self.start_s + length
+
+
+class Drawn(NamedTuple):
+    """Entries of the photon list in time order, and the truth.
+
+    Attributes
+    ----------
+    column, row, pha
+        Pixel addresses and pulse height channels.
+    time
+        Start of the detector's frame, seconds after T0.
+    origin
+        Number of the source, `BACKGROUND` or `NOISE`; of piled-up photons that of one of them.
+    places
+        Of the sources, continuous pixels, shape (sources, 2).
+    counts
+        Entries of each source in the list.
+    gaps
+        Intervals of which the packets were lost, seconds after T0, shape (gaps, 2).
+    """
+
+    column: Ints
+    row: Ints
+    pha: Ints
+    time: Floats
+    origin: Ints
+    places: Floats
+    counts: Ints
+    gaps: Floats
+
+
+def draw(case: Case, rng: np.random.Generator) -> Drawn:
+    """Draw one observation."""
+    places = _source_places(case, rng)
+    parts = [_background(case, rng)]
+    for number, (source, (x, y)) in enumerate(zip(case.sources, places, strict=True)):
+        parts.append(_photons_of(source, number, x, y, case, rng))
+    x, y, energy, time, origin = (np.concatenate(column) for column in zip(*parts, strict=True))
+    column, row, energy, photon = detector.read_out(x, y, energy, case.splits, rng)
+    entries = (column, row, channel(energy), detector.frames(time[photon]), origin[photon])
+    around = places[0] if len(places) else np.array([MIDDLE, MIDDLE])
+    noise = detector.noise(case.faults, around, case.start_s, case.stop_s, rng)
+    noise_entries = (*noise, np.full(noise[0].size, NOISE))
+    column, row, pha, time, origin = (
+        np.concatenate(pair) for pair in zip(entries, noise_entries, strict=True)
+    )
+    alive = ~np.isin(column, detector.dead_columns(case.faults, around, rng))
+    column, row, pha, time, origin = detector.piled_up(
+        column[alive], row[alive], pha[alive], time[alive], origin[alive]
+    )
+    received, gaps = _received(case, time, rng)
+    origin = origin[received]
+    return Drawn(
+        column[received], row[received], pha[received], time[received], origin, places,
+        np.array([(origin == number).sum() for number in range(len(places))], dtype=np.int64), gaps,
+    )  # fmt: skip
+
+
+_Photons = tuple[Floats, Floats, Floats, Floats, Ints]
+"""Continuous places x and y, measured energies, times and origins."""
+
+
+def _source_places(case: Case, rng: np.random.Generator) -> Floats:
+    places: list[tuple[float, float]] = []
+    for source in case.sources:
+        while True:
+            x, y = rng.uniform(source.low, source.high), rng.uniform(20.0, 235.0)
+            if source.apart_arcmin is not None:
+                apart = rng.uniform(*source.apart_arcmin) / pixel_arcmin()
+                angle = rng.uniform(0.0, 2.0 * np.pi)
+                x, y = places[0][0] + apart * np.cos(angle), places[0][1] + apart * np.sin(angle)
+            if source.apart_arcmin is None or (20.0 <= x <= 235.0 and 20.0 <= y <= 235.0):
+                places.append((x, y))
+                break
+            if rng.random() < 0.02:
+                # The first place leaves no room at this distance in most directions: take another one.
+                places[0] = (rng.uniform(20.0, 235.0), rng.uniform(20.0, 235.0))
+    return np.array(places).reshape(-1, 2)
+
+
+def _photons_of(
+    source: Source, number: int, x: float, y: float, case: Case, rng: np.random.Generator
+) -> _Photons:
+    count = int(rng.poisson(source.counts))
+    if source.radius_arcmin:
+        radius = source.radius_arcmin / pixel_arcmin() * np.sqrt(rng.random(4 * count + 50))
+        angle = rng.uniform(0.0, 2.0 * np.pi, radius.size)
+        disc = np.array([[x], [y]]) + radius * np.stack([np.cos(angle), np.sin(angle)])
+        drawn = disc + case.optics.offsets(radius.size, rng)
+        places = drawn[:, on_detector(drawn)][:, :count]
+    else:
+        places = case.optics.places(x, y, count, rng)
+    count = places.shape[1]
+    spectrum = spectra.seen_through_optics(spectra.power_law(source.index, source.nh_cm2))
+    energy = spectra.measured_energies(spectrum, count, rng)
+    time = source.times.draw(case.start_s, case.stop_s, count, rng)
+    return places[0], places[1], energy, time, np.full(count, number)
+
+
+def _background(case: Case, rng: np.random.Generator) -> _Photons:
+    this = case.background
+    n_sky = int(rng.poisson(this.sky * this.counts))
+    n_particles = int(rng.poisson((1.0 - this.sky) * this.counts))
+    sky = _thinned(n_sky, lambda u, v: 1.0 - 0.5 * this.vignetting * (u**2 + v**2), 1.0, rng)
+    angle, steepest = rng.uniform(0.0, 2.0 * np.pi), 1.0 + np.sqrt(2.0) * this.gradient
+    particles = _thinned(
+        n_particles,
+        lambda u, v: 1.0 + this.gradient * (u * np.cos(angle) + v * np.sin(angle)),
+        steepest, rng,
+    )  # fmt: skip
+    x, y = np.concatenate([sky, particles], axis=1)
+    energy = np.concatenate(
+        [
+            spectra.measured_energies(spectra.seen_through_optics(spectra.sky(this.foreground)), n_sky, rng),
+            np.clip(spectra.particle_energies(n_particles, this.tilt, this.lines, rng), *BAND_KEV),
+        ]
+    )
+    time = np.concatenate(
+        [
+            rng.uniform(case.start_s, case.stop_s, n_sky),
+            this.times.draw(case.start_s, case.stop_s, n_particles, rng),
+        ]
+    )
+    return x, y, energy, time, np.full(x.size, BACKGROUND)
+
+
+def _thinned(
+    count: int, density: Callable[[Floats, Floats], Floats], highest: float, rng: np.random.Generator
+) -> Floats:
+    """Draw continuous places from a density over the detector's coordinates u, v, -1..1."""
+    found = np.empty((2, 0))
+    while found.shape[1] < count:
+        drawn = rng.uniform(-0.5, SIZE - 0.5, (2, 2 * count + 20))
+        u, v = (drawn - MIDDLE) / (0.5 * SIZE)
+        kept = rng.random(u.size) * highest < density(u, v)
+        found = np.concatenate([found, drawn[:, kept]], axis=1)
+    return found[:, :count]
+
+
+def _received(case: Case, time: Floats, rng: np.random.Generator) -> tuple[np.ndarray, Floats]:
+    """Tell which entries were received, and the intervals of the lost ones."""
+    first = case.start_s + case.lost_first * (case.stop_s - case.start_s)
+    packet = np.arange(time.size) // facts("packets")["photons"]
+    lost = rng.random(packet.max(initial=0) + 1) < case.lost
+    received = ~lost[packet] & (time >= first)
+    gaps = [(case.start_s, first)] if case.lost_first else []
+    starts = np.searchsorted(packet, np.flatnonzero(lost))
+    ends = np.searchsorted(packet, np.flatnonzero(lost), side="right")
+    edges = np.append(time, case.stop_s)
+    gaps += [(edges[a], edges[b]) for a, b in zip(starts, ends, strict=True) if edges[b] > edges[a]]
+    return received, np.array(gaps).reshape(-1, 2)
