@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.realsky.detector import Faults, Splits
+from benchmarks.realsky.grb_cases import grb_cases
 from benchmarks.realsky.optics import Optics
 from benchmarks.realsky.scene import Background, Case, Source
 from benchmarks.realsky.times import Fading, Flare, Varying
 
 EMPTY = (50, 135, 300, 1000)
 """Background photons of the fields without a source."""
-BURSTS = ((15, 20), (30, 50), (60, 50), (60, 300), (120, 300), (300, 1000), (1000, 300), (5000, 1000))
+BURSTS = (
+    *((15, 20), (15, 50), (30, 50), (60, 50), (30, 300), (60, 300), (120, 300)),
+    *((60, 1000), (120, 1000), (300, 1000), (1000, 300), (5000, 1000)),
+)
 """Source and background photons of the plain case."""
 FEW = ((60, 50), (120, 300), (300, 1000))
 """Those of the cases that are about the background."""
@@ -52,7 +56,7 @@ EVERYTHING = Case(
 
 def cases() -> tuple[Case, ...]:
     """Return all lines of the table; names begin with their group."""
-    groups = (_empty, _sources, _pairs, _times, _spectra, _optics, _limits)
+    groups = (_empty, _sources, _pairs, _times, _spectra, _optics, _limits, _odd, grb_cases)
     return tuple(case for group in groups for case in group())
 
 
@@ -95,6 +99,7 @@ def _sources() -> Iterator[Case]:
         yield Case("burst: 2 dead columns near it", flat, burst, faults=Faults(dead=2, near=15.0))
         yield Case("burst: near an edge", flat, (Source(counts, low=0.0, high=12.0),))
         yield Case("burst: no T0", flat, burst, t0_known=False)
+        yield Case("burst: ECLAIRs 4'", flat, burst, eclairs_r90_arcmin=4.0)
         yield Case("burst: 30 % of packets lost", flat, burst, lost=0.3, flux=True)
         yield Case("burst: first 40 % lost", flat, burst, lost_first=0.4, flux=True)
         everything = replace(EVERYTHING.background, counts=background)
@@ -106,12 +111,22 @@ def _pairs() -> Iterator[Case]:
         for low, high in ((6.0, 10.0), (10.0, 20.0)):
             other = Source(second, times=Fading(0.0), apart_arcmin=(low, high))
             name = f"sources: {first} and {second}, {low:.0f}-{high:.0f}' apart"
-            yield Case(name, Background(300), (Source(first), other))
+            pair = Case(name, Background(300), (Source(first), other))
+            yield pair
+            yield replace(pair, name=f"{name}, ECLAIRs 5'", eclairs_r90_arcmin=5.0)
     many = tuple(Source(float(counts), times=Fading(0.0)) for counts in range(60, 440, 20))
     yield Case("sources: 20 of 50-420", Background(300), (Source(200.0), *many))
     patch = Source(150, index=1.7, times=Fading(0.0), radius_arcmin=15.0)
     yield Case("sources: patch of 15' alone", Background(300), (patch,))
     yield Case("sources: burst and patch of 15'", Background(300), (Source(150), patch))
+
+
+def _odd() -> Iterator[Case]:
+    one = (Source(120),)
+    for what in ("pixel", "frame", "energy"):
+        yield Case(f"odd: all in one {what}", Background(300), squeezed=what)
+        yield Case(f"odd: burst, all in one {what}", Background(300), one, squeezed=what)
+    yield Case("odd: 3 photons", Background(3))
 
 
 def _times() -> Iterator[Case]:

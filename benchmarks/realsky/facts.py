@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 _HERE = Path(__file__).parent
 _INSTRUMENT = _HERE.parents[1] / "mxtvhf" / "instrument"
@@ -39,6 +40,11 @@ def _read(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+def grb_facts() -> dict[str, Any]:
+    """Return ``grb_cases.toml``."""
+    return _read(_HERE / "grb_cases.toml")
+
+
 def _calibration(name: str) -> dict[str, Any]:
     return _read(_INSTRUMENT / "caldb" / f"{name}_001.toml")
 
@@ -47,7 +53,7 @@ def _calibration(name: str) -> dict[str, Any]:
 def area() -> Floats:
     """Effective area at `ENERGY`, cm2."""
     table = _calibration("effective_area")
-    return np.interp(ENERGY, table["energy_kev"], table["area_cm2"])
+    return np.asarray(np.interp(ENERGY, table["energy_kev"], table["area_cm2"]))
 
 
 def sigma_kev(energy: Floats) -> Floats:
@@ -61,7 +67,8 @@ def sigma_kev(energy: Floats) -> Floats:
 def channel(energy: Floats) -> Ints:
     """Pulse height channel of a measured energy, keV."""
     table = _calibration("gain")
-    return np.rint((energy - table["offset_kev"]) / table["kev_per_channel"]).astype(np.int64)
+    channels: Ints = np.rint((energy - table["offset_kev"]) / table["kev_per_channel"]).astype(np.int64)
+    return channels
 
 
 @cache

@@ -27,7 +27,7 @@ NEAR = 2.0
 class Trial:
     """What is measured of one observation; None where there is nothing to measure."""
 
-    detected: bool = False
+    detected: bool | None = False
     failed: bool = False
     """The pipeline raised an error."""
     error: float | None = None
@@ -52,11 +52,13 @@ class Trial:
     index_in: bool | None = None
     """Its 68 % interval holds the true one."""
     flux_ratio: float | None = None
-    """Mean absorbed flux over the true one."""
+    """Mean absorbed flux over the true one; of limits the limit's flux over that of as many photons."""
     flux_in: bool | None = None
     decay_error: float | None = None
     decay_in: bool | None = None
     trusted: bool | None = None
+    milliseconds: float | None = None
+    """Time of the localisation."""
 
 
 def run(case: Case, trials: int, seed: int) -> list[Trial]:
@@ -73,34 +75,47 @@ def run(case: Case, trials: int, seed: int) -> list[Trial]:
 def _trial(case: Case, rng: np.random.Generator, folder: Path) -> Trial:
     try:
         if case.at_limit:
-            empty = replace(case, sources=())
-            limit = process(empty, draw(empty, rng), folder).localisation.upper_limit_photons
-            if limit is None:
-                return Trial()
-            case = replace(case, sources=(replace(case.sources[0], counts=limit),))
+            return _at_limit(case, rng, folder)
         drawn = draw(case, rng)
         return _measured(case, drawn, process(case, drawn, folder), rng)
     except InvalidInput:
         return Trial(failed=True)
 
 
+def _at_limit(case: Case, rng: np.random.Generator, folder: Path) -> Trial:
+    """Measure a source as strong as the upper limit of a field without one; nothing where there is no limit."""
+    empty = replace(case, sources=())
+    limit = process(empty, draw(empty, rng), folder).localisation
+    if limit.upper_limit_photons is None:
+        return Trial(detected=None)
+    case = replace(case, sources=(replace(case.sources[0], counts=limit.upper_limit_photons),))
+    drawn = draw(case, rng)
+    trial = _measured(case, drawn, process(case, drawn, folder), rng)
+    if limit.upper_limit_flux is not None:
+        trial.flux_ratio = limit.upper_limit_flux / true_flux(case, drawn)
+    return trial
+
+
 def _measured(case: Case, drawn: Drawn, outcome: Outcome, rng: np.random.Generator) -> Trial:
     found = outcome.localisation
-    trial = Trial(detected=found.detected)
+    trial = Trial(detected=found.detected, milliseconds=1e3 * outcome.seconds)
     if not found.detected and case.sources and found.upper_limit_photons is not None:
         trial.under_limit = found.upper_limit_photons >= case.sources[0].counts
     positions = _positions(outcome)
     distances = np.array([[_apart(position, place) for position in positions] for place in drawn.places])
     distances = distances.reshape(len(drawn.places), len(positions))
-    near = distances < NEAR * np.array([position.r90_arcsec for position in positions])
+    near = distances < NEAR * np.array([position.r90_arcsec or 0.0 for position in positions])
     if case.sources:
         trial.found = float(near.any(axis=1).mean())
     trial.spurious = float((~near.any(axis=0)).sum())
     if not found.detected or not case.sources:
         return trial
-    # Of one source the position that the pipeline chose counts, of several the one nearest to the burst.
-    nearest = positions[int(distances[0].argmin())] if len(case.sources) > 1 else found.position
-    _measure_position(trial, nearest, drawn.places[0], rng)
+    # The position that the pipeline chose counts; where nothing tells it which, the one nearest to the burst.
+    chosen = found.position
+    if len(case.sources) > 1 and case.eclairs_r90_arcmin is None and positions:
+        chosen = positions[int(distances[0].argmin())]
+    if chosen is not None:
+        _measure_position(trial, chosen, drawn.places[0], rng)
     if len(case.sources) == 1:
         trial.source_ratio = found.n_source / max(1, int(drawn.counts[0]))
     _measure_flux(trial, case, drawn, outcome)
@@ -126,9 +141,9 @@ def _measure_position(trial: Trial, position: Position, place: Floats, rng: np.r
     offset = 3600.0 * (here - there)
     wrong = offset + position.r90_sys_arcsec / _R90_PER_SIGMA * rng.standard_normal(2)
     trial.error, trial.r90 = float(np.hypot(*offset)), position.r90_arcsec
-    trial.in_stat = bool(trial.error <= position.r90_stat_arcsec)
-    trial.in_total = bool(trial.error <= position.r90_arcsec)
-    trial.in_misaligned = bool(np.hypot(*wrong) <= position.r90_arcsec)
+    statistical, total = position.r90_stat_arcsec or 0.0, position.r90_arcsec or 0.0
+    trial.in_stat, trial.in_total = trial.error <= statistical, trial.error <= total
+    trial.in_misaligned = bool(np.hypot(*wrong) <= total)
 
 
 def _measure_flux(trial: Trial, case: Case, drawn: Drawn, outcome: Outcome) -> None:
@@ -170,7 +185,7 @@ def _holds(measured: Measurement, true: float) -> bool:
 COLUMNS = (
     "case", "source / background", "detected", "error, R90", "in stat., total, misaligned", "photons",
     "found, spurious", "under limit", "index: median error, in 68 %", "flux: median ratio, in 68 %",
-    "decay: median error, in 68 %", "trusted", "failed",
+    "decay: median error, in 68 %", "trusted", "failed", "ms",
 )  # fmt: skip
 
 
@@ -197,6 +212,7 @@ def line(case: Case, trials: list[Trial]) -> str:
         _joined(_median(trials, "decay_error", 2), _percent(trials, "decay_in")),
         _percent(trials, "trusted"),
         _percent(trials, "failed"),
+        _median(trials, "milliseconds", 0),
     )
     return f"| {' | '.join(cells)} |"
 

@@ -1,36 +1,36 @@
-"""The way of the drawn photons through the pipeline: event file, localisation, source analysis."""
+"""The way of the drawn photons through the pipeline: packets, event file, localisation, source analysis."""
 
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.realsky.scene import Case, Drawn
 from mxtvhf.analysis.model import SourceAnalysis
-from mxtvhf.events.event_file import write_event_file
-from mxtvhf.events.header import EventHeader
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.model import Localisation
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
+from mxtvhf.telemetry.encode import encode_photons, encode_pointing
 from mxtvhf.workflow.steps import source_analysis as source_analysis_step
+from mxtvhf.workflow.steps.fits_feed import fits_feed
+from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
 POINTING = Pointing(83.6, 22.0, 30.0)
 T0 = datetime(2026, 11, 1, 12, tzinfo=UTC)
-_BURST = "sb26110101"
-_IVORN = f"ivo://org.svom/fsc#{_BURST}_grm-trigger"
-_HEADER = EventHeader(burst_id=_BURST, ivorn=_IVORN, obs_id="realsky", date=T0)
-_SAMPLE_S = 10.0
+BURST = "sb26110101"
+SAMPLE_S = 10.0
 """Between two samples of the steady attitude."""
-# The plots of a report take most of the time of the step, and say nothing here.
-source_analysis_step.source_plots = lambda _: {}
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,8 @@ class Outcome:
 
     localisation: Localisation
     analysis: SourceAnalysis | None
-
-
-def trigger_notice() -> Alert:
-    """Return a GRM notice: it tells T0, and no position that would help."""
-    return Alert(
-        ivorn=_IVORN, burst_id=_BURST, notice_type="grm-trigger", packet_type=201, notice_level="N1g",
-        instrument="GRM", role="observation", published=T0, event_time=T0, trigger_time=T0, position=None,
-        attitude=None, snr=None,
-    )  # fmt: skip
+    seconds: float
+    """Time that the localisation took."""
 
 
 def process(case: Case, drawn: Drawn, folder: Path) -> Outcome:
@@ -60,26 +53,59 @@ def process(case: Case, drawn: Drawn, folder: Path) -> Outcome:
     folder
         For the event file and the products; what is in it is replaced.
     """
-    path = folder / "events.fits"
-    start, stop = (met_from_utc(T0) + edge for edge in (case.start_s, case.stop_s))
-    samples = np.append(np.arange(start, stop, _SAMPLE_S), stop)
-    quaternions = np.tile(POINTING.quaternion(), (samples.size, 1))
-    attitude = AttitudeHistory(samples, quaternions, np.ones(samples.size, bool))
-    write_event_file(path, photon_list(drawn), attitude=attitude, header=_HEADER)
-    alerts = [trigger_notice()] if case.t0_known else []
-    found = vhf_localisation(path, alerts=alerts)
+    stream = folder / "packets.bin"
+    stream.write_bytes(packets(case, drawn))
+    alerts = notices(case, drawn)
+    events = fits_feed(photons_extraction(stream, BURST, folder), alerts[0], folder).path
+    known = alerts if case.t0_known else []
+    begun = time.perf_counter()
+    found = vhf_localisation(events, alerts=known)
+    seconds = time.perf_counter() - begun
     analysis = None
     if case.flux and found.detected:
-        trigger = T0 if case.t0_known else None
-        analysis = source_analysis_step.source_analysis(path, found, folder, trigger_time=trigger)
-    return Outcome(found, analysis)
+        # The plots of a report take most of the step's time, and say nothing here.
+        with patch.object(source_analysis_step, "source_plots", lambda _: {}):
+            analysis = source_analysis_step.source_analysis(
+                events, found, folder, trigger_time=T0 if case.t0_known else None
+            )
+    return Outcome(found, analysis, seconds)
 
 
-def photon_list(drawn: Drawn) -> PhotonList:
-    """Return the entries as the pipeline's photon list, in seconds of MET."""
-    return PhotonList(
-        met_from_utc(T0) + drawn.time,
-        drawn.column.astype(np.int16), drawn.row.astype(np.int16), drawn.pha.astype(np.int32),
+def packets(case: Case, drawn: Drawn) -> bytes:
+    """Return the packets of an observation that arrive; those of the attitude all do."""
+    start, stop = (met_from_utc(T0) + edge for edge in (case.start_s, case.stop_s))
+    samples = np.append(np.arange(start, stop, SAMPLE_S), stop)
+    quaternions = np.tile(POINTING.quaternion(), (samples.size, 1))
+    attitude = AttitudeHistory(samples, quaternions, np.ones(samples.size, bool))
+    sent = encode_photons(photon_list(*drawn.sent), BURST)
+    received = [packet for packet, lost in zip(sent, drawn.lost_packets, strict=True) if not lost]
+    return b"".join([*encode_pointing(attitude, BURST), *received])
+
+
+def photon_list(column: np.ndarray, row: np.ndarray, pha: np.ndarray, time: np.ndarray) -> PhotonList:
+    """Return entries as the pipeline's photon list; times from seconds after T0 to seconds of MET."""
+    columns = column.astype(np.int16), row.astype(np.int16), pha.astype(np.int32)
+    return PhotonList(met_from_utc(T0) + time, *columns)
+
+
+def notices(case: Case, drawn: Drawn) -> list[Alert]:
+    """Return the notices: of GRM, which tells T0 and no position, and of ECLAIRs where it is asked."""
+    found = [_notice("grm-trigger", 201, "GRM", None)]
+    if drawn.eclairs is not None and case.eclairs_r90_arcmin is not None:
+        ra, dec = POINTING.pixel_to_sky(*drawn.eclairs)
+        position = Position(
+            origin=Origin.ECLAIRS, label="eclairs-wakeup", ra_deg=float(ra), dec_deg=float(dec),
+            r90_stat_arcsec=None, r90_sys_arcsec=0.0, r90_arcsec=60.0 * case.eclairs_r90_arcmin, time=T0,
+        )  # fmt: skip
+        found.append(_notice("eclairs-wakeup", 202, "ECLAIRs", position))
+    return found
+
+
+def _notice(kind: str, packet_type: int, instrument: str, position: Position | None) -> Alert:
+    return Alert(
+        ivorn=f"ivo://org.svom/fsc#{BURST}_{kind}", burst_id=BURST, notice_type=kind, packet_type=packet_type,
+        notice_level="N1g" if position is None else "N1e", instrument=instrument, role="observation",
+        published=T0, event_time=T0, trigger_time=T0, position=position, attitude=None, snr=None,
     )  # fmt: skip
 
 

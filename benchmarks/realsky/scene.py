@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from benchmarks.realsky import detector, spectra
 from benchmarks.realsky.detector import Faults, Splits
-from benchmarks.realsky.facts import BAND_KEV, MIDDLE, SIZE, Floats, Ints, channel, facts, pixel_arcmin
+from benchmarks.realsky.facts import BAND_KEV, MIDDLE, SIZE, Flags, Floats, Ints, channel, facts, pixel_arcmin
 from benchmarks.realsky.optics import Optics, on_detector
 from benchmarks.realsky.times import Fading, Times, Varying
 
@@ -77,6 +77,10 @@ class Case:
     length_s: float | None = None
     """Of the observation; None: what the background takes at the rate of ``realsky.toml``, at least 300 s."""
     t0_known: bool = True
+    eclairs_r90_arcmin: float | None = None
+    """Radius of the ECLAIRs position, which is off the burst accordingly; None: no such notice."""
+    squeezed: Literal["", "pixel", "frame", "energy"] = ""
+    """All photons in one pixel, in one frame, or of one pulse height."""
     flux: bool = False
     """Measure flux, spectrum and decay, too."""
     at_limit: bool = False
@@ -116,6 +120,12 @@ class Drawn(NamedTuple):
     places: Floats
     counts: Ints
     gaps: Floats
+    sent: tuple[Ints, Ints, Ints, Floats]
+    """Columns, rows, channels and times of all entries, lost or not."""
+    lost_packets: Flags
+    """Of the packets that carry them, in their order."""
+    eclairs: Floats | None
+    """Place of the ECLAIRs position."""
 
 
 def draw(case: Case, rng: np.random.Generator) -> Drawn:
@@ -134,14 +144,14 @@ def draw(case: Case, rng: np.random.Generator) -> Drawn:
         np.concatenate(pair) for pair in zip(entries, noise_entries, strict=True)
     )
     alive = ~np.isin(column, detector.dead_columns(case.faults, around, rng))
-    column, row, pha, time, origin = detector.piled_up(
-        column[alive], row[alive], pha[alive], time[alive], origin[alive]
-    )
-    received, gaps = _received(case, time, rng)
-    origin = origin[received]
+    entries = _squeezed(case, (column[alive], row[alive], pha[alive], time[alive], origin[alive]))
+    column, row, pha, time, origin = detector.piled_up(*entries)
+    lost = _lost_packets(case, time, rng)
+    received = ~lost[_packet_numbers(time)]
+    counts = np.array([(origin[received] == number).sum() for number in range(len(places))], dtype=np.int64)
     return Drawn(
-        column[received], row[received], pha[received], time[received], origin, places,
-        np.array([(origin == number).sum() for number in range(len(places))], dtype=np.int64), gaps,
+        column[received], row[received], pha[received], time[received], origin[received], places, counts,
+        _gaps(case, time, lost), (column, row, pha, time), lost, _eclairs_place(case, places, rng),
     )  # fmt: skip
 
 
@@ -226,15 +236,42 @@ def _thinned(
     return found[:, :count]
 
 
-def _received(case: Case, time: Floats, rng: np.random.Generator) -> tuple[np.ndarray, Floats]:
-    """Tell which entries were received, and the intervals of the lost ones."""
-    first = case.start_s + case.lost_first * (case.stop_s - case.start_s)
-    packet = np.arange(time.size) // facts("packets")["photons"]
-    lost = rng.random(packet.max(initial=0) + 1) < case.lost
-    received = ~lost[packet] & (time >= first)
-    gaps = [(case.start_s, first)] if case.lost_first else []
-    starts = np.searchsorted(packet, np.flatnonzero(lost))
-    ends = np.searchsorted(packet, np.flatnonzero(lost), side="right")
-    edges = np.append(time, case.stop_s)
-    gaps += [(edges[a], edges[b]) for a, b in zip(starts, ends, strict=True) if edges[b] > edges[a]]
-    return received, np.array(gaps).reshape(-1, 2)
+_Entries = tuple[Ints, Ints, Ints, Floats, Ints]
+"""Columns, rows, channels, times and origins."""
+
+
+def _squeezed(case: Case, entries: _Entries) -> _Entries:
+    column, row, pha, time, origin = entries
+    if case.squeezed == "pixel":
+        column, row = np.full_like(column, 100), np.full_like(row, 150)
+    elif case.squeezed == "frame":
+        time = np.full_like(time, detector.frames(np.array([case.start_s]))[0] + 10.0)
+    elif case.squeezed == "energy":
+        pha = np.full_like(pha, 400)
+    return column, row, pha, time, origin
+
+
+def _packet_numbers(time: Floats) -> Ints:
+    return np.arange(time.size) // int(facts("packets")["photons"])
+
+
+def _lost_packets(case: Case, time: Floats, rng: np.random.Generator) -> Flags:
+    first_received = case.start_s + case.lost_first * (case.stop_s - case.start_s)
+    starts = time[:: facts("packets")["photons"]]
+    return np.asarray((rng.random(starts.size) < case.lost) | (starts < first_received))
+
+
+def _gaps(case: Case, time: Floats, lost: Flags) -> Floats:
+    """Intervals of the lost packets: from the first photon of one to that of the next packet."""
+    starts = time[:: facts("packets")["photons"]].copy()
+    starts[:1] = case.start_s
+    edges = np.append(starts, case.stop_s)
+    gaps = np.stack([edges[:-1][lost], edges[1:][lost]], axis=1)
+    return np.asarray(gaps[gaps[:, 1] > gaps[:, 0]])
+
+
+def _eclairs_place(case: Case, places: Floats, rng: np.random.Generator) -> Floats | None:
+    if case.eclairs_r90_arcmin is None or not len(places):
+        return None
+    sigma = case.eclairs_r90_arcmin / pixel_arcmin() / np.sqrt(2.0 * np.log(10.0))
+    return np.asarray(places[0] + sigma * rng.standard_normal(2))

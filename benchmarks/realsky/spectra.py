@@ -60,13 +60,13 @@ def seen_through_optics(density: Floats) -> Floats:
     return density * area()
 
 
-def flux_per_count(index: float, nh_cm2: float) -> float:
-    """Absorbed flux in 0.3-10 keV, erg/cm2/s, of a source of one count per second in the detector's band.
+def flux_per_count(index: float, nh_cm2: float, top_kev: float = 10.0) -> float:
+    """Absorbed flux from 0.3 to ``top_kev`` keV of one count per second in the detector's band, erg/cm2.
 
-    For a source in the middle of the field: the effective area is given there.
+    Of a source in the middle of the field: the effective area is given there.
     """
     density = power_law(index, nh_cm2)
-    erg = _ERG_PER_KEV * (ENERGY * density)[_within(0.3, 10.0)].sum()
+    erg = _ERG_PER_KEV * (ENERGY * density)[_within(0.3, top_kev)].sum()
     return float(erg / seen_through_optics(density)[_within(*BAND_KEV)].sum())
 
 

@@ -23,6 +23,13 @@ class Fading:
         # Relative to the start: t^power of steep decays would underflow.
         return np.asarray(start * (1.0 + place * ((stop / start) ** power - 1.0)) ** (1.0 / power))
 
+    def part(self, start: float, stop: float, until: float) -> float:
+        """Return the part of the photons from start to stop that comes before ``until``."""
+        power = 1.0 - self.index
+        if abs(power) < 1e-9:
+            return float(np.log(until / start) / np.log(stop / start))
+        return float(((until / start) ** power - 1.0) / ((stop / start) ** power - 1.0))
+
 
 @dataclass(frozen=True)
 class Flare:
