@@ -83,7 +83,7 @@ def _trial(case: Case, rng: np.random.Generator, folder: Path) -> Trial:
 
 
 def _at_limit(case: Case, rng: np.random.Generator, folder: Path) -> Trial:
-    """Measure a source as strong as the upper limit of a field without one; nothing where there is no limit."""
+    """Measure a source as strong as the upper limit of a field without one."""
     empty = replace(case, sources=())
     limit = process(empty, draw(empty, rng), folder).localisation
     if limit.upper_limit_photons is None:
