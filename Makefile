@@ -61,7 +61,7 @@ lint:  ## ruff, mypy and the direction of the dependencies
 bench:  ## print the benchmarks' tables (ALERTS= of the storm)
 	@tools/test-packages.sh
 	@tools/install.sh tests
-	for table in decoding eventfile projection localisation realsky spectrum scale latency; do \
+	for table in decoding eventfile projection localisation spectrum scale latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 

@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.realsky.cases import cases
@@ -25,17 +26,18 @@ def main() -> None:
     parser.add_argument("--case", default="", help="only cases with this text in their name")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all trials")
+    parser.add_argument("--json", type=Path, help="file for all trials, a line of JSON for each case")
     given = parser.parse_args()
     print(f"{given.trials} trials for each case, seed {given.seed}\n\n{heading()}")
-    records = []
-    for case in cases():
-        if given.case in case.name:
+    with ExitStack() as stack:
+        file = stack.enter_context(given.json.open("w", encoding="utf-8")) if given.json else None
+        for case in cases():
+            if given.case not in case.name:
+                continue
             trials = run(case, given.trials, given.seed)
             print(line(case, trials), flush=True)
-            records.append(record(case, trials))
-    if given.json is not None:
-        given.json.write_text(json.dumps(records), encoding="utf-8")
+            if file is not None:
+                print(json.dumps(record(case, trials)), file=file, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The generator of `benchmarks.realsky` draws what it says, and every case goes through the pipeline."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.realsky import detector, spectra
+from benchmarks.realsky import compare, detector, spectra
 from benchmarks.realsky.__main__ import main
 from benchmarks.realsky.cases import cases
 from benchmarks.realsky.detector import Faults, Splits
 from benchmarks.realsky.facts import BAND_KEV, SIZE
 from benchmarks.realsky.grb_cases import expected_photons, grb_cases
-from benchmarks.realsky.measure import COLUMNS, Trial, line, run
+from benchmarks.realsky.measure import COLUMNS, Trial, line, record, run
 from benchmarks.realsky.optics import Optics
 from benchmarks.realsky.pipeline import notices, packets, process
 from benchmarks.realsky.scene import BACKGROUND, NOISE, Background, Case, Source, draw
@@ -258,4 +259,22 @@ def test_the_table_is_printed(capsys, tmp_path, monkeypatch):
     printed = capsys.readouterr().out
     assert "1 trials for each case, seed 1" in printed
     assert "| odd: 3 photons | 0 / 3 | 0.0 |" in printed
-    assert '"trials"' in file.read_text()
+    assert json.loads(file.read_text())["background"] == 3
+
+
+def test_two_runs_are_compared(tmp_path, capsys, monkeypatch):
+    quiet, loud = (tmp_path / f"{name}.json" for name in ("before", "after"))
+    for file, detected in ((quiet, True), (loud, False)):
+        burst = [
+            Trial(detected=True, error=100.0, r90=150.0, in_stat=True, in_total=True, in_misaligned=True)
+        ]
+        empty = replace(PLAIN, name="empty: plain", sources=())
+        records = [record(PLAIN, burst), record(empty, [Trial(detected=detected)])]
+        file.write_text("\n".join(map(json.dumps, records)))
+    picture = tmp_path / "compared.png"
+    monkeypatch.setattr("sys.argv", ["compare", str(quiet), str(loud), "--plot", str(picture)])
+    compare.main()
+    printed = capsys.readouterr().out
+    assert "| plain | 120 / 300 | 100 | 100 | 100 | 100 |" in printed
+    assert "| empty: plain | 0 / 300 | 100 -> 0 |" in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
