@@ -1,6 +1,7 @@
 """Two runs of the table side by side.
 
-``python -m benchmarks.realsky.compare BEFORE.json AFTER.json [--plot PNG]``; the files are those of ``python -m benchmarks.realsky --json``.
+``python -m benchmarks.realsky.compare BEFORE.json AFTER.json [--plot PNG]``; the files are those that
+``python -m benchmarks.realsky --json`` writes.
 """
 
 from __future__ import annotations
