@@ -82,15 +82,15 @@ def frames(time: Floats) -> Floats:
 
 
 def piled_up(
-    column: Ints, row: Ints, pha: Ints, time: Floats, origin: Ints
+    column: Ints, row: Ints, pha: Ints, time: Floats, photon: Ints
 ) -> tuple[Ints, Ints, Ints, Floats, Ints]:
-    """Sum what falls on one pixel in one frame, and bring the entries into time order."""
+    """Sum what falls on one pixel in one frame, as one of its photons; return the entries in time order."""
     frame = np.rint(time / FRAME_S).astype(np.int64)
     _, first, group = np.unique((frame * SIZE + row) * SIZE + column, return_index=True, return_inverse=True)
     total = np.bincount(group, weights=pha, minlength=first.size).astype(np.int64)
     fits = total < CHANNELS
     first = first[fits]
-    return column[first], row[first], total[fits], time[first], origin[first]
+    return column[first], row[first], total[fits], time[first], photon[first]
 
 
 def noise(

@@ -107,7 +107,7 @@ class Drawn(NamedTuple):
     places
         Of the sources, continuous pixels, shape (sources, 2).
     counts
-        Entries of each source in the list.
+        Photons of each source in the list; a split one counts once.
     gaps
         Intervals of which the packets were lost, seconds after T0, shape (gaps, 2).
     """
@@ -136,22 +136,25 @@ def draw(case: Case, rng: np.random.Generator) -> Drawn:
         parts.append(_photons_of(source, number, x, y, case, rng))
     x, y, energy, time, origin = (np.concatenate(column) for column in zip(*parts, strict=True))
     column, row, energy, photon = detector.read_out(x, y, energy, case.splits, rng)
-    entries = (column, row, channel(energy), detector.frames(time[photon]), origin[photon])
+    entries = (column, row, channel(energy), detector.frames(time[photon]), photon)
     around = places[0] if len(places) else np.array([MIDDLE, MIDDLE])
     noise = detector.noise(case.faults, around, case.start_s, case.stop_s, rng)
-    noise_entries = (*noise, np.full(noise[0].size, NOISE))
-    column, row, pha, time, origin = (
+    noise_entries = (*noise, np.full(noise[0].size, -1))
+    column, row, pha, time, photon = (
         np.concatenate(pair) for pair in zip(entries, noise_entries, strict=True)
     )
     alive = ~np.isin(column, detector.dead_columns(case.faults, around, rng))
-    entries = _squeezed(case, (column[alive], row[alive], pha[alive], time[alive], origin[alive]))
-    column, row, pha, time, origin = detector.piled_up(*entries)
+    entries = _squeezed(case, (column[alive], row[alive], pha[alive], time[alive], photon[alive]))
+    column, row, pha, time, photon = detector.piled_up(*entries)
     lost = _lost_packets(case, time, rng)
     received = ~lost[_packet_numbers(time)]
-    counts = np.array([(origin[received] == number).sum() for number in range(len(places))], dtype=np.int64)
+    # Noise is of photon -1: the last origin.
+    origin = np.append(origin, NOISE)
+    of_source = origin[np.unique(photon[received])]
+    counts = np.array([(of_source == number).sum() for number in range(len(places))], dtype=np.int64)
     return Drawn(
-        column[received], row[received], pha[received], time[received], origin[received], places, counts,
-        _gaps(case, time, lost), (column, row, pha, time), lost, _eclairs_place(case, places, rng),
+        column[received], row[received], pha[received], time[received], origin[photon[received]], places,
+        counts, _gaps(case, time, lost), (column, row, pha, time), lost, _eclairs_place(case, places, rng),
     )  # fmt: skip
 
 
@@ -237,18 +240,18 @@ def _thinned(
 
 
 _Entries = tuple[Ints, Ints, Ints, Floats, Ints]
-"""Columns, rows, channels, times and origins."""
+"""Columns, rows, channels, times and photons."""
 
 
 def _squeezed(case: Case, entries: _Entries) -> _Entries:
-    column, row, pha, time, origin = entries
+    column, row, pha, time, photon = entries
     if case.squeezed == "pixel":
         column, row = np.full_like(column, 100), np.full_like(row, 150)
     elif case.squeezed == "frame":
         time = np.full_like(time, detector.frames(np.array([case.start_s]))[0] + 10.0)
     elif case.squeezed == "energy":
         pha = np.full_like(pha, 400)
-    return column, row, pha, time, origin
+    return column, row, pha, time, photon
 
 
 def _packet_numbers(time: Floats) -> Ints:

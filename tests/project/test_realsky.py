@@ -186,6 +186,11 @@ def test_the_same_seed_gives_the_same_photons():
     assert one.counts[0] == (one.origin == 0).sum()
 
 
+def test_a_split_photon_counts_once():
+    found = drawn(replace(PLAIN, splits=Splits(doubles=1.0)))
+    assert found.counts[0] == pytest.approx((found.origin == 0).sum() / 2, rel=0.15)
+
+
 def test_sources_are_as_far_apart_as_said():
     second = Source(60.0, apart_arcmin=(10.0, 20.0))
     for seed in range(20):
