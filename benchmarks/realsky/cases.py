@@ -27,6 +27,7 @@ SKIES = {
     "sky 50 %": Background(0, sky=0.5),
     "sky 80 %": Background(0, sky=0.8),
     "sky 50 %, foreground x 3": Background(0, sky=0.5, foreground=3.0),
+    "sky 50 %, N_H 1e22": Background(0, sky=0.5, sky_nh_cm2=1e22),
     "particles falling": Background(0, tilt=-0.7),
     "particles rising": Background(0, tilt=0.7),
     "lines 20 %": Background(0, lines=0.2),
@@ -76,6 +77,7 @@ def _empty() -> Iterator[Case]:
         yield Case("empty: 6 dead columns", flat, faults=Faults(dead=6))
         yield Case("empty: 30 % of packets lost", flat, lost=0.3)
         yield Case("empty: no T0", flat, t0_known=False)
+        yield Case("empty: energy scale 10 % low", flat, energy_scale=0.9)
         everything = replace(EVERYTHING.background, counts=counts)
         yield replace(EVERYTHING, name="empty: everything", background=everything)
     yield Case("empty: gradient 30 %", _sky("gradient 30 %", 5000))
@@ -102,6 +104,10 @@ def _sources() -> Iterator[Case]:
         yield Case("burst: ECLAIRs 4'", flat, burst, eclairs_r90_arcmin=4.0)
         yield Case("burst: 30 % of packets lost", flat, burst, lost=0.3, flux=True)
         yield Case("burst: first 40 % lost", flat, burst, lost_first=0.4, flux=True)
+        yield Case("burst: energy scale 10 % low", flat, burst, energy_scale=0.9)
+        yield Case("burst: drift of 5'", flat, burst, drift_arcmin=5.0)
+        hot = Case("burst: hot pixel of 60, attitude noise 4 arcsec", flat, burst, faults=Faults((60.0,)))
+        yield replace(hot, attitude_noise_arcsec=4.0, flux=True)
         everything = replace(EVERYTHING.background, counts=background)
         yield replace(EVERYTHING, name="burst: everything", background=everything, sources=burst)
 

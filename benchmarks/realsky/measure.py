@@ -102,7 +102,7 @@ def _measured(case: Case, drawn: Drawn, outcome: Outcome, rng: np.random.Generat
     if not found.detected and case.sources and found.upper_limit_photons is not None:
         trial.under_limit = found.upper_limit_photons >= case.sources[0].counts
     positions = _positions(outcome)
-    distances = np.array([[_apart(position, place) for position in positions] for place in drawn.places])
+    distances = np.array([[apart(position, place) for position in positions] for place in drawn.places])
     distances = distances.reshape(len(drawn.places), len(positions))
     near = distances < NEAR * np.array([position.r90_arcsec or 0.0 for position in positions])
     if case.sources:
@@ -128,7 +128,7 @@ def _positions(outcome: Outcome) -> list[Position]:
     return listed or ([] if found.position is None else [found.position])
 
 
-def _apart(position: Position, place: Floats) -> float:
+def apart(position: Position, place: Floats) -> float:
     """Distance of a position from a place on the detector, arcsec (in the tangent plane)."""
     x, y = POINTING.sky_to_pixel(position.ra_deg, position.dec_deg)
     here, there = (np.stack(POINTING.plane_coordinates(*at)) for at in ((x, y), place))

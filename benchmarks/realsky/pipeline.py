@@ -10,12 +10,14 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from benchmarks.realsky.scene import Case, Drawn
+from benchmarks.realsky.facts import MIDDLE, Floats
+from benchmarks.realsky.scene import Case, Drawn, drift_pixels
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
-from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.pointing import Pointing, quaternion_of
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Origin, Position
@@ -75,11 +77,21 @@ def packets(case: Case, drawn: Drawn) -> bytes:
     """Return the packets of an observation that arrive; those of the attitude all do."""
     start, stop = (met_from_utc(T0) + edge for edge in (case.start_s, case.stop_s))
     samples = np.append(np.arange(start, stop, SAMPLE_S), stop)
-    quaternions = np.tile(POINTING.quaternion(), (samples.size, 1))
-    attitude = AttitudeHistory(samples, quaternions, np.ones(samples.size, bool))
+    attitude = AttitudeHistory(samples, _quaternions(case, samples - start), np.ones(samples.size, bool))
     sent = encode_photons(photon_list(*drawn.sent), BURST)
     received = [packet for packet, lost in zip(sent, drawn.lost_packets, strict=True) if not lost]
     return b"".join([*encode_pointing(attitude, BURST), *received])
+
+
+def _quaternions(case: Case, since_start: Floats) -> Floats:
+    """Return the attitude at times after the start of the observation, body to ICRS, scalar last."""
+    columns = MIDDLE + drift_pixels(case, case.start_s + since_start)
+    ra, dec = POINTING.pixel_to_sky(columns, np.full_like(columns, MIDDLE))
+    steady = Rotation.from_quat([quaternion_of(*at, POINTING.roll_deg) for at in zip(ra, dec, strict=True)])
+    # One noise for all trials: what matters is that the samples differ.
+    noise = np.random.default_rng(0).standard_normal((columns.size, 3))
+    turned = Rotation.from_rotvec(np.radians(case.attitude_noise_arcsec / 3600.0) * noise)
+    return np.asarray((steady * turned).as_quat())
 
 
 def photon_list(column: np.ndarray, row: np.ndarray, pha: np.ndarray, time: np.ndarray) -> PhotonList:

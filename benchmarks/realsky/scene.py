@@ -45,6 +45,8 @@ class Background:
     """Part of the photons that is sky."""
     foreground: float = 1.0
     """Galactic foreground, factor."""
+    sky_nh_cm2: float | None = None
+    """Galactic column before the sky; None: that of ``realsky.toml``."""
     tilt: float = 0.0
     """Of the particles' spectrum, see `spectra.particle_energies`."""
     lines: float = 0.0
@@ -79,6 +81,12 @@ class Case:
     t0_known: bool = True
     eclairs_r90_arcmin: float | None = None
     """Radius of the ECLAIRs position, which is off the burst accordingly; None: no such notice."""
+    drift_arcmin: float = 0.0
+    """The boresight moves by so much along the rows during the observation, as the attitude says."""
+    attitude_noise_arcsec: float = 0.0
+    """Noise of the attitude samples about each axis, 1 sigma."""
+    energy_scale: float = 1.0
+    """Measured energies are so many times what the calibration says."""
     squeezed: Literal["", "pixel", "frame", "energy"] = ""
     """All photons in one pixel, in one frame, or of one pulse height."""
     flux: bool = False
@@ -136,7 +144,7 @@ def draw(case: Case, rng: np.random.Generator) -> Drawn:
         parts.append(_photons_of(source, number, x, y, case, rng))
     x, y, energy, time, origin = (np.concatenate(column) for column in zip(*parts, strict=True))
     column, row, energy, photon = detector.read_out(x, y, energy, case.splits, rng)
-    entries = (column, row, channel(energy), detector.frames(time[photon]), photon)
+    entries = (column, row, channel(case.energy_scale * energy), detector.frames(time[photon]), photon)
     around = places[0] if len(places) else np.array([MIDDLE, MIDDLE])
     noise = detector.noise(case.faults, around, case.start_s, case.stop_s, rng)
     noise_entries = (*noise, np.full(noise[0].size, -1))
@@ -196,7 +204,14 @@ def _photons_of(
     spectrum = spectra.seen_through_optics(spectra.power_law(source.index, source.nh_cm2))
     energy = spectra.measured_energies(spectrum, count, rng)
     time = source.times.draw(case.start_s, case.stop_s, count, rng)
-    return places[0], places[1], energy, time, np.full(count, number)
+    x_seen = places[0] - drift_pixels(case, time)
+    return x_seen, places[1], energy, time, np.full(count, number)
+
+
+def drift_pixels(case: Case, time: Floats) -> Floats:
+    """Return how far along the rows the boresight is from its mean at some times, pixels."""
+    passed = (time - case.start_s) / (case.stop_s - case.start_s)
+    return np.asarray(case.drift_arcmin / pixel_arcmin() * (passed - 0.5))
 
 
 def _background(case: Case, rng: np.random.Generator) -> _Photons:
@@ -213,7 +228,9 @@ def _background(case: Case, rng: np.random.Generator) -> _Photons:
     x, y = np.concatenate([sky, particles], axis=1)
     energy = np.concatenate(
         [
-            spectra.measured_energies(spectra.seen_through_optics(spectra.sky(this.foreground)), n_sky, rng),
+            spectra.measured_energies(
+                spectra.seen_through_optics(spectra.sky(this.foreground, this.sky_nh_cm2)), n_sky, rng
+            ),
             np.clip(spectra.particle_energies(n_particles, this.tilt, this.lines, rng), *BAND_KEV),
         ]
     )

@@ -14,7 +14,7 @@ from benchmarks.realsky.cases import cases
 from benchmarks.realsky.detector import Faults, Splits
 from benchmarks.realsky.facts import BAND_KEV, SIZE
 from benchmarks.realsky.grb_cases import expected_photons, grb_cases
-from benchmarks.realsky.measure import COLUMNS, Trial, line, record, run
+from benchmarks.realsky.measure import COLUMNS, Trial, apart, line, record, run
 from benchmarks.realsky.optics import Optics
 from benchmarks.realsky.pipeline import notices, packets, process
 from benchmarks.realsky.scene import BACKGROUND, NOISE, Background, Case, Source, draw
@@ -198,6 +198,22 @@ def test_sources_are_as_far_apart_as_said():
         assert 10.0 <= np.hypot(*(places[0] - places[1])) * 13.57 / 60.0 <= 20.01
         assert places.min() >= 20.0
         assert places.max() <= 235.0
+
+
+def test_a_drifting_source_is_seen_where_the_attitude_says(tmp_path):
+    case = replace(PLAIN, sources=(Source(2000.0),), drift_arcmin=10.0, attitude_noise_arcsec=1.0)
+    found = drawn(case)
+    early, late = (found.column[(found.origin == 0) & (found.time < middle) & (found.time > middle - 100)]
+                   for middle in (200.0, 766.0))  # fmt: skip
+    assert np.median(early) - np.median(late) == pytest.approx(10.0 * 60.0 / 13.57 * 0.85, abs=12.0)
+    position = process(case, found, tmp_path).localisation.position
+    assert position is not None
+    assert apart(position, found.places[0]) < 60.0
+
+
+def test_an_energy_scale_moves_all_pulse_heights():
+    low = drawn(replace(PLAIN, energy_scale=0.9)).pha
+    assert low.mean() == pytest.approx(0.9 * drawn(PLAIN).pha.mean(), rel=1e-3)
 
 
 def test_eclairs_is_off_by_its_radius_and_the_trigger_alone_tells_no_position():
