@@ -40,13 +40,19 @@ def _read(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+@cache
+def alignment_r90_arcsec() -> float:
+    """Systematic 90 % radius of the alignment, arcsec."""
+    return float(_calibration("alignment", "002")["systematic_r90_arcsec"])
+
+
 def grb_facts() -> dict[str, Any]:
     """Return ``grb_cases.toml``."""
     return _read(_HERE / "grb_cases.toml")
 
 
-def _calibration(name: str) -> dict[str, Any]:
-    return _read(_INSTRUMENT / "caldb" / f"{name}_001.toml")
+def _calibration(name: str, version: str = "001") -> dict[str, Any]:
+    return _read(_INSTRUMENT / "caldb" / f"{name}_{version}.toml")
 
 
 @cache

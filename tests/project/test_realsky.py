@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.realsky import compare, detector, spectra
+from benchmarks.realsky import compare, detector, measure, spectra
 from benchmarks.realsky.__main__ import main
 from benchmarks.realsky.cases import cases
 from benchmarks.realsky.detector import Faults, Splits
@@ -269,6 +269,17 @@ def test_a_line_tells_what_was_measured():
     assert line(PLAIN, trials).count(" | ") == len(COLUMNS) - 1
     coverage = [Trial(detected=True, error=1.0, r90=2.0, in_stat=k > 0, in_total=True) for k in range(4)]
     assert "75.0, 100.0" in line(PLAIN, coverage)
+
+
+def test_a_trial_that_fails_is_counted_and_told(capsys, monkeypatch):
+    def fail(*_):
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(measure, "process", fail)
+    trials = run(PLAIN, 2, seed=1)
+    assert [trial.failed for trial in trials] == [True, True]
+    assert "plain: ValueError: no such thing" in capsys.readouterr().err
+    assert line(PLAIN, trials).endswith("| 100.0 |  |")
 
 
 def test_the_table_is_printed(capsys, tmp_path, monkeypatch):
