@@ -72,28 +72,43 @@ def values_of(record: Record, name: str) -> list[float]:
 
 
 def picture(before: dict[Key, Record], after: dict[Key, Record]) -> Figure:
-    """Draw false alarms of the empty fields, and how often R90 holds the burst, before and after."""
+    """Draw false alarms of the empty fields, and how often R90 holds the burst, before and after.
+
+    A row for each name, a point for each number of photons: the larger, the more background.
+    """
     both = [key for key in before if key in after]
     empty = [key for key in both if key[0].startswith("empty")]
-    bursts = [key for key in both if values_of(after[key], "in_misaligned")]
-    figure = Figure(figsize=(11.0, 2.0 + 0.13 * max(len(empty), len(bursts), 10)), layout="constrained")
+    bursts = [key for key in both if key not in empty and not key[0].startswith(("limit", "odd"))]
+    rows = max(len({case for case, _ in keys}) for keys in (empty, bursts))
+    figure = Figure(figsize=(10.0, 1.5 + 0.16 * rows), layout="constrained")
     panels = figure.subplots(1, 2)
-    for panel, keys, name, title in (
-        (panels[0], empty, "detected", "False alarms in empty fields, %"),
-        (panels[1], bursts, "in_misaligned", "Total R90 holds the burst, %"),
-    ):
-        rows = np.arange(len(keys))
-        for records, colour, label in ((before, "tab:red", "before"), (after, "tab:blue", "after")):
-            percent = [100.0 * np.mean(values_of(records[key], name) or [np.nan]) for key in keys]
-            panel.plot(percent, rows, "o", markersize=3, color=colour, label=label)
-        panel.set_yticks(rows, [f"{case}, {counts}" for case, counts in keys], fontsize=5)
-        panel.set_ylim(max(len(keys), 1) - 0.5, -0.5)
-        panel.set_xlim(-2.0, 102.0)
-        panel.set_title(title, fontsize=10)
-        panel.grid(axis="x", linewidth=0.4)
-        panel.legend(loc="lower right", fontsize=8)
-    panels[1].axvspan(88.0, 93.0, color="0.85")
+    _draw(panels[0], empty, "detected", before, after)
+    _draw(panels[1], bursts, "in_misaligned", before, after)
+    panels[0].set_title("False alarms in empty fields, %", fontsize=10)
+    panels[1].set_title("Total R90 holds the burst, %", fontsize=10)
+    panels[1].axvspan(88.0, 93.0, color="0.85", zorder=0)
+    panels[0].legend(loc="upper right", fontsize=8)
     return figure
+
+
+def _draw(
+    panel: Any, keys: list[Key], name: str, before: dict[Key, Record], after: dict[Key, Record]
+) -> None:
+    names = list(dict.fromkeys(case for case, _ in keys))
+    for records, colour, shift in ((before, "tab:red", -0.15), (after, "tab:blue", 0.15)):
+        panel.scatter(
+            [100.0 * np.mean(values_of(records[key], name) or [np.nan]) for key in keys],
+            [names.index(key[0]) + shift for key in keys],
+            s=[3.0 + 0.03 * records[key]["background"] for key in keys],
+            color=colour,
+            linewidths=0.0,
+            alpha=0.7,
+            label="before" if records is before else "after",
+        )
+    panel.set_yticks(range(len(names)), [case.removeprefix("empty: ") for case in names], fontsize=6)
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.set_xlim(-3.0, 103.0)
+    panel.grid(linewidth=0.3)
 
 
 def main() -> None:
