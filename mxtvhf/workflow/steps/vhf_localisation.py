@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import hypot, isfinite, sqrt
+from math import exp, hypot, isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def vhf_localisation(
         _source(f"S{number}", one, pointing, events, calibration, alerts)
         for number, one in enumerate((found, *found.others), start=1)
     )
-    sources = _told_apart(sources, _core_fwhm(found))
+    sources = _told_apart(sources, _core_fwhm(found, calibration))
     burst, choice = choose_burst(sources)
     chosen = (found, *found.others)[sources.index(burst)]
     regions: tuple[CredibleRegion, ...] = ()
@@ -155,7 +155,7 @@ def vhf_localisation(
         r50_arcsec=chosen.r50,
         detector_x=chosen.x,
         detector_y=chosen.y,
-        core_fwhm_arcmin=_core_fwhm(chosen),
+        core_fwhm_arcmin=_core_fwhm(chosen, calibration),
         sources=sources,
         chosen=burst.name,
         choice=choice,
@@ -401,7 +401,10 @@ def _position(
     )
 
 
-def _core_fwhm(found: SourceLocalisation) -> float | None:
+def _core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
+    """Return the width of the PSF's core by the fit, arcmin."""
+    if found.shape is not None:
+        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
     psf = found.evidence.psf if found.evidence else None
     return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
 
