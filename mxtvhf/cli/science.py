@@ -76,6 +76,9 @@ def simulate(
     repeat: Annotated[float | None, typer.Option(help="mean number of further copies of a packet")] = None,
     shuffle: Annotated[float | None, typer.Option(help="delays: 0 keeps the order, 1 mixes all")] = None,
     corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
+    onboard_offset_arcsec: Annotated[
+        float | None, typer.Option(help="error of the on-board position beyond its own scatter")
+    ] = None,
     role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
@@ -104,6 +107,7 @@ def simulate(
         repeat=repeat,
         shuffle=shuffle,
         corrupt=corrupt,
+        onboard_offset_arcsec=onboard_offset_arcsec,
         role=role,
         seed=seed,
         xband_s=xband,

@@ -83,7 +83,7 @@ def write_onboard_file(path: Path, messages: Sequence[OnboardMessage], burst_id:
     path
         Where; an existing file is replaced.
     messages
-        In time order, at least one.
+        In time order, at least one; those without a source have no row.
     burst_id
         The burst that they belong to.
     """

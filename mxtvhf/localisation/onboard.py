@@ -158,6 +158,20 @@ def judge_onboard(found: SourceLocalisation, claims: Iterable[OnboardClaim]) -> 
     return tuple(_judged(found, claim) for claim in claims)
 
 
+def unjudged(claims: Iterable[OnboardClaim], reason: str) -> tuple[OnboardJudgement, ...]:
+    """Return on-board positions that cannot be judged, with the reason."""
+    return tuple(
+        OnboardJudgement(
+            position=claim.position,
+            known_source=claim.known_source,
+            verdict=OnboardVerdict.UNDECIDABLE,
+            explanation=f"{claim.position.label} cannot be judged by the photons: {reason}.",
+            time=claim.time,
+        )
+        for claim in claims
+    )
+
+
 def ts_drop_scale(r90_arcsec: float, onboard_r90_arcsec: float | None) -> float:
     """Return s of the module: T of a right on-board position is s times a chi-square of two.
 
@@ -175,19 +189,10 @@ def ts_drop_scale(r90_arcsec: float, onboard_r90_arcsec: float | None) -> float:
 
 
 def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
-    def result(verdict: OnboardVerdict, explanation: str, **numbers: float) -> OnboardJudgement:
-        return OnboardJudgement(
-            position=claim.position,
-            known_source=claim.known_source,
-            verdict=verdict,
-            explanation=f"{claim.position.label}: {explanation}.",
-            time=claim.time,
-            **numbers,
-        )
-
+    (open_,) = unjudged([claim], "they show no significant source")
     evidence = found.evidence
     if evidence is None or not found.detected:
-        return result(OnboardVerdict.UNDECIDABLE, "undecidable, the photons show no significant source")
+        return open_
     limits = onboard_constants().judgement
     there = log_likelihood_at(evidence, claim.x, claim.y) if isfinite(claim.x) else 0.0
     highest = log_likelihood_at(evidence, found.x, found.y)
@@ -198,23 +203,21 @@ def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
     apart = "far outside of the field"
     if isfinite(claim.x):
         numbers["separation_arcsec"] = pixel_scale_arcsec() * hypot(claim.x - found.x, claim.y - found.y)
-        apart = f"{angle_text(numbers['separation_arcsec'])} from the position of the photons"
-    said = (
-        f"{apart}; there the source's TS is lower by {drop:.1f}, which a right on-board position reaches "
-        f"with a probability of {_p_text(p_value)}"
-    )
+        apart = f"{angle_text(numbers['separation_arcsec'])} from the MXT-VHF position"
     needed = -2.0 * scale * log(limits.contradicted_below)
+    verdict, told = OnboardVerdict.UNDECIDABLE, "is neither supported nor contradicted"
     if 2.0 * highest < needed:
-        few = f"undecidable, the source's TS of {2.0 * highest:.0f} is below the {needed:.0f} that it takes"
-        return result(OnboardVerdict.UNDECIDABLE, f"{said}: {few}", **numbers)
-    if p_value < limits.contradicted_below:
-        verdict = OnboardVerdict.CONTRADICTED
-    elif p_value < limits.supported_from:
-        verdict = OnboardVerdict.UNDECIDABLE
-    else:
-        verdict = OnboardVerdict.SUPPORTED
-    return result(verdict, f"{said}: {verdict}", **numbers)
+        told = f"cannot be judged (TS {2.0 * highest:.0f}, needed {needed:.0f})"
+    elif p_value < limits.contradicted_below:
+        verdict, told = OnboardVerdict.CONTRADICTED, "is contradicted"
+    elif p_value >= limits.supported_from:
+        verdict, told = OnboardVerdict.SUPPORTED, "is supported"
+    explanation = (
+        f"{claim.position.label}, {apart}, {told} by the photons: TS is lower by {drop:.1f} there "
+        f"(p {_p_text(p_value)})."
+    )
+    return open_.model_copy(update={**numbers, "verdict": verdict, "explanation": explanation})
 
 
 def _p_text(p_value: float) -> str:
-    return f"less than {_SMALLEST_P_SHOWN:g}" if p_value < _SMALLEST_P_SHOWN else f"{p_value:.2g}"
+    return f"< {_SMALLEST_P_SHOWN:g}" if p_value < _SMALLEST_P_SHOWN else f"= {p_value:.2g}"

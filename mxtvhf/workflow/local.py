@@ -44,7 +44,7 @@ from mxtvhf.workflow.steps.reception_message import (
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.workflow.steps.update_ba import update_ba
-from mxtvhf.workflow.steps.vhf_localisation import not_localised, vhf_localisation
+from mxtvhf.workflow.steps.vhf_localisation import unplaced_localisation, vhf_localisation
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 
 log = logging.getLogger(__name__)
@@ -209,6 +209,8 @@ def run_record(
         products["event_file"] = Product(path=path, sha256=event.sha256)
     if extraction.rejected_path is not None:
         products["rejected_packets"] = _product(Path(extraction.rejected_path), out)
+    if extraction.onboard_path is not None:
+        products["onboard_positions"] = _product(Path(extraction.onboard_path), out)
     if localisation is not None:
         products |= localisation.products
     if analysis is not None:
@@ -247,9 +249,11 @@ def _localised(
 ) -> Localisation | None:
     """Find the source; as in the DAG, the final report is made without it where that fails."""
     if event is None:
-        return not_localised(str(extraction.unplaced))
+        return unplaced_localisation(extraction, alerts)
     try:
-        return vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
+        return vhf_localisation(
+            Path(event.path), out, alerts=alerts, onboard=extraction.onboard_path, store=store
+        )
     except MxtVhfError as error:
         log.error("vhf_localisation failed, the report has no VHF position: %s", error)
         return None

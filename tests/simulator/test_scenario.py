@@ -161,3 +161,32 @@ def test_more_photons_give_a_smaller_radius_that_holds_the_truth(tmp_path):
         away = separation_arcsec(truth["ra_deg"], truth["dec_deg"], whole.ra_deg, whole.dec_deg)
         held += away <= whole.r90_stat_arcsec
     assert held >= 4
+
+
+def judged(folder):
+    report = process_burst(folder / "alert.xml", folder / "packets.bin", folder / "out")
+    return json.loads(report.read_text())
+
+
+def test_the_notice_announces_the_onboard_result_of_the_packets(tmp_path):
+    written(tmp_path, seed=7)
+    stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+    (source,), position = (
+        stream.onboard[-1].sources,
+        read_alert((tmp_path / "alert.xml").read_bytes()).position,
+    )
+    assert separation_arcsec(source.ra_deg, source.dec_deg, position.ra_deg, position.dec_deg) < 0.4
+    assert position.r90_stat_arcsec == pytest.approx(source.r90_arcsec, abs=0.5)
+
+
+@pytest.mark.parametrize(("offset", "verdict"), [(0.0, "supported"), (200.0, "contradicted")])
+def test_the_onboard_position_is_judged_from_end_to_end(tmp_path, offset, verdict):
+    written(tmp_path, seed=7, onboard_offset_arcsec=offset)
+    report = judged(tmp_path)
+    found = report["localisation"]["onboard"]
+    assert [one["verdict"] for one in found] == [verdict, verdict]
+    assert found[1]["position"]["label"] == "QPO_MXT S1"
+    assert report["products"]["onboard_positions"]["path"] == "qpo_mxt.fits"
+    told = [warning for warning in report["warnings"] if "is contradicted by the photons" in warning]
+    assert len(told) == (2 if offset else 0)
+    assert verdict in (tmp_path / "out" / "report.html").read_text()

@@ -10,9 +10,10 @@ from mxtvhf.crosscheck.association import around
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.position import BEST, Position
+from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import in_order, notice_positions
+from mxtvhf.workflow.steps.onboard_positions import packet_position
 
 
 def crosscheck_positions(
@@ -68,10 +69,16 @@ def crosscheck_positions(
 
 
 def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
-    """Return the positions that are known before GP has answered, those of ordered notices first."""
+    """Return the positions that are known before GP has answered, those of ordered notices first.
+
+    The position of the position packets is left out where a notice of MXT announces one: it is the same.
+    """
     ours = localisation.position if localisation else None
     taken = {BEST, *([ours.label] if ours else [])}
     published = [_relabelled(position, taken) for position in notice_positions(ordered)]
+    packets = packet_position(localisation)
+    if packets is not None and not any(one.origin is Origin.MXT_ONBOARD for one in published):
+        published.append(packets)
     return [*published, *([ours] if ours is not None else [])]
 
 

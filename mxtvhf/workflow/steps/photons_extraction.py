@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import AwareDatetime
 
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, read_limited
+from mxtvhf.events.onboard_file import write_onboard_file
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import write_atomically
@@ -52,6 +53,10 @@ class Extraction(Model):
     """Start of the last photon's frame; None without photons."""
     warnings: tuple[str, ...]
     """What a person should know before trusting the photons."""
+    onboard_path: str | None = None
+    """Product QPO_MXT with the positions found on board, see `read_onboard_file`; None: none came."""
+    n_onboard: int = 0
+    """On-board results received, those without a source included."""
     unplaced: str | None = None
     """Why no photon can be placed on the sky, so that there is no event file; None: the pointing is known."""
 
@@ -66,8 +71,8 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
     burst_id
         Whose photons are wanted.
     out
-        Product folder; gets ``photons.npz``, ``attitude.npz`` and, when bytes were rejected,
-        ``rejected_packets.bin`` with ``rejected_packets.json``.
+        Product folder; gets ``photons.npz``, ``attitude.npz``, with position packets ``qpo_mxt.fits`` and,
+        when bytes were rejected, ``rejected_packets.bin`` with ``rejected_packets.json``.
     name
         What the user calls the stream, for messages: the archive names its files by their checksums. Default:
         the file's name.
@@ -96,8 +101,19 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
         n_photons=len(stream.photons),
         last_utc=utc_from_met(float(time[-1])) if len(time) else None,
         warnings=(*([unplaced] if unplaced else []), *_warnings(stream)),
+        onboard_path=_keep_onboard(stream, burst_id, out),
+        n_onboard=len(stream.onboard),
         unplaced=unplaced,
     )
+
+
+def _keep_onboard(stream: DecodedStream, burst_id: str, out: Path) -> str | None:
+    """Write the positions found on board; results without a source are not in the product."""
+    if not any(message.sources for message in stream.onboard):
+        return None
+    path = out / "qpo_mxt.fits"
+    write_onboard_file(path, stream.onboard, burst_id)
+    return str(path)
 
 
 def _why_unplaced(stream: DecodedStream, size: int, name: str) -> str | None:

@@ -4,6 +4,7 @@ import pytest
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
+from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Citation
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
@@ -94,3 +95,17 @@ def test_notices_of_two_bursts_are_refused() -> None:
     other = notice("eclairs-wakeup", 1, WAKEUP.position, burst="sb26030408")
     with pytest.raises(InvalidInput, match="more than one burst: sb26030408, sb26030704"):
         crosscheck_positions([WAKEUP, other], None, NO_GP)
+
+
+def test_the_position_of_the_packets_counts_where_no_notice_of_mxt_has_one() -> None:
+    packets = place(155.5, -21.0, 60.0, Origin.MXT_ONBOARD, "QPO_MXT S1", reference="QPO_MXT")
+    judged = OnboardJudgement(position=packets, verdict=OnboardVerdict.SUPPORTED, explanation="-")
+    ours = localisation_of(place(155.5, -21.0, 40.0, Origin.MXT_VHF, "photons"), onboard=(judged,))
+    alone = crosscheck_positions([WAKEUP], ours, NO_GP)
+    assert [position.label for position in alone.positions] == ["eclairs-wakeup", "QPO_MXT S1", "photons"]
+    announced = crosscheck_positions([WAKEUP, INITIAL], ours, NO_GP)
+    assert [position.label for position in announced.positions] == [
+        "eclairs-wakeup",
+        "mxt-initial_qf3",
+        "photons",
+    ]

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.onboard_file import OnboardMessage, OnboardSource, read_onboard_file
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.telemetry import encode_photons, encode_pointing
+from mxtvhf.telemetry import encode_onboard, encode_photons, encode_pointing
 from mxtvhf.workflow.steps.photons_extraction import Extraction, photons_extraction
 
 BURST = "sb26051102"
@@ -130,3 +131,41 @@ def test_what_cannot_be_placed_on_the_sky_is_extracted_with_the_reason(extract, 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match=r"none\.bin: cannot be read: No such file"):
         photons_extraction(tmp_path / "none.bin", BURST, tmp_path)
+
+
+def onboard_packets(*results):
+    messages = [OnboardMessage(met=START + 10.0 * k, sources=found) for k, found in enumerate(results)]
+    return encode_onboard(messages, BURST)
+
+
+SOURCE = OnboardSource(ra_deg=10.0, dec_deg=20.0, r90_arcsec=60.0, snr=9.0, known_source=False)
+
+
+def test_the_positions_found_on_board_are_a_product(extract):
+    found = extract(*photon_packets(), *pointing_packets(), *onboard_packets((), (SOURCE,)))
+    assert found.n_onboard == 2
+    assert read_onboard_file(Path(found.onboard_path)) == (
+        OnboardMessage(met=START + 10.0, sources=(SOURCE,)),
+    )
+    assert found.packets.good == 9
+
+
+def test_without_a_source_on_board_there_is_no_product(extract):
+    found = extract(*photon_packets(), *pointing_packets(), *onboard_packets(()))
+    assert (found.onboard_path, found.n_onboard) == (None, 1)
+    assert extract(*photon_packets(), *pointing_packets()).n_onboard == 0
+
+
+def test_a_damaged_position_packet_is_kept_with_its_reason(extract):
+    whole, cut = onboard_packets((SOURCE,), (SOURCE,))
+    found = extract(*photon_packets(), *pointing_packets(), whole, cut[:50])
+    assert len(read_onboard_file(Path(found.onboard_path))) == 1
+    note = json.loads(Path(found.rejected_path).read_text())
+    assert [reject["reason"] for reject in note["rejects"]] == ["cut short: 50 of 95 bytes"]
+    assert Path(found.rejected_path).with_suffix(".bin").read_bytes() == cut[:50]
+
+
+def test_an_extraction_older_than_the_positions_is_read(extract):
+    kept = json.loads(extract(*photon_packets(), *pointing_packets()).model_dump_json())
+    del kept["onboard_path"], kept["n_onboard"]
+    assert Extraction.model_validate(kept).onboard_path is None
