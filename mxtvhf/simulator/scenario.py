@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, Field, ValidationError, model_validator
 from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.attitude_file import attitude_product_bytes
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.events.onboard_file import OnboardMessage
@@ -45,6 +46,7 @@ DEFAULT_COUNTS = 300.0
 MAX_PHOTONS = 1e6
 """Of source or background; a brighter burst takes minutes and gigabytes, and VHF cannot carry it."""
 XBAND_FILE = "xband_events.fits"
+ATTITUDE_FILE = "attitude.fits"
 
 
 class Scenario(Model):
@@ -79,6 +81,8 @@ class Scenario(Model):
     corrupt: float = Field(default=0.0, ge=0.0, le=1.0)
     onboard_offset_arcsec: float = Field(default=0.0, ge=0.0, le=36_000.0)
     """By how much the on-board position is wrong beyond its own scatter."""
+    attitude: Literal["packets", "product", "both"] = "packets"
+    """How the attitude comes: in pointing packets, as a product of its own, or both."""
     role: Literal["test", "observation"] = "test"
     """A simulated burst is a test unless asked otherwise: it must never be announced as real."""
     seed: int = Field(default=1, ge=0)
@@ -158,7 +162,7 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
     With ``xband_s`` there is also ``xband_events.fits``, all photons of the longer exposure; those sent by
-    VHF are the same with and without it.
+    VHF are the same with and without it. With ``attitude`` "product" or "both" there is ``attitude.fits``.
 
     Parameters
     ----------
@@ -201,7 +205,7 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     wakeup, alert = _notices(scenario, results, rng)
     packets = downlink(
         encode_photons(photons, scenario.burst_id),
-        encode_pointing(attitude, scenario.burst_id),
+        [] if scenario.attitude == "product" else encode_pointing(attitude, scenario.burst_id),
         encode_onboard(results, scenario.burst_id),
         loss=scenario.loss,
         repeat=scenario.repeat,
@@ -226,6 +230,9 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         "packets.bin": packets,
         "truth.json": json.dumps(truth, indent=1, sort_keys=True).encode() + b"\n",
     }
+    if scenario.attitude != "packets":
+        end = scenario.start + timedelta(seconds=scenario.duration_s)
+        files[ATTITUDE_FILE] = attitude_product_bytes(attitude, scenario.burst_id, end)
     for name, content in files.items():
         write_atomically(out / name, content)
     written = [out / name for name in files]

@@ -71,6 +71,7 @@ def process_burst(
     packets: Path | str,
     out: Path | str,
     *,
+    attitude: Path | str | None = None,
     gp_url: str | None = None,
     gp_timeout_s: float = 600.0,
     store: CalibrationStore | None = None,
@@ -84,6 +85,8 @@ def process_burst(
         The inputs; other notices of the burst beside the alert are used, too.
     out
         Gets the products, the reports, and ``archive/`` with the inputs as received.
+    attitude
+        Attitude product SVO-ATT-VHF; None: the attitude is that of the packets.
     gp_url
         Base URL of the GP service; None: the report says that GP was not asked.
     gp_timeout_s
@@ -114,10 +117,11 @@ def process_burst(
     # The user of a command line may read what the user may read.
     roots = [Path("/")]
     source, packets_source = _source(alert), _source(packets)
+    attitude_source = None if attitude is None else _source(Path(attitude))
     with timeline.step("reception_message"):
         raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
         burst_id = sound_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
-        conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source)
+        conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source, attitude=attitude_source)
         run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
@@ -125,7 +129,12 @@ def process_burst(
     with timeline.step("photons_extraction"):
         # The archive names it after its content, its user does not.
         extraction = photons_extraction(
-            Path(str(reception.packets_path)), burst_id, out, name=escaped(packets.absolute())
+            Path(str(reception.packets_path)),
+            burst_id,
+            out,
+            name=escaped(packets.absolute()),
+            attitude=None if reception.attitude_path is None else Path(reception.attitude_path),
+            attitude_name=None if attitude is None else escaped(Path(attitude).absolute()),
         )
     event = None
     if extraction.unplaced is None:

@@ -74,7 +74,12 @@ class PhotonsExtractionOperator(StepOperator):
 
         reception = run.reception()
         return photons_extraction(
-            Path(str(reception.packets_path)), run.burst_id, run.out, name=run.conf.packets
+            Path(str(reception.packets_path)),
+            run.burst_id,
+            run.out,
+            name=run.conf.packets,
+            attitude=None if reception.attitude_path is None else Path(reception.attitude_path),
+            attitude_name=run.conf.attitude,
         )
 
 
