@@ -14,15 +14,16 @@ error per axis, T is then distributed as s times a chi-square of two degrees of 
 
     s = q^2 - 1 + n^2,        p(T) = exp(-T / 2 s).
 
-q is that of the published radii, and at least ``error_ratio`` of ``onboard.toml``. An on-board position of
-the first photons only has a larger radius and, rightly, a larger s.
+q is that of the published radii, the on-board one multiplied by ``radius_factor``, and at least
+``error_ratio`` (``onboard.toml``). An on-board position of the first photons only has a larger radius and,
+rightly, a larger s.
 
 A position beside the detector is judged alike: little or none of the source's photons could come from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -53,6 +54,8 @@ class JudgementLimits(SourcedConstants):
 
     error_ratio: float = Field(ge=1.0, le=5.0)
     """Least error of the on-board position over ours."""
+    radius_factor: float = Field(ge=1.0, le=5.0)
+    """By which the published on-board radius is multiplied."""
     noise_arcsec: float = Field(ge=0.0, le=120.0)
     """Its own noise, 1 sigma per axis."""
     supported_from: Probability
@@ -140,7 +143,9 @@ def log_likelihood_at(evidence: Evidence, x: float, y: float) -> float:
     return max(0.0, float(counts.number @ np.log1p(best * excess)))
 
 
-def judge_onboard(found: SourceLocalisation, claims: Iterable[OnboardClaim]) -> tuple[OnboardJudgement, ...]:
+def judge_onboard(
+    found: SourceLocalisation, claims: Iterable[OnboardClaim], others: Sequence[SourceLocalisation] = ()
+) -> tuple[OnboardJudgement, ...]:
     """Judge on-board positions by the source that the photons show.
 
     Parameters
@@ -149,13 +154,19 @@ def judge_onboard(found: SourceLocalisation, claims: Iterable[OnboardClaim]) -> 
         The source, as of ``localise``.
     claims
         The on-board positions.
+    others
+        Further sources of the field. A position is judged by the source that agrees with it best: the on-board
+        software reports several.
 
     Returns
     -------
     tuple of OnboardJudgement
         In the order of ``claims``.
     """
-    return tuple(_judged(found, claim) for claim in claims)
+    return tuple(
+        max((_judged(source, claim) for source in (found, *others)), key=lambda judged: judged.p_value or 0.0)
+        for claim in claims
+    )
 
 
 def unjudged(claims: Iterable[OnboardClaim], reason: str) -> tuple[OnboardJudgement, ...]:
@@ -183,7 +194,7 @@ def ts_drop_scale(r90_arcsec: float, onboard_r90_arcsec: float | None) -> float:
         The on-board one; None: unknown.
     """
     limits = onboard_constants().judgement
-    ratio = max(limits.error_ratio, (onboard_r90_arcsec or 0.0) / r90_arcsec)
+    ratio = max(limits.error_ratio, limits.radius_factor * (onboard_r90_arcsec or 0.0) / r90_arcsec)
     noise = limits.noise_arcsec / (_SIGMA_PER_R90 * r90_arcsec)
     return ratio**2 - 1.0 + noise**2
 

@@ -137,7 +137,7 @@ def test_a_larger_radius_of_the_claim_forgives_more():
 
 
 def test_a_smaller_radius_than_the_same_photons_allow_is_not_believed():
-    assert ts_drop_scale(50.0, 5.0) == ts_drop_scale(50.0, None) == ts_drop_scale(50.0, 60.0)
+    assert ts_drop_scale(50.0, 5.0) == ts_drop_scale(50.0, None) == ts_drop_scale(50.0, 58.0)
 
 
 def test_its_own_noise_counts_where_the_photons_are_precise():
@@ -180,6 +180,21 @@ def test_each_claim_is_judged_for_itself():
     )
     assert (first.verdict, first.position.label) == (OnboardVerdict.SUPPORTED, "one")
     assert (second.verdict, second.position.label) == (OnboardVerdict.CONTRADICTED, "two")
+
+
+def test_of_several_sources_the_one_that_agrees_best_judges():
+    first = located()
+    second = localise(*photons(np.random.default_rng(5), 150, 135, x=60.0, y=60.0))
+    claims = [claim(first.x, first.y), claim(second.x, second.y), claim(200.0, 30.0)]
+    alone = [judged.verdict for judged in judge_onboard(first, claims)]
+    assert alone == [OnboardVerdict.SUPPORTED, OnboardVerdict.CONTRADICTED, OnboardVerdict.CONTRADICTED]
+    both = judge_onboard(first, claims, [second])
+    assert [judged.verdict for judged in both] == [
+        OnboardVerdict.SUPPORTED,
+        OnboardVerdict.SUPPORTED,
+        OnboardVerdict.CONTRADICTED,
+    ]
+    assert both[1].separation_arcsec == 0.0
 
 
 @pytest.mark.parametrize(("counts", "background"), [(60, 135), (150, 135)])
