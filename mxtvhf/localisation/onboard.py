@@ -155,8 +155,8 @@ def judge_onboard(
     claims
         The on-board positions.
     others
-        Further sources of the field. A position is judged by the source that agrees with it best: the on-board
-        software reports several.
+        Further sources of the field. A position is judged by the source that agrees with it best, since the
+        on-board software reports several.
 
     Returns
     -------
