@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations
 
 from mxtvhf.catalogues.model import CatalogueAnswer
@@ -10,7 +11,7 @@ from mxtvhf.crosscheck.association import associate
 from mxtvhf.crosscheck.best_position import latest_of_origins, recommend
 from mxtvhf.crosscheck.claims import check_claims
 from mxtvhf.crosscheck.impossible import without_impossible
-from mxtvhf.crosscheck.model import CrossCheck, GpOutcome
+from mxtvhf.crosscheck.model import CrossCheck, GpOutcome, PhotonEvidence
 from mxtvhf.crosscheck.pairs import compare_of_burst
 from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.errors import InvalidInput
@@ -25,6 +26,7 @@ def crosscheck(
     *,
     uses_eclairs: bool = False,
     catalogues: Sequence[CatalogueAnswer] = (),
+    evidence: Sequence[PhotonEvidence] = (),
 ) -> CrossCheck:
     """Compare all positions of a burst with each other and with catalogues, and recommend a position.
 
@@ -40,6 +42,8 @@ def crosscheck(
         True when our position was found with the help of ECLAIRs' circle.
     catalogues
         What catalogues gave around the positions, and which could not be asked.
+    evidence
+        What our photons say about positions that share them.
 
     Returns
     -------
@@ -55,11 +59,9 @@ def crosscheck(
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise InvalidInput(f"cross-check: more than one position is called {', '.join(repeated)}")
-    best, reason = recommend(positions, gp_is_reference=gp.is_reference)
-    pairs = tuple(
-        compare_of_burst(first, second, gp, uses_eclairs=uses_eclairs)
-        for first, second in combinations(positions, 2)
-    )
+    comparison = partial(compare_of_burst, gp=gp, uses_eclairs=uses_eclairs, evidence=evidence)
+    best, reason = recommend(positions, comparison, gp_is_reference=gp.is_reference)
+    pairs = tuple(comparison(first, second) for first, second in combinations(positions, 2))
     answers, flags = without_impossible(catalogues, alerts)
     associations = associate(positions, answers, alerts)
     current = latest_of_origins(positions, gp_is_reference=gp.is_reference)

@@ -138,7 +138,7 @@ def test_new_source() -> None:
     assert result.verdict_reason.endswith(
         "No source of cat is at MXT on-board MXT on-board position within 1.74'."
     )
-    assert result.pairs[0].probability == pytest.approx(0.999, abs=0.001)
+    assert result.pairs[0].probability == pytest.approx(0.992, abs=0.001)
 
 
 def test_a_source_outside_the_finer_circle_is_not_the_burst() -> None:
