@@ -35,6 +35,18 @@ class PhotonEvidence(Model):
     """Probability of a likelihood ratio at least this large, were the position right."""
 
 
+class MeasuredFlux(Model):
+    """The flux of the source at one of the positions."""
+
+    label: str
+    """Of the position."""
+    flux: float = Field(gt=0.0, allow_inf_nan=False)
+    """Mean, as it arrives, erg/cm2/s."""
+    relative_error: float = Field(ge=0.0, allow_inf_nan=False)
+    """1 sigma."""
+    band_kev: tuple[float, float]
+
+
 class PositionPair(Model):
     """Two positions of one burst against each other."""
 
@@ -125,9 +137,11 @@ class SourceMatch(Model):
     """90 % radius expected for the separation of two measurements of one source, arcsec."""
     log10_bayes_factor: float
     """Of one source against two unrelated ones."""
+    flux_ratio: float | None = None
+    """Measured over catalogued flux, in the band of the measurement; None where they were not compared."""
     probability: float = Field(ge=0.0, le=1.0)
-    """That the position is this source's, the priors of ``crosscheck.toml`` and the catalogue's other
-    sources considered."""
+    """That the position is this source's, the priors of ``crosscheck.toml``, the catalogue's other sources
+    and, where they are known, the fluxes considered."""
     explanation: str
 
 

@@ -59,6 +59,27 @@ class AssociationPriors(SourcedConstants):
         return self
 
 
+class FluxPriors(SourcedConstants):
+    """How far a source may be from its catalogued flux."""
+
+    variability_dex: float = Field(gt=0.0, le=3.0)
+    """1 sigma of the decimal logarithm of the ratio."""
+    outburst_part: Probability
+    """Of the sources: those with the wider distribution."""
+    outburst_dex: float = Field(gt=0.0, le=10.0)
+    photon_index_sigma: float = Field(ge=0.0, le=3.0)
+    """Of the spectrum by which fluxes of two bands are compared."""
+    counts_slope: float = Field(gt=0.0, le=5.0)
+    """Of the number of sources above a flux."""
+
+    @model_validator(mode="after")
+    def _is_wider(self) -> FluxPriors:
+        if self.outburst_dex < self.variability_dex:
+            narrow = f"{self.outburst_dex} is below variability_dex {self.variability_dex}"
+            raise ValueError(f"outburst_dex {narrow}")
+        return self
+
+
 class SourcePriors(Constants):
     """What an instrument's position may be, before it is compared with another."""
 
@@ -96,6 +117,7 @@ class CrosscheckSettings(Constants):
     recommendation: Recommendation
     claims: ClaimTolerance
     association: AssociationPriors
+    flux: FluxPriors
     unrelated: UnrelatedByInstrument
     impossible: ImpossibleValues
 

@@ -26,6 +26,11 @@ def data_group(position: Position) -> str:
     return position.label if position.origin is Origin.OTHER else str(position.origin)
 
 
+def is_of_mxt(position: Position) -> bool:
+    """Tell whether a position is from photons of MXT, over whichever link."""
+    return data_group(position) in (MXT_VHF_PHOTONS, MXT_XBAND_PHOTONS)
+
+
 def share_data(first: Position, second: Position) -> bool:
     """Tell whether two positions are from the same data."""
     return data_group(first) == data_group(second)
