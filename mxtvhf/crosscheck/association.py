@@ -118,8 +118,7 @@ def _matches(
                 (
                     _place_text(position, source, separation, combined),
                     _flux_text(measured, source, flux),
-                    f"With {flux.per_deg2 if flux else density:.2g} such sources per square degree, the "
-                    f"probability that they are the same is {probability_text(share)}.",
+                    _share_text(flux, density, share),
                 )
             ),
         )
@@ -148,6 +147,14 @@ def _place_text(position: Position, source: CatalogueSource, separation: float, 
         f"{source.name}{kind} of {source.catalogue} is {angle_text(separation)} from {name(position)} "
         f"(combined 90 % radius {radius_text(combined)}, {p_text(p_value)})."
     )
+
+
+def _share_text(compared: FluxMatch | None, density: float, share: float) -> str:
+    number = f"{density:.2g} such sources"
+    if compared is not None and compared.is_counted:
+        number = f"{compared.per_deg2:.2g} sources as bright"
+    probability = probability_text(share)
+    return f"With {number} per square degree, the probability that they are the same is {probability}."
 
 
 def _flux_text(measured: MeasuredFlux | None, source: CatalogueSource, compared: FluxMatch | None) -> str:

@@ -37,6 +37,7 @@ class FluxMatch(Model):
     """By which the odds of the match are multiplied, as a decimal logarithm."""
     per_deg2: float
     """Sources per square degree that are at least as bright, or all of them where that was not counted."""
+    is_counted: bool
 
 
 def flux_match(
@@ -68,13 +69,16 @@ def flux_match(
     )
     known = hypot(spectral, measured.relative_error / log(10.0))
     expected = _likelihood(log10(ratio), known)
-    if source.brighter_per_deg2 is None or density_per_deg2 <= 0.0:
+    is_counted = source.brighter_per_deg2 is not None and density_per_deg2 > 0.0
+    if source.brighter_per_deg2 is None or not is_counted:
         # How rare so bright a source is was not counted: its flux can only speak against it.
         weight, per_deg2 = expected / _likelihood(0.0, known), density_per_deg2
     else:
         per_deg2 = source.brighter_per_deg2
         weight = expected * density_per_deg2 / (priors.counts_slope * log(10.0) * per_deg2)
-    return FluxMatch(ratio=ratio, log10_weight=log10(max(weight, 1e-300)), per_deg2=per_deg2)
+    return FluxMatch(
+        ratio=ratio, log10_weight=log10(max(weight, 1e-300)), per_deg2=per_deg2, is_counted=is_counted
+    )
 
 
 def _is_xray(band_kev: tuple[float, float] | None) -> TypeGuard[tuple[float, float]]:

@@ -87,6 +87,8 @@ def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ..
     if not found.exposure_s or found.n_source <= 0.0:
         return ()
     per_flux = expected_counts(1.0, found.exposure_s, found.detector_x, found.detector_y)
+    if per_flux <= 0.0:
+        return ()
     return (
         MeasuredFlux(
             label=found.position.label,
