@@ -21,7 +21,7 @@ from math import hypot
 from mxtvhf.crosscheck.bayes import Hypotheses, hypotheses, log10_bayes_factor, probability_text
 from mxtvhf.crosscheck.model import GpOutcome, PhotonEvidence, PositionPair, Verdict
 from mxtvhf.crosscheck.settings import crosscheck_settings
-from mxtvhf.crosscheck.shared_data import data_group, share_data
+from mxtvhf.crosscheck.shared_data import data_group, is_of_mxt, share_data
 from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 
@@ -29,9 +29,9 @@ SMALLEST_P_SHOWN = 1e-12
 """Below this a p-value only says "impossible": no error distribution is known that far out."""
 
 NOT_INDEPENDENT = (
-    "They are not independent: the reference GP uses the same method on data that include our photons"
+    "They are not independent: the reference GP uses our method on data that include these photons"
 )
-"""Why the comparison of our position with the reference GP's tests little, whatever its data."""
+"""Why the comparison of MXT's other positions with the reference GP's tests little, whatever its data."""
 
 FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of ECLAIRs' circle"
 """Why the comparison of our position with ECLAIRs' tests little, where the photons alone showed no source."""
@@ -177,7 +177,7 @@ def compare_of_burst(
     """
     origins, labels = {first.origin, second.origin}, {first.label, second.label}
     not_independent = None
-    if gp.is_reference and origins == {Origin.GP, Origin.MXT_VHF}:
+    if gp.is_reference and Origin.GP in origins and is_of_mxt(first) and is_of_mxt(second):
         not_independent = NOT_INDEPENDENT
     elif uses_eclairs and origins == {Origin.ECLAIRS, Origin.MXT_VHF}:
         not_independent = FOUND_BY_ECLAIRS

@@ -140,6 +140,17 @@ def test_gp_counts_by_its_data() -> None:
     assert "of 2 independent positions" in checked(ECLAIRS, PHOTONS, vhf).best_reason
 
 
+def test_the_reference_gp_confirms_no_other_position_of_mxt() -> None:
+    onboard = east(Origin.MXT_ONBOARD, 62.0, 75.0)
+    xband = east(Origin.GP, 80.0, 40.0, data_stream="XBand")
+    outcome = GpOutcome(available=True, position=xband, is_reference=True)
+    result = crosscheck([ECLAIRS, onboard, PHOTONS, xband], [], outcome)
+    for other in (onboard, PHOTONS):
+        assert pair_of(result, other, xband).verdict is Verdict.NOT_INDEPENDENT
+    assert "of 2 independent positions" in result.best_reason
+    assert result.verdict_reason.startswith("ECLAIRs eclairs and MXT GP gp are")
+
+
 def test_positions_that_share_photons_are_not_tested_by_their_distance() -> None:
     onboard = east(Origin.MXT_ONBOARD, 180.0, 75.0)  # 2 R90 from ours
     pair = compare(onboard, PHOTONS)
