@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from mxtvhf import __version__
@@ -173,12 +172,14 @@ def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
     return f"{text} T0{since[0]:+.0f} s to T0{since[1]:+.0f} s"
 
 
-def versus_eclairs(best: Position | None, positions: Sequence[Position]) -> PositionPair | None:
-    """Compare the best position with the latest ECLAIRs one; None where that makes no sense."""
-    eclairs = current_positions(positions).get(Origin.ECLAIRS)
-    if best is None or best.origin is Origin.ECLAIRS or eclairs is None:
+def versus_eclairs(report: Report, position: Position | None) -> PositionPair | None:
+    """Return the comparison of a position with the latest ECLAIRs one; None where that makes no sense."""
+    eclairs = current_positions(report.positions).get(Origin.ECLAIRS)
+    if position is None or position.origin is Origin.ECLAIRS or eclairs is None:
         return None
-    return compare(best, eclairs)
+    labels = {position.label, eclairs.label}
+    compared = (pair for pair in report.crosscheck if {pair.first, pair.second} == labels)
+    return next(compared, None) or compare(position, eclairs)
 
 
 def _comparison_text(report: Report, position: Position | None) -> str:
@@ -189,10 +190,11 @@ def _comparison_text(report: Report, position: Position | None) -> str:
         if any(pair.verdict is Verdict.INCONSISTENT for pair in report.crosscheck):
             return "another position is inconsistent with it"
         return "no better position" if _is_best(report, position) else "position of ECLAIRs itself"
-    pair = versus_eclairs(position, report.positions)
+    pair = versus_eclairs(report, position)
     if pair is None:
         return "no ECLAIRs position to compare with"
-    return f"{pair.verdict} with ECLAIRs, {angle_text(pair.separation_arcsec)} away"
+    link = "of" if pair.verdict is Verdict.NOT_INDEPENDENT else "with"
+    return f"{pair.verdict} {link} ECLAIRs, {angle_text(pair.separation_arcsec)} away"
 
 
 def _burst_text(report: Report, position: Position | None) -> str:

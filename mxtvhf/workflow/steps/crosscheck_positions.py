@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import sqrt
 
+from mxtvhf.analysis.powerlaw import spectrum_constants
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.crosscheck.association import around
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import in_order, notice_positions
-from mxtvhf.workflow.steps.onboard_positions import packet_position
+from mxtvhf.workflow.steps.onboard_positions import packet_position, photon_evidence
 
 
 def crosscheck_positions(
@@ -32,7 +35,7 @@ def crosscheck_positions(
         All notices of the burst at hand, in any order; of one ivorn the last is taken. The position of a
         retraction is that of the notice it takes back, so it is not counted again.
     localisation
-        Our result; None when it was not made.
+        Our result, with what the photons say of the positions measured on board; None when it was not made.
     gp
         GP's result, or why there is none.
     catalogues
@@ -65,6 +68,32 @@ def crosscheck_positions(
         gp,
         uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
         catalogues=(*around(positions, catalogues), *remote),
+        evidence=photon_evidence(localisation),
+        fluxes=measured_fluxes(localisation),
+    )
+
+
+def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ...]:
+    """Return the mean flux at our position: that of the source photons, for the spectrum of an afterglow.
+
+    Good enough to compare it with a catalogue, and there before the spectrum is fitted. Empty without a
+    source or an exposure.
+    """
+    found = localisation
+    if found is None or found.position is None or found.detector_x is None or found.detector_y is None:
+        return ()
+    if not found.exposure_s or found.n_source <= 0.0:
+        return ()
+    per_flux = expected_counts(1.0, found.exposure_s, found.detector_x, found.detector_y)
+    if per_flux <= 0.0:
+        return ()
+    return (
+        MeasuredFlux(
+            label=found.position.label,
+            flux=found.n_source / per_flux,
+            relative_error=sqrt(found.n_source + found.n_background) / found.n_source,
+            band_kev=spectrum_constants().source.flux_band_kev,
+        ),
     )
 
 

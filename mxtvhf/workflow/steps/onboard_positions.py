@@ -7,9 +7,10 @@ from datetime import datetime
 from math import hypot, nan
 from pathlib import Path
 
+from mxtvhf.crosscheck.model import PhotonEvidence
 from mxtvhf.events.onboard_file import CARD, OnboardSource, read_onboard_file
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.localisation.model import Localisation
+from mxtvhf.localisation.model import Localisation, OnboardVerdict
 from mxtvhf.localisation.onboard import OnboardClaim
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
@@ -57,6 +58,17 @@ def onboard_claims(
             x, y = (float(axis) for axis in pointing.sky_to_pixel(position.ra_deg, position.dec_deg))
         claims.append(OnboardClaim(x, y, position, known_source, time))
     return tuple(claims)
+
+
+def photon_evidence(localisation: Localisation | None) -> tuple[PhotonEvidence, ...]:
+    """Return what the photons say about the positions measured on board, for the cross-check."""
+    supported = {OnboardVerdict.SUPPORTED: True, OnboardVerdict.CONTRADICTED: False}
+    return tuple(
+        PhotonEvidence(
+            label=judged.position.label, supported=supported.get(judged.verdict), p_value=judged.p_value
+        )
+        for judged in (localisation.onboard if localisation else ())
+    )
 
 
 def packet_position(localisation: Localisation | None) -> Position | None:
