@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from mxtvhf.events.attitude_file import CARD
-from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
+from mxtvhf.instrument.attitude import AttitudeHistory, Flags, pointing_limits
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.angles import angle_text
 from mxtvhf.models.arrays import Floats
 
@@ -44,7 +46,8 @@ def choose_attitude(
 
     A photon is covered when it lies between two samples that are no farther apart than a pointing may be
     unknown for (``instrument/pointing.toml``). The product is made on ground of all that was received of the
-    satellite, the packets are those of this burst that came through.
+    satellite, the packets are those of this burst that came through. A product of a whole orbit is cut to the
+    time from which there are packets: nothing is known to have been observed beyond it.
 
     Parameters
     ----------
@@ -57,6 +60,7 @@ def choose_attitude(
     """
     if product is None:
         return ChosenAttitude(packets, "packets" if len(packets) else None)
+    product = _of_the_observation(product, np.concatenate([photon_times, packets.time]))
     by_product, by_packets = coverage(product, photon_times), coverage(packets, photon_times)
     if not len(packets):
         if len(photon_times) and not by_product:
@@ -74,20 +78,44 @@ def choose_attitude(
     return ChosenAttitude(packets, "packets", (note, *odd))
 
 
-def coverage(attitude: AttitudeHistory, photon_times: Floats) -> float:
-    """Return the fraction of the photons at whose time the attitude is known; 0 without photons."""
-    if len(attitude) < 2 or not len(photon_times):
-        return 0.0
-    after = np.searchsorted(attitude.time, photon_times, side="right")
-    # A photon at the last sample belongs to the step before it.
-    after[photon_times == attitude.time[-1]] = len(attitude) - 1
+def _of_the_observation(product: AttitudeHistory, times: Floats) -> AttitudeHistory:
+    """Cut a product to the time between the first and the last moment that the packets tell of."""
+    if not len(times):
+        return product
+    first, last = times.min(), times.max() + instrument().detector.frame_time_s
+    inside = (product.time > first) & (product.time < last)
+    ends = np.array([first, last])
+    after, known = _steps(product, ends)
+    # An end lies between two samples: it is stable when both are.
+    steady = product.stable[np.maximum(after - 1, 0)] & product.stable[np.minimum(after, len(product) - 1)]
+    return AttitudeHistory.from_samples(
+        np.concatenate([product.time[inside], ends[known]]),
+        np.concatenate([product.quaternion[inside], product.at(ends[known])]),
+        np.concatenate([product.stable[inside], steady[known]]),
+    )
+
+
+def _steps(attitude: AttitudeHistory, times: Floats) -> tuple[npt.NDArray[np.intp], Flags]:
+    """Return the sample after each time, and whether the attitude is known then."""
+    if len(attitude) < 2:
+        return np.zeros(len(times), np.intp), np.zeros(len(times), np.bool_)
+    after = np.searchsorted(attitude.time, times, side="right")
+    # A time at the last sample belongs to the step before it.
+    after[times == attitude.time[-1]] = len(attitude) - 1
     inside = (after > 0) & (after < len(attitude))
     step = np.diff(attitude.time)[np.clip(after - 1, 0, len(attitude) - 2)]
-    return float(np.mean(inside & (step <= pointing_limits().stable.max_gap_s)))
+    return after, np.asarray(inside & (step <= pointing_limits().stable.max_gap_s))
+
+
+def coverage(attitude: AttitudeHistory, photon_times: Floats) -> float:
+    """Return the fraction of the photons at whose time the attitude is known; 0 without photons."""
+    return float(np.mean(_steps(attitude, photon_times)[1])) if len(photon_times) else 0.0
 
 
 def disagreement_arcsec(first: AttitudeHistory, second: AttitudeHistory) -> float | None:
     """Return the largest angle between two attitudes at the first one's samples; None where none compares."""
+    if not (len(first) and len(second)):
+        return None
     common = (first.time >= second.time[0]) & (first.time <= second.time[-1]) & first.stable
     if not common.any():
         return None

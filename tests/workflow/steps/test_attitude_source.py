@@ -30,7 +30,9 @@ def test_without_a_product_the_packets_are_taken_without_a_word() -> None:
 
 def test_without_packets_the_product_is_taken() -> None:
     chosen = choose_attitude(NOTHING, HALF, PHOTONS)
-    assert (chosen.attitude, chosen.origin, chosen.notes) == (HALF, "product", ())
+    assert (chosen.origin, chosen.notes) == ("product", ())
+    np.testing.assert_array_equal(chosen.attitude.time, HALF.time)
+    np.testing.assert_allclose(chosen.attitude.quaternion, HALF.quaternion, atol=1e-15)
 
 
 def test_of_two_that_cover_the_same_the_product_is_taken_and_it_is_said_why() -> None:
@@ -48,6 +50,26 @@ def test_a_product_that_covers_less_is_not_taken() -> None:
         "attitude from the pointing packets, not from the product SVO-ATT-VHF: it covers 50% of the photons, "
         "the pointing packets 100%",
     )
+
+
+def test_a_product_of_a_whole_orbit_adds_no_time_to_the_observation() -> None:
+    orbit = history(*np.arange(-3000.0, 3000.0, 7.0))
+    chosen = choose_attitude(NOTHING, orbit, PHOTONS).attitude
+    assert chosen.time[0] == START
+    assert chosen.time[-1] == pytest.approx(START + 300.1, abs=1e-6)
+    assert np.isin(chosen.time[1:-1], orbit.time).all()
+    assert chosen.stable.all()
+    # With pointing packets the observation is as long as these say.
+    longer = choose_attitude(history(-20.0, 330.0), orbit, PHOTONS).attitude
+    assert (longer.time[0], longer.time[-1]) == (START - 20.0, pytest.approx(START + 330.1, abs=1e-6))
+
+
+def test_a_cut_through_a_slew_or_a_gap_makes_no_stable_time() -> None:
+    orbit = history(-10.0, 10.0, 200.0, 400.0)
+    slewing = AttitudeHistory(orbit.time, orbit.quaternion, np.array([False, True, True, True]))
+    chosen = choose_attitude(NOTHING, slewing, PHOTONS).attitude
+    assert chosen.time.tolist() == [START, START + 10.0, START + 200.0]
+    assert chosen.stable.tolist() == [False, True, True]
 
 
 def test_a_product_of_another_time_is_not_used() -> None:
