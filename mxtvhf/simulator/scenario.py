@@ -47,6 +47,8 @@ MAX_PHOTONS = 1e6
 """Of source or background; a brighter burst takes minutes and gigabytes, and VHF cannot carry it."""
 XBAND_FILE = "xband_events.fits"
 ATTITUDE_FILE = "attitude.fits"
+ONBOARD_STREAM = 771
+"""Sets the random numbers of the on-board localisation apart: photons and notices are the same without it."""
 
 
 class Scenario(Model):
@@ -199,7 +201,7 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         attitude,
         pointing,
         calibration,
-        rng=np.random.default_rng(scenario.seed).spawn(2)[1],
+        rng=np.random.default_rng([scenario.seed, ONBOARD_STREAM]),
         offset_arcsec=scenario.onboard_offset_arcsec,
     )
     wakeup, alert = _notices(scenario, results, rng)
