@@ -4,7 +4,7 @@
 
     PRIMARY    no data; SVOM's product keywords
     EVENTS     TIME, X, Y, RAWX, RAWY, PHA, PI     one row per photon in the good time intervals
-    GTI        START, STOP                         when the pointing was stable
+    GTI        START, STOP                         when the pointing was stable and every photon was received
     ATTITUDE   TIME, QUATERNION, STABLE            the samples as received
 
 Times are mission elapsed seconds, TT (``MJDREFI + MJDREFF`` is the epoch). X and Y are pixels of a TAN image
@@ -42,7 +42,7 @@ from mxtvhf.events.header import (
     table_cards,
 )
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits, stable_pointing
+from mxtvhf.instrument.attitude import AttitudeHistory, observing_time, pointing_limits, stable_pointing
 from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import ExposureMap, RawMask
@@ -51,6 +51,7 @@ from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.intervals import ALL_TIME, difference, overlap
 from mxtvhf.models.text import escaped, one_line
 
 _MOMENTS = 16
@@ -64,8 +65,12 @@ class EventFileInfo:
     path: Path
     sha256: str
     n_photons: int
-    n_outside_gti: int
+    n_unstable: int
     """Photons left out because the pointing was not stable."""
+    n_incomplete: int
+    """Photons left out because not all of their time were received."""
+    lost: Floats
+    """Intervals of stable pointing of which not every photon was received, seconds of MET."""
     tstart: float
     tstop: float
     """Start and stop of the good time intervals, seconds of MET."""
@@ -217,6 +222,7 @@ def write_event_file(
     *,
     header: EventHeader,
     store: CalibrationStore | None = None,
+    received: Floats | None = None,
 ) -> EventFileInfo:
     """Write an event file; it is seen complete or not at all.
 
@@ -225,27 +231,32 @@ def write_event_file(
     path
         Where; an existing file is replaced.
     photons
-        May be empty. Those outside stable pointing are left out.
+        May be empty. Those outside stable pointing are left out, and those of incompletely received time.
     attitude
         At least one sample.
     header
         The observation.
     store
         Where the calibration for the start of the observation comes from; by default the package.
+    received
+        The time of which every photon was received, seconds of MET, shape (intervals, 2); by default all.
 
     Raises
     ------
     InvalidInput
         There is no attitude sample, or no calibration is valid at the start.
     """
-    observation = observe(photons, attitude, header, store or packaged_store())
+    observation = observe(photons, attitude, header, store or packaged_store(), received)
+    stable = _within(photons.time, observation.stable)
     content = event_file_bytes(observation)
     write_atomically(path, content)
     return EventFileInfo(
         path=path,
         sha256=sha256_of(content),
         n_photons=len(observation.photons),
-        n_outside_gti=len(photons) - len(observation.photons),
+        n_unstable=len(photons) - int(stable.sum()),
+        n_incomplete=int(stable.sum()) - len(observation.photons),
+        lost=difference(observation.stable, ALL_TIME if received is None else received),
         tstart=observation.tstart,
         tstop=observation.tstop,
         exposure_s=observation.exposure,
@@ -256,7 +267,11 @@ def write_event_file(
 
 
 def observe(
-    photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, store: CalibrationStore
+    photons: PhotonList,
+    attitude: AttitudeHistory,
+    header: EventHeader,
+    store: CalibrationStore,
+    received: Floats | None = None,
 ) -> Observation:
     """Find pointing, good times and calibration, and keep the photons in the good times."""
     if not len(attitude):
@@ -265,23 +280,33 @@ def observe(
     if len(photons):
         start = min(start, photons.time[0])
         stop = max(stop, photons.time[-1] + instrument().detector.frame_time_s)
-    stable = stable_pointing(attitude, float(start), float(stop))
-    good = np.zeros(len(photons), np.bool_)
-    for first, last in np.searchsorted(photons.time, stable.gti):
-        good[first:last] = True
-    tstart, tstop = (stable.gti[0, 0], stable.gti[-1, 1]) if len(stable.gti) else (start, stop)
+    pointing = stable_pointing(attitude, float(start), float(stop))
+    gti = overlap(pointing.gti, observing_time(attitude.time, photons.time))
+    if received is not None:
+        gti = overlap(gti, received)
+    good = _within(photons.time, gti)
+    tstart, tstop = (gti[0, 0], gti[-1, 1]) if len(gti) else (start, stop)
     calibration = store.at(utc_from_met(float(tstart)))
     return Observation(
         photons=photons if good.all() else photons.selected(good),
         attitude=attitude,
         header=header,
         calibration=calibration,
-        pointing=Pointing.from_quaternion(stable.mean, calibration.alignment),
-        spread_arcsec=stable.spread_arcsec,
-        gti=stable.gti,
+        pointing=Pointing.from_quaternion(pointing.mean, calibration.alignment),
+        spread_arcsec=pointing.spread_arcsec,
+        gti=gti,
+        stable=pointing.gti,
         tstart=float(tstart),
         tstop=float(tstop),
     )
+
+
+def _within(time: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which moments, in order, are in intervals that are in order; a stop is not in its interval."""
+    inside = np.zeros(len(time), np.bool_)
+    for first, last in np.searchsorted(time, intervals):
+        inside[first:last] = True
+    return inside
 
 
 def event_file_bytes(observation: Observation) -> bytes:

@@ -55,7 +55,11 @@ class EventHeader(Model):
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """All that the tables and headers are made of; ``photons`` are those in the good times."""
+    """All that the tables and headers are made of; ``photons`` are those in the good times.
+
+    ``stable`` are the intervals of stable pointing; the good times are those of them of which every photon
+    was received.
+    """
 
     photons: PhotonList
     attitude: AttitudeHistory
@@ -64,6 +68,7 @@ class Observation:
     pointing: Pointing
     spread_arcsec: float
     gti: npt.NDArray[np.float64]
+    stable: npt.NDArray[np.float64]
     tstart: float
     tstop: float
 

@@ -140,7 +140,9 @@ def process_burst(
     if extraction.unplaced is None:
         with timeline.step("fits_feed"):
             observation = observation_fields(conf.observation)
-            event = fits_feed(extraction, reception.alert, out, **observation, store=store)
+            event = fits_feed(
+                extraction, reception.alert, out, related=reception.related, **observation, store=store
+            )
     with timeline.step("vhf_localisation"):
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
@@ -233,6 +235,7 @@ def run_record(
         alert=reception.alert,
         related=reception.related,
         packets=extraction.packets,
+        lost=event.lost if event else None,
         localisation=localisation,
         analysis=analysis,
         products=products,

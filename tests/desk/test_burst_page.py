@@ -59,6 +59,7 @@ def test_the_page_has_all_that_decides(settings, put):
     judged = report["localisation"]["onboard"]
     assert len(judged) == 2
     assert all(str(escape(one["explanation"])) in page for one in judged)
+    assert f'<dt>time not received</dt><dd class="number">{100 * report["lost"]["fraction"]:.0f} %' in page
     sources = [one["src"].split("?")[0] for one in elements.named("img")]
     assert any(one.endswith("source_spectrum.png") for one in sources)
     folder = product_folder(settings.products, BURST, f"{BURST}__1")

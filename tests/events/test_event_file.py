@@ -265,8 +265,40 @@ def test_photons_outside_stable_pointing_are_left_out(tmp_path):
     inside = (since >= 50) & (since < 140) | (since >= 200)
     np.testing.assert_array_equal(events.photons.time, photons.time[inside])
     np.testing.assert_array_equal(events.photons.x, photons.x[inside])
-    assert info.n_outside_gti == 1000 - inside.sum()
+    assert info.n_unstable == 1000 - inside.sum()
     assert info.exposure_s == pytest.approx(190.0)
+
+
+def test_what_was_not_received_is_no_good_time(tmp_path):
+    path, photons = tmp_path / "events.fits", photon_list(1000)
+    flags = [0] * 5 + [1] * 26
+    received = START + np.array([[-np.inf, 100.0], [160.0, 200.0], [240.0, np.inf]])
+    info = write_event_file(path, photons, attitude_history(flags), header=HEADER, received=received)
+    good = [[START + 50, START + 100], [START + 160, START + 200], [START + 240, START + 300]]
+    events = read_event_file(path)
+    assert events.gti.tolist() == good
+    assert info.lost.tolist() == [[START + 100, START + 160], [START + 200, START + 240]]
+    assert info.exposure_s == events.exposure_s == pytest.approx(150.0)
+    inside = np.searchsorted(np.ravel(good), photons.time, side="right") % 2 == 1
+    np.testing.assert_array_equal(events.photons.time, photons.time[inside])
+    assert info.n_unstable == np.count_nonzero(photons.time < START + 50)
+    assert info.n_unstable + info.n_incomplete == 1000 - inside.sum()
+
+
+def test_an_attitude_gap_is_bridged_while_photons_come(tmp_path):
+    path, attitude = tmp_path / "events.fits", attitude_history()
+    gap = np.r_[0:5, 25:31]
+    attitude = AttitudeHistory(attitude.time[gap], attitude.quaternion[gap], attitude.stable[gap])
+    info = write_event_file(path, photon_list(300), attitude, header=HEADER)
+    assert (info.n_photons, info.exposure_s) == (300, pytest.approx(300.0))
+    photons = photon_list(300)
+    since = photons.time - START
+    # Neither photons nor samples for 80 s: the instrument was off.
+    photons = photons.selected((since < 100) | (since >= 180))
+    before, after = photons.time[photons.time < START + 100][-1], photons.time[photons.time >= START + 180][0]
+    info = write_event_file(path, photons, attitude, header=HEADER)
+    assert read_event_file(path).gti.tolist() == [[START, before + 0.1], [after, START + 300]]
+    assert (info.n_photons, info.lost.shape) == (len(photons), (0, 2))
 
 
 def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):

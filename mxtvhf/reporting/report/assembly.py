@@ -86,6 +86,7 @@ def build_report(
         localisation=run.localisation,
         analysis=run.analysis,
         packets=run.packets,
+        lost=run.lost,
         photons=summary,
         products=dict(sorted({**run.products, **plots}.items())),
         timeline=_timeline(run, summary, trigger, written),

@@ -15,6 +15,7 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair
 from mxtvhf.errors import Failure
+from mxtvhf.events.lost_time import LostTime
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
@@ -40,6 +41,8 @@ class RunRecord(Model):
     related: tuple[Alert, ...] = ()
     """The other notices of the burst."""
     packets: PacketCounts | None = None
+    lost: LostTime | None = None
+    """What was not received of the observation; None without an event file."""
     localisation: Localisation | None = None
     analysis: SourceAnalysis | None = None
     """Light curve and spectrum; None in the preliminary report, or when they failed."""
@@ -133,6 +136,8 @@ class Report(KeptModel):
     analysis: SourceAnalysis | None
     """Light curve, hardness and spectrum of the source; None in a preliminary report, or when they failed."""
     packets: PacketCounts | None
+    lost: LostTime | None = None
+    """What was not received of the observation; None without an event file, and in earlier reports."""
     photons: PhotonSummary | None
     products: dict[str, Product]
     """Name -> file; the plots are among them."""

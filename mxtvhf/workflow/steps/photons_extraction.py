@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from pydantic import AwareDatetime
 
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, read_limited
@@ -12,6 +14,7 @@ from mxtvhf.events.attitude_file import MAX_ATTITUDE_BYTES, read_attitude_produc
 from mxtvhf.events.onboard_file import write_onboard_file
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.models.arrays import Floats, read_arrays
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import BurstId
@@ -47,6 +50,8 @@ class Extraction(Model):
     """Numpy file of the photons, see `PhotonList.load`."""
     attitude_path: str
     """Numpy file of the attitude, see `AttitudeHistory.from_bytes`."""
+    received_path: str | None = None
+    """Numpy file of the time of which every photon was received, see `load_received`; None: all of it."""
     rejected_path: str | None
     """JSON list of what was not used; the bytes are beside it with the suffix ``.bin``."""
     packets: PacketCounts
@@ -85,8 +90,9 @@ def photons_extraction(
     burst_id
         Whose photons are wanted.
     out
-        Product folder; gets ``photons.npz``, ``attitude.npz``, with position packets ``qpo_mxt.fits`` and,
-        when bytes were rejected, ``rejected_packets.bin`` with ``rejected_packets.json``.
+        Product folder; gets ``photons.npz``, ``attitude.npz``, ``received.npz``, with position packets
+        ``qpo_mxt.fits`` and, when bytes were rejected, ``rejected_packets.bin`` with
+        ``rejected_packets.json``.
     name
         What the user calls the stream, for messages: the archive names its files by their checksums. Default:
         the file's name.
@@ -113,10 +119,12 @@ def photons_extraction(
     chosen = choose_attitude(stream.attitude, product, time)
     write_atomically(attitude_path, chosen.attitude.to_bytes())
     unplaced = _why_unplaced(stream, chosen, len(raw), name)
+    write_atomically(received_path := out / "received.npz", _received_bytes(stream.received))
     return Extraction(
         burst_id=burst_id,
         photons_path=str(photons_path),
         attitude_path=str(attitude_path),
+        received_path=str(received_path),
         rejected_path=_keep_rejected(raw, stream, name, out),
         packets=stream.counts,
         foreign=stream.foreign,
@@ -146,6 +154,24 @@ def _keep_onboard(stream: DecodedStream, burst_id: str, out: Path) -> str | None
     path = out / "qpo_mxt.fits"
     write_onboard_file(path, stream.onboard, burst_id)
     return str(path)
+
+
+def load_received(path: Path) -> Floats:
+    """Read the time of which every photon was received, as `received_time` gives it.
+
+    Raises
+    ------
+    InvalidInput
+        The file is damaged.
+    """
+    (received,) = read_arrays(path.read_bytes(), ("received",), name=str(path))
+    return np.asarray(received, np.float64)
+
+
+def _received_bytes(received: Floats) -> bytes:
+    file = BytesIO()
+    np.savez(file, received=received)
+    return file.getvalue()
 
 
 def _why_unplaced(stream: DecodedStream, chosen: ChosenAttitude, size: int, name: str) -> str | None:

@@ -212,7 +212,7 @@ def _faults(photons: PhotonList, bad: RawMask) -> tuple[RawMask, tuple[RawLine, 
 def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
     """Tell why there is no photon to look at; None where there is one."""
     if not events.exposure_s > 0.0:
-        return "there is no good time, since the pointing was never stable"
+        return "there is no good time: at no moment was the pointing stable and every photon received"
     if not in_use:
         return f"none of its {len(events.photons)} photons is in the energy band"
     if not len(photons):

@@ -99,6 +99,7 @@ class FitsFeedOperator(StepOperator):
             extraction,
             reception.alert,
             run.out,
+            related=reception.related,
             **observation_fields(reception.observation),
             store=calibration_store(run.settings.calibration),
         )

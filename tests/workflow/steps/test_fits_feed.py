@@ -34,6 +34,12 @@ ALERT = alert_of(
 GP = {"apid": "00810300005", "target": "2", "orbit": "7"}
 
 
+def feed(folder, packets, alert=ALERT, related=()):
+    path = folder / "packets.bin"
+    path.write_bytes(b"".join(packets))
+    return fits_feed(photons_extraction(path, BURST, folder / "out"), alert, folder / "out", related=related)
+
+
 @pytest.fixture
 def extraction(tmp_path):
     def extraction(stable=(1,) * 10, decs=None):
@@ -56,9 +62,10 @@ def test_the_event_file_holds_the_photons(extraction, tmp_path):
     assert len(events.photons) == product.n_photons == 600
     assert hashlib.sha256(path.read_bytes()).hexdigest() == product.sha256
     assert (product.ra_deg, product.dec_deg, product.roll_deg) == pytest.approx((10.0, 20.0, 30.0))
-    assert product.exposure_s == pytest.approx(60.0)
+    # The last packet is full: nobody knows whether there was another one, with photons of the last frame.
+    assert product.exposure_s == pytest.approx(59.95)
     assert abs(product.tstart - OBSERVED) < timedelta(milliseconds=1)
-    assert abs(product.tstop - OBSERVED - timedelta(seconds=60)) < timedelta(milliseconds=1)
+    assert abs(product.tstop - OBSERVED - timedelta(seconds=59.95)) < timedelta(milliseconds=1)
     assert product.warnings == ()
     assert events.header["OBS_ID"] == "00810300005_2_7"
     assert events.header["IVORN"] == ALERT.ivorn
@@ -80,7 +87,71 @@ def test_photons_of_the_slew_are_left_out_and_it_is_said(extraction, tmp_path):
     product = fits_feed(extraction(stable=[0, 0] + [1] * 8), ALERT, tmp_path / "out", **GP)
     assert (product.n_photons, product.n_outside_gti) == (480, 120)
     assert product.warnings == ("120 photons left out: the pointing was not stable",)
-    assert product.exposure_s == pytest.approx(48.0)
+    assert product.exposure_s == pytest.approx(47.95)
+
+
+def test_lost_packets_are_no_good_time_and_the_report_says_which_part(tmp_path):
+    photons = PhotonList(START + 0.1 * np.arange(3000), *np.zeros((3, 3000), np.int16))
+    time = START + 10.0 * np.arange(30)
+    attitude = AttitudeHistory(time, np.tile(quaternion_of(10.0, 20.0, 30.0), (30, 1)), np.ones(30, bool))
+    packets = encode_photons(photons, BURST)
+    # Of each 12 photons, 1.2 s: the first 40 s, and 12 s in the middle.
+    del packets[150:160], packets[:100]
+    product = feed(tmp_path, packets + encode_pointing(attitude, BURST))
+    lost = [(120.1, 0.0), (13.3, 179.95), (0.05, 299.95)]
+    events = read_event_file(Path(product.path))
+    np.testing.assert_allclose(events.gti - START, [[120.1, 179.95], [192.1, 299.95]], atol=1e-3)
+    assert product.exposure_s == pytest.approx(300.0 - 120.1 - 12.15 - 0.05, abs=1e-3)
+    assert product.lost is not None
+    assert product.lost.seconds == pytest.approx(132.3, abs=1e-3)
+    assert product.lost.fraction == pytest.approx(132.3 / 300.0, abs=1e-5)
+    assert product.lost.gaps == len(lost)
+    # One photon a frame; the first frame of each run is not used.
+    assert product.lost.n_photons == 2
+    assert len(events.photons) == product.n_photons == 3000 - 1320 - 2
+    assert product.warnings == (
+        "44 % of the observation was not received, 132 s in 3 gaps, the longest from 2026-05-11 11:03:32 to "
+        "2026-05-11 11:05:32 UTC: exposure, rates and limits are those of the rest",
+    )
+
+
+def test_the_notice_of_mxt_says_when_the_observation_began(tmp_path):
+    photons = PhotonList(START + 0.1 * np.arange(1200, 3001), *np.zeros((3, 1801), np.int16))
+    time = START + 120.0 + 10.0 * np.arange(19)
+    attitude = AttitudeHistory(time, np.tile(quaternion_of(10.0, 20.0, 30.0), (19, 1)), np.ones(19, bool))
+    packets = encode_photons(photons, BURST, 100) + encode_pointing(attitude, BURST, 12)
+    product = feed(tmp_path, packets)
+    assert product.lost is not None
+    assert (product.lost.gaps, product.lost.longest[0].start) == (2, OBSERVED)
+    assert product.lost.fraction == pytest.approx(0.4, abs=1e-3)
+    assert product.warnings[-1].startswith("40 % of the observation was not received, 120 s")
+    wakeup = ALERT.model_copy(update={"instrument": "ECLAIRs"})
+    assert feed(tmp_path, packets, wakeup, related=[ALERT]).lost == product.lost
+    earlier = ALERT.model_copy(update={"event_time": OBSERVED - timedelta(days=2)})
+    assert feed(tmp_path, packets, earlier, related=[ALERT]).lost == product.lost
+    other = feed(tmp_path, packets, wakeup)
+    assert other.lost is not None
+    assert other.lost.fraction < 0.001
+    assert other.warnings == ()
+
+
+def test_without_a_photon_packet_there_is_no_exposure(tmp_path):
+    attitude = AttitudeHistory(
+        START + np.arange(9.0), np.tile(quaternion_of(1.0, 2.0, 3.0), (9, 1)), np.ones(9, bool)
+    )
+    product = feed(tmp_path, encode_pointing(attitude, BURST))
+    assert (product.n_photons, product.exposure_s) == (0, 0.0)
+    assert product.lost is not None
+    assert product.lost.fraction == 1.0
+    assert product.warnings == (
+        "100 % of the observation was not received, 8 s from 2026-05-11 11:03:32 to 2026-05-11 11:03:40 UTC: "
+        "no exposure",
+    )
+
+
+def test_an_extraction_that_does_not_know_what_was_received_takes_all_of_it(extraction, tmp_path):
+    earlier = extraction().model_copy(update={"received_path": None})
+    assert fits_feed(earlier, ALERT, tmp_path / "out").exposure_s == pytest.approx(60.0)
 
 
 def test_a_drift_of_the_pointing_is_said(extraction, tmp_path):
