@@ -51,6 +51,7 @@ from mxtvhf.localisation.position import (
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
+from mxtvhf.localisation.stretch import Stretch, best_stretch
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
@@ -208,6 +209,8 @@ class _Evidence:
     """Probability of each kind beforehand."""
     background: BackgroundDensities
     uses: tuple[str, ...]
+    stretch: Stretch
+    """Of the time, in which a source stands out most."""
 
     @classmethod
     def of(
@@ -217,18 +220,25 @@ class _Evidence:
         calibration: Calibration,
         burst_time: float | None,
     ) -> _Evidence:
-        weights = energy_weights(photons.pha, calibration)
-        uses: tuple[str, ...] = ("energy",)
+        energy = energy_weights(photons.pha, calibration)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
-        times = burst_time is not None and burst_time < events.tstart
-        courses = None
-        if burst_time is not None and times:
+        decays = burst_time is not None and burst_time < events.tstart
+        fading = np.ones((1, len(photons)))
+        if burst_time is not None and decays:
             fading = time_weights(photons.time, events.gti, burst_time)
-            weights = joint_weights(weights, fading)
-            courses = background_courses(photons.time, events.gti, fading)
-            uses = ("energy", "time")
-        background = BackgroundDensities(background_spectra(photons.pha, calibration), courses)
-        return cls(photons, weights, expected_shares(times=times), background, uses)
+        stretch = best_stretch(
+            photons.x, photons.y, np.average(energy, axis=0, weights=expected_shares(decays=False)),
+            photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
+        )  # fmt: skip
+        courses = background_courses(photons.time, events.gti, fading)
+        return cls(
+            photons,
+            joint_weights(energy, np.vstack([fading, stretch.weights])),
+            expected_shares(decays=decays, stretch=stretch.share),
+            BackgroundDensities(background_spectra(photons.pha, calibration), courses),
+            ("energy", "time"),
+            stretch,
+        )
 
 
 def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
@@ -360,10 +370,13 @@ def _kind(found: SourceLocalisation) -> dict[str, float | None]:
     kinds = None if found.evidence is None else found.evidence.fit.kinds
     spectra, decays = population().spectra, population().decays
     if kinds is None:
-        kinds = expected_shares(times=False)
-    by_decay = kinds.reshape(len(spectra), -1)
-    part = by_decay.sum(axis=1)
-    of_time = by_decay.sum(axis=0) if by_decay.shape[1] == len(decays) else None
+        kinds = expected_shares(decays=False)
+    by_course = kinds.reshape(len(spectra), -1)
+    part = by_course.sum(axis=1)
+    # The last course is that of a stretch of time.
+    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
+    if of_time is not None:
+        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
     index = np.array([decay.index for decay in decays])
     return {
         "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
