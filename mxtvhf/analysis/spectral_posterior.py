@@ -2,10 +2,8 @@
 
 For each index and column the best amplitude and background are found (`analysis.cstat`); the amplitude has a
 gamma distribution about it, of the curvature there. Priors are uniform in the logarithm of the amplitude, of
-`analysis.column_prior` for the column, and for the index a wide normal distribution times that of Jeffreys
-1946, Proc. R. Soc. A 186, 453: the standard deviation of the spectrum's slope, without which few photons give
-too soft spectra. Fluxes are mixtures over the grid, so their intervals contain what is not known of index and
-column.
+`analysis.column_prior` for the column, and a wide normal distribution for the index. Fluxes are mixtures over
+the grid, so their intervals contain what is not known of index and column.
 """
 
 from __future__ import annotations
@@ -142,14 +140,12 @@ def spectral_posterior(
     """
     rules = analysis_constants().spectrum
     limits, u_limits = rules.photon_index_limits, coordinate_limits()
-    points = rules.grid_points
+    points, (typical, sigma) = rules.grid_points, rules.photon_index_prior
     for _ in range(_ROUNDS):
         index, u = np.linspace(*limits, points), np.linspace(*u_limits, points)
-        folded = folding(index, column_of(u))
-        fits = data.best(folded)
-        log_likelihood = (
-            -0.5 * fits.statistic - 0.5 * np.log(fits.information) + _log_index_prior(index, folded)
-        )
+        fits = data.best(folding(index, column_of(u)))
+        log_likelihood = -0.5 * (fits.statistic + np.log(fits.information))
+        log_likelihood -= 0.5 * ((index - typical) / sigma)[:, np.newaxis] ** 2
         log_density = log_likelihood + np.log(prior_density(u, galactic_cm2))
         below = log_density.max() - log_density
         if (below < _KEPT).mean() >= _ENOUGH:
@@ -167,19 +163,6 @@ def spectral_posterior(
         information=1.0 / (1.0 / fits.information + fraction_sigma**2),
         column_width=0.5 * float(high - low),
     )
-
-
-def _log_index_prior(index: Floats, folded: Floats) -> Floats:
-    """Logarithm of the prior of the index for each column.
-
-    Jeffreys's is the standard deviation of d ln(counts) / d index over the spectrum.
-    """
-    typical, sigma = analysis_constants().spectrum.photon_index_prior
-    part = folded / folded.sum(axis=-1, keepdims=True)
-    slope = np.gradient(np.log(np.maximum(part, 1e-300)), index, axis=0)
-    mean = (part * slope).sum(axis=-1)
-    jeffreys = 0.5 * np.log((part * slope**2).sum(axis=-1) - mean**2)
-    return np.asarray(jeffreys - 0.5 * ((index - typical) / sigma)[:, np.newaxis] ** 2)
 
 
 def _span(nodes: Floats, kept: Floats) -> tuple[float, float]:
