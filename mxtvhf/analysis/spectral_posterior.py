@@ -28,8 +28,8 @@ _KEPT = np.log(1e4)
 """Logarithm of the density over that at the edges of the grid."""
 _NODES_KEPT = 25
 """Nodes that a finer grid spans at least: those along the ridge of index and column."""
-_ENOUGH = 0.09
-"""Part of the nodes above the edge's density in the last grid."""
+_FILLED = 0.4
+"""A grid is the last one if the next one would cover more than this part of it."""
 _CUT = 0.05
 """Density at a limit over the highest one, from which on the limit counts."""
 _ROUNDS = 8
@@ -148,10 +148,11 @@ def spectral_posterior(
         log_likelihood -= 0.5 * ((index - typical) / sigma)[:, np.newaxis] ** 2
         log_density = log_likelihood + np.log(prior_density(u, galactic_cm2))
         below = log_density.max() - log_density
-        if (below < _KEPT).mean() >= _ENOUGH:
-            break
         kept = below <= max(_KEPT, np.sort(below, axis=None)[_NODES_KEPT])
-        limits, u_limits = _span(index, kept.any(axis=1)), _span(u, kept.any(axis=0))
+        finer = _span(index, kept.any(axis=1)), _span(u, kept.any(axis=0))
+        if np.prod(np.ptp(finer, axis=1)) > _FILLED * np.ptp(index) * np.ptp(u):
+            break
+        limits, u_limits = finer
     probability = np.exp(-below)
     alone = np.exp(log_likelihood - log_likelihood.max()).sum(axis=0)
     low, _, high = _quantiles(u, alone)
