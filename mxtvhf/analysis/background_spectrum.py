@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from mxtvhf.analysis.absorption import transmission
 from mxtvhf.analysis.regions import Regions
@@ -39,12 +38,19 @@ class FluorescenceLine(Constants):
     part: Fraction
 
 
-class SkyComponent(Constants):
-    """Sky photons, N(E) ~ E^-index exp(-E / cutoff), absorbed."""
+class CosmicBackground(Constants):
+    """An absorbed power law."""
 
     photon_index: PhotonIndex
-    nh_cm2: ColumnCm2 | None = None
-    cutoff_kev: EnergyKev | None = None
+    nh_cm2: ColumnCm2
+    part: Fraction
+
+
+class GalacticForeground(Constants):
+    """N(E) ~ E^-index exp(-E / cutoff)."""
+
+    photon_index: PhotonIndex
+    cutoff_kev: EnergyKev
     part: Fraction
 
 
@@ -55,14 +61,15 @@ class BackgroundComponents(SourcedConstants):
     prior_photons: Positive
     """Weight of the expected parts."""
     particle: Particles
-    line: tuple[FluorescenceLine, ...] = Field(default=())
-    sky: tuple[SkyComponent, ...]
+    line: tuple[FluorescenceLine, ...]
+    cosmic: CosmicBackground
+    foreground: GalacticForeground
 
     @property
     def parts(self) -> Floats:
-        """Expected parts of particles, lines and sky components, with the sum 1."""
-        lines, sky = [line.part for line in self.line], [sky.part for sky in self.sky]
-        given = np.array([self.particle.part, *lines, *sky])
+        """Expected parts of particles, lines, cosmic background and foreground, with the sum 1."""
+        lines = [line.part for line in self.line]
+        given = np.array([self.particle.part, *lines, self.cosmic.part, self.foreground.part])
         return np.asarray(given / given.sum())
 
 
@@ -86,12 +93,11 @@ def component_spectra(response: Response, widths: Floats) -> Floats:
     rows = [widths]
     for line in components.line:
         rows.append(response.matrix[int(np.argmin(np.abs(energy - line.energy_kev)))])
-    for sky in components.sky:
-        density = energy**-sky.photon_index
-        if sky.nh_cm2 is not None:
-            density = density * transmission(energy, sky.nh_cm2)
-        if sky.cutoff_kev is not None:
-            density = density * np.exp(-energy / sky.cutoff_kev)
+    cosmic, foreground = components.cosmic, components.foreground
+    for density in (
+        energy**-cosmic.photon_index * transmission(energy, cosmic.nh_cm2),
+        energy**-foreground.photon_index * np.exp(-energy / foreground.cutoff_kev),
+    ):
         rows.append((density * response.area * np.diff(response.energy_edges)) @ response.matrix)
     return np.array([row / row.sum() for row in rows])
 

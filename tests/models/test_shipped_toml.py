@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 import mxtvhf
 from mxtvhf.analysis.absorption import AbsorptionTable
+from mxtvhf.analysis.background_spectrum import BackgroundComponents
 from mxtvhf.analysis.constants import AnalysisConstants
 from mxtvhf.analysis.powerlaw import SpectrumConstants
 from mxtvhf.catalogues.bright import BrightXrayOrigin
@@ -38,6 +39,7 @@ CALIBRATION = PACKAGE / "instrument" / "caldb"
 FILES: dict[str, type[BaseModel]] = {
     "analysis/absorption.toml": AbsorptionTable,
     "analysis/analysis.toml": AnalysisConstants,
+    "analysis/background_spectrum.toml": BackgroundComponents,
     "analysis/spectrum.toml": SpectrumConstants,
     "catalogues/bright_xray.toml": BrightXrayOrigin,
     "catalogues/cone_search.toml": RemoteServices,
@@ -241,7 +243,9 @@ def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
         ("instrument/constants.toml", "time.epoch_utc", "2017-13-01T00:00:00Z", "month must be in 1..12"),
         ("analysis/absorption.toml", "c1", [1.0], "c1: expected 14 numbers"),
         ("analysis/analysis.toml", "region.smallest_pixel", 91.0, "larger than largest_pixel 90.0"),
-        ("analysis/analysis.toml", "decay.lowest", 7.0, "lowest 7.0 is not below highest 7.0"),
+        ("analysis/analysis.toml", "decay.lowest", 14.0, "lowest 14.0 is not below highest 14.0"),
+        ("analysis/analysis.toml", "spectrum.bin_widths_kev", [0.1], "one number for each piece"),
+        ("analysis/analysis.toml", "column.host_part", 0.95, "leave nothing for any other column"),
         ("crosscheck/crosscheck.toml", "verdict.inconsistent_below", 0.02, "above consistent_from 0.01"),
         ("crosscheck/crosscheck.toml", "association.new_below", 0.95, "above known_from 0.9"),
         ("localisation/detection.toml", "hot_pixel.ring_inner", 7, "ring_inner 7 is not below ring_outer 7"),
