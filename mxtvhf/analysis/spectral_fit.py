@@ -206,7 +206,8 @@ def _result(
         nh_free=True,
         nh_galactic_1e22_cm2=None if galactic is None else galactic.nh_cm2 / _NH_UNIT,
         nh_galactic_source=None if galactic is None else galactic.source,
-        nh_determined=found.column_width < analysis_constants().column.undetermined_width,
+        nh_determined=not found.is_cut
+        and found.column_width < analysis_constants().column.undetermined_width,
         statistic=float(best.statistic),
         expected_statistic=expected,
         expected_sigma=sigma,

@@ -149,7 +149,7 @@ def test_a_column_that_the_photons_determine_is_found():
             n_source=counts,
             galactic=GalacticColumn(3e20, "a map"),
         ).spectrum
-        for counts in (25.0, 3000.0)
+        for counts in (60.0, 3000.0)
     )  # fmt: skip
     assert (few.nh_determined, many.nh_determined) == (False, True)
     assert (many.nh_galactic_1e22_cm2, many.nh_galactic_source) == (0.03, "a map")
