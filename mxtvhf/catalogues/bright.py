@@ -68,6 +68,13 @@ class BrightSources:
         """Return the source of a name, None when it is not among them."""
         return self._by_name.get(plain_name(name))
 
+    def _counted(self, source: CatalogueSource, density: float) -> CatalogueSource:
+        """Add how many sources are at least as bright, where the density of all is known; see `answer`."""
+        if not source.flux:
+            return source
+        part = sum((one.flux or 0.0) >= source.flux for one in self.sources) / len(self.sources)
+        return source.model_copy(update={"brighter_per_deg2": density * part})
+
     def answer(self, ra_deg: float, dec_deg: float, radius_arcsec: float, limit: int) -> CatalogueAnswer:
         """Return those whose error circle reaches into a cone, as of any catalogue."""
         distances = sorted(
@@ -79,6 +86,7 @@ class BrightSources:
         )
         inside = [source for distance, source in distances if distance - source.r90_arcsec <= radius_arcsec]
         around = sum(distance <= 3600.0 * NEIGHBOURHOOD_DEG for distance, _ in distances)
+        density = max(around / NEIGHBOURHOOD_DEG2, len(self.sources) / WHOLE_SKY_DEG2)
         return CatalogueAnswer(
             catalogue=BRIGHT_XRAY,
             version=self.version,
@@ -86,8 +94,8 @@ class BrightSources:
             ra_deg=ra_deg,
             dec_deg=dec_deg,
             radius_arcsec=radius_arcsec,
-            density_per_deg2=max(around / NEIGHBOURHOOD_DEG2, len(self.sources) / WHOLE_SKY_DEG2),
-            sources=tuple(inside[:limit]),
+            density_per_deg2=density,
+            sources=tuple(self._counted(source, density) for source in inside[:limit]),
             omitted=max(len(inside) - limit, 0),
         )
 

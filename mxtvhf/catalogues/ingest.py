@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mxtvhf import __version__
 from mxtvhf.catalogues.bright import BRIGHT_XRAY
+from mxtvhf.catalogues.brightness import flux_ladder
 from mxtvhf.catalogues.columns import Choice, Mapped, map_columns
 from mxtvhf.catalogues.healpix import ORDER
 from mxtvhf.catalogues.readers import read_parts
@@ -111,6 +112,7 @@ def add_catalogue(
                 mapping=mapped.described() | evidence.described(),
                 doubts=tuple(doubts),
                 flux_band_kev=flux_band_kev,
+                brightest=_brightest(database),
                 rows=rows,
                 unusable={reason: count for reason, count in unusable.items() if count},
                 unusable_placed=_count(database, "made.unusable"),
@@ -196,6 +198,11 @@ def _repeated_names(database: sqlite3.Connection) -> int:
     query = "SELECT count(*) FROM (SELECT 1 FROM made.source GROUP BY name HAVING count(*) > 1)"
     (count,) = database.execute(query).fetchone()
     return int(count)
+
+
+def _brightest(database: sqlite3.Connection) -> tuple[float, ...]:
+    rows = database.execute("SELECT flux FROM made.source WHERE flux > 0")
+    return flux_ladder(flux for (flux,) in rows)
 
 
 def _error_classes(database: sqlite3.Connection) -> tuple[ErrorClass, ...]:

@@ -24,6 +24,9 @@ class CatalogueSource(Model):
     flux: NonNegative | None = None
     """erg/cm2/s in the catalogue's band; None where unknown or in another unit."""
     flux_band_kev: tuple[float, float] | None = None
+    brighter_per_deg2: NonNegative | None = None
+    """Sources of the catalogue per square degree, as dense as it is here, that are at least as bright; None
+    where that was not counted."""
     classification: str | None = None
     """The catalogue's own word: ``LMXB``, ``Seyfert_1``, ..."""
     reference: str

@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from mxtvhf.catalogues.brightness import as_bright
 from mxtvhf.catalogues.healpix import cell_area_deg2, cone_ranges, surroundings
 from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.catalogues.version import CatalogueVersion
@@ -81,7 +82,10 @@ def search(
     except sqlite3.Error as error:
         raise Failure(f"{path}: damaged, {error}") from error
     about = version.catalogue, version.reference, version.flux_band_kev
-    sources = tuple(source_of(row, *about) for _, _, row in nearest)
+    sources = tuple(
+        source_of(row, *about).model_copy(update={"brighter_per_deg2": _as_bright(row[5], version, density)})
+        for _, _, row in nearest
+    )
     return Found(sources, next(numbers) - len(nearest), density, unusable)
 
 
@@ -155,6 +159,13 @@ def _unusable_here(
             "SELECT ra, dec FROM unusable WHERE healpix >= ? AND healpix < ?", cells
         )
     )
+
+
+def _as_bright(flux: float | None, version: CatalogueVersion, density: float) -> float | None:
+    """Return how many sources per square degree are at least as bright, as dense as the catalogue is here."""
+    if not flux or not version.brightest:
+        return None
+    return density * min(as_bright(flux, version.brightest) / version.sources, 1.0)
 
 
 def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float) -> float:

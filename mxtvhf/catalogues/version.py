@@ -51,6 +51,9 @@ class CatalogueVersion(KeptModel):
     doubts: tuple[str, ...] = ()
     """What was not certain of it, and was confirmed."""
     flux_band_kev: tuple[float, float] | None = None
+    brightest: tuple[float, ...] = ()
+    """Flux of the 1st, 2nd, 4th, 8th, ... brightest source, erg/cm2/s; empty without fluxes, and in versions
+    older than this field."""
     rows: int
     """In the file."""
     unusable: dict[str, int]

@@ -76,6 +76,9 @@ def simulate(
     repeat: Annotated[float | None, typer.Option(help="mean number of further copies of a packet")] = None,
     shuffle: Annotated[float | None, typer.Option(help="delays: 0 keeps the order, 1 mixes all")] = None,
     corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
+    split_events: Annotated[
+        bool, typer.Option(help="share the charge of a photon between up to four pixels")
+    ] = True,
     role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
@@ -100,6 +103,7 @@ def simulate(
         drift_arcsec=drift_arcsec,
         slew_s=slew,
         duration_s=duration,
+        split_events=split_events,
         loss=loss,
         repeat=repeat,
         shuffle=shuffle,

@@ -3,7 +3,9 @@
 For the sources i of one catalogue, of density n around the position, and a prior probability f that what
 triggered is in the catalogue at all, the odds of source i against a new one are ``f / (1 - f) N_i / n``,
 where N_i is the density of its separation from the position (see ``bayes``): a catalogue that is dense enough
-for chance coincidences says little. The probabilities of all sources and of a new one add up to one.
+for chance coincidences says little. Where the flux at the position is measured and that of the source is
+catalogued, they are compared, too (see ``flux``). The probabilities of all sources and of a new one add up to
+one.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import numpy as np
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues, CatalogueSource
 from mxtvhf.crosscheck.bayes import log10_bayes_factor, log10_odds, probability_text
 from mxtvhf.crosscheck.best_position import latest_of_origins
-from mxtvhf.crosscheck.model import SourceMatch
+from mxtvhf.crosscheck.flux import FluxMatch, flux_match
+from mxtvhf.crosscheck.model import MeasuredFlux, SourceMatch
 from mxtvhf.crosscheck.pairs import name, p_text, separation_p_value
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
@@ -31,7 +34,10 @@ CONE_R90 = 2.0
 
 
 def associate(
-    positions: Sequence[Position], answers: Iterable[CatalogueAnswer], alerts: Sequence[Alert]
+    positions: Sequence[Position],
+    answers: Iterable[CatalogueAnswer],
+    alerts: Sequence[Alert],
+    fluxes: Iterable[MeasuredFlux] = (),
 ) -> tuple[SourceMatch, ...]:
     """Weigh every catalogued source near every position.
 
@@ -43,6 +49,8 @@ def associate(
         What catalogues gave around them; each is compared with the positions inside its cone's centre.
     alerts
         The notices of the burst: a trigger on ECLAIRs' own catalogue makes a known source likelier.
+    fluxes
+        What was measured at some of the positions.
 
     Returns
     -------
@@ -50,13 +58,14 @@ def associate(
         The likeliest first.
     """
     prior = known_source_prior(alerts)
+    measured = {one.label: one for one in fluxes}
     answers = [answer for answer in answers if answer.checked]
     matches = [
         match
         for position in positions
         for answer in answers
         if position.r90_arcsec and answer.is_around(position)
-        for match in _matches(position, answer, prior)
+        for match in _matches(position, answer, prior, measured.get(position.label))
     ]
     return tuple(sorted(matches, key=lambda match: (-match.probability, match.separation_arcsec)))
 
@@ -84,11 +93,17 @@ def known_source_prior(alerts: Sequence[Alert]) -> float:
     return settings.known_source_catalogue_trigger if by_catalogue else settings.known_source
 
 
-def _matches(position: Position, answer: CatalogueAnswer, prior: float) -> list[SourceMatch]:
+def _matches(
+    position: Position, answer: CatalogueAnswer, prior: float, measured: MeasuredFlux | None
+) -> list[SourceMatch]:
+    density = answer.density_per_deg2 or 0.0
     found = [_distance(position, source) for source in answer.sources]
     factors = [log10_bayes_factor(*one) for one in found]
-    odds = [log10_odds(factor, prior / (1.0 - prior), answer.density_per_deg2 or 0.0) for factor in factors]
-    shares = _shares(odds)
+    compared = [flux_match(measured, source, density) for source in answer.sources]
+    shares = _shares(
+        log10_odds(factor, prior / (1.0 - prior), density) + (flux.log10_weight if flux else 0.0)
+        for factor, flux in zip(factors, compared, strict=True)
+    )
     return [
         SourceMatch(
             position=position.label,
@@ -97,11 +112,18 @@ def _matches(position: Position, answer: CatalogueAnswer, prior: float) -> list[
             separation_arcsec=separation,
             combined_r90_arcsec=combined,
             log10_bayes_factor=factor,
+            flux_ratio=flux.ratio if flux else None,
             probability=share,
-            explanation=_explanation(position, answer, source, separation, combined, share),
+            explanation=" ".join(
+                (
+                    _place_text(position, source, separation, combined),
+                    _flux_text(measured, source, flux),
+                    _share_text(flux, density, share),
+                )
+            ),
         )
-        for source, (separation, combined), factor, share in zip(
-            answer.sources, found, factors, shares, strict=True
+        for source, (separation, combined), factor, flux, share in zip(
+            answer.sources, found, factors, compared, shares, strict=True
         )
     ]
 
@@ -111,27 +133,37 @@ def _distance(position: Position, source: CatalogueSource) -> tuple[float, float
     return away, hypot(position.r90_arcsec or 0.0, source.r90_arcsec)
 
 
-def _shares(odds: Sequence[float]) -> list[float]:
+def _shares(odds: Iterable[float]) -> list[float]:
     """Turn odds against "none of them", as decimal logarithms, into probabilities: their sum is below 1."""
-    weights = np.array([0.0, *np.clip(odds, -300.0, 300.0)]) * np.log(10.0)
+    weights = np.array([0.0, *(min(max(one, -300.0), 300.0) for one in odds)]) * np.log(10.0)
     parts = np.exp(weights - weights.max())
     return [float(share) for share in (parts / parts.sum())[1:]]
 
 
-def _explanation(
-    position: Position,
-    answer: CatalogueAnswer,
-    source: CatalogueSource,
-    separation: float,
-    combined: float,
-    share: float,
-) -> str:
+def _place_text(position: Position, source: CatalogueSource, separation: float, combined: float) -> str:
     kind = f" ({source.classification})" if source.classification else ""
     p_value = separation_p_value(separation, combined)
-    density = answer.density_per_deg2 or 0.0
     return (
-        f"{source.name}{kind} of {answer.catalogue} is {angle_text(separation)} from {name(position)}, where "
-        f"two measurements of one source are within {radius_text(combined)} in 90 % of cases "
-        f"({p_text(p_value)}); with {density:.2g} such sources per square degree it is the same with a "
-        f"probability of {probability_text(share)}."
+        f"{source.name}{kind} of {source.catalogue} is {angle_text(separation)} from {name(position)} "
+        f"(combined 90 % radius {radius_text(combined)}, {p_text(p_value)})."
+    )
+
+
+def _share_text(compared: FluxMatch | None, density: float, share: float) -> str:
+    number = f"{density:.2g} such sources"
+    if compared is not None and compared.is_counted:
+        number = f"{compared.per_deg2:.2g} sources as bright"
+    probability = probability_text(share)
+    return f"With {number} per square degree, the probability that they are the same is {probability}."
+
+
+def _flux_text(measured: MeasuredFlux | None, source: CatalogueSource, compared: FluxMatch | None) -> str:
+    """Say how the measured flux compares with the catalogued one, or why they were not compared."""
+    if compared is None or source.flux is None:
+        missing = "no flux of this position" if measured is None else "no X-ray flux in the catalogue"
+        return f"Fluxes not compared: {missing}."
+    low, high = source.flux_band_kev or (0.0, 0.0)
+    return (
+        f"The measured flux is {compared.ratio:.2g} times the catalogued one "
+        f"({source.flux:.2g} erg/cm2/s, {low:g}-{high:g} keV)."
     )

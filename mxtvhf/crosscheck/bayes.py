@@ -1,19 +1,35 @@
-"""Is it one source or two? Bayesian association (Budavari & Szalay 2008, ApJ 679, 301).
+"""Is it one source, two, or none? Bayesian association (Budavari & Szalay 2008, ApJ 679, 301).
 
 Errors are circular Gaussians, as in ``pairs``. The Bayes factor of one source against two unrelated ones is
 their equation 16, ``B = 2 / (s1^2 + s2^2) exp(-psi^2 / 2 (s1^2 + s2^2))``, angles in radians, s per axis:
-4 pi times the density of a separation psi of one source's two measurements. The prior odds are their
-equation 20 with densities in place of numbers on the whole sky: the probability p that the counterpart is
-seen at all, over the 4 pi n unrelated sources of density n on the sky.
+4 pi times the density N(psi) of one source's two measurements. The finer one of two positions may be of
+
+- the source of the other: the other one is real and the finer instrument sees its counterpart, N(psi);
+- an unrelated source: as many as there are on the sky, n per square degree;
+- no source: as often as the instrument gives such positions, anywhere in its field of view.
+
+The prior odds of the first against the others are their equation 20, with densities in place of numbers on
+the whole sky.
 """
 
 from __future__ import annotations
 
 from math import exp, isinf, log, log10, radians
 
-from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.crosscheck.settings import SourcePriors, crosscheck_settings
 from mxtvhf.models.angles import WHOLE_SKY_DEG2
+from mxtvhf.models.base import Model
 from mxtvhf.models.position import Origin
+
+
+class Hypotheses(Model):
+    """What the finer one of two positions is; the probabilities add up to one."""
+
+    one_source: float
+    """The source of the other position."""
+    unrelated: float
+    """Another source."""
+    no_source: float
 
 
 def log10_bayes_factor(separation_arcsec: float, combined_r90_arcsec: float) -> float:
@@ -65,14 +81,35 @@ def _share(odds: float) -> float:
     return 0.0 if weight > 700.0 else 1.0 / (1.0 + exp(weight))
 
 
-def unrelated(origin: Origin) -> tuple[float, float]:
-    """Tell how probably an instrument sees the counterpart, and its unrelated sources per square degree."""
+def hypotheses(factor: float, finer: Origin, coarser: Origin) -> Hypotheses:
+    """Weigh what the finer one of two independent positions is.
+
+    Parameters
+    ----------
+    factor
+        Decimal logarithm of the Bayes factor of the pair.
+    finer, coarser
+        Who measured the positions: their priors are those of ``crosscheck.toml``.
+    """
+    priors = source_priors(finer)
+    false_per_deg2 = priors.no_source / priors.field_deg2
+    others = priors.per_deg2 + false_per_deg2
+    seen = (1.0 - source_priors(coarser).no_source) * priors.counterpart_seen
+    odds = log10_odds(factor, seen, others)
+    rest = _share(-odds)
+    return Hypotheses(
+        one_source=_share(odds),
+        unrelated=rest * priors.per_deg2 / others,
+        no_source=rest * false_per_deg2 / others,
+    )
+
+
+def source_priors(origin: Origin) -> SourcePriors:
+    """Return what is known of an instrument's positions before they are compared."""
     known = crosscheck_settings().unrelated
     if origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
-        entry = known.MXT
-    else:
-        entry = known.VT if origin is Origin.VT else known.ECLAIRs
-    return entry.counterpart_seen, entry.per_deg2
+        return known.MXT
+    return known.VT if origin is Origin.VT else known.ECLAIRs
 
 
 def probability_text(value: float) -> str:

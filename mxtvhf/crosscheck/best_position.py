@@ -1,13 +1,43 @@
-"""Choose the position that is recommended to observers."""
+"""Choose the position that is recommended to observers.
+
+The burst was found by ECLAIRs, MXT looks into ECLAIRs' circle, and VT into that of MXT. The positions are
+taken in this order (within MXT first GP's, then ours, then the on-board one), and each is compared with those
+before it:
+
+- one that contradicts a position of the chain is not of the chain;
+- one that may well be of another source (verdict "unclear", probability of one source below ``agrees_from``)
+  stays in the chain, but *in doubt*: it is not recommended until another measurement confirms it, and neither
+  is what contradicts it;
+- one from the same data as another adds no evidence. It replaces the other one only where it is the more
+  precise of the two and lies inside the other's 90 % circle, or the photons support it; else it shares the
+  other's fate;
+- all others agree.
+
+Recommended is the agreeing position with the smallest total 90 % radius.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.pairs import compare, name
+from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.crosscheck.shared_data import XBAND, share_data
 from mxtvhf.models.angles import radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
+
+CHAIN = (
+    Origin.ECLAIRS,
+    Origin.GP,
+    Origin.MXT_VHF,
+    Origin.MXT_ONBOARD,
+    Origin.VT,
+    Origin.GRM,
+    Origin.OTHER,
+)
+"""In this order positions are compared: each with those before it. GRM gives hardly ever an error radius."""
 
 PREFERENCE = (
     Origin.VT,
@@ -20,21 +50,128 @@ PREFERENCE = (
 )
 """Which of two equally good positions is recommended: the one of the finer or later analysis."""
 
+Comparison = Callable[[Position, Position], PositionPair]
+"""Compares two positions of the burst."""
 
-def recommend(positions: Sequence[Position], *, gp_is_reference: bool = False) -> tuple[Position | None, str]:
+
+@dataclass
+class Chain:
+    """The positions that may be of the burst, in the order of ``CHAIN``."""
+
+    comparison: Comparison
+    agreeing: list[Position] = field(default_factory=list)
+    repeated: list[Position] = field(default_factory=list)
+    """Agreeing ones that are from the same data as a better one, and not counted beside it."""
+    doubtful: list[tuple[Position, PositionPair]] = field(default_factory=list)
+    """With the comparison that leaves them in doubt."""
+    contradicted: list[tuple[Position, PositionPair]] = field(default_factory=list)
+
+    def add(self, position: Position) -> None:
+        """Compare a position with those before it and sort it in."""
+        agreeing = [self.comparison(one, position) for one in self.agreeing]
+        if against := _first(agreeing, Verdict.INCONSISTENT):
+            self.contradicted.append((position, against))
+        elif doubt := next(filter(_leaves_doubt, agreeing), None) or self._doubt(position):
+            self.doubtful.append((position, doubt))
+        elif any(self._is_repeated(one, position) for one in self.agreeing):
+            self.repeated.append(position)
+        else:
+            self.agreeing.append(position)
+
+    def _doubt(self, position: Position) -> PositionPair | None:
+        """Return what leaves a position in doubt though it fits all that agree."""
+        refused = (*self.doubtful, *self.contradicted)
+        repeats = (pair for one, pair in refused if self._is_repeated(one, position))
+        return next(repeats, None) or _first(
+            [self.comparison(one, position) for one, _ in self.doubtful], Verdict.INCONSISTENT
+        )
+
+    def _is_repeated(self, better: Position, position: Position) -> bool:
+        """Tell whether a position is of the same data and source as a better one, and cannot replace it."""
+        if not share_data(better, position):
+            return False
+        pair = self.comparison(better, position)
+        if pair.verdict is Verdict.INCONSISTENT:
+            return False
+        is_supported = pair.verdict is Verdict.CONSISTENT or pair.separation_arcsec <= (
+            better.r90_arcsec or 0.0
+        )
+        return not is_supported or (position.r90_arcsec or 0.0) >= (better.r90_arcsec or 0.0)
+
+    @property
+    def best(self) -> Position:
+        """The recommended position; there is always one, since the first position agrees."""
+        return min(
+            self.agreeing, key=lambda position: (position.r90_arcsec, PREFERENCE.index(position.origin))
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why it is recommended and others are not, in sentences with the numbers."""
+        best = self.best
+        radius = radius_text(best.r90_arcsec or 0.0)
+        independent = self._independent()
+        if independent > 1:
+            first = f"{name(best)} is the most precise of {independent} independent positions that agree"
+        elif len(self.agreeing) > 1:
+            first = f"{name(best)} is the most precise position; no independent one confirms it"
+        else:
+            first = f"{name(best)} is the only credible position"
+        sentences = [f"{first} (R90 {radius})."]
+        sentences += [
+            self._not_counted(one) for one in self.agreeing if one is not best and share_data(one, best)
+        ]
+        sentences += [self._not_counted(one) for one in self.repeated]
+        sentences += [
+            f"{name(other)} is not recommended: it is in doubt until another measurement confirms it. "
+            f"{pair.explanation}"
+            for other, pair in self.doubtful
+        ]
+        sentences += [
+            f"{name(other)} is not recommended: it is contradicted. {pair.explanation}"
+            for other, pair in self.contradicted
+        ]
+        return " ".join(sentences)
+
+    def _independent(self) -> int:
+        """Count the agreeing positions that are independent of the best one and of each other."""
+        counted = [self.best]
+        for position in self.agreeing:
+            if position is not self.best and all(
+                self.comparison(one, position).independent for one in counted
+            ):
+                counted.append(position)
+        return len(counted)
+
+    def _not_counted(self, position: Position) -> str:
+        """Say that a position adds no evidence, and where it contradicts the best one all the same."""
+        best, pair = self.best, self.comparison(self.best, position)
+        beside = (
+            best
+            if share_data(best, position)
+            else next(one for one in self.agreeing if share_data(one, position))
+        )
+        sentence = f"{name(position)} is from the same data as {name(beside)} and not counted beside it."
+        return f"{sentence} {pair.explanation}" if pair.verdict is Verdict.INCONSISTENT else sentence
+
+
+def recommend(
+    positions: Sequence[Position],
+    comparison: Comparison = compare,
+    *,
+    gp_is_reference: bool = False,
+) -> tuple[Position | None, str]:
     """Choose the position for observers.
-
-    Of each origin only the last position counts. The burst was found by ECLAIRs, so an X-ray or optical
-    position that is inconsistent with the ECLAIRs one is not known to be of the burst and is left out. Of
-    the rest, the one with the smallest total 90 % radius is taken; ties are broken by ``PREFERENCE``.
 
     Parameters
     ----------
     positions
-        All positions, in order of publication.
+        All positions, in order of publication: of each origin only the last one counts.
+    comparison
+        Compares two of them.
     gp_is_reference
-        True when GP's position is the reference service's: not independent of ours, it does not count
-        beside it.
+        True when GP's position is the reference service's: where it is from our photons, it does not count
+        beside our own.
 
     Returns
     -------
@@ -44,40 +181,29 @@ def recommend(positions: Sequence[Position], *, gp_is_reference: bool = False) -
     latest = [one for one in latest_of_origins(positions, gp_is_reference=gp_is_reference) if one.r90_arcsec]
     if not latest:
         return None, "No position with an error radius is at hand."
-    eclairs = next((position for position in latest if position.origin is Origin.ECLAIRS), None)
-    refused = [
-        pair
-        for position in latest
-        if eclairs and (pair := compare(position, eclairs)).verdict is Verdict.INCONSISTENT
-    ]
-    refused_labels = {pair.first for pair in refused}
-    credible = [position for position in latest if position.label not in refused_labels]
-    best = min(credible, key=lambda position: (position.r90_arcsec, PREFERENCE.index(position.origin)))
-    return best, " ".join(_reasons(best, credible, refused))
+    chain = Chain(comparison)
+    for position in sorted(latest, key=lambda one: CHAIN.index(one.origin)):
+        chain.add(position)
+    return chain.best, chain.reason
 
 
 def latest_of_origins(positions: Sequence[Position], *, gp_is_reference: bool = False) -> list[Position]:
     """Return the last position of each origin, one with an error radius before one without.
 
-    The reference GP's position does not count beside our own.
+    A position of the reference GP does not count beside our own, unless it is from the X band.
     """
     latest = current_positions(positions)
-    if gp_is_reference and Origin.MXT_VHF in latest:
-        latest.pop(Origin.GP, None)
+    gp = latest.get(Origin.GP)
+    if gp_is_reference and Origin.MXT_VHF in latest and gp is not None and gp.data_stream != XBAND:
+        del latest[Origin.GP]
     return list(latest.values())
 
 
-def _reasons(best: Position, credible: Sequence[Position], refused: Sequence[PositionPair]) -> list[str]:
-    radius = radius_text(best.r90_arcsec or 0.0)
-    if len(credible) > 1:
-        sentences = [f"{name(best)} has the smallest 90 % radius, {radius}, of {len(credible)} positions."]
-    else:
-        sentences = [f"{name(best)} is the only credible position, with a 90 % radius of {radius}."]
-    for other in credible:
-        pair = compare(best, other)
-        if pair.verdict is not Verdict.CONSISTENT:
-            sentences.append(f"But {pair.explanation}")
-    sentences.extend(
-        f"Not taken, since it may be another source than the burst: {pair.explanation}" for pair in refused
-    )
-    return sentences
+def _first(pairs: Sequence[PositionPair], verdict: Verdict) -> PositionPair | None:
+    return next((pair for pair in pairs if pair.verdict is verdict), None)
+
+
+def _leaves_doubt(pair: PositionPair) -> bool:
+    """Tell whether two positions may well be of different sources, though they do not contradict."""
+    agrees_from = crosscheck_settings().recommendation.agrees_from
+    return pair.verdict is Verdict.UNCLEAR and (pair.probability or 0.0) < agrees_from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations
 
 from mxtvhf.catalogues.model import CatalogueAnswer
@@ -10,8 +11,16 @@ from mxtvhf.crosscheck.association import associate
 from mxtvhf.crosscheck.best_position import latest_of_origins, recommend
 from mxtvhf.crosscheck.claims import check_claims
 from mxtvhf.crosscheck.impossible import without_impossible
-from mxtvhf.crosscheck.model import CrossCheck, GpOutcome
+from mxtvhf.crosscheck.model import (
+    CrossCheck,
+    GpOutcome,
+    MeasuredFlux,
+    PhotonEvidence,
+    PositionPair,
+    Verdict,
+)
 from mxtvhf.crosscheck.pairs import compare_of_burst
+from mxtvhf.crosscheck.shared_data import is_of_mxt
 from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Position
@@ -25,6 +34,8 @@ def crosscheck(
     *,
     uses_eclairs: bool = False,
     catalogues: Sequence[CatalogueAnswer] = (),
+    evidence: Sequence[PhotonEvidence] = (),
+    fluxes: Sequence[MeasuredFlux] = (),
 ) -> CrossCheck:
     """Compare all positions of a burst with each other and with catalogues, and recommend a position.
 
@@ -40,6 +51,11 @@ def crosscheck(
         True when our position was found with the help of ECLAIRs' circle.
     catalogues
         What catalogues gave around the positions, and which could not be asked.
+    evidence
+        What our photons say about positions that share them.
+    fluxes
+        Fluxes measured at positions of MXT: they hold for all of its positions that do not contradict these.
+        Catalogued ones are compared with them.
 
     Returns
     -------
@@ -55,13 +71,11 @@ def crosscheck(
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise InvalidInput(f"cross-check: more than one position is called {', '.join(repeated)}")
-    best, reason = recommend(positions, gp_is_reference=gp.is_reference)
-    pairs = tuple(
-        compare_of_burst(first, second, gp, uses_eclairs=uses_eclairs)
-        for first, second in combinations(positions, 2)
-    )
+    comparison = partial(compare_of_burst, gp=gp, uses_eclairs=uses_eclairs, evidence=evidence)
+    best, reason = recommend(positions, comparison, gp_is_reference=gp.is_reference)
+    pairs = tuple(comparison(first, second) for first, second in combinations(positions, 2))
     answers, flags = without_impossible(catalogues, alerts)
-    associations = associate(positions, answers, alerts)
+    associations = associate(positions, answers, alerts, _of_one_source(fluxes, positions, pairs))
     current = latest_of_origins(positions, gp_is_reference=gp.is_reference)
     verdict, why = burst_verdict(best, current, pairs, answers, associations)
     taken_back = "The burst was retracted. " if any(alert.is_retraction for alert in alerts) else ""
@@ -78,3 +92,18 @@ def crosscheck(
         associations=associations,
         flags=flags,
     )
+
+
+def _of_one_source(
+    fluxes: Sequence[MeasuredFlux], positions: Sequence[Position], pairs: Sequence[PositionPair]
+) -> list[MeasuredFlux]:
+    """Return fluxes also for the other positions of MXT that may be of the same source."""
+    contradicted = [{pair.first, pair.second} for pair in pairs if pair.verdict is Verdict.INCONSISTENT]
+    others = [position.label for position in positions if is_of_mxt(position)]
+    shared = [
+        measured.model_copy(update={"label": label})
+        for measured in fluxes
+        for label in others
+        if label != measured.label and {label, measured.label} not in contradicted
+    ]
+    return [*shared, *fluxes]

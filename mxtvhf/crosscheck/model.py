@@ -17,6 +17,34 @@ class Verdict(StrEnum):
     CONSISTENT = "consistent"
     INCONSISTENT = "inconsistent"
     UNCLEAR = "unclear"
+    NOT_INDEPENDENT = "not independent"
+    """Both are from the same data, which allow either: their distance tests nothing."""
+
+
+class PhotonEvidence(Model):
+    """What the VHF photons say about a position that was measured from the same photons.
+
+    By their likelihood at that position, not by its distance from ours.
+    """
+
+    label: str
+    """Of the position that was judged."""
+    supported: bool | None
+    """False: the photons contradict it; None: they do not decide."""
+    p_value: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Probability of a likelihood ratio at least this large, were the position right."""
+
+
+class MeasuredFlux(Model):
+    """The flux of the source at one of the positions."""
+
+    label: str
+    """Of the position."""
+    flux: float = Field(gt=0.0, allow_inf_nan=False)
+    """Mean, as it arrives, erg/cm2/s."""
+    relative_error: float = Field(ge=0.0, allow_inf_nan=False)
+    """1 sigma."""
+    band_kev: tuple[float, float]
 
 
 class PositionPair(Model):
@@ -29,11 +57,19 @@ class PositionPair(Model):
     combined_r90_arcsec: float | None
     """90 % radius expected for the separation of two measurements of one source, arcsec."""
     p_value: float | None
-    """Probability of a separation at least this large, were both the same source."""
+    """Probability of a disagreement at least this large, were both the same source: of the separation, or of
+    the photons' likelihood ratio for positions that share them. None where neither can be tested."""
     log10_bayes_factor: float | None = None
-    """Of one source against two unrelated ones; None where an error radius is unknown."""
+    """Of one source against two unrelated ones; None where an error radius is unknown, or for positions that
+    are not independent."""
     probability: float | None = None
-    """That both are of one source, by the priors of ``crosscheck/crosscheck.toml``."""
+    """That both are of one source, by the priors of ``crosscheck/crosscheck.toml``; None as above."""
+    probability_unrelated: float | None = None
+    """That the finer one is of a source unrelated to the other; None also in older reports."""
+    probability_no_source: float | None = None
+    """That the finer one is of no source at all."""
+    independent: bool = True
+    """False: from the same data, or one found with the help of the other."""
     verdict: Verdict
     explanation: str
     """One sentence with the numbers."""
@@ -71,8 +107,7 @@ class GpOutcome(Model):
     process_id: str | None = None
     position: Position | None = None
     is_reference: bool = False
-    """True when the reference service answered: our method, our photons among its own, no independent
-    confirmation."""
+    """True when the reference service answered: our method, and our photons too unless its data are XBand."""
 
 
 class BurstVerdict(StrEnum):
@@ -102,9 +137,11 @@ class SourceMatch(Model):
     """90 % radius expected for the separation of two measurements of one source, arcsec."""
     log10_bayes_factor: float
     """Of one source against two unrelated ones."""
+    flux_ratio: float | None = None
+    """Measured over catalogued flux, in the band of the measurement; None where they were not compared."""
     probability: float = Field(ge=0.0, le=1.0)
-    """That the position is this source's, the priors of ``crosscheck.toml`` and the catalogue's other
-    sources considered."""
+    """That the position is this source's, the priors of ``crosscheck.toml``, the catalogue's other sources
+    and, where they are known, the fluxes considered."""
     explanation: str
 
 

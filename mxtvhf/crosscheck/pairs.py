@@ -6,64 +6,82 @@ per axis, since the radius of a two-dimensional normal has the distribution ``1 
 source are then apart by more than ``s`` with the probability ``p = exp(-s^2 / 2 (sigma1^2 + sigma2^2))``,
 which is ``0.1 ** (s^2 / (r1^2 + r2^2))``.
 
-Positions that share photons or systematics (an MXT notice and its update, the on-board and the VHF
-position) are correlated: their separation is then smaller than assumed here, so that p is too large and the
-verdict "inconsistent" is, if anything, given too seldom. The reference GP analyses photons that ours are
-among, by our own method: its agreement with us is no independent one, and the comparison says so.
+Positions from the same data (see ``shared_data``) are correlated: they are closer to each other than that,
+and how much closer is not known. Such a pair is never called consistent by its distance, and inconsistent
+only where the separation is too large even for two independent measurements. What decides between positions
+that share photons is the likelihood of these photons at either place, where that is known. A position that
+was found with the help of another is compared in the same way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import hypot
 
-from mxtvhf.crosscheck.bayes import log10_bayes_factor, probability, probability_text, unrelated
-from mxtvhf.crosscheck.model import GpOutcome, PositionPair, Verdict
+from mxtvhf.crosscheck.bayes import Hypotheses, hypotheses, log10_bayes_factor, probability_text
+from mxtvhf.crosscheck.model import GpOutcome, PhotonEvidence, PositionPair, Verdict
 from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.crosscheck.shared_data import data_group, is_of_mxt, share_data
 from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 
 SMALLEST_P_SHOWN = 1e-12
 """Below this a p-value only says "impossible": no error distribution is known that far out."""
 
-NOT_INDEPENDENT = "They are not independent: this GP uses the same method, and our photons are among its own."
-"""Added to the comparison of our position with the one that the reference GP found."""
+NOT_INDEPENDENT = (
+    "They are not independent: the reference GP uses our method on data that include these photons"
+)
+"""Why the comparison of MXT's other positions with the reference GP's tests little, whatever its data."""
 
-FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of ECLAIRs' circle."
-"""Added to the comparison of our position with ECLAIRs', where the photons alone showed no source."""
+FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of ECLAIRs' circle"
+"""Why the comparison of our position with ECLAIRs' tests little, where the photons alone showed no source."""
 
 
-def compare(first: Position, second: Position) -> PositionPair:
+def compare(
+    first: Position,
+    second: Position,
+    *,
+    evidence: PhotonEvidence | None = None,
+    not_independent: str | None = None,
+) -> PositionPair:
     """Tell whether two positions can be of the same source.
 
     Parameters
     ----------
     first, second
         The positions. One without a 90 % radius gives ``p_value`` None and the verdict "unclear".
+    evidence
+        What the photons that both positions are from say about one of them.
+    not_independent
+        Why the positions are not independent: one clause; by default that they are from the same data, where
+        they are.
 
     Returns
     -------
     PositionPair
-        Separation, the 90 % radius expected for it, p-value, verdict, and one sentence with the numbers.
+        Separation, the 90 % radius expected for it, p-value, verdict, and the numbers in sentences.
     """
+    if not_independent is None and share_data(first, second):
+        not_independent = f"They are not independent: both are from the same data ({data_group(first)})"
     separation = separation_arcsec(first.ra_deg, first.dec_deg, second.ra_deg, second.dec_deg)
     apart = f"{name(first)} and {name(second)} are {angle_text(separation)} apart"
     unknown = [name(position) for position in (first, second) if not position.r90_arcsec]
+    combined = p_value = factor = weighed = None
     if unknown:
-        combined = p_value = factor = same = None
         verdict = Verdict.UNCLEAR
         explanation = f"{apart}, which says nothing: no error radius is known of {' and '.join(unknown)}."
     else:
         combined = hypot(first.r90_arcsec or 0.0, second.r90_arcsec or 0.0)
         p_value = separation_p_value(separation, combined)
-        verdict = verdict_of(p_value)
-        factor = log10_bayes_factor(separation, combined)
-        finer = min(first, second, key=lambda position: position.r90_arcsec or 0.0)
-        same = probability(factor, *unrelated(finer.origin))
-        explanation = (
-            f"{apart}; two measurements of one source are within {radius_text(combined)} in 90 % of cases "
-            f"and farther apart than this with {p_text(p_value)}: {verdict}. "
-            f"That they are one source and not two has a probability of {probability_text(same)}."
-        )
+        apart = f"{apart} (combined 90 % radius {radius_text(combined)}"
+        if not_independent:
+            verdict, p_value, told = _without_independence(p_value, evidence)
+            explanation = f"{apart}): {told}. {not_independent}."
+        else:
+            verdict = verdict_of(p_value)
+            factor = log10_bayes_factor(separation, combined)
+            weighed = _weighed(factor, first, second)
+            explanation = f"{apart}, {p_text(p_value)}): {verdict}. {_hypotheses_text(weighed)}"
     return PositionPair(
         first=first.label,
         second=second.label,
@@ -71,9 +89,55 @@ def compare(first: Position, second: Position) -> PositionPair:
         combined_r90_arcsec=combined,
         p_value=p_value,
         log10_bayes_factor=factor,
-        probability=same,
+        probability=weighed.one_source if weighed else None,
+        probability_unrelated=weighed.unrelated if weighed else None,
+        probability_no_source=weighed.no_source if weighed else None,
+        independent=not not_independent,
         verdict=verdict,
         explanation=explanation,
+    )
+
+
+def _without_independence(
+    p_value: float, evidence: PhotonEvidence | None
+) -> tuple[Verdict, float | None, str]:
+    """Judge two positions that are not independent: verdict, p-value where one is known, and a clause.
+
+    Parameters
+    ----------
+    p_value
+        As of independent positions: an upper limit, since these are correlated.
+    evidence
+        What the photons say, where they were asked.
+    """
+    if evidence is not None and evidence.supported is not None:
+        verdict = Verdict.CONSISTENT if evidence.supported else Verdict.INCONSISTENT
+        word = "support" if evidence.supported else "contradict"
+        chance = "" if evidence.p_value is None else f" ({p_text(evidence.p_value)})"
+        return verdict, evidence.p_value, f"the photons {word} {evidence.label}{chance}"
+    if verdict_of(p_value) is Verdict.INCONSISTENT:
+        return (
+            Verdict.INCONSISTENT,
+            p_value,
+            f"inconsistent even if they were independent ({p_text(p_value)})",
+        )
+    return Verdict.NOT_INDEPENDENT, None, "their distance tests nothing"
+
+
+def _weighed(factor: float, first: Position, second: Position) -> Hypotheses:
+    """Weigh what the finer position is; of two equally fine ones the answer that is worse for one source."""
+    if first.r90_arcsec != second.r90_arcsec:
+        finer, coarser = sorted((first, second), key=lambda position: position.r90_arcsec or 0.0)
+        return hypotheses(factor, finer.origin, coarser.origin)
+    both = (first.origin, second.origin), (second.origin, first.origin)
+    return min((hypotheses(factor, *order) for order in both), key=lambda weighed: weighed.one_source)
+
+
+def _hypotheses_text(weighed: Hypotheses) -> str:
+    return (
+        f"Probability of a common source: {probability_text(weighed.one_source)} "
+        f"(unrelated sources {probability_text(weighed.unrelated)}, "
+        f"no source {probability_text(weighed.no_source)})."
     )
 
 
@@ -90,25 +154,36 @@ def verdict_of(p_value: float) -> Verdict:
     return Verdict.INCONSISTENT if p_value < limits.inconsistent_below else Verdict.UNCLEAR
 
 
-def compare_of_burst(first: Position, second: Position, gp: GpOutcome, uses_eclairs: bool) -> PositionPair:
-    """Compare two positions; say so where they share photons and method.
+def compare_of_burst(
+    first: Position,
+    second: Position,
+    *,
+    gp: GpOutcome,
+    uses_eclairs: bool = False,
+    evidence: Sequence[PhotonEvidence] = (),
+) -> PositionPair:
+    """Compare two positions of a burst by all that is known of how they were made.
 
     Parameters
     ----------
     first, second
         The positions.
     gp
-        What GP gave; the reference service's position is not independent of ours.
+        What GP gave; whether it is the reference service.
     uses_eclairs
         True when our position was found with the help of ECLAIRs' circle.
+    evidence
+        What the photons say about positions that share them; it compares these with ours.
     """
-    pair = compare(first, second)
-    origins = {first.origin, second.origin}
-    if gp.is_reference and origins == {Origin.GP, Origin.MXT_VHF}:
-        return pair.model_copy(update={"explanation": f"{pair.explanation} {NOT_INDEPENDENT}"})
-    if uses_eclairs and origins == {Origin.ECLAIRS, Origin.MXT_VHF}:
-        return pair.model_copy(update={"explanation": f"{pair.explanation} {FOUND_BY_ECLAIRS}"})
-    return pair
+    origins, labels = {first.origin, second.origin}, {first.label, second.label}
+    not_independent = None
+    if gp.is_reference and Origin.GP in origins and is_of_mxt(first) and is_of_mxt(second):
+        not_independent = NOT_INDEPENDENT
+    elif uses_eclairs and origins == {Origin.ECLAIRS, Origin.MXT_VHF}:
+        not_independent = FOUND_BY_ECLAIRS
+    judged = Origin.MXT_VHF in origins and share_data(first, second)
+    said = next((one for one in evidence if judged and one.label in labels), None)
+    return compare(first, second, evidence=said, not_independent=not_independent)
 
 
 def name(position: Position) -> str:

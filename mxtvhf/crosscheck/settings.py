@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from mxtvhf.models.angles import WHOLE_SKY_DEG2
 from mxtvhf.models.quantities import FluxErgCm2S, Fraction, Probability, Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
@@ -32,6 +33,13 @@ class ClaimTolerance(SourcedConstants):
     """Of ECLAIRs_Angle."""
 
 
+class Recommendation(SourcedConstants):
+    """Which positions may be recommended."""
+
+    agrees_from: Probability
+    """Probability of one source from which a position whose verdict is "unclear" counts as agreeing."""
+
+
 class AssociationPriors(SourcedConstants):
     """Known sources: priors, and the probabilities of the verdicts."""
 
@@ -51,12 +59,38 @@ class AssociationPriors(SourcedConstants):
         return self
 
 
-class UnrelatedSources(Constants):
-    """What an instrument would take for the counterpart, and how often it sees the counterpart."""
+class FluxPriors(SourcedConstants):
+    """How far a source may be from its catalogued flux."""
+
+    variability_dex: float = Field(gt=0.0, le=3.0)
+    """1 sigma of the decimal logarithm of the ratio."""
+    outburst_part: Probability
+    """Of the sources: those with the wider distribution."""
+    outburst_dex: float = Field(gt=0.0, le=10.0)
+    photon_index_sigma: float = Field(ge=0.0, le=3.0)
+    """Of the spectrum by which fluxes of two bands are compared."""
+    counts_slope: float = Field(gt=0.0, le=5.0)
+    """Of the number of sources above a flux."""
+
+    @model_validator(mode="after")
+    def _is_wider(self) -> FluxPriors:
+        if self.outburst_dex < self.variability_dex:
+            narrow = f"{self.outburst_dex} is below variability_dex {self.variability_dex}"
+            raise ValueError(f"outburst_dex {narrow}")
+        return self
+
+
+class SourcePriors(Constants):
+    """What an instrument's position may be, before it is compared with another."""
 
     per_deg2: float = Field(gt=0.0, le=1e6)
+    """Unrelated sources that it would take for the counterpart, per square degree."""
     counterpart_seen: Fraction
-    """Probability."""
+    """Probability that it sees the counterpart of a real source."""
+    no_source: Probability
+    """Probability that it gives a position of no source."""
+    field_deg2: float = Field(gt=0.0, le=WHOLE_SKY_DEG2)
+    """Field of view, square degrees: such a position may be anywhere in it."""
     source: Text
 
 
@@ -64,9 +98,9 @@ class UnrelatedByInstrument(Constants):
     """Of each instrument, ECLAIRs' also for all that are not named."""
 
     assumed: bool
-    MXT: UnrelatedSources
-    VT: UnrelatedSources
-    ECLAIRs: UnrelatedSources
+    MXT: SourcePriors
+    VT: SourcePriors
+    ECLAIRs: SourcePriors
 
 
 class ImpossibleValues(SourcedConstants):
@@ -80,8 +114,10 @@ class CrosscheckSettings(Constants):
 
     version: Text
     verdict: VerdictLimits
+    recommendation: Recommendation
     claims: ClaimTolerance
     association: AssociationPriors
+    flux: FluxPriors
     unrelated: UnrelatedByInstrument
     impossible: ImpossibleValues
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.bayes import probability_text
+from mxtvhf.crosscheck.best_position import CHAIN
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair, SourceMatch, Verdict
 from mxtvhf.crosscheck.pairs import name
 from mxtvhf.crosscheck.settings import crosscheck_settings
@@ -40,19 +41,21 @@ def burst_verdict(
     verdict, reason
         A known source is called so whatever else disagrees; what disagrees is always told.
     """
+    if best is None:
+        return BurstVerdict.UNCLEAR, "There is no position to judge."
     labels = {position.label for position in current}
     told = [pair for pair in pairs if {pair.first, pair.second} <= labels]
     against = [pair for pair in told if pair.verdict is Verdict.INCONSISTENT]
     doubtful = [pair for pair in told if pair.verdict is Verdict.UNCLEAR and pair.p_value is not None]
-    if best is None:
-        return BurstVerdict.UNCLEAR, "There is no position to judge."
+    chosen = _independent(best, current, told)
+    agreement = _agreement([pair for pair in told if {pair.first, pair.second} <= chosen])
     word, reason = _by_catalogues(best, answers, matches)
     if word is not BurstVerdict.KNOWN_SOURCE:
         if against:
             word = BurstVerdict.INCONSISTENT
         elif doubtful:
             word = BurstVerdict.UNCLEAR
-    sentences = [*(pair.explanation for pair in (*against, *doubtful)), *_agreement(told), reason]
+    sentences = [*(pair.explanation for pair in (*against, *doubtful)), *agreement, reason]
     if word is BurstVerdict.KNOWN_SOURCE:
         sentences = [reason, *sentences[:-1]]
     return word, " ".join([*sentences, *_elsewhere(best, current, matches), *not_checked(answers)])
@@ -95,15 +98,25 @@ def _known_probability(matches: Sequence[SourceMatch]) -> float:
     return max(sums.values(), default=0.0)
 
 
+def _independent(best: Position, current: Sequence[Position], pairs: Sequence[PositionPair]) -> set[str]:
+    """Return the labels of positions that are independent of each other: the best one first."""
+    dependent = [{pair.first, pair.second} for pair in pairs if not pair.independent]
+    chosen: list[str] = []
+    for position in (best, *sorted(current, key=lambda one: CHAIN.index(one.origin))):
+        if all({position.label, label} not in dependent for label in chosen):
+            chosen.append(position.label)
+    return set(chosen)
+
+
 def _agreement(pairs: Sequence[PositionPair]) -> list[str]:
-    """Say which positions agree, in one sentence."""
-    agreeing = [pair for pair in pairs if pair.verdict is Verdict.CONSISTENT]
+    """Say which independent positions agree."""
+    agreeing = [pair for pair in pairs if pair.verdict is Verdict.CONSISTENT and pair.independent]
     if not agreeing:
         return []
     least = min(agreeing, key=lambda pair: pair.p_value or 0.0)
     if len(agreeing) == 1:
         return [least.explanation]
-    return [f"{len(agreeing)} pairs of positions are consistent, the least likely one: {least.explanation}"]
+    return [f"{len(agreeing)} pairs of independent positions agree. Least likely: {least.explanation}"]
 
 
 def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[SourceMatch]) -> list[str]:

@@ -3,14 +3,18 @@
 ::
 
     PRIMARY    no data; SVOM's product keywords
-    EVENTS     TIME, X, Y, RAWX, RAWY, PHA, PI     one row per photon in the good time intervals
-    GTI        START, STOP                         when the pointing was stable
-    ATTITUDE   TIME, QUATERNION, STABLE            the samples as received
+    EVENTS     TIME, X, Y, RAWX, RAWY, PHA, PI, GRADE     one row per event in the good time intervals
+    GTI        START, STOP            when the pointing was stable and every photon was received
+    ATTITUDE   TIME, QUATERNION, STABLE                   the samples as received
 
 Times are mission elapsed seconds, TT (``MJDREFI + MJDREFF`` is the epoch). X and Y are pixels of a TAN image
 about the mean boresight, North up, each photon's from the attitude at its own time; RAWX and RAWY the
 detector's column and row, 0..255. ``PNTSPRD`` says how far the pointing moved, ``CALxxx`` which calibration
 was valid. The same input gives the same bytes.
+
+The pixel entries that one photon made are one row, ``GRADE`` is the number of their pattern (see
+`mxtvhf.events.patterns`); entries of patterns that no photon makes have a row each, of grade 13. ``RECONSTR``
+is true in such a table. A table without ``GRADE`` holds pixel entries: they are joined when it is read.
 
 Sources: OGIP/93-003 (event lists: HDUCLASn, GTI); OGIP/94-001 (TLMIN, TLMAX, EXPOSURE); Greisen & Calabretta
 2002, A&A 395, 1061 (WCS of pixel lists); Rots et al. 2015, A&A 574, A36 (time); SVOM product cards.
@@ -41,8 +45,9 @@ from mxtvhf.events.header import (
     sky_image,
     table_cards,
 )
+from mxtvhf.events.patterns import GradedEvents, PatternCounts, reconstruct
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits, stable_pointing
+from mxtvhf.instrument.attitude import AttitudeHistory, observing_time, pointing_limits, stable_pointing
 from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import ExposureMap, RawMask
@@ -51,6 +56,7 @@ from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.intervals import ALL_TIME, difference, overlap
 from mxtvhf.models.text import escaped, one_line
 
 _MOMENTS = 16
@@ -64,8 +70,14 @@ class EventFileInfo:
     path: Path
     sha256: str
     n_photons: int
-    n_outside_gti: int
+    """Valid events."""
+    patterns: PatternCounts
+    n_unstable: int
     """Photons left out because the pointing was not stable."""
+    n_incomplete: int
+    """Photons left out because not all of their time were received."""
+    lost: Floats
+    """Intervals of stable pointing of which not every photon was received, seconds of MET."""
     tstart: float
     tstop: float
     """Start and stop of the good time intervals, seconds of MET."""
@@ -104,7 +116,9 @@ class EventFile:
     Attributes
     ----------
     photons
-        In time order, as `PhotonList`.
+        In time order, as `PhotonList`: the valid events, one entry for each photon.
+    rejected
+        Pixel entries in patterns that no photon makes (particles, readout noise, dense pile-up).
     gti
         Good time intervals, seconds of MET, shape (intervals, 2).
     pointing
@@ -120,6 +134,7 @@ class EventFile:
     """
 
     photons: PhotonList
+    rejected: PhotonList
     gti: Floats
     pointing: Pointing
     spread_arcsec: float
@@ -217,6 +232,7 @@ def write_event_file(
     *,
     header: EventHeader,
     store: CalibrationStore | None = None,
+    received: Floats | None = None,
 ) -> EventFileInfo:
     """Write an event file; it is seen complete or not at all.
 
@@ -225,27 +241,33 @@ def write_event_file(
     path
         Where; an existing file is replaced.
     photons
-        May be empty. Those outside stable pointing are left out.
+        Pixel entries as read out; may be empty. Those outside stable pointing, and those of incompletely
+        received time, are left out, the others joined to events.
     attitude
         At least one sample.
     header
         The observation.
     store
         Where the calibration for the start of the observation comes from; by default the package.
+    received
+        The time of which every photon was received, seconds of MET, shape (intervals, 2); by default all.
 
     Raises
     ------
     InvalidInput
         There is no attitude sample, or no calibration is valid at the start.
     """
-    observation = observe(photons, attitude, header, store or packaged_store())
+    observation = observe(photons, attitude, header, store or packaged_store(), received)
     content = event_file_bytes(observation)
     write_atomically(path, content)
     return EventFileInfo(
         path=path,
         sha256=sha256_of(content),
-        n_photons=len(observation.photons),
-        n_outside_gti=len(photons) - len(observation.photons),
+        n_photons=len(observation.events.photons),
+        patterns=observation.events.counts(),
+        n_unstable=observation.n_unstable,
+        n_incomplete=observation.n_incomplete,
+        lost=difference(observation.stable, ALL_TIME if received is None else received),
         tstart=observation.tstart,
         tstop=observation.tstop,
         exposure_s=observation.exposure,
@@ -256,32 +278,54 @@ def write_event_file(
 
 
 def observe(
-    photons: PhotonList, attitude: AttitudeHistory, header: EventHeader, store: CalibrationStore
+    photons: PhotonList,
+    attitude: AttitudeHistory,
+    header: EventHeader,
+    store: CalibrationStore,
+    received: Floats | None = None,
 ) -> Observation:
-    """Find pointing, good times and calibration, and keep the photons in the good times."""
+    """Find pointing, good times and calibration, and join the pixel entries in the good times to events."""
     if not len(attitude):
         raise InvalidInput("attitude: no sample")
     start, stop = attitude.time[0], attitude.time[-1]
     if len(photons):
         start = min(start, photons.time[0])
         stop = max(stop, photons.time[-1] + instrument().detector.frame_time_s)
-    stable = stable_pointing(attitude, float(start), float(stop))
-    good = np.zeros(len(photons), np.bool_)
-    for first, last in np.searchsorted(photons.time, stable.gti):
-        good[first:last] = True
-    tstart, tstop = (stable.gti[0, 0], stable.gti[-1, 1]) if len(stable.gti) else (start, stop)
+    pointing = stable_pointing(attitude, float(start), float(stop))
+    gti = overlap(pointing.gti, observing_time(attitude.time, photons.time))
+    if received is not None:
+        gti = overlap(gti, received)
+    good = _within(photons.time, gti)
+    tstart, tstop = (gti[0, 0], gti[-1, 1]) if len(gti) else (start, stop)
     calibration = store.at(utc_from_met(float(tstart)))
+    bad_pixels = calibration.bad_pixels.mask()
+    stable = _within(photons.time, pointing.gti)
+
+    def events(chosen: npt.NDArray[np.bool_]) -> GradedEvents:
+        return reconstruct(photons if chosen.all() else photons.selected(chosen), bad_pixels)
+
     return Observation(
-        photons=photons if good.all() else photons.selected(good),
+        events=events(good),
+        n_unstable=len(events(~stable).photons),
+        n_incomplete=len(events(stable & ~good).photons),
         attitude=attitude,
         header=header,
         calibration=calibration,
-        pointing=Pointing.from_quaternion(stable.mean, calibration.alignment),
-        spread_arcsec=stable.spread_arcsec,
-        gti=stable.gti,
+        pointing=Pointing.from_quaternion(pointing.mean, calibration.alignment),
+        spread_arcsec=pointing.spread_arcsec,
+        gti=gti,
+        stable=pointing.gti,
         tstart=float(tstart),
         tstop=float(tstop),
     )
+
+
+def _within(time: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which moments, in order, are in intervals that are in order; a stop is not in its interval."""
+    inside = np.zeros(len(time), np.bool_)
+    for first, last in np.searchsorted(time, intervals):
+        inside[first:last] = True
+    return inside
 
 
 def event_file_bytes(observation: Observation) -> bytes:
@@ -317,7 +361,7 @@ def event_file_bytes(observation: Observation) -> bytes:
 
 
 def _event_columns(observation: Observation) -> list[Column]:
-    photons, (centre, scale) = observation.photons, sky_image()
+    photons, (centre, scale) = observation.events.rows, sky_image()
     x, y = image_pixels(
         observation.pointing, observation.attitude, photons.time, photons.x, photons.y,
         centre=centre, scale_deg=scale,
@@ -330,6 +374,7 @@ def _event_columns(observation: Observation) -> list[Column]:
         Column("RAWY", photons.y, "pixel"),
         Column("PHA", photons.pha, "chan"),
         Column("PI", pi_channels(photons.pha, observation.calibration.gain), "chan"),
+        Column("GRADE", observation.events.grade),
     ]
 
 
@@ -354,12 +399,29 @@ def _intervals(start: Floats, stop: Floats) -> Floats:
     return gti
 
 
+def _events(
+    time: npt.NDArray[np.float64],
+    x: npt.NDArray[np.int16],
+    y: npt.NDArray[np.int16],
+    pha: npt.NDArray[np.int32],
+    grade: npt.NDArray[np.int16] | None = None,
+) -> GradedEvents:
+    """Return the events as they were graded; without grades the rows are pixel entries, to be joined."""
+    rows = PhotonList(time, x, y, pha)
+    return reconstruct(rows) if grade is None else GradedEvents(rows, grade)
+
+
 _TABLES: dict[str, tuple[dict[str, tuple[str, tuple[int, ...]]], Callable[..., Any]]] = {
-    "EVENTS": ({"TIME": ("f8", ()), "RAWX": ("i2", ()), "RAWY": ("i2", ()), "PHA": ("i4", ())}, PhotonList),
+    "EVENTS": (
+        {"TIME": ("f8", ()), "RAWX": ("i2", ()), "RAWY": ("i2", ()), "PHA": ("i4", ()), "GRADE": ("i2", ())},
+        _events,
+    ),
     "GTI": ({"START": ("f8", ()), "STOP": ("f8", ())}, _intervals),
     "ATTITUDE": ({"TIME": ("f8", ()), "QUATERNION": ("f8", (4,)), "STABLE": ("?", ())}, AttitudeHistory),
 }
 """Columns that are read, with type and shape of a cell, and what is made of them."""
+_OPTIONAL = {"GRADE"}
+"""Columns that a table may lack."""
 _UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
 )  # fmt: skip
@@ -410,13 +472,15 @@ def read_event_file(path: Path | str) -> EventFile:
             ra, dec, roll, spread, tstart = (_number(header, key) for key in _NUMBERS)
             for part, (columns, made) in _TABLES.items():
                 _check_frame(parts[part].header, required=())
-                tables[part] = made(*(_column(parts[part], name, *kind) for name, kind in columns.items()))
+                there = {name: kind for name, kind in columns.items() if _is_read(parts[part], name)}
+                tables[part] = made(*(_column(parts[part], name, *kind) for name, kind in there.items()))
             part = "PRIMARY"
             _check_start(tstart, tables["GTI"])
     except (InvalidInput, *_UNREADABLE) as error:
         raise InvalidInput(f"{shown}: HDU {part}: {one_line(error)}") from error
     return EventFile(
-        photons=tables["EVENTS"],
+        photons=tables["EVENTS"].photons,
+        rejected=tables["EVENTS"].rejected,
         gti=tables["GTI"],
         pointing=Pointing(ra, dec, roll),
         spread_arcsec=spread,
@@ -475,6 +539,10 @@ def _check_start(tstart: float, gti: Floats) -> None:
     """Check that ``TSTART``, which chooses the calibration, is the start of the good time intervals."""
     if len(gti) and abs(tstart - gti[0, 0]) > _SAME_TIME_S:
         raise ValueError(f"TSTART is {tstart!r}, but the good time intervals begin at {float(gti[0, 0])!r}")
+
+
+def _is_read(part: fits.BinTableHDU, name: str) -> bool:
+    return name not in _OPTIONAL or name in part.columns.names
 
 
 def _column(part: fits.BinTableHDU, name: str, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -14,13 +14,14 @@ from pydantic import AwareDatetime, Field
 
 from mxtvhf import __version__
 from mxtvhf.events.fits import Card
-from mxtvhf.events.photons import PhotonList
+from mxtvhf.events.patterns import INVALID_GRADE, GradedEvents
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
+from mxtvhf.models.quantities import Fraction
 from mxtvhf.models.times import utc_text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
@@ -55,15 +56,24 @@ class EventHeader(Model):
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """All that the tables and headers are made of; ``photons`` are those in the good times."""
+    """All that the tables and headers are made of; ``events`` are those in the good times.
 
-    photons: PhotonList
+    ``stable`` are the intervals of stable pointing; the good times are those of them of which every photon
+    was received.
+    """
+
+    events: GradedEvents
+    n_unstable: int
+    """Photons left out because the pointing was not stable."""
+    n_incomplete: int
+    """Photons left out because not all of their time were received."""
     attitude: AttitudeHistory
     header: EventHeader
     calibration: Calibration
     pointing: Pointing
     spread_arcsec: float
     gti: npt.NDArray[np.float64]
+    stable: npt.NDArray[np.float64]
     tstart: float
     tstop: float
 
@@ -96,11 +106,21 @@ class SkyImage(SourcedConstants):
     """Of an axis."""
 
 
+class PatternLimits(SourcedConstants):
+    """From which fractions on the reader of a report is told of the patterns."""
+
+    pile_up: Fraction
+    """Of the events: those that hold the charge of several photons."""
+    invalid_pixels: Fraction
+    """Of the pixel entries: those in patterns that no photon makes."""
+
+
 class EventFileConstants(Constants):
     """``event_file.toml``."""
 
     primary: ProductKeywords
     sky: SkyImage
+    patterns: PatternLimits
 
 
 @cache
@@ -200,6 +220,7 @@ def event_cards(observation: Observation) -> list[Card]:
     return [
         ("HDUCLAS1", "EVENTS", "kind of extension"),
         ("HDUCLAS2", "ALL", "subkind"),
+        ("RECONSTR", True, "split events are joined, see GRADE"),
         *_limits(),
         *_sky_wcs(observation.pointing),
     ]
@@ -216,6 +237,7 @@ def _limits() -> list[Card]:
         5: (0, detector.rows - 1),
         6: (0, energy.pha_channels - 1),
         7: (0, channels - 1),
+        8: (0, INVALID_GRADE),
     }
     return [
         card

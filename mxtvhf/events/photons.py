@@ -17,7 +17,7 @@ from mxtvhf.models.arrays import read_arrays
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PhotonList:
-    """Photons in time order, one entry each.
+    """Photons in time order: pixel entries as read out, or the events that were made of them.
 
     Attributes
     ----------

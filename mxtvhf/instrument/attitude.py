@@ -21,8 +21,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.quaternions import mean_quaternion, slerp
 from mxtvhf.models.arrays import Floats, read_arrays
+from mxtvhf.models.intervals import ALL_TIME, difference
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 Flags = npt.NDArray[np.bool_]
@@ -35,7 +37,9 @@ class StableLimits(SourcedConstants):
     """What counts as stable pointing."""
 
     max_gap_s: float = Field(gt=0.0, le=86_400.0)
-    """Between two samples."""
+    """Between two samples; a longer gap is bridged where the pointing is the same on both sides."""
+    max_gap_motion_arcsec: float = Field(ge=0.0, le=3600.0)
+    """Of the attitudes on both sides of a longer gap: up to this the pointing is the same."""
     max_rate_arcsec_per_s: float = Field(gt=0.0, le=3600.0)
     """Of the motion between two samples."""
     noise_arcsec: float = Field(ge=0.0, le=3600.0)
@@ -200,10 +204,13 @@ class StablePointing:
 def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> StablePointing:
     """Find the stable times between two moments, and the mean attitude in them.
 
-    The time between two samples is good when the platform called both stable, they are not farther apart than
-    ``max_gap_s``, the motion between them is slower than ``max_rate_arcsec_per_s``, and both are within
-    ``max_offset_arcmin`` of the main pointing: that of the longest stretch of time that is good in the other
-    respects. So of a history with a slew between two targets one target is left.
+    The time between two samples is good when the platform called both stable, the motion between them is
+    slower than ``max_rate_arcsec_per_s`` (of samples farther apart than ``max_gap_s``: not larger than
+    ``max_gap_motion_arcsec``), and both are within ``max_offset_arcmin`` of the main pointing: that of the
+    longest stretch of time that is good in the other respects. So of a history with a slew between two
+    targets one target is left.
+
+    Whether anything was observed in a long gap the attitude cannot tell: see `observing_time`.
 
     Parameters
     ----------
@@ -241,6 +248,31 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
     return StablePointing(_joined(edges, good), mean, float(spread))
 
 
+def observing_time(samples: Floats, frames: Floats) -> Floats:
+    """Return the time in which the instrument observed, by its signs of life.
+
+    Parameters
+    ----------
+    samples
+        Times of the attitude samples, seconds of MET, in order.
+    frames
+        Starts of detector frames with photons, in order.
+
+    Returns
+    -------
+    Floats
+        All time but the pauses longer than ``max_gap_s`` without a sample or a photon, shape (intervals, 2).
+        In such a pause the instrument was off (the background alone gives a photon each two seconds), or all
+        that it sent was lost.
+    """
+    longest = pointing_limits().stable.max_gap_s
+    if not (np.diff(samples) > longest).any():
+        return np.array(ALL_TIME)
+    signs = np.unique(np.concatenate([samples, frames, frames + instrument().detector.frame_time_s]))
+    pauses = np.flatnonzero(np.diff(signs) > longest)
+    return difference(ALL_TIME, np.stack([signs[pauses], signs[pauses + 1]], axis=1))
+
+
 @dataclass(frozen=True, eq=False)
 class _Held:
     """An attitude history with its ends held: the first and the last sample once more, beside themselves."""
@@ -249,7 +281,7 @@ class _Held:
     quaternion: Floats
     stable: Flags
     moves: Flags
-    """Of each step, from a sample to the next: faster than the limit."""
+    """Of each step, from a sample to the next: faster or farther than the limit."""
 
     @classmethod
     def of(cls, attitude: AttitudeHistory) -> _Held:
@@ -258,8 +290,13 @@ class _Held:
         time = np.concatenate([[attitude.time[0] - held], attitude.time, [attitude.time[-1] + held]])
         index = np.concatenate([[0], np.arange(count), [count - 1]])
         quaternion = attitude.quaternion[index]
-        fastest = limits.noise_arcsec + limits.max_rate_arcsec_per_s * np.diff(time)
-        moves = _angles(quaternion[:-1], quaternion[1:]) > fastest
+        step = np.diff(time)
+        farthest = np.where(
+            step > limits.max_gap_s,
+            limits.max_gap_motion_arcsec,
+            limits.noise_arcsec + limits.max_rate_arcsec_per_s * step,
+        )
+        moves = _angles(quaternion[:-1], quaternion[1:]) > farthest
         if count > 1:
             # What moves at the first or the last sample moved before or moves on.
             moves[[0, -1]] = moves[[1, -2]]
@@ -267,8 +304,7 @@ class _Held:
 
     def good_steps(self, usable: Flags) -> Flags:
         """Tell between which samples the pointing was stable, given the samples that may be used."""
-        gaps = np.diff(self.time) > pointing_limits().stable.max_gap_s
-        return np.asarray(usable[:-1] & usable[1:] & ~self.moves & ~gaps)
+        return np.asarray(usable[:-1] & usable[1:] & ~self.moves)
 
 
 def _weights(edges: Floats, good: Flags) -> Floats:

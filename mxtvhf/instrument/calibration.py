@@ -23,9 +23,9 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.base import NonNegative
-from mxtvhf.models.quantities import Finite, Fraction, GridKev, Positive, RadiusArcsec
+from mxtvhf.models.quantities import ColumnCm2, Finite, Fraction, GridKev, Positive, RadiusArcsec, Text
 from mxtvhf.models.times import utc_text
-from mxtvhf.models.toml import SourcedConstants, read_toml
+from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 FWHM_PER_SIGMA = 2.3548200450309493
 """Full width at half maximum of a Gaussian over its sigma, 2 sqrt(2 ln 2)."""
@@ -184,12 +184,33 @@ class Alignment(CalibrationFile):
         return self
 
 
+class Continuum(Constants):
+    """A smooth part of the background's spectrum: E^-index exp(-E / kT), absorbed, in photons per keV."""
+
+    name: Text
+    index: float = Field(ge=-3.0, le=10.0)
+    kt_kev: float | None = Field(default=None, gt=0.0, le=100.0)
+    """None: no cut-off."""
+    nh_cm2: ColumnCm2 = 0.0
+    through_optics: bool
+    """Whether it comes through the optics: then it has their effective area and the detector's resolution."""
+
+
+class Line(Constants):
+    """A line of the background's spectrum, as wide as the detector's resolution."""
+
+    name: Text
+    energy_kev: float = Field(gt=0.0, le=20.0)
+
+
 class Background(CalibrationFile):
-    """Background, flat over the detector, in time and in pulse height within the energy band."""
+    """Background: its rate, and the components that its spectrum is a mixture of, in unknown parts."""
 
     item: Literal["background"]
     rate_per_s: NonNegative
     """Counts per second on the whole detector."""
+    continua: tuple[Continuum, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)

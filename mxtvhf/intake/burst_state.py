@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.patterns import reconstruct
 from mxtvhf.models.kept import KeptModel, log_once, read_or_set_aside
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.alert import Alert
@@ -205,4 +206,5 @@ def _measure(raw: bytes, burst_id: str) -> tuple[int, int]:
     if not len(stream.attitude):
         # Until the first pointing packet no photon can be placed on the sky.
         return 0, 0
-    return len(stream.photons), stream.counts.good
+    # Pixels of one photon count once: limits of the policy are photons.
+    return len(reconstruct(stream.photons).photons), stream.counts.good

@@ -21,6 +21,8 @@ class DetectionThreshold(Constants):
     """Fraction of the fields with background only that reach it."""
     least_photons: float = Field(ge=0.0, le=1e4)
     """Least number of fitted source photons."""
+    places_ts_threshold: float = Field(ge=0.0, le=1e4)
+    """Least ts of the photons' places, with their energies and times taken as given."""
 
 
 class EclairsTrust(Constants):
@@ -49,34 +51,68 @@ class ExcessRule(Constants):
         return self
 
 
+class BackgroundTrust(Constants):
+    """What is known of the background beforehand: so many photons count as seen of a component."""
+
+    photons_per_component: float = Field(ge=0.0, le=1e4)
+    """Of each component of its spectrum."""
+    largest_slope: float = Field(ge=0.0, lt=1.0)
+    """Largest change of it from the middle of the detector to an edge, over the value in the middle."""
+    photons_flat: float = Field(gt=0.0, le=1e6)
+    """Of the flat one of its shapes."""
+    photons_steady: float = Field(gt=0.0, le=1e6)
+    """Of the steady one of its courses in time."""
+
+
+class FurtherSources(Constants):
+    """Which maxima count as sources beside a brighter one."""
+
+    most: int = Field(ge=1, le=100)
+    """Sources looked for in a field."""
+    ts_to_try: float = Field(ge=0.0, le=1e4)
+    """Least ts of a maximum for which all sources are fitted again with it."""
+    least_ratio: float = Field(ge=0.0, le=1.0)
+    """Least number of its photons over that of brighter sources, as their PSF falls from its peak to its
+    place."""
+
+
 class DetectionConstants(Constants):
     """``detection.toml``."""
 
     version: Text
     source: DetectionThreshold
+    further: FurtherSources
+    background: BackgroundTrust
     eclairs: EclairsTrust
     hot_pixel: ExcessRule
     noisy_line: ExcessRule
 
 
-class TemplateSpectra(Constants):
-    """Absorbed power laws."""
-
-    photon_index_and_nh_cm2: tuple[tuple[PhotonIndex, ColumnCm2], ...] = Field(min_length=1)
+Share = Annotated[float, Field(gt=0.0, le=1e6)]
+"""Of the probability, not normalised."""
 
 
-class TemplateDecays(Constants):
-    """Power laws in time since T0."""
+class TemplateSpectrum(Constants):
+    """An absorbed power law."""
 
-    index: tuple[Annotated[float, Field(ge=-10.0, le=20.0)], ...] = Field(min_length=1)
+    photon_index: PhotonIndex
+    nh_cm2: ColumnCm2
+    share: Share = 1.0
+
+
+class TemplateDecay(Constants):
+    """A power law in time since T0."""
+
+    index: float = Field(ge=-10.0, le=20.0)
+    share: Share = 1.0
 
 
 class Population(SourcedConstants):
     """``source_templates.toml``."""
 
     version: Text
-    spectra: TemplateSpectra
-    decays: TemplateDecays
+    spectra: tuple[TemplateSpectrum, ...] = Field(min_length=1)
+    decays: tuple[TemplateDecay, ...] = Field(min_length=1)
 
 
 @cache

@@ -41,6 +41,16 @@ class Counts:
     kinds
         Weights of the entries, were the source of each of several kinds, shape (kinds, entries);
         ``weights`` is a mean of them. None: of one kind.
+    shares
+        Probability of each kind beforehand, shape (kinds,); None: all are equally probable.
+    spectra
+        Densities of the background's components at the energies of the entries, shape (components, entries);
+        see ``background``. None: energies are not used.
+    courses
+        Of its components in time, at the times of the entries, the same way.
+    concentration
+        Density of everything but the source at an entry's place over its mean over the good pixels, given the
+        entry's energy and time, see ``likelihood``; None: 1 for all.
     """
 
     column: npt.NDArray[np.intp]
@@ -50,6 +60,10 @@ class Counts:
     weights: Floats | None = None
     block: int = 1
     kinds: Floats | None = None
+    shares: Floats | None = None
+    spectra: Floats | None = None
+    courses: Floats | None = None
+    concentration: Floats | None = None
 
     @classmethod
     def from_image(cls, image: npt.NDArray[np.int64], good: Floats) -> Counts:
@@ -65,20 +79,61 @@ class Counts:
         row: npt.NDArray[np.intp],
         weights: Floats,
         good: Floats,
+        *,
+        shares: Floats | None = None,
+        spectra: Floats | None = None,
+        courses: Floats | None = None,
     ) -> Counts:
         """Take the photons on good pixels with their weights; many are joined to about equal ones.
 
-        ``weights`` has the shape (photons,), or (kinds, photons) for kinds that are equally probable.
+        ``weights`` has the shape (photons,), or (kinds, photons); ``spectra`` and ``courses`` (components,
+        photons).
         """
         kept = good[row, column] > 0.0
         kinds = weights[:, kept] if weights.ndim == 2 else None
-        mean = weights[kept] if kinds is None else kinds.mean(axis=0)
-        photons = cls(column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds)
+        mean = weights[kept] if kinds is None else np.average(kinds, axis=0, weights=shares)
+        photons = cls(
+            column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds, shares=shares,
+            spectra=None if spectra is None else spectra[:, kept],
+            courses=None if courses is None else courses[:, kept],
+        )  # fmt: skip
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
     def of_kind(self, probability: Floats) -> Counts:
         """Return them with the mean weight of the kinds, each with its probability."""
         return self if self.kinds is None else replace(self, weights=probability @ self.kinds)
+
+    def against(self, density: Floats, overall: Floats) -> Counts:
+        """Return them with their weights over something else than the reference of these.
+
+        Parameters
+        ----------
+        density
+            Of everything but the source at each entry's place, energy and time.
+        overall
+            Its mean over the good pixels, at each entry's energy and time.
+        """
+        weights = np.ones(self.number.size) if self.weights is None else self.weights
+        return replace(
+            self,
+            weights=weights / density,
+            kinds=None if self.kinds is None else self.kinds / density,
+            concentration=density / overall,
+        )
+
+    @property
+    def places_only(self) -> Counts:
+        """The photons as if only their places counted: the source has the energies and times of all else."""
+        if self.concentration is None:
+            return replace(self, weights=None, kinds=None)
+        return replace(self, weights=1.0 / self.concentration, kinds=None)
+
+    @property
+    def overall_weights(self) -> Floats | None:
+        """Weights of the entries, were their places not known; None: 1 for all."""
+        if self.weights is None or self.concentration is None:
+            return self.weights
+        return self.weights * self.concentration
 
     @cached_property
     def total(self) -> float:
@@ -110,15 +165,22 @@ class Counts:
         place = self.row * size + self.column
         if self.weights is None:
             return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
-        low, high = WEIGHT_POWERS
-        power = np.clip(np.log2(np.maximum(self.weights, 2.0**low)), low, high)
-        lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
-        first, upper = int(lower.min()), power - lower
+        lower, upper = _shares(self.weights)
+        first = int(lower.min())
         layers = int(lower.max()) + 2 - first
         place = place + (lower - first) * size**2
         flat = np.bincount(place, self.number * (1.0 - upper), layers * size**2).astype(np.float64)
         flat += np.bincount(place + size**2, self.number * upper, layers * size**2)
         return flat.reshape(layers, size, size), first
+
+    def numbers(self) -> Floats:
+        """Photons by the power of two of their overall weight, the lowest first; shared as in ``images``."""
+        low, high = WEIGHT_POWERS
+        weights = self.overall_weights
+        lower, upper = _shares(np.ones(self.number.size) if weights is None else weights)
+        number = np.bincount(lower - low, self.number * (1.0 - upper), high + 1 - low).astype(np.float64)
+        number += np.bincount(lower - low + 1, self.number * upper, high + 1 - low)
+        return number
 
     def rebinned(self, factor: int) -> Counts:
         """Join ``factor`` x ``factor`` blocks into one, and photons of about the same weight.
@@ -129,23 +191,54 @@ class Counts:
         key = (self.row // factor) * size + self.column // factor
         if self.weights is None:
             flat = np.bincount(key, self.number).astype(np.float64)
-            filled, weights, kinds = np.flatnonzero(flat), None, None
+            filled, weights, kinds, spectra, courses = np.flatnonzero(flat), None, None, None, None
+            concentration = None
             number = flat[filled]
         else:
-            step = np.round(_WEIGHT_STEPS * np.log2(np.maximum(self.weights, 2.0 ** WEIGHT_POWERS[0])))
-            key = key + size**2 * (step - step.min()).astype(np.intp)
+            key = key + size**2 * self._alike()
             filled, entry = np.unique(key, return_inverse=True)
             number = np.bincount(entry, self.number).astype(np.float64)
-            weights = np.bincount(entry, self.number * self.weights) / number
-            kinds = None
-            if self.kinds is not None:
-                kinds = np.stack([np.bincount(entry, self.number * kind) / number for kind in self.kinds])
+
+            def mean(values: Floats) -> Floats:
+                return np.asarray(np.bincount(entry, self.number * values) / number)
+
+            weights = mean(self.weights)
+            kinds = None if self.kinds is None else np.stack([mean(kind) for kind in self.kinds])
+            spectra = None if self.spectra is None else np.stack([mean(one) for one in self.spectra])
+            courses = None if self.courses is None else np.stack([mean(one) for one in self.courses])
+            concentration = None if self.concentration is None else mean(self.concentration)
         rows = self.good.reshape(size, factor, -1).sum(axis=1)
         good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
         row, column = np.divmod(filled % size**2, size)
-        return Counts(column, row, number, good, weights, self.block * factor, kinds)
+        return Counts(
+            column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra, courses,
+            concentration,
+        )  # fmt: skip
+
+    def _alike(self) -> npt.NDArray[np.intp]:
+        """Return a number for each entry, the same for those with about the same weight, energy and time."""
+        step = np.zeros(self.number.size, dtype=np.intp) if self.weights is None else _steps(self.weights)
+        # Two photons may have the same weight but not the same densities of the background's components.
+        for densities in (self.spectra, self.courses):
+            if densities is not None:
+                step = step + (step.max() + 1) * _steps((1.0 + np.arange(len(densities))) @ densities)
+        return step
 
     def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
         """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
         pixels = psf.fractions(centre, self.good.shape[0] * self.block)
         return np.asarray(pixels.reshape(*pixels.shape[:-1], -1, self.block).sum(axis=-1))
+
+
+def _shares(weights: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the power of two below each weight, and the part that the next one has of it, by ln w."""
+    low, high = WEIGHT_POWERS
+    power = np.clip(np.log2(np.maximum(weights, 2.0**low)), low, high)
+    lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
+    return lower, power - lower
+
+
+def _steps(values: Floats) -> npt.NDArray[np.intp]:
+    """Return the logarithms of numbers in whole steps from the lowest one."""
+    step = np.round(_WEIGHT_STEPS * np.log2(np.maximum(values, 2.0 ** WEIGHT_POWERS[0])))
+    return np.asarray(step - step.min(), dtype=np.intp)

@@ -1,18 +1,28 @@
-"""Likelihood of a point source on a flat background, photon by photon.
+"""Likelihood of a point source on a known density of everything else, photon by photon.
 
-A photon that is on a good pixel came from the source at (x, y) or from the background, so it is on pixel
-i with probability proportional to ``1 + r w p_i(x, y)``: p is the pixel-integrated PSF and r the source's
-photons (over the whole plane) per background photon of one pixel. The weight w of a photon is the
-probability density of its energy and arrival time, were it the source's, over that of the background's
-(module ``weights``); 1 where neither is used. With A good pixels, on which a part D(x, y) of the source's
-photons falls, the log-likelihood ratio to "background only" of n photons is
+A photon that is on a good pixel came from the source at (x, y) or from something else, so it is on pixel i
+with probability proportional to ``1 + r w p_i(x, y)``: p is the pixel-integrated PSF and r the source's
+photons (over the whole plane) per other photon of one pixel. The weight w of a photon is the probability
+density of its energy and arrival time, were it the source's, over the density of everything else at its
+place, energy and time (module ``scene``); 1 where a flat background is all. With A good pixels, on which a
+part D(x, y) of the source's photons falls, the log-likelihood ratio to "no source" of n photons is
 
     ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - n ln(1 + r D / A),
 
 and f = r D / (A + r D) is the source's part of the photons seen. Numbers of photons are not in it: the
 extended Poisson likelihood with free source and background has the same maximum, at f n and (1 - f) n.
 
-For a fixed r and w the sum is a correlation of the counts with the kernel ln(1 + r w p), also with bad
+It believes that the density of everything else is known at every energy and time. The likelihood of the
+places alone, energies and times taken as given,
+
+    ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - sum_i ln(1 + r v_i D / A),
+
+does not: v is the weight over the mean of that density over the good pixels. Without a source it is right
+whatever the spectrum and the time variation of the background are. The map of the whole field is of this
+kind, so that a wrong background makes no source; near a maximum, where the background was fitted together
+with the source, the first one is used.
+
+For a fixed r and w the first sum is a correlation of the counts with the kernel ln(1 + r w p), also with bad
 pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
 each r; with weights one more for each power of two of w, since only the product r w matters.
 
@@ -20,8 +30,8 @@ A pixel that looked for a part of the time only counts as that part of one in A 
 it has, source and background are shortened alike.
 
 A source may be of several kinds, by spectrum and decay, each with its own w. Its likelihood is the mean of
-theirs. Here the mean w by the probability of each kind, given the photons, is used in place of them all: the
-gradient is the same to first order of their differences.
+theirs, each with its share. Here the mean w by the probability of each kind, given the photons, is used in
+place of them all: the gradient is the same to first order of their differences.
 
 Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``.
 """
@@ -47,6 +57,8 @@ CELL = 8
 _RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
 """Values of r of the whole-field map: from a source lost in the background to no background."""
 
+FAINT_LOG_RATIO = float(np.log(_RATIOS[6]))
+"""ln r of a source with a fifth of the photons: from there a climb finds fainter and brighter ones."""
 _LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
 _ROUNDS = 2
 """In which place and kind of the source are found in turn."""
@@ -107,6 +119,12 @@ def log_prior_of_cells(prior: PositionPrior) -> Floats:
     return prior.log_ratio(centre, centre[:, np.newaxis])
 
 
+def _products() -> Floats:
+    """Return the powers of two that r w takes in the whole-field map."""
+    low, high = WEIGHT_POWERS
+    return np.asarray(_RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high))
+
+
 @lru_cache(maxsize=16)
 def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
     """Return the transforms of ln(1 + r w p), by offset in cells, for each r w; and the profile of each cell.
@@ -119,8 +137,7 @@ def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
     middle = CELL * (size - 1) + 0.5 * (CELL - 1)
     axis = psf.fractions(middle, CELL * (2 * size - 1)).reshape(-1, CELL).sum(axis=-1)
     offsets = np.arange(1 - size, size)
-    low, high = WEIGHT_POWERS
-    products = _RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high)
+    products = _products()
     kernel = np.zeros((products.size, 2 * size, 2 * size))
     density = np.outer(axis, axis) / CELL**2
     kernel[:, offsets[:, np.newaxis], offsets] = np.log1p(np.multiply.outer(products, density))
@@ -131,7 +148,8 @@ def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
 def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     """Return ln L and source part f for a source in the centre of each cell, for each value of r.
 
-    Both have the shape (values of r, cells, cells), ``[r, row, column]``; spacing in ln r is ln 2.
+    Both have the shape (values of r, cells, cells), ``[r, row, column]``; spacing in ln r is ln 2. It is the
+    ln L that takes energies and times as given, see the module.
     """
     cells = counts.rebinned(CELL // counts.block)
     size = cells.good.shape[0]
@@ -145,15 +163,21 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
     rows = fft.ifft(summed, axis=1, overwrite_x=True)[:, :size]
     correlation = fft.irfft(rows, 2 * size, axis=2)[..., :size]
     expected, part = _parts(psf, cells.good.tobytes())
-    return correlation - cells.total * expected, part
+    numbers = counts.numbers()
+    expected_sum, part_sum = np.zeros(correlation.shape), np.zeros(correlation.shape)
+    for lowest in np.flatnonzero(numbers).tolist():
+        some = slice(lowest, lowest + _RATIOS.size)
+        expected_sum += numbers[lowest] * expected[some]
+        part_sum += numbers[lowest] * part[some]
+    return correlation - expected_sum, part_sum / max(cells.total, 1e-300)
 
 
 @lru_cache(maxsize=16)
 def _parts(psf: SeparablePsf, good: bytes) -> tuple[Floats, Floats]:
-    """Return ln(1 + r D / A) and f of ``whole_field``; kept, since few sets of good cells occur."""
+    """Return ln(1 + r w D / A) and f of each r w; kept, since few sets of good cells occur."""
     profiles = _kernels(psf)[1]
     cells = np.frombuffer(good).reshape(len(profiles), -1)
-    odds = np.multiply.outer(_RATIOS, profiles @ cells @ profiles.T / (cells.sum() * CELL**2))
+    odds = np.multiply.outer(_products(), profiles @ cells @ profiles.T / (cells.sum() * CELL**2))
     return np.log1p(odds), odds / (1.0 + odds)
 
 
@@ -286,21 +310,30 @@ def with_kinds(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
     """Return the fit with the kinds' probabilities and the mean of their likelihoods."""
     if counts.kinds is None:
         return fit
-    log_likelihood = _of_kinds(counts, counts.kinds, psf, fit)
-    return replace(
-        fit,
-        log_evidence=float(logsumexp(log_likelihood) - np.log(log_likelihood.size)),
-        kinds=softmax(log_likelihood),
-    )
+    probability = _of_kinds(counts, counts.kinds, psf, fit)
+    return replace(fit, log_evidence=float(logsumexp(probability)), kinds=softmax(probability))
 
 
 def _of_kinds(counts: Counts, kinds: Floats, psf: SeparablePsf, fit: SourceFit) -> Floats:
-    """Return ln L of each kind at the fit's place and ratio."""
+    """Return ln L of each kind at the fit's place and ratio, and the logarithm of its share added."""
+    shares = np.full(len(kinds), 1.0 / len(kinds)) if counts.shares is None else counts.shares
     column, row = counts.fractions(psf, (fit.x, fit.y))
     ratio = np.exp(fit.log_ratio)
     signal = ratio * column[counts.column] * row[counts.row]
     nothing = counts.total * np.log1p(ratio * float(counts.seen(row, column)) / counts.area)
-    return np.array([counts.number @ np.log1p(signal * kind) - nothing for kind in kinds])
+    return np.asarray(np.log1p(signal * kinds) @ counts.number - nothing + np.log(shares))
+
+
+def log_likelihood_of_places(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
+    """Return ln L of a fit with energies and times taken as given, see the module."""
+    column, row = counts.fractions(psf, (fit.x, fit.y))
+    ratio = np.exp(fit.log_ratio)
+    signal, odds = ratio * column[counts.column] * row[counts.row], ratio * float(counts.seen(row, column))
+    odds = odds / counts.area
+    weights, overall = counts.weights, counts.overall_weights
+    if weights is None or overall is None:
+        return float(counts.number @ np.log1p(signal) - counts.total * np.log1p(odds))
+    return float(counts.number @ (np.log1p(signal * weights) - np.log1p(odds * overall)))
 
 
 def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> VariableWidthPsf:

@@ -16,20 +16,32 @@ import numpy.typing as npt
 
 from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument.calibration import FWHM_PER_SIGMA, Calibration, EffectiveArea, Redistribution
-from mxtvhf.instrument.constants import instrument
+from mxtvhf.instrument.calibration import Calibration, EffectiveArea, Redistribution
 from mxtvhf.localisation.constants import population
+from mxtvhf.localisation.spectral_density import blurred, measured_energies
 from mxtvhf.models.arrays import Floats
 
-_STEP_KEV = 0.01
-"""Energies between which the spectrum is summed: a sixth of the resolution at the lowest energies."""
 LEAST = 1e-3
 """Lowest weight given: a model is not known well enough to exclude a source photon."""
 
 
 def expected_spectra() -> tuple[PowerLaw, ...]:
-    """Return the spectra of the population, all equally probable."""
-    return tuple(PowerLaw(index, nh) for index, nh in population().spectra.photon_index_and_nh_cm2)
+    """Return the spectra of the population."""
+    return tuple(PowerLaw(spectrum.photon_index, spectrum.nh_cm2) for spectrum in population().spectra)
+
+
+def expected_shares(*, times: bool) -> Floats:
+    """Return the probability of each kind of source, in the order of ``energy_weights`` or ``joint_weights``.
+
+    Parameters
+    ----------
+    times
+        Of every spectrum with every decay, as ``joint_weights`` gives them; else of the spectra alone.
+    """
+    spectra = np.array([spectrum.share for spectrum in population().spectra])
+    decays = np.array([decay.share for decay in population().decays]) if times else np.ones(1)
+    shares = np.multiply.outer(spectra, decays).ravel()
+    return np.asarray(shares / shares.sum())
 
 
 def energy_weights(
@@ -37,8 +49,8 @@ def energy_weights(
 ) -> Floats:
     """Return the weights of pulse heights in the energy band of ``instrument/constants.toml``.
 
-    The source's spectrum goes through the effective area and the energy resolution; the background is flat
-    in pulse height (``calibration.background``).
+    The source's spectrum goes through the effective area and the energy resolution; the background is taken
+    as flat in pulse height: what it really is, the localisation finds (module ``background``).
 
     Parameters
     ----------
@@ -59,21 +71,13 @@ def energy_weights(
         _energy_table(calibration.effective_area, calibration.redistribution, spectrum)
         for spectrum in spectra or expected_spectra()
     )
-    return np.stack([np.maximum(np.interp(given, *table), LEAST) for table in tables])
+    return np.stack([np.maximum(np.interp(given, measured_energies(), table), LEAST) for table in tables])
 
 
-@lru_cache(maxsize=16)
-def _energy_table(
-    area: EffectiveArea, redistribution: Redistribution, spectrum: PowerLaw
-) -> tuple[Floats, Floats]:
-    """Measured energies (keV) of the band and the weight of each."""
-    low, high = instrument().energy.band_kev
-    measured = np.arange(low + 0.5 * _STEP_KEV, high, _STEP_KEV)
-    energy = np.arange(0.5 * low, 1.2 * high, _STEP_KEV)
-    emitted = spectrum.density(energy) * area.at(energy)
-    sigma = redistribution.fwhm(energy) / FWHM_PER_SIGMA
-    blurred = np.exp(-0.5 * ((measured[:, np.newaxis] - energy) / sigma) ** 2) @ (emitted / sigma)
-    return measured, np.asarray(blurred / blurred.mean())
+@lru_cache(maxsize=32)
+def _energy_table(area: EffectiveArea, redistribution: Redistribution, spectrum: PowerLaw) -> Floats:
+    """Weight at each of the measured energies of the band."""
+    return blurred(spectrum.density, area, redistribution)
 
 
 def time_weights(
@@ -107,7 +111,9 @@ def time_weights(
         raise InvalidInput("good time intervals: there is no good time")
     if start.min() <= 0.0:
         raise InvalidInput(f"burst time {burst_time} is not before the good times of the observation")
-    index = np.asarray(decay_indices or population().decays.index, dtype=np.float64)[:, np.newaxis]
+    if decay_indices is None:
+        decay_indices = [decay.index for decay in population().decays]
+    index = np.asarray(decay_indices, dtype=np.float64)[:, np.newaxis]
     mean = decay_integral(start, stop, index).sum(axis=1, keepdims=True) / (stop - start).sum()
     since = np.maximum(np.asarray(time, dtype=np.float64) - burst_time, start.min())
     return np.asarray(np.maximum(since**-index / mean, LEAST))

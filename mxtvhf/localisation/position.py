@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
@@ -12,23 +13,17 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pixels import RawLine, RawMask, line_mask, pixels_of
-from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, VariableWidthPsf, detector_pixels
+from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, detector_pixels
+from mxtvhf.localisation.background import BackgroundDensities
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.hot_pixels import hot_pixels
-from mxtvhf.localisation.likelihood import (
-    SourceFit,
-    free_width,
-    log_prior_of_cells,
-    maximise,
-    maximise_any_kind,
-    starting_points,
-    whole_field,
-    with_kinds,
-)
+from mxtvhf.localisation.likelihood import SourceFit, log_prior_of_cells, whole_field
 from mxtvhf.localisation.noisy_lines import noisy_lines
 from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.localisation.scene import Scene
+from mxtvhf.localisation.sources import FoundSource, find_sources
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
 from mxtvhf.models.arrays import Floats
 
@@ -40,11 +35,15 @@ class Evidence:
     """What the photons say about a source, of which all results are made."""
 
     counts: Counts
+    """With their weights over everything but this source."""
     psf: SeparablePsf
     fit: SourceFit
-    field: tuple[Floats, Floats]
-    """ln L and f of ``likelihood.whole_field``."""
     prior: PositionPrior | None
+
+    @cached_property
+    def field(self) -> tuple[Floats, Floats]:
+        """Ln L and f of ``likelihood.whole_field``."""
+        return whole_field(self.counts, self.psf)
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,18 +58,23 @@ class SourceLocalisation:
         Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5); with a
         prior that of the highest posterior. NaN when there is no photon on good pixels.
     ts
-        2 (ln L_source - ln L_background) at the maximum; with several kinds of sources L_source is the mean
-        of theirs, so that it grows by chance no more than that of one kind.
+        2 (ln L_with - ln L_without) at the maximum, the background and the other sources fitted both times;
+        with several kinds of sources L_with is the mean of theirs, so that it grows by chance no more than
+        that of one kind.
+    places_ts
+        The same of the photons' places, with their energies and times taken as given.
     n_source, n_background
-        Photons on good pixels that came from the source and from the background, by the fit; their sum is
+        Photons on good pixels that came from the source and from everything else, by the fit; their sum is
         the number of photons used.
     detected
-        Whether ``ts`` (with a prior: ts and twice the logarithm of the prior there over a flat one) and
-        ``n_source`` reach the thresholds of ``detection.toml``.
+        Whether ``ts`` and ``places_ts`` (with a prior: with twice the logarithm of the prior there over a
+        flat one) and ``n_source`` reach the thresholds of ``detection.toml``.
     hot_pixels
         (column, row) of the pixels whose photons were left out because no source can be so narrow.
     noisy_lines
         Rows and columns left out for the same reason.
+    others
+        The other sources of the field, by falling ts; all were fitted together.
     evidence
         None when there is no photon on good pixels.
     """
@@ -83,6 +87,8 @@ class SourceLocalisation:
     detected: bool
     hot_pixels: tuple[tuple[int, int], ...] = ()
     noisy_lines: tuple[RawLine, ...] = ()
+    places_ts: float = 0.0
+    others: tuple[SourceLocalisation, ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -156,16 +162,20 @@ def localise(
     bad_pixels: npt.ArrayLike | None = None,
     exposure: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
+    shares: npt.ArrayLike | None = None,
+    background: BackgroundDensities | None = None,
     prior: PositionPrior | None = None,
+    known: Sequence[tuple[float, float]] = (),
     contrast: npt.ArrayLike | None = None,
     find_hot_pixels: bool = True,
 ) -> SourceLocalisation:
-    """Find the position of a point source among the photons of an image.
+    """Find the point sources among the photons of an image.
 
-    Maximum likelihood of a source with the given PSF on a flat background, both of free strength, with bad
-    pixels and the detector's edges in the model; then the posterior over the whole field (see the modules
-    ``likelihood`` and ``posterior``). Once there is a source, the width of the PSF's core is fitted, too, as
-    far as it is not known. Time and memory do not grow with the number of photons beyond the first binning.
+    Maximum likelihood of sources with the given PSF on a background whose strength, shape over the detector
+    and spectrum are free, with bad pixels and the detector's edges in the model; then the posterior over the
+    whole field (see the modules ``likelihood``, ``scene``, ``sources`` and ``posterior``). Once there is a
+    source, the width of the PSF's core is fitted, too, as far as it is not known. Time and memory do not grow
+    with the number of photons beyond the first binning.
 
     Parameters
     ----------
@@ -180,12 +190,21 @@ def localise(
         Exposure map: fraction of the exposure time during which each pixel was exposed, 0..1, shape
         (256, 256), ``[row, column]``; None: 1 for all. A pixel that was never exposed is bad.
     weights
-        Of each photon: the likelihood ratio, source over background, of its energy and time, as
-        `mxtvhf.localisation.photon_weights` gives it; positive, shape as x, or (templates, photons) when the
-        source may follow several templates, all equally probable beforehand. None: 1 for all.
+        Of each photon: the likelihood ratio of its energy and time, the source's density over a flat one, as
+        `mxtvhf.localisation.photon_weights` gives it; positive, shape as x, or (kinds, photons) when the
+        source may be of several kinds. None: 1 for all.
+    shares
+        Probability of each kind beforehand, shape (kinds,); None: all are equally probable.
+    background
+        Densities of the components of the background at the photons (module ``background``). None: energies
+        and times count only as far as the places of the photons agree with them, so that a background that is
+        not flat in them makes no source.
     prior
         What is known of the position beforehand; None: nothing. It moves the position, shrinks the radii and
         counts for the detection.
+    known
+        Places (x, y) of sources that may be seen, such as bright ones of a catalogue: they are in the model
+        before the search.
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
@@ -195,9 +214,9 @@ def localise(
     Raises
     ------
     InvalidInput
-        No photons, lists of unequal length, an address that is not a whole number of 0..255, a weight that
-        is not positive, an exposure that is not a part, or bad pixels that are neither a mask nor a list or
-        leave no good pixel.
+        No photons, lists of unequal length, an address that is not a whole number of 0..255, a weight or a
+        share that is not positive, a component that is negative or nothing at a photon, an exposure that is
+        not a part, or bad pixels that are neither a mask nor a list or leave no good pixel.
     """
     if contrast is not None:
         warnings.warn("localise: contrast was renamed weights in 0.2", DeprecationWarning, stacklevel=2)
@@ -214,9 +233,15 @@ def localise(
         counts = Counts.from_image(image, exposed)
     else:
         column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
-        counts = Counts.from_photons(column, row, _checked_weights(weights, column.size), exposed)
+        given = _checked_weights(weights, column.size)
+        counts = Counts.from_photons(
+            column, row, given, exposed,
+            shares=_checked_shares(shares, given),
+            spectra=None if background is None else _checked_components(background.spectra, column.size),
+            courses=None if background is None else _checked_components(background.courses, column.size),
+        )  # fmt: skip
     psf = default_psf() if psf is None else psf
-    found = _source(counts, psf, prior) if counts.total else _NOTHING
+    found = _found(counts, psf, prior, known) if counts.total else _NOTHING
     pixels = tuple((pixel.column, pixel.row) for pixel in pixels_of(RawMask(hot)))
     return replace(found, hot_pixels=pixels, noisy_lines=lines)
 
@@ -226,35 +251,29 @@ _NOTHING = SourceLocalisation(
 )
 
 
-def _source(counts: Counts, psf: SeparablePsf, prior: PositionPrior | None) -> SourceLocalisation:
-    field = whole_field(counts, psf)
-    starts = starting_points(field[0] if prior is None else field[0] + log_prior_of_cells(prior))
-    fit = max(
-        (maximise_any_kind(counts, psf, start, prior) for start in starts),
-        key=lambda fit: fit.log_evidence + fit.log_prior,
-    )
-    detected = _is_detection(fit, counts)
-    if fit.kinds is not None:
-        counts = counts.of_kind(fit.kinds)
-        field = whole_field(counts, psf)
-    if detected and isinstance(psf, VariableWidthPsf) and psf.width_sigma > 0.0:
-        psf = free_width(counts, psf, fit)
-        fit = with_kinds(counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior))
+def _found(
+    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, known: Sequence[tuple[float, float]]
+) -> SourceLocalisation:
+    sources, empty = find_sources(counts, psf, prior, known)
+    first, *others = (_localised(source, empty, prior) for source in sources)
+    return replace(first, others=tuple(others))
+
+
+def _localised(source: FoundSource, empty: Scene, prior: PositionPrior | None) -> SourceLocalisation:
+    detected, counts = source.detected, source.counts
+    if not detected:
+        # What may be hidden is asked of the background alone, the source of any kind.
+        counts = empty.photons_to_explain
     return SourceLocalisation(
-        x=fit.x,
-        y=fit.y,
-        ts=max(0.0, 2.0 * fit.log_evidence),
-        n_source=fit.source_part * counts.total,
-        n_background=(1.0 - fit.source_part) * counts.total,
+        x=source.fit.x,
+        y=source.fit.y,
+        ts=source.ts,
+        n_source=source.photons,
+        n_background=counts.total - source.photons,
         detected=detected,
-        evidence=Evidence(counts, psf, fit, field, prior),
+        places_ts=source.places_ts,
+        evidence=Evidence(counts, source.psf, source.fit, prior),
     )
-
-
-def _is_detection(fit: SourceFit, counts: Counts) -> bool:
-    """Tell whether a maximum is a source: a prior raises or lowers it as it does its place."""
-    ts = 2.0 * (fit.log_evidence + fit.log_prior)
-    return ts >= ts_threshold() and fit.source_part * counts.total >= least_photons()
 
 
 def ts_threshold() -> float:
@@ -317,6 +336,34 @@ def _checked_weights(values: npt.ArrayLike, photons: int) -> Floats:
     wrong = ~((given > 0.0) & np.isfinite(given))
     if wrong.any():
         raise InvalidInput(f"weights: {given[wrong][0]} is not a positive number")
+    return given
+
+
+def _checked_shares(values: npt.ArrayLike | None, weights: Floats) -> Floats | None:
+    if values is None:
+        return None
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 1 or weights.ndim != 2 or given.size != len(weights):
+        raise InvalidInput(f"shares: shape {given.shape} for weights of shape {weights.shape}")
+    wrong = ~((given > 0.0) & np.isfinite(given))
+    if wrong.any():
+        raise InvalidInput(f"shares: {given[wrong][0]} is not a positive number")
+    return np.asarray(given / given.sum())
+
+
+def _checked_components(values: npt.ArrayLike | None, photons: int) -> Floats | None:
+    if values is None:
+        return None
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 2 or given.shape[-1] != photons:
+        raise InvalidInput(f"background: shape {given.shape} for {photons} photons")
+    if not len(given):
+        return None
+    wrong = ~((given >= 0.0) & np.isfinite(given))
+    if wrong.any():
+        raise InvalidInput(f"background: {given[wrong][0]} is not a density")
+    if not (given.max(axis=0) > 0.0).all():
+        raise InvalidInput("background: a photon has the density 0 in all components")
     return given
 
 

@@ -19,7 +19,13 @@ from scipy.special import log_ndtr
 
 from mxtvhf.instrument.psf import SeparablePsf, detector_pixels
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.likelihood import CELL, SourceFit, cell_centres, log_prior_of_cells
+from mxtvhf.localisation.likelihood import (
+    CELL,
+    SourceFit,
+    cell_centres,
+    log_likelihood_of_places,
+    log_prior_of_cells,
+)
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.models.arrays import Floats
 
@@ -181,7 +187,8 @@ def position_posterior(
         log_near = log_near + prior.log_ratio(fit.x + offset, fit.y + offset[:, np.newaxis])
         log_likelihood = log_likelihood + log_prior_of_cells(prior)
     near = RectBivariateSpline(offset, offset, log_near)
-    far = (np.exp(log_likelihood - fit.log_likelihood) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
+    at_fit = log_likelihood_of_places(counts, psf, fit)
+    far = (np.exp(log_likelihood - at_fit) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
     if reach < 2 * CELL:
         # Of a sharp posterior the cells about its peak know less than the fine grid.
         centre = cell_centres()

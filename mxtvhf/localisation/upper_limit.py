@@ -67,8 +67,9 @@ def detectable_photons(
 ) -> float:
     """Return the expected photons of a source that would be detected with probability ``part``.
 
-    It is added, in the middle of the detector, to the photons of an observation without a source. The square
-    root of ts is taken to scatter by 1 about that of its expectation (Wilks 1938, Ann. Math. Stat. 9, 60).
+    It is added, in the middle of the detector, to the photons of an observation without a source. Of the ts
+    only what the places tell is expected, with energies and times taken as given. The square root of ts is
+    taken to scatter by 1 about that of its expectation (Wilks 1938, Ann. Math. Stat. 9, 60).
 
     Parameters
     ----------
@@ -95,12 +96,14 @@ def detectable_photons(
     density = np.outer(profile, profile).ravel()
     density /= density @ good
     needed = float(np.sqrt(max(ts_threshold, 0.0)) + ndtri(part)) ** 2
-    source = weights * density / (share * weights).sum()
+    mean = weights / (share * weights).sum()
+    source = mean * density
 
     def lacking(photons: float) -> float:
         f = photons / (photons + counts.total)
         expected = share * good * (counts.total + photons * source)
-        return float(2.0 * (expected * np.log1p(f * (source - 1.0))).sum() - needed)
+        gain = np.log1p(f * (source - 1.0)) - np.log1p(f * (mean - 1.0))
+        return float(2.0 * (expected * gain).sum() - needed)
 
     most = 100.0 * (counts.total + needed)
     if lacking(most) < 0.0:

@@ -51,6 +51,8 @@ class Position(Model):
     """When the measurement was made or published, UTC."""
     reference: str | None = None
     """Where it was read: an ivorn or a product name."""
+    data_stream: str | None = None
+    """``VHF`` or ``XBand``: how the data of GP's position came to the ground; None where it is not known."""
 
     @property
     def degrees(self) -> tuple[float, float]:

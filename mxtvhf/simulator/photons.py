@@ -1,6 +1,7 @@
-"""The photons of a burst as the detector sees them: where, when and how energetic.
+"""The photons of a burst that fall on the detector: where, when and how energetic.
 
-Left out on purpose: pile-up, split events, vignetting of the spectrum over the field.
+What the detector makes of them (split events, pile-up) is in `mxtvhf.simulator.readout`. Left out on purpose:
+vignetting of the spectrum over the field.
 """
 
 from __future__ import annotations

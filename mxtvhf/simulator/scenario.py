@@ -40,6 +40,7 @@ from mxtvhf.simulator.downlink import downlink
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import moving_attitude, seen_with
+from mxtvhf.simulator.readout import read_out
 from mxtvhf.telemetry import encode_photons, encode_pointing
 
 DEFAULT_COUNTS = 300.0
@@ -80,6 +81,8 @@ class Scenario(Model):
     repeat: float = Field(default=1.0, ge=0.0, le=100.0)
     shuffle: float = Field(default=0.05, ge=0.0, le=1.0)
     corrupt: float = Field(default=0.0, ge=0.0, le=1.0)
+    split_events: bool = True
+    """The charge of a photon is shared by up to four pixels; False: each photon is one pixel entry."""
     role: Literal["test", "observation"] = "test"
     """A simulated burst is a test unless asked otherwise: it must never be announced as real."""
     seed: int = Field(default=1, ge=0)
@@ -191,9 +194,13 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         pointing, start, stop, slew_s=scenario.slew_s, drift_arcsec=scenario.drift_arcsec
     )
     photons = _photons(scenario, draw, pointing, attitude, calibration, rng, counts, background)
+    # Random numbers of their own: photons and notices are the same with and without split events. The first
+    # of them are those of the later photons.
+    _, of_readout, of_later_readout = np.random.default_rng(scenario.seed).spawn(3)
+    pixels = _pixels(scenario, photons, calibration, of_readout)
     wakeup, alert = _notices(scenario, photons, calibration, rng)
     packets = downlink(
-        encode_photons(photons, scenario.burst_id),
+        encode_photons(pixels, scenario.burst_id),
         encode_pointing(attitude, scenario.burst_id),
         loss=scenario.loss,
         repeat=scenario.repeat,
@@ -208,6 +215,7 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         "counts": counts,
         "background": background,
         "n_photons": len(photons),
+        "n_pixels": len(pixels),
         "detector_x": x,
         "detector_y": y,
         "pointing": {"ra_deg": pointing.ra_deg, "dec_deg": pointing.dec_deg, "roll_deg": pointing.roll_deg},
@@ -224,7 +232,8 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     if scenario.xband_s is not None:
         attitude = moving_attitude(pointing, start, start + scenario.xband_s)
         later = partial(draw, bad_pixels=calibration.bad_pixels.mask())
-        everything = photons.merged(_later_photons(scenario, later, counts, background))
+        later_photons = _later_photons(scenario, later, counts, background)
+        everything = pixels.merged(_pixels(scenario, later_photons, calibration, of_later_readout))
         header = _xband_header(scenario, wakeup, end=scenario.start + timedelta(seconds=scenario.xband_s))
         write_event_file(out / XBAND_FILE, everything, attitude, header=header, store=store)
         written.append(out / XBAND_FILE)
@@ -306,6 +315,15 @@ def _photons(
     source = seen_with(attitude, pointing, draw(counts=counts, background=0.0), rng)
     source = source.selected(~bad_pixels[source.y, source.x])
     return source.merged(draw(counts=0.0, background=background, bad_pixels=bad_pixels))
+
+
+def _pixels(
+    scenario: Scenario, photons: PhotonList, calibration: Calibration, rng: np.random.Generator
+) -> PhotonList:
+    """Return the pixel entries that the detector sends of the photons."""
+    if not scenario.split_events:
+        return photons
+    return read_out(photons, rng, gain=calibration.gain, bad_pixels=calibration.bad_pixels.mask())
 
 
 def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibration) -> float:

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.models.arrays import Floats
 from mxtvhf.telemetry.counts import PacketCounts
 from mxtvhf.telemetry.framing import Frames, Reject, find_frames
 from mxtvhf.telemetry.layout import PacketType, Records, layout
 from mxtvhf.telemetry.payload import attitude, burst_date, faults, first_time, photons
+from mxtvhf.telemetry.received import received_time
 from mxtvhf.telemetry.sequence import Sequence, arrange
 
 Integers = npt.NDArray[np.int64]
@@ -36,6 +38,8 @@ class DecodedStream:
         The stretches of bytes counted as corrupt, in stream order.
     photon_sequence, pointing_sequence
         Unwrapped sequence number of each good packet of either kind.
+    received
+        The time of which every photon was received, see `received_time`.
     foreign
         Sound packets that are not ours: "burst sb26051102" or "APID 801" -> number.
     """
@@ -46,6 +50,7 @@ class DecodedStream:
     rejects: tuple[Reject, ...]
     photon_sequence: Integers
     pointing_sequence: Integers
+    received: Floats
     foreign: dict[str, int]
 
 
@@ -96,6 +101,7 @@ def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
         rejects=tuple(sorted(account.rejects, key=lambda reject: reject.offset)),
         photon_sequence=photon_sequence.number,
         pointing_sequence=pointing_sequence.number,
+        received=received_time(types.photon, photon_records, photon_sequence.number),
         foreign=dict(account.foreign),
     )
 

@@ -15,6 +15,7 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
+from mxtvhf.events.patterns import reconstruct
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.localisation.model import Localisation
@@ -131,11 +132,13 @@ def process_burst(
     if extraction.unplaced is None:
         with timeline.step("fits_feed"):
             observation = observation_fields(conf.observation)
-            event = fits_feed(extraction, reception.alert, out, **observation, store=store)
+            event = fits_feed(
+                extraction, reception.alert, out, related=reception.related, **observation, store=store
+            )
     with timeline.step("vhf_localisation"):
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
-    photons = PhotonList.load(Path(extraction.photons_path))
+    photons = reconstruct(PhotonList.load(Path(extraction.photons_path))).photons
 
     def record(
         analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
@@ -222,6 +225,8 @@ def run_record(
         alert=reception.alert,
         related=reception.related,
         packets=extraction.packets,
+        patterns=event.patterns if event else None,
+        lost=event.lost if event else None,
         localisation=localisation,
         analysis=analysis,
         products=products,

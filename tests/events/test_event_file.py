@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import pi_channels, read_event_file, write_event_file
+from mxtvhf.events.patterns import INVALID_GRADE
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import (
@@ -77,6 +78,88 @@ def test_what_is_written_is_read(tmp_path, count):
     assert events.pointing == info.pointing
     assert events.gti.tolist() == [[info.tstart, info.tstop]]
     assert events.header["BURST_ID"] == "sb26051102"
+
+
+def split_photons():
+    """Give a double (grade 2), a line of three pixels and a single photon, in two frames."""
+    return PhotonList(
+        START + np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.2]),
+        np.array([10, 11, 80, 81, 82, 50], np.int16),
+        np.array([20, 20, 30, 30, 30, 60], np.int16),
+        np.array([300, 100, 40, 50, 60, 500], np.int32),
+    )
+
+
+def changed(path, change):
+    """Have a function change the event table of a file, which gets no checksums."""
+    with fits.open(path) as parts:
+        tables = [change(part) if part.name == "EVENTS" else part for part in parts]
+        for part in tables:
+            part.header.remove("CHECKSUM", ignore_missing=True)
+            part.header.remove("DATASUM", ignore_missing=True)
+        fits.HDUList(tables).writeto(path, overwrite=True)
+    return path
+
+
+def without_grades(part):
+    columns = [column for column in part.columns if column.name != "GRADE"]
+    return fits.BinTableHDU.from_columns(columns, header=part.header, name="EVENTS")
+
+
+def test_split_events_are_joined_and_graded(tmp_path):
+    path = tmp_path / "events.fits"
+    info = write_event_file(path, split_photons(), attitude_history(), header=HEADER)
+    with fits.open(path) as parts:
+        table, header = parts["EVENTS"].data, parts["EVENTS"].header
+        assert header["RECONSTR"] is True
+        assert table["GRADE"].tolist() == [2, *3 * [INVALID_GRADE], 0]
+        assert table["PHA"].tolist() == [400, 40, 50, 60, 500]
+        assert table["PI"].tolist() == [100, 10, 12, 15, 125]
+    counts = {"singles": 1, "doubles": 1, "triples": 0, "quadruples": 0, "invalid_pixels": 3, "pile_up": 0.0}
+    assert info.patterns.model_dump() == counts
+    assert (info.n_photons, info.n_unstable + info.n_incomplete, info.patterns.pixels) == (2, 0, 6)
+    events = read_event_file(path)
+    assert (events.photons.x.tolist(), events.photons.pha.tolist()) == ([10, 50], [400, 500])
+    assert events.rejected.pha.tolist() == [40, 50, 60]
+
+
+def test_a_file_without_grades_holds_pixel_entries(tmp_path):
+    path = tmp_path / "events.fits"
+    write_event_file(path, split_photons(), attitude_history(), header=HEADER)
+    graded = read_event_file(path)
+
+    def entries(part):
+        part = without_grades(part)
+        part.data["PHA"] = [250, 40, 50, 60, 500]
+        part.data["RAWX"], part.data["RAWY"] = [81, 80, 81, 82, 50], [31, 30, 30, 30, 60]
+        return part
+
+    changed(path, entries)
+    events = read_event_file(path)
+    assert (events.photons.pha.tolist(), events.rejected.pha.tolist()) == ([500], [250, 40, 50, 60])
+    changed(path, without_grades)
+    assert len(events.photons) + len(events.rejected) == len(graded.photons) + len(graded.rejected)
+
+
+def test_grades_of_the_file_are_believed(tmp_path):
+    """Photons side by side in one frame that another reconstruction told apart stay apart."""
+    path = tmp_path / "events.fits"
+    write_event_file(path, split_photons(), attitude_history(), header=HEADER)
+
+    def regraded(part):
+        part.data["GRADE"] = [31, 0, 12, 13, -1]
+        return part
+
+    changed(path, regraded)
+    events = read_event_file(path)
+    assert (events.photons.pha.tolist(), events.rejected.pha.tolist()) == ([40, 50], [400, 60, 500])
+
+
+def test_entries_of_bad_pixels_join_no_other(tmp_path, exchange):
+    store = CalibrationStore(packaged_folder(), exchange("bad_pixels", columns="[11]"))
+    path = tmp_path / "events.fits"
+    write_event_file(path, split_photons(), attitude_history(), header=HEADER, store=store)
+    assert read_event_file(path).photons.pha.tolist() == [300, 100, 500]
 
 
 def test_the_second_reader_reads_the_same(written):
@@ -265,8 +348,40 @@ def test_photons_outside_stable_pointing_are_left_out(tmp_path):
     inside = (since >= 50) & (since < 140) | (since >= 200)
     np.testing.assert_array_equal(events.photons.time, photons.time[inside])
     np.testing.assert_array_equal(events.photons.x, photons.x[inside])
-    assert info.n_outside_gti == 1000 - inside.sum()
+    assert info.n_unstable == 1000 - inside.sum()
     assert info.exposure_s == pytest.approx(190.0)
+
+
+def test_what_was_not_received_is_no_good_time(tmp_path):
+    path, photons = tmp_path / "events.fits", photon_list(1000)
+    flags = [0] * 5 + [1] * 26
+    received = START + np.array([[-np.inf, 100.0], [160.0, 200.0], [240.0, np.inf]])
+    info = write_event_file(path, photons, attitude_history(flags), header=HEADER, received=received)
+    good = [[START + 50, START + 100], [START + 160, START + 200], [START + 240, START + 300]]
+    events = read_event_file(path)
+    assert events.gti.tolist() == good
+    assert info.lost.tolist() == [[START + 100, START + 160], [START + 200, START + 240]]
+    assert info.exposure_s == events.exposure_s == pytest.approx(150.0)
+    inside = np.searchsorted(np.ravel(good), photons.time, side="right") % 2 == 1
+    np.testing.assert_array_equal(events.photons.time, photons.time[inside])
+    assert info.n_unstable == np.count_nonzero(photons.time < START + 50)
+    assert info.n_unstable + info.n_incomplete == 1000 - inside.sum()
+
+
+def test_an_attitude_gap_is_bridged_while_photons_come(tmp_path):
+    path, attitude = tmp_path / "events.fits", attitude_history()
+    gap = np.r_[0:5, 25:31]
+    attitude = AttitudeHistory(attitude.time[gap], attitude.quaternion[gap], attitude.stable[gap])
+    info = write_event_file(path, photon_list(300), attitude, header=HEADER)
+    assert (info.n_photons, info.exposure_s) == (300, pytest.approx(300.0))
+    photons = photon_list(300)
+    since = photons.time - START
+    # Neither photons nor samples for 80 s: the instrument was off.
+    photons = photons.selected((since < 100) | (since >= 180))
+    before, after = photons.time[photons.time < START + 100][-1], photons.time[photons.time >= START + 180][0]
+    info = write_event_file(path, photons, attitude, header=HEADER)
+    assert read_event_file(path).gti.tolist() == [[START, before + 0.1], [after, START + 300]]
+    assert (info.n_photons, info.lost.shape) == (len(photons), (0, 2))
 
 
 def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as numpy_st
 from scipy.spatial.transform import Rotation
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.instrument.attitude import AttitudeHistory, stable_pointing
+from mxtvhf.instrument.attitude import AttitudeHistory, observing_time, stable_pointing
 from mxtvhf.instrument.pointing import Pointing, quaternion_of
 
 HERE = quaternion_of(10.0, 20.0, 30.0)
@@ -132,9 +132,38 @@ def test_stable_times_stay_inside_the_span():
     assert stable_pointing(history([0, 1]), 0.0, 5.0).gti.shape == (0, 2)
 
 
-def test_a_long_gap_is_not_stable():
-    attitude = AttitudeHistory(np.array([0.0, 60.0, 121.0]), np.tile(HERE, (3, 1)), np.ones(3, bool))
-    assert stable_pointing(attitude, 0.0, 130.0).gti.tolist() == [[0.0, 60.0], [121.0, 130.0]]
+def gap_of(arcsec):
+    """Make a history with a gap of 10 minutes, with that much between the attitudes on its two sides."""
+    quaternion = [quaternion_of(10.0, dec, 30.0) for dec in (20.0, 20.0, *[20.0 + arcsec / 3600] * 2)]
+    return AttitudeHistory(np.array([0.0, 60.0, 660.0, 670.0]), np.array(quaternion), np.ones(4, bool))
+
+
+def test_a_gap_with_the_same_pointing_on_both_sides_is_no_gap():
+    assert stable_pointing(gap_of(0.0), 0.0, 680.0).gti.tolist() == [[0.0, 680.0]]
+    assert stable_pointing(gap_of(24.9), 0.0, 680.0).gti.tolist() == [[0.0, 680.0]]
+
+
+def test_a_gap_with_another_pointing_behind_it_is_not_stable():
+    # Within 10 arcmin of the main pointing, and slower than 2 arcsec/s.
+    assert stable_pointing(gap_of(25.1), 0.0, 680.0).gti.tolist() == [[0.0, 60.0], [660.0, 680.0]]
+
+
+def test_a_sample_of_an_unstable_pointing_beside_a_gap_leaves_the_gap():
+    attitude = gap_of(0.0)
+    slewing = AttitudeHistory(attitude.time, attitude.quaternion, np.array([1, 1, 0, 1], bool))
+    assert stable_pointing(slewing, 0.0, 680.0).gti.tolist() == [[0.0, 60.0], [670.0, 680.0]]
+
+
+def test_in_a_long_pause_of_photons_and_samples_nothing_was_observed():
+    samples, always = np.array([0.0, 60.0, 660.0, 670.0]), [[-np.inf, np.inf]]
+    assert observing_time(samples, np.empty(0)).tolist() == [[-np.inf, 60.0], [660.0, np.inf]]
+    assert observing_time(samples, np.array([300.0])).tolist() == [
+        [-np.inf, 60.0],
+        [300.0, 300.1],
+        [660.0, np.inf],
+    ]
+    assert observing_time(samples, np.arange(90.0, 660.0, 50.0)).tolist() == always
+    assert observing_time(samples[:2], np.array([500.0])).tolist() == always
 
 
 def test_a_fast_motion_is_not_stable_whatever_the_flag_says():
@@ -210,6 +239,5 @@ def test_good_times_obey_the_limits(flags, steps, moves, span):
         else:
             assert flags[before]
             assert flags[after]
-            assert time[after] - time[before] <= 60.0
-            moved = 3600 * abs(offset[after] - offset[before])
-            assert moved <= 6.0 + 2.0 * (time[after] - time[before]) + 1e-6
+            step, moved = time[after] - time[before], 3600 * abs(offset[after] - offset[before])
+            assert moved <= (25.0 if step > 60.0 else 6.0 + 2.0 * step) + 1e-6

@@ -6,6 +6,7 @@ import pytest
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file
+from mxtvhf.events.patterns import reconstruct
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.notices.voevent import read_alert
@@ -28,7 +29,8 @@ def test_a_known_burst_brings_its_place_and_times(tmp_path):
     assert (truth["ra_deg"], truth["dec_deg"]) == (155.5246, -21.0037)
     assert truth["trigger_time"] == "2026-03-07T13:45:06.207Z"
     stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
-    assert len(stream.photons) == truth["n_photons"]
+    assert len(stream.photons) == truth["n_pixels"] > truth["n_photons"]
+    assert len(reconstruct(stream.photons).photons) == pytest.approx(truth["n_photons"], abs=3)
     x, y = stream.attitude.quaternion[0], truth["pointing"]
     assert x.shape == (4,)
     offset = separation_arcsec(truth["ra_deg"], truth["dec_deg"], y["ra_deg"], y["dec_deg"])
@@ -83,7 +85,8 @@ def test_a_slew_and_a_drift_are_in_the_packets_and_taken_out_again(tmp_path):
     events = read_event_file(tmp_path / "out" / "events.fits")
     assert events.gti.tolist() == [[start + 60.0, start + 300.0]]
     assert events.photons.time[0] >= start + 60.0
-    assert len(events.photons) == (stream.photons.time >= start + 60.0).sum() < truth["n_photons"]
+    settled = stream.photons.selected(stream.photons.time >= start + 60.0)
+    assert len(events.photons) == len(reconstruct(settled).photons) < truth["n_photons"]
     assert events.spread_arcsec == pytest.approx(60.0, abs=0.1)
     mean = events.pointing
     named = truth["pointing"]
@@ -128,14 +131,27 @@ def test_the_x_band_file_holds_the_vhf_photons_and_later_ones(tmp_path):
     events = read_event_file(tmp_path / "with" / XBAND_FILE)
     assert (events.header["DSTREAM"], events.header["EXPOSURE"]) == ("XBand", 1500.0)
     sent = decode_stream((tmp_path / "with" / "packets.bin").read_bytes(), KNOWN, name="packets.bin").photons
+    assert len(sent) == truth["n_pixels"] == without["n_pixels"]
+    sent = reconstruct(sent).photons
     first = slice(len(sent))
     for name in ("x", "y", "pha"):
         assert (getattr(events.photons, name)[first] == getattr(sent, name)).all()
-    assert len(sent) == truth["n_photons"] == without["n_photons"]
     later = events.photons.time[len(sent) :] - events.photons.time[0]
     assert (later > 290.0).all()
     # Background 0.45/s; the source has faded as t^-1.2 since 234 s after T0.
     assert len(later) == pytest.approx(940, rel=0.15)
+
+
+def test_split_events_can_be_switched_off_and_change_nothing_else(tmp_path):
+    """The same photons and notices, one pixel entry for each photon."""
+    truths = {split: written(tmp_path / str(split), split_events=split) for split in (True, False)}
+    for name in ("alert.xml", "eclairs-wakeup.xml"):
+        assert (tmp_path / "True" / name).read_bytes() == (tmp_path / "False" / name).read_bytes()
+    assert truths[False]["n_pixels"] == truths[False]["n_photons"] == truths[True]["n_photons"]
+    assert truths[True]["n_pixels"] > 1.3 * truths[True]["n_photons"]
+    whole = decode_stream((tmp_path / "False" / "packets.bin").read_bytes(), KNOWN, name="").photons
+    parts = decode_stream((tmp_path / "True" / "packets.bin").read_bytes(), KNOWN, name="").photons
+    assert set(parts.time) == set(whole.time)
 
 
 def test_the_same_seed_gives_the_same_x_band_bytes(tmp_path):

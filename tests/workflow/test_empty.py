@@ -33,6 +33,7 @@ from support.commands import mxtvhf
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 BURST = "sb26030704"
+NO_GOOD_TIME = "there is no good time: at no moment was the pointing stable and every photon received"
 NO_PHOTON = PhotonList(np.empty(0), np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.int32))
 
 
@@ -110,13 +111,13 @@ def one_sample(sent: Sent) -> bytes:
 
 
 CASES: dict[str, tuple[Callable[[Sent], bytes], str]] = {
-    "only pointing packets": (only_pointing, "none of its 0 photons is in the energy band"),
+    "only pointing packets": (only_pointing, NO_GOOD_TIME),
     "a photon packet without photons": (empty_packet, "none of its 0 photons is in the energy band"),
     "pulse heights out of the band": (out_of_band, "photons is in the energy band"),
     "one photon": (one_photon, "no significant source in 1 photons"),
     "all photons in a hot pixel": (hot_only, r"usable pixel; left out 1 hot pixels (column, row): (7, 9)"),
-    "never stable": (never_stable, "there is no good time, since the pointing was never stable"),
-    "too fast": (too_fast, "there is no good time, since the pointing was never stable"),
+    "never stable": (never_stable, NO_GOOD_TIME),
+    "too fast": (too_fast, NO_GOOD_TIME),
     "one sample, beside the photons": (one_sample, "none of its 0 photons is in the energy band"),
 }
 

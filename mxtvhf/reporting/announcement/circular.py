@@ -6,6 +6,8 @@ import unicodedata
 from datetime import datetime
 
 from mxtvhf.analysis.model import SpectralFit, measurement_text
+from mxtvhf.crosscheck.model import Verdict
+from mxtvhf.crosscheck.shared_data import share_data
 from mxtvhf.models.angles import angle_text, radius_arcsec_text
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import nearest_second
@@ -93,13 +95,14 @@ def _position(position: Position) -> str:
 
 def _comparison(announced: Announcement) -> list[str]:
     """Say how the position compares with every other one of the burst that is independent of it."""
-    label, gp = announced.position.label, announced.report.gp
-    # The reference GP repeats our analysis of our photons: to agree with it says nothing.
-    repeated = {gp.position.label} if gp.is_reference and gp.position else set()
+    label = announced.position.label
+    # To agree with a position from the same data says nothing.
+    repeated = {one.label for one in announced.report.positions if share_data(one, announced.position)}
     pairs = [
         pair
         for pair in announced.report.crosscheck
-        if label in (pair.first, pair.second) and not repeated & ({pair.first, pair.second} - {label})
+        if label in (pair.first, pair.second)
+        and (pair.verdict is Verdict.INCONSISTENT or not repeated & ({pair.first, pair.second} - {label}))
     ]
     lines = [
         f"{pair.second if pair.first == label else pair.first}: {angle_text(pair.separation_arcsec)} away, "

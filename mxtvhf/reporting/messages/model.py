@@ -94,7 +94,7 @@ class ReportMessage(Envelope):
     best_position: Position | None
     """The position recommended to observers; None when there is none."""
     verdicts: dict[Verdict, int]
-    """How many pairs of positions are consistent, inconsistent, unclear."""
+    """How many pairs of positions are consistent, inconsistent, unclear, not independent."""
     path: str
     """Where ``report.json`` lies, on the machine that wrote it."""
     sha256: str

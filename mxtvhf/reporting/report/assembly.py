@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from mxtvhf import __version__
@@ -10,6 +9,7 @@ from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import burst_verdict
+from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import lines_text
@@ -46,7 +46,7 @@ def build_report(
     status
         ``preliminary`` or ``final``.
     photons
-        The decoded photons; None when there are none at hand.
+        The reconstructed events, also those outside the good times; None when there are none at hand.
     plots
         The plots already written.
     written
@@ -59,7 +59,7 @@ def build_report(
     """
     alerts = (run.alert, *run.related)
     trigger = burst_trigger_time(alerts)
-    summary = photon_summary(photons)
+    summary = photon_summary(photons, run.patterns)
     is_test = run.alert.is_test
     is_retracted = any(alert.is_retraction for alert in alerts)
     report = Report(
@@ -86,6 +86,7 @@ def build_report(
         localisation=run.localisation,
         analysis=run.analysis,
         packets=run.packets,
+        lost=run.lost,
         photons=summary,
         products=dict(sorted({**run.products, **plots}.items())),
         timeline=_timeline(run, summary, trigger, written),
@@ -99,14 +100,16 @@ def build_report(
     return report.model_copy(update={"headline": headline(report, report.best_position)})
 
 
-def photon_summary(photons: PhotonList | None) -> PhotonSummary | None:
-    """Count and first and last moment of the photons."""
+def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = None) -> PhotonSummary | None:
+    """Summarise the photons: count, first and last moment, patterns."""
     if photons is None:
         return None
     if not len(photons):
-        return PhotonSummary(count=0, first=None, last=None)
+        return PhotonSummary(count=0, first=None, last=None, patterns=patterns)
     first, last = float(photons.time.min()), float(photons.time.max())
-    return PhotonSummary(count=len(photons), first=utc_from_met(first), last=utc_from_met(last))
+    return PhotonSummary(
+        count=len(photons), first=utc_from_met(first), last=utc_from_met(last), patterns=patterns
+    )
 
 
 def position_radius_text(position: Position) -> str:
@@ -172,12 +175,14 @@ def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
     return f"{text} T0{since[0]:+.0f} s to T0{since[1]:+.0f} s"
 
 
-def versus_eclairs(best: Position | None, positions: Sequence[Position]) -> PositionPair | None:
-    """Compare the best position with the latest ECLAIRs one; None where that makes no sense."""
-    eclairs = current_positions(positions).get(Origin.ECLAIRS)
-    if best is None or best.origin is Origin.ECLAIRS or eclairs is None:
+def versus_eclairs(report: Report, position: Position | None) -> PositionPair | None:
+    """Return the comparison of a position with the latest ECLAIRs one; None where that makes no sense."""
+    eclairs = current_positions(report.positions).get(Origin.ECLAIRS)
+    if position is None or position.origin is Origin.ECLAIRS or eclairs is None:
         return None
-    return compare(best, eclairs)
+    labels = {position.label, eclairs.label}
+    compared = (pair for pair in report.crosscheck if {pair.first, pair.second} == labels)
+    return next(compared, None) or compare(position, eclairs)
 
 
 def _comparison_text(report: Report, position: Position | None) -> str:
@@ -188,10 +193,11 @@ def _comparison_text(report: Report, position: Position | None) -> str:
         if any(pair.verdict is Verdict.INCONSISTENT for pair in report.crosscheck):
             return "another position is inconsistent with it"
         return "no better position" if _is_best(report, position) else "position of ECLAIRs itself"
-    pair = versus_eclairs(position, report.positions)
+    pair = versus_eclairs(report, position)
     if pair is None:
         return "no ECLAIRs position to compare with"
-    return f"{pair.verdict} with ECLAIRs, {angle_text(pair.separation_arcsec)} away"
+    link = "of" if pair.verdict is Verdict.NOT_INDEPENDENT else "with"
+    return f"{pair.verdict} {link} ECLAIRs, {angle_text(pair.separation_arcsec)} away"
 
 
 def _burst_text(report: Report, position: Position | None) -> str:

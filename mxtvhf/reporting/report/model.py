@@ -15,6 +15,8 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair
 from mxtvhf.errors import Failure
+from mxtvhf.events.lost_time import LostTime
+from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
@@ -40,6 +42,10 @@ class RunRecord(Model):
     related: tuple[Alert, ...] = ()
     """The other notices of the burst."""
     packets: PacketCounts | None = None
+    patterns: PatternCounts | None = None
+    """The events that the pixel entries gave; None without an event file."""
+    lost: LostTime | None = None
+    """What was not received of the observation; None without an event file."""
     localisation: Localisation | None = None
     analysis: SourceAnalysis | None = None
     """Light curve and spectrum; None in the preliminary report, or when they failed."""
@@ -85,6 +91,8 @@ class PhotonSummary(Model):
     first: AwareDatetime | None
     """Start of the first photon's detector frame; None without photons."""
     last: AwareDatetime | None
+    patterns: PatternCounts | None = None
+    """Events of the good times by the number of their pixels, and the pile-up; None without an event file."""
 
 
 class Report(KeptModel):
@@ -133,6 +141,8 @@ class Report(KeptModel):
     analysis: SourceAnalysis | None
     """Light curve, hardness and spectrum of the source; None in a preliminary report, or when they failed."""
     packets: PacketCounts | None
+    lost: LostTime | None = None
+    """What was not received of the observation; None without an event file, and in earlier reports."""
     photons: PhotonSummary | None
     products: dict[str, Product]
     """Name -> file; the plots are among them."""

@@ -148,7 +148,7 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "second": second_text,
         "separation": _separation_text,
         "utc": utc_text,
-        "versus_eclairs": lambda report: versus_eclairs(report.best_position, report.positions),
+        "versus_eclairs": lambda report: versus_eclairs(report, report.best_position),
         "words": _words,
     }
     return environment

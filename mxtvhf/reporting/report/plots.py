@@ -7,7 +7,7 @@ time that a panel with matplotlib's own takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mxtvhf.events.lost_time import LostGap
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.instrument.pixels import line_mask, lines_text
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Position
 
@@ -131,7 +133,9 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     return Plot("Detector", f"{words}.", figure)
 
 
-def light_curve_plot(photons: PhotonList, start_met: float, *, is_trigger: bool) -> Plot:
+def light_curve_plot(
+    photons: PhotonList, start_met: float, *, is_trigger: bool, lost: Sequence[LostGap] = ()
+) -> Plot:
     """Draw counts per bin against time, whole detector; bars are the square root of the counts.
 
     Parameters
@@ -142,6 +146,8 @@ def light_curve_plot(photons: PhotonList, start_met: float, *, is_trigger: bool)
         Zero of the time axis, s of MET.
     is_trigger
         True when that zero is the burst's trigger, so that the axis says so.
+    lost
+        Stretches of time to be shaded, since not every photon of them was received.
     """
     first, width, counts = binned(photons.time - start_met)
     edges = first + width * np.arange(len(counts) + 1)
@@ -151,12 +157,16 @@ def light_curve_plot(photons: PhotonList, start_met: float, *, is_trigger: bool)
     axes.stairs(counts, edges, color="#0b62a8", linewidth=1.3)
     error, middle = np.sqrt(counts), (edges[:-1] + edges[1:]) / 2
     axes.vlines(middle, counts - error, counts + error, color="#0b62a8", linewidth=1.0)
+    for gap in lost:
+        begin, end = (met_from_utc(moment) - start_met for moment in (gap.start, gap.stop))
+        axes.axvspan(begin, end, color="#d9dde1", zorder=0)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.12 * float((counts + error).max())))
     scales(axes, f"Time since {zero} (s)", f"Photons per {width:g} s", grid=True)
     return Plot(
         "Light curve",
         f"Photons against time, {len(photons)} in all, {edges[0]:g} s to {edges[-1]:g} s since {zero}, "
-        f"in bins of {width:g} s; at most {counts.max():g} in a bin.",
+        f"in bins of {width:g} s; at most {counts.max():g} in a bin."
+        + (" Shaded: not every photon of this time was received." if lost else ""),
         figure,
     )
 

@@ -94,7 +94,10 @@ def plots_of(
         plots["detector"] = partial(detector_plot, photons, run.localisation)
         trigger = burst_trigger_time((run.alert, *run.related))
         start = float(photons.time.min()) if trigger is None else met_from_utc(trigger)
-        plots["light_curve"] = partial(light_curve_plot, photons, start, is_trigger=trigger is not None)
+        lost = run.lost.longest if run.lost else ()
+        plots["light_curve"] = partial(
+            light_curve_plot, photons, start, is_trigger=trigger is not None, lost=lost
+        )
     return plots
 
 

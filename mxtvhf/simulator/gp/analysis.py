@@ -29,8 +29,6 @@ class AnalysisResult(GpResult):
     """Sum of the event file's good times, seconds; None in results of an older version of the service."""
     n_photons: int | None = None
     """Photons in the energy band."""
-    data_stream: str | None = None
-    """``XBand`` or ``VHF``, the event file's ``DSTREAM``."""
 
 
 def event_file_of(request: GpRequest, data: Path) -> Path:

@@ -18,7 +18,7 @@ from mxtvhf.workflow.comparison.model import Comparison, Difference, Outcome, Po
 
 IGNORED = (
     "run_id", "is_replay", "written", "headline", "timeline", "products", "*.products", "*.outlines",
-    "crosscheck.*.p_value", "crosscheck.*.log10_bayes_factor", "crosscheck.*.probability",
+    "crosscheck.*.p_value", "crosscheck.*.log10_bayes_factor", "crosscheck.*.probability*",
 )  # fmt: skip
 """The run itself; what repeats other fields in words or is derived from them; files, compared as files."""
 NOTED = (

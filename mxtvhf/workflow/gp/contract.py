@@ -186,6 +186,9 @@ class GpResult(WireModel):
     dec_deg: Declination
     r90_stat_arcsec: NonNegative
     r90_sys_arcsec: NonNegative
+    data_stream: str | None = None
+    """``XBand`` or ``VHF``: how the analysed data came to the ground. Without it GP's position may share our
+    photons, and does not count as an independent one."""
 
     def position(self, process_id: str, label: str = "analysis") -> Position:
         """Return it as a position of the report; the total radius is the sum in quadrature."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import sqrt
 
+from mxtvhf.analysis.powerlaw import spectrum_constants
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.crosscheck.association import around
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux, PhotonEvidence
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import BEST, Position
@@ -22,6 +25,7 @@ def crosscheck_positions(
     *,
     catalogues: Catalogues | None = None,
     remote: Sequence[CatalogueAnswer] = (),
+    evidence: Sequence[PhotonEvidence] = (),
 ) -> CrossCheck:
     """Collect the positions of a burst from its notices, the VHF photons and GP, and compare them.
 
@@ -38,6 +42,8 @@ def crosscheck_positions(
         Asked around the last position of each origin; None: not asked.
     remote
         What remote services have already answered.
+    evidence
+        What the photons say about the on-board positions of the notices, by the labels of these.
 
     Returns
     -------
@@ -64,6 +70,32 @@ def crosscheck_positions(
         gp,
         uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
         catalogues=(*around(positions, catalogues), *remote),
+        evidence=evidence,
+        fluxes=measured_fluxes(localisation),
+    )
+
+
+def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ...]:
+    """Return the mean flux at our position: that of the source photons, for the spectrum of an afterglow.
+
+    Good enough to compare it with a catalogue, and there before the spectrum is fitted. Empty without a
+    source or an exposure.
+    """
+    found = localisation
+    if found is None or found.position is None or found.detector_x is None or found.detector_y is None:
+        return ()
+    if not found.exposure_s or found.n_source <= 0.0:
+        return ()
+    per_flux = expected_counts(1.0, found.exposure_s, found.detector_x, found.detector_y)
+    if per_flux <= 0.0:
+        return ()
+    return (
+        MeasuredFlux(
+            label=found.position.label,
+            flux=found.n_source / per_flux,
+            relative_error=sqrt(found.n_source + found.n_background) / found.n_source,
+            band_kev=spectrum_constants().source.flux_band_kev,
+        ),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from pydantic import AwareDatetime
 
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, read_limited
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.models.arrays import Floats, read_arrays
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import BurstId
@@ -42,12 +45,15 @@ class Extraction(Model):
     """Numpy file of the photons, see `PhotonList.load`."""
     attitude_path: str
     """Numpy file of the attitude, see `AttitudeHistory.from_bytes`."""
+    received_path: str | None = None
+    """Numpy file of the time of which every photon was received, see `load_received`; None: all of it."""
     rejected_path: str | None
     """JSON list of what was not used; the bytes are beside it with the suffix ``.bin``."""
     packets: PacketCounts
     foreign: dict[str, int]
     """Sound packets of other bursts or APIDs: which, how many."""
     n_photons: int
+    """Pixel entries: a photon whose charge is shared by several pixels has several."""
     last_utc: AwareDatetime | None
     """Start of the last photon's frame; None without photons."""
     warnings: tuple[str, ...]
@@ -66,8 +72,8 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
     burst_id
         Whose photons are wanted.
     out
-        Product folder; gets ``photons.npz``, ``attitude.npz`` and, when bytes were rejected,
-        ``rejected_packets.bin`` with ``rejected_packets.json``.
+        Product folder; gets ``photons.npz``, ``attitude.npz``, ``received.npz`` and, when bytes were
+        rejected, ``rejected_packets.bin`` with ``rejected_packets.json``.
     name
         What the user calls the stream, for messages: the archive names its files by their checksums. Default:
         the file's name.
@@ -85,11 +91,13 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
     photons_path, attitude_path = out / "photons.npz", out / "attitude.npz"
     write_atomically(photons_path, stream.photons.to_bytes())
     write_atomically(attitude_path, stream.attitude.to_bytes())
+    write_atomically(received_path := out / "received.npz", _received_bytes(stream.received))
     time, unplaced = stream.photons.time, _why_unplaced(stream, len(raw), name)
     return Extraction(
         burst_id=burst_id,
         photons_path=str(photons_path),
         attitude_path=str(attitude_path),
+        received_path=str(received_path),
         rejected_path=_keep_rejected(raw, stream, name, out),
         packets=stream.counts,
         foreign=stream.foreign,
@@ -98,6 +106,24 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
         warnings=(*([unplaced] if unplaced else []), *_warnings(stream)),
         unplaced=unplaced,
     )
+
+
+def load_received(path: Path) -> Floats:
+    """Read the time of which every photon was received, as `received_time` gives it.
+
+    Raises
+    ------
+    InvalidInput
+        The file is damaged.
+    """
+    (received,) = read_arrays(path.read_bytes(), ("received",), name=str(path))
+    return np.asarray(received, np.float64)
+
+
+def _received_bytes(received: Floats) -> bytes:
+    file = BytesIO()
+    np.savez(file, received=received)
+    return file.getvalue()
 
 
 def _why_unplaced(stream: DecodedStream, size: int, name: str) -> str | None:

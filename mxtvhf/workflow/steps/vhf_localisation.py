@@ -23,11 +23,21 @@ from mxtvhf.instrument.pixels import RawLine, RawMask, RawPixel, line_mask, line
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
+from mxtvhf.localisation.background import (
+    BackgroundDensities,
+    background_courses,
+    background_spectra,
+)
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.model import CredibleRegion, Localisation
 from mxtvhf.localisation.noisy_lines import noisy_lines
-from mxtvhf.localisation.photon_weights import energy_weights, joint_weights, time_weights
+from mxtvhf.localisation.photon_weights import (
+    energy_weights,
+    expected_shares,
+    joint_weights,
+    time_weights,
+)
 from mxtvhf.localisation.position import (
     SourceLocalisation,
     detector_image,
@@ -158,6 +168,9 @@ class _Evidence:
     photons: DriftCorrectedPhotons
     weights: npt.NDArray[np.float64]
     """``[kind of source, photon]``."""
+    shares: npt.NDArray[np.float64]
+    """Probability of each kind beforehand."""
+    background: BackgroundDensities
     uses: tuple[str, ...]
 
     @classmethod
@@ -171,10 +184,15 @@ class _Evidence:
         weights = energy_weights(photons.pha, calibration)
         uses: tuple[str, ...] = ("energy",)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
-        if burst_time is not None and burst_time < events.tstart:
-            weights = joint_weights(weights, time_weights(photons.time, events.gti, burst_time))
+        times = burst_time is not None and burst_time < events.tstart
+        courses = None
+        if burst_time is not None and times:
+            fading = time_weights(photons.time, events.gti, burst_time)
+            weights = joint_weights(weights, fading)
+            courses = background_courses(photons.time, events.gti, fading)
             uses = ("energy", "time")
-        return cls(photons, weights, uses)
+        background = BackgroundDensities(background_spectra(photons.pha, calibration), courses)
+        return cls(photons, weights, expected_shares(times=times), background, uses)
 
 
 def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
@@ -196,7 +214,7 @@ def _faults(photons: PhotonList, bad: RawMask) -> tuple[RawMask, tuple[RawLine, 
 def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
     """Tell why there is no photon to look at; None where there is one."""
     if not events.exposure_s > 0.0:
-        return "there is no good time, since the pointing was never stable"
+        return "there is no good time: at no moment was the pointing stable and every photon received"
     if not in_use:
         return f"none of its {len(events.photons)} photons is in the energy band"
     if not len(photons):
@@ -223,6 +241,8 @@ def _locate(
             psf=LobsterEyePsf.of(calibration.psf),
             exposure=photons.exposure,
             weights=evidence.weights,
+            shares=evidence.shares,
+            background=evidence.background,
             prior=prior,
             find_hot_pixels=False,
         )

@@ -94,6 +94,7 @@ class FitsFeedOperator(StepOperator):
             extraction,
             reception.alert,
             run.out,
+            related=reception.related,
             **observation_fields(reception.observation),
             store=calibration_store(run.settings.calibration),
         )
@@ -212,10 +213,11 @@ class UpdateBAOperator(StepOperator):
 
 
 def photons(run: RunContext) -> PhotonList:
-    """Read the run's photons."""
+    """Read the run's photons, one entry for each."""
+    from mxtvhf.events.patterns import reconstruct
     from mxtvhf.events.photons import PhotonList
 
-    return PhotonList.load(Path(run.extraction().photons_path))
+    return reconstruct(PhotonList.load(Path(run.extraction().photons_path))).photons
 
 
 def record(

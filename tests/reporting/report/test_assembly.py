@@ -1,12 +1,17 @@
 import re
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure
+from mxtvhf.events.lost_time import LostTime
+from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.instrument.pixels import RawLine
+from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import Report, report_schema
@@ -44,6 +49,24 @@ def test_written_report_holds_what_is_promised() -> None:
     assert document["packets"]["missing"] == 2  # type: ignore[index]
     assert document["calibration"]["psf"] == "7"  # type: ignore[index]
     assert document["gp"]["reason"] == "HTTP 503 <busy>"  # type: ignore[index]
+
+
+def test_the_report_says_what_was_not_received() -> None:
+    lost = LostTime.of(met_from_utc(T0) + np.array([[0.0, 30.0], [40.0, 41.5]]), 68.5, 3)
+    made = report(record(lost=lost))
+    document = valid(made)
+    assert document["lost"] == {
+        "seconds": 31.5,
+        "fraction": 0.315,
+        "gaps": 2,
+        "longest": [
+            {"start": "2026-05-11T11:00:32.123Z", "stop": "2026-05-11T11:01:02.123Z"},
+            {"start": "2026-05-11T11:01:12.123Z", "stop": "2026-05-11T11:01:13.623Z"},
+        ],
+        "n_photons": 3,
+    }
+    assert '<dt>time not received</dt><dd class="number">32 %</dd>' in page_of(made)
+    assert "time not received" not in page_of(report())
 
 
 def test_times_are_utc_with_milliseconds() -> None:
@@ -117,6 +140,17 @@ def test_empty_photon_list() -> None:
     summary = photon_summary(photons(0))
     assert summary is not None
     assert (summary.count, summary.first) == (0, None)
+
+
+def test_the_patterns_of_the_events_are_reported() -> None:
+    made = {"singles": 20, "doubles": 15, "triples": 3, "quadruples": 2, "invalid_pixels": 4, "pile_up": 0.02}
+    document = valid(report(record(patterns=PatternCounts.model_validate(made))))
+    assert document["photons"]["patterns"] == made  # type: ignore[index]
+    older = report().model_dump_json().replace(',"patterns":null', "")
+    assert "patterns" not in older
+    summary = parse_kept(older.encode(), Report, name="report.json").photons
+    assert summary is not None
+    assert (summary.count, summary.patterns) == (40, None)
 
 
 def test_banners() -> None:

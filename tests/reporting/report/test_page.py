@@ -5,7 +5,9 @@ from io import BytesIO
 import pytest
 from matplotlib.image import imread
 
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.crosscheck import crosscheck
+from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
 from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
@@ -25,8 +27,10 @@ from support.reports import (
     position,
     record,
     report,
+    valid,
 )
 
+NO_GP = GpOutcome(available=False, reason="HTTP 503")
 HOSTILE = "\"><script>alert(1)</script>&'"
 
 
@@ -104,3 +108,37 @@ def test_inconsistent_pairs_are_read_first() -> None:
 )
 def test_latency_text(seconds: float, words: str) -> None:
     assert latency_text(seconds) == words
+
+
+def test_a_match_has_its_flux_ratio_and_may_lack_it() -> None:
+    answer = CatalogueAnswer(
+        catalogue="cat",
+        checked=True,
+        ra_deg=VHF.ra_deg,
+        dec_deg=VHF.dec_deg,
+        radius_arcsec=96.0,
+        density_per_deg2=1.0,
+        sources=(
+            CatalogueSource(
+                catalogue="cat",
+                name="S",
+                ra_deg=VHF.ra_deg,
+                dec_deg=VHF.dec_deg,
+                r90_arcsec=5.0,
+                flux=1e-12,
+                flux_band_kev=(0.3, 10.0),
+                reference="a test",
+            ),
+        ),
+    )
+    flux = MeasuredFlux(label=VHF.label, flux=2.3e-11, relative_error=0.2, band_kev=(0.3, 10.0))
+    for fluxes, shown in (((flux,), '"right number">23</td>'), ((), '"right number">-</td>')):
+        check = crosscheck((ECLAIRS, VHF), [], NO_GP, catalogues=[answer], fluxes=fluxes)
+        made = report(check=check)
+        valid(made)
+        assert f'data-label="Flux ratio" class={shown}' in page_of(made)
+
+
+def test_the_headline_says_that_eclairs_circle_found_the_source() -> None:
+    made = report(check=crosscheck((ECLAIRS, VHF), [], NO_GP, uses_eclairs=True))
+    assert "not independent of ECLAIRs, 1.80' away" in made.headline

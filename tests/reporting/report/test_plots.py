@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.events.lost_time import LostGap
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.pixels import RawLine
 from mxtvhf.instrument.time import met_from_utc
@@ -79,6 +82,15 @@ def test_light_curve(count: int, is_trigger: bool, label: str) -> None:
     bars = axes.patches[0].get_data()
     assert bars.values.sum() == count
     assert axes.get_ylim()[1] > bars.values.max()
+
+
+def test_what_was_not_received_is_shaded_in_the_light_curve() -> None:
+    gap = LostGap(start=T0 + timedelta(seconds=120), stop=T0 + timedelta(seconds=150))
+    plot = light_curve_plot(photons(40), met_from_utc(T0), is_trigger=True, lost=[gap])
+    (axes,) = plot.figure.axes
+    span = axes.patches[-1].get_bbox()
+    assert (span.x0, span.x1) == pytest.approx((120.0, 150.0))
+    assert "not every photon" in plot.description
 
 
 def test_same_plot_is_drawn_with_the_same_bytes() -> None:

@@ -61,6 +61,14 @@ def test_position_of_a_completed_job():
     assert position.reference == "GP process a7"
 
 
+@pytest.mark.parametrize("stream", ["XBand", "VHF", None])
+def test_the_position_knows_its_data(stream):
+    result = RESULT if stream is None else {**RESULT, "data_stream": stream}
+    position = job_status(answer(job("COMPLETED", result=result)), "a7").position
+    assert position is not None
+    assert position.data_stream == stream
+
+
 def test_fields_that_we_do_not_know_are_ignored_and_a_number_is_a_process_id():
     content = {"processing_descriptor": {"process_id": 17, "queue": "fast"}, "version": 3}
     assert started_job(answer(content)) == "17"

@@ -2,11 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.crosscheck.model import GpOutcome, PhotonEvidence, Verdict
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Citation
-from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions, measured_fluxes
 from support.alerts import alert_of
 from support.positions import localisation_of, place
 
@@ -88,6 +89,26 @@ def test_position_of_a_retraction_is_not_counted_again() -> None:
     result = crosscheck_positions([WAKEUP, retraction], None, NO_GP)
     assert result.positions == (WAKEUP.position,)
     assert result.best_reason.startswith("The burst was retracted.")
+
+
+def test_the_flux_of_the_photons_is_compared_with_catalogues() -> None:
+    vhf = place(155.5, -21.0, 40.0, Origin.MXT_VHF, "photons")
+    found = {"detector_x": 128.0, "detector_y": 128.0, "n_source": 100.0, "exposure_s": 300.0}
+    (measured,) = measured_fluxes(localisation_of(vhf, **found))
+    assert measured.label == "photons"
+    assert expected_counts(measured.flux, 300.0, 128.0, 128.0) == pytest.approx(100.0)
+    assert measured.relative_error == pytest.approx(0.1, abs=0.01)
+    assert measured_fluxes(localisation_of(vhf, **{**found, "exposure_s": None})) == ()
+    assert measured_fluxes(localisation_of(None)) == ()
+    assert measured_fluxes(None) == ()
+
+
+def test_what_the_photons_say_of_a_notice_is_its_comparison_with_ours() -> None:
+    vhf = place(155.5, -21.0, 40.0, Origin.MXT_VHF, "photons")
+    said = PhotonEvidence(label="mxt-initial_qf3", supported=False, p_value=0.001)
+    result = crosscheck_positions([WAKEUP, INITIAL], localisation_of(vhf), NO_GP, evidence=[said])
+    pair = next(pair for pair in result.pairs if (pair.first, pair.second) == ("mxt-initial_qf3", "photons"))
+    assert (pair.verdict, pair.p_value) == (Verdict.INCONSISTENT, 0.001)
 
 
 def test_notices_of_two_bursts_are_refused() -> None:

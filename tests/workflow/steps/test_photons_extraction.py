@@ -10,7 +10,7 @@ from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.telemetry import encode_photons, encode_pointing
-from mxtvhf.workflow.steps.photons_extraction import Extraction, photons_extraction
+from mxtvhf.workflow.steps.photons_extraction import Extraction, load_received, photons_extraction
 
 BURST = "sb26051102"
 START = 295268612.0
@@ -82,7 +82,23 @@ def test_a_rerun_gives_the_same_files(extract):
         for _ in range(2)
     )
     assert first == second
-    assert set(first) == {"photons.npz", "attitude.npz", "rejected_packets.bin", "rejected_packets.json"}
+    rejected = {"rejected_packets.bin", "rejected_packets.json"}
+    assert set(first) == {"photons.npz", "attitude.npz", "received.npz"} | rejected
+
+
+def test_the_time_of_lost_packets_is_not_received(extract):
+    packets = photon_packets(count=70)
+    found = extract(*packets[:2], *packets[3:], *pointing_packets())
+    assert found.received_path is not None
+    received = load_received(Path(found.received_path))
+    # 12 photons in a packet, one each 0.1 s; after the gap the first frame is left out.
+    np.testing.assert_allclose(received - START, [[-np.inf, 2.35], [3.7, np.inf]], atol=1e-4)
+
+
+def test_a_damaged_file_of_the_received_time_is_refused(tmp_path):
+    (tmp_path / "received.npz").write_bytes(b"PK")
+    with pytest.raises(InvalidInput, match=r"received\.npz: damaged arrays"):
+        load_received(tmp_path / "received.npz")
 
 
 def test_what_is_odd_is_said(extract):

@@ -1,0 +1,154 @@
+"""The background: a mixture of components in energy and in place, whose parts the photons themselves tell.
+
+Its density at a photon is a product of a spectrum, of a shape over the detector and of a course in time, each
+a mixture. The spectral components are those of the calibration file ``background``; the shapes are flat,
+rising and falling along either axis, and brighter in the middle or at the edges, as a part of it that comes
+through the optics is; the courses are steady, in one of several stretches of the good time, and as a source
+fades. A background that is believed instead of fitted makes sources of its own structure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.analysis.absorption import transmission
+from mxtvhf.instrument.calibration import (
+    FWHM_PER_SIGMA,
+    Background,
+    Calibration,
+    Continuum,
+    EffectiveArea,
+    Redistribution,
+)
+from mxtvhf.instrument.psf import detector_pixels
+from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.localisation.spectral_density import blurred, measured_energies
+from mxtvhf.models.arrays import Floats
+
+_STRETCHES = 8
+"""Of the good time, of equal lengths."""
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundDensities:
+    """Densities of the background's components at photons, over one that is flat in pulse height and time.
+
+    Attributes
+    ----------
+    spectra
+        Of the components in energy, shape (components, photons).
+    courses
+        Of those in time, the steady one first; None: times are not used.
+    """
+
+    spectra: Floats
+    courses: Floats | None = None
+
+
+def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floats:
+    """Return the densities of the background's courses in time, over a steady one.
+
+    Parameters
+    ----------
+    time
+        MET seconds, in the good time intervals, shape (photons,).
+    gti
+        Good time intervals, shape (intervals, 2), MET seconds.
+    fading
+        Courses of a source, as ``photon_weights.time_weights`` gives them, shape (decays, photons): a
+        background may fade as one.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (courses, photons), the steady one first.
+    """
+    start, stop = np.asarray(gti, dtype=np.float64).reshape(-1, 2).T
+    elapsed = np.concatenate([[0.0], np.cumsum(stop - start)])
+    edges = np.append(start, stop[-1])
+    number = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, start.size - 1)
+    good_time = elapsed[number] + np.clip(np.asarray(time) - start[number], 0.0, (stop - start)[number])
+    stretch = np.minimum((_STRETCHES * good_time / elapsed[-1]).astype(np.intp), _STRETCHES - 1)
+    stretches = _STRETCHES * (stretch == np.arange(_STRETCHES)[:, np.newaxis])
+    return np.vstack([np.ones(stretch.size), stretches, fading])
+
+
+def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:
+    """Return the densities of the background's spectral components at pulse heights, over a flat one.
+
+    Parameters
+    ----------
+    pha
+        Channels, in the band, shape (photons,).
+    calibration
+        Gain, effective area, resolution and the background's components.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (components, photons); no component where the calibration gives none.
+    """
+    energy = calibration.gain.energy(np.asarray(pha))
+    measured = measured_energies()
+    table = _tables(calibration.background, calibration.effective_area, calibration.redistribution)
+    densities = [np.interp(energy, measured, density) for density in table]
+    return np.array(densities).reshape(len(table), energy.size)
+
+
+@lru_cache(maxsize=16)
+def _tables(
+    background: Background, area: EffectiveArea, redistribution: Redistribution
+) -> tuple[Floats, ...]:
+    """Densities over the measured energies of the band, their mean 1."""
+    measured = measured_energies()
+    tables = []
+    for part in background.continua:
+        if part.through_optics:
+            tables.append(blurred(partial(_emitted, part), area, redistribution))
+        else:
+            density = _emitted(part, measured)
+            tables.append(density / density.mean())
+    for line in background.lines:
+        sigma = redistribution.fwhm(line.energy_kev) / FWHM_PER_SIGMA
+        density = np.exp(-0.5 * ((measured - line.energy_kev) / sigma) ** 2)
+        tables.append(density / density.mean())
+    return tuple(tables)
+
+
+def _emitted(part: Continuum, energy: Floats) -> Floats:
+    cut = 1.0 if part.kt_kev is None else np.exp(-energy / part.kt_kev)
+    return np.asarray(energy**-part.index * cut * transmission(energy, part.nh_cm2))
+
+
+def background_shapes(column: npt.ArrayLike, row: npt.ArrayLike, good: Floats) -> Floats:
+    """Return the densities of the background's shapes at pixels, each over its mean on the good pixels.
+
+    Parameters
+    ----------
+    column, row
+        0-based addresses, shape (photons,).
+    good
+        Part of the time in which good pixels looked, 0..1, ``[row, column]``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (shapes, photons), the flat one first.
+    """
+    size = detector_pixels()
+    axis = 2.0 * (np.arange(size) + 0.5) / size - 1.0
+    columns, rows = good.sum(axis=0) / good.sum(), good.sum(axis=1) / good.sum()
+    x, y = axis[np.asarray(column)], axis[np.asarray(row)]
+    most = detection_constants().background.largest_slope
+    shapes = [np.ones(x.size)]
+    for value, mean in (
+        (x, columns @ axis),
+        (y, rows @ axis),
+        (1.0 - x**2 - y**2, 1.0 - columns @ axis**2 - rows @ axis**2),
+    ):
+        shapes += [(1.0 + sign * most * value) / (1.0 + sign * most * mean) for sign in (1.0, -1.0)]
+    return np.stack(shapes)

@@ -1,0 +1,267 @@
+"""All sources of a field, one after the other: each is looked for with those found before in the model.
+
+At the end every source is fitted again with all the others in the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mxtvhf.instrument.psf import SeparablePsf, VariableWidthPsf
+from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.likelihood import (
+    FAINT_LOG_RATIO,
+    SourceFit,
+    free_width,
+    log_likelihood_of_places,
+    log_prior_of_cells,
+    maximise,
+    maximise_any_kind,
+    starting_points,
+    whole_field,
+    with_kinds,
+)
+from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.localisation.scene import Scene, SceneSource
+
+_MANY = 500.0
+"""Photons from which a source has a spectrum of its own."""
+_NEAR = 100.0
+"""Pixels: two sources farther apart, two widths of the core, hardly share photons."""
+_KNOWN_WITHIN = 10.0
+"""Pixels between a known source and its maximum: some times the error of the alignment."""
+_ROUNDS = 2
+"""In which the place of a source and the parts of all components are found in turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoundSource:
+    """A maximum of the likelihood with everything else in the model.
+
+    Attributes
+    ----------
+    counts
+        The photons, with their weights over everything but this source.
+    psf
+        With the fitted width of the core.
+    fit
+        Place and strength, against ``counts``.
+    photons
+        Its part of the photons on good pixels.
+    ts
+        2 (ln L with it - ln L without it), the other components fitted both times.
+    places_ts
+        The same of the photons' places, with their energies and times taken as given.
+    """
+
+    counts: Counts
+    psf: SeparablePsf
+    fit: SourceFit
+    photons: float
+    ts: float
+    places_ts: float
+
+    @property
+    def detected(self) -> bool:
+        """Whether it reaches the thresholds of ``detection.toml``; a prior counts for ts, too."""
+        limits, gained = detection_constants().source, 2.0 * self.fit.log_prior
+        return (
+            self.ts + gained >= limits.ts_threshold
+            and self.places_ts + gained >= limits.places_ts_threshold
+            and self.photons >= limits.least_photons
+        )
+
+
+def find_sources(
+    counts: Counts,
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+    known: Sequence[tuple[float, float]] = (),
+) -> tuple[tuple[FoundSource, ...], Scene]:
+    """Find all sources of a field.
+
+    Parameters
+    ----------
+    counts
+        The photons, at least one, with their weights over a density that is flat in place, energy and time.
+    psf
+        Of the sources; one with ``width_sigma`` has the width of its core fitted to the first source.
+    prior
+        Of the position of each; None: flat.
+    known
+        Places of sources that may be seen, such as bright ones of a catalogue: these are fitted first.
+
+    Returns
+    -------
+    sources
+        The detected ones in the order of their ts; when there is none the best maximum.
+    scene
+        The background without any source.
+    """
+    empty = Scene.of_background(counts)
+    sources, scene = _known_sources(empty, psf, known)
+    if not sources:
+        found, scene = _next(empty, psf, prior)
+        if not found.detected:
+            return (found,), empty
+        sources = [found]
+    sources, scene = _with_own_width(scene, sources, psf, prior)
+    while len(sources) < detection_constants().further.most:
+        more = _one_more(scene, sources, psf, prior)
+        if more is None:
+            break
+        sources, scene = more
+    return tuple(sorted(sources, key=lambda source: -source.ts)), empty
+
+
+def _known_sources(
+    scene: Scene, psf: SeparablePsf, known: Sequence[tuple[float, float]]
+) -> tuple[list[FoundSource], Scene]:
+    """Return those of the known sources that are seen, and the scene with them."""
+    sources: list[FoundSource] = []
+    for x, y in known:
+        start = maximise(scene.photons_to_explain, psf, (x, y, FAINT_LOG_RATIO))
+        found, trial = _fitted(scene, len(sources), psf, None, start)
+        if found.detected and np.hypot(found.fit.x - x, found.fit.y - y) <= _KNOWN_WITHIN:
+            sources.append(found)
+            scene = trial
+    return sources, scene
+
+
+def _one_more(
+    scene: Scene, sources: list[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
+) -> tuple[list[FoundSource], Scene] | None:
+    """Return the sources with one more, all fitted again, and their scene; None when there is no other."""
+    limits, further = detection_constants().source, detection_constants().further
+    # One source fitted to two lies between them and is too wide: the others must be free to move for the next
+    # one.
+    for trial_psf in dict.fromkeys((sources[0].psf, psf)):
+        candidate, trial = _next(scene, trial_psf, prior)
+        if candidate.ts < further.ts_to_try:
+            continue
+        fitted, trial = _refined(trial, trial_psf, prior, [*sources, candidate])
+        fitted, trial = _with_own_width(trial, fitted, psf, prior)
+        gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
+        if (
+            gained >= limits.ts_threshold
+            and all(source.detected for source in fitted)
+            and all(_is_apart(source, fitted) for source in fitted)
+        ):
+            return fitted, trial
+    return None
+
+
+def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
+    """Tell whether a source is more than the error of the shape of brighter ones at its place."""
+    light = 0.0
+    for other in sources:
+        if other.photons > source.photons:
+            offset = np.array([[0.0, 0.0], [source.fit.x - other.fit.x, source.fit.y - other.fit.y]])
+            peak, place = other.psf.fractions(-offset, 1)[..., 0].prod(axis=-1)
+            light += other.photons * place / peak
+    return source.photons >= detection_constants().further.least_ratio * light
+
+
+def _next(scene: Scene, psf: SeparablePsf, prior: PositionPrior | None) -> tuple[FoundSource, Scene]:
+    """Return the best maximum beside the sources of the scene, and the scene with it."""
+    fit = _best_place(scene.photons_to_explain, psf, prior)
+    return _fitted(scene, len(scene.sources), psf, prior, fit)
+
+
+def _best_place(counts: Counts, psf: SeparablePsf, prior: PositionPrior | None) -> SourceFit:
+    """Return the highest maximum over the field, against everything in the model so far.
+
+    The maps of the mean kind of source and of places alone show where it may be: a source unlike the mean
+    kind is seen in the second one only.
+    """
+    starts: list[tuple[float, float, float]] = []
+    views = (counts,) if counts.kinds is None else (counts, counts.places_only)
+    for view in views:
+        log_likelihood = whole_field(view, psf)[0]
+        if prior is not None:
+            log_likelihood = log_likelihood + log_prior_of_cells(prior)
+        known = {start[:2] for start in starts}
+        starts += [start for start in starting_points(log_likelihood) if start[:2] not in known]
+    fits = (maximise_any_kind(counts, psf, start, prior) for start in starts)
+    return max(fits, key=lambda fit: fit.log_evidence + fit.log_prior)
+
+
+def _fitted(
+    without: Scene, index: int, psf: SeparablePsf, prior: PositionPrior | None, fit: SourceFit
+) -> tuple[FoundSource, Scene]:
+    """Fit one more source, from ``fit`` on, and all components with it; it becomes number ``index``."""
+    others, parts = without.sources, without.source_parts
+    part = fit.source_part
+    for attempt in range(_ROUNDS):
+        source = SceneSource.of(without.counts, psf, fit)
+        trial = (*others[:index], source, *others[index:])
+        whole = without.with_sources(trial, np.insert((1.0 - part) * parts, index, part))
+        part, rest = float(whole.source_parts[index]), whole.without(index)
+        counts = rest.photons_to_explain
+        if fit.kinds is not None:
+            counts = counts.of_kind(fit.kinds)
+        placed = with_kinds(counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior))
+        bright = placed.source_part * counts.total >= _MANY
+        if bright and attempt == 0:
+            fit = _with_own_spectrum(counts, psf, placed)
+        else:
+            fit = replace(placed, kinds=fit.kinds) if bright else placed
+    places = log_likelihood_of_places(counts, psf, fit)
+    found = FoundSource(
+        counts,
+        psf,
+        fit,
+        photons=fit.source_part * counts.total,
+        ts=max(0.0, 2.0 * (fit.log_evidence + rest.log_likelihood - without.log_likelihood)),
+        places_ts=2.0 * (places + rest.log_likelihood_of_places - without.log_likelihood_of_places),
+    )
+    return found, whole
+
+
+def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
+    """Return the fit with a mixture of the kinds in place of their probabilities.
+
+    The spectrum of a bright source is known better than that it is one of the kinds: what no kind explains
+    would look like another source.
+    """
+    if counts.kinds is None:
+        return fit
+    column, row = counts.fractions(psf, (fit.x, fit.y))
+    place = column[counts.column] * row[counts.row] * counts.area / float(counts.seen(row, column))
+    densities = np.vstack([counts.kinds * place, np.ones(place.size)])
+    equal = np.full(len(counts.kinds), 1.0 / len(counts.kinds))
+    expected = np.append(equal if counts.shares is None else counts.shares, 0.0)
+    start = np.append(fit.source_part * (equal if fit.kinds is None else fit.kinds), 1.0 - fit.source_part)
+    parts = mixture_parts(densities, counts.number, expected, start)[:-1]
+    return replace(fit, kinds=parts / parts.sum())
+
+
+def _refined(
+    scene: Scene, psf: SeparablePsf, prior: PositionPrior | None, sources: Sequence[FoundSource]
+) -> tuple[list[FoundSource], Scene]:
+    """Fit each source again, from its place on, with all the others in the model.
+
+    Only those near the last one are: the others hardly change by it.
+    """
+    refined = list(sources)
+    last = refined[-1].fit
+    for _ in range(1 if len(refined) == 1 else _ROUNDS):
+        for index, source in enumerate(refined):
+            if np.hypot(source.fit.x - last.x, source.fit.y - last.y) <= _NEAR:
+                refined[index], scene = _fitted(scene.without(index).fitted(), index, psf, prior, source.fit)
+    return refined, scene
+
+
+def _with_own_width(
+    scene: Scene, sources: Sequence[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
+) -> tuple[list[FoundSource], Scene]:
+    """Fit the sources with the width of the PSF that the brightest one and what is known of it agree on."""
+    if not isinstance(psf, VariableWidthPsf) or psf.width_sigma == 0.0:
+        return list(sources), scene
+    brightest = max(sources, key=lambda source: source.photons)
+    return _refined(scene, free_width(brightest.counts, psf, brightest.fit), prior, sources)
