@@ -1,104 +1,49 @@
-"""The background's smooth spectrum, by the photons of both regions and a calibrated set of components.
+"""The background's smooth spectrum, by the photons of both regions and the calibrated components.
 
 Particles are about flat in pulse height, the sky comes through the optics and falls steeply, fluorescence
-makes lines: what the mixture is changes with the orbit and the field. So the parts of the components of
-``background_spectrum.toml`` are fitted to the photons, which are mostly those far from the source, with
+makes lines: what the mixture is changes with the orbit and the field. So the parts of the components of the
+calibration file ``background`` are fitted to the photons, which are mostly those far from the source, with
 source spectra of several kinds beside them. Parts are found by expectation maximisation with a Dirichlet
-prior about the expected ones (Dempster et al. 1977, J. R. Stat. Soc. B 39, 1).
+prior of equal parts (Dempster et al. 1977, J. R. Stat. Soc. B 39, 1).
 """
 
 from __future__ import annotations
-
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis.absorption import transmission
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.regions import Regions
+from mxtvhf.instrument.calibration import Background
 from mxtvhf.instrument.response import Response
 from mxtvhf.models.arrays import Floats
-from mxtvhf.models.quantities import ColumnCm2, EnergyKev, Fraction, PhotonIndex, Positive, Text
-from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 _ITERATIONS = 200
 
 
-class Particles(Constants):
-    """Flat in pulse height."""
-
-    part: Fraction
-
-
-class FluorescenceLine(Constants):
-    """A line, of the detector's resolution."""
-
-    energy_kev: EnergyKev
-    part: Fraction
-
-
-class CosmicBackground(Constants):
-    """An absorbed power law."""
-
-    photon_index: PhotonIndex
-    nh_cm2: ColumnCm2
-    part: Fraction
-
-
-class GalacticForeground(Constants):
-    """N(E) ~ E^-index exp(-E / cutoff)."""
-
-    photon_index: PhotonIndex
-    cutoff_kev: EnergyKev
-    part: Fraction
-
-
-class BackgroundComponents(SourcedConstants):
-    """``background_spectrum.toml``."""
-
-    version: Text
-    prior_photons: Positive
-    """Weight of the expected parts."""
-    particle: Particles
-    line: tuple[FluorescenceLine, ...]
-    cosmic: CosmicBackground
-    foreground: GalacticForeground
-
-    @property
-    def parts(self) -> Floats:
-        """Expected parts of particles, lines, cosmic background and foreground, with the sum 1."""
-        lines = [line.part for line in self.line]
-        given = np.array([self.particle.part, *lines, self.cosmic.part, self.foreground.part])
-        return np.asarray(given / given.sum())
-
-
-@cache
-def background_components() -> BackgroundComponents:
-    """Return the components; see the file for their source."""
-    return read_toml(Path(__file__).with_name("background_spectrum.toml"), BackgroundComponents)
-
-
-def component_spectra(response: Response, widths: Floats) -> Floats:
-    """Return the spectrum of each component per bin with the sum 1, in the order of their parts.
+def component_spectra(background: Background, response: Response, edges: Floats) -> Floats:
+    """Return the spectrum of each component per bin with the sum 1: continua, then lines.
 
     Parameters
     ----------
+    background
+        The components; one that is flat in pulse height where it names none.
     response
         Of the detector, its matrix summed over the channels of each bin.
-    widths
+    edges
         Of the bins, keV.
     """
-    components, energy = background_components(), response.energies
-    rows = [widths]
-    for line in components.line:
+    energy, widths, middle = response.energies, np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
+    seen = response.area * np.diff(response.energy_edges)
+    rows = [] if background.continua else [widths]
+    for part in background.continua:
+        at = energy if part.through_optics else middle
+        cut = 1.0 if part.kt_kev is None else np.exp(-at / part.kt_kev)
+        density = at**-part.index * cut * transmission(at, part.nh_cm2)
+        rows.append((density * seen) @ response.matrix if part.through_optics else density * widths)
+    for line in background.lines:
         rows.append(response.matrix[int(np.argmin(np.abs(energy - line.energy_kev)))])
-    cosmic, foreground = components.cosmic, components.foreground
-    for density in (
-        energy**-cosmic.photon_index * transmission(energy, cosmic.nh_cm2),
-        energy**-foreground.photon_index * np.exp(-energy / foreground.cutoff_kev),
-    ):
-        rows.append((density * response.area * np.diff(response.energy_edges)) @ response.matrix)
     return np.array([row / row.sum() for row in rows])
 
 
@@ -122,7 +67,8 @@ def background_shape(
     areas = np.array(regions.areas)
     areas = areas / areas.sum()
     kinds = sources / sources.sum(axis=1, keepdims=True)
-    prior = background_components().prior_photons * background_components().parts
+    prior_photons = analysis_constants().spectrum.background_prior_photons
+    prior = np.full(len(components), prior_photons / len(components))
     amounts = np.full(len(kinds), 0.5 * counts.sum() / fractions.sum() / len(kinds))
     parts, level = prior / prior.sum(), 0.5 * counts.sum()
     for _ in range(_ITERATIONS):

@@ -99,6 +99,8 @@ class SpectrumRules(Constants):
     flux_band_kev: BandKev
     background_pieces_kev: GridKev
     """In each piece the level of the background is free."""
+    background_prior_photons: Positive
+    """Weight of equal parts of the background's components."""
     bin_widths_kev: tuple[Positive, ...]
     """Width of the fit's bins in each piece."""
     least_photons: Photons

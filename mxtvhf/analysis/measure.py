@@ -114,7 +114,13 @@ def measure_source(
     chosen, counts = _region_photons(photons, gti, regions, calibration)
     response = response_of(calibration.effective_area, calibration.redistribution)
     spectrum, reason = fit_spectrum(
-        chosen, counts[0], counts[1], response, galactic=galactic, fraction_sigma=fraction_sigma
+        chosen,
+        counts[0],
+        counts[1],
+        response,
+        calibration.background,
+        galactic=galactic,
+        fraction_sigma=fraction_sigma,
     )
     return SourceMeasurements(
         photons=chosen,

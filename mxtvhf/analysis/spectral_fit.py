@@ -23,6 +23,7 @@ from mxtvhf.analysis.model import SpectralFit, SpectrumBin
 from mxtvhf.analysis.powerlaw import ERG_PER_KEV
 from mxtvhf.analysis.regions import Regions
 from mxtvhf.analysis.spectral_posterior import SpectralPosterior, spectral_posterior
+from mxtvhf.instrument.calibration import Background
 from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.models.arrays import Floats
 
@@ -57,7 +58,13 @@ class Spectrum:
 
     @classmethod
     def of(
-        cls, regions: Regions, exposure: float, source: Counts, background: Counts, response: Response
+        cls,
+        regions: Regions,
+        exposure: float,
+        source: Counts,
+        background: Counts,
+        response: Response,
+        components: Background,
     ) -> Spectrum:
         """Bin the spectra of the two regions, see ``analysis.toml``.
 
@@ -71,6 +78,8 @@ class Spectrum:
             Counts of the two regions per PI channel.
         response
             Of the detector.
+        components
+            What the background's spectrum is a mixture of.
         """
         starts, pieces = _bin_starts_of_pieces()
         inside = slice(starts[0], starts[-1])
@@ -80,7 +89,7 @@ class Spectrum:
         binned = Response(response.energy_edges, response.area, matrix)
         edges = channel_edges()[starts]
         kinds = _folded(binned, *_SOURCE_KINDS).reshape(-1, first.size)
-        shape = background_shape(counts, regions, kinds, component_spectra(binned, np.diff(edges)))
+        shape = background_shape(counts, regions, kinds, component_spectra(components, binned, edges))
         return cls(SpectralData(counts, shape, pieces, regions, exposure), edges, binned)
 
     def folded(self, index: Floats, nh_cm2: Floats) -> Floats:
@@ -151,6 +160,7 @@ def fit_spectrum(
     source: Counts,
     background: Counts,
     response: Response,
+    components: Background,
     *,
     galactic: GalacticColumn | None = None,
     fraction_sigma: float = 0.0,
@@ -165,6 +175,8 @@ def fit_spectrum(
         Counts of the two regions per PI channel.
     response
         Of the detector.
+    components
+        What the background's spectrum is a mixture of.
     galactic
         The Galactic column towards the source; None: not known.
     fraction_sigma
@@ -176,7 +188,7 @@ def fit_spectrum(
         The fit and None, or None and the reason why there is none.
     """
     rules = analysis_constants().spectrum
-    spectrum = Spectrum.of(photons.regions, photons.exposure, source, background, response)
+    spectrum = Spectrum.of(photons.regions, photons.exposure, source, background, response, components)
     n_source = spectrum.source_photons
     if n_source < rules.least_photons:
         return None, f"{n_source:.1f} source photons in the band are fewer than {rules.least_photons:g}"

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from mxtvhf.analysis.background_spectrum import (
-    background_components,
     background_shape,
     component_spectra,
 )
@@ -17,8 +16,8 @@ RESPONSE = response_of(CALIBRATION.effective_area, CALIBRATION.redistribution)
 PSF = LobsterEyePsf.of(CALIBRATION.psf)
 REGIONS = regions_at(128.0, 128.0, 40.0, psf=PSF, exposure=np.ones((256, 256)))
 NOTHING = np.zeros(len(channel_edges()) - 1, int)
-EMPTY = Spectrum.of(REGIONS, 600.0, NOTHING, NOTHING, RESPONSE)
-COMPONENTS = component_spectra(EMPTY.response, np.diff(EMPTY.edges))
+EMPTY = Spectrum.of(REGIONS, 600.0, NOTHING, NOTHING, RESPONSE, CALIBRATION.background)
+COMPONENTS = component_spectra(CALIBRATION.background, EMPTY.response, EMPTY.edges)
 SOURCES = EMPTY.folded(np.array([1.0, 2.0, 3.0]), np.array([1e21, 1e22])).reshape(6, -1)
 
 
@@ -31,25 +30,40 @@ def counts(rng, shape, background, source):
     )
 
 
-def test_components_are_shapes_in_the_order_of_their_parts():
+def component(name):
+    names = [each.name for each in (*CALIBRATION.background.continua, *CALIBRATION.background.lines)]
+    return COMPONENTS[names.index(name)]
+
+
+def test_components_are_shapes_in_the_order_of_the_file():
     assert COMPONENTS.sum(axis=1) == pytest.approx(1.0)
-    assert len(COMPONENTS) == len(background_components().parts)
     middle = 0.5 * (EMPTY.edges[1:] + EMPTY.edges[:-1])
-    energies = COMPONENTS @ middle
-    assert energies[1] == pytest.approx(1.487, abs=0.02)
-    assert energies[2] == pytest.approx(8.04, abs=0.05)
-    assert energies[4] < energies[3] < energies[0], "foreground, cosmic background, particles"
+    assert component("Al K") @ middle == pytest.approx(1.487, abs=0.02)
+    assert component("Cu K") @ middle == pytest.approx(8.04, abs=0.05)
+    flat, cosmic, warm = (
+        component(name) @ middle
+        for name in ("particles, flat", "cosmic background", "Galactic foreground, warm")
+    )
+    assert warm < cosmic < flat
+    assert component("particles, flat") == pytest.approx(np.diff(EMPTY.edges) / 9.7)
 
 
-def test_without_photons_it_is_the_expected_mixture():
+def test_a_calibration_without_components_is_flat():
+    bare = CALIBRATION.background.model_copy(update={"continua": (), "lines": ()})
+    found = component_spectra(bare, EMPTY.response, EMPTY.edges)
+    assert found == pytest.approx(np.diff(EMPTY.edges)[np.newaxis] / 9.7)
+
+
+def test_without_photons_it_is_the_even_mixture():
     shape = background_shape(np.zeros_like(EMPTY.data.counts), REGIONS, SOURCES, COMPONENTS)
-    assert shape == pytest.approx(background_components().parts @ COMPONENTS, rel=1e-6)
+    assert shape == pytest.approx(COMPONENTS.mean(axis=0), rel=1e-6)
 
 
 @pytest.mark.parametrize("sky", [0.0, 0.25, 0.5, 0.8])
 def test_the_sky_part_is_found_beside_a_source(sky):
     rng = np.random.default_rng(1)
-    truth = (1.0 - sky) * COMPONENTS[0] + sky * (0.6 * COMPONENTS[3] + 0.4 * COMPONENTS[4])
+    seen = 0.6 * component("cosmic background") + 0.4 * component("Galactic foreground, warm")
+    truth = (1.0 - sky) * component("particles, flat") + sky * seen
     shape = background_shape(counts(rng, truth, 2000.0, 1000.0), REGIONS, SOURCES, COMPONENTS)
     soft = EMPTY.edges[:-1] < 1.0
     # The source puts 300 soft photons into the background region.

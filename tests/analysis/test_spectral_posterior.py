@@ -38,7 +38,9 @@ def expected(source, background, index, nh, sky=0.0):
 
 def fitted(counts, galactic=1e21, **more):
     column = None if galactic is None else GalacticColumn(galactic, "a map")
-    return fit_spectrum(PHOTONS, counts[0], counts[1], RESPONSE, galactic=column, **more)[0]
+    return fit_spectrum(
+        PHOTONS, counts[0], counts[1], RESPONSE, CALIBRATION.background, galactic=column, **more
+    )[0]
 
 
 def held(measured, truth):

@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 import mxtvhf
 from mxtvhf.analysis.absorption import AbsorptionTable
-from mxtvhf.analysis.background_spectrum import BackgroundComponents
 from mxtvhf.analysis.constants import AnalysisConstants
 from mxtvhf.analysis.powerlaw import SpectrumConstants
 from mxtvhf.catalogues.bright import BrightXrayOrigin
@@ -39,7 +38,6 @@ CALIBRATION = PACKAGE / "instrument" / "caldb"
 FILES: dict[str, type[BaseModel]] = {
     "analysis/absorption.toml": AbsorptionTable,
     "analysis/analysis.toml": AnalysisConstants,
-    "analysis/background_spectrum.toml": BackgroundComponents,
     "analysis/spectrum.toml": SpectrumConstants,
     "catalogues/bright_xray.toml": BrightXrayOrigin,
     "catalogues/cone_search.toml": RemoteServices,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from mxtvhf.analysis.background_spectrum import background_components
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.galactic_column import GalacticColumn, galactic_column
 from mxtvhf.analysis.light_curve_file import write_light_curve
@@ -134,7 +133,6 @@ def _result(
         products=products,
         calibration={
             "analysis": analysis_constants().version,
-            "background_spectrum": background_components().version,
             **calibration.versions(),
         },
     )

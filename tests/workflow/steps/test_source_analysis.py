@@ -150,7 +150,7 @@ def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
         exposure=np.ones((256, 256)),
     )  # fmt: skip
     response = response_of(default_calibration().effective_area, default_calibration().redistribution)
-    spectrum = Spectrum.of(regions_there, 300.0, *spectra, response)
+    spectrum = Spectrum.of(regions_there, 300.0, *spectra, response, default_calibration().background)
     shape = np.zeros(channels)
     first = np.rint(spectrum.edges / 0.01).astype(int)
     for low, high, value in zip(first, first[1:], spectrum.data.shape, strict=False):
