@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.instrument.pixels import RawLine, RawPixel
@@ -18,6 +20,68 @@ class CredibleRegion(Model):
     area_arcmin2: float
     outlines: tuple[tuple[tuple[float, float], ...], ...]
     """Closed lines around its pieces (and around holes in them): right ascension and declination, degrees."""
+
+
+class LocalisedSource(Model):
+    """One of the sources that the photons show; all were fitted together."""
+
+    name: str
+    """``S1`` is the one with the highest ts."""
+    position: Position
+    r50_arcsec: float
+    """Radius that holds 50 % of the posterior (statistical only), arcsec."""
+    detector_x: float
+    """Continuous 0-based pixel column, drift-corrected."""
+    detector_y: float
+    ts: float
+    """2 (ln L_with - ln L_without), everything else fitted both times."""
+    places_ts: float
+    """The same of the photons' places alone."""
+    n_source: float
+    """Its photons."""
+    photon_index: float
+    """Mean over the kinds of sources that the localisation expects, with their probabilities: a class, no
+    fit."""
+    nh_cm2: float
+    """Geometric mean of the hydrogen column, the same way, 1/cm2."""
+    decay_index: float | None = None
+    """Mean of the decay index since T0, the same way; None where T0 is not known."""
+    fading: float | None = None
+    """Probability that it fades at all."""
+    known_as: str | None = None
+    """Name of the bright catalogued source that is at this place."""
+    in_eclairs: bool | None = None
+    """Whether it lies in ECLAIRs' circle; None where that is not known."""
+    confused_with: tuple[str, ...] = ()
+    """Sources nearer than the width of the PSF's core: their photons cannot be told apart one by one, so that
+    place and strength of each depend on the others'."""
+
+
+class OnboardVerdict(StrEnum):
+    """What the photons say of a position measured on board."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNDECIDABLE = "undecidable"
+
+
+class OnboardJudgement(Model):
+    """A position measured on board, judged by the photons."""
+
+    position: Position
+    known_source: bool = False
+    """True when the on-board software took it for a source of its catalogue."""
+    separation_arcsec: float | None = None
+    """From our position; None where there is none."""
+    ts_drop: float | None = None
+    """T: twice the loss in ln L from the best position to this one; None without a source."""
+    p_value: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Probability of a T at least this large, were the on-board position right."""
+    verdict: OnboardVerdict
+    explanation: str
+    """One sentence with the numbers."""
+    time: AwareDatetime | None = None
+    """When the on-board software sent it, UTC; of a notice when it was published."""
 
 
 class Localisation(Model):
@@ -58,8 +122,18 @@ class Localisation(Model):
     could be hidden, because hardly a pixel is good."""
     upper_limit_flux: float | None = None
     """The same as a mean flux (0.3-10 keV, absorbed, expected spectrum), erg/cm2/s."""
+    sources: tuple[LocalisedSource, ...] = ()
+    """All significant sources of the field by falling ts; empty in reports older than this field.
+    ``position`` and the numbers about it are those of one of them."""
+    chosen: str | None = None
+    """Name of the source that is taken as the burst."""
+    choice: str | None = None
+    """Why it is, where there are several; one sentence."""
     regions: tuple[CredibleRegion, ...] = ()
     """With 50 and 90 % of the posterior; empty without a source."""
+    onboard: tuple[OnboardJudgement, ...] = ()
+    """The positions measured on board, judged by the photons: those of the notices, in order of publication,
+    then the sources of the last position packet."""
     products: dict[str, Product] = Field(default={})
     """The files with the posterior on the sky: name -> file."""
     calibration: dict[str, str] = Field(default={})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import hypot, isfinite
+from math import exp, hypot, isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.catalogues.bright import bright_sources
+from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import EventFile, read_event_file
@@ -28,10 +30,12 @@ from mxtvhf.localisation.background import (
     background_courses,
     background_spectra,
 )
+from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.hot_pixels import hot_pixels
-from mxtvhf.localisation.model import CredibleRegion, Localisation
+from mxtvhf.localisation.model import CredibleRegion, Localisation, LocalisedSource
 from mxtvhf.localisation.noisy_lines import noisy_lines
+from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
     expected_shares,
@@ -47,13 +51,21 @@ from mxtvhf.localisation.position import (
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
+from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
+from mxtvhf.workflow.steps.onboard_positions import onboard_claims
+from mxtvhf.workflow.steps.photons_extraction import Extraction
 
 Bools = npt.NDArray[np.bool_]
+
+_MOST_BRIGHT = 20
+"""Bright catalogued sources of a field."""
+_R99_PER_R90_SQUARED = 2.0
+"""Of a round Gaussian: ln 0.01 / ln 0.1."""
 
 
 def vhf_localisation(
@@ -61,6 +73,7 @@ def vhf_localisation(
     out: Path | str | None = None,
     *,
     alerts: Sequence[Alert] = (),
+    onboard: Path | str | None = None,
     store: CalibrationStore | None = None,
 ) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
@@ -79,7 +92,9 @@ def vhf_localisation(
     out
         Product folder; gets the posterior on the sky, see ``skyfiles``, when a source is found.
     alerts
-        Notices of the burst: for T0 and the ECLAIRs position.
+        Notices of the burst: for T0, the ECLAIRs position, and the on-board positions to judge.
+    onboard
+        File QPO_MXT with the on-board positions of the position packets; None: none came.
     store
         The calibration files; those for the start of the observation are used. By default the package's.
 
@@ -112,33 +127,47 @@ def vhf_localisation(
         "data_stream": events.header["DSTREAM"],
         "calibration": _versions(calibration),
     }
+    pointing = replace(events.pointing, alignment=calibration.alignment)
+    claims = onboard_claims(alerts, onboard, pointing)
     nothing = _why_nothing(events, facts["n_photons"], photons, _left_out(facts["hot_pixels"], lines))
     if nothing is not None:
+        facts["onboard"] = unjudged(claims, nothing)
         return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
-    pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
-        found, uses = _locate(evidence, calibration, _eclairs_prior(alerts, pointing))
+        prior = _eclairs_prior(alerts, pointing)
+        found, uses = _locate(evidence, calibration, prior, pointing)
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
+        "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
         return _no_source(found, events.exposure_s, calibration, facts)
-    position = _position(found, pointing, events, calibration)
+    sources = tuple(
+        _source(f"S{number}", one, pointing, events, calibration, alerts)
+        for number, one in enumerate((found, *found.others), start=1)
+    )
+    sources = _told_apart(sources, _core_fwhm(found, calibration))
+    burst, choice = choose_burst(sources)
+    chosen = (found, *found.others)[sources.index(burst)]
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
-    if out is not None and found.posterior is not None:
+    if out is not None and chosen.posterior is not None:
         observed = Observed.of(events, _versions(calibration))
-        regions, products = write_sky_files(out, found.posterior, pointing, position, observed)
+        regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
+    facts |= {"ts": chosen.ts, "n_source": chosen.n_source, "n_background": chosen.n_background}
     return Localisation(
         detected=True,
-        position=position,
-        r50_arcsec=found.r50,
-        detector_x=found.x,
-        detector_y=found.y,
-        core_fwhm_arcmin=_core_fwhm(found),
+        position=burst.position,
+        r50_arcsec=chosen.r50,
+        detector_x=chosen.x,
+        detector_y=chosen.y,
+        core_fwhm_arcmin=_core_fwhm(chosen, calibration),
+        sources=sources,
+        chosen=burst.name,
+        choice=choice,
         regions=regions,
         products=products,
         **facts,
@@ -159,6 +188,13 @@ def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisat
         detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
         n_photons=n_photons, n_source=0.0, n_background=0.0, reason=reason, **facts,
     )  # fmt: skip
+
+
+def unplaced_localisation(extraction: Extraction, alerts: Sequence[Alert]) -> Localisation:
+    """Return the result where the pointing is not known, so that no photon can be placed on the sky."""
+    reason = str(extraction.unplaced)
+    claims = onboard_claims(alerts, extraction.onboard_path)
+    return not_localised(reason, onboard=unjudged(claims, reason))
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,10 +265,11 @@ def _left_out(hot: Sequence[RawPixel], lines: Sequence[RawLine]) -> str:
 
 
 def _locate(
-    evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None
+    evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None, pointing: Pointing
 ) -> tuple[SourceLocalisation, tuple[str, ...]]:
-    """Find the source; with ECLAIRs' circle where the photons alone do not show it."""
+    """Find the sources; with ECLAIRs' circle where the photons alone show none."""
     photons = evidence.photons
+    known = [(x, y) for _, x, y in _bright_sources(pointing)]
 
     def found(prior: PositionPrior | None) -> SourceLocalisation:
         return localise(
@@ -244,6 +281,7 @@ def _locate(
             shares=evidence.shares,
             background=evidence.background,
             prior=prior,
+            known=known,
             find_hot_pixels=False,
         )
 
@@ -264,6 +302,90 @@ def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior
         return None
     trust = detection_constants().eclairs.trust
     return PositionPrior(x, y, sigma=radius * SIGMA_PER_R90, trust=trust)
+
+
+def _bright_sources(pointing: Pointing) -> list[tuple[CatalogueSource, float, float]]:
+    """Return the bright catalogued sources that fall on the detector, and where."""
+    size, half = detector_pixels(), detector_pixels() * pixel_scale_arcsec()
+    near = bright_sources().answer(pointing.ra_deg, pointing.dec_deg, half, limit=_MOST_BRIGHT)
+    places = []
+    for source in near.sources:
+        x, y = (float(axis) for axis in pointing.sky_to_pixel(source.ra_deg, source.dec_deg))
+        if -0.5 <= x <= size - 0.5 and -0.5 <= y <= size - 0.5:
+            places.append((source, x, y))
+    return places
+
+
+def _source(
+    name: str,
+    found: SourceLocalisation,
+    pointing: Pointing,
+    events: EventFile,
+    calibration: Calibration,
+    alerts: Sequence[Alert],
+) -> LocalisedSource:
+    position = _position(found, pointing, events, calibration)
+    eclairs = eclairs_position(alerts)
+    at_place = [
+        source.name
+        for source, *_ in _bright_sources(pointing)
+        if _is_within(position, source.ra_deg, source.dec_deg, source.r90_arcsec)
+    ]
+    in_eclairs = None
+    if eclairs is not None and eclairs.r90_arcsec is not None:
+        in_eclairs = _is_within(position, eclairs.ra_deg, eclairs.dec_deg, eclairs.r90_arcsec)
+    return LocalisedSource(
+        name=name,
+        position=position,
+        r50_arcsec=found.r50,
+        detector_x=found.x,
+        detector_y=found.y,
+        ts=found.ts,
+        places_ts=found.places_ts,
+        n_source=found.n_source,
+        known_as=at_place[0] if at_place else None,
+        in_eclairs=in_eclairs,
+        **_kind(found),
+    )
+
+
+def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
+    """Tell whether a place with its error circle agrees with a position, at the 99 % level of both errors."""
+    reach = sqrt(_R99_PER_R90_SQUARED) * hypot(position.r90_arcsec or 0.0, r90_arcsec)
+    return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
+
+
+def _kind(found: SourceLocalisation) -> dict[str, float | None]:
+    """Return the spectrum and the decay of a source by the probabilities of its kinds."""
+    kinds = None if found.evidence is None else found.evidence.fit.kinds
+    spectra, decays = population().spectra, population().decays
+    if kinds is None:
+        kinds = expected_shares(times=False)
+    by_decay = kinds.reshape(len(spectra), -1)
+    part = by_decay.sum(axis=1)
+    of_time = by_decay.sum(axis=0) if by_decay.shape[1] == len(decays) else None
+    index = np.array([decay.index for decay in decays])
+    return {
+        "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
+        "nh_cm2": float(np.exp(part @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
+        "decay_index": None if of_time is None else float(of_time @ index),
+        "fading": None if of_time is None else float(of_time[index > 0.0].sum()),
+    }
+
+
+def _told_apart(sources: tuple[LocalisedSource, ...], core_fwhm: float | None) -> tuple[LocalisedSource, ...]:
+    """Name for each source the others that are nearer than the width of the PSF's core."""
+    reach = 60.0 * (core_fwhm or 0.0) / pixel_scale_arcsec()
+
+    def near(one: LocalisedSource) -> tuple[str, ...]:
+        return tuple(
+            other.name
+            for other in sources
+            if other is not one
+            and hypot(other.detector_x - one.detector_x, other.detector_y - one.detector_y) < reach
+        )
+
+    return tuple(source.model_copy(update={"confused_with": near(source)}) for source in sources)
 
 
 def _trigger_met(alerts: Sequence[Alert]) -> float | None:
@@ -295,7 +417,10 @@ def _position(
     )
 
 
-def _core_fwhm(found: SourceLocalisation) -> float | None:
+def _core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
+    """Return the width of the PSF's core by the fit, arcmin."""
+    if found.shape is not None:
+        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
     psf = found.evidence.psf if found.evidence else None
     return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
 
@@ -335,5 +460,6 @@ def _versions(calibration: Calibration) -> dict[str, str]:
         "instrument": instrument().version,
         "detection": detection_constants().version,
         "population": population().version,
+        "onboard": onboard_constants().version,
         **calibration.versions(),
     }
