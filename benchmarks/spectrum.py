@@ -157,6 +157,8 @@ def sky_photons(counts: float, stop: float, rng: np.random.Generator) -> PhotonL
 def fitted_width(x: npt.NDArray[np.int16], y: npt.NDArray[np.int16]) -> float | None:
     """Return the width of the core (arcmin) that the localisation fits; None where it finds no source."""
     found = localise(x, y)
+    if found.shape is not None:
+        return default_calibration().psf.core_fwhm_arcmin * float(np.exp(found.shape.shape.stretch))
     psf = found.evidence.psf if found.detected and found.evidence else None
     return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
 

@@ -73,7 +73,7 @@ def test_every_product_is_there_with_its_hash(analysed):
     assert {name: product.path for name, product in result.products.items()} == PRODUCTS | plots
     for product in result.products.values():
         assert hashlib.sha256((out / product.path).read_bytes()).hexdigest() == product.sha256
-    assert result.calibration["psf"] == "001"
+    assert result.calibration["psf"] == default_calibration().psf.version
 
 
 @pytest.mark.service
