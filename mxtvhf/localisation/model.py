@@ -113,8 +113,8 @@ class Localisation(Model):
     """Rows and columns of the detector left out for the same reason, each with its number."""
     reason: str | None = None
     uses: tuple[str, ...] = ()
-    """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is
-    asked only where the photons alone show no source)."""
+    """What it is made of beside the photons' places: ``energy``, ``time``, ``T0`` (the decay since then) and
+    ``ECLAIRs`` (its circle, which is asked only where the photons alone show no source)."""
     core_fwhm_arcmin: float | None = None
     """Width of the PSF's core by the fit, arcmin."""
     upper_limit_photons: float | None = None

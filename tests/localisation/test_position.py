@@ -81,7 +81,8 @@ def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_fre
     for dx, dy, ds, db in np.vstack([0.5 * np.eye(4), -0.5 * np.eye(4)]):
         assert poisson(found.x + dx, found.y + dy, found.n_source + ds, found.n_background + db) < best
     empty = poisson(found.x, found.y, 0.0, len(photons))
-    # The background's shape is fitted with and without the source: it takes a little of what a flat one leaves.
+    # The background's shape is fitted with and without the source: it takes a little of what a flat one
+    # leaves.
     assert 0.97 * 2 * (best - empty) < found.ts < 2 * (best - empty)
     assert found.n_source + found.n_background == pytest.approx(len(photons))
 

@@ -236,7 +236,7 @@ class _Evidence:
             joint_weights(energy, np.vstack([fading, stretch.weights])),
             expected_shares(decays=decays, stretch=stretch.share),
             BackgroundDensities(background_spectra(photons.pha, calibration), courses),
-            ("energy", "time"),
+            ("energy", "time", "T0") if decays else ("energy", "time"),
             stretch,
         )
 
