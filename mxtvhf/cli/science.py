@@ -12,6 +12,7 @@ import typer
 from mxtvhf.cli.arguments import (
     check_order,
     declination,
+    field_source,
     input_file,
     output_folder,
     right_ascension,
@@ -79,6 +80,14 @@ def simulate(
     split_events: Annotated[
         bool, typer.Option(help="share the charge of a photon between up to four pixels")
     ] = True,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RA,DEC,COUNTS",
+            help="steady source beside the burst: position (degrees or sexagesimal) and expected photons, "
+            "e.g. 155.6,-21.1,150; repeat it for several",
+        ),
+    ] = None,
     role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
@@ -104,6 +113,7 @@ def simulate(
         slew_s=slew,
         duration_s=duration,
         split_events=split_events,
+        sources=tuple(map(field_source, source)) if source else None,
         loss=loss,
         repeat=repeat,
         shuffle=shuffle,
