@@ -48,6 +48,7 @@ from mxtvhf.localisation.position import (
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
+from mxtvhf.localisation.source_products import write_source_files
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
@@ -78,7 +79,8 @@ def vhf_localisation(
     event_file
         FITS event list as written by ``fits_feed``.
     out
-        Product folder; gets the posterior on the sky, see ``skyfiles``, when a source is found.
+        Product folder; gets the posterior on the sky and the list of sources, when one is found: see
+        ``mxtvhf.localisation.sky_products`` and ``source_products``.
     alerts
         Notices of the burst: for T0 and the ECLAIRs position.
     store
@@ -136,6 +138,7 @@ def vhf_localisation(
     if out is not None and chosen.posterior is not None:
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
+        products |= write_source_files(out, sources, burst.name, observed)
     facts |= {"ts": chosen.ts, "n_source": chosen.n_source, "n_background": chosen.n_background}
     return Localisation(
         detected=True,
