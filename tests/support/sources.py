@@ -37,7 +37,7 @@ CHOICE = "S2 lies in the ECLAIRs circle, S1 and S3 do not"
 def field(
     sources: tuple[LocalisedSource, ...] = FIELD,
     chosen: LocalisedSource = BURST,
-    choice: str = CHOICE,
+    choice: str | None = CHOICE,
     **more: object,
 ) -> Localisation:
     """What the localisation gives of such a field."""

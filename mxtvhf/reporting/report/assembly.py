@@ -20,6 +20,7 @@ from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
+from mxtvhf.reporting.report.sources import source_warnings
 
 REFERENCE_GP = (
     "GP is the reference service: the same method, our photons among its own, no independent confirmation."
@@ -81,6 +82,7 @@ def build_report(
         verdict_reason=crosscheck.verdict_reason,
         catalogues=crosscheck.catalogues,
         associations=crosscheck.associations,
+        identities=crosscheck.identities,
         flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,
@@ -97,7 +99,12 @@ def build_report(
         calibration=_calibration(run),
         version=__version__,
     )
-    return report.model_copy(update={"headline": headline(report, report.best_position)})
+    return report.model_copy(
+        update={
+            "headline": headline(report, report.best_position),
+            "warnings": (*source_warnings(report), *report.warnings),
+        }
+    )
 
 
 def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = None) -> PhotonSummary | None:
