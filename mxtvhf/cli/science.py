@@ -88,6 +88,13 @@ def simulate(
             "e.g. 155.6,-21.1,150; repeat it for several",
         ),
     ] = None,
+    onboard_offset_arcsec: Annotated[
+        float | None, typer.Option(help="error of the on-board position beyond its own scatter")
+    ] = None,
+    attitude: Annotated[
+        Literal["packets", "product", "both"] | None,
+        typer.Option(help="how the attitude comes: in pointing packets, as attitude.fits, or both"),
+    ] = None,
     role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
@@ -118,6 +125,8 @@ def simulate(
         repeat=repeat,
         shuffle=shuffle,
         corrupt=corrupt,
+        onboard_offset_arcsec=onboard_offset_arcsec,
+        attitude=attitude,
         role=role,
         seed=seed,
         xband_s=xband,
@@ -141,6 +150,12 @@ def process(
             help="folder for report.json, report.html and the products",
         ),
     ],
+    attitude: Annotated[
+        Path | None,
+        typer.Option(
+            parser=input_file, metavar="FILE", help="attitude product (SVO-ATT-VHF) of the observation"
+        ),
+    ] = None,
     gp: Annotated[
         str | None,
         typer.Option(
@@ -159,7 +174,9 @@ def process(
     settings = read_settings()
     catalogues = CatalogueStore(settings.catalogues)
     store = _calibration_store()
-    report = process_burst(alert, packets, out, gp_url=gp, store=store, catalogues=catalogues)
+    report = process_burst(
+        alert, packets, out, attitude=attitude, gp_url=gp, store=store, catalogues=catalogues
+    )
     if as_json:
         _print_json(json.loads(report.read_text()))
     else:
@@ -251,6 +268,8 @@ def crosscheck(
         return
     for pair in result.pairs:
         print(f"{pair.verdict.value:13} {pair.first} - {pair.second}: {pair.explanation}")
+    for judged in found.onboard if found else ():
+        print(f"{judged.verdict.value:13} {judged.explanation}")
     for claim in result.claims:
         print(f"{claim.word:13} {claim.ivorn}: {claim.explanation}")
     for match in result.associations:

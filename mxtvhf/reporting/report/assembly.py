@@ -14,6 +14,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import lines_text
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.product import Product
@@ -259,6 +260,11 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append(
             f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
         )
+    found += [
+        judged.explanation
+        for judged in (localisation.onboard if localisation else ())
+        if judged.verdict is OnboardVerdict.CONTRADICTED and not judged.known_source
+    ]
     found += _analysis_warnings(run.analysis)
     if crosscheck.gp.is_reference:
         found.append(REFERENCE_GP)

@@ -6,7 +6,7 @@ Used by the step ``vhf_localisation``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import hypot, sqrt
+from math import exp, hypot, sqrt
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def located_sources(
         _source(f"S{number}", one, pointing, events, calibration, alerts)
         for number, one in enumerate((found, *found.others), start=1)
     )
-    return _told_apart(sources, core_fwhm(found))
+    return _told_apart(sources, core_fwhm(found, calibration))
 
 
 def _source(
@@ -168,7 +168,9 @@ def _position(
     )
 
 
-def core_fwhm(found: SourceLocalisation) -> float | None:
-    """Return the width of the PSF's core that was fitted, arcmin; None for another PSF than the optics'."""
+def core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
+    """Return the width of the PSF's core by the fit, arcmin; None for another PSF than the optics'."""
+    if found.shape is not None:
+        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
     psf = found.evidence.psf if found.evidence else None
     return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None

@@ -33,6 +33,7 @@ from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.model import CredibleRegion, Localisation
 from mxtvhf.localisation.noisy_lines import noisy_lines
+from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
     expected_shares,
@@ -54,6 +55,8 @@ from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 from mxtvhf.workflow.steps.located_sources import bright_sources_of, core_fwhm, located_sources
+from mxtvhf.workflow.steps.onboard_positions import onboard_claims
+from mxtvhf.workflow.steps.photons_extraction import Extraction
 
 Bools = npt.NDArray[np.bool_]
 
@@ -63,6 +66,7 @@ def vhf_localisation(
     out: Path | str | None = None,
     *,
     alerts: Sequence[Alert] = (),
+    onboard: Path | str | None = None,
     store: CalibrationStore | None = None,
 ) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
@@ -82,7 +86,9 @@ def vhf_localisation(
         Product folder; gets the posterior on the sky and the list of sources, when one is found: see
         ``mxtvhf.localisation.sky_products`` and ``source_products``.
     alerts
-        Notices of the burst: for T0 and the ECLAIRs position.
+        Notices of the burst: for T0, the ECLAIRs position, and the on-board positions to judge.
+    onboard
+        File QPO_MXT with the on-board positions of the position packets; None: none came.
     store
         The calibration files; those for the start of the observation are used. By default the package's.
 
@@ -115,11 +121,13 @@ def vhf_localisation(
         "data_stream": events.header["DSTREAM"],
         "calibration": _versions(calibration),
     }
+    pointing = replace(events.pointing, alignment=calibration.alignment)
+    claims = onboard_claims(alerts, onboard, pointing)
     nothing = _why_nothing(events, facts["n_photons"], photons, _left_out(facts["hot_pixels"], lines))
     if nothing is not None:
+        facts["onboard"] = unjudged(claims, nothing)
         return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
-    pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
         prior = _eclairs_prior(alerts, pointing)
         found, uses = _locate(evidence, calibration, prior, pointing)
@@ -127,6 +135,7 @@ def vhf_localisation(
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
+        "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
         return _no_source(found, events.exposure_s, calibration, facts)
@@ -146,7 +155,7 @@ def vhf_localisation(
         r50_arcsec=chosen.r50,
         detector_x=chosen.x,
         detector_y=chosen.y,
-        core_fwhm_arcmin=core_fwhm(chosen),
+        core_fwhm_arcmin=core_fwhm(chosen, calibration),
         sources=sources,
         chosen=burst.name,
         choice=choice,
@@ -170,6 +179,13 @@ def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisat
         detected=False, position=None, r50_arcsec=None, detector_x=None, detector_y=None, ts=0.0,
         n_photons=n_photons, n_source=0.0, n_background=0.0, reason=reason, **facts,
     )  # fmt: skip
+
+
+def unplaced_localisation(extraction: Extraction, alerts: Sequence[Alert]) -> Localisation:
+    """Return the result where the pointing is not known, so that no photon can be placed on the sky."""
+    reason = str(extraction.unplaced)
+    claims = onboard_claims(alerts, extraction.onboard_path)
+    return not_localised(reason, onboard=unjudged(claims, reason))
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,5 +342,6 @@ def _versions(calibration: Calibration) -> dict[str, str]:
         "instrument": instrument().version,
         "detection": detection_constants().version,
         "population": population().version,
+        "onboard": onboard_constants().version,
         **calibration.versions(),
     }
