@@ -188,7 +188,8 @@ def localise(
     events: Events,
     as_json: AsJson = False,
 ) -> None:
-    """Find the source in an event file."""
+    """Find the sources in an event file, and the one that is taken as the burst."""
+    from mxtvhf.reporting.report.sources import source_lines
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     found = vhf_localisation(events, store=_calibration_store())
@@ -203,6 +204,8 @@ def localise(
             f"(statistical {where.r90_stat_arcsec:.1f})  "
             f"{found.n_source:.0f} source photons, TS {found.ts:.1f}"
         )
+        for line in source_lines(found):
+            print(line)
 
 
 def analyse(

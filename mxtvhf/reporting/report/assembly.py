@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from mxtvhf import __version__
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
@@ -286,10 +287,17 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
 
 
 def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
+    found = []
+    others = analysis.regions.others_fraction if analysis and analysis.regions else None
+    if others is not None and abs(others) >= analysis_constants().others.told_from:
+        found.append(
+            f"Other sources add about {100.0 * others:+.0f} % to the net counts of the burst: rate, flux and "
+            "spectrum are not corrected for it."
+        )
     fit = analysis.spectrum if analysis else None
-    if fit is None or fit.trusted:
-        return []
-    return [f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}."]
+    if fit is not None and not fit.trusted:
+        found.append(f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}.")
+    return found
 
 
 def _calibration(run: RunRecord) -> dict[str, str]:

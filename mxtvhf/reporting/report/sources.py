@@ -54,6 +54,23 @@ def source_rows(report: Report) -> list[SourceRow]:
     ]
 
 
+def source_lines(localisation: Localisation) -> list[str]:
+    """Return several sources as lines of text, and why one is taken as the burst; none for one source."""
+    if len(localisation.sources) < 2:
+        return []
+    lines = []
+    for source in localisation.sources:
+        (ra, dec), radius = source.position.degrees_text, source.position.r90_arcsec or 0.0
+        mark = "*" if source.name == localisation.chosen else " "
+        lines.append(
+            f"{mark} {source.name:3}  RA {ra}  Dec {dec}  R90 {radius:.1f} arcsec  "
+            f"{source.n_source:.0f} photons, TS {source.ts:.1f}, {variability_text(source)}"
+            f"{f', {source.known_as}' if source.known_as else ''}"
+        )
+    sentence = choice_sentence(localisation)
+    return [*lines, *([sentence] if sentence else [])]
+
+
 def chosen_source(localisation: Localisation | None) -> LocalisedSource | None:
     """Return the source that is taken as the burst; None without a list of sources."""
     sources = localisation.sources if localisation else ()

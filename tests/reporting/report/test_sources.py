@@ -1,11 +1,18 @@
 import pytest
 
+from mxtvhf.analysis.model import ExtractionRegions, SourceAnalysis
 from mxtvhf.crosscheck.model import SourceIdentity, SourceMatch
 from mxtvhf.localisation.model import Localisation, LocalisedSource
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.plots import detector_plot
 from mxtvhf.reporting.report.sky_plot import sky_plot
-from mxtvhf.reporting.report.sources import choice_sentence, source_rows, source_warnings, variability_text
+from mxtvhf.reporting.report.sources import (
+    choice_sentence,
+    source_lines,
+    source_rows,
+    source_warnings,
+    variability_text,
+)
 from support.reports import ECLAIRS, VHF, checked, page_of, photons, record, report, valid
 from support.sources import BRIGHT, BURST, FAINT, FIELD, field
 
@@ -101,6 +108,14 @@ def test_the_choice_is_a_sentence() -> None:
     assert choice_sentence(field((BURST,), choice=None)) is None
 
 
+def test_lines_mark_the_burst_and_end_with_the_reason() -> None:
+    lines = source_lines(field())
+    assert [line[:4] for line in lines] == ["  S1", "* S2", "  S3", "S2 i"]
+    assert "120 photons, TS 80.0, fading, index 1.3" in lines[1]
+    assert lines[0].endswith(", steady, NGC 1")
+    assert source_lines(field((BURST,))) == []
+
+
 def test_the_page_has_a_row_for_each_source_and_the_reason() -> None:
     page = page_of(report_of(field(), *LOOKED_UP))
     assert "Sources in the field" in page
@@ -134,3 +149,21 @@ def test_the_detector_shows_other_sources() -> None:
     plot = detector_plot(photons(), field())
     assert {"S1", "S3"} <= {text.get_text() for text in plot.figure.axes[0].texts}
     assert "other sources S1, S3" in plot.description
+
+
+@pytest.mark.parametrize(("part", "is_told"), [(0.32, True), (-0.06, True), (0.04, False), (None, False)])
+def test_counts_of_other_sources_in_the_bursts_are_a_warning(part: float | None, is_told: bool) -> None:
+    regions = ExtractionRegions.model_validate(
+        {
+            "x": 100.0, "y": 110.0, "radius_pixel": 30.0, "inner_radius_pixel": 52.0, "source_pixels": 2800,
+            "background_pixels": 50000, "source_fraction": 0.4, "background_fraction": 0.2,
+            "effective_fraction": 0.39, "effective_fraction_sigma": 0.1, "source_photons": 90,
+            "background_photons": 300, "others_fraction": part,
+        }
+    )  # fmt: skip
+    analysis = SourceAnalysis(analysed=False, reason="made for a test", regions=regions)
+    warnings = report(record(localisation=field(), analysis=analysis), light=True).warnings
+    told = [warning for warning in warnings if warning.startswith("Other sources add about")]
+    assert bool(told) is is_told
+    if is_told and part is not None:
+        assert f"about {100 * part:+.0f} % to the net counts" in told[0]
