@@ -148,7 +148,10 @@ def vhf_localisation(
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
         products |= write_source_files(out, sources, burst.name, observed)
-    facts |= {"ts": chosen.ts, "n_source": chosen.n_source, "n_background": chosen.n_background}
+    # What is not of the chosen source is background or of the others.
+    others = sum(source.n_source for source in sources if source is not burst)
+    background = max(chosen.n_background - others, 0.0)
+    facts |= {"ts": chosen.ts, "n_source": chosen.n_source, "n_background": background}
     return Localisation(
         detected=True,
         position=burst.position,
