@@ -123,10 +123,13 @@ def _kind(found: SourceLocalisation) -> dict[str, float | None]:
     kinds = None if found.evidence is None else found.evidence.fit.kinds
     spectra, decays = population().spectra, population().decays
     if kinds is None:
-        kinds = expected_shares(times=False)
-    by_decay = kinds.reshape(len(spectra), -1)
-    part = by_decay.sum(axis=1)
-    of_time = by_decay.sum(axis=0) if by_decay.shape[1] == len(decays) else None
+        kinds = expected_shares(decays=False)
+    by_course = kinds.reshape(len(spectra), -1)
+    part = by_course.sum(axis=1)
+    # The last course is that of a stretch of time.
+    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
+    if of_time is not None:
+        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
     index = np.array([decay.index for decay in decays])
     return {
         "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),

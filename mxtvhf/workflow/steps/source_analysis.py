@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.analysis.constants import analysis_constants
+from mxtvhf.analysis.galactic_column import GalacticColumn, galactic_column
 from mxtvhf.analysis.light_curve_file import write_light_curve
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.analysis.other_sources import OtherSource, exposure_without, others_fraction
+from mxtvhf.analysis.psf_width import SourcePsf
 from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
@@ -19,7 +21,6 @@ from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.instrument.pixels import ExposureMap, RawMask, line_mask
-from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of, write_atomically
@@ -89,12 +90,14 @@ def source_analysis(
             localisation.n_background,
             t0=None if trigger_time is None else met_from_utc(trigger_time),
             calibration=calibration,
+            core_fwhm_arcmin=localisation.core_fwhm_arcmin,
+            galactic=_galactic_column(localisation),
         )
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
     result = _result(found, calibration, _write(out, found, events, calibration))
-    result = _with_others_fraction(result, found, others, photons.exposure, calibration)
+    result = _with_others_fraction(result, found, others, photons.exposure)
     return result.model_copy(update={"products": result.products | _draw(out, result)})
 
 
@@ -113,7 +116,7 @@ def _without(
     x, y = localisation.detector_x, localisation.detector_y
     if not others or x is None or y is None:
         return exposure
-    psf = LobsterEyePsf.of(calibration.psf)
+    psf = SourcePsf.of(calibration.psf, localisation.core_fwhm_arcmin).psf
     return exposure_without(exposure, x, y, others, n_background=localisation.n_background, psf=psf)
 
 
@@ -122,17 +125,21 @@ def _with_others_fraction(
     found: SourceMeasurements,
     others: Sequence[OtherSource],
     exposure: ExposureMap,
-    calibration: Calibration,
 ) -> SourceAnalysis:
     """Add what part of the net counts is of other sources."""
     regions = found.photons.regions
     counted = found.photons.source_time.size, found.photons.background_time.size
-    psf = LobsterEyePsf.of(calibration.psf)
-    part = others_fraction(regions, others, *counted, exposure=exposure, psf=psf)
+    part = others_fraction(regions, others, *counted, exposure=exposure, psf=regions.psf)
     if result.regions is None or part is None:
         return result
     told = result.regions.model_copy(update={"others_fraction": part})
     return result.model_copy(update={"regions": told})
+
+
+def _galactic_column(localisation: Localisation) -> GalacticColumn | None:
+    """Return the Galactic column towards the source."""
+    position = localisation.position
+    return None if position is None else galactic_column(position.ra_deg, position.dec_deg)
 
 
 def _draw(out: Path, result: SourceAnalysis) -> dict[str, Product]:
@@ -159,14 +166,16 @@ def _write(
 def _result(
     found: SourceMeasurements, calibration: Calibration, products: dict[str, Product]
 ) -> SourceAnalysis:
-    psf = calibration.psf
     return SourceAnalysis(
         analysed=True,
-        regions=region_summary(found.photons, LobsterEyePsf.of(psf), psf.core_fwhm_sigma),
+        regions=region_summary(found.photons, found.fraction_sigma),
         light_curve=found.light_curve,
         hardness=found.hardness,
         spectrum=found.spectrum,
         spectrum_reason=found.spectrum_reason,
         products=products,
-        calibration={"analysis": analysis_constants().version, **calibration.versions()},
+        calibration={
+            "analysis": analysis_constants().version,
+            **calibration.versions(),
+        },
     )

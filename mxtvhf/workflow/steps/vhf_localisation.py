@@ -50,6 +50,7 @@ from mxtvhf.localisation.position import (
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.localisation.source_products import write_source_files
+from mxtvhf.localisation.stretch import Stretch, best_stretch
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
@@ -202,6 +203,8 @@ class _Evidence:
     """Probability of each kind beforehand."""
     background: BackgroundDensities
     uses: tuple[str, ...]
+    stretch: Stretch
+    """Of the time, in which a source stands out most."""
 
     @classmethod
     def of(
@@ -211,18 +214,25 @@ class _Evidence:
         calibration: Calibration,
         burst_time: float | None,
     ) -> _Evidence:
-        weights = energy_weights(photons.pha, calibration)
-        uses: tuple[str, ...] = ("energy",)
+        energy = energy_weights(photons.pha, calibration)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
-        times = burst_time is not None and burst_time < events.tstart
-        courses = None
-        if burst_time is not None and times:
+        decays = burst_time is not None and burst_time < events.tstart
+        fading = np.ones((1, len(photons)))
+        if burst_time is not None and decays:
             fading = time_weights(photons.time, events.gti, burst_time)
-            weights = joint_weights(weights, fading)
-            courses = background_courses(photons.time, events.gti, fading)
-            uses = ("energy", "time")
-        background = BackgroundDensities(background_spectra(photons.pha, calibration), courses)
-        return cls(photons, weights, expected_shares(times=times), background, uses)
+        stretch = best_stretch(
+            photons.x, photons.y, np.average(energy, axis=0, weights=expected_shares(decays=False)),
+            photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
+        )  # fmt: skip
+        courses = background_courses(photons.time, events.gti, fading)
+        return cls(
+            photons,
+            joint_weights(energy, np.vstack([fading, stretch.weights])),
+            expected_shares(decays=decays, stretch=stretch.share),
+            BackgroundDensities(background_spectra(photons.pha, calibration), courses),
+            ("energy", "time"),
+            stretch,
+        )
 
 
 def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
