@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from mxtvhf import __version__
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
@@ -21,6 +22,7 @@ from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
+from mxtvhf.reporting.report.sources import source_warnings
 
 REFERENCE_GP = (
     "GP is the reference service: the same method, our photons among its own, no independent confirmation."
@@ -82,6 +84,7 @@ def build_report(
         verdict_reason=crosscheck.verdict_reason,
         catalogues=crosscheck.catalogues,
         associations=crosscheck.associations,
+        identities=crosscheck.identities,
         flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,
@@ -98,7 +101,12 @@ def build_report(
         calibration=_calibration(run),
         version=__version__,
     )
-    return report.model_copy(update={"headline": headline(report, report.best_position)})
+    return report.model_copy(
+        update={
+            "headline": headline(report, report.best_position),
+            "warnings": (*source_warnings(report), *report.warnings),
+        }
+    )
 
 
 def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = None) -> PhotonSummary | None:
@@ -279,10 +287,17 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
 
 
 def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
+    found = []
+    others = analysis.regions.others_fraction if analysis and analysis.regions else None
+    if others is not None and abs(others) >= analysis_constants().others.told_from:
+        found.append(
+            f"Other sources add about {100.0 * others:+.0f} % to the net counts of the burst: rate, flux and "
+            "spectrum are not corrected for it."
+        )
     fit = analysis.spectrum if analysis else None
-    if fit is None or fit.trusted:
-        return []
-    return [f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}."]
+    if fit is not None and not fit.trusted:
+        found.append(f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}.")
+    return found
 
 
 def _calibration(run: RunRecord) -> dict[str, str]:
