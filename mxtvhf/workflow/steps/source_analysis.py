@@ -15,7 +15,7 @@ from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
-from mxtvhf.instrument.pixels import RawMask, line_mask
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
@@ -70,12 +70,10 @@ def source_analysis(
     if not events.exposure_s > 0.0:
         return SourceAnalysis(analysed=False, reason=f"{escaped(event_file.name)} has no good time")
     calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
-    usable = ~(calibration.bad_pixels.mask() | line_mask(localisation.noisy_lines))
-    for pixel in localisation.hot_pixels:
-        usable[pixel.row, pixel.column] = False
+    usable = RawMask(~(calibration.bad_pixels.mask() | localisation.faults.mask()))
     try:
         found = measure_source(
-            events.drift_corrected_photons(RawMask(usable), calibration.alignment),
+            events.drift_corrected_photons(usable, calibration.alignment),
             events.gti,
             localisation.detector_x,
             localisation.detector_y,
