@@ -89,6 +89,13 @@ class DeadRule(Constants):
     detector; the ring of a block is half of its side wide."""
 
 
+class NoiseMapRule(Constants):
+    """What of a run is in the noise map."""
+
+    source_radius_arcmin: float = Field(ge=0.0, le=60.0)
+    """Pixels nearer than this to a source are left out, beside the way of the pointing."""
+
+
 class BackgroundTrust(Constants):
     """What is known of the background beforehand: so many photons count as seen of a component."""
 
@@ -126,6 +133,7 @@ class DetectionConstants(Constants):
     noisy_line: ExcessRule
     flicker: FlickerRule
     dead: DeadRule
+    noise_map: NoiseMapRule
 
 
 Share = Annotated[float, Field(gt=0.0, le=1e6)]

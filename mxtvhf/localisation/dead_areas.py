@@ -74,6 +74,24 @@ def dead_blocks(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[
     return tuple(found)
 
 
+def dead_pixels(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Find the dead pixels of an image with many photons per pixel; parameters as `dead_lines`.
+
+    The ring around a pixel is as wide as that of a line.
+    """
+    rule = detection_constants().dead
+    exposed = np.asarray(exposure, dtype=np.float64)
+    counts = np.where(exposed > 0.0, image, 0)
+    row, column = (axis.ravel() for axis in np.indices(image.shape))
+    ring, ring_time = (
+        SquareSums(values).ring(row, column, 1, rule.ring_inner, rule.ring_outer)
+        for values in (counts, exposed)
+    )
+    dead = np.zeros(image.shape, dtype=np.bool_)
+    dead.ravel()[_dead(counts.ravel(), exposed.ravel(), ring, ring_time, row.size)] = True
+    return dead
+
+
 def _faintest_side(
     number: npt.NDArray[Any], time: npt.NDArray[Any], row: Indices, column: Indices, side: int
 ) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from mxtvhf.instrument.pixels import (
     pixel_mask,
     pixels_of,
 )
-from mxtvhf.localisation.dead_areas import dead_blocks, dead_lines
+from mxtvhf.localisation.dead_areas import dead_blocks, dead_lines, dead_pixels
 from mxtvhf.localisation.flicker import flickering_lines, flickering_pixels
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.noisy_lines import noisy_lines
@@ -38,13 +38,17 @@ class DetectorFaults(Model):
     dead_lines: tuple[RawLine, ...] = ()
     """Rows and columns with too few."""
     dead_blocks: tuple[RawBlock, ...] = ()
+    dead_pixels: tuple[RawPixel, ...] = ()
+    """Looked for over many runs only."""
     n_photons: int | None = None
     """Photons of hot pixels and noisy lines, left out; None in records older than this field."""
 
     def mask(self) -> RawMask:
         """Return the mask of the detector, ``[row, column]``, True where pixels are left out."""
         lines = line_mask((*self.noisy_lines, *self.dead_lines))
-        return RawMask(lines | blocks_mask(self.dead_blocks) | pixel_mask(self.hot_pixels))
+        return RawMask(
+            lines | blocks_mask(self.dead_blocks) | pixel_mask((*self.hot_pixels, *self.dead_pixels))
+        )
 
     def text(self) -> str:
         """Say what was left out, beginning with a semicolon; empty without faults."""
@@ -89,35 +93,57 @@ def find_detector_faults(
     if not used.any():
         return DetectorFaults(n_photons=0)
     x, y = x[used], y[used]
-    image = np.bincount(y * good.shape[1] + x, minlength=good.size).reshape(good.shape)
-    exposed = good.astype(np.float64)
-    # First by the pixels that were hit: a hot pixel makes no line noisy, and the pixels of a line that is
-    # noisy all over are not told one by one.
-    lines = set(noisy_lines(np.minimum(image, 1), exposed))
-    pixels = np.zeros_like(good)
+    pixels, lines = np.zeros_like(good), set[RawLine]()
     if time is not None:
         when = np.asarray(time)[used]
-        flickering = flickering_pixels(x, y, when)
-        pixels |= pixel_mask(flickering)
+        pixels |= pixel_mask(flickering_pixels(x, y, when))
         steady = ~pixels[y, x]
         lines |= set(flickering_lines(x[steady], y[steady], when[steady]))
-    _leave_out(exposed, pixels | line_mask(lines))
-    pixels |= hot_pixels(image, exposed)
-    _leave_out(exposed, pixels)
-    more = noisy_lines(image, exposed)
-    _leave_out(exposed, line_mask(more))
-    lines |= set(more)
-    dead = dead_lines(image, exposed)
-    _leave_out(exposed, line_mask(dead))
+    image = np.bincount(y * good.shape[1] + x, minlength=good.size).reshape(good.shape)
+    return faults_of_image(image, good.astype(np.float64), flickering=(pixels, lines))
+
+
+def faults_of_image(
+    image: npt.NDArray[np.int64],
+    exposure: Floats,
+    *,
+    flickering: tuple[npt.NDArray[np.bool_], set[RawLine]] | None = None,
+    single_dead_pixels: bool = False,
+) -> DetectorFaults:
+    """Find the faults that the photons per pixel show.
+
+    Parameters
+    ----------
+    image
+        Photons per pixel, ``[row, column]``, raw addresses.
+    exposure
+        How long each pixel was exposed, in any unit, the same shape; 0: not to be used.
+    flickering
+        Mask of the pixels, and the lines, that are known to be noisy already.
+    single_dead_pixels
+        Whether to look for dead pixels; only images with some ten photons per pixel show any.
+    """
+    pixels, lines = flickering or (np.zeros(image.shape, dtype=np.bool_), set[RawLine]())
+    exposed = exposure.copy()
+    exposed[pixels | line_mask(lines)] = 0.0
+    # First by the pixels that were hit: a hot pixel makes no line noisy, and the pixels of a line that is
+    # noisy all over are not told one by one.
+    lines = lines | set(noisy_lines(np.minimum(image, 1), exposed))
+    exposed[line_mask(lines)] = 0.0
+    pixels = pixels | hot_pixels(image, exposed)
+    exposed[pixels] = 0.0
+    lines |= set(noisy_lines(image, exposed))
     noisy = line_mask(lines)
+    exposed[noisy] = 0.0
+    lines_without = dead_lines(image, exposed)
+    exposed[line_mask(lines_without)] = 0.0
+    blocks_without = dead_blocks(image, exposed)
+    exposed[blocks_mask(blocks_without)] = 0.0
     return DetectorFaults(
         hot_pixels=pixels_of(RawMask(pixels & ~noisy)),
         noisy_lines=tuple(sorted(lines)),
-        dead_lines=dead,
-        dead_blocks=dead_blocks(image, exposed),
-        n_photons=int(image[pixels | noisy].sum()),
+        dead_lines=lines_without,
+        dead_blocks=blocks_without,
+        dead_pixels=pixels_of(RawMask(dead_pixels(image, exposed))) if single_dead_pixels else (),
+        n_photons=int(image[(pixels | noisy) & (exposure > 0.0)].sum()),
     )
-
-
-def _leave_out(exposed: Floats, bad: npt.NDArray[np.bool_]) -> None:
-    exposed[bad] = 0.0
