@@ -135,5 +135,6 @@ def _dead(number: Floats, time: Floats, around: Floats, time_around: Floats, tri
     # No count has a chance below exp(-contrast x expected): where too few are expected nothing can be dead.
     enough = (time > 0.0) & (rule.contrast * expected > -np.log(limit))
     few = np.flatnonzero(enough & (number <= rule.largest_part * expected))
-    chance = bdtr(number[few], number[few] + around[few], part[few])
+    total = np.rint(number[few] + around[few]).astype(np.int64)
+    chance = bdtr(number[few], total, part[few])
     return np.asarray(few[chance < limit])

@@ -46,9 +46,8 @@ class DetectorFaults(Model):
     def mask(self) -> RawMask:
         """Return the mask of the detector, ``[row, column]``, True where pixels are left out."""
         lines = line_mask((*self.noisy_lines, *self.dead_lines))
-        return RawMask(
-            lines | blocks_mask(self.dead_blocks) | pixel_mask((*self.hot_pixels, *self.dead_pixels))
-        )
+        pixels = pixel_mask((*self.hot_pixels, *self.dead_pixels))
+        return RawMask(lines | pixels | blocks_mask(self.dead_blocks))
 
     def text(self) -> str:
         """Say what was left out, beginning with a semicolon; empty without faults."""
@@ -62,6 +61,10 @@ class DetectorFaults(Model):
             found.append(f"left out the dead {lines_text(self.dead_lines)}")
         if self.dead_blocks:
             found.append(f"left out the dead {blocks_text(self.dead_blocks)}")
+        if self.dead_pixels:
+            found.append(f"left out {len(self.dead_pixels)} dead pixels")
+        if self.n_photons:
+            found.append(f"{self.n_photons} photons of the detector's noise were left out")
         return "".join(f"; {one}" for one in found)
 
 

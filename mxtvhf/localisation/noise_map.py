@@ -139,7 +139,7 @@ def bad_pixels_text(file: BadPixels) -> str:
     """Return the text of a calibration file of bad pixels, TOML."""
     record = file.noise_map
     lines = [
-        "# 0-based pixel addresses to leave out: single pixels as [column, row], whole columns and whole rows.",
+        "# 0-based addresses of pixels to leave out ([column, row]), of whole columns and whole rows.",
         'item = "bad_pixels"',
         f'version = "{file.version}"',
         f"valid_from = {utc_text(file.valid_from)}",
