@@ -281,7 +281,8 @@ def _fault_warnings(faults: DetectorFaults) -> list[str]:
     dead = ", ".join(filter(None, (lines_text(faults.dead_lines), blocks_text(faults.dead_blocks))))
     if dead:
         found.append(
-            f"The detector counts nothing, or too little, in {dead}: left out. The calibration does not list it."
+            f"The detector counts nothing, or too little, in {dead}: left out. "
+            "The calibration does not list it."
         )
     return found
 
