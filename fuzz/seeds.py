@@ -24,6 +24,7 @@ from fuzz.live_intake import (
     signed_message,
     waiting_file,
 )
+from mxtvhf.events.attitude_file import attitude_product_bytes
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.reporting.messages import IntakeMessage, RunMessage, StepMessage
@@ -46,10 +47,11 @@ def seeds() -> dict[str, list[bytes]]:
         event_file = (folder / "events.fits").read_bytes()
         return {
             "packets": [stream[:2000], *_packets(stream[:500])],
-            "sealed_packets": [*_openings(stream[:2000])],
+            "sealed_packets": [*_openings(stream[:2000]), *_position_openings(stream)],
             "notice": [path.read_bytes() for path in sorted(folder.glob("*.xml"))],
             # Without checksums: damage would hardly get past them.
-            "event_file": [event_file.replace(b"CHECKSUM", b"COMMENT ").replace(b"DATASUM ", b"COMMENT ")],
+            "event_file": [_without_checksums(event_file)],
+            "attitude": [_without_checksums(_attitude_product(stream))],
             "catalogue": [*_catalogues(folder)],
             "message": [*_messages()],
             "live_intake": [*_stories(stream[:500])],
@@ -78,6 +80,21 @@ def _write_event_file(stream: bytes, path: Path) -> None:
     found = decode_stream(stream, BURST, name="seed")
     header = EventHeader(burst_id=BURST, ivorn=f"ivo://org.svom/fsc#{BURST}_seed", obs_id="1_2_3", date=WHEN)
     write_event_file(path, found.photons, found.attitude, header=header)
+
+
+def _without_checksums(file: bytes) -> bytes:
+    return file.replace(b"CHECKSUM", b"COMMENT ").replace(b"DATASUM ", b"COMMENT ")
+
+
+def _attitude_product(stream: bytes) -> bytes:
+    return attitude_product_bytes(decode_stream(stream, BURST, name="seed").attitude, BURST, WHEN)
+
+
+def _position_openings(stream: bytes) -> Iterator[bytes]:
+    """Yield the first position packets: they come later than the others."""
+    kinds = layout().types
+    number = kinds.index(layout().position)
+    yield from [one for one in _openings(stream) if one[0] == number][:3]
 
 
 def _packets(stream: bytes) -> Iterator[bytes]:

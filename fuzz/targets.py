@@ -17,6 +17,7 @@ from mxtvhf.catalogues.columns import Choice, map_columns
 from mxtvhf.catalogues.readers import read_parts
 from mxtvhf.catalogues.rows import Evidence, convert
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.attitude_file import read_attitude_product
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.messages.model import read_message
@@ -67,6 +68,12 @@ def event_file(raw: bytes) -> None:
         read_event_file(path)
 
 
+def attitude(raw: bytes) -> None:
+    """Read an attitude product."""
+    with suppress(InvalidInput):
+        read_attitude_product(raw, name="fuzz")
+
+
 def catalogue(raw: bytes) -> None:
     """Read a catalogue file, of any format."""
     path, choice, evidence = _scratch() / "fuzz.dat", Choice(default_r90_arcsec=5.0), Evidence()
@@ -91,5 +98,5 @@ def _scratch() -> Path:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (packets, sealed_packets, notice, event_file, catalogue, message, live_intake)
+    for target in (packets, sealed_packets, notice, event_file, attitude, catalogue, message, live_intake)
 }

@@ -12,6 +12,7 @@ from mxtvhf.models.quantities import (
     RISING,
     BandKev,
     ColumnCm2,
+    Fraction,
     GridKev,
     PhotonIndex,
     Positive,
@@ -97,19 +98,49 @@ class SpectrumRules(Constants):
 
     flux_band_kev: BandKev
     background_pieces_kev: GridKev
-    """In each piece the background is flat in pulse height."""
+    """In each piece the level of the background is free."""
+    background_prior_photons: Positive
+    """Weight of equal parts of the background's components."""
+    bin_widths_kev: tuple[Positive, ...]
+    """Width of the fit's bins in each piece."""
     least_photons: Photons
     """Fewer source photons are not fitted."""
     trusted_photons: Photons
-    nh_cm2: ColumnCm2
-    """Where it is not free."""
-    free_nh_photons: Photons
     photon_index_limits: Annotated[tuple[PhotonIndex, PhotonIndex], RISING]
-    nh_limits_cm2: Annotated[tuple[Annotated[float, Field(ge=0.0)], ColumnCm2], RISING]
+    photon_index_prior: tuple[PhotonIndex, Positive]
+    """Mean and standard deviation of a normal distribution."""
+    grid_points: int = Field(ge=9, le=201)
+    """Of each axis."""
     worst_fit_sigma: Positive
     photons_per_bin: int = Field(ge=1)
     """Of the plot."""
     most_bins: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _has_a_width_for_each_piece(self) -> SpectrumRules:
+        if len(self.bin_widths_kev) != len(self.background_pieces_kev) - 1:
+            raise ValueError("bin_widths_kev: expected one number for each piece of background_pieces_kev")
+        return self
+
+
+class ColumnPriorRules(Constants):
+    """What is known of the absorbing column beforehand, see `mxtvhf.analysis.column_prior`."""
+
+    galactic_part: Fraction
+    host_part: Fraction
+    galactic_sigma_dex: Positive
+    host_scale_cm2: ColumnCm2
+    scale_cm2: ColumnCm2
+    highest_cm2: ColumnCm2
+    undetermined_width: Positive
+    """Half the width of the 68 % interval, in the logarithm of column + scale, without the Galactic value:
+    wider ones are not determined by the photons."""
+
+    @model_validator(mode="after")
+    def _leaves_a_part(self) -> ColumnPriorRules:
+        if self.galactic_part + self.host_part >= 1.0:
+            raise ValueError("galactic_part and host_part leave nothing for any other column")
+        return self
 
 
 class AnalysisConstants(Constants):
@@ -123,6 +154,7 @@ class AnalysisConstants(Constants):
     decay: DecayGrid
     hardness: HardnessBands
     spectrum: SpectrumRules
+    column: ColumnPriorRules
 
 
 @cache

@@ -1,13 +1,14 @@
 """Likelihood of a spectrum when the background region holds source photons, too.
 
-In channel k, of energy piece p, the two regions (see `analysis.regions`) hold Poisson numbers of the means
+In bin k, of background piece p, the two regions (see `analysis.regions`) hold Poisson numbers of the means
 
-    T f_s m_k + A_s b_p,      T f_b m_k + A_b b_p,
+    T f_s a m_k + A_s b_p s_k,      T f_b a m_k + A_b b_p s_k,
 
-m being the source's spectrum folded through the response, per second, and b the background per pixel and
-channel, flat within each of a few pieces and free in each. The best b of each piece for a given m is found
-by Newton's method, as for the W statistic of XSPEC, which is the same with a piece for each channel and is
-biased where channels without background photons are many (XSPEC manual, appendix B).
+m being the source's spectrum folded through the response, per second, a its amplitude, s the background's
+smooth spectrum (see `analysis.background_spectrum`) and b its level per pixel, free in each of a few pieces.
+For any m the best a and b are found together by Newton's method: the likelihood is concave in them. The W
+statistic of XSPEC is the same with a piece for each channel, and is biased where channels without background
+photons are many (XSPEC manual, appendix B).
 """
 
 from __future__ import annotations
@@ -23,11 +24,36 @@ from mxtvhf.analysis.regions import Regions
 from mxtvhf.models.arrays import Floats
 
 Counts = npt.NDArray[np.int64]
-_MAX_ITERATIONS = 60
+_ITERATIONS = 8
+"""Of Newton's method: the statistic is then exact to 1e-5 where it is near its minimum."""
+_SHRINK, _GROW = 0.1, 8.0
+"""Bounds of a step, as factors: keep amplitude and levels positive."""
 _LEAST = 1e-30
-"""Photons of a channel: keeps logarithms and quotients finite."""
+"""Photons of a bin: keeps logarithms and quotients finite."""
 _MANY = 60.0
 """Above this mean the moments of the C statistic are those of large numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class BestFits:
+    """The best amplitude for each of some spectra.
+
+    Attributes
+    ----------
+    amplitude
+        Factor of the spectrum.
+    levels
+        Background of each piece, in a last axis of its own.
+    statistic
+        C statistic (Cash 1979, ApJ 228, 939), 2 sum(m - n + n ln(n / m)).
+    information
+        Inverse variance of the logarithm of the amplitude, with free levels.
+    """
+
+    amplitude: Floats
+    levels: Floats
+    statistic: Floats
+    information: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +63,11 @@ class SpectralData:
     Attributes
     ----------
     counts
-        Photons of the source and the background region per channel, shape (2, channels).
+        Photons of the source and the background region per bin, shape (2, bins).
+    shape
+        Smooth spectrum of the background per bin, in any unit, positive.
     pieces
-        First channel of each background piece; the first is 0.
+        First bin of each background piece; the first is 0.
     regions
         Where they were taken.
     exposure
@@ -47,54 +75,83 @@ class SpectralData:
     """
 
     counts: Counts
+    shape: Floats
     pieces: npt.NDArray[np.intp]
     regions: Regions
     exposure: float
 
     @cached_property
-    def _areas(self) -> Floats:
-        return np.array(self.regions.areas, dtype=np.float64)[:, np.newaxis]
+    def _bins(self) -> npt.NDArray[np.intp]:
+        """Bins of each piece."""
+        return np.diff([*self.pieces, self.counts.shape[1]])
 
     @cached_property
-    def _channels(self) -> Floats:
-        """Channels of each piece."""
-        return np.diff([*self.pieces, self.counts.shape[1]]).astype(np.float64)
+    def _members(self) -> Floats:
+        """1 where a bin of the two regions, one after the other, is in a piece, shape (2 bins, pieces)."""
+        return np.tile(np.repeat(np.eye(self.pieces.size), self._bins, axis=0), (2, 1))
+
+    @cached_property
+    def _background(self) -> Floats:
+        """Background photons for levels of 1, shape (2, bins)."""
+        return np.outer(self.regions.areas, self.shape)
 
     def source_means(self, folded: Floats) -> Floats:
-        """Source photons, shape (2, channels), for a spectrum ``folded`` (counts/s, whole detector)."""
+        """Source photons, shape (..., 2, bins), for spectra ``folded`` (counts/s, whole detector)."""
         fractions = np.array([self.regions.source_fraction, self.regions.background_fraction])
-        return np.outer(fractions * self.exposure, folded)
+        return np.asarray((fractions * self.exposure)[:, np.newaxis] * folded[..., np.newaxis, :])
 
-    def means(self, folded: Floats) -> Floats:
-        """Return the photons expected with the best background for it, shape (2, channels)."""
-        source = self.source_means(folded)
-        level = np.repeat(self._background(source), self._channels.astype(np.intp))
-        return np.asarray(source + self._areas * level)
+    def means(self, folded: Floats, fits: BestFits) -> Floats:
+        """Return the photons expected by the best fits of ``best``, shape (..., 2, bins)."""
+        source = fits.amplitude[..., np.newaxis, np.newaxis] * self.source_means(folded)
+        levels = np.repeat(fits.levels, self._bins, axis=-1)[..., np.newaxis, :]
+        return np.maximum(source + levels * self._background, _LEAST)
 
-    def statistic(self, folded: Floats) -> float:
-        """C statistic (Cash 1979, ApJ 228, 939): 2 sum(m - n + n ln(n / m))."""
-        means = np.maximum(self.means(folded), _LEAST)
-        return float(2.0 * (means - self.counts + xlogy(self.counts, self.counts / means)).sum())
+    def best(self, folded: Floats) -> BestFits:
+        """Find the best amplitude and background for spectra.
 
-    def _background(self, source: Floats) -> Floats:
-        """Level of each piece, photons per pixel and channel.
-
-        The likelihood's slope is a falling convex function of the level, so that Newton's method ends at its
-        zero, after one step to the left of it from wherever it starts.
+        Parameters
+        ----------
+        folded
+            Counts/s on the whole detector for an amplitude of 1, positive somewhere, shape (..., bins).
         """
-        pixels = self._areas.sum() * self._channels
-        level = np.add.reduceat(self.counts.sum(axis=0), self.pieces) / pixels
-        scaled = np.maximum(source / self._areas, _LEAST)
-        for _ in range(_MAX_ITERATIONS):
-            inverse = 1.0 / (scaled + np.repeat(level, self._channels.astype(np.intp)))
-            weighted = self.counts * inverse
-            slope = np.add.reduceat(weighted.sum(axis=0), self.pieces) - pixels
-            curvature = np.add.reduceat((weighted * inverse).sum(axis=0), self.pieces)
-            step = np.where(curvature > 0.0, slope / np.maximum(curvature, 1e-300), -level)
-            level, before = np.maximum(level + step, 0.0), level
-            if np.all(np.abs(level - before) <= 1e-9 * level):
-                break
-        return np.asarray(level)
+        source, background = self.source_means(folded), self._background
+        source_sum, level_sum = source.sum(axis=(-2, -1)), self._pieces_of(background.sum(axis=0))
+        # A bin without photons is in these sums only.
+        some = self.counts.ravel() > 0
+        counts = self.counts.ravel()[some].astype(np.float64)
+        source = source.reshape(*source_sum.shape, -1)[..., some]
+        by_piece = self._members[some] * background.ravel()[some, np.newaxis]
+        # Half of the photons to each: any start will do.
+        amplitude = (0.5 * counts.sum() + 1.0) / source_sum
+        level = (0.5 * self._pieces_of(self.counts.sum(axis=0)) + 0.5) / level_sum
+        levels = np.broadcast_to(level, (*amplitude.shape, level.size))
+        information = np.zeros_like(amplitude)
+        for _ in range(_ITERATIONS):
+            means = np.maximum(amplitude[..., np.newaxis] * source + levels @ by_piece.T, _LEAST)
+            ratio = counts / means
+            weighted = ratio / means
+            slope = (ratio * source).sum(axis=-1) - source_sum
+            slopes = ratio @ by_piece - level_sum
+            by_amplitude = weighted * source
+            bend = (by_amplitude * source).sum(axis=-1)
+            mixed = by_amplitude @ by_piece
+            bends = weighted @ by_piece**2 + 1e-12 * level_sum**2
+            # The levels do not touch each other: the matrix is a diagonal with one full row and column.
+            curvature = np.maximum(bend - (mixed**2 / bends).sum(axis=-1), 1e-3 * bend + _LEAST)
+            step = (slope - (mixed * slopes / bends).sum(axis=-1)) / curvature
+            steps = (slopes - mixed * step[..., np.newaxis]) / bends
+            # Of the amplitude before the step, which is the last one's to within the convergence.
+            information = curvature * amplitude**2
+            amplitude = np.clip(amplitude + step, _SHRINK * amplitude, _GROW * amplitude)
+            levels = np.clip(levels + steps, _SHRINK * levels, _GROW * levels)
+        means = np.maximum(amplitude[..., np.newaxis] * source + levels @ by_piece.T, _LEAST)
+        total = amplitude * source_sum + levels @ level_sum - counts.sum()
+        statistic = 2.0 * (total + (counts * np.log(counts / means)).sum(axis=-1))
+        return BestFits(amplitude, levels, statistic, information)
+
+    def _pieces_of(self, values: Floats) -> Floats:
+        """Sum over the bins of each piece, in the last axis."""
+        return np.asarray(np.add.reduceat(values, self.pieces, axis=-1))
 
 
 def expected_statistic(means: Floats) -> tuple[float, float]:
@@ -112,7 +169,7 @@ def expected_statistic(means: Floats) -> tuple[float, float]:
 
 
 def _moments(means: Floats) -> tuple[Floats, Floats]:
-    """First and second moment of the C statistic of one channel, for each mean up to ``_MANY``."""
+    """First and second moment of the C statistic of one bin, for each mean up to ``_MANY``."""
     number = np.arange(int(_MANY + 10.0 * np.sqrt(_MANY)) + 2)
     cumulative = pdtr(number, means[:, np.newaxis])
     probability = np.diff(cumulative, axis=1, prepend=0.0)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.decay import fit_decay
+from mxtvhf.analysis.galactic_column import GalacticColumn
 from mxtvhf.analysis.hardness import hardness_ratio
 from mxtvhf.analysis.light_curve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
 from mxtvhf.analysis.model import (
@@ -17,14 +18,14 @@ from mxtvhf.analysis.model import (
     LightCurve,
     SpectralFit,
 )
-from mxtvhf.analysis.regions import Regions, choose_regions, regions_at
+from mxtvhf.analysis.psf_width import SourcePsf
+from mxtvhf.analysis.regions import Regions, choose_regions
 from mxtvhf.analysis.spectral_fit import fit_spectrum
 from mxtvhf.analysis.spectrum import spectrum_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import pi_channels
 from mxtvhf.instrument.calibration import Calibration
-from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import Response, response_of
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
@@ -38,6 +39,8 @@ class SourceMeasurements:
     ----------
     photons
         Of the source and the background region.
+    fraction_sigma
+        Relative error of the regions' effective fraction.
     counts
         Of the two regions per PI channel, shape (2, channels).
     response
@@ -47,6 +50,7 @@ class SourceMeasurements:
     """
 
     photons: RegionPhotons
+    fraction_sigma: float
     counts: npt.NDArray[np.int64]
     response: Response
     light_curve: LightCurve
@@ -65,6 +69,8 @@ def measure_source(
     *,
     t0: float | None,
     calibration: Calibration,
+    core_fwhm_arcmin: float | None = None,
+    galactic: GalacticColumn | None = None,
 ) -> SourceMeasurements:
     """Measure light curve, hardness and spectrum of a source.
 
@@ -83,6 +89,10 @@ def measure_source(
         The burst's T0, s of MET; None when unknown.
     calibration
         PSF, gain and response.
+    core_fwhm_arcmin
+        Width of the PSF's core that was fitted to the photons; None: that of the calibration.
+    galactic
+        The Galactic column towards the source; None: not known.
 
     Raises
     ------
@@ -91,19 +101,30 @@ def measure_source(
         `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
+    source = SourcePsf.of(calibration.psf, core_fwhm_arcmin)
     regions = choose_regions(
         x,
         y,
         n_source=n_source,
         n_background=n_background,
-        psf=LobsterEyePsf.of(calibration.psf),
+        psf=source.psf,
         exposure=photons.exposure,
     )
+    fraction_sigma = source.fraction_sigma(regions, n_source, n_background)
     chosen, counts = _region_photons(photons, gti, regions, calibration)
     response = response_of(calibration.effective_area, calibration.redistribution)
-    spectrum, reason = fit_spectrum(chosen, counts[0], counts[1], response)
+    spectrum, reason = fit_spectrum(
+        chosen,
+        counts[0],
+        counts[1],
+        response,
+        calibration.background,
+        galactic=galactic,
+        fraction_sigma=fraction_sigma,
+    )
     return SourceMeasurements(
         photons=chosen,
+        fraction_sigma=fraction_sigma,
         counts=counts,
         response=response,
         light_curve=light_curve(chosen, t0),
@@ -157,18 +178,8 @@ def light_curve(photons: RegionPhotons, t0: float | None) -> LightCurve:
     )
 
 
-def region_summary(photons: RegionPhotons, psf: LobsterEyePsf, width_sigma: float) -> ExtractionRegions:
-    """Describe the regions.
-
-    Parameters
-    ----------
-    photons
-        Of the regions.
-    psf
-        The point spread function.
-    width_sigma
-        Uncertainty of the width of its core, relative, 1 sigma.
-    """
+def region_summary(photons: RegionPhotons, fraction_sigma: float) -> ExtractionRegions:
+    """Describe the regions; ``fraction_sigma`` is the relative error of their effective fraction."""
     regions = photons.regions
     pixels = regions.areas
     return ExtractionRegions(
@@ -181,22 +192,8 @@ def region_summary(photons: RegionPhotons, psf: LobsterEyePsf, width_sigma: floa
         source_fraction=regions.source_fraction,
         background_fraction=regions.background_fraction,
         effective_fraction=regions.effective_fraction,
-        effective_fraction_sigma=_systematic(regions, psf, width_sigma),
+        effective_fraction_sigma=fraction_sigma,
+        core_fwhm_arcmin=regions.psf.core_fwhm_arcmin,
         source_photons=photons.source_time.size,
         background_photons=photons.background_time.size,
     )
-
-
-def _systematic(regions: Regions, psf: LobsterEyePsf, width_sigma: float) -> float:
-    """Relative uncertainty of the effective fraction: half its change from a narrower to a wider core."""
-    narrow, wide = (
-        regions_at(
-            regions.x,
-            regions.y,
-            regions.radius,
-            psf=LobsterEyePsf(psf.core_fwhm_arcmin * factor, psf.arm_half_length_pixel, psf.eta),
-            exposure=regions.exposure,
-        ).effective_fraction
-        for factor in (1.0 - width_sigma, 1.0 + width_sigma)
-    )
-    return abs(narrow - wide) / (2.0 * regions.effective_fraction)

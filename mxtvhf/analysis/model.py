@@ -55,8 +55,11 @@ class ExtractionRegions(Model):
     """What is left of the source when the background region is subtracted: ``source_fraction`` less
     ``background_fraction`` times the ratio of the areas."""
     effective_fraction_sigma: float
-    """Its relative uncertainty, 1 sigma, by that of the width of the PSF's core: a systematic error that
-    rates and fluxes have beside their own."""
+    """Its relative uncertainty, 1 sigma, by that of the fitted width of the PSF's core. The intervals of norm
+    and fluxes contain it; rates have it beside their own."""
+    core_fwhm_arcmin: float | None = None
+    """Width of the PSF's core that the fractions are for, arcmin: the fitted one. None in results of versions
+    before 0.3, which took the calibration's."""
     source_photons: int
     """Photons in the source region, energy band and good time intervals."""
     background_photons: int
@@ -146,6 +149,15 @@ class SpectralFit(Model):
     """Column of absorbing hydrogen, 1e22/cm2; errors are 0 when it was fixed. In this unit because 1e21 comes
     back from Airflow's XCom as an integer of more than 64 bits, which Airflow cannot pass on."""
     nh_free: bool
+    """True: fitted, with the Galactic column as a prior; the intervals of index and fluxes contain its
+    uncertainty. False in results of versions before 0.3."""
+    nh_galactic_1e22_cm2: float | None = None
+    """The Galactic column towards the position, 1e22/cm2; None: the position was not known."""
+    nh_galactic_source: str | None = None
+    """Survey, resolution and package that it is from."""
+    nh_determined: bool | None = None
+    """False: the photons say little about the column; it is mostly what was expected, and the flux before
+    absorption as uncertain as its interval says."""
     statistic: float
     """C statistic of both regions' channels (Cash 1979, ApJ 228, 939)."""
     expected_statistic: float
@@ -195,6 +207,16 @@ def measurement_text(measured: Measurement, unit: str = "") -> str:
     return f"({text})e{power:+03d} {unit}".rstrip() if power else f"{text} {unit}".rstrip()
 
 
+def column_text(fit: SpectralFit) -> str:
+    """Say in a few words where the hydrogen column of a fit is from."""
+    if not fit.nh_free:
+        return "fixed"
+    determined = "mostly the prior, not determined by the photons" if fit.nh_determined is False else "fitted"
+    if fit.nh_galactic_1e22_cm2 is None:
+        return determined
+    return f"{determined}; Galactic {fit.nh_galactic_1e22_cm2:.2g}e22 by {fit.nh_galactic_source}"
+
+
 def analysis_text(found: SourceAnalysis) -> list[str]:
     """Say in a few lines of plain text what was found."""
     if found.light_curve is None or found.hardness is None:
@@ -213,7 +235,7 @@ def analysis_text(found: SourceAnalysis) -> list[str]:
     return [
         *lines,
         f"photon index {measurement_text(fit.photon_index)}",
-        f"nH {measurement_text(fit.nh_1e22_cm2, '1e22/cm2')}{'' if fit.nh_free else ' (fixed)'}",
+        f"nH {measurement_text(fit.nh_1e22_cm2, '1e22/cm2')} ({column_text(fit)})",
         f"flux {band} keV {measurement_text(fit.flux, 'erg/cm2/s')}",
         f"unabsorbed {measurement_text(fit.unabsorbed_flux, 'erg/cm2/s')}",
         *(f"doubtful: {doubt}" for doubt in fit.doubts),

@@ -38,6 +38,8 @@ class Regions:
         Centre, continuous 0-based drift-corrected pixels.
     radius, inner_radius
         Of the circle, and of where the background begins, pixels.
+    psf
+        The point spread function that the fractions are for.
     exposure
         The exposure map.
     source, background
@@ -50,6 +52,7 @@ class Regions:
     y: float
     radius: float
     inner_radius: float
+    psf: LobsterEyePsf
     exposure: ExposureMap
     source: Mask
     background: Mask
@@ -124,6 +127,7 @@ def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, exposur
         y=y,
         radius=radius,
         inner_radius=inner,
+        psf=psf,
         exposure=exposure,
         source=source,
         background=background,

@@ -1,53 +1,55 @@
-"""A first fit of the spectrum: an absorbed power law, with errors by profile likelihood.
+"""A first fit of the spectrum: an absorbed power law, with intervals that contain what is not known of it.
 
-The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `analysis.absorption`); minimisation and profiles
-(MINOS: where twice the log-likelihood is 1 lower) are those of MINUIT by iminuit. To have errors of norm and
-fluxes by the same method, each of them stands in turn for the amplitude. Numbers are means over the exposure.
+The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `analysis.absorption`). Values are medians, intervals
+hold 68 % of the posterior (see `analysis.spectral_posterior`). Numbers are means over the exposure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from mxtvhf.analysis.absorption import cross_section
+from mxtvhf.analysis.background_spectrum import background_shape, component_spectra
 from mxtvhf.analysis.constants import analysis_constants
-from mxtvhf.analysis.cstat import SpectralData, expected_statistic
+from mxtvhf.analysis.cstat import BestFits, SpectralData, expected_statistic
+from mxtvhf.analysis.galactic_column import GalacticColumn
 from mxtvhf.analysis.light_curve import net_counts, scaled
-from mxtvhf.analysis.model import Measurement, SpectralFit, SpectrumBin
+from mxtvhf.analysis.model import SpectralFit, SpectrumBin
 from mxtvhf.analysis.powerlaw import ERG_PER_KEV
+from mxtvhf.analysis.regions import Regions
+from mxtvhf.analysis.spectral_posterior import SpectralPosterior, spectral_posterior
+from mxtvhf.instrument.calibration import Background
 from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.models.arrays import Floats
 
 if TYPE_CHECKING:
-    from iminuit import Minuit
-
     from mxtvhf.analysis.light_curve import RegionPhotons
 
 Counts = npt.NDArray[np.int64]
 
 _NH_UNIT = 1e22
-"""MINUIT wants parameters of about 1."""
+_SOURCE_KINDS = np.array([1.0, 2.0, 3.0]), np.array([3e20, 3e21, 2e22])
+"""Photon indices and columns (1/cm2) of the spectra that stand for the source while the background's is
+found."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The channels of the energy band, with what belongs to them.
+    """The bins of the fit, with what belongs to them.
 
     Attributes
     ----------
     data
-        The counts.
+        The counts, and the background's smooth spectrum.
     edges
-        Of the channels, keV.
+        Of the bins, keV.
     response
-        Of the detector, its matrix cut to the channels.
+        Of the detector, its matrix summed over the channels of each bin.
     """
 
     data: SpectralData
@@ -55,38 +57,93 @@ class Spectrum:
     response: Response
 
     @classmethod
-    def of(cls, photons: RegionPhotons, source: Counts, background: Counts, response: Response) -> Spectrum:
-        """Cut the spectra of the two regions to the energy band of ``analysis.toml``."""
-        low, high = analysis_constants().band.energy_kev
-        first, last = np.searchsorted(channel_edges(), (low - 1e-6, high - 1e-6))
-        edges = channel_edges()[first : last + 1]
-        pieces = np.searchsorted(edges, np.array(analysis_constants().spectrum.background_pieces_kev) - 1e-6)
-        counts = np.stack([source[first:last], background[first:last]])
-        data = SpectralData(counts, pieces[:-1], photons.regions, photons.exposure)
-        cut = Response(response.energy_edges, response.area, response.matrix[:, first:last])
-        return cls(data, edges, cut)
+    def of(
+        cls,
+        regions: Regions,
+        exposure: float,
+        source: Counts,
+        background: Counts,
+        response: Response,
+        components: Background,
+    ) -> Spectrum:
+        """Bin the spectra of the two regions, see ``analysis.toml``.
 
-    def folded(self, index: float, nh_cm2: float) -> Floats:
-        """Counts/s per channel on the whole detector for 1 photon/keV/cm2/s at 1 keV before absorption."""
-        response, matrix = self.response, self._channels_by_energy
-        density = response.energies**-index * np.exp(-nh_cm2 * self._cross_section)
-        return np.asarray(matrix @ (response.area * np.diff(response.energy_edges) * density))
+        Parameters
+        ----------
+        regions
+            Where the photons were taken.
+        exposure
+            Good time, s.
+        source, background
+            Counts of the two regions per PI channel.
+        response
+            Of the detector.
+        components
+            What the background's spectrum is a mixture of.
+        """
+        starts, pieces = _bin_starts_of_pieces()
+        inside = slice(starts[0], starts[-1])
+        first = starts[:-1] - starts[0]
+        counts = np.stack([np.add.reduceat(each[inside], first) for each in (source, background)])
+        matrix = np.add.reduceat(response.matrix[:, inside], first, axis=1)
+        binned = Response(response.energy_edges, response.area, matrix)
+        edges = channel_edges()[starts]
+        kinds = _folded(binned, *_SOURCE_KINDS).reshape(-1, first.size)
+        shape = background_shape(counts, regions, kinds, component_spectra(components, binned, edges))
+        return cls(SpectralData(counts, shape, pieces, regions, exposure), edges, binned)
+
+    def folded(self, index: Floats, nh_cm2: Floats) -> Floats:
+        """Counts/s per bin on the whole detector for 1 photon/keV/cm2/s at 1 keV before absorption.
+
+        Parameters
+        ----------
+        index, nh_cm2
+            Photon indices and columns (1/cm2).
+
+        Returns
+        -------
+        ndarray
+            Of each index with each column, shape (indices, columns, bins).
+        """
+        return _folded(self.response, index, nh_cm2)
 
     @cached_property
-    def _cross_section(self) -> Floats:
-        return cross_section(self.response.energies)
+    def source_photons(self) -> float:
+        """Estimate the source's photons in both regions, by the difference of the regions."""
+        regions = self.data.regions
+        on, off = self.data.counts.sum(axis=1)
+        net = (on - regions.area_ratio * off) / regions.effective_fraction
+        return float(net * (regions.source_fraction + regions.background_fraction))
 
-    @cached_property
-    def _channels_by_energy(self) -> csr_array:
-        # Most of the matrix is zero: a line reaches but few channels.
-        return csr_array(self.response.matrix.T)
+
+@cache
+def _bin_starts_of_pieces() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """First channels of the bins, and the channel after the last; first bins of the background pieces."""
+    rules, edges = analysis_constants().spectrum, channel_edges()
+    width = edges[1] - edges[0]
+    first = np.rint(np.array(rules.background_pieces_kev) / width).astype(np.intp)
+    starts = [
+        np.arange(low, high, round(step / width))
+        for low, high, step in zip(first, first[1:], rules.bin_widths_kev, strict=False)
+    ]
+    pieces = np.cumsum([0, *(each.size for each in starts[:-1])])
+    return np.append(np.concatenate(starts), first[-1]), pieces
 
 
-def energy_flux(index: float, nh_cm2: float) -> float:
-    """Energy flux (erg/cm2/s), in the band of ``analysis.toml``, of an absorbed power law of norm 1."""
+def _folded(response: Response, index: Floats, nh_cm2: Floats) -> Floats:
+    """Fold power laws through a response, see ``Spectrum.folded``."""
+    energy = response.energies
+    counted = response.matrix * (response.area * np.diff(response.energy_edges))[:, np.newaxis]
+    unabsorbed = energy ** -index[:, np.newaxis]
+    transmitted = np.exp(-np.outer(nh_cm2, cross_section(energy)))
+    return np.asarray((unabsorbed[:, np.newaxis] * transmitted) @ counted)
+
+
+def log_energy_flux(index: Floats, nh_cm2: Floats) -> Floats:
+    """Logarithm of the energy flux (erg/cm2/s) in the flux band for a norm of 1, shape (indices, columns)."""
     energy, width, sigma = _flux_grid()
-    density = energy**-index * np.exp(-nh_cm2 * sigma)
-    return float(ERG_PER_KEV * (energy * width) @ density)
+    unabsorbed = energy ** (1.0 - index[:, np.newaxis]) * width
+    return np.asarray(np.log(ERG_PER_KEV * unabsorbed @ np.exp(-np.outer(sigma, nh_cm2))))
 
 
 @cache
@@ -98,17 +155,15 @@ def _flux_grid() -> tuple[Floats, Floats, Floats]:
     return energy, np.diff(edges), cross_section(energy)
 
 
-Amplitude = Callable[[float, float], float]
-"""What a norm of 1 gives of a quantity, from photon index and nH."""
-AMPLITUDES: dict[str, Amplitude] = {
-    "norm": lambda index, nh: 1.0,
-    "flux": energy_flux,
-    "unabsorbed_flux": lambda index, nh: energy_flux(index, 0.0),
-}
-
-
 def fit_spectrum(
-    photons: RegionPhotons, source: Counts, background: Counts, response: Response
+    photons: RegionPhotons,
+    source: Counts,
+    background: Counts,
+    response: Response,
+    components: Background,
+    *,
+    galactic: GalacticColumn | None = None,
+    fraction_sigma: float = 0.0,
 ) -> tuple[SpectralFit | None, str | None]:
     """Fit an absorbed power law to the spectra of the two regions.
 
@@ -120,6 +175,12 @@ def fit_spectrum(
         Counts of the two regions per PI channel.
     response
         Of the detector.
+    components
+        What the background's spectrum is a mixture of.
+    galactic
+        The Galactic column towards the source; None: not known.
+    fraction_sigma
+        Relative error of the regions' effective fraction: it is in the intervals of norm and fluxes.
 
     Returns
     -------
@@ -127,114 +188,60 @@ def fit_spectrum(
         The fit and None, or None and the reason why there is none.
     """
     rules = analysis_constants().spectrum
-    spectrum = Spectrum.of(photons, source, background, response)
-    n_source = source_photons(spectrum.data)
+    spectrum = Spectrum.of(photons.regions, photons.exposure, source, background, response, components)
+    n_source = spectrum.source_photons
     if n_source < rules.least_photons:
         return None, f"{n_source:.1f} source photons in the band are fewer than {rules.least_photons:g}"
-    nh_free = n_source >= rules.free_nh_photons
-    fits = {name: _minimised(spectrum, name, nh_free) for name in AMPLITUDES}
-    if not all(np.isfinite(value) for fit in fits.values() for value in fit.values):
-        return None, "the fit found no maximum of the likelihood"
-    return _result(spectrum, fits, n_source, nh_free), None
+    column = None if galactic is None else galactic.nh_cm2
+    found = spectral_posterior(spectrum.data, spectrum.folded, column, fraction_sigma)
+    return _result(spectrum, found, n_source, galactic), None
 
 
-def source_photons(data: SpectralData) -> float:
-    """Estimate the source's photons in both regions, by the difference of the regions."""
-    regions = data.regions
-    on, off = data.counts.sum(axis=1)
-    net = (on - regions.area_ratio * off) / regions.effective_fraction
-    return float(net * (regions.source_fraction + regions.background_fraction))
-
-
-def _minimised(spectrum: Spectrum, quantity: str, nh_free: bool) -> Minuit:
-    """Minimise, and find the errors of the amplitude; with the norm also of what else is free."""
-    from iminuit import Minuit
-
-    amplitude = AMPLITUDES[quantity]
-    rules = analysis_constants().spectrum
-    start = 2.0, rules.nh_cm2
-
-    def statistic(log_amplitude: float, index: float, nh: float) -> float:
-        norm = np.exp(log_amplitude) / amplitude(index, nh * _NH_UNIT)
-        return spectrum.data.statistic(norm * spectrum.folded(index, nh * _NH_UNIT))
-
-    expected = spectrum.data.source_means(spectrum.folded(*start)).sum()
-    guess = float(np.log(source_photons(spectrum.data) / expected * amplitude(*start)))
-    fit = Minuit(statistic, guess, start[0], start[1] / _NH_UNIT)
-    fit.errordef = Minuit.LEAST_SQUARES
-    fit.errors = (0.2, 0.2, 0.1)
-    fit.limits["log_amplitude"] = (guess - 15.0, guess + 15.0)
-    fit.limits["index"] = rules.photon_index_limits
-    fit.limits["nh"] = tuple(limit / _NH_UNIT for limit in rules.nh_limits_cm2)
-    fit.fixed["nh"] = not nh_free
-    fit.migrad()
-    if fit.valid:
-        fit.minos(*([] if quantity == "norm" else ["log_amplitude"]))
-    return fit
-
-
-def _result(spectrum: Spectrum, fits: dict[str, Minuit], n_source: float, nh_free: bool) -> SpectralFit:
-    rules, best = analysis_constants().spectrum, fits["norm"]
-    _, index, nh = best.values
-    folded = float(np.exp(best.values["log_amplitude"])) * spectrum.folded(index, nh * _NH_UNIT)
-    expected, sigma = expected_statistic(spectrum.data.means(folded))
-    doubts = _doubts(fits, n_source, (best.fval - expected) / sigma)
-    amplitudes = {name: _amplitude(fit) for name, fit in fits.items()}
+def _result(
+    spectrum: Spectrum, found: SpectralPosterior, n_source: float, galactic: GalacticColumn | None
+) -> SpectralFit:
+    i, j = found.best
+    folded = spectrum.folded(found.index[i : i + 1], found.column[j : j + 1])[0, 0]
+    best = BestFits(*(each[i, j] for each in (
+        found.fits.amplitude, found.fits.levels, found.fits.statistic, found.fits.information
+    )))  # fmt: skip
+    expected, sigma = expected_statistic(spectrum.data.means(folded, best))
+    excess = (float(best.statistic) - expected) / sigma
+    doubts = _doubts(found, n_source, excess)
     return SpectralFit(
-        photon_index=_parameter(best, "index"),
-        norm=amplitudes["norm"],
-        flux=amplitudes["flux"],
-        unabsorbed_flux=amplitudes["unabsorbed_flux"],
-        flux_band_kev=rules.flux_band_kev,
-        nh_1e22_cm2=_parameter(best, "nh"),
-        nh_free=nh_free,
-        statistic=float(best.fval),
+        photon_index=found.index_measured(),
+        norm=found.amplitude_measured(np.zeros(1)),
+        flux=found.amplitude_measured(log_energy_flux(found.index, found.column)),
+        unabsorbed_flux=found.amplitude_measured(log_energy_flux(found.index, np.zeros(1))),
+        flux_band_kev=analysis_constants().spectrum.flux_band_kev,
+        nh_1e22_cm2=found.column_measured(_NH_UNIT),
+        nh_free=True,
+        nh_galactic_1e22_cm2=None if galactic is None else galactic.nh_cm2 / _NH_UNIT,
+        nh_galactic_source=None if galactic is None else galactic.source,
+        nh_determined=not found.is_cut
+        and found.column_width < analysis_constants().column.undetermined_width,
+        statistic=float(best.statistic),
         expected_statistic=expected,
         expected_sigma=sigma,
         trusted=not doubts,
         doubts=tuple(doubts),
-        bins=spectrum_bins(spectrum, folded),
+        bins=spectrum_bins(spectrum, float(best.amplitude) * folded),
     )
 
 
-def _doubts(fits: dict[str, Minuit], n_source: float, excess: float) -> list[str]:
-    rules, best = analysis_constants().spectrum, fits["norm"]
-    found = []
+def _doubts(found: SpectralPosterior, n_source: float, excess: float) -> list[str]:
+    rules = analysis_constants().spectrum
+    doubts = []
     if n_source < rules.trusted_photons:
-        found.append(f"only {n_source:.0f} net counts in the source region")
-    if not all(fit.valid for fit in fits.values()):
-        found.append("the minimum of the statistic is not certain")
-    low, high = rules.photon_index_limits
-    if min(best.values["index"] - low, high - best.values["index"]) < 0.05:
-        found.append(f"the photon index is at its limit {best.values['index']:.2f}")
-    if not all(error.is_valid for fit in fits.values() for error in fit.merrors.values()):
-        found.append("an error could not be determined")
+        doubts.append(f"only {n_source:.0f} net counts in the source region")
+    if found.is_cut:
+        low, high = rules.photon_index_limits
+        doubts.append(
+            f"the photon index {found.index_measured().value:.1f} is at its limit of {low:g} or {high:g}"
+        )
     if excess > rules.worst_fit_sigma:
-        found.append(f"an absorbed power law does not describe the spectrum ({excess:.1f} sigma)")
-    return found
-
-
-def _parameter(fit: Minuit, name: str) -> Measurement:
-    """Value and errors of a parameter; no errors where MINOS found none, 0 for a fixed one."""
-    if fit.fixed[name]:
-        return Measurement(value=fit.values[name], error_low=0.0, error_high=0.0)
-    error = fit.merrors.get(name)
-    return Measurement(
-        value=fit.values[name],
-        error_low=-error.lower if error and error.lower_valid else None,
-        error_high=error.upper if error and error.upper_valid else None,
-    )
-
-
-def _amplitude(fit: Minuit) -> Measurement:
-    """Turn the logarithm into the quantity."""
-    log = _parameter(fit, "log_amplitude")
-    value = float(np.exp(log.value))
-    return Measurement(
-        value=value,
-        error_low=None if log.error_low is None else -value * float(np.expm1(-log.error_low)),
-        error_high=None if log.error_high is None else value * float(np.expm1(log.error_high)),
-    )
+        doubts.append(f"an absorbed power law does not describe the spectrum ({excess:.1f} sigma)")
+    return doubts
 
 
 def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]:

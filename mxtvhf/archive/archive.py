@@ -51,15 +51,15 @@ class ArchivedInput(KeptModel):
     run_id: str
     burst_id: BurstId
     conf: RunConf
-    """The run's configuration with ``alert`` and ``packets`` pointing into the archive; what could not be
-    kept is named as the run named it."""
+    """The run's configuration with ``alert``, ``packets`` and ``attitude`` pointing into the archive; what
+    could not be kept is named as the run named it."""
     received: AwareDatetime
     is_replay: bool = False
 
     @property
-    def content(self) -> tuple[str, str | None]:
-        """The alert and the packets: equal for two runs that were given the same bytes."""
-        return self.conf.alert, self.conf.packets
+    def content(self) -> tuple[str, str | None, str | None]:
+        """Alert, packets and attitude: equal for two runs that were given the same bytes."""
+        return self.conf.alert, self.conf.packets, self.conf.attitude
 
 
 class Receipt(KeptModel):
@@ -110,13 +110,17 @@ class Archive:
         """Keep a VHF message as received and return where; the same bytes are kept once."""
         return self._keep(self.root / burst_id / "vhf", raw, ".bin")
 
+    def keep_attitude(self, burst_id: str, raw: bytes) -> Path:
+        """Keep an attitude product as received and return where; the same bytes are kept once."""
+        return self._keep(self.root / burst_id / "attitude", raw, ".fits")
+
     def log_receipt(self, kept: Path, received: datetime, source: str | None = None) -> None:
         """Note when something kept was received; once, however often it is said.
 
         Parameters
         ----------
         kept
-            What `keep_alert`, `keep_vhf` or `keep_packets` returned.
+            What `keep_alert`, `keep_vhf`, `keep_packets` or `keep_attitude` returned.
         received
             The moment.
         source
@@ -142,6 +146,10 @@ class Archive:
     def vhf(self, burst_id: str) -> dict[Path, datetime]:
         """VHF messages of a burst in the order in which they first came, with that moment."""
         return _first_receptions(self.root / burst_id / "vhf")
+
+    def attitudes(self, burst_id: str) -> dict[Path, datetime]:
+        """Attitude products of a burst in the order in which they first came, with that moment."""
+        return _first_receptions(self.root / burst_id / "attitude")
 
     def mark_retracted(self, burst_id: str, retraction: Retraction, *, is_test: bool) -> None:
         """Note that a burst, or a test under its id, was retracted; the first note stays."""

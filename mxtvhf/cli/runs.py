@@ -50,6 +50,12 @@ def start(
     packets: Annotated[
         Path | None, typer.Argument(parser=input_file, metavar="PACKETS", help="VHF packets received for it")
     ] = None,
+    attitude: Annotated[
+        Path | None,
+        typer.Option(
+            parser=input_file, metavar="FILE", help="attitude product (SVO-ATT-VHF) of the observation"
+        ),
+    ] = None,
     burst: Annotated[str | None, typer.Option(help="burst id; by default the notice's")] = None,
     sequence: Annotated[
         int, typer.Option(min=1, max=9999, help="number of this input among the burst's")
@@ -65,7 +71,7 @@ def start(
     """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
     if packets is not None:
         check_order(alert, packets)
-    conf = _input(alert, packets, burst, sequence)
+    conf = _input(alert, packets, attitude, burst, sequence)
     api = airflow()
     answer = read(RunAnswer, api.post(f"{REST_ROOT}/processing", conf.model_dump(mode="json")))
     if wait:
@@ -140,7 +146,9 @@ def airflow() -> AirflowApi:
     return airflow_api(read_settings())
 
 
-def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) -> RunConf:
+def _input(
+    alert: Path, packets: Path | None, attitude: Path | None, burst: str | None, sequence: int
+) -> RunConf:
     """Check what the run is to be given, before anything is asked of Airflow."""
     from mxtvhf.notices.voevent import read_alert
 
@@ -151,6 +159,7 @@ def _input(alert: Path, packets: Path | None, burst: str | None, sequence: int) 
         sequence=sequence,
         alert=alert.absolute().as_uri(),
         packets=packets.absolute().as_uri() if packets else None,
+        attitude=attitude.absolute().as_uri() if attitude else None,
     )
 
 

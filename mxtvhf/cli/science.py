@@ -79,6 +79,13 @@ def simulate(
     split_events: Annotated[
         bool, typer.Option(help="share the charge of a photon between up to four pixels")
     ] = True,
+    onboard_offset_arcsec: Annotated[
+        float | None, typer.Option(help="error of the on-board position beyond its own scatter")
+    ] = None,
+    attitude: Annotated[
+        Literal["packets", "product", "both"] | None,
+        typer.Option(help="how the attitude comes: in pointing packets, as attitude.fits, or both"),
+    ] = None,
     role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
@@ -108,6 +115,8 @@ def simulate(
         repeat=repeat,
         shuffle=shuffle,
         corrupt=corrupt,
+        onboard_offset_arcsec=onboard_offset_arcsec,
+        attitude=attitude,
         role=role,
         seed=seed,
         xband_s=xband,
@@ -131,6 +140,12 @@ def process(
             help="folder for report.json, report.html and the products",
         ),
     ],
+    attitude: Annotated[
+        Path | None,
+        typer.Option(
+            parser=input_file, metavar="FILE", help="attitude product (SVO-ATT-VHF) of the observation"
+        ),
+    ] = None,
     gp: Annotated[
         str | None,
         typer.Option(
@@ -149,7 +164,9 @@ def process(
     settings = read_settings()
     catalogues = CatalogueStore(settings.catalogues)
     store = _calibration_store()
-    report = process_burst(alert, packets, out, gp_url=gp, store=store, catalogues=catalogues)
+    report = process_burst(
+        alert, packets, out, attitude=attitude, gp_url=gp, store=store, catalogues=catalogues
+    )
     if as_json:
         _print_json(json.loads(report.read_text()))
     else:
@@ -241,6 +258,8 @@ def crosscheck(
         return
     for pair in result.pairs:
         print(f"{pair.verdict.value:13} {pair.first} - {pair.second}: {pair.explanation}")
+    for judged in found.onboard if found else ():
+        print(f"{judged.verdict.value:13} {judged.explanation}")
     for claim in result.claims:
         print(f"{claim.word:13} {claim.ivorn}: {claim.explanation}")
     for match in result.associations:

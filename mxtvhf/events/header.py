@@ -129,25 +129,51 @@ def event_file_constants() -> EventFileConstants:
     return read_toml(Path(__file__).with_name("event_file.toml"), EventFileConstants)
 
 
-def primary_cards(observation: Observation) -> list[Card]:
-    """Return the primary header: SVOM's product keywords in the order of the product cards."""
-    says, header = event_file_constants().primary, observation.header
+def product_cards(card: str, *, dstream: str, date: datetime, obs_id: str, burst_id: str) -> list[Card]:
+    """Return SVOM's product keywords, in the order of the product cards.
+
+    Parameters
+    ----------
+    card
+        The product card, e.g. ``QPO_MXT``.
+    dstream
+        The data stream.
+    date
+        When all inputs existed, UTC.
+    obs_id, burst_id
+        The observation and the burst.
+    """
+    says = event_file_constants().primary
     return [
         ("ORIGIN", says.origin, "where the file was made"),
         ("TELESCOP", "SVOM", "mission"),
         ("INSTRUME", "MXT", "instrument"),
         ("CREATOR", says.creator, "pipeline"),
-        ("CARD", says.card, "product card"),
+        ("CARD", card, "product card"),
         ("PROGRAM", says.program, "observing program"),
         ("PRDM_VER", says.prdm_ver, "product data model"),
         ("GLDM_VER", says.gldm_ver, "global data model"),
         ("PROC_VER", says.proc_ver, "processing"),
         ("PIP_VER", __version__, "pipeline version"),
-        ("DSTREAM", header.dstream, "data stream"),
-        ("DATE", utc_text(header.date).removesuffix("Z"), "[UTC] when all inputs existed"),
-        *_time_system(),
-        ("OBS_ID", header.obs_id, "observation"),
-        ("BURST_ID", header.burst_id, "burst"),
+        ("DSTREAM", dstream, "data stream"),
+        ("DATE", utc_text(date).removesuffix("Z"), "[UTC] when all inputs existed"),
+        *time_system_cards(),
+        ("OBS_ID", obs_id, "observation"),
+        ("BURST_ID", burst_id, "burst"),
+    ]
+
+
+def primary_cards(observation: Observation) -> list[Card]:
+    """Return the primary header of the event file."""
+    header = observation.header
+    return [
+        *product_cards(
+            event_file_constants().primary.card,
+            dstream=header.dstream,
+            date=header.date,
+            obs_id=header.obs_id,
+            burst_id=header.burst_id,
+        ),
         ("IVORN", header.ivorn, "notice"),
         ("CALVER", instrument().version, "instrument constants"),
         *_calibration(observation.calibration),
@@ -165,7 +191,7 @@ def table_cards(observation: Observation) -> list[Card]:
         ("INSTRUME", "MXT", "instrument"),
         ("OBJECT", observation.header.burst_id, "burst"),
         ("OBS_ID", observation.header.obs_id, "observation"),
-        *_time_system(),
+        *time_system_cards(),
         *_span(observation),
         *_pointing(observation),
     ]
@@ -176,7 +202,8 @@ def _calibration(calibration: Calibration) -> list[Card]:
     return [(keyword, versions[item], f"calibration: {item}") for item, keyword in _VERSION_KEYWORDS.items()]
 
 
-def _time_system() -> list[Card]:
+def time_system_cards() -> list[Card]:
+    """Return the keywords of the time system that all times of our files are in."""
     time = instrument().time
     return [
         ("TIMEREF", "LOCAL", "times as at the satellite"),

@@ -63,6 +63,14 @@ class PsfCalibration(CalibrationFile):
     arm_half_length_pixel: Positive
     eta: NonNegative
     """Strength of the arms."""
+    roll_deg: float = Field(default=0.0, ge=-45.0, le=45.0)
+    """Angle from the detector's columns to the pores' first axis, towards growing rows."""
+    roll_sigma_deg: float = Field(default=0.0, ge=0.0, le=45.0)
+    """Its uncertainty, 1 sigma."""
+    elongation_sigma: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Uncertainty of half the logarithm of the ratio of the core's widths along both axes."""
+    skew_sigma: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Uncertainty of the part by which the core is wider on one side than on the other."""
 
 
 class EffectiveArea(CalibrationFile):

@@ -11,7 +11,7 @@ Coordinates are continuous 0-based detector pixels, x along columns and y along 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -64,6 +64,35 @@ class VariableWidthPsf(SeparablePsf, Protocol):
 
 
 @dataclass(frozen=True)
+class CoreShape:
+    """How the shape of a PSF differs from that of its formula.
+
+    Attributes
+    ----------
+    roll
+        Angle by which the pore axes are rotated from the detector's, radians, from +column to +row.
+    stretch
+        Natural logarithm of a factor of the core's width.
+    elongation
+        Natural logarithm of the ratio of the core's widths along its first and second axis, halved.
+    skew_x, skew_y
+        Part by which the core is wider on the side of growing columns, or rows, and narrower on the other
+        one.
+    """
+
+    roll: float = 0.0
+    stretch: float = 0.0
+    elongation: float = 0.0
+    skew_x: float = 0.0
+    skew_y: float = 0.0
+
+    @property
+    def parameters(self) -> Floats:
+        """All of them, in this order, shape (5,)."""
+        return np.array(astuple(self))
+
+
+@dataclass(frozen=True)
 class LobsterEyePsf:
     """Analytic lobster-eye PSF P(x, y) = X(x) X(y), by default that of the package's latest calibration.
 
@@ -85,6 +114,10 @@ class LobsterEyePsf:
         Strength of the arms.
     core_fwhm_sigma
         Relative standard error of G; 0: known exactly.
+    shape
+        What is known of the deviations from this form: only ``density`` has them.
+    shape_errors
+        Standard errors of these; 0: known exactly. That of ``stretch`` is ``core_fwhm_sigma``.
 
     Raises
     ------
@@ -98,6 +131,8 @@ class LobsterEyePsf:
     )
     eta: float = field(default_factory=lambda: default_calibration().psf.eta)
     core_fwhm_sigma: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_sigma)
+    shape: CoreShape = CoreShape()
+    shape_errors: CoreShape = CoreShape()
 
     def __post_init__(self) -> None:
         for name in ("core_fwhm_arcmin", "arm_half_length_pixel"):
@@ -115,7 +150,19 @@ class LobsterEyePsf:
             calibration.arm_half_length_pixel,
             calibration.eta,
             calibration.core_fwhm_sigma,
+            CoreShape(roll=np.radians(calibration.roll_deg)),
+            CoreShape(
+                roll=np.radians(calibration.roll_sigma_deg),
+                elongation=calibration.elongation_sigma,
+                skew_x=calibration.skew_sigma,
+                skew_y=calibration.skew_sigma,
+            ),
         )
+
+    @property
+    def shape_sigma(self) -> Floats:
+        """Standard errors of the parameters of the shape, in their order; 0: known exactly."""
+        return replace(self.shape_errors, stretch=self.core_fwhm_sigma).parameters
 
     @property
     def width_sigma(self) -> float:
@@ -160,6 +207,28 @@ class LobsterEyePsf:
         half = self.arm_half_length_pixel
         value = 1.0 / (1.0 + (2.0 * u / self.core_fwhm_pixel) ** 2) + self._arm * (1.0 - (u / half) ** 2)
         return np.where(np.abs(u) < half, value, 0.0) / self._norm
+
+    def density(self, dx: npt.ArrayLike, dy: npt.ArrayLike, shape: CoreShape) -> Floats:
+        """Return P per pixel at offsets from the source, for a shape that differs from the formula's.
+
+        Parameters
+        ----------
+        dx, dy
+            Columns and rows from the source, pixels; shapes that broadcast.
+        shape
+            The deviations; the arms keep their form but for the rotation.
+        """
+        dx, dy = np.asarray(dx, dtype=np.float64), np.asarray(dy, dtype=np.float64)
+        cos, sin = np.cos(shape.roll), np.sin(shape.roll)
+        first = self._profile(cos * dx + sin * dy, shape.stretch + shape.elongation, shape.skew_x)
+        return first * self._profile(cos * dy - sin * dx, shape.stretch - shape.elongation, shape.skew_y)
+
+    def _profile(self, u: Floats, stretch: float, skew: float) -> Floats:
+        """X at ``u`` pixels with a core exp(stretch) times as wide, skewed; its photons stay the same."""
+        sides = self.core_fwhm_pixel * np.exp(stretch) * (1.0 + skew * np.sign(u))
+        core = np.exp(-stretch) / (1.0 + (2.0 * u / sides) ** 2)
+        value = core + self._arm * (1.0 - (u / self.arm_half_length_pixel) ** 2)
+        return np.where(np.abs(u) < self.arm_half_length_pixel, value, 0.0) / self._norm
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
         """Return the part of X on each of the pixels 0..size-1; see ``SeparablePsf``."""

@@ -1,4 +1,4 @@
-"""All that is known of one burst: its notices, its packets so far, the runs that it got."""
+"""All that is known of one burst: its notices, its packets so far, its attitude, the runs that it got."""
 
 from __future__ import annotations
 
@@ -98,6 +98,8 @@ class BurstState:
         Of these, the ones that Airflow does not have yet.
     last_sequence
         Highest sequence number in use.
+    attitude
+        The attitude product that came last; None: none came.
     """
 
     burst_id: str
@@ -108,6 +110,7 @@ class BurstState:
     runs: tuple[PlannedRun, ...]
     waiting: tuple[PlannedRun, ...]
     last_sequence: int
+    attitude: Path | None = None
 
     def with_run(self, run: PlannedRun) -> BurstState:
         """Return the state with one more run planned."""
@@ -123,7 +126,9 @@ def read_burst_state(archive: Archive, burst_id: str) -> BurstState:
     """Read what the archive holds of a burst; call it under the burst's lock."""
     planned = planned_runs(archive, burst_id)
     vhf = tuple((path, received) for path, received in archive.vhf(burst_id).items() if _is_there(path))
-    photons, packets = _measure(b"".join(path.read_bytes() for path, _ in vhf), burst_id)
+    attitudes = [path for path in archive.attitudes(burst_id) if _is_there(path)]
+    raw = b"".join(path.read_bytes() for path, _ in vhf)
+    photons, packets = _measure(raw, burst_id, has_attitude=bool(attitudes))
     # The names count also where the records cannot be read: a number is never used for two runs.
     sequences = [int(path.name[:4]) for path in planned_folder(archive, burst_id).glob(f"{SEQUENCE}.*")]
     sequences += [entry.conf.sequence for entry in archive.inputs(burst_id)]
@@ -136,6 +141,7 @@ def read_burst_state(archive: Archive, burst_id: str) -> BurstState:
         runs=tuple(run for run, submission in planned if submission is None or submission.outcome != "taken"),
         waiting=tuple(run for run, submission in planned if submission is None),
         last_sequence=max(sequences, default=0),
+        attitude=attitudes[-1] if attitudes else None,
     )
 
 
@@ -198,13 +204,13 @@ def _is_there(path: Path) -> bool:
     return False
 
 
-def _measure(raw: bytes, burst_id: str) -> tuple[int, int]:
+def _measure(raw: bytes, burst_id: str, *, has_attitude: bool) -> tuple[int, int]:
     try:
         stream = decode_stream(raw, burst_id, name="VHF messages")
     except InvalidInput:
         return 0, 0
-    if not len(stream.attitude):
-        # Until the first pointing packet no photon can be placed on the sky.
+    if not (has_attitude or len(stream.attitude)):
+        # Until the first pointing packet or attitude product no photon can be placed on the sky.
         return 0, 0
     # Pixels of one photon count once: limits of the policy are photons.
     return len(reconstruct(stream.photons).photons), stream.counts.good

@@ -64,7 +64,8 @@ def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None
 
 def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:
     conf = known.get("conf") or {}
-    return (conf.get("alert"), conf.get("packets")) == (run.conf.alert, run.conf.packets)
+    given = (run.conf.alert, run.conf.packets, run.conf.attitude)
+    return (conf.get("alert"), conf.get("packets"), conf.get("attitude")) == given
 
 
 def _note(run: PlannedRun, archive: Archive, outcome: Any, reason: str | None = None) -> Submission:

@@ -1,4 +1,4 @@
-"""Filing: what a message is, and of which burst; what is neither notice nor packets goes to quarantine."""
+"""Filing: what a message is, and of which burst; what is neither of the known kinds goes to quarantine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, MAX_PACKETS_BYTES
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.attitude_file import MAX_ATTITUDE_BYTES, is_fits, read_attitude_product
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.text import escaped
@@ -32,7 +33,7 @@ def file_message(
     Parameters
     ----------
     message
-        A VOEvent, or VHF packets of one or several bursts.
+        A VOEvent, VHF packets of one or several bursts, or an attitude product of a burst.
     archive
         Where it is kept: a message of packets with each of its bursts.
     bursts
@@ -48,6 +49,8 @@ def file_message(
     try:
         if is_xml(message.raw):
             return (_file_notice(message, archive, bursts),)
+        if is_fits(message.raw):
+            return (_file_attitude(message, archive, bursts),)
         found = _packet_bursts(message)
     except InvalidInput as error:
         set_aside(message, archive, str(error), tell)
@@ -85,6 +88,20 @@ def _file_notice(message: ReceivedMessage, archive: Archive, bursts: OpenBursts)
             archive.mark_retracted(alert.burst_id, retraction, is_test=alert.is_test)
         bursts.open(alert.burst_id)
     return alert.burst_id
+
+
+def _file_attitude(message: ReceivedMessage, archive: Archive, bursts: OpenBursts) -> str:
+    size = len(message.raw)
+    if size > MAX_ATTITUDE_BYTES:
+        raise InvalidInput(f"{message.source}: a FITS file of {size} bytes, over {MAX_ATTITUDE_BYTES}")
+    burst_id = read_attitude_product(message.raw, name=message.source).burst_id
+    if burst_id is None:
+        raise InvalidInput(f"{message.source}: BURST_ID is missing: it is not known whose attitude it is")
+    with archive.burst_lock(burst_id):
+        kept = archive.keep_attitude(burst_id, message.raw)
+        archive.log_receipt(kept, message.received, message.source)
+        bursts.open(burst_id)
+    return burst_id
 
 
 def _packet_bursts(message: ReceivedMessage) -> tuple[str, ...]:

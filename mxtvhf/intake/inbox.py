@@ -1,4 +1,4 @@
-"""A source: the inbox, a folder into which alerts and packets are laid."""
+"""A source: the inbox, a folder into which alerts, packets and attitude products are laid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mxtvhf.models.text import escaped
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".xml", ".voevent", ".bin", ".vhf")
+SUFFIXES = (".xml", ".voevent", ".bin", ".vhf", ".fits")
 """In lower or upper case."""
 ASIDE = ".set-aside"
 """Folder inside the inbox for what can never be taken in."""
@@ -35,7 +35,7 @@ _Stamp = tuple[int, int, int]
 
 
 class Inbox:
-    """Takes notices and packets out of a folder, subfolders included, once they are complete.
+    """Takes notices, packets and attitude products out of a folder and its subfolders, once complete.
 
     A file is complete when nobody has it open for writing and its size and times did not change between two
     scans; where the file system cannot tell who writes, slow writers use a name that begins with a dot or has

@@ -43,10 +43,15 @@ def _plan(wanted: WantedRun, burst: BurstState, archive: Archive, now: datetime)
     sequence, is_test = burst.last_sequence + 1, wanted.notice.alert.is_test
     run_id = run_id_of(burst.burst_id, sequence, is_test=is_test)
     packets = _snapshot(burst, archive) if wanted.with_packets else None
+    attitude = burst.attitude.resolve().as_uri() if packets and burst.attitude else None
     run = PlannedRun(
         run_id=run_id,
         conf=RunConf(
-            burst_id=burst.burst_id, alert=wanted.notice.path.as_uri(), packets=packets, sequence=sequence
+            burst_id=burst.burst_id,
+            alert=wanted.notice.path.as_uri(),
+            packets=packets,
+            attitude=attitude,
+            sequence=sequence,
         ),
         cause=wanted.cause,
         reason=wanted.reason,

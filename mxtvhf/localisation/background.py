@@ -26,6 +26,7 @@ from mxtvhf.instrument.calibration import (
 )
 from mxtvhf.instrument.psf import detector_pixels
 from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.localisation.good_time import elapsed
 from mxtvhf.localisation.spectral_density import blurred, measured_energies
 from mxtvhf.models.arrays import Floats
 
@@ -67,12 +68,7 @@ def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floa
     numpy.ndarray
         Shape (courses, photons), the steady one first.
     """
-    start, stop = np.asarray(gti, dtype=np.float64).reshape(-1, 2).T
-    elapsed = np.concatenate([[0.0], np.cumsum(stop - start)])
-    edges = np.append(start, stop[-1])
-    number = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, start.size - 1)
-    good_time = elapsed[number] + np.clip(np.asarray(time) - start[number], 0.0, (stop - start)[number])
-    stretch = np.minimum((_STRETCHES * good_time / elapsed[-1]).astype(np.intp), _STRETCHES - 1)
+    stretch = np.minimum((_STRETCHES * elapsed(time, gti)).astype(np.intp), _STRETCHES - 1)
     stretches = _STRETCHES * (stretch == np.arange(_STRETCHES)[:, np.newaxis])
     return np.vstack([np.ones(stretch.size), stretches, fading])
 

@@ -161,6 +161,8 @@ class Population(SourcedConstants):
     version: Text
     spectra: tuple[TemplateSpectrum, ...] = Field(min_length=1)
     decays: tuple[TemplateDecay, ...] = Field(min_length=1)
+    stretch_share: Share
+    """Of sources that are seen in a stretch of the time only, such as flares, wherever it is."""
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.instrument.pixels import RawBlock, RawLine, RawPixel
@@ -54,6 +56,33 @@ class LocalisedSource(Model):
     confused_with: tuple[str, ...] = ()
     """Sources nearer than the width of the PSF's core: their photons cannot be told apart one by one, so that
     place and strength of each depend on the others'."""
+
+
+class OnboardVerdict(StrEnum):
+    """What the photons say of a position measured on board."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNDECIDABLE = "undecidable"
+
+
+class OnboardJudgement(Model):
+    """A position measured on board, judged by the photons."""
+
+    position: Position
+    known_source: bool = False
+    """True when the on-board software took it for a source of its catalogue."""
+    separation_arcsec: float | None = None
+    """From our position; None where there is none."""
+    ts_drop: float | None = None
+    """T: twice the loss in ln L from the best position to this one; None without a source."""
+    p_value: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Probability of a T at least this large, were the on-board position right."""
+    verdict: OnboardVerdict
+    explanation: str
+    """One sentence with the numbers."""
+    time: AwareDatetime | None = None
+    """When the on-board software sent it, UTC; of a notice when it was published."""
 
 
 class Localisation(Model):
@@ -109,6 +138,9 @@ class Localisation(Model):
     """Why it is, where there are several; one sentence."""
     regions: tuple[CredibleRegion, ...] = ()
     """With 50 and 90 % of the posterior; empty without a source."""
+    onboard: tuple[OnboardJudgement, ...] = ()
+    """The positions measured on board, judged by the photons: those of the notices, in order of publication,
+    then the sources of the last position packet."""
     products: dict[str, Product] = Field(default={})
     """The files with the posterior on the sky: name -> file."""
     calibration: dict[str, str] = Field(default={})

@@ -30,17 +30,23 @@ def expected_spectra() -> tuple[PowerLaw, ...]:
     return tuple(PowerLaw(spectrum.photon_index, spectrum.nh_cm2) for spectrum in population().spectra)
 
 
-def expected_shares(*, times: bool) -> Floats:
+def expected_shares(*, decays: bool, stretch: float = 0.0) -> Floats:
     """Return the probability of each kind of source, in the order of ``energy_weights`` or ``joint_weights``.
 
     Parameters
     ----------
-    times
-        Of every spectrum with every decay, as ``joint_weights`` gives them; else of the spectra alone.
+    decays
+        Of every spectrum with every decay; else of steady sources.
+    stretch
+        Share of a source that is seen in one stretch of the time, the last course; 0: there is none.
     """
     spectra = np.array([spectrum.share for spectrum in population().spectra])
-    decays = np.array([decay.share for decay in population().decays]) if times else np.ones(1)
-    shares = np.multiply.outer(spectra, decays).ravel()
+    courses = np.array([decay.share for decay in population().decays])
+    if not decays:
+        courses = courses.sum(keepdims=True)
+    if stretch:
+        courses = np.append(courses, stretch)
+    shares = np.multiply.outer(spectra, courses).ravel()
     return np.asarray(shares / shares.sum())
 
 

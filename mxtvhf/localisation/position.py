@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pixels import RawLine, RawPixel
 from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, detector_pixels
@@ -22,11 +23,15 @@ from mxtvhf.localisation.likelihood import SourceFit, log_prior_of_cells, whole_
 from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
+from mxtvhf.localisation.shape import ShapeFit, with_free_shape
 from mxtvhf.localisation.sources import FoundSource, find_sources
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
 from mxtvhf.models.arrays import Floats
 
 Pixels = npt.NDArray[np.intp]
+
+_FEWEST_FOR_SHAPE = 40.0
+"""Photons of a source below which the error of the PSF's shape is lost in that of the place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +75,9 @@ class SourceLocalisation:
         flat one) and ``n_source`` reach the thresholds of ``detection.toml``.
     faults
         Hot pixels, noisy and dead lines and blocks that were left out.
+    shape
+        Of the PSF, fitted together with the place, and what it adds to the error; None where the photons are
+        too few or the PSF has no such parameters.
     others
         The other sources of the field, by falling ts; all were fitted together.
     evidence
@@ -84,6 +92,7 @@ class SourceLocalisation:
     detected: bool
     faults: DetectorFaults = field(default_factory=DetectorFaults)
     places_ts: float = 0.0
+    shape: ShapeFit | None = None
     others: tuple[SourceLocalisation, ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
@@ -111,7 +120,10 @@ class SourceLocalisation:
         if self.evidence is None:
             return None
         this = self.evidence
-        return position_posterior(this.counts, this.psf, this.fit, this.field, this.prior)
+        posterior = position_posterior(this.counts, this.psf, this.fit, this.field, this.prior)
+        if self.shape is None:
+            return posterior
+        return replace(posterior, peak=(self.x, self.y)).smoothed(self.shape.extra_sigma)
 
     @cached_property
     def _radii(self) -> Floats:
@@ -123,7 +135,8 @@ class SourceLocalisation:
     def r50(self) -> float:
         """Radius (arcsec) of the circle about the position that holds 50 % of the posterior.
 
-        Statistical only; given that there is one source on the detector. NaN without photons.
+        Statistical, with the error of the PSF's shape where that was fitted; given that there is a source on
+        the detector. NaN without photons.
         """
         return float(self._radii[0])
 
@@ -157,7 +170,7 @@ class SourceLocalisation:
 @cache
 def default_psf() -> LobsterEyePsf:
     """Return the instrument's PSF, one object for all calls (what is derived from it is kept)."""
-    return LobsterEyePsf()
+    return LobsterEyePsf.of(default_calibration().psf)
 
 
 def localise(
@@ -259,25 +272,41 @@ def _found(
     counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, known: Sequence[tuple[float, float]]
 ) -> SourceLocalisation:
     sources, empty = find_sources(counts, psf, prior, known)
-    first, *others = (_localised(source, empty, prior) for source in sources)
+    first, *others = (_localised(source, empty, psf, prior) for source in sources)
     return replace(first, others=tuple(others))
 
 
-def _localised(source: FoundSource, empty: Scene, prior: PositionPrior | None) -> SourceLocalisation:
-    detected, counts = source.detected, source.counts
+def _localised(
+    source: FoundSource, empty: Scene, psf: SeparablePsf, prior: PositionPrior | None
+) -> SourceLocalisation:
+    detected, counts, fit = source.detected, source.counts, source.fit
     if not detected:
         # What may be hidden is asked of the background alone, the source of any kind.
         counts = empty.photons_to_explain
+    shape = _shape(source, psf) if detected and prior is None else None
+    part = fit.source_part if shape is None else shape.source_part
     return SourceLocalisation(
-        x=source.fit.x,
-        y=source.fit.y,
+        x=fit.x if shape is None else shape.x,
+        y=fit.y if shape is None else shape.y,
         ts=source.ts,
-        n_source=source.photons,
-        n_background=counts.total - source.photons,
+        n_source=part * counts.total,
+        n_background=(1.0 - part) * counts.total,
         detected=detected,
         places_ts=source.places_ts,
+        shape=shape,
         evidence=Evidence(counts, source.psf, source.fit, prior),
     )
+
+
+def _shape(source: FoundSource, psf: SeparablePsf) -> ShapeFit | None:
+    """Fit the shape of the PSF where it is not known exactly, of a source of enough photons."""
+    used = source.psf
+    if not (isinstance(psf, LobsterEyePsf) and isinstance(used, LobsterEyePsf)):
+        return None
+    if source.photons < _FEWEST_FOR_SHAPE or not psf.shape_sigma.any():
+        return None
+    stretch = float(np.log(used.core_fwhm_arcmin / psf.core_fwhm_arcmin))
+    return with_free_shape(source.counts, psf, source.fit, stretch)
 
 
 def ts_threshold() -> float:

@@ -68,6 +68,13 @@ class RunConf(Model):
         description="The VHF packets received for it: a file URI or path",
         examples=["file:///data/inbox/sb26051102/packets.bin"],
     )
+    attitude: str | None = Field(
+        default=None,
+        max_length=4096,
+        pattern=TEXT_PATTERN,
+        description="The attitude as a product of its own (SVO-ATT-VHF): a file URI or path",
+        examples=["file:///data/inbox/sb26051102/attitude.fits"],
+    )
     sequence: int = Field(
         default=1, ge=1, le=9999, description="Number of this input among the inputs of the burst"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mxtvhf.telemetry.clock import Integers, ticks
@@ -11,6 +13,7 @@ from mxtvhf.telemetry.layout import PacketType, layout
 def downlink(
     photon_packets: list[bytes],
     pointing_packets: list[bytes],
+    position_packets: Sequence[bytes] = (),
     *,
     loss: float,
     repeat: float,
@@ -22,7 +25,7 @@ def downlink(
 
     Parameters
     ----------
-    photon_packets, pointing_packets
+    photon_packets, pointing_packets, position_packets
         As sent; they are merged in order of their times.
     loss
         Probability that a packet never arrives at all, 0..1.
@@ -38,8 +41,13 @@ def downlink(
         Source of all randomness.
     """
     kinds = layout()
-    packets = [*pointing_packets, *photon_packets]
-    time = np.append(_ticks(kinds.pointing, pointing_packets), _ticks(kinds.photon, photon_packets))
+    packets = [*pointing_packets, *photon_packets, *position_packets]
+    of_kind = (
+        (kinds.pointing, pointing_packets),
+        (kinds.photon, photon_packets),
+        (kinds.position, position_packets),
+    )
+    time = np.concatenate([_ticks(kind, sent) for kind, sent in of_kind])
     sent = [packets[index] for index in np.argsort(time, kind="stable")]
     copies = np.where(rng.random(len(sent)) < loss, 0, 1 + rng.poisson(repeat, len(sent)))
     heard = np.repeat(np.arange(len(sent)), copies)
@@ -51,7 +59,7 @@ def downlink(
     )
 
 
-def _ticks(kind: PacketType, packets: list[bytes]) -> Integers:
+def _ticks(kind: PacketType, packets: Sequence[bytes]) -> Integers:
     return ticks(kind, np.frombuffer(b"".join(packets), kind.dtype))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.coordinates import angular_separation, offset_by
 from lxml import etree
 
+from mxtvhf.events.onboard_file import OnboardSource
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Attitude, Citation
@@ -128,7 +129,32 @@ def onboard_mxt_notice(
     snr: float,
     rng: np.random.Generator,
 ) -> Alert:
-    """Make the ``mxt-initial_qfN`` alert that follows an ECLAIRs alert.
+    """Make the ``mxt-initial_qfN`` alert of a burst whose photons are not simulated.
+
+    See ``mxt_notice_of``; the position is drawn about the true one.
+
+    Parameters
+    ----------
+    eclairs, start
+        As of ``mxt_notice_of``.
+    ra_deg, dec_deg
+        True position, ICRS degrees.
+    snr
+        On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its
+        scatter.
+    rng
+        Source of the scatter. The position scatters with the statistical radius only: the systematic is one
+        of attitude and alignment, which the photons of the same observation share.
+    """
+    law = instrument().snr_radius
+    stat = law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
+    ra, dec = _scattered(ra_deg, dec_deg, stat, rng)
+    found = OnboardSource(ra_deg=ra % 360.0, dec_deg=dec, r90_arcsec=stat, snr=snr, known_source=False)
+    return mxt_notice_of(eclairs, found, start=start)
+
+
+def mxt_notice_of(eclairs: Alert, found: OnboardSource, *, start: datetime) -> Alert:
+    """Make the ``mxt-initial_qfN`` alert that follows an ECLAIRs alert, of a source found on board.
 
     As in real notices the event time is the start of the MXT observation, the attitude is that before the
     slew, and the SNR stops at 255. Unlike in them ``within_eclairs_r90`` and ``eclairs_angle_arcmin`` follow
@@ -139,25 +165,17 @@ def onboard_mxt_notice(
     ----------
     eclairs
         The alert of the same burst that it follows; gives burst id, role, T0 and attitude.
-    ra_deg, dec_deg
-        True position, ICRS degrees.
+    found
+        The on-board result.
     start
         Start of the MXT observation, UTC.
-    snr
-        On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its
-        scatter.
-    rng
-        Source of the scatter. The position scatters with the statistical radius only: the systematic is one
-        of attitude and alignment, which the photons of the same observation share.
     """
-    law = instrument().snr_radius
-    stat = law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
+    law, stat, snr = instrument().snr_radius, found.r90_arcsec, found.snr
     radius = hypot(stat, systematic_r90(Origin.MXT_ONBOARD, start))
     quality = 1 + sum(stat < limit for limit in notice_facts().quality_factor.limits_arcsec)
     notice_type = f"mxt-initial_qf{quality}"
     ivorn = f"ivo://org.svom/fsc#{eclairs.burst_id}_{notice_type}"
-    ra, dec = _scattered(ra_deg, dec_deg, stat, rng)
-    position = _published(Origin.MXT_ONBOARD, notice_type, ra, dec, radius, start, ivorn)
+    position = _published(Origin.MXT_ONBOARD, notice_type, found.ra_deg, found.dec_deg, radius, start, ivorn)
     angle = None if eclairs.position is None else _separation_arcmin(position, eclairs.position)
     circle = None if eclairs.position is None else eclairs.position.r90_arcsec
     return Alert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,16 +18,15 @@ from pydantic import AwareDatetime, Field, ValidationError, model_validator
 from mxtvhf.analysis.powerlaw import PowerLaw, decay_integral
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.attitude_file import attitude_product_bytes
 from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
+from mxtvhf.events.onboard_file import OnboardMessage
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
-from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.localisation.position import localise
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import BURST_ID_PATTERN, BurstId
@@ -37,18 +36,20 @@ from mxtvhf.models.toml import fault_cause
 from mxtvhf.notices.alert import Alert, Attitude
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
-from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
+from mxtvhf.simulator.notices import eclairs_wakeup_notice, mxt_notice_of, write_notice
+from mxtvhf.simulator.onboard import onboard_results
 from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import moving_attitude, seen_with
 from mxtvhf.simulator.readout import read_out
-from mxtvhf.telemetry import encode_photons, encode_pointing
+from mxtvhf.telemetry import encode_onboard, encode_photons, encode_pointing
 
 DEFAULT_COUNTS = 300.0
 MAX_PHOTONS = 1e6
 """Of source or background; a brighter burst takes minutes and gigabytes, and VHF cannot carry it."""
 XBAND_FILE = "xband_events.fits"
-ONBOARD_EXCESS = 1.2
-"""The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
+ATTITUDE_FILE = "attitude.fits"
+ONBOARD_STREAM = 771
+"""Sets the random numbers of the on-board localisation apart: photons and notices are the same without it."""
 
 
 class Scenario(Model):
@@ -83,6 +84,10 @@ class Scenario(Model):
     corrupt: float = Field(default=0.0, ge=0.0, le=1.0)
     split_events: bool = True
     """The charge of a photon is shared by up to four pixels; False: each photon is one pixel entry."""
+    onboard_offset_arcsec: float = Field(default=0.0, ge=0.0, le=36_000.0)
+    """By how much the on-board position is wrong beyond its own scatter."""
+    attitude: Literal["packets", "product", "both"] = "packets"
+    """How the attitude comes: in pointing packets, as a product of its own, or both."""
     role: Literal["test", "observation"] = "test"
     """A simulated burst is a test unless asked otherwise: it must never be announced as real."""
     seed: int = Field(default=1, ge=0)
@@ -162,7 +167,7 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
     With ``xband_s`` there is also ``xband_events.fits``, all photons of the longer exposure; those sent by
-    VHF are the same with and without it.
+    VHF are the same with and without it. With ``attitude`` "product" or "both" there is ``attitude.fits``.
 
     Parameters
     ----------
@@ -198,10 +203,19 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     # of them are those of the later photons.
     _, of_readout, of_later_readout = np.random.default_rng(scenario.seed).spawn(3)
     pixels = _pixels(scenario, photons, calibration, of_readout)
-    wakeup, alert = _notices(scenario, photons, calibration, rng)
+    results = onboard_results(
+        photons,
+        attitude,
+        pointing,
+        calibration,
+        rng=np.random.default_rng([scenario.seed, ONBOARD_STREAM]),
+        offset_arcsec=scenario.onboard_offset_arcsec,
+    )
+    wakeup, alert = _notices(scenario, results, rng)
     packets = downlink(
         encode_photons(pixels, scenario.burst_id),
-        encode_pointing(attitude, scenario.burst_id),
+        [] if scenario.attitude == "product" else encode_pointing(attitude, scenario.burst_id),
+        encode_onboard(results, scenario.burst_id),
         loss=scenario.loss,
         repeat=scenario.repeat,
         shuffle=scenario.shuffle,
@@ -226,6 +240,9 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         "packets.bin": packets,
         "truth.json": json.dumps(truth, indent=1, sort_keys=True).encode() + b"\n",
     }
+    if scenario.attitude != "packets":
+        end = scenario.start + timedelta(seconds=scenario.duration_s)
+        files[ATTITUDE_FILE] = attitude_product_bytes(attitude, scenario.burst_id, end)
     for name, content in files.items():
         write_atomically(out / name, content)
     written = [out / name for name in files]
@@ -334,7 +351,7 @@ def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibrat
 
 
 def _notices(
-    scenario: Scenario, photons: PhotonList, calibration: Calibration, rng: np.random.Generator
+    scenario: Scenario, results: Sequence[OnboardMessage], rng: np.random.Generator
 ) -> tuple[Alert, Alert]:
     """Make the ECLAIRs notice and the notice that starts the run."""
     wakeup = eclairs_wakeup_notice(
@@ -347,18 +364,9 @@ def _notices(
         attitude=Attitude(ra_deg=(scenario.ra_deg + 40.0) % 360.0, dec_deg=0.0, roll_deg=scenario.roll_deg),
         role=scenario.role,
     )
-    if not len(photons):
+    if not results[-1].sources:
         return wakeup, wakeup
-    psf, bad_pixels = LobsterEyePsf.of(calibration.psf), calibration.bad_pixels.mask()
-    found = localise(photons.x, photons.y, psf=psf, bad_pixels=bad_pixels)
-    if not found.detected:
-        return wakeup, wakeup
-    law = instrument().snr_radius
-    snr = 100.0 * (ONBOARD_EXCESS * found.r90 / law.amplitude_arcsec) ** (1.0 / law.index)
-    alert = onboard_mxt_notice(
-        wakeup, ra_deg=scenario.ra_deg, dec_deg=scenario.dec_deg, start=scenario.start, snr=snr, rng=rng
-    )
-    return wakeup, alert
+    return wakeup, mxt_notice_of(wakeup, results[-1].sources[0], start=scenario.start)
 
 
 def _noon_of(burst_id: str) -> datetime:

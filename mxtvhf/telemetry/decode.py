@@ -1,4 +1,4 @@
-"""Decoding: a stream of received bytes to photons, attitude and an account of every packet."""
+"""Decoding: received bytes to photons, attitude, on-board positions and an account of every packet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.onboard_file import OnboardMessage
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.models.arrays import Floats
 from mxtvhf.telemetry.counts import PacketCounts
 from mxtvhf.telemetry.framing import Frames, Reject, find_frames
 from mxtvhf.telemetry.layout import PacketType, Records, layout
-from mxtvhf.telemetry.payload import attitude, burst_date, faults, first_time, photons
+from mxtvhf.telemetry.payload import attitude, burst_date, faults, first_time, onboard_messages, photons
 from mxtvhf.telemetry.received import received_time
 from mxtvhf.telemetry.sequence import Sequence, arrange
 
@@ -32,12 +33,14 @@ class DecodedStream:
         In time order; photons of one frame in the order in which they were sent.
     attitude
         In time order; empty where no pointing packet came.
+    onboard
+        The on-board results, in time order; empty where no position packet came.
     counts
         What became of the packets: ``received = good + repeated + foreign + corrupt``.
     rejects
         The stretches of bytes counted as corrupt, in stream order.
     photon_sequence, pointing_sequence
-        Unwrapped sequence number of each good packet of either kind.
+        Unwrapped sequence number of each good packet of these kinds.
     received
         The time of which every photon was received, see `received_time`.
     foreign
@@ -52,6 +55,7 @@ class DecodedStream:
     pointing_sequence: Integers
     received: Floats
     foreign: dict[str, int]
+    onboard: tuple[OnboardMessage, ...] = ()
 
 
 @dataclass(eq=False)
@@ -92,17 +96,20 @@ def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
     account = _Account(Counter({f"APID {apid}": n for apid, n in frames.foreign.items()}), frames.rejects)
     photon_records, photon_sequence = _of_burst(types.photon, frames, burst_id, account)
     pointing_records, pointing_sequence = _of_burst(types.pointing, frames, burst_id, account)
-    if raw and not len(photon_sequence.kept) + len(pointing_sequence.kept):
+    position_records, position_sequence = _of_burst(types.position, frames, burst_id, account)
+    sequences = (photon_sequence, pointing_sequence, position_sequence)
+    if raw and not any(len(sequence.kept) for sequence in sequences):
         raise _no_packets(account, len(raw), burst_id, name)
     return DecodedStream(
         photons=photons(types.photon, photon_records),
         attitude=attitude(types.pointing, pointing_records),
-        counts=_counts(photon_sequence, pointing_sequence, account),
+        counts=_counts(sequences, account),
         rejects=tuple(sorted(account.rejects, key=lambda reject: reject.offset)),
         photon_sequence=photon_sequence.number,
         pointing_sequence=pointing_sequence.number,
         received=received_time(types.photon, photon_records, photon_sequence.number),
         foreign=dict(account.foreign),
+        onboard=onboard_messages(types.position, position_records),
     )
 
 
@@ -164,18 +171,17 @@ def _no_packets(account: _Account, size: int, burst_id: str, name: str) -> Inval
     )
 
 
-def _counts(photon: Sequence, pointing: Sequence, account: _Account) -> PacketCounts:
-    both = (photon, pointing)
-    good, repeated = sum(len(s.kept) for s in both), sum(s.repeated for s in both)
+def _counts(sequences: tuple[Sequence, ...], account: _Account) -> PacketCounts:
+    good, repeated = sum(len(s.kept) for s in sequences), sum(s.repeated for s in sequences)
     foreign, corrupt = account.foreign.total(), len(account.rejects)
     return PacketCounts(
         received=good + repeated + foreign + corrupt,
         good=good,
         repeated=repeated,
-        missing=sum(s.missing for s in both),
+        missing=sum(s.missing for s in sequences),
         corrupt=corrupt,
         foreign=foreign,
-        out_of_order=sum(s.out_of_order for s in both),
+        out_of_order=sum(s.out_of_order for s in sequences),
     )
 
 

@@ -1,13 +1,18 @@
-"""Encoding: photons and attitude to VHF packets, as the satellite does (for the simulator and tests)."""
+"""Encoding: photons, attitude and on-board positions to VHF packets, as the satellite does.
+
+For the simulator and tests.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.onboard_file import OnboardMessage
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.telemetry.clock import MAX_TICKS, TICKS_PER_SECOND, FrameClock, frame_clock
@@ -80,6 +85,27 @@ def encode_pointing(attitude: AttitudeHistory, burst_id: str, first_sequence: in
     kind.write(records, "STABLE", attitude.stable)
     for index, element in enumerate(("QX", "QY", "QZ", "QW")):
         kind.write(records, element, attitude.quaternion[:, index])
+    return _finish(kind, records)
+
+
+def encode_onboard(messages: Sequence[OnboardMessage], burst_id: str, first_sequence: int = 0) -> list[bytes]:
+    """Pack on-board results into position packets, one each.
+
+    Raises
+    ------
+    InvalidInput
+        A time before the epoch or beyond the clock.
+    """
+    kind = layout().position
+    records = _blank(kind, len(messages), burst_id, first_sequence)
+    met = np.array([message.met for message in messages])
+    _write_time(kind, records, np.rint(met * TICKS_PER_SECOND).astype(np.int64))
+    kind.write(records, "SOURCE_COUNT", [len(message.sources) for message in messages])
+    for record, message in zip(records, messages, strict=True):
+        for slot, source in enumerate(message.sources):
+            record["SLOTS"][slot] = (
+                source.ra_deg, source.dec_deg, source.r90_arcsec, source.snr, source.known_source
+            )  # fmt: skip
     return _finish(kind, records)
 
 

@@ -134,22 +134,23 @@ class PacketType:
 
 @dataclass(frozen=True)
 class Layout:
-    """The two packets of the VHF link."""
+    """The packets of the VHF link."""
 
     photon: PacketType
     pointing: PacketType
+    position: PacketType
 
     @property
-    def types(self) -> tuple[PacketType, PacketType]:
-        """Both packets."""
-        return self.photon, self.pointing
+    def types(self) -> tuple[PacketType, ...]:
+        """All packets."""
+        return self.photon, self.pointing, self.position
 
 
 @cache
 def layout() -> Layout:
     """Return the project's packet layout (``mxt_vhf.xtce.xml``)."""
     types = packet_types(DEFINITION.read_bytes(), name=str(DEFINITION))
-    return Layout(types["PhotonPacket"], types["PointingPacket"])
+    return Layout(types["PhotonPacket"], types["PointingPacket"], types["PositionPacket"])
 
 
 def packet_types(definition: bytes, *, name: str) -> dict[str, PacketType]:

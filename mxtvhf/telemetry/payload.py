@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.events.onboard_file import LARGEST_R90_ARCSEC, OnboardMessage, OnboardSource
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, is_unit
 from mxtvhf.instrument.constants import instrument
@@ -34,6 +36,8 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
     found: list[tuple[Flags, str]] = [((met < first) | (met > last), "time is not near the burst's date")]
     if kind.name == layout().photon.name:
         found += _slot_faults(kind, records)
+    elif kind.name == layout().position.name:
+        found += _source_faults(kind, records)
     else:
         found.append((~is_unit(_quaternions(kind, records)), "quaternion is not of unit length"))
     return found
@@ -56,6 +60,48 @@ def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
         (backwards, "time runs backwards in the packet"),
         (beyond, f"pulse height above channel {highest}"),
     ]
+
+
+def _source_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
+    """Find faults of the sources in use; NaN is in no range."""
+    count, slots = kind.read(records, "SOURCE_COUNT"), records["SLOTS"]
+    used = np.arange(kind.slots) < count[:, None]
+    ra, dec, r90, snr = (slots[name].astype(np.float64) for name in ("RA", "DEC", "R90", "SNR"))
+    wrong = {
+        "position is not on the sky": ~((ra >= 0.0) & (ra < 360.0) & (dec >= -90.0) & (dec <= 90.0)),
+        "error radius is not a positive number up to 10 deg": ~((r90 > 0.0) & (r90 <= LARGEST_R90_ARCSEC)),
+        "SNR is not a number from 0": ~((snr >= 0.0) & (snr < np.inf)),
+        "KNOWN_SOURCE is neither 0 nor 1": slots["KNOWN_SOURCE"] > 1,
+    }
+    repeated = np.zeros(len(records), bool)
+    for one, other in combinations(range(kind.slots), 2):
+        same = (ra[:, one] == ra[:, other]) & (dec[:, one] == dec[:, other])
+        repeated |= same & (other < count)
+    found = [(count > kind.slots, f"more than {kind.slots} sources")]
+    for reason, which in wrong.items():
+        found.append((np.asarray((used & which).any(axis=1)), reason))
+    return [*found, (repeated, "two sources at one position")]
+
+
+def onboard_messages(kind: PacketType, records: Records) -> tuple[OnboardMessage, ...]:
+    """Return the on-board results, in time order."""
+    time, count = ticks(kind, records) / TICKS_PER_SECOND, kind.read(records, "SOURCE_COUNT")
+    return tuple(
+        OnboardMessage(
+            met=float(time[index]),
+            sources=tuple(
+                OnboardSource(
+                    ra_deg=float(slot["RA"]),
+                    dec_deg=float(slot["DEC"]),
+                    r90_arcsec=float(slot["R90"]),
+                    snr=float(slot["SNR"]),
+                    known_source=bool(slot["KNOWN_SOURCE"]),
+                )
+                for slot in records["SLOTS"][index][: count[index]]
+            ),
+        )
+        for index in np.argsort(time, kind="stable")
+    )
 
 
 def photons(kind: PacketType, records: Records) -> PhotonList:
@@ -121,7 +167,7 @@ def _quaternions(kind: PacketType, records: Records) -> npt.NDArray[np.float64]:
 
 
 def first_time(kind: PacketType, records: Records) -> Integers:
-    """Time of a packet's first photon or of its attitude, in units of the frame clock."""
+    """Time of a packet's first photon, attitude or on-board result, in units of the frame clock."""
     clock = frame_clock()
     units = ticks(kind, records) * clock.units_per_tick
     if kind.name == layout().photon.name:

@@ -45,7 +45,7 @@ from mxtvhf.workflow.steps.reception_message import (
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
 from mxtvhf.workflow.steps.update_ba import update_ba
-from mxtvhf.workflow.steps.vhf_localisation import not_localised, vhf_localisation
+from mxtvhf.workflow.steps.vhf_localisation import unplaced_localisation, vhf_localisation
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ def process_burst(
     packets: Path | str,
     out: Path | str,
     *,
+    attitude: Path | str | None = None,
     gp_url: str | None = None,
     gp_timeout_s: float = 600.0,
     store: CalibrationStore | None = None,
@@ -85,6 +86,8 @@ def process_burst(
         The inputs; other notices of the burst beside the alert are used, too.
     out
         Gets the products, the reports, and ``archive/`` with the inputs as received.
+    attitude
+        Attitude product SVO-ATT-VHF; None: the attitude is that of the packets.
     gp_url
         Base URL of the GP service; None: the report says that GP was not asked.
     gp_timeout_s
@@ -115,10 +118,11 @@ def process_burst(
     # The user of a command line may read what the user may read.
     roots = [Path("/")]
     source, packets_source = _source(alert), _source(packets)
+    attitude_source = None if attitude is None else _source(Path(attitude))
     with timeline.step("reception_message"):
         raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
         burst_id = sound_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
-        conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source)
+        conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source, attitude=attitude_source)
         run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
@@ -126,7 +130,12 @@ def process_burst(
     with timeline.step("photons_extraction"):
         # The archive names it after its content, its user does not.
         extraction = photons_extraction(
-            Path(str(reception.packets_path)), burst_id, out, name=escaped(packets.absolute())
+            Path(str(reception.packets_path)),
+            burst_id,
+            out,
+            name=escaped(packets.absolute()),
+            attitude=None if reception.attitude_path is None else Path(reception.attitude_path),
+            attitude_name=None if attitude is None else escaped(Path(attitude).absolute()),
         )
     event = None
     if extraction.unplaced is None:
@@ -212,6 +221,8 @@ def run_record(
         products["event_file"] = Product(path=path, sha256=event.sha256)
     if extraction.rejected_path is not None:
         products["rejected_packets"] = _product(Path(extraction.rejected_path), out)
+    if extraction.onboard_path is not None:
+        products["onboard_positions"] = _product(Path(extraction.onboard_path), out)
     if localisation is not None:
         products |= localisation.products
     if analysis is not None:
@@ -252,9 +263,11 @@ def _localised(
 ) -> Localisation | None:
     """Find the source; as in the DAG, the final report is made without it where that fails."""
     if event is None:
-        return not_localised(str(extraction.unplaced))
+        return unplaced_localisation(extraction, alerts)
     try:
-        return vhf_localisation(Path(event.path), out, alerts=alerts, store=store)
+        return vhf_localisation(
+            Path(event.path), out, alerts=alerts, onboard=extraction.onboard_path, store=store
+        )
     except MxtVhfError as error:
         log.error("vhf_localisation failed, the report has no VHF position: %s", error)
         return None

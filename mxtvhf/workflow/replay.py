@@ -39,9 +39,9 @@ class Replay(Model):
 def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) -> list[Replay]:
     """Choose archived inputs, newest first.
 
-    The same alert with the same packets is chosen once, whatever runs it was given to. Left out are replays
-    themselves and, with a line in the log, inputs that cannot become a run: an unreadable alert, or packets
-    that never were received.
+    The same alert with the same packets and attitude is chosen once, whatever runs it was given to. Left out
+    are replays themselves and, with a line in the log, inputs that cannot become a run: an unreadable alert,
+    or packets that never were received.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) ->
         Time of the replay; part of the run ids, ``<run_id>__replay_<time>``.
     """
     mark = f"{REPLAY_MARK}{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
-    seen: set[tuple[str, str | None]] = set()
+    seen: set[tuple[str, str | None, str | None]] = set()
     chosen: dict[str, Replay] = {}
     for entry in sorted(_originals(archive, request), key=_reception, reverse=True):
         if entry.content in seen:

@@ -180,7 +180,7 @@ def test_no_decay_index_says_why(t0, source, reason):
 def test_decay_out_of_range_says_so():
     found, why = fit_decay(photons_of(np.full(100, 0.1)), START - 200.0)
     assert found is None
-    assert "not within -3 .. 7" in why
+    assert "not within -4 .. 14" in why
 
 
 def test_hardness_of_many_photons_is_the_ratio():

@@ -5,7 +5,9 @@ from scipy.special import ndtr
 from benchmarks.spectrum import Case, run
 from mxtvhf.analysis.absorption import cross_section, transmission
 from mxtvhf.analysis.cstat import SpectralData, expected_statistic
+from mxtvhf.analysis.galactic_column import GalacticColumn
 from mxtvhf.analysis.measure import measure_source
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.analysis.regions import regions_at
 from mxtvhf.analysis.spectrum import spectrum_counts
 from mxtvhf.analysis.throughput import expected_counts
@@ -66,31 +68,36 @@ def test_photons_out_of_the_channels_are_left_out():
     assert spectrum_counts(np.array([-1, 0, 0, 1023, 1024], np.int32)).sum() == 3
 
 
-def test_statistic_is_least_at_the_truth_and_as_expected_there():
+FLAT = np.ones(30)
+
+
+def test_amplitude_is_that_of_the_truth_and_the_statistic_as_expected():
     rng = np.random.default_rng(1)
     folded = np.linspace(0.02, 0.0, 400)
     pieces = np.array([0, 100, 250])
-    level = np.repeat([2e-6, 5e-7, 1e-6], [100, 150, 150]) * 600.0
+    shape = np.linspace(2.0, 0.5, 400)
+    level = np.repeat([2e-6, 5e-7, 1e-6], [100, 150, 150]) * shape
     truth = np.outer([REGIONS.source_fraction, REGIONS.background_fraction], 600.0 * folded) + np.outer(
-        REGIONS.areas, level / 600.0
+        REGIONS.areas, level
     )
-    found = []
-    for _ in range(200):
-        data = SpectralData(rng.poisson(truth), pieces, REGIONS, 600.0)
-        found.append([data.statistic(factor * folded) for factor in (0.9, 1.0, 1.1)])
-    low, right, high = np.mean(found, axis=0)
-    assert right < min(low, high)
+    fits = [SpectralData(rng.poisson(truth), shape, pieces, REGIONS, 600.0).best(folded) for _ in range(200)]
+    amplitude, statistic, information = (
+        np.array([getattr(fit, name) for fit in fits]) for name in ("amplitude", "statistic", "information")
+    )
+    error = information.mean() ** -0.5
+    assert amplitude.mean() == pytest.approx(1.0, abs=4.0 * error / np.sqrt(200))
+    assert np.log(amplitude).std() == pytest.approx(error, rel=0.2)
     mean, sigma = expected_statistic(truth)
-    statistics = np.array(found)[:, 1]
-    # The best levels of the three pieces are a little nearer to the data than the true ones.
-    assert abs(statistics.mean() + 3.0 - mean) < 4.0 * sigma / np.sqrt(200)
-    assert statistics.std() == pytest.approx(sigma, rel=0.2)
+    # Amplitude and levels of the three pieces are a little nearer to the data than the true ones.
+    assert abs(statistic.mean() + 4.0 - mean) < 4.0 * sigma / np.sqrt(200)
+    assert statistic.std() == pytest.approx(sigma, rel=0.2)
 
 
 def test_background_of_the_pieces_without_a_source_is_their_mean():
     counts = np.random.default_rng(2).poisson(3.0, (2, 30))
-    data = SpectralData(counts, np.array([0, 10]), REGIONS, 600.0)
-    means = data.means(np.zeros(30))
+    data = SpectralData(counts, FLAT, np.array([0, 10]), REGIONS, 600.0)
+    elsewhere = np.where(np.arange(30) < 10, 0.0, 1e-3)
+    means = data.means(elsewhere, data.best(elsewhere))
     assert means.sum() == pytest.approx(counts.sum())
     assert means[:, :10].sum() == pytest.approx(counts[:, :10].sum())
 
@@ -98,8 +105,18 @@ def test_background_of_the_pieces_without_a_source_is_their_mean():
 def test_no_background_photons_are_no_trouble():
     counts = np.zeros((2, 30), int)
     counts[:, 4] = 5
-    data = SpectralData(counts, np.array([0, 10]), REGIONS, 600.0)
-    assert np.isfinite(data.statistic(np.full(30, 1e-4)))
+    data = SpectralData(counts, FLAT, np.array([0, 10]), REGIONS, 600.0)
+    assert np.isfinite(data.best(np.full(30, 1e-4)).statistic)
+
+
+def test_many_spectra_at_once_are_as_each_alone():
+    rng = np.random.default_rng(3)
+    data = SpectralData(rng.poisson(2.0, (2, 30)), FLAT, np.array([0, 10]), REGIONS, 600.0)
+    folded = rng.uniform(0.001, 0.01, (3, 2, 30))
+    together = data.best(folded)
+    alone = data.best(folded[1, 0])
+    assert together.amplitude[1, 0] == pytest.approx(float(alone.amplitude))
+    assert together.statistic[1, 0] == pytest.approx(float(alone.statistic))
 
 
 @pytest.mark.slow
@@ -121,20 +138,25 @@ def test_flux_and_index_of_many_photons_are_unbiased():
         assert abs(np.mean(pulls[name])) < 4.0 / np.sqrt(6), name
 
 
-def test_hydrogen_column_is_free_with_many_photons_only():
+def test_a_column_that_the_photons_determine_is_found():
     rng = np.random.default_rng(3)
     few, many = (
         measured(
             simulate_photons(
-                x=128.0, y=128.0, counts=counts, background=200.0, start=START, stop=START + 600.0, rng=rng
+                x=128.0, y=128.0, counts=counts, background=200.0, start=START, stop=START + 600.0, rng=rng,
+                spectrum=PowerLaw(2.0, 8e21),
             ),
             n_source=counts,
+            galactic=GalacticColumn(3e20, "a map"),
         ).spectrum
-        for counts in (100.0, 3000.0)
-    )
-    assert (few.nh_free, many.nh_free) == (False, True)
-    assert (few.nh_1e22_cm2.value, few.nh_1e22_cm2.error_low) == (pytest.approx(0.1), 0.0)
-    assert abs(many.nh_1e22_cm2.value - 0.1) < 4.0 * many.nh_1e22_cm2.error_high
+        for counts in (60.0, 3000.0)
+    )  # fmt: skip
+    assert (few.nh_determined, many.nh_determined) == (False, True)
+    assert (many.nh_galactic_1e22_cm2, many.nh_galactic_source) == (0.03, "a map")
+    for fit in (few, many):
+        assert fit.nh_free
+        away = 0.8 - fit.nh_1e22_cm2.value
+        assert -4.0 * fit.nh_1e22_cm2.error_low < away < 4.0 * fit.nh_1e22_cm2.error_high
 
 
 def test_counts_of_the_simulator_and_of_the_response_agree():

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.cli import runs
+from mxtvhf.errors import Failure
 from support.commands import mxtvhf
 
 
@@ -31,3 +33,24 @@ def test_what_is_no_id_is_refused_before_airflow_is_asked(tmp_path, what):
     done = mxtvhf("info", what, MXTVHF_STATE=tmp_path, MXTVHF_AIRFLOW_PASSWORD_FILE=tmp_path / "word")
     assert done.returncode == 2
     assert "expected a burst id (sb26030704) or a run id" in done.stderr
+
+
+def test_start_names_all_files_of_the_input(tmp_path, monkeypatch):
+    posted = []
+
+    class Api:
+        def post(self, path, body):
+            posted.append((path, body))
+            raise Failure("enough")
+
+    monkeypatch.setattr(runs, "airflow", Api)
+    files = {name: tmp_path / name for name in ("alert.xml", "packets.bin", "attitude.fits")}
+    for path in files.values():
+        path.write_bytes(b"<a/>" if path.suffix == ".xml" else b"x")
+    with pytest.raises(Failure, match="enough"):
+        runs.start(
+            files["alert.xml"], files["packets.bin"], attitude=files["attitude.fits"], burst="sb26030704"
+        )
+    ((path, body),) = posted
+    assert path == "/mxtvhf/processing"
+    assert [body[key] for key in ("alert", "packets", "attitude")] == [one.as_uri() for one in files.values()]

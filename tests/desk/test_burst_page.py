@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from markupsafe import escape
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
@@ -55,6 +56,9 @@ def test_the_page_has_all_that_decides(settings, put):
     assert f"{best['ra_deg']:.4f} {best['dec_deg']:+.4f}" in page
     assert report["verdict_reason"].split(".")[0].split("'")[0] in page
     assert "No catalogue was asked" in page
+    judged = report["localisation"]["onboard"]
+    assert len(judged) == 2
+    assert all(str(escape(one["explanation"])) in page for one in judged)
     assert f'<dt>time not received</dt><dd class="number">{100 * report["lost"]["fraction"]:.0f} %' in page
     sources = [one["src"].split("?")[0] for one in elements.named("img")]
     assert any(one.endswith("source_spectrum.png") for one in sources)

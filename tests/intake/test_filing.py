@@ -1,9 +1,16 @@
 """What a message is and where it goes."""
 
 import json
+from io import BytesIO
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
+from mxtvhf.events.attitude_file import attitude_product_bytes
+from mxtvhf.instrument.attitude import AttitudeHistory
+from mxtvhf.instrument.pointing import quaternion_of
+from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.intake.filing import file_message, is_xml
 from mxtvhf.intake.spool import ReceivedMessage, Spool
 from support.arrivals import NOON, seconds
@@ -82,3 +89,45 @@ def test_the_waiting_room_gives_back_what_was_kept_oldest_first(tmp_path):
         room.done(path)
         assert room.read(path) is None
     assert room.waiting() == []
+
+
+def attitude_product(burst_id):
+    quaternion = np.tile(quaternion_of(155.5, -21.0, 30.0), (3, 1))
+    history = AttitudeHistory(met_from_utc(NOON) + 10.0 * np.arange(3), quaternion, np.ones(3, bool))
+    return attitude_product_bytes(history, burst_id, NOON)
+
+
+def test_an_attitude_product_is_filed_with_its_burst_and_opens_it(burst, archive, bursts):
+    raw = attitude_product(burst.id)
+    for moment in (NOON, seconds(5)):
+        assert file_message(ReceivedMessage(raw, SOURCE, moment), archive, bursts) == (burst.id,)
+    ((kept, received),) = archive.attitudes(burst.id).items()
+    assert (kept.read_bytes(), kept.suffix, received) == (raw, ".fits", NOON)
+    assert list(bursts.all()) == [burst.id]
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda raw: raw[:3000], f"{SOURCE}: HDU "),
+        (lambda raw: raw.replace(b"SVO-ATT-VHF'", b"SVO-ORB-VHF'", 1), f"{SOURCE}: HDU PRIMARY"),
+        (lambda raw: raw.replace(b"BURST_ID", b"BURST_NO"), f"{SOURCE}: HDU PRIMARY"),
+        (lambda raw: raw[:-2880] + bytes(2880), f"{SOURCE}: HDU ATTITUDE"),
+    ],
+)
+def test_a_fits_file_that_is_no_attitude_of_a_burst_goes_to_quarantine(change, cause, archive, bursts):
+    raw = change(attitude_product("sb26030704"))
+    assert file_message(ReceivedMessage(raw, SOURCE, NOON), archive, bursts) == ()
+    (note,) = archive.quarantined()
+    assert note.reason.startswith(cause)
+    assert not bursts.all()
+
+
+def test_an_attitude_of_no_burst_goes_to_quarantine(archive, bursts, tmp_path):
+    with fits.open(BytesIO(attitude_product("sb26030704"))) as parts:
+        del parts[0].header["BURST_ID"]
+        parts.writeto(tmp_path / "a.fits", checksum=True)
+    raw = (tmp_path / "a.fits").read_bytes()
+    assert file_message(ReceivedMessage(raw, SOURCE, NOON), archive, bursts) == ()
+    (note,) = archive.quarantined()
+    assert note.reason == f"{SOURCE}: BURST_ID is missing: it is not known whose attitude it is"

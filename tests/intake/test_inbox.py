@@ -175,6 +175,12 @@ def test_a_file_is_taken_when_it_no_longer_changes(inbox):
     assert not path.exists()
 
 
+def test_an_attitude_product_is_taken_like_packets(inbox):
+    (inbox.folder / "attitude.FITS").write_bytes(b"SIMPLE  =")
+    scan(inbox)
+    assert [message.raw for message in inbox.kept] == [b"SIMPLE  ="]
+
+
 def test_a_file_that_is_still_written_is_not_taken(inbox):
     path = inbox.folder / "packets.bin"
     with path.open("wb") as file:

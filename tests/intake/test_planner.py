@@ -1,10 +1,13 @@
 """Which runs a burst gets, and that they are the same whatever the order and the accidents."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.events.attitude_file import attitude_product_bytes
 from mxtvhf.events.patterns import reconstruct
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.filing import file_message
@@ -15,6 +18,8 @@ from mxtvhf.notices.voevent import read_alert
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.framing import find_frames
+from mxtvhf.telemetry.layout import layout
 from support.arrivals import NOON, retraction_of, seconds
 
 POLICY = IntakePolicy(
@@ -189,3 +194,50 @@ def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(
     assert max(run.photons for run in placed) == count(b"".join(burst.messages[:12]), burst.id)
     assert len({(run.conf.alert, run.conf.packets) for run in desk.runs}) == len(desk.runs)
     assert sum(run.cause == "photons" for run in desk.runs) <= 1 + POLICY.updates
+
+
+def without_pointing(burst):
+    """The messages of the burst without their pointing packets."""
+    kind, frames = layout().photon, find_frames(burst.packets, layout())
+    offsets = frames.offsets[kind.name].tolist()
+    return [burst.packets[offset : offset + kind.size] for offset in offsets]
+
+
+def attitude_of(burst):
+    attitude = decode_stream(burst.packets, burst.id, name="all").attitude
+    return attitude_product_bytes(attitude, burst.id, NOON)
+
+
+def test_an_attitude_product_places_photons_that_came_without_pointing_packets(burst, tmp_path):
+    desk = Desk(tmp_path, burst.id)
+    for message in (burst.wakeup, *without_pointing(burst)):
+        desk.comes(message, 1)
+    assert [run.conf.packets for run in desk.runs] == [None]
+    product = attitude_of(burst)
+    desk.comes(product, 2)
+    _, run = desk.runs
+    assert run.cause == "photons"
+    assert desk.photons(run) == run.photons > 40
+    assert Path(run.conf.attitude.removeprefix("file://")).read_bytes() == product
+
+
+def test_a_run_gets_the_attitude_product_that_came_last(burst, tmp_path):
+    desk = Desk(tmp_path, burst.id)
+    for message in burst.messages:
+        desk.comes(message, 0)
+    attitude = decode_stream(burst.packets, burst.id, name="all").attitude
+    newer = attitude_product_bytes(attitude, burst.id, seconds(60))
+    desk.comes(attitude_of(burst), 1)
+    desk.comes(newer, 2)
+    desk.comes(burst.wakeup, 3)
+    (run,) = desk.runs
+    assert Path(run.conf.attitude.removeprefix("file://")).read_bytes() == newer
+
+
+def test_an_attitude_product_alone_is_no_run(burst, tmp_path):
+    desk = Desk(tmp_path, burst.id)
+    desk.comes(attitude_of(burst), 0)
+    assert desk.runs == []
+    desk.comes(burst.wakeup, 1)
+    (run,) = desk.runs
+    assert (run.conf.packets, run.conf.attitude) == (None, None)

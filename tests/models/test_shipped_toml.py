@@ -28,6 +28,7 @@ from mxtvhf.instrument.attitude import PointingLimits
 from mxtvhf.instrument.calibration import MODELS
 from mxtvhf.instrument.constants import Instrument
 from mxtvhf.localisation.constants import DetectionConstants, Population
+from mxtvhf.localisation.onboard import OnboardConstants
 from mxtvhf.models.toml import read_toml
 from mxtvhf.notices.constants import NoticeFacts
 from mxtvhf.reporting.announcement.content import Names
@@ -46,6 +47,7 @@ FILES: dict[str, type[BaseModel]] = {
     "instrument/constants.toml": Instrument,
     "instrument/pointing.toml": PointingLimits,
     "localisation/detection.toml": DetectionConstants,
+    "localisation/onboard.toml": OnboardConstants,
     "localisation/source_templates.toml": Population,
     "notices/notices.toml": NoticeFacts,
     "reporting/announcement/announcement.toml": Names,
@@ -241,10 +243,13 @@ def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
         ("instrument/constants.toml", "time.epoch_utc", "2017-13-01T00:00:00Z", "month must be in 1..12"),
         ("analysis/absorption.toml", "c1", [1.0], "c1: expected 14 numbers"),
         ("analysis/analysis.toml", "region.smallest_pixel", 91.0, "larger than largest_pixel 90.0"),
-        ("analysis/analysis.toml", "decay.lowest", 7.0, "lowest 7.0 is not below highest 7.0"),
+        ("analysis/analysis.toml", "decay.lowest", 14.0, "lowest 14.0 is not below highest 14.0"),
+        ("analysis/analysis.toml", "spectrum.bin_widths_kev", [0.1], "one number for each piece"),
+        ("analysis/analysis.toml", "column.host_part", 0.95, "leave nothing for any other column"),
         ("crosscheck/crosscheck.toml", "verdict.inconsistent_below", 0.02, "above consistent_from 0.01"),
         ("crosscheck/crosscheck.toml", "association.new_below", 0.95, "above known_from 0.9"),
         ("localisation/detection.toml", "hot_pixel.ring_inner", 7, "ring_inner 7 is not below ring_outer 7"),
+        ("localisation/onboard.toml", "judgement.contradicted_below", 0.1, "above supported_from 0.05"),
         ("notices/notices.toml", "quality_factor.limits_arcsec", [60.0, 120.0, 30.0], "expected falling"),
         ("catalogues/cone_search.toml", "2rxs.default_r90_arcsec", None, "expected columns.error or"),
     ],

@@ -4,7 +4,7 @@ from math import hypot
 
 import pytest
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import InvalidInput, NotOurs
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.events.patterns import reconstruct
 from mxtvhf.localisation.position import localise
@@ -177,3 +177,84 @@ def test_more_photons_give_a_smaller_radius_that_holds_the_truth(tmp_path):
         away = separation_arcsec(truth["ra_deg"], truth["dec_deg"], whole.ra_deg, whole.dec_deg)
         held += away <= whole.r90_stat_arcsec
     assert held >= 4
+
+
+def judged(folder):
+    report = process_burst(folder / "alert.xml", folder / "packets.bin", folder / "out")
+    return json.loads(report.read_text())
+
+
+def test_the_notice_announces_the_onboard_result_of_the_packets(tmp_path):
+    written(tmp_path, seed=7)
+    stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+    (source,), position = (
+        stream.onboard[-1].sources,
+        read_alert((tmp_path / "alert.xml").read_bytes()).position,
+    )
+    assert separation_arcsec(source.ra_deg, source.dec_deg, position.ra_deg, position.dec_deg) < 0.4
+    assert position.r90_stat_arcsec == pytest.approx(source.r90_arcsec, abs=0.5)
+
+
+@pytest.mark.parametrize(("offset", "verdict"), [(0.0, "supported"), (200.0, "contradicted")])
+def test_the_onboard_position_is_judged_from_end_to_end(tmp_path, offset, verdict):
+    written(tmp_path, seed=7, onboard_offset_arcsec=offset)
+    report = judged(tmp_path)
+    found = report["localisation"]["onboard"]
+    assert [one["verdict"] for one in found] == [verdict, verdict]
+    assert found[1]["position"]["label"] == "QPO_MXT S1"
+    assert report["products"]["onboard_positions"]["path"] == "qpo_mxt.fits"
+    told = [warning for warning in report["warnings"] if "is contradicted by the photons" in warning]
+    assert len(told) == (2 if offset else 0)
+    assert verdict in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("packets", None),
+        ("product", None),
+        (
+            "both",
+            "Attitude from the product SVO-ATT-VHF: it covers 100% of the photons, the pointing packets",
+        ),
+    ],
+)
+def test_the_attitude_may_come_as_a_product(tmp_path, way, words):
+    truth = written(tmp_path, seed=7, attitude=way)
+    product = tmp_path / "attitude.fits"
+    assert product.exists() == (way != "packets")
+    stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+    assert (len(stream.attitude) > 0) == (way != "product")
+    path = process_burst(
+        tmp_path / "alert.xml",
+        tmp_path / "packets.bin",
+        tmp_path / "out",
+        attitude=product if way != "packets" else None,
+    )
+    report = json.loads(path.read_text())
+    ours = report["localisation"]["position"]
+    away = separation_arcsec(ours["ra_deg"], ours["dec_deg"], truth["ra_deg"], truth["dec_deg"])
+    assert away < 2 * ours["r90_arcsec"]
+    told = [warning for warning in report["warnings"] if "SVO-ATT-VHF" in warning]
+    assert [warning.startswith(str(words)) for warning in told] == ([True] if words else [])
+
+
+def test_the_wrong_attitude_product_is_an_error_that_names_it(tmp_path):
+    written(tmp_path / "one", seed=7, attitude="product")
+    written(tmp_path / "other", "sb26070101", ra_deg=10.0, dec_deg=5.0, attitude="product")
+    with pytest.raises(
+        NotOurs, match=r"other/attitude\.fits: attitude of burst sb26070101, not of sb26030704"
+    ):
+        process_burst(
+            tmp_path / "one" / "alert.xml",
+            tmp_path / "one" / "packets.bin",
+            tmp_path / "out",
+            attitude=tmp_path / "other" / "attitude.fits",
+        )
+    with pytest.raises(InvalidInput, match=r"other/alert\.xml: HDU PRIMARY: not a FITS file"):
+        process_burst(
+            tmp_path / "one" / "alert.xml",
+            tmp_path / "one" / "packets.bin",
+            tmp_path / "out2",
+            attitude=tmp_path / "other" / "alert.xml",
+        )

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from space_packet_parser import load_xtce
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.onboard_file import OnboardMessage, OnboardSource
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
+from mxtvhf.telemetry import decode_stream, encode_onboard, encode_photons, encode_pointing
 from mxtvhf.telemetry.crc import crc16
 from mxtvhf.telemetry.layout import DEFINITION, layout, packet_types
 from support.project import PROJECT
@@ -41,6 +42,14 @@ def photon_packet(sequence, met, slots, *, burst=26051102, version=1, count=None
 def pointing_packet(sequence, met, quaternion=(0.0, 0.0, 0.0, 1.0), *, burst=26051102, flags=0x80):
     body = struct.pack(">HHHIHI", 0x0B02, 0xC000 | sequence, 45, int(met), 0, burst)
     return with_crc(body + struct.pack(">BB4d", 1, flags, *quaternion))
+
+
+def position_packet(sequence, met, sources, *, count=None, fine=0, burst=26051102):
+    """A position packet by hand; ``sources`` holds (ra, dec, r90, snr, known)."""
+    body = struct.pack(">HHHIHI", 0x0B03, 0xC000 | sequence, 88, int(met), fine, burst)
+    body += struct.pack(">BB", 1, len(sources) if count is None else count)
+    body += b"".join(struct.pack(">ddffB", *source) for source in sources).ljust(75, b"\0")
+    return with_crc(body)
 
 
 def with_crc(body):
@@ -461,3 +470,99 @@ def test_photons_that_no_packet_can_carry_are_refused(change, cause):
 
 def test_no_photons_make_no_packets():
     assert encode_photons(photon_list([]), BURST) == []
+
+
+# ------------------------------------------------------------------ on-board positions
+
+S1, S2 = (210.105, 54.5963, 64.5, 38.25, 0), (209.5, -54.25, 120.0, 12.5, 1)
+
+
+def onboard_message(met, *sources):
+    fields = ("ra_deg", "dec_deg", "r90_arcsec", "snr", "known_source")
+    return OnboardMessage(
+        met=met, sources=tuple(OnboardSource(**dict(zip(fields, source, strict=True))) for source in sources)
+    )
+
+
+def test_a_position_packet_written_by_hand_is_decoded_and_encoded():
+    packet = position_packet(0, 295268700, [S1, S2], fine=0x4000)
+    assert decode(packet).onboard == (onboard_message(295268700.25, S1, S2),)
+    assert encode_onboard(decode(packet).onboard, BURST) == [packet]
+
+
+def test_an_independent_xtce_reader_reads_the_same_sources():
+    definition = load_xtce(str(DEFINITION))
+    (packet,) = encode_onboard([onboard_message(START, S1, S2)], BURST)
+    with warnings.catch_warnings(action="error"):
+        read = definition.parse_bytes(packet)
+    assert read["SOURCE_COUNT"] == 2
+    for slot, source in enumerate((S1, S2)):
+        names = ("RA", "DEC", "R90", "SNR", "KNOWN_SOURCE")
+        assert tuple(read[f"{name}_{slot:02d}"] for name in names) == source
+
+
+def test_no_source_on_board_is_a_result():
+    assert decode(*encode_onboard([onboard_message(START)], BURST)).onboard == (onboard_message(START),)
+    assert encode_onboard([], BURST) == []
+
+
+def test_results_come_in_time_order_each_once():
+    messages = [onboard_message(START + 10.0 * k, S1) for k in range(5)]
+    packets = encode_onboard(messages, BURST, first_sequence=16382)
+    stream = decode(packets[3], packets[0], packets[3], packets[4], packets[0], packets[1])
+    assert stream.onboard == (messages[0], messages[1], messages[3], messages[4])
+    counts = stream.counts
+    assert (counts.good, counts.repeated, counts.missing, counts.out_of_order) == (4, 2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("sources", "count", "reason"),
+    [
+        ([S1], 4, "more than 3 sources"),
+        ([S1], 255, "more than 3 sources"),
+        ([S1, (float("nan"), *S2[1:])], None, "position is not on the sky"),
+        ([S1, (360.0, *S2[1:])], None, "position is not on the sky"),
+        ([(-1e-9, *S1[1:])], None, "position is not on the sky"),
+        ([(S1[0], 90.5, *S1[2:])], None, "position is not on the sky"),
+        ([(S1[0], float("inf"), *S1[2:])], None, "position is not on the sky"),
+        ([(*S1[:2], 0.0, *S1[3:])], None, "error radius is not a positive number up to 10 deg"),
+        ([(*S1[:2], float("nan"), *S1[3:])], None, "error radius is not a positive number up to 10 deg"),
+        ([(*S1[:2], 4e4, *S1[3:])], None, "error radius is not a positive number up to 10 deg"),
+        ([(*S1[:3], float("nan"), 0)], None, "SNR is not a number from 0"),
+        ([(*S1[:3], -1.0, 0)], None, "SNR is not a number from 0"),
+        ([(*S1[:4], 2)], None, "KNOWN_SOURCE is neither 0 nor 1"),
+        ([S1, (*S1[:2], *S2[2:])], None, "two sources at one position"),
+    ],
+)
+def test_an_impossible_result_is_rejected_and_spoils_no_other(sources, count, reason):
+    bad, good = position_packet(0, START, sources, count=count), position_packet(1, START + 5, [S2])
+    stream = decode(good, bad, *POINTING)
+    assert stream.onboard == (onboard_message(START + 5, S2),)
+    assert [(reject.offset, reject.length, reject.reason) for reject in stream.rejects] == [(95, 95, reason)]
+    assert stream.counts.corrupt == 1
+
+
+def test_what_stands_in_unused_slots_does_not_matter():
+    packet = position_packet(0, START, [S1, (float("nan"), 99.0, -1.0, -1.0, 9)], count=1)
+    assert decode(packet).onboard == (onboard_message(START, S1),)
+
+
+def test_a_truncated_position_packet_is_rejected():
+    packet = position_packet(0, START, [S1])
+    stream = decode(*POINTING, packet[:60])
+    assert stream.onboard == ()
+    assert stream.rejects[0].reason == "cut short: 60 of 95 bytes"
+
+
+def test_a_result_far_from_the_burst_is_rejected():
+    stream = decode(position_packet(0, START - 5e5, [S1]), *POINTING)
+    assert [reject.reason for reject in stream.rejects] == ["time is not near the burst's date"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(noise=st.binary(max_size=95), place=st.integers(0, 94))
+def test_no_damage_to_a_position_packet_raises(noise, place):
+    packet = position_packet(0, START, [S1, S2])
+    damaged = packet[:place] + noise + packet[place + len(noise) :]
+    stream = decode(*POINTING, damaged)
+    assert stream.onboard in ((), (onboard_message(float(int(START)), S1, S2),))

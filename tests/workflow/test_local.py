@@ -84,7 +84,7 @@ def test_record_of_a_run(damaged: Path) -> None:
     assert run.is_replay
     assert run.warnings == (*extraction.warnings, "the pointing moved")
     assert any("1 corrupt, not used: cut short" in warning for warning in run.warnings)
-    assert set(run.products) == {"event_file", "photons", "rejected_packets"}
+    assert set(run.products) == {"event_file", "onboard_positions", "photons", "rejected_packets"}
     for product in run.products.values():
         assert sha256_of((out / product.path).read_bytes()) == product.sha256
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime
 
-from mxtvhf.analysis.model import measurement_text
+from mxtvhf.analysis.model import SpectralFit, measurement_text
 from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.crosscheck.shared_data import share_data
 from mxtvhf.models.angles import angle_text, radius_arcsec_text
@@ -117,14 +117,27 @@ def _flux(announced: Announcement) -> list[str]:
     if fit is None:
         return []
     low, high = fit.flux_band_kev
-    column = measurement_text(fit.nh_1e22_cm2.scaled(1e22), "cm^-2")
-    if not fit.nh_free:
-        column = f"{fit.nh_1e22_cm2.value * 1e22:.2g} cm^-2 (fixed)".replace("e+", "e")
     return [
         f"The mean {low:g}-{high:g} keV flux is {measurement_text(fit.flux, 'erg/cm2/s')} (absorbed, 68% "
         f"errors), with a photon index of {measurement_text(fit.photon_index)} and "
-        f"N_H = {column}."
+        f"{_column(fit)}."
     ]
+
+
+def _column(fit: SpectralFit) -> str:
+    """Name the hydrogen column, and the Galactic one to compare it with."""
+    if not fit.nh_free:
+        return f"N_H = {_cm2(fit.nh_1e22_cm2.value)} (fixed)"
+    galactic = ""
+    if fit.nh_galactic_1e22_cm2 is not None:
+        galactic = f" (Galactic: {_cm2(fit.nh_galactic_1e22_cm2)}, HI4PI)"
+    if fit.nh_determined is False:
+        return f"an absorbing column that the data do not determine{galactic}"
+    return f"N_H = {measurement_text(fit.nh_1e22_cm2.scaled(1e22), 'cm^-2')}{galactic}"
+
+
+def _cm2(column_1e22: float) -> str:
+    return f"{column_1e22 * 1e22:.2g} cm^-2".replace("e+", "e")
 
 
 def _citations(announced: Announcement) -> str:

@@ -15,6 +15,7 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import blocks_text, lines_text
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.localisation.detector_faults import DetectorFaults
+from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.product import Product
@@ -250,6 +251,11 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
     if localisation is not None:
         found += _fault_warnings(localisation.faults)
+    found += [
+        judged.explanation
+        for judged in (localisation.onboard if localisation else ())
+        if judged.verdict is OnboardVerdict.CONTRADICTED and not judged.known_source
+    ]
     found += _analysis_warnings(run.analysis)
     if crosscheck.gp.is_reference:
         found.append(REFERENCE_GP)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
-from mxtvhf.analysis.model import measurement_text
+from mxtvhf.analysis.model import column_text, measurement_text
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import not_checked
@@ -140,6 +140,7 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "latency": latency_text,
         "links": sky_links,
         "measured": measurement_text,
+        "column": column_text,
         "pairs_by_weight": pairs_by_weight,
         "probability": probability_text,
         "position_radius": position_radius_text,

@@ -10,12 +10,13 @@ from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.crosscheck.association import around
-from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux, PhotonEvidence
+from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.position import BEST, Position
+from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import in_order, notice_positions
+from mxtvhf.workflow.steps.onboard_positions import packet_position, photon_evidence
 
 
 def crosscheck_positions(
@@ -25,7 +26,6 @@ def crosscheck_positions(
     *,
     catalogues: Catalogues | None = None,
     remote: Sequence[CatalogueAnswer] = (),
-    evidence: Sequence[PhotonEvidence] = (),
 ) -> CrossCheck:
     """Collect the positions of a burst from its notices, the VHF photons and GP, and compare them.
 
@@ -35,15 +35,13 @@ def crosscheck_positions(
         All notices of the burst at hand, in any order; of one ivorn the last is taken. The position of a
         retraction is that of the notice it takes back, so it is not counted again.
     localisation
-        Our result; None when it was not made.
+        Our result, with what the photons say of the positions measured on board; None when it was not made.
     gp
         GP's result, or why there is none.
     catalogues
         Asked around the last position of each origin; None: not asked.
     remote
         What remote services have already answered.
-    evidence
-        What the photons say about the on-board positions of the notices, by the labels of these.
 
     Returns
     -------
@@ -70,7 +68,7 @@ def crosscheck_positions(
         gp,
         uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
         catalogues=(*around(positions, catalogues), *remote),
-        evidence=evidence,
+        evidence=photon_evidence(localisation),
         fluxes=measured_fluxes(localisation),
     )
 
@@ -100,10 +98,16 @@ def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ..
 
 
 def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
-    """Return the positions that are known before GP has answered, those of ordered notices first."""
+    """Return the positions that are known before GP has answered, those of ordered notices first.
+
+    The position of the position packets is left out where a notice of MXT announces one: it is the same.
+    """
     ours = localisation.position if localisation else None
     taken = {BEST, *([ours.label] if ours else [])}
     published = [_relabelled(position, taken) for position in notice_positions(ordered)]
+    packets = packet_position(localisation)
+    if packets is not None and not any(one.origin is Origin.MXT_ONBOARD for one in published):
+        published.append(packets)
     return [*published, *([ours] if ours is not None else [])]
 
 

@@ -9,6 +9,10 @@ import numpy as np
 from pydantic import AwareDatetime
 
 from mxtvhf.archive.inputs import MAX_PACKETS_BYTES, read_limited
+from mxtvhf.errors import NotOurs
+from mxtvhf.events.attitude_file import MAX_ATTITUDE_BYTES, read_attitude_product
+from mxtvhf.events.onboard_file import write_onboard_file
+from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats, read_arrays
 from mxtvhf.models.base import Model
@@ -18,6 +22,7 @@ from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.text import escaped
 from mxtvhf.telemetry import DecodedStream, decode_stream
 from mxtvhf.telemetry.counts import PacketCounts
+from mxtvhf.workflow.steps.attitude_source import AttitudeOrigin, ChosenAttitude, choose_attitude
 
 
 class RejectedBytes(Model):
@@ -58,11 +63,25 @@ class Extraction(Model):
     """Start of the last photon's frame; None without photons."""
     warnings: tuple[str, ...]
     """What a person should know before trusting the photons."""
+    onboard_path: str | None = None
+    """Product QPO_MXT with the positions found on board, see `read_onboard_file`; None: none came."""
+    n_onboard: int = 0
+    """On-board results received, those without a source included."""
+    attitude_origin: AttitudeOrigin | None = None
+    """Where the attitude in use is from; None: there is none, and in extractions older than this field."""
     unplaced: str | None = None
     """Why no photon can be placed on the sky, so that there is no event file; None: the pointing is known."""
 
 
-def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | None = None) -> Extraction:
+def photons_extraction(
+    packets: Path,
+    burst_id: str,
+    out: Path,
+    *,
+    name: str | None = None,
+    attitude: Path | None = None,
+    attitude_name: str | None = None,
+) -> Extraction:
     """Decode a packet file.
 
     Parameters
@@ -72,16 +91,22 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
     burst_id
         Whose photons are wanted.
     out
-        Product folder; gets ``photons.npz``, ``attitude.npz``, ``received.npz`` and, when bytes were
-        rejected, ``rejected_packets.bin`` with ``rejected_packets.json``.
+        Product folder; gets ``photons.npz``, ``attitude.npz``, ``received.npz``, with position packets
+        ``qpo_mxt.fits`` and, when bytes were rejected, ``rejected_packets.bin`` with
+        ``rejected_packets.json``.
     name
         What the user calls the stream, for messages: the archive names its files by their checksums. Default:
         the file's name.
+    attitude
+        Product SVO-ATT-VHF; None: there is none. With pointing packets, too, see ``choose_attitude``.
+    attitude_name
+        What the user calls it. Default: the file's name.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, or holds bytes but no packet that can be used.
+        A file cannot be read, the packets hold bytes but no packet that can be used, or the attitude product
+        is damaged or another burst's.
     NotOurs
         All its packets are of other bursts.
     """
@@ -90,9 +115,12 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
     stream = decode_stream(raw, burst_id, name=name)
     photons_path, attitude_path = out / "photons.npz", out / "attitude.npz"
     write_atomically(photons_path, stream.photons.to_bytes())
-    write_atomically(attitude_path, stream.attitude.to_bytes())
+    time = stream.photons.time
+    product = None if attitude is None else _product(attitude, attitude_name, burst_id)
+    chosen = choose_attitude(stream.attitude, product, time)
+    write_atomically(attitude_path, chosen.attitude.to_bytes())
+    unplaced = _why_unplaced(stream, chosen, len(raw), name)
     write_atomically(received_path := out / "received.npz", _received_bytes(stream.received))
-    time, unplaced = stream.photons.time, _why_unplaced(stream, len(raw), name)
     return Extraction(
         burst_id=burst_id,
         photons_path=str(photons_path),
@@ -103,9 +131,30 @@ def photons_extraction(packets: Path, burst_id: str, out: Path, *, name: str | N
         foreign=stream.foreign,
         n_photons=len(stream.photons),
         last_utc=utc_from_met(float(time[-1])) if len(time) else None,
-        warnings=(*([unplaced] if unplaced else []), *_warnings(stream)),
+        warnings=(*([unplaced] if unplaced else []), *chosen.notes, *_warnings(stream, chosen)),
+        onboard_path=_keep_onboard(stream, burst_id, out),
+        n_onboard=len(stream.onboard),
+        attitude_origin=chosen.origin,
         unplaced=unplaced,
     )
+
+
+def _product(path: Path, name: str | None, burst_id: str) -> AttitudeHistory:
+    """Read the attitude product of the burst."""
+    name = escaped(name or path.name)
+    product = read_attitude_product(read_limited(path, MAX_ATTITUDE_BYTES), name=name)
+    if product.burst_id not in (None, burst_id):
+        raise NotOurs(f"{name}: attitude of burst {product.burst_id}, not of {burst_id}")
+    return product.attitude
+
+
+def _keep_onboard(stream: DecodedStream, burst_id: str, out: Path) -> str | None:
+    """Write the positions found on board; results without a source are not in the product."""
+    if not any(message.sources for message in stream.onboard):
+        return None
+    path = out / "qpo_mxt.fits"
+    write_onboard_file(path, stream.onboard, burst_id)
+    return str(path)
 
 
 def load_received(path: Path) -> Floats:
@@ -126,10 +175,10 @@ def _received_bytes(received: Floats) -> bytes:
     return file.getvalue()
 
 
-def _why_unplaced(stream: DecodedStream, size: int, name: str) -> str | None:
+def _why_unplaced(stream: DecodedStream, chosen: ChosenAttitude, size: int, name: str) -> str | None:
     if not size:
         return f"{name}: empty, no VHF packets"
-    if len(stream.attitude):
+    if len(chosen.attitude):
         return None
     count = len(stream.photon_sequence)
     return f"{name}: no pointing packet, its {count} photon packets cannot be placed on the sky"
@@ -149,7 +198,7 @@ def _keep_rejected(raw: bytes, stream: DecodedStream, name: str, out: Path) -> s
     return str(path)
 
 
-def _warnings(stream: DecodedStream) -> tuple[str, ...]:
+def _warnings(stream: DecodedStream, chosen: ChosenAttitude) -> tuple[str, ...]:
     counts = stream.counts
     found = []
     if not len(stream.photons):
@@ -163,6 +212,6 @@ def _warnings(stream: DecodedStream) -> tuple[str, ...]:
         )
     if stream.foreign:
         found.append("left out: " + ", ".join(f"{n} of {what}" for what, n in sorted(stream.foreign.items())))
-    if not stream.attitude.stable.all():
+    if not chosen.attitude.stable.all():
         found.append("the pointing was not stable all the time")
     return tuple(found)

@@ -21,6 +21,7 @@ from mxtvhf.archive.inputs import (
     source_name,
 )
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
+from mxtvhf.events.attitude_file import MAX_ATTITUDE_BYTES
 from mxtvhf.models.base import Model
 from mxtvhf.models.run_conf import OBSERVATION_FIELDS, Observation, RunConf
 from mxtvhf.notices.alert import Alert
@@ -41,6 +42,8 @@ class Reception(Model):
     """The other notices of the same burst and role known when the alert was received, oldest first."""
     alert_path: str
     packets_path: str | None
+    attitude_path: str | None = None
+    """The attitude product; None: there is none."""
     received: AwareDatetime
     """When the alert came: at the intake, or with the run where no intake had it before."""
     packets_received: AwareDatetime | None = None
@@ -87,8 +90,8 @@ def reception_message(
     Raises
     ------
     InvalidInput
-        The alert or the packets cannot be read; the message names the input and the cause. What could be read
-        is kept all the same.
+        The alert, the packets or the attitude cannot be read; the message names the input and the cause. What
+        could be read is kept all the same.
     NotOurs
         The alert is of another mission or another burst.
     """
@@ -105,9 +108,11 @@ def reception_message(
 
     alert_path = keep(conf.alert, MAX_ALERT_BYTES, archive.keep_alert)
     packets_path = keep(conf.packets, MAX_PACKETS_BYTES, archive.keep_packets) if conf.packets else None
+    attitude_path = keep(conf.attitude, MAX_ATTITUDE_BYTES, archive.keep_attitude) if conf.attitude else None
     kept = {
         "alert": str(alert_path or conf.alert),
         "packets": str(packets_path or conf.packets or "") or None,
+        "attitude": str(attitude_path or conf.attitude or "") or None,
     }
     record = archive.keep_input(
         ArchivedInput(
@@ -142,6 +147,7 @@ def reception_message(
         related=related_alerts(alert, archive.notices(conf.burst_id, until=known.received)),
         alert_path=str(alert_path),
         packets_path=str(packets_path) if packets_path else None,
+        attitude_path=str(attitude_path) if attitude_path else None,
         received=alert_received or created,
         packets_received=_received(conf.packets, packets_path, created, logs, roots),
         observation=conf.observation,

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.analysis.constants import analysis_constants
+from mxtvhf.analysis.galactic_column import GalacticColumn, galactic_column
 from mxtvhf.analysis.light_curve_file import write_light_curve
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
 from mxtvhf.analysis.model import SourceAnalysis
@@ -16,7 +17,6 @@ from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
 from mxtvhf.instrument.pixels import RawMask
-from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of, write_atomically
@@ -81,12 +81,20 @@ def source_analysis(
             localisation.n_background,
             t0=None if trigger_time is None else met_from_utc(trigger_time),
             calibration=calibration,
+            core_fwhm_arcmin=localisation.core_fwhm_arcmin,
+            galactic=_galactic_column(localisation),
         )
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
     result = _result(found, calibration, _write(out, found, events, calibration))
     return result.model_copy(update={"products": result.products | _draw(out, result)})
+
+
+def _galactic_column(localisation: Localisation) -> GalacticColumn | None:
+    """Return the Galactic column towards the source."""
+    position = localisation.position
+    return None if position is None else galactic_column(position.ra_deg, position.dec_deg)
 
 
 def _draw(out: Path, result: SourceAnalysis) -> dict[str, Product]:
@@ -113,14 +121,16 @@ def _write(
 def _result(
     found: SourceMeasurements, calibration: Calibration, products: dict[str, Product]
 ) -> SourceAnalysis:
-    psf = calibration.psf
     return SourceAnalysis(
         analysed=True,
-        regions=region_summary(found.photons, LobsterEyePsf.of(psf), psf.core_fwhm_sigma),
+        regions=region_summary(found.photons, found.fraction_sigma),
         light_curve=found.light_curve,
         hardness=found.hardness,
         spectrum=found.spectrum,
         spectrum_reason=found.spectrum_reason,
         products=products,
-        calibration={"analysis": analysis_constants().version, **calibration.versions()},
+        calibration={
+            "analysis": analysis_constants().version,
+            **calibration.versions(),
+        },
     )

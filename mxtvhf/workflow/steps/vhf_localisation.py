@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import hypot, isfinite, sqrt
+from math import exp, hypot, isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
 from mxtvhf.localisation.model import CredibleRegion, Localisation, LocalisedSource
+from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
     expected_shares,
@@ -47,12 +48,15 @@ from mxtvhf.localisation.position import (
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
+from mxtvhf.localisation.stretch import Stretch, best_stretch
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
+from mxtvhf.workflow.steps.onboard_positions import onboard_claims
+from mxtvhf.workflow.steps.photons_extraction import Extraction
 
 Bools = npt.NDArray[np.bool_]
 
@@ -67,6 +71,7 @@ def vhf_localisation(
     out: Path | str | None = None,
     *,
     alerts: Sequence[Alert] = (),
+    onboard: Path | str | None = None,
     store: CalibrationStore | None = None,
 ) -> Localisation:
     """Locate the source by the photons of an event file in the instrument's energy band.
@@ -85,7 +90,9 @@ def vhf_localisation(
     out
         Product folder; gets the posterior on the sky, see ``skyfiles``, when a source is found.
     alerts
-        Notices of the burst: for T0 and the ECLAIRs position.
+        Notices of the burst: for T0, the ECLAIRs position, and the on-board positions to judge.
+    onboard
+        File QPO_MXT with the on-board positions of the position packets; None: none came.
     store
         The calibration files; those for the start of the observation are used. By default the package's.
 
@@ -122,11 +129,13 @@ def vhf_localisation(
         "data_stream": events.header["DSTREAM"],
         "calibration": _versions(calibration),
     }
+    pointing = replace(events.pointing, alignment=calibration.alignment)
+    claims = onboard_claims(alerts, onboard, pointing)
     nothing = _why_nothing(events, facts["n_photons"], photons, faults.text())
     if nothing is not None:
+        facts["onboard"] = unjudged(claims, nothing)
         return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
-    pointing = replace(events.pointing, alignment=calibration.alignment)
     try:
         prior = _eclairs_prior(alerts, pointing)
         found, uses = _locate(evidence, calibration, prior, pointing)
@@ -134,6 +143,7 @@ def vhf_localisation(
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
+        "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
         return _no_source(found, events.exposure_s, calibration, faults, facts)
@@ -141,7 +151,7 @@ def vhf_localisation(
         _source(f"S{number}", one, pointing, events, calibration, alerts)
         for number, one in enumerate((found, *found.others), start=1)
     )
-    sources = _told_apart(sources, _core_fwhm(found))
+    sources = _told_apart(sources, _core_fwhm(found, calibration))
     burst, choice = choose_burst(sources)
     chosen = (found, *found.others)[sources.index(burst)]
     regions: tuple[CredibleRegion, ...] = ()
@@ -156,7 +166,7 @@ def vhf_localisation(
         r50_arcsec=chosen.r50,
         detector_x=chosen.x,
         detector_y=chosen.y,
-        core_fwhm_arcmin=_core_fwhm(chosen),
+        core_fwhm_arcmin=_core_fwhm(chosen, calibration),
         sources=sources,
         chosen=burst.name,
         choice=choice,
@@ -182,6 +192,13 @@ def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisat
     )  # fmt: skip
 
 
+def unplaced_localisation(extraction: Extraction, alerts: Sequence[Alert]) -> Localisation:
+    """Return the result where the pointing is not known, so that no photon can be placed on the sky."""
+    reason = str(extraction.unplaced)
+    claims = onboard_claims(alerts, extraction.onboard_path)
+    return not_localised(reason, onboard=unjudged(claims, reason))
+
+
 @dataclass(frozen=True, eq=False)
 class _Evidence:
     """The photons to use, and what is known of each beside its place."""
@@ -193,6 +210,8 @@ class _Evidence:
     """Probability of each kind beforehand."""
     background: BackgroundDensities
     uses: tuple[str, ...]
+    stretch: Stretch
+    """Of the time, in which a source stands out most."""
 
     @classmethod
     def of(
@@ -202,18 +221,25 @@ class _Evidence:
         calibration: Calibration,
         burst_time: float | None,
     ) -> _Evidence:
-        weights = energy_weights(photons.pha, calibration)
-        uses: tuple[str, ...] = ("energy",)
+        energy = energy_weights(photons.pha, calibration)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
-        times = burst_time is not None and burst_time < events.tstart
-        courses = None
-        if burst_time is not None and times:
+        decays = burst_time is not None and burst_time < events.tstart
+        fading = np.ones((1, len(photons)))
+        if burst_time is not None and decays:
             fading = time_weights(photons.time, events.gti, burst_time)
-            weights = joint_weights(weights, fading)
-            courses = background_courses(photons.time, events.gti, fading)
-            uses = ("energy", "time")
-        background = BackgroundDensities(background_spectra(photons.pha, calibration), courses)
-        return cls(photons, weights, expected_shares(times=times), background, uses)
+        stretch = best_stretch(
+            photons.x, photons.y, np.average(energy, axis=0, weights=expected_shares(decays=False)),
+            photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
+        )  # fmt: skip
+        courses = background_courses(photons.time, events.gti, fading)
+        return cls(
+            photons,
+            joint_weights(energy, np.vstack([fading, stretch.weights])),
+            expected_shares(decays=decays, stretch=stretch.share),
+            BackgroundDensities(background_spectra(photons.pha, calibration), courses),
+            ("energy", "time"),
+            stretch,
+        )
 
 
 def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
@@ -330,10 +356,13 @@ def _kind(found: SourceLocalisation) -> dict[str, float | None]:
     kinds = None if found.evidence is None else found.evidence.fit.kinds
     spectra, decays = population().spectra, population().decays
     if kinds is None:
-        kinds = expected_shares(times=False)
-    by_decay = kinds.reshape(len(spectra), -1)
-    part = by_decay.sum(axis=1)
-    of_time = by_decay.sum(axis=0) if by_decay.shape[1] == len(decays) else None
+        kinds = expected_shares(decays=False)
+    by_course = kinds.reshape(len(spectra), -1)
+    part = by_course.sum(axis=1)
+    # The last course is that of a stretch of time.
+    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
+    if of_time is not None:
+        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
     index = np.array([decay.index for decay in decays])
     return {
         "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
@@ -387,7 +416,10 @@ def _position(
     )
 
 
-def _core_fwhm(found: SourceLocalisation) -> float | None:
+def _core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
+    """Return the width of the PSF's core by the fit, arcmin."""
+    if found.shape is not None:
+        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
     psf = found.evidence.psf if found.evidence else None
     return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
 
@@ -431,5 +463,6 @@ def _versions(calibration: Calibration) -> dict[str, str]:
         "instrument": instrument().version,
         "detection": detection_constants().version,
         "population": population().version,
+        "onboard": onboard_constants().version,
         **calibration.versions(),
     }

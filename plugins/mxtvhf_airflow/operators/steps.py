@@ -74,7 +74,12 @@ class PhotonsExtractionOperator(StepOperator):
 
         reception = run.reception()
         return photons_extraction(
-            Path(str(reception.packets_path)), run.burst_id, run.out, name=run.conf.packets
+            Path(str(reception.packets_path)),
+            run.burst_id,
+            run.out,
+            name=run.conf.packets,
+            attitude=None if reception.attitude_path is None else Path(reception.attitude_path),
+            attitude_name=run.conf.attitude,
         )
 
 
@@ -106,15 +111,17 @@ class VhfLocalisationOperator(StepOperator):
     def step(self, run: RunContext) -> Model:
         """Localise."""
         from mxtvhf.instrument.calibration import calibration_store
-        from mxtvhf.workflow.steps.vhf_localisation import not_localised, vhf_localisation
+        from mxtvhf.workflow.steps.vhf_localisation import unplaced_localisation, vhf_localisation
 
         reception, event = run.reception(), run.event_product()
+        extraction, alerts = run.extraction(), (reception.alert, *reception.related)
         if event is None:
-            return not_localised(str(run.extraction().unplaced))
+            return unplaced_localisation(extraction, alerts)
         return vhf_localisation(
             Path(event.path),
             run.out,
-            alerts=(reception.alert, *reception.related),
+            alerts=alerts,
+            onboard=extraction.onboard_path,
             store=calibration_store(run.settings.calibration),
         )
 

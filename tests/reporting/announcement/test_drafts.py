@@ -209,6 +209,27 @@ def test_circular_word_by_word():
         assert said in text
 
 
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "N_H = 1e21 cm^-2 (fixed)."),
+        ({"nh_free": True}, "N_H = (1.00 -0.60 +0.80)e+21 cm^-2."),
+        (
+            {"nh_free": True, "nh_galactic_1e22_cm2": 0.05},
+            "N_H = (1.00 -0.60 +0.80)e+21 cm^-2 (Galactic: 5e20 cm^-2, HI4PI).",
+        ),
+        (
+            {"nh_free": True, "nh_determined": False, "nh_galactic_1e22_cm2": 0.05},
+            "an absorbing column that the data do not determine (Galactic: 5e20 cm^-2, HI4PI).",
+        ),
+    ],
+)
+def test_circular_names_the_column_and_the_galactic_one(facts, said):
+    column = measured(0.1, 0.06, 0.08) if facts else measured(0.1, 0.0, 0.0)
+    text = circular(announcement(report(analysis=analysis(nh_1e22_cm2=column, **facts)))).decode()
+    assert said in " ".join(text.split())
+
+
 def test_moments_are_rounded_to_the_second_and_their_difference_is_that_of_what_is_printed():
     trigger, start = T0.replace(second=31, microsecond=800_000), T0.replace(second=40, microsecond=499_000)
     seen = {**LOCALISATION, "observed": (start, start + timedelta(seconds=200))}

@@ -11,6 +11,7 @@ from mxtvhf.events.lost_time import LostTime
 from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.instrument.pixels import RawBlock, RawLine
 from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
@@ -203,6 +204,22 @@ def test_dead_areas_that_nobody_listed_are_told() -> None:
     told = [text for text in warnings if text.startswith("The detector counts nothing, or too little, in ")]
     assert len(told) == 1
     assert "in column 40, columns 32-47 of rows 0-15: left out." in told[0]
+
+
+def test_what_the_photons_say_of_the_onboard_position_is_told() -> None:
+    where = position(Origin.MXT_ONBOARD, "mxt-initial_qf2", -12.73, 60.0)
+    wrong = OnboardJudgement(
+        position=where, verdict=OnboardVerdict.CONTRADICTED, explanation="mxt-initial_qf2 is <wrong>."
+    )
+    known = wrong.model_copy(update={"known_source": True, "explanation": "QPO_MXT S2 is elsewhere."})
+    made = report(record(localisation=localisation(VHF).model_copy(update={"onboard": (wrong, known)})))
+    assert wrong.explanation in made.warnings
+    assert known.explanation not in made.warnings
+    page = page_of(made)
+    assert "On-board positions, judged by the photons" in page
+    assert "mxt-initial_qf2 is &lt;wrong&gt;." in page
+    assert "QPO_MXT S2 is elsewhere. On board it was taken for a known source." in page
+    assert "On-board positions" not in page_of(report())
 
 
 def test_the_reference_gp_is_no_confirmation() -> None:

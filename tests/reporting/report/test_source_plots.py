@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from mxtvhf.analysis.galactic_column import GalacticColumn
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
-from mxtvhf.analysis.model import SourceAnalysis, analysis_text, measurement_text
+from mxtvhf.analysis.model import SourceAnalysis, analysis_text, column_text, measurement_text
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.pixels import RawMask
-from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.product import Product
 from mxtvhf.reporting.report import RunRecord, build_report, report_schema
@@ -41,10 +41,11 @@ def analysis_of(counts: float, t0_known: bool = True) -> SourceAnalysis:
     found: SourceMeasurements = measure_source(
         steady, np.array([[start, start + 300.0]]), 128.0, 128.0, max(counts, 1.0), 100.0,
         t0=start - 190.0 if t0_known else None, calibration=calibration,
+        galactic=GalacticColumn(5e20, "a map"),
     )  # fmt: skip
     return SourceAnalysis(
         analysed=True,
-        regions=region_summary(found.photons, LobsterEyePsf.of(calibration.psf), 0.15),
+        regions=region_summary(found.photons, found.fraction_sigma),
         light_curve=found.light_curve,
         hardness=found.hardness,
         spectrum=found.spectrum,
@@ -150,5 +151,24 @@ def test_log_ticks_are_round_numbers_within_the_limits():
 def test_analysis_in_words(bright):
     assert analysis_text(SourceAnalysis(analysed=False, reason="no source")) == ["not analysed: no source"]
     words = "\n".join(analysis_text(bright))
-    assert "nH 0.1 1e22/cm2 (fixed)" in words
+    column = bright.spectrum.nh_1e22_cm2
+    assert f"nH {measurement_text(column, '1e22/cm2')} (fitted; Galactic 0.05e22 by a map)" in words
     assert "decay index" in words
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"nh_free": False}, "fixed"),
+        ({"nh_galactic_1e22_cm2": None}, "fitted"),
+        (
+            {"nh_determined": False},
+            "mostly the prior, not determined by the photons; Galactic 0.05e22 by a map",
+        ),
+    ],
+)
+def test_the_page_says_where_the_column_is_from(bright, facts, text):
+    fit = bright.spectrum.model_copy(update=facts)
+    assert column_text(fit) == text
+    page, _ = page_and_document(bright.model_copy(update={"spectrum": fit}))
+    assert f"1e22/cm2, {text}</small>" in page

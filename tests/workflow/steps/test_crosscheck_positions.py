@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.analysis.throughput import expected_counts
-from mxtvhf.crosscheck.model import GpOutcome, PhotonEvidence, Verdict
+from mxtvhf.crosscheck.model import GpOutcome, Verdict
 from mxtvhf.errors import InvalidInput
+from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Citation
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions, measured_fluxes
@@ -105,8 +106,10 @@ def test_the_flux_of_the_photons_is_compared_with_catalogues() -> None:
 
 def test_what_the_photons_say_of_a_notice_is_its_comparison_with_ours() -> None:
     vhf = place(155.5, -21.0, 40.0, Origin.MXT_VHF, "photons")
-    said = PhotonEvidence(label="mxt-initial_qf3", supported=False, p_value=0.001)
-    result = crosscheck_positions([WAKEUP, INITIAL], localisation_of(vhf), NO_GP, evidence=[said])
+    said = OnboardJudgement(
+        position=INITIAL.position, verdict=OnboardVerdict.CONTRADICTED, p_value=0.001, explanation="-"
+    )
+    result = crosscheck_positions([WAKEUP, INITIAL], localisation_of(vhf, onboard=(said,)), NO_GP)
     pair = next(pair for pair in result.pairs if (pair.first, pair.second) == ("mxt-initial_qf3", "photons"))
     assert (pair.verdict, pair.p_value) == (Verdict.INCONSISTENT, 0.001)
 
@@ -115,3 +118,17 @@ def test_notices_of_two_bursts_are_refused() -> None:
     other = notice("eclairs-wakeup", 1, WAKEUP.position, burst="sb26030408")
     with pytest.raises(InvalidInput, match="more than one burst: sb26030408, sb26030704"):
         crosscheck_positions([WAKEUP, other], None, NO_GP)
+
+
+def test_the_position_of_the_packets_counts_where_no_notice_of_mxt_has_one() -> None:
+    packets = place(155.5, -21.0, 60.0, Origin.MXT_ONBOARD, "QPO_MXT S1", reference="QPO_MXT")
+    judged = OnboardJudgement(position=packets, verdict=OnboardVerdict.SUPPORTED, explanation="-")
+    ours = localisation_of(place(155.5, -21.0, 40.0, Origin.MXT_VHF, "photons"), onboard=(judged,))
+    alone = crosscheck_positions([WAKEUP], ours, NO_GP)
+    assert [position.label for position in alone.positions] == ["eclairs-wakeup", "QPO_MXT S1", "photons"]
+    announced = crosscheck_positions([WAKEUP, INITIAL], ours, NO_GP)
+    assert [position.label for position in announced.positions] == [
+        "eclairs-wakeup",
+        "mxt-initial_qf3",
+        "photons",
+    ]

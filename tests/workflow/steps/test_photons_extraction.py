@@ -1,15 +1,18 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mxtvhf.errors import InvalidInput, NotOurs
+from mxtvhf.events.attitude_file import attitude_product_bytes
+from mxtvhf.events.onboard_file import OnboardMessage, OnboardSource, read_onboard_file
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.telemetry import encode_photons, encode_pointing
+from mxtvhf.telemetry import encode_onboard, encode_photons, encode_pointing
 from mxtvhf.workflow.steps.photons_extraction import Extraction, load_received, photons_extraction
 
 BURST = "sb26051102"
@@ -146,3 +149,94 @@ def test_what_cannot_be_placed_on_the_sky_is_extracted_with_the_reason(extract, 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match=r"none\.bin: cannot be read: No such file"):
         photons_extraction(tmp_path / "none.bin", BURST, tmp_path)
+
+
+def onboard_packets(*results):
+    messages = [OnboardMessage(met=START + 10.0 * k, sources=found) for k, found in enumerate(results)]
+    return encode_onboard(messages, BURST)
+
+
+SOURCE = OnboardSource(ra_deg=10.0, dec_deg=20.0, r90_arcsec=60.0, snr=9.0, known_source=False)
+
+
+def test_the_positions_found_on_board_are_a_product(extract):
+    found = extract(*photon_packets(), *pointing_packets(), *onboard_packets((), (SOURCE,)))
+    assert found.n_onboard == 2
+    assert read_onboard_file(Path(found.onboard_path)) == (
+        OnboardMessage(met=START + 10.0, sources=(SOURCE,)),
+    )
+    assert found.packets.good == 9
+
+
+def test_without_a_source_on_board_there_is_no_product(extract):
+    found = extract(*photon_packets(), *pointing_packets(), *onboard_packets(()))
+    assert (found.onboard_path, found.n_onboard) == (None, 1)
+    assert extract(*photon_packets(), *pointing_packets()).n_onboard == 0
+
+
+def test_a_damaged_position_packet_is_kept_with_its_reason(extract):
+    whole, cut = onboard_packets((SOURCE,), (SOURCE,))
+    found = extract(*photon_packets(), *pointing_packets(), whole, cut[:50])
+    assert len(read_onboard_file(Path(found.onboard_path))) == 1
+    note = json.loads(Path(found.rejected_path).read_text())
+    assert [reject["reason"] for reject in note["rejects"]] == ["cut short: 50 of 95 bytes"]
+    assert Path(found.rejected_path).with_suffix(".bin").read_bytes() == cut[:50]
+
+
+def test_an_extraction_older_than_the_positions_is_read(extract):
+    kept = json.loads(extract(*photon_packets(), *pointing_packets()).model_dump_json())
+    del kept["onboard_path"], kept["n_onboard"]
+    assert Extraction.model_validate(kept).onboard_path is None
+
+
+def attitude_product(tmp_path, *seconds, burst=BURST):
+    quaternion = np.tile(quaternion_of(11.0, 20.0, 30.0), (len(seconds), 1))
+    history = AttitudeHistory(START + np.array(seconds), quaternion, np.ones(len(seconds), bool))
+    path = tmp_path / "attitude.fits"
+    path.write_bytes(attitude_product_bytes(history, burst, datetime(2026, 5, 11, tzinfo=UTC)))
+    return path, history
+
+
+def extract_with(tmp_path, attitude, *packets):
+    (tmp_path / "packets.bin").write_bytes(b"".join(packets))
+    return photons_extraction(
+        tmp_path / "packets.bin", BURST, tmp_path / "out", attitude=attitude, attitude_name="mine.fits"
+    )
+
+
+def test_an_attitude_product_places_the_photons_without_pointing_packets(tmp_path):
+    path, history = attitude_product(tmp_path, 0.0, 5.0, 10.0)
+    found = extract_with(tmp_path, path, *photon_packets())
+    assert (found.unplaced, found.attitude_origin, found.warnings) == (None, "product", ())
+    kept = AttitudeHistory.from_bytes(Path(found.attitude_path).read_bytes())
+    np.testing.assert_allclose(kept.quaternion, history.quaternion, atol=1e-15)
+    # The last sample, 4 s after the last photon's frame, adds no time to the observation.
+    np.testing.assert_allclose(kept.time - START, [0.0, 5.0, 6.0], atol=1e-6)
+
+
+def test_of_both_the_one_that_covers_more_photons_is_taken(tmp_path):
+    path, _ = attitude_product(tmp_path, 0.0, 5.0, 10.0)
+    found = extract_with(tmp_path, path, *photon_packets(), *pointing_packets())
+    assert found.attitude_origin == "product"
+    assert "attitude from the product SVO-ATT-VHF: it covers 100% of the photons" in found.warnings[0]
+    short, _ = attitude_product(tmp_path, 0.0, 0.2)
+    found = extract_with(tmp_path, short, *photon_packets(), *pointing_packets())
+    assert found.attitude_origin == "packets"
+    assert "attitude from the pointing packets, not from the product" in found.warnings[0]
+    assert any("differ by up to" in warning for warning in found.warnings)
+
+
+def test_a_product_of_another_time_leaves_the_photons_unplaced(tmp_path):
+    path, _ = attitude_product(tmp_path, 5e4, 5e4 + 10.0)
+    found = extract_with(tmp_path, path, *photon_packets())
+    assert "no pointing packet" in found.unplaced
+    assert "covers none of the photons" in " ".join(found.warnings)
+
+
+def test_an_attitude_of_another_burst_or_a_damaged_one_is_refused(tmp_path):
+    path, _ = attitude_product(tmp_path, 0.0, 5.0, burst="sb26051101")
+    with pytest.raises(NotOurs, match=r"mine\.fits: attitude of burst sb26051101, not of sb26051102"):
+        extract_with(tmp_path, path, *photon_packets())
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(InvalidInput, match=r"mine\.fits: "):
+        extract_with(tmp_path, path, *photon_packets())

@@ -8,12 +8,14 @@ from astropy.io import fits
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import read_event_file, write_event_file
 from mxtvhf.events.header import EventHeader
+from mxtvhf.events.onboard_file import OnboardMessage, OnboardSource, write_onboard_file
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.calibration import CalibrationStore, default_calibration, packaged_folder
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
+from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.localisation.position import localise
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin
@@ -21,7 +23,10 @@ from mxtvhf.simulator.gp.analysis import localise_events
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import moving_attitude, seen_with
-from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
+from mxtvhf.workflow.steps.photons_extraction import Extraction
+from mxtvhf.workflow.steps.vhf_localisation import in_band, unplaced_localisation, vhf_localisation
+from support.alerts import alert_of
+from support.positions import place
 
 START = 295_000_000.0
 POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
@@ -64,7 +69,7 @@ def test_a_source_is_placed_on_the_sky(tmp_path):
     assert found.n_source == pytest.approx(300, abs=80)
     assert found.calibration.items() >= default_calibration().versions().items()
     ours = set(found.calibration) - set(default_calibration().versions())
-    assert ours == {"instrument", "detection", "population"}
+    assert ours == {"instrument", "detection", "onboard", "population"}
 
 
 def test_another_calibration_gives_another_position_and_is_recorded(tmp_path, exchange):
@@ -272,3 +277,52 @@ def test_no_source_leaves_no_sky_map(tmp_path):
     found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=60)), out=tmp_path / "out")
     assert (found.regions, found.products) == ((), {})
     assert not (tmp_path / "out").exists()
+
+
+def onboard_file(folder, *places):
+    """The product of one on-board result with a source at each pixel."""
+    sources = []
+    for x, y in places:
+        ra, dec = (float(axis) for axis in POINTING.pixel_to_sky(x, y))
+        sources.append(OnboardSource(ra_deg=ra, dec_deg=dec, r90_arcsec=50.0, snr=9.0, known_source=False))
+    message = OnboardMessage(met=START + 300.0, sources=tuple(sources))
+    write_onboard_file(folder / "qpo_mxt.fits", [message], HEADER.burst_id)
+    return folder / "qpo_mxt.fits"
+
+
+def test_the_onboard_positions_are_judged_by_the_photons(tmp_path):
+    product = onboard_file(tmp_path, (100.3, 60.2), (112.0, 60.2))
+    found = vhf_localisation(event_file(tmp_path, burst()), onboard=product)
+    right, wrong = found.onboard
+    assert (right.position.label, right.verdict) == ("QPO_MXT S1", OnboardVerdict.SUPPORTED)
+    assert (wrong.position.label, wrong.verdict) == ("QPO_MXT S2", OnboardVerdict.CONTRADICTED)
+    assert wrong.separation_arcsec == pytest.approx(11.7 * pixel_scale_arcsec(), abs=60.0)
+    assert wrong.p_value < 1e-3 < right.p_value
+    assert vhf_localisation(event_file(tmp_path, burst())).onboard == ()
+
+
+def test_a_notice_of_mxt_is_judged_alike(tmp_path):
+    ra, dec = POINTING.pixel_to_sky(115.0, 60.2)
+    where = place(float(ra), float(dec), 60.0, Origin.MXT_ONBOARD, "mxt-initial_qf2")
+    alert = alert_of(HEADER.burst_id, "mxt-initial_qf2", utc_from_met(START), packet_type=209, position=where)
+    (judged,) = vhf_localisation(event_file(tmp_path, burst()), alerts=[alert]).onboard
+    assert (judged.position, judged.verdict) == (where, OnboardVerdict.CONTRADICTED)
+
+
+@pytest.mark.parametrize("counts", [0, 60])
+def test_without_a_source_the_onboard_position_cannot_be_judged(tmp_path, counts):
+    photons = burst(counts=0, background=counts)
+    product = onboard_file(tmp_path, (100.3, 60.2))
+    (judged,) = vhf_localisation(event_file(tmp_path, photons), onboard=product).onboard
+    assert (judged.verdict, judged.p_value) == (OnboardVerdict.UNDECIDABLE, None)
+    assert judged.explanation.startswith("QPO_MXT S1 cannot be judged by the photons: ")
+
+
+def test_without_a_pointing_the_onboard_position_is_told_all_the_same(tmp_path):
+    extraction = Extraction.model_construct(
+        unplaced="no pointing packet", onboard_path=str(onboard_file(tmp_path, (100.3, 60.2)))
+    )
+    found = unplaced_localisation(extraction, ())
+    assert found.reason == "no pointing packet"
+    assert [one.position.label for one in found.onboard] == ["QPO_MXT S1"]
+    assert found.onboard[0].verdict is OnboardVerdict.UNDECIDABLE

@@ -1,0 +1,155 @@
+"""The place of a source with a PSF whose shape is not known exactly.
+
+The optics may be rotated about the line of sight, and the core may be wider than it should be, wider along
+one axis than along the other, or steeper on one side. A wrong shape moves the place, and more photons do not
+help. Here place, strength and shape are fitted together, as far as the photons tell the shape; what is known
+of it beforehand is a normal prior of each of its parameters. The error of the place that comes of the shape
+is told apart: it does not shrink with the number of photons until these tell the shape.
+
+The maximum is found by Newton's method with the products of the scores in place of the second derivatives
+(Berndt, Hall, Hall and Hausman 1974, Ann. Econ. Soc. Meas. 3, 653).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mxtvhf.instrument.psf import CoreShape, LobsterEyePsf
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.likelihood import SourceFit
+from mxtvhf.models.arrays import Floats
+
+Flags = npt.NDArray[np.bool_]
+
+_CELL = 4
+"""Pixels per side of the cells over which the PSF is summed: a tenth of the core's width."""
+_MAX_STEPS = 12
+_CONVERGED = 0.01
+"""A step that promises less than this gain of ln L is the last one."""
+_MANY = 500.0
+"""Photons of a source from which a skew is looked for."""
+_SKEWS = slice(-2, None)
+"""Of the parameters."""
+_SKEW_TS = 9.0
+"""From which a skew is believed: by chance in 1 % (chi-square of two degrees of freedom)."""
+_DIFFERENCE = np.array([0.05, 0.05, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4])
+"""Steps of the numerical derivatives, in the order of the parameters: x, y, ln r, shape."""
+
+
+@dataclass(frozen=True)
+class ShapeFit:
+    """The place of a source with a free shape of the PSF.
+
+    Attributes
+    ----------
+    x, y
+        Continuous 0-based pixels.
+    source_part
+        The source's part of the photons on good pixels.
+    shape
+        Of the PSF.
+    extra_sigma
+        Standard error per axis that the unknown shape adds to the place in quadrature, pixels.
+    """
+
+    x: float
+    y: float
+    source_part: float
+    shape: CoreShape
+    extra_sigma: float
+
+
+def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch: float) -> ShapeFit:
+    """Fit place, strength and shape from a fit with a fixed shape on.
+
+    Parameters
+    ----------
+    counts
+        The photons, with their weights over everything but the source.
+    psf
+        With what is known of its shape.
+    fit
+        A maximum with a fixed shape.
+    stretch
+        Logarithm of the core's width of that shape over the one of ``psf``.
+    """
+    known = psf.shape_sigma
+    even = np.concatenate([np.ones(3, bool), known > 0.0])
+    even[_SKEWS] = False
+    start = replace(psf.shape, stretch=stretch).parameters
+    best = _maximum(counts, psf, np.concatenate([[fit.x, fit.y, fit.log_ratio], start]), even)
+    free = even.copy()
+    free[_SKEWS] = known[-2:] > 0.0
+    many = fit.source_part * counts.total >= _MANY
+    skewed = _maximum(counts, psf, best.at, free, _MAX_STEPS if many else 0)
+    fixed = np.linalg.inv(skewed.curvature[:3, :3])[:2, :2]
+    extra = 0.5 * float(np.trace(np.linalg.inv(skewed.curvature)[:2, :2] - fixed))
+    # A skew moves the place nearly as a shift does: it is believed only where the photons demand it.
+    if 2.0 * (skewed.value - best.value) > _SKEW_TS:
+        best = skewed
+    part = -float(np.expm1(-_log_likelihood(counts, psf, best.at)[2]))
+    shape = CoreShape(*best.at[3:].tolist())
+    return ShapeFit(float(best.at[0]), float(best.at[1]), part, shape, float(np.sqrt(max(extra, 0.0))))
+
+
+class _Maximum(NamedTuple):
+    at: Floats
+    value: float
+    curvature: Floats
+
+
+def _maximum(
+    counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags, steps: int = _MAX_STEPS
+) -> _Maximum:
+    """Climb to the maximum of ln L with the priors, by the free ones of the parameters."""
+    value, gradient, curvature = _scores(counts, psf, at, free)
+    for _ in range(steps):
+        step = np.zeros(at.size)
+        step[free] = np.linalg.solve(curvature, gradient)
+        if gradient @ step[free] < _CONVERGED:
+            break
+        for scale in 0.5 ** np.arange(8):
+            ahead = _scores(counts, psf, at + scale * step, free)
+            if ahead[0] > value:
+                break
+        else:
+            break
+        at, (value, gradient, curvature) = at + scale * step, ahead
+    return _Maximum(at, value, curvature)
+
+
+def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tuple[float, Floats, Floats]:
+    """Return ln L with the priors, and its gradient and the products of the scores by the free parameters."""
+    spread = np.where(psf.shape_sigma > 0.0, psf.shape_sigma, 1.0)
+    value, place, part = _log_likelihood(counts, psf, at)
+    slopes = []
+    for k in np.flatnonzero(free):
+        ahead = at.copy()
+        ahead[k] += _DIFFERENCE[k]
+        _, place_ahead, part_ahead = _log_likelihood(counts, psf, ahead)
+        slopes.append((place_ahead - place - part_ahead + part) / _DIFFERENCE[k])
+    scores = np.array(slopes)
+    gradient, curvature = scores @ counts.number, (scores * counts.number) @ scores.T
+    deviation = (at[3:] - psf.shape.parameters) / spread
+    value -= 0.5 * float(deviation[free[3:]] @ deviation[free[3:]])
+    gradient[3:] -= (deviation / spread)[free[3:]]
+    diagonal = curvature.reshape(-1)[:: len(curvature) + 1]
+    diagonal[3:] += (1.0 / spread**2)[free[3:]]
+    return value, gradient, curvature
+
+
+def _log_likelihood(counts: Counts, psf: LobsterEyePsf, at: Floats) -> tuple[float, Floats, float]:
+    """Return ln L, ln(1 + r w p) of each photon and ln(1 + r D / A)."""
+    shape, ratio = CoreShape(*at[3:].tolist()), np.exp(at[2])
+    signal = ratio * psf.density(counts.column - at[0], counts.row - at[1], shape)
+    if counts.weights is not None:
+        signal = signal * counts.weights
+    cells = counts.good.reshape(counts.good.shape[0] // _CELL, _CELL, -1, _CELL).sum(axis=(1, 3))
+    centre = np.arange(cells.shape[0]) * _CELL + 0.5 * (_CELL - 1)
+    seen = float((cells * psf.density(centre - at[0], (centre - at[1])[:, np.newaxis], shape)).sum())
+    place, part = np.log1p(signal), float(np.log1p(ratio * seen / counts.area))
+    return float(counts.number @ place - counts.total * part), place, part

@@ -1,0 +1,94 @@
+"""Collect the positions that were measured on board: from MXT's notices and from position packets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import hypot, nan
+from pathlib import Path
+
+from mxtvhf.crosscheck.model import PhotonEvidence
+from mxtvhf.events.onboard_file import CARD, OnboardSource, read_onboard_file
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.localisation.model import Localisation, OnboardVerdict
+from mxtvhf.localisation.onboard import OnboardClaim
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.burst import in_order
+from mxtvhf.notices.voevent import systematic_r90
+
+
+def onboard_claims(
+    alerts: Sequence[Alert], product: Path | str | None, pointing: Pointing | None = None
+) -> tuple[OnboardClaim, ...]:
+    """Return all positions of MXT's notices, then the sources of the last on-board result.
+
+    Parameters
+    ----------
+    alerts
+        Notices of the burst, in any order.
+    product
+        File QPO_MXT, as ``photons_extraction`` writes it; None: no position packet came.
+    pointing
+        Mean pointing of the photons; None: not known, no claim has a place on the detector.
+
+    Raises
+    ------
+    InvalidInput
+        The product cannot be read.
+    """
+    positions = [
+        (alert.position, False, alert.published or alert.event_time)
+        for alert in in_order(alerts)
+        if alert.position is not None
+        and alert.position.origin is Origin.MXT_ONBOARD
+        and not alert.is_retraction
+    ]
+    results = read_onboard_file(Path(product)) if product is not None else ()
+    if results:
+        last = results[-1]
+        positions += [
+            (_position(source, number, last.time), source.known_source, last.time)
+            for number, source in enumerate(last.sources, 1)
+        ]
+    claims = []
+    for position, known_source, time in positions:
+        x = y = nan
+        if pointing is not None:
+            x, y = (float(axis) for axis in pointing.sky_to_pixel(position.ra_deg, position.dec_deg))
+        claims.append(OnboardClaim(x, y, position, known_source, time))
+    return tuple(claims)
+
+
+def photon_evidence(localisation: Localisation | None) -> tuple[PhotonEvidence, ...]:
+    """Return what the photons say about the positions measured on board, for the cross-check."""
+    supported = {OnboardVerdict.SUPPORTED: True, OnboardVerdict.CONTRADICTED: False}
+    return tuple(
+        PhotonEvidence(
+            label=judged.position.label, supported=supported.get(judged.verdict), p_value=judged.p_value
+        )
+        for judged in (localisation.onboard if localisation else ())
+    )
+
+
+def packet_position(localisation: Localisation | None) -> Position | None:
+    """Return the burst's position by the last position packet: its first source that is not a known one."""
+    judged = localisation.onboard if localisation else ()
+    return next(
+        (one.position for one in judged if one.position.reference == CARD and not one.known_source), None
+    )
+
+
+def _position(source: OnboardSource, number: int, time: datetime) -> Position:
+    systematic = systematic_r90(Origin.MXT_ONBOARD, time)
+    return Position(
+        origin=Origin.MXT_ONBOARD,
+        label=f"{CARD} S{number}",
+        ra_deg=source.ra_deg,
+        dec_deg=source.dec_deg,
+        r90_stat_arcsec=source.r90_arcsec,
+        r90_sys_arcsec=systematic,
+        r90_arcsec=hypot(source.r90_arcsec, systematic),
+        time=time,
+        reference=CARD,
+    )

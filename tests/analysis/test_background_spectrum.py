@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from mxtvhf.analysis.background_spectrum import (
+    background_shape,
+    component_spectra,
+)
+from mxtvhf.analysis.regions import regions_at
+from mxtvhf.analysis.spectral_fit import Spectrum
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.response import channel_edges, response_of
+
+CALIBRATION = default_calibration()
+RESPONSE = response_of(CALIBRATION.effective_area, CALIBRATION.redistribution)
+PSF = LobsterEyePsf.of(CALIBRATION.psf)
+REGIONS = regions_at(128.0, 128.0, 40.0, psf=PSF, exposure=np.ones((256, 256)))
+NOTHING = np.zeros(len(channel_edges()) - 1, int)
+EMPTY = Spectrum.of(REGIONS, 600.0, NOTHING, NOTHING, RESPONSE, CALIBRATION.background)
+COMPONENTS = component_spectra(CALIBRATION.background, EMPTY.response, EMPTY.edges)
+SOURCES = EMPTY.folded(np.array([1.0, 2.0, 3.0]), np.array([1e21, 1e22])).reshape(6, -1)
+
+
+def counts(rng, shape, background, source):
+    """Photons of both regions; of the source 1 on the whole detector has the second of SOURCES."""
+    areas = np.array(REGIONS.areas) / sum(REGIONS.areas)
+    fractions = np.array([REGIONS.source_fraction, REGIONS.background_fraction])
+    return rng.poisson(
+        background * np.outer(areas, shape) + source * np.outer(fractions, SOURCES[1] / SOURCES[1].sum())
+    )
+
+
+def component(name):
+    names = [each.name for each in (*CALIBRATION.background.continua, *CALIBRATION.background.lines)]
+    return COMPONENTS[names.index(name)]
+
+
+def test_components_are_shapes_in_the_order_of_the_file():
+    assert COMPONENTS.sum(axis=1) == pytest.approx(1.0)
+    middle = 0.5 * (EMPTY.edges[1:] + EMPTY.edges[:-1])
+    assert component("Al K") @ middle == pytest.approx(1.487, abs=0.02)
+    assert component("Cu K") @ middle == pytest.approx(8.04, abs=0.05)
+    flat, cosmic, warm = (
+        component(name) @ middle
+        for name in ("particles, flat", "cosmic background", "Galactic foreground, warm")
+    )
+    assert warm < cosmic < flat
+    assert component("particles, flat") == pytest.approx(np.diff(EMPTY.edges) / 9.7)
+
+
+def test_a_calibration_without_components_is_flat():
+    bare = CALIBRATION.background.model_copy(update={"continua": (), "lines": ()})
+    found = component_spectra(bare, EMPTY.response, EMPTY.edges)
+    assert found == pytest.approx(np.diff(EMPTY.edges)[np.newaxis] / 9.7)
+
+
+def test_without_photons_it_is_the_even_mixture():
+    shape = background_shape(np.zeros_like(EMPTY.data.counts), REGIONS, SOURCES, COMPONENTS)
+    assert shape == pytest.approx(COMPONENTS.mean(axis=0), rel=1e-6)
+
+
+@pytest.mark.parametrize("sky", [0.0, 0.25, 0.5, 0.8])
+def test_the_sky_part_is_found_beside_a_source(sky):
+    rng = np.random.default_rng(1)
+    seen = 0.6 * component("cosmic background") + 0.4 * component("Galactic foreground, warm")
+    truth = (1.0 - sky) * component("particles, flat") + sky * seen
+    shape = background_shape(counts(rng, truth, 2000.0, 1000.0), REGIONS, SOURCES, COMPONENTS)
+    soft = EMPTY.edges[:-1] < 1.0
+    # The source puts 300 soft photons into the background region.
+    assert shape[soft].sum() == pytest.approx(truth[soft].sum(), abs=0.05)
+    assert (shape > 0.0).all()

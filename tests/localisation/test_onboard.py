@@ -1,0 +1,210 @@
+from dataclasses import replace
+from math import exp, nan
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import fft
+
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.localisation.likelihood import whole_field
+from mxtvhf.localisation.model import OnboardVerdict
+from mxtvhf.localisation.onboard import (
+    OnboardClaim,
+    judge_onboard,
+    log_likelihood_at,
+    onboard_constants,
+    ts_drop_scale,
+)
+from mxtvhf.localisation.position import localise
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.simulator.photons import draw_pixels
+
+PSF = LobsterEyePsf()
+SIZE = 256
+ERROR_RATIO = 1.2
+"""Of an on-board position over the most likely one, as of `benchmarks.localisation`."""
+
+
+def photons(rng, counts, background, x=120.0, y=140.0):
+    column, row = draw_pixels(rng, counts, x, y, PSF)
+    flat = rng.integers(0, SIZE, (2, background))
+    return np.concatenate([column, flat[0]]), np.concatenate([row, flat[1]])
+
+
+def located(seed=1, counts=150, background=135):
+    return localise(*photons(np.random.default_rng(seed), counts, background))
+
+
+def claim(x, y, r90_arcsec=None, label="QPO_MXT S1"):
+    position = Position(
+        origin=Origin.MXT_ONBOARD, label=label, ra_deg=10.0, dec_deg=20.0,
+        r90_stat_arcsec=r90_arcsec, r90_sys_arcsec=25.0, r90_arcsec=r90_arcsec,
+    )  # fmt: skip
+    return OnboardClaim(x, y, position)
+
+
+def judged(found, x, y, r90_arcsec=None):
+    (judgement,) = judge_onboard(found, [claim(x, y, r90_arcsec)])
+    return judgement
+
+
+def correlation_peak(x, y):
+    """Pixel where the image agrees best with the PSF: written anew, not the simulator's."""
+    offset = np.arange(2 * SIZE)
+    offset[SIZE:] -= 2 * SIZE
+    profile = PSF.profile(offset)
+    image = np.zeros((2 * SIZE, 2 * SIZE))
+    np.add.at(image, (y, x), 1.0)
+    agreement = fft.irfft2(fft.rfft2(image) * fft.rfft2(np.outer(profile, profile)).conj())[:SIZE, :SIZE]
+    row, column = divmod(int(agreement.argmax()), SIZE)
+    return float(column), float(row)
+
+
+def verdicts(counts, background, wrong_by_r90, trials):
+    """Verdicts about cross-correlation positions, moved by so many of their own 90 % radii."""
+    rng, found = np.random.default_rng(20261129), []
+    while len(found) < trials:
+        x, y = photons(rng, counts, background, *rng.uniform(60.0, 196.0, 2))
+        best = localise(x, y)
+        if not best.detected:
+            continue
+        angle, r90 = rng.uniform(0.0, 2.0 * np.pi), ERROR_RATIO * best.r90
+        moved = wrong_by_r90 * r90 / pixel_scale_arcsec() * np.array([np.cos(angle), np.sin(angle)])
+        place = np.array(correlation_peak(x, y)) + rng.normal(0.0, 0.3, 2) + moved
+        found.append(judged(best, *place, r90).verdict)
+    return found
+
+
+def test_the_likelihood_at_a_position_is_the_highest_over_the_strength():
+    evidence = located().evidence
+    assert evidence is not None
+    log_likelihood, _ = whole_field(replace(evidence.counts, weights=None), evidence.psf)
+    for row, column in ((3, 5), (15, 15), (17, 15), (30, 2)):
+        x, y = 8.0 * column + 3.5, 8.0 * row + 3.5
+        # The map has its values of r a factor of two apart, and cells for pixels.
+        highest = max(0.0, float(log_likelihood[:, row, column].max()))
+        assert log_likelihood_at(evidence, x, y) == pytest.approx(highest, abs=0.02 * highest + 0.1)
+
+
+def test_it_is_the_fits_own_at_the_fits_place():
+    found = located()
+    assert found.evidence is not None
+    at_fit = log_likelihood_at(found.evidence, found.x, found.y)
+    assert at_fit == pytest.approx(found.evidence.fit.log_likelihood, abs=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(x=st.floats(-500.0, 700.0), y=st.floats(-500.0, 700.0))
+def test_no_position_is_likelier_than_the_best_one(x, y):
+    found = located()
+    judgement = judged(found, x, y)
+    assert judgement.ts_drop is not None
+    assert 0.0 <= judgement.ts_drop <= found.ts + 1e-6
+    assert judgement.p_value == pytest.approx(exp(-judgement.ts_drop / (2 * ts_drop_scale(found.r90, None))))
+
+
+def test_our_own_position_is_supported():
+    found = located()
+    judgement = judged(found, found.x, found.y)
+    assert judgement.verdict is OnboardVerdict.SUPPORTED
+    assert judgement.separation_arcsec == 0.0
+    assert judgement.p_value == 1.0
+
+
+def test_the_verdict_follows_the_p_value():
+    found, limits = located(), onboard_constants().judgement
+    for distance in np.linspace(0.0, 40.0, 60):
+        judgement = judged(found, found.x + distance, found.y)
+        assert judgement.p_value is not None
+        expected = (
+            OnboardVerdict.CONTRADICTED if judgement.p_value < limits.contradicted_below
+            else OnboardVerdict.SUPPORTED if judgement.p_value >= limits.supported_from
+            else OnboardVerdict.UNDECIDABLE
+        )  # fmt: skip
+        assert judgement.verdict is expected
+        words = {"supported": "is supported", "contradicted": "is contradicted", "undecidable": "is neither"}
+        assert words[expected] in judgement.explanation
+
+
+def test_a_larger_radius_of_the_claim_forgives_more():
+    found = located()
+    x = found.x + 2.5 * found.r90 / pixel_scale_arcsec()
+    assert judged(found, x, found.y).verdict is OnboardVerdict.CONTRADICTED
+    assert judged(found, x, found.y, 3.0 * found.r90).verdict is OnboardVerdict.SUPPORTED
+
+
+def test_a_smaller_radius_than_the_same_photons_allow_is_not_believed():
+    assert ts_drop_scale(50.0, 5.0) == ts_drop_scale(50.0, None) == ts_drop_scale(50.0, 58.0)
+
+
+def test_its_own_noise_counts_where_the_photons_are_precise():
+    assert ts_drop_scale(500.0, None) == pytest.approx(1.25**2 - 1.0, abs=1e-3)
+    assert ts_drop_scale(6.0, None) > 4.0
+
+
+def test_a_position_beside_the_detector_is_contradicted():
+    found = located()
+    beside = judged(found, -400.0, 300.0)
+    away = judged(found, nan, nan)
+    assert beside.verdict is away.verdict is OnboardVerdict.CONTRADICTED
+    assert away.separation_arcsec is None
+    assert away.ts_drop == pytest.approx(found.ts, rel=1e-3)
+    assert "far outside of the field" in away.explanation
+
+
+def test_without_a_source_nothing_can_be_decided():
+    rng = np.random.default_rng(3)
+    judgement = judged(localise(*rng.integers(0, SIZE, (2, 135))), 100.0, 100.0)
+    assert judgement.verdict is OnboardVerdict.UNDECIDABLE
+    assert judgement.p_value is judgement.ts_drop is judgement.separation_arcsec is None
+    assert judgement.explanation == (
+        "QPO_MXT S1 cannot be judged by the photons: they show no significant source."
+    )
+
+
+def test_too_few_photons_for_the_radius_of_the_claim_decide_nothing():
+    found = located(counts=60)
+    assert found.detected
+    judgement = judged(found, found.x + 30.0, found.y, 4.0 * found.r90)
+    assert judgement.verdict is OnboardVerdict.UNDECIDABLE
+    assert "cannot be judged (TS 4" in judgement.explanation
+
+
+def test_each_claim_is_judged_for_itself():
+    found = located()
+    first, second = judge_onboard(
+        found, [claim(found.x, found.y, label="one"), claim(found.x + 60.0, found.y, label="two")]
+    )
+    assert (first.verdict, first.position.label) == (OnboardVerdict.SUPPORTED, "one")
+    assert (second.verdict, second.position.label) == (OnboardVerdict.CONTRADICTED, "two")
+
+
+def test_of_several_sources_the_one_that_agrees_best_judges():
+    first = located()
+    second = localise(*photons(np.random.default_rng(5), 150, 135, x=60.0, y=60.0))
+    claims = [claim(first.x, first.y), claim(second.x, second.y), claim(200.0, 30.0)]
+    alone = [judged.verdict for judged in judge_onboard(first, claims)]
+    assert alone == [OnboardVerdict.SUPPORTED, OnboardVerdict.CONTRADICTED, OnboardVerdict.CONTRADICTED]
+    both = judge_onboard(first, claims, [second])
+    assert [judged.verdict for judged in both] == [
+        OnboardVerdict.SUPPORTED,
+        OnboardVerdict.SUPPORTED,
+        OnboardVerdict.CONTRADICTED,
+    ]
+    assert both[1].separation_arcsec == 0.0
+
+
+@pytest.mark.parametrize(("counts", "background"), [(60, 135), (150, 135)])
+def test_a_right_onboard_position_is_hardly_ever_contradicted(counts, background):
+    """Binomial, 1 %: more than 5 of 150 happen by chance in 0.4 % of cases."""
+    found = verdicts(counts, background, 0.0, 150)
+    assert found.count(OnboardVerdict.CONTRADICTED) <= 5
+
+
+@pytest.mark.parametrize(("counts", "background", "power"), [(60, 135, 0.43), (150, 135, 0.88)])
+def test_a_wrong_onboard_position_is_found(counts, background, power):
+    found = verdicts(counts, background, 1.5, 60)
+    assert found.count(OnboardVerdict.CONTRADICTED) / len(found) >= power
