@@ -97,6 +97,9 @@ class Localisation(Model):
     detector_y: float | None
     ts: float
     """Test statistic, 2 (ln L_source - ln L_background)."""
+    places_ts: float | None = None
+    """The same of the photons' places, with their energies and times taken as given; None in reports older
+    than this field."""
     n_photons: int
     exposure_s: float | None = None
     """Sum of the good times of the photons, seconds."""

@@ -141,8 +141,8 @@ def vhf_localisation(
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
-        "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
-        "onboard": judge_onboard(found, claims, found.others),
+        "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source, "n_background":
+        found.n_background, "uses": uses, "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
         return _no_source(found, events.exposure_s, calibration, facts)
@@ -158,7 +158,12 @@ def vhf_localisation(
     if out is not None and chosen.posterior is not None:
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
-    facts |= {"ts": chosen.ts, "n_source": chosen.n_source, "n_background": chosen.n_background}
+    facts |= {
+        "ts": chosen.ts,
+        "places_ts": chosen.places_ts,
+        "n_source": chosen.n_source,
+        "n_background": chosen.n_background,
+    }
     return Localisation(
         detected=True,
         position=burst.position,
@@ -257,210 +262,19 @@ def _faults(photons: PhotonList, bad: RawMask) -> tuple[RawMask, tuple[RawLine, 
     return RawMask(hot), noisy_lines(image, ~(bad | hot))
 
 
-def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
-    """Tell why there is no photon to look at; None where there is one."""
-    if not events.exposure_s > 0.0:
-        return "there is no good time: at no moment was the pointing stable and every photon received"
-    if not in_use:
-        return f"none of its {len(events.photons)} photons is in the energy band"
-    if not len(photons):
-        return f"none of its {in_use} photons in the energy band is on a usable pixel{left_out}"
-    return None
-
-
-def _left_out(hot: Sequence[RawPixel], lines: Sequence[RawLine]) -> str:
-    listed = ", ".join(f"({pixel.column}, {pixel.row})" for pixel in hot[:5])
-    text = f"; left out {len(hot)} hot pixels (column, row): {listed}" if hot else ""
-    return f"{text}; left out the noisy {lines_text(lines)}" if lines else text
-
-
-def _locate(
-    evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None, pointing: Pointing
-) -> tuple[SourceLocalisation, tuple[str, ...]]:
-    """Find the sources; with ECLAIRs' circle where the photons alone show none."""
-    photons = evidence.photons
-    known = [(x, y) for _, x, y in _bright_sources(pointing)]
-
-    def found(prior: PositionPrior | None) -> SourceLocalisation:
-        return localise(
-            photons.x,
-            photons.y,
-            psf=LobsterEyePsf.of(calibration.psf),
-            exposure=photons.exposure,
-            weights=evidence.weights,
-            shares=evidence.shares,
-            background=evidence.background,
-            prior=prior,
-            known=known,
-            find_hot_pixels=False,
-        )
-
-    alone = found(None)
-    if alone.detected or eclairs is None:
-        return alone, evidence.uses
-    return found(eclairs), (*evidence.uses, "ECLAIRs")
-
-
-def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
-    """Return the circle of the latest ECLAIRs notice on the detector; None where it is not near it."""
-    position = eclairs_position(alerts)
-    if position is None or position.r90_arcsec is None:
-        return None
-    x, y = (float(axis) for axis in pointing.sky_to_pixel(position.ra_deg, position.dec_deg))
-    radius = position.r90_arcsec / pixel_scale_arcsec()
-    if not (-radius <= x <= detector_pixels() + radius and -radius <= y <= detector_pixels() + radius):
-        return None
-    trust = detection_constants().eclairs.trust
-    return PositionPrior(x, y, sigma=radius * SIGMA_PER_R90, trust=trust)
-
-
-def _bright_sources(pointing: Pointing) -> list[tuple[CatalogueSource, float, float]]:
-    """Return the bright catalogued sources that fall on the detector, and where."""
-    size, half = detector_pixels(), detector_pixels() * pixel_scale_arcsec()
-    near = bright_sources().answer(pointing.ra_deg, pointing.dec_deg, half, limit=_MOST_BRIGHT)
-    places = []
-    for source in near.sources:
-        x, y = (float(axis) for axis in pointing.sky_to_pixel(source.ra_deg, source.dec_deg))
-        if -0.5 <= x <= size - 0.5 and -0.5 <= y <= size - 0.5:
-            places.append((source, x, y))
-    return places
-
-
-def _source(
-    name: str,
-    found: SourceLocalisation,
-    pointing: Pointing,
-    events: EventFile,
-    calibration: Calibration,
-    alerts: Sequence[Alert],
-) -> LocalisedSource:
-    position = _position(found, pointing, events, calibration)
-    eclairs = eclairs_position(alerts)
-    at_place = [
-        source.name
-        for source, *_ in _bright_sources(pointing)
-        if _is_within(position, source.ra_deg, source.dec_deg, source.r90_arcsec)
-    ]
-    in_eclairs = None
-    if eclairs is not None and eclairs.r90_arcsec is not None:
-        in_eclairs = _is_within(position, eclairs.ra_deg, eclairs.dec_deg, eclairs.r90_arcsec)
-    return LocalisedSource(
-        name=name,
-        position=position,
-        r50_arcsec=found.r50,
-        detector_x=found.x,
-        detector_y=found.y,
-        ts=found.ts,
-        places_ts=found.places_ts,
-        n_source=found.n_source,
-        known_as=at_place[0] if at_place else None,
-        in_eclairs=in_eclairs,
-        **_kind(found),
-    )
-
-
-def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
-    """Tell whether a place with its error circle agrees with a position, at the 99 % level of both errors."""
-    reach = sqrt(_R99_PER_R90_SQUARED) * hypot(position.r90_arcsec or 0.0, r90_arcsec)
-    return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
-
-
-def _kind(found: SourceLocalisation) -> dict[str, float | None]:
-    """Return the spectrum and the decay of a source by the probabilities of its kinds."""
-    kinds = None if found.evidence is None else found.evidence.fit.kinds
-    spectra, decays = population().spectra, population().decays
-    if kinds is None:
-        kinds = expected_shares(decays=False)
-    by_course = kinds.reshape(len(spectra), -1)
-    part = by_course.sum(axis=1)
-    # The last course is that of a stretch of time.
-    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
-    if of_time is not None:
-        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
-    index = np.array([decay.index for decay in decays])
-    return {
-        "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
-        "nh_cm2": float(np.exp(part @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
-        "decay_index": None if of_time is None else float(of_time @ index),
-        "fading": None if of_time is None else float(of_time[index > 0.0].sum()),
-    }
-
-
-def _told_apart(sources: tuple[LocalisedSource, ...], core_fwhm: float | None) -> tuple[LocalisedSource, ...]:
-    """Name for each source the others that are nearer than the width of the PSF's core."""
-    reach = 60.0 * (core_fwhm or 0.0) / pixel_scale_arcsec()
-
-    def near(one: LocalisedSource) -> tuple[str, ...]:
-        return tuple(
-            other.name
-            for other in sources
-            if other is not one
-            and hypot(other.detector_x - one.detector_x, other.detector_y - one.detector_y) < reach
-        )
-
-    return tuple(source.model_copy(update={"confused_with": near(source)}) for source in sources)
-
-
-def _trigger_met(alerts: Sequence[Alert]) -> float | None:
-    trigger = burst_trigger_time(alerts)
-    return None if trigger is None else met_from_utc(trigger)
-
-
-def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
-    """Tell which pulse heights (channels) lie in the energy band of ``instrument/constants.toml``."""
-    low, high = instrument().energy.band_kev
-    energy = gain.energy(pha)
-    return np.asarray((energy >= low) & (energy <= high))
-
-
-def _position(
-    found: SourceLocalisation, pointing: Pointing, events: EventFile, calibration: Calibration
-) -> Position:
-    ra, dec = pointing.pixel_to_sky(found.x, found.y)
-    systematic = calibration.alignment.systematic_r90_arcsec
-    return Position(
-        origin=Origin.MXT_VHF,
-        label="photons",
-        ra_deg=float(ra),
-        dec_deg=float(dec),
-        r90_stat_arcsec=found.r90,
-        r90_sys_arcsec=systematic,
-        r90_arcsec=hypot(found.r90, systematic),
-        time=utc_from_met(float(events.photons.time.max())),
-    )
-
-
-def _core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
-    """Return the width of the PSF's core by the fit, arcmin."""
-    if found.shape is not None:
-        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
-    psf = found.evidence.psf if found.evidence else None
-    return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
-
-
-def _no_source(
-    found: SourceLocalisation, exposure_s: float, calibration: Calibration, facts: dict[str, Any]
-) -> Localisation:
-    middle, limit = 0.5 * (detector_pixels() - 1), found.upper_limit
-    per_flux = expected_counts(1.0, exposure_s, middle, middle, calibration=calibration)
-    return Localisation(
-        detected=False,
-        position=None,
-        r50_arcsec=None,
-        detector_x=None,
-        detector_y=None,
-        reason=_why_not(found, facts["n_photons"]) + _left_out(facts["hot_pixels"], facts["noisy_lines"]),
-        upper_limit_photons=limit if isfinite(limit) else None,
-        upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
-        **facts,
-    )
-
-
 def _why_not(found: SourceLocalisation, photons: int) -> str:
-    reason = (
-        f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-        f"needed are {least_photons():g} at ts {ts_threshold():g}; "
-    )
+    limits = detection_constants().source
+    if found.ts >= limits.ts_threshold and found.places_ts < limits.places_ts_threshold:
+        reason = (
+            f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
+            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed is "
+            f"{limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
+        )
+    else:
+        reason = (
+            f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
+            f"needed are {least_photons():g} at ts {ts_threshold():g}; "
+        )
     if isfinite(found.upper_limit):
         reason += f"a source of more than {found.upper_limit:.0f} photons would have been found (90 % limit)"
     else:
