@@ -456,8 +456,8 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     if found.ts >= limits.ts_threshold and found.places_ts < limits.places_ts_threshold:
         reason = (
             f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
-            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed is "
-            f"{limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
+            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed "
+            f"is {limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
         )
     else:
         reason = (
