@@ -317,6 +317,33 @@ def calibration(
         print(f"    {' '.join(file.source.split())}")
 
 
+def noise_map(
+    events: Annotated[
+        list[Path],
+        typer.Argument(parser=input_file, metavar="EVENTS...", help="event files of past runs"),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_folder, metavar="FOLDER", help="folder of calibration files, for MXTVHF_CALIBRATION"
+        ),
+    ],
+    valid_from: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", parser=utc_moment, metavar="TIME",
+            help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Find noisy and dead pixels, rows, columns over many runs; write them as calibration file."""
+    from mxtvhf.workflow.noise_map import make_noise_map
+
+    made = make_noise_map(events, out, store=_calibration_store(), valid_from=valid_from)
+    print(f"{made.path}: {made.file.source}")
+    print(made.faults.text().removeprefix("; "))
+
+
 def _calibration_store() -> CalibrationStore:
     # Imported when used, as all that needs numpy: `mxtvhf --help` answers at once.
     from mxtvhf.instrument.calibration import calibration_store

@@ -18,7 +18,7 @@ class Result(Model):
 
 
 def handed_on(result):
-    """Pass a result on as an XCom: JSON in PostgreSQL, where 1e22 becomes a whole number, then MessagePack."""
+    """Pass a result on as an XCom: JSON in PostgreSQL, where 1e22 becomes whole, then MessagePack."""
     stored = json.loads(json.dumps(xcom_of(result)), parse_float=_as_postgresql)
     return Result.model_validate(msgspec.msgpack.decode(msgspec.msgpack.encode(stored)))
 

@@ -13,8 +13,9 @@ from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.pixels import lines_text
+from mxtvhf.instrument.pixels import blocks_text, lines_text
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
@@ -256,11 +257,8 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append("No position was derived from the VHF photons: the localisation has no result.")
     elif not localisation.detected:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
-    if localisation is not None and localisation.noisy_lines:
-        lines = lines_text(localisation.noisy_lines)
-        found.append(
-            f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
-        )
+    if localisation is not None:
+        found += _fault_warnings(localisation.faults)
     found += [
         judged.explanation
         for judged in (localisation.onboard if localisation else ())
@@ -283,6 +281,23 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     ]
     if run.assumed_calibration:
         found.append(f"Assumed calibration, no public source: {', '.join(run.assumed_calibration)}.")
+    return found
+
+
+def _fault_warnings(faults: DetectorFaults) -> list[str]:
+    """Name the faults of the detector that reach over many pixels; hot pixels are in the numbers."""
+    found = []
+    if faults.noisy_lines:
+        lines = lines_text(faults.noisy_lines)
+        found.append(
+            f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
+        )
+    dead = ", ".join(filter(None, (lines_text(faults.dead_lines), blocks_text(faults.dead_blocks))))
+    if dead:
+        found.append(
+            f"The detector counts nothing, or too little, in {dead}: left out. "
+            "The calibration does not list it."
+        )
     return found
 
 

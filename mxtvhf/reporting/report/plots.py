@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mxtvhf.events.lost_time import LostGap
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.instrument.pixels import line_mask, lines_text
+from mxtvhf.instrument.pixels import lines_text
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.model import Localisation, LocalisedSource
 from mxtvhf.models.position import Position
@@ -108,10 +108,9 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     counts = np.zeros((rows, columns))
     np.add.at(counts, (photons.y, photons.x), 1.0)
     hot = localisation.hot_pixels if localisation else ()
-    lines = localisation.noisy_lines if localisation else ()
-    for column, row in hot:
-        counts[row, column] = 0.0
-    counts[line_mask(lines)] = 0.0
+    lines = (*localisation.noisy_lines, *localisation.dead_lines) if localisation else ()
+    if localisation:
+        counts[localisation.faults.mask()] = 0.0
     smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
     figure, axes = panel(PANEL_INCH, 1.36)
     brightest = max(float(smooth.max()), 1e-12)

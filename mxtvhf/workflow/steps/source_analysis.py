@@ -20,7 +20,7 @@ from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
-from mxtvhf.instrument.pixels import ExposureMap, RawMask, line_mask
+from mxtvhf.instrument.pixels import ExposureMap, RawMask
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of, write_atomically
@@ -75,10 +75,8 @@ def source_analysis(
     if not events.exposure_s > 0.0:
         return SourceAnalysis(analysed=False, reason=f"{escaped(event_file.name)} has no good time")
     calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
-    usable = ~(calibration.bad_pixels.mask() | line_mask(localisation.noisy_lines))
-    for pixel in localisation.hot_pixels:
-        usable[pixel.row, pixel.column] = False
-    photons = events.drift_corrected_photons(RawMask(usable), calibration.alignment)
+    usable = RawMask(~(calibration.bad_pixels.mask() | localisation.faults.mask()))
+    photons = events.drift_corrected_photons(usable, calibration.alignment)
     others = _other_sources(localisation)
     try:
         found = measure_source(

@@ -16,10 +16,9 @@ from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import EventFile, read_event_file
-from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.instrument.pixels import RawLine, RawMask, RawPixel, line_mask, lines_text, pixels_of
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
@@ -30,9 +29,8 @@ from mxtvhf.localisation.background import (
 )
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
-from mxtvhf.localisation.hot_pixels import hot_pixels
+from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
 from mxtvhf.localisation.model import CredibleRegion, Localisation
-from mxtvhf.localisation.noisy_lines import noisy_lines
 from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
@@ -42,7 +40,6 @@ from mxtvhf.localisation.photon_weights import (
 )
 from mxtvhf.localisation.position import (
     SourceLocalisation,
-    detector_image,
     least_photons,
     localise,
     ts_threshold,
@@ -109,14 +106,18 @@ def vhf_localisation(
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
     in_use = in_band(events.photons.pha, calibration.gain)
     bad = calibration.bad_pixels.mask()
-    hot, lines = _faults(events.photons.selected(in_use), bad)
-    usable = RawMask(~(bad | hot | line_mask(lines)))
+    seen = events.photons.selected(in_use)
+    faults = find_detector_faults(seen.x, seen.y, ~bad, seen.time)
+    usable = RawMask(~(bad | faults.mask()))
     photons = events.drift_corrected_photons(usable, calibration.alignment)
     photons = photons.selected(in_band(photons.pha, calibration.gain))
     facts: dict[str, Any] = {
         "n_photons": int(in_use.sum()),
-        "hot_pixels": pixels_of(hot),
-        "noisy_lines": lines,
+        "hot_pixels": faults.hot_pixels,
+        "noisy_lines": faults.noisy_lines,
+        "dead_lines": faults.dead_lines,
+        "dead_blocks": faults.dead_blocks,
+        "n_left_out": faults.n_photons,
         "exposure_s": events.exposure_s,
         "observed": _observed(events),
         "data_stream": events.header["DSTREAM"],
@@ -124,7 +125,7 @@ def vhf_localisation(
     }
     pointing = replace(events.pointing, alignment=calibration.alignment)
     claims = onboard_claims(alerts, onboard, pointing)
-    nothing = _why_nothing(events, facts["n_photons"], photons, _left_out(facts["hot_pixels"], lines))
+    nothing = _why_nothing(events, facts["n_photons"], photons, faults.text())
     if nothing is not None:
         facts["onboard"] = unjudged(claims, nothing)
         return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
@@ -135,11 +136,12 @@ def vhf_localisation(
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
-        "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
+        "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
+        "n_background": found.n_background, "uses": uses,
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
-        return _no_source(found, events.exposure_s, calibration, facts)
+        return _no_source(found, events.exposure_s, calibration, faults, facts)
     sources = located_sources(found, pointing, events, calibration, alerts)
     burst, choice = choose_burst(sources)
     chosen = (found, *found.others)[sources.index(burst)]
@@ -246,15 +248,6 @@ def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
     return utc_from_met(float(events.gti[:, 0].min())), utc_from_met(float(events.gti[:, 1].max()))
 
 
-def _faults(photons: PhotonList, bad: RawMask) -> tuple[RawMask, tuple[RawLine, ...]]:
-    """Find the pixels that are hot, and the rows and columns that are noisy, in the photons in use."""
-    if not len(photons):
-        return RawMask(np.zeros_like(bad)), ()
-    image = detector_image(photons.x, photons.y)
-    hot = hot_pixels(image, ~bad)
-    return RawMask(hot), noisy_lines(image, ~(bad | hot))
-
-
 def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
     """Tell why there is no photon to look at; None where there is one."""
     if not events.exposure_s > 0.0:
@@ -264,12 +257,6 @@ def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons,
     if not len(photons):
         return f"none of its {in_use} photons in the energy band is on a usable pixel{left_out}"
     return None
-
-
-def _left_out(hot: Sequence[RawPixel], lines: Sequence[RawLine]) -> str:
-    listed = ", ".join(f"({pixel.column}, {pixel.row})" for pixel in hot[:5])
-    text = f"; left out {len(hot)} hot pixels (column, row): {listed}" if hot else ""
-    return f"{text}; left out the noisy {lines_text(lines)}" if lines else text
 
 
 def _locate(
@@ -325,7 +312,11 @@ def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
 
 
 def _no_source(
-    found: SourceLocalisation, exposure_s: float, calibration: Calibration, facts: dict[str, Any]
+    found: SourceLocalisation,
+    exposure_s: float,
+    calibration: Calibration,
+    faults: DetectorFaults,
+    facts: dict[str, Any],
 ) -> Localisation:
     middle, limit = 0.5 * (detector_pixels() - 1), found.upper_limit
     per_flux = expected_counts(1.0, exposure_s, middle, middle, calibration=calibration)
@@ -335,7 +326,7 @@ def _no_source(
         r50_arcsec=None,
         detector_x=None,
         detector_y=None,
-        reason=_why_not(found, facts["n_photons"]) + _left_out(facts["hot_pixels"], facts["noisy_lines"]),
+        reason=_why_not(found, facts["n_photons"]) + faults.text(),
         upper_limit_photons=limit if isfinite(limit) else None,
         upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
         **facts,
@@ -347,8 +338,8 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     if found.ts >= limits.ts_threshold and found.places_ts < limits.places_ts_threshold:
         reason = (
             f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
-            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed is "
-            f"{limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
+            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed "
+            f"is {limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
         )
     else:
         reason = (
