@@ -31,7 +31,12 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation.background import BackgroundDensities, background_courses, background_spectra
+from mxtvhf.localisation.background import (
+    BackgroundDensities,
+    background_courses,
+    background_groups,
+    background_spectra,
+)
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
     expected_shares,
@@ -154,6 +159,7 @@ def background_of(photons: PhotonList, fading: np.ndarray) -> BackgroundDensitie
     return BackgroundDensities(
         background_spectra(photons.pha, default_calibration()),
         background_courses(photons.time, GTI, fading),
+        background_groups(default_calibration()),
     )
 
 

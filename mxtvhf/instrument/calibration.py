@@ -220,6 +220,8 @@ class Line(Constants):
 
     name: Text
     energy_kev: float = Field(gt=0.0, le=20.0)
+    through_optics: bool
+    """Whether it comes through the optics."""
 
 
 class Background(CalibrationFile):

@@ -44,10 +44,14 @@ class BackgroundDensities:
         Of the components in energy, shape (components, photons).
     courses
         Of those in time, the steady one first; None: times are not used.
+    groups
+        Of the components in energy, shape (components,), numbers from 0 on: those of a group have the same
+        shape over the detector; None: all have.
     """
 
     spectra: Floats
     courses: Floats | None = None
+    groups: npt.NDArray[np.intp] | None = None
 
 
 def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floats:
@@ -93,6 +97,13 @@ def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:
     table = _tables(calibration.background, calibration.effective_area, calibration.redistribution)
     densities = [np.interp(energy, measured, density) for density in table]
     return np.array(densities).reshape(len(table), energy.size)
+
+
+def background_groups(calibration: Calibration) -> npt.NDArray[np.intp]:
+    """Return 1 for each component of ``background_spectra`` that comes through the optics, else 0."""
+    continua, lines = calibration.background.continua, calibration.background.lines
+    through = [part.through_optics for part in continua] + [line.through_optics for line in lines]
+    return np.array(through, dtype=np.intp)
 
 
 @lru_cache(maxsize=16)

@@ -46,6 +46,9 @@ class Counts:
     spectra
         Densities of the background's components at the energies of the entries, shape (components, entries);
         see ``background``. None: energies are not used.
+    groups
+        Of the background's components in energy, numbers from 0 on: those of a group have the same shape over
+        the detector; None: all have.
     courses
         Of its components in time, at the times of the entries, the same way.
     concentration
@@ -62,6 +65,7 @@ class Counts:
     kinds: Floats | None = None
     shares: Floats | None = None
     spectra: Floats | None = None
+    groups: npt.NDArray[np.intp] | None = None
     courses: Floats | None = None
     concentration: Floats | None = None
 
@@ -82,6 +86,7 @@ class Counts:
         *,
         shares: Floats | None = None,
         spectra: Floats | None = None,
+        groups: npt.NDArray[np.intp] | None = None,
         courses: Floats | None = None,
     ) -> Counts:
         """Take the photons on good pixels with their weights; many are joined to about equal ones.
@@ -95,6 +100,7 @@ class Counts:
         photons = cls(
             column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds, shares=shares,
             spectra=None if spectra is None else spectra[:, kept],
+            groups=groups,
             courses=None if courses is None else courses[:, kept],
         )  # fmt: skip
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
@@ -221,8 +227,8 @@ class Counts:
         good = self.cells(factor) / factor**2
         row, column = np.divmod(filled % size**2, size)
         return Counts(
-            column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra, courses,
-            concentration,
+            column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra,
+            self.groups, courses, concentration,
         )  # fmt: skip
 
     def _alike(self) -> npt.NDArray[np.intp]:

@@ -243,6 +243,13 @@ def _objective(
     return value, gradient, hessian
 
 
+def limits(counts: Counts) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest (x, y, ln r): inside the detector, with a ratio that can be."""
+    edge = counts.good.shape[0] - 0.5
+    low, high = _LOG_RATIO_LIMITS
+    return np.array([-0.5, -0.5, low]), np.array([edge, edge, high])
+
+
 def maximise(
     counts: Counts,
     psf: SeparablePsf,
@@ -253,9 +260,7 @@ def maximise(
 
     With a prior it is the maximum of ln L plus the logarithm of the prior.
     """
-    edge = counts.good.shape[0] - 0.5
-    low = np.array([-0.5, -0.5, _LOG_RATIO_LIMITS[0]])
-    high = np.array([edge, edge, _LOG_RATIO_LIMITS[1]])
+    low, high = limits(counts)
     at = np.asarray(start, dtype=np.float64)
     value, gradient, hessian = _objective(counts, psf, at, prior)
     for _ in range(_MAX_ITERATIONS):

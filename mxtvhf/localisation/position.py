@@ -256,6 +256,7 @@ def localise(
             column, row, given, exposed,
             shares=_checked_shares(shares, given),
             spectra=None if background is None else _checked_components(background.spectra, column.size),
+            groups=None if background is None else _checked_groups(background),
             courses=None if background is None else _checked_components(background.courses, column.size),
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
@@ -382,6 +383,19 @@ def _checked_shares(values: npt.ArrayLike | None, weights: Floats) -> Floats | N
     if wrong.any():
         raise InvalidInput(f"shares: {given[wrong][0]} is not a positive number")
     return np.asarray(given / given.sum())
+
+
+def _checked_groups(background: BackgroundDensities) -> Pixels | None:
+    if background.groups is None or not len(background.spectra):
+        return None
+    given = np.asarray(background.groups)
+    if given.shape != (len(background.spectra),) or given.dtype.kind not in "iu" or (given < 0).any():
+        raise InvalidInput(
+            f"background: groups {given.tolist()} are not a number from 0 on for each of the "
+            f"{len(background.spectra)} components"
+        )
+    # Without gaps in the numbers: a group without components has no shape.
+    return np.unique(given, return_inverse=True)[1]
 
 
 def _checked_components(values: npt.ArrayLike | None, photons: int) -> Floats | None:

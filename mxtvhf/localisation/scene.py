@@ -2,12 +2,13 @@
 
 The photons have the density
 
-    L(place, energy, time) = b E(energy) G(place) C(time) + sum_s f_s s_s(energy, time) p_s(place),
+    L(place, energy, time) = b C(time) sum_g E_g(energy) G_g(place) + sum_s f_s s_s(energy, time) p_s(place),
 
-with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``), s
-and p those of each source; all are over a density that is flat in place, pulse height and time. The parts of
-all components are fitted to the photons together. M is the mean of L over the good pixels, the density of
-energies and times alone; L / M is that of places, energies and times given.
+with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``), the
+first two for each group of components, those through the optics and those beside them; s and p are those of
+each source. All are over a density that is flat in place, pulse height and time. The parts of all components
+are fitted to the photons together. M is the mean of L over the good pixels, the density of energies and times
+alone; L / M is that of places, energies and times given.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from mxtvhf.instrument.psf import SeparablePsf
 from mxtvhf.localisation.background import background_shapes
@@ -32,6 +34,7 @@ _CONVERGED = 0.02
 _ENERGY, _PLACE, _TIME = range(3)
 """Kinds of the background's components."""
 _FLAT: Floats = np.ones(1)
+_NOTHING = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,8 @@ class Scene:
     shapes
         Of the background, see ``background.background_shapes``.
     parts
-        Of the background's components in energy, place and time, each with the sum 1.
+        Of the background's components in energy, in place (for each group, shape (groups, shapes)) and in time,
+        each with the sum 1.
     background_part
         b.
     source_parts
@@ -90,9 +94,10 @@ class Scene:
     def of_background(cls, counts: Counts) -> Scene:
         """Fit the background alone."""
         shapes = background_shapes(counts.column, counts.row, counts.good)
-        scene = cls(counts, shapes, (_FLAT, _FLAT, _FLAT), 1.0, np.zeros(0), ())
+        scene = cls(counts, shapes, (_FLAT, _FLAT[np.newaxis], _FLAT), 1.0, np.zeros(0), ())
         spectrum, shape, course = (np.full(len(one), 1.0 / len(one)) for one in scene._densities)
-        return replace(scene, parts=(spectrum, shape, course)).fitted()
+        groups = 1 if counts.groups is None else int(counts.groups.max()) + 1
+        return replace(scene, parts=(spectrum, np.tile(shape, (groups, 1)), course)).fitted()
 
     def with_sources(self, sources: tuple[SceneSource, ...], parts: Floats) -> Scene:
         """Fit the background and these sources, from about these parts on."""
@@ -114,27 +119,59 @@ class Scene:
 
     def _with_parts(self, kind: int) -> Scene:
         """Fit the parts of the background's components of one kind, and of the sources."""
-        own = self.parts[kind]
-        others = [self._factors[other] for other in range(len(self.parts)) if other != kind]
-        densities = [self._densities[kind] * np.prod(others, axis=0), *(one.density for one in self.sources)]
-        expected = np.zeros(own.size + len(self.sources))
-        trust = detection_constants().background
-        if kind == _ENERGY:
-            expected[: own.size] = trust.photons_per_component
-        else:
-            expected[0] = trust.photons_flat if kind == _PLACE else trust.photons_steady
+        own = self._own_parts(kind)
+        densities = [self._background_densities(kind), *(source.density for source in self.sources)]
+        expected = np.concatenate([self._expected(kind), np.zeros(len(self.sources))])
         start = np.concatenate([self.background_part * own, self.source_parts])
         fitted = mixture_parts(np.vstack(densities), self.counts.number, expected, start)
         # What is expected of the background has seen photons beforehand: the sum does not vanish.
         background = float(fitted[: own.size].sum())
-        parts = list(self.parts)
-        parts[kind] = fitted[: own.size] / background
         return replace(
             self,
-            parts=(parts[0], parts[1], parts[2]),
+            parts=self._parts_with(kind, fitted[: own.size] / background),
             background_part=background,
             source_parts=fitted[own.size :],
         )
+
+    def _own_parts(self, kind: int) -> Floats:
+        """Return the parts of the components of a kind; in place those of each group, with its part."""
+        if kind != _PLACE:
+            return self.parts[kind]
+        return (self.parts[_PLACE] * self._group_parts[:, np.newaxis]).ravel()
+
+    def _parts_with(self, kind: int, fitted: Floats) -> tuple[Floats, Floats, Floats]:
+        spectrum, shape, course = self.parts
+        if kind == _ENERGY:
+            return fitted, shape, course
+        if kind == _TIME:
+            return spectrum, shape, fitted
+        by_group = fitted.reshape(shape.shape)
+        total = by_group.sum(axis=1)
+        shape = by_group / np.maximum(total, _NOTHING)[:, np.newaxis]
+        spectrum = spectrum * (total / np.maximum(self._group_parts, _NOTHING))[self._groups]
+        return spectrum / spectrum.sum(), shape, course
+
+    def _expected(self, kind: int) -> Floats:
+        """Return the photons that count as seen of each component beforehand."""
+        trust = detection_constants().background
+        if kind == _ENERGY:
+            return np.full(self.parts[_ENERGY].size, trust.photons_per_component)
+        expected = np.zeros(self.parts[kind].shape)
+        expected[..., 0] = trust.photons_steady
+        if kind == _PLACE:
+            expected[:, 0] = trust.photons_flat * self._group_parts
+        return expected.ravel()
+
+    def _background_densities(self, kind: int) -> Floats:
+        """Return the densities of the components of a kind, with what the others have now."""
+        if kind == _TIME:
+            return np.asarray(self._densities[_TIME] * (self._group_spectra * self._group_shapes).sum(axis=0))
+        if kind == _ENERGY:
+            return np.asarray(self._densities[_ENERGY] * self._group_shapes[self._groups] * self._course)
+        each = self._group_spectra[:, np.newaxis] * self._densities[_PLACE] * self._course
+        # Each group's components have the density 1 on the average, as all others have.
+        each /= np.maximum(self._group_parts, _NOTHING)[:, np.newaxis, np.newaxis]
+        return np.asarray(each.reshape(-1, self.counts.number.size))
 
     @cached_property
     def _densities(self) -> tuple[Floats, Floats, Floats]:
@@ -143,10 +180,32 @@ class Scene:
         spectra, courses = self.counts.spectra, self.counts.courses
         return ones if spectra is None else spectra, self.shapes, ones if courses is None else courses
 
+    @property
+    def _groups(self) -> npt.NDArray[np.intp]:
+        """Group of each component in energy: those of a group have one shape."""
+        groups = self.counts.groups
+        return np.zeros(self.parts[_ENERGY].size, np.intp) if groups is None else groups
+
     @cached_property
-    def _factors(self) -> tuple[Floats, ...]:
-        """E, G and C at the photons."""
-        return tuple(parts @ densities for parts, densities in zip(self.parts, self._densities, strict=True))
+    def _group_parts(self) -> Floats:
+        """Part of each group of the background."""
+        return np.asarray(np.bincount(self._groups, self.parts[_ENERGY], len(self.parts[_PLACE])), np.float64)
+
+    @cached_property
+    def _group_spectra(self) -> Floats:
+        """Of each group at the photons, with its part, shape (groups, entries)."""
+        member = self._groups == np.arange(len(self.parts[_PLACE]))[:, np.newaxis]
+        return np.asarray((member * self.parts[_ENERGY]) @ self._densities[_ENERGY])
+
+    @cached_property
+    def _group_shapes(self) -> Floats:
+        """G of each group at the photons, shape (groups, entries)."""
+        return np.asarray(self.parts[_PLACE] @ self.shapes)
+
+    @cached_property
+    def _course(self) -> Floats:
+        """C at the photons."""
+        return np.asarray(self.parts[_TIME] @ self._densities[_TIME])
 
     @cached_property
     def source_density(self) -> Floats:
@@ -159,13 +218,13 @@ class Scene:
     @cached_property
     def density(self) -> Floats:
         """L at the photons."""
-        spectrum, shape, course = self._factors
-        return np.asarray(self.background_part * spectrum * shape * course + self.source_density)
+        background = (self._group_spectra * self._group_shapes).sum(axis=0) * self._course
+        return np.asarray(self.background_part * background + self.source_density)
 
     @cached_property
     def overall(self) -> Floats:
         """M at the photons."""
-        total = self.background_part * self._factors[_ENERGY] * self._factors[_TIME]
+        total = self.background_part * self._group_spectra.sum(axis=0) * self._course
         for part, source in zip(self.source_parts, self.sources, strict=True):
             total = total + part * source.spectrum
         return np.asarray(total)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from mxtvhf.instrument.psf import CoreShape, LobsterEyePsf
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.likelihood import SourceFit
+from mxtvhf.localisation.likelihood import SourceFit, limits
 from mxtvhf.models.arrays import Floats
 
 Flags = npt.NDArray[np.bool_]
@@ -106,6 +106,7 @@ def _maximum(
     counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags, steps: int = _MAX_STEPS
 ) -> _Maximum:
     """Climb to the maximum of ln L with the priors, by the free ones of the parameters."""
+    low, high = limits(counts)
     value, gradient, curvature = _scores(counts, psf, at, free)
     for _ in range(steps):
         step = np.zeros(at.size)
@@ -113,12 +114,14 @@ def _maximum(
         if gradient @ step[free] < _CONVERGED:
             break
         for scale in 0.5 ** np.arange(8):
-            ahead = _scores(counts, psf, at + scale * step, free)
+            trial = at + scale * step
+            trial[:3] = np.clip(trial[:3], low, high)
+            ahead = _scores(counts, psf, trial, free)
             if ahead[0] > value:
                 break
         else:
             break
-        at, (value, gradient, curvature) = at + scale * step, ahead
+        at, (value, gradient, curvature) = trial, ahead
     return _Maximum(at, value, curvature)
 
 

@@ -25,6 +25,7 @@ from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.background import (
     BackgroundDensities,
     background_courses,
+    background_groups,
     background_spectra,
 )
 from mxtvhf.localisation.choice import choose_burst
@@ -235,7 +236,9 @@ class _Evidence:
             photons,
             joint_weights(energy, np.vstack([fading, stretch.weights])),
             expected_shares(decays=decays, stretch=stretch.share),
-            BackgroundDensities(background_spectra(photons.pha, calibration), courses),
+            BackgroundDensities(
+                background_spectra(photons.pha, calibration), courses, background_groups(calibration)
+            ),
             ("energy", "time", "T0") if decays else ("energy", "time"),
             stretch,
         )
