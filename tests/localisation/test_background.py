@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fields import CALIBRATION, GTI, draw_field
 
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.localisation.background import (
@@ -15,6 +14,7 @@ from mxtvhf.localisation.background import (
 )
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.photon_weights import time_weights
+from support.fields import CALIBRATION, GTI, draw_field
 
 BACKGROUND = CALIBRATION.background
 COLUMN, ROW = (axis.ravel() for axis in np.meshgrid(np.arange(256), np.arange(256)))
@@ -51,9 +51,7 @@ def test_a_line_is_highest_at_its_energy_and_the_flat_component_is_flat():
 def test_a_component_that_comes_through_the_optics_has_their_effective_area():
     steady = BACKGROUND.continua[0]
     through = steady.model_copy(update={"through_optics": True})
-    flat, seen = background_spectra(
-        band_channels(), with_background(continua=(steady, through), lines=())
-    )
+    flat, seen = background_spectra(band_channels(), with_background(continua=(steady, through), lines=()))
     assert np.ptp(flat) == pytest.approx(0.0, abs=1e-9)
     assert seen[:1000].mean() > 1.5 * seen[-1000:].mean()
 

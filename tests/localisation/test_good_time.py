@@ -8,7 +8,9 @@ from mxtvhf.localisation.good_time import elapsed
 LENGTHS = st.lists(st.floats(0.1, 1000.0), min_size=1, max_size=6)
 
 
-@given(lengths=LENGTHS, gaps=st.lists(st.floats(0.0, 1000.0), min_size=6, max_size=6), start=st.floats(0.0, 1e9))
+@given(
+    lengths=LENGTHS, gaps=st.lists(st.floats(0.0, 1000.0), min_size=6, max_size=6), start=st.floats(0.0, 1e9)
+)
 def test_the_part_grows_in_the_good_time_and_stands_still_in_the_gaps(lengths, gaps, start):
     stop = start + np.cumsum(np.array(lengths) + gaps[: len(lengths)])
     gti = np.stack([stop - lengths, stop], axis=1)

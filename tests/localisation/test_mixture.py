@@ -59,7 +59,9 @@ def test_the_part_of_two_components_is_the_one_with_the_highest_likelihood():
     density = np.stack([2.0 * np.exp(-2.0 * energy), np.full(2000, 0.1)])
     part = mixture_parts(density, np.ones(2000), np.zeros(2))[0]
     tried = np.linspace(0.001, 0.999, 999)
-    highest = tried[np.log(np.outer(tried, density[0]) + np.outer(1.0 - tried, density[1])).sum(axis=1).argmax()]
+    highest = tried[
+        np.log(np.outer(tried, density[0]) + np.outer(1.0 - tried, density[1])).sum(axis=1).argmax()
+    ]
     assert part == pytest.approx(highest, abs=1e-3)
     assert part == pytest.approx(0.3, abs=0.05)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.realsky import spectra
 from benchmarks.realsky.facts import channel
@@ -13,8 +15,9 @@ from benchmarks.realsky.optics import Optics
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.localisation.background import BackgroundDensities, background_courses, background_spectra
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.photon_weights import energy_weights, expected_shares
-from mxtvhf.localisation.position import SourceLocalisation, localise
+from mxtvhf.localisation.photon_weights import energy_weights, expected_shares, joint_weights
+from mxtvhf.localisation.position import SourceLocalisation, default_psf, localise
+from mxtvhf.localisation.stretch import Stretch, best_stretch
 from mxtvhf.models.arrays import Floats
 
 CALIBRATION = default_calibration()
@@ -30,10 +33,27 @@ class Field:
     pha: Floats
     time: Floats
 
+    @cached_property
+    def stretch(self) -> Stretch:
+        """The stretch of time in which a source stands out most."""
+        energy = shares_of_spectra() @ energy_weights(self.pha, CALIBRATION)
+        return best_stretch(*self.places, energy, self.time, GTI, np.ones((256, 256)), default_psf())
+
+    @property
+    def places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Columns and rows."""
+        return self.x.astype(np.intp), self.y.astype(np.intp)
+
     @property
     def weights(self) -> Floats:
-        """Of their energies, were they of each kind of source."""
-        return energy_weights(self.pha, CALIBRATION)
+        """Of their energies and times, were they of each kind of source; T0 is not known."""
+        courses = np.stack([np.ones(self.time.size), self.stretch.weights])
+        return joint_weights(energy_weights(self.pha, CALIBRATION), courses)
+
+    @property
+    def shares(self) -> Floats:
+        """Probability of each kind of source."""
+        return expected_shares(decays=False, stretch=self.stretch.share)
 
     @property
     def background(self) -> BackgroundDensities:
@@ -45,15 +65,20 @@ class Field:
         """Return what the likelihood counts."""
         background = self.background
         return Counts.from_photons(
-            self.x.astype(np.intp), self.y.astype(np.intp), self.weights,
+            *self.places, self.weights,
             np.ones((256, 256)) if good is None else good,
-            shares=expected_shares(decays=False), spectra=background.spectra, courses=background.courses,
+            shares=self.shares, spectra=background.spectra, courses=background.courses,
         )  # fmt: skip
 
     def localised(self, **more: object) -> SourceLocalisation:
         """Localise with energies and times, as the workflow does."""
-        given = {"weights": self.weights, "background": self.background, **more}
-        return localise(self.x, self.y, shares=expected_shares(decays=False), **given)  # type: ignore[arg-type]
+        given = {"weights": self.weights, "shares": self.shares, "background": self.background, **more}
+        return localise(self.x, self.y, **given)  # type: ignore[arg-type]
+
+
+def shares_of_spectra() -> Floats:
+    """Return the probability of each spectrum of a source."""
+    return expected_shares(decays=False)
 
 
 def draw_field(
