@@ -31,7 +31,13 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation.photon_weights import energy_weights, joint_weights, time_weights
+from mxtvhf.localisation.background import BackgroundDensities, background_courses, background_spectra
+from mxtvhf.localisation.photon_weights import (
+    energy_weights,
+    expected_shares,
+    joint_weights,
+    time_weights,
+)
 from mxtvhf.localisation.position import SourceLocalisation, default_psf, localise, ts_threshold
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.simulator.photons import simulate_photons
@@ -41,6 +47,7 @@ TABLES = ("spatial", "sharper", "drifting", "false-alarms")
 SIZE = 256
 START, STOP = 100.0, 400.0
 """Of the observation, seconds after the burst."""
+GTI = np.array([[START, STOP]])
 DECAY = 1.2
 ECLAIRS_R90_ARCSEC = 240.0
 RAYLEIGH_90 = np.sqrt(2.0 * np.log(10.0))
@@ -140,6 +147,14 @@ def covariance(case: Case, x: float, y: float) -> np.ndarray:
         [case.counts * slopes[0][good], case.counts * slopes[1][good], image[good], np.ones(good.sum())]
     )
     return np.linalg.inv((derivative / rate) @ derivative.T)[:2, :2]
+
+
+def background_of(photons: PhotonList, fading: np.ndarray) -> BackgroundDensities:
+    """Return the densities of the background's components at photons."""
+    return BackgroundDensities(
+        background_spectra(photons.pha, default_calibration()),
+        background_courses(photons.time, GTI, fading),
+    )
 
 
 class Bound:
@@ -271,18 +286,28 @@ def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
     rng = np.random.default_rng(seed + 2)
     bound = Bound(case, seed)
     ways: dict[str, tuple[Tally, Honesty]] = {
-        name: (Tally(), Honesty()) for name in ("place", "energy", "time", "energy, time", "ECLAIRs", "all")
+        name: (Tally(), Honesty()) for name in ("place", "energy", "energy, time", "ECLAIRs", "all")
     }
     for x, y, photons in case.bursts(trials, seed):
         energy = energy_weights(photons.pha, calibration)
-        arrival = time_weights(photons.time, np.array([[START, STOP]]), 0.0)
-        both = joint_weights(energy, arrival)
+        arrival = time_weights(photons.time, GTI, 0.0)
+        both = {
+            "weights": joint_weights(energy, arrival),
+            "shares": expected_shares(decays=True),
+            "background": background_of(photons, arrival),
+        }
         sigma = ECLAIRS_R90_ARCSEC / RAYLEIGH_90 / pixel_scale_arcsec()
         prior = PositionPrior(x + sigma * rng.normal(), y + sigma * rng.normal(), sigma, 0.9)
         given = {
-            "place": {}, "energy": {"weight": energy}, "time": {"weight": arrival},
-            "energy, time": {"weight": both}, "ECLAIRs": {"prior": prior},
-            "all": {"weight": both, "prior": prior},
+            "place": {},
+            "energy": {
+                "weights": energy,
+                "shares": expected_shares(decays=False),
+                "background": BackgroundDensities(background_spectra(photons.pha, calibration)),
+            },
+            "energy, time": both,
+            "ECLAIRs": {"prior": prior},
+            "all": {**both, "prior": prior},
         }  # fmt: skip
         for name, (tally, honesty) in ways.items():
             found = localise(photons.x, photons.y, **given[name])
@@ -299,13 +324,13 @@ def drifting(drift: float, case: Case, trials: int, seed: int) -> Iterator[str]:
     rng, alignment = np.random.default_rng(seed + 3), default_calibration().alignment
     pointing = Pointing(83.6, 22.0, 30.0)
     attitude = moving_attitude(pointing, START, STOP, drift_arcsec=drift)
-    spread, gti = 0.5 * drift, np.array([[START, STOP]])
+    spread = 0.5 * drift
     bound, sky = Bound(case, seed), replace(case, bad_columns=())
     ways = {"looked past for a part of the time": (Tally(), Honesty()), "taken as good": (Tally(), Honesty())}
     for x, y, photons in sky.bursts(trials, seed):
         seen = seen_with(attitude, pointing, photons, rng)
         seen = seen.selected(~case.mask[seen.y, seen.x])
-        events = EventFile(seen, gti, pointing, spread, attitude, {}, START)
+        events = EventFile(seen, GTI, pointing, spread, attitude, {}, START)
         steady = events.drift_corrected_pixels(alignment)
         column, row = steady.x[steady.on_detector], steady.y[steady.on_detector]
         looking = events.exposure_map(~case.mask, alignment)
@@ -330,10 +355,14 @@ def false_alarms(trials: int, seed: int) -> Iterator[str]:
         for _, _, photons in case.bursts(trials, seed):
             if not len(photons):
                 continue
-            arrival = time_weights(photons.time, np.array([[START, STOP]]), 0.0)
+            arrival = time_weights(photons.time, GTI, 0.0)
             weights = joint_weights(energy_weights(photons.pha, calibration), arrival)
             ts["place"].append(localise(photons.x, photons.y).ts)
-            ts["energy, time"].append(localise(photons.x, photons.y, weights=weights).ts)
+            found = localise(
+                photons.x, photons.y, weights=weights, shares=expected_shares(decays=True),
+                background=background_of(photons, arrival),
+            )  # fmt: skip
+            ts["energy, time"].append(found.ts)
         for name, values in ts.items():
             shares = " ".join(f"{np.mean(np.asarray(values) >= level):8.5f}" for level in levels)
             yield f"{background:7d} {name:12s} {shares}   highest {max(values):.1f}"

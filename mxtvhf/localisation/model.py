@@ -97,6 +97,9 @@ class Localisation(Model):
     detector_y: float | None
     ts: float
     """Test statistic, 2 (ln L_source - ln L_background)."""
+    places_ts: float | None = None
+    """The same of the photons' places, with their energies and times taken as given; None in reports older
+    than this field."""
     n_photons: int
     exposure_s: float | None = None
     """Sum of the good times of the photons, seconds."""
@@ -113,8 +116,8 @@ class Localisation(Model):
     """Rows and columns of the detector left out for the same reason, each with its number."""
     reason: str | None = None
     uses: tuple[str, ...] = ()
-    """What it is made of beside the photons' places: ``energy``, ``time``, ``ECLAIRs`` (its circle, which is
-    asked only where the photons alone show no source)."""
+    """What it is made of beside the photons' places: ``energy``, ``time``, ``T0`` (the decay since then) and
+    ``ECLAIRs`` (its circle, which is asked only where the photons alone show no source)."""
     core_fwhm_arcmin: float | None = None
     """Width of the PSF's core by the fit, arcmin."""
     upper_limit_photons: float | None = None

@@ -206,7 +206,7 @@ def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
         return open_
     limits = onboard_constants().judgement
     there = log_likelihood_at(evidence, claim.x, claim.y) if isfinite(claim.x) else 0.0
-    highest = log_likelihood_at(evidence, found.x, found.y)
+    highest = log_likelihood_at(evidence, evidence.fit.x, evidence.fit.y)
     drop = max(0.0, 2.0 * (highest - there))
     scale = ts_drop_scale(found.r90, claim.position.r90_stat_arcsec)
     p_value = exp(-0.5 * drop / scale)

@@ -212,14 +212,12 @@ def _fitted(
         else:
             fit = replace(placed, kinds=fit.kinds) if bright else placed
     places = log_likelihood_of_places(counts, psf, fit)
-    found = FoundSource(
-        counts,
-        psf,
-        fit,
-        photons=fit.source_part * counts.total,
-        ts=max(0.0, 2.0 * (fit.log_evidence + rest.log_likelihood - without.log_likelihood)),
-        places_ts=2.0 * (places + rest.log_likelihood_of_places - without.log_likelihood_of_places),
-    )
+    ts = max(0.0, 2.0 * (fit.log_evidence + rest.log_likelihood - without.log_likelihood))
+    places_ts = 2.0 * (places + rest.log_likelihood_of_places - without.log_likelihood_of_places)
+    if without.counts.spectra is None:
+        # Nothing is known of the background's energies: they must not count by themselves.
+        ts = max(0.0, min(ts, places_ts))
+    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts)
     return found, whole
 
 

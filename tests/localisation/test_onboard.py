@@ -92,8 +92,9 @@ def test_the_likelihood_at_a_position_is_the_highest_over_the_strength():
 def test_it_is_the_fits_own_at_the_fits_place():
     found = located()
     assert found.evidence is not None
-    at_fit = log_likelihood_at(found.evidence, found.x, found.y)
-    assert at_fit == pytest.approx(found.evidence.fit.log_likelihood, abs=1e-3)
+    fit = found.evidence.fit
+    # The last Newton step's gain is that of its parabola.
+    assert log_likelihood_at(found.evidence, fit.x, fit.y) == pytest.approx(fit.log_likelihood, abs=1e-2)
 
 
 @settings(max_examples=40, deadline=None)
@@ -102,7 +103,8 @@ def test_no_position_is_likelier_than_the_best_one(x, y):
     found = located()
     judgement = judged(found, x, y)
     assert judgement.ts_drop is not None
-    assert 0.0 <= judgement.ts_drop <= found.ts + 1e-6
+    assert found.evidence is not None
+    assert 0.0 <= judgement.ts_drop <= 2.0 * found.evidence.fit.log_likelihood + 0.02
     assert judgement.p_value == pytest.approx(exp(-judgement.ts_drop / (2 * ts_drop_scale(found.r90, None))))
 
 
@@ -151,7 +153,8 @@ def test_a_position_beside_the_detector_is_contradicted():
     away = judged(found, nan, nan)
     assert beside.verdict is away.verdict is OnboardVerdict.CONTRADICTED
     assert away.separation_arcsec is None
-    assert away.ts_drop == pytest.approx(found.ts, rel=1e-3)
+    assert found.evidence is not None
+    assert away.ts_drop == pytest.approx(2.0 * found.evidence.fit.log_likelihood, rel=1e-3)
     assert "far outside of the field" in away.explanation
 
 

@@ -85,8 +85,9 @@ def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_fre
     for dx, dy, ds, db in np.vstack([0.5 * np.eye(4), -0.5 * np.eye(4)]):
         assert poisson(found.x + dx, found.y + dy, found.n_source + ds, found.n_background + db) < best
     empty = poisson(found.x, found.y, 0.0, len(photons))
-    # The last Newton step's gain is that of its parabola.
-    assert found.ts == pytest.approx(2 * (best - empty), abs=1e-3)
+    # The background's shape is fitted with and without the source: it takes a little of what a flat one
+    # leaves.
+    assert 0.97 * 2 * (best - empty) < found.ts < 2 * (best - empty)
     assert found.n_source + found.n_background == pytest.approx(len(photons))
 
 
@@ -96,7 +97,7 @@ def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_fre
 @pytest.mark.parametrize("counts", [30, 120])
 def test_radii_agree_with_a_brute_force_posterior(counts):
     photons = burst(4, counts=counts, background=60)
-    found = localise(photons.x, photons.y)
+    found = localise(photons.x, photons.y, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
     axis = np.arange(1.0, 256.0, 2.0)
     parts, weight = np.polynomial.legendre.leggauss(40)
     parts, weight = 0.5 * (parts + 1), 0.5 * weight
@@ -226,7 +227,7 @@ def test_a_million_photons():
     photons = burst(11, counts=500_000, background=500_000)
     found = localise(photons.x, photons.y)
     assert np.hypot(found.x - 100.3, found.y - 60.2) * pixel_scale_arcsec() < 2 * found.r90
-    assert found.r90 < 3.0
+    assert found.r90 < 4.0
     assert found.n_source == pytest.approx(500_000, rel=0.01)
     assert found.hot_pixels == ()
 

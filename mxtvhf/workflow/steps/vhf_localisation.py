@@ -141,7 +141,7 @@ def vhf_localisation(
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
-        "ts": found.ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
+        "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
@@ -158,7 +158,12 @@ def vhf_localisation(
     if out is not None and chosen.posterior is not None:
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
-    facts |= {"ts": chosen.ts, "n_source": chosen.n_source, "n_background": chosen.n_background}
+    facts |= {
+        "ts": chosen.ts,
+        "places_ts": chosen.places_ts,
+        "n_source": chosen.n_source,
+        "n_background": chosen.n_background,
+    }
     return Localisation(
         detected=True,
         position=burst.position,
@@ -236,7 +241,7 @@ class _Evidence:
             joint_weights(energy, np.vstack([fading, stretch.weights])),
             expected_shares(decays=decays, stretch=stretch.share),
             BackgroundDensities(background_spectra(photons.pha, calibration), courses),
-            ("energy", "time"),
+            ("energy", "time", "T0") if decays else ("energy", "time"),
             stretch,
         )
 
@@ -457,10 +462,18 @@ def _no_source(
 
 
 def _why_not(found: SourceLocalisation, photons: int) -> str:
-    reason = (
-        f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-        f"needed are {least_photons():g} at ts {ts_threshold():g}; "
-    )
+    limits = detection_constants().source
+    if found.ts >= limits.ts_threshold and found.places_ts < limits.places_ts_threshold:
+        reason = (
+            f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
+            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed is "
+            f"{limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
+        )
+    else:
+        reason = (
+            f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
+            f"needed are {least_photons():g} at ts {ts_threshold():g}; "
+        )
     if isfinite(found.upper_limit):
         reason += f"a source of more than {found.upper_limit:.0f} photons would have been found (90 % limit)"
     else:

@@ -212,8 +212,8 @@ def test_arrival_times_count_where_the_notices_tell_when_the_burst_was(tmp_path)
     plain = vhf_localisation(path)
     timed = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START - 100.0)])
     late = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START + 100.0)])
-    assert plain.uses == ("energy",)
-    assert timed.uses == ("energy", "time")
+    assert plain.uses == ("energy", "time")
+    assert timed.uses == ("energy", "time", "T0")
     assert timed.position.r90_stat_arcsec != plain.position.r90_stat_arcsec
     assert (late.uses, late.position) == (plain.uses, plain.position)
 
@@ -224,13 +224,13 @@ def test_the_circle_of_eclairs_is_asked_only_where_the_photons_show_no_source(tm
     assert "ECLAIRs" not in bright.uses
     found, alone = [], []
     for seed in range(25):
-        path = event_file(tmp_path, burst(seed, counts=10, background=100))
+        path = event_file(tmp_path, burst(seed, counts=12, background=100))
         found.append(vhf_localisation(path, alerts=alerts))
         alone.append(vhf_localisation(path))
     helped = [with_circle for with_circle in found if with_circle.detected and "ECLAIRs" in with_circle.uses]
     assert len(helped) >= 3
     assert sum(one.detected for one in found) > sum(one.detected for one in alone) + 4
-    assert all(one.uses == ("energy", "time", "ECLAIRs") for one in found if not one.detected)
+    assert all(one.uses == ("energy", "time", "T0", "ECLAIRs") for one in found if not one.detected)
 
 
 def test_no_source_comes_with_an_upper_limit(tmp_path):
