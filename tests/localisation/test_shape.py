@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.realsky.optics import Optics
 from mxtvhf.instrument.psf import CoreShape
+from mxtvhf.localisation import shape as shape_module
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import free_width, maximise
 from mxtvhf.localisation.position import default_psf, detector_image, localise
@@ -108,3 +109,18 @@ def test_a_wider_core_is_found_wider():
     optics = Optics(core_fwhm_arcmin=12.0)
     widths = [both(*photons(seed, 2000, optics=optics))[1].shape.stretch for seed in range(5)]
     assert np.mean(widths) == pytest.approx(np.log(1.2), abs=0.05)
+
+
+def test_the_scores_are_the_slopes_of_the_likelihood_with_its_priors():
+    x, y = photons(4, 200)
+    counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
+    at = np.array([*PLACE, 11.0, 0.05, 0.1, -0.05, 0.03, -0.02])
+    free = np.ones(8, dtype=bool)
+    _, gradient, curvature = shape_module._scores(counts, PSF, at, free)
+    for k, step in enumerate(shape_module._DIFFERENCE):
+        ahead, behind = at.copy(), at.copy()
+        ahead[k] += step
+        behind[k] -= step
+        after, before = (shape_module._scores(counts, PSF, one, free)[0] for one in (ahead, behind))
+        assert gradient[k] == pytest.approx((after - before) / (2.0 * step), rel=0.02, abs=0.5)
+    assert (np.linalg.eigvalsh(curvature) > 0.0).all()

@@ -6,7 +6,8 @@ from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.position import default_psf
 from mxtvhf.localisation.prior import PositionPrior
-from mxtvhf.localisation.sources import find_sources
+from mxtvhf.localisation.scene import Scene
+from mxtvhf.localisation.sources import _known_sources, find_sources
 from support.fields import draw_field
 
 PSF = default_psf()
@@ -56,6 +57,15 @@ def test_a_known_source_that_is_not_seen_is_no_source():
     sources, _ = find_sources(counts, PSF, None, [(40.0, 40.0), (200.0, 60.0)])
     assert len(sources) == 1
     assert np.hypot(sources[0].fit.x - BURST[0], sources[0].fit.y - BURST[1]) < 10.0
+
+
+def test_a_source_beside_a_known_one_is_not_taken_for_it():
+    counts = draw_field(1, [(*BURST, 150)]).counts()
+    scene = Scene.of_background(counts)
+    (near,), with_it = _known_sources(scene, PSF, [(BURST[0] + 3.0, BURST[1])])
+    assert near.detected
+    assert len(with_it.sources) == 1
+    assert _known_sources(scene, PSF, [(BURST[0] + 25.0, BURST[1])]) == ([], scene)
 
 
 def test_a_known_source_in_an_empty_field_is_no_source():

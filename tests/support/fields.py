@@ -105,4 +105,4 @@ def draw_field(
     x, y = np.rint(np.concatenate(places, axis=1))
     good_time = rng.uniform(0.0, 600.0, x.size)
     time = np.where(good_time < 300.0, 100.0 + good_time, 200.0 + good_time)
-    return Field(x, y, channel(np.clip(np.concatenate(energy), 0.21, 9.9)), time)
+    return Field(x, y, channel(np.clip(np.concatenate(energy), 0.21, 9.9)).astype(np.float64), time)
