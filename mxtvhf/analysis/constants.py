@@ -50,6 +50,17 @@ class Region(Constants):
         return self
 
 
+class Others(Constants):
+    """How other sources are kept out of the background region."""
+
+    largest_pixel: Pixels
+    """Radius of a circle around one."""
+    least_left: Probability
+    """Part of the exposed pixels that circles leave."""
+    told_from: Probability
+    """Part of the net counts that is of others, from which a warning tells it."""
+
+
 class LightCurveBins(Constants):
     """Bins of equal width."""
 
@@ -149,6 +160,7 @@ class AnalysisConstants(Constants):
     version: Text
     band: Band
     region: Region
+    others: Others
     light_curve: LightCurveBins
     blocks: Blocks
     decay: DecayGrid

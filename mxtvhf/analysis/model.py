@@ -63,6 +63,9 @@ class ExtractionRegions(Model):
     source_photons: int
     """Photons in the source region, energy band and good time intervals."""
     background_photons: int
+    others_fraction: float | None = None
+    """Expected part of the net counts that is of other sources of the field, which the circles around them
+    leave; None: there are none, and in results of versions before this field."""
 
 
 class RateBin(Model):

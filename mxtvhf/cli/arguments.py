@@ -174,6 +174,27 @@ def declination(text: Any) -> float:
     return value
 
 
+def field_source(text: str) -> dict[str, float]:
+    """Return a simulated source from ``RA,DEC,COUNTS``.
+
+    Raises
+    ------
+    InvalidInput
+        There are not three parts, or one of them is not what is expected.
+    """
+    parts = text.split(",")
+    if len(parts) != 3:
+        raise InvalidInput(f"--source {text!r}: expected RA,DEC,COUNTS, e.g. 155.6,-21.1,150")
+    try:
+        return {
+            "ra_deg": right_ascension(parts[0]),
+            "dec_deg": declination(parts[1]),
+            "counts": float(parts[2]),
+        }
+    except ValueError as error:
+        raise InvalidInput(f"--source {text!r}: {error}") from None
+
+
 def radius_arcsec(text: Any) -> float:
     """Return a radius in arcsec.
 

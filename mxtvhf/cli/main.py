@@ -175,6 +175,7 @@ PANELS = {
         announce.announce,
         science.simulate,
         science.calibration,
+        science.noise_map,
     ),
     "Run in Airflow": (runs.start, runs.info, replay.replay, messages.log_queue),
     "Operate": (

@@ -12,6 +12,7 @@ import typer
 from mxtvhf.cli.arguments import (
     check_order,
     declination,
+    field_source,
     input_file,
     output_folder,
     right_ascension,
@@ -79,6 +80,14 @@ def simulate(
     split_events: Annotated[
         bool, typer.Option(help="share the charge of a photon between up to four pixels")
     ] = True,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RA,DEC,COUNTS",
+            help="steady source beside the burst: position (degrees or sexagesimal) and expected photons, "
+            "e.g. 155.6,-21.1,150; repeat it for several",
+        ),
+    ] = None,
     onboard_offset_arcsec: Annotated[
         float | None, typer.Option(help="error of the on-board position beyond its own scatter")
     ] = None,
@@ -111,6 +120,7 @@ def simulate(
         slew_s=slew,
         duration_s=duration,
         split_events=split_events,
+        sources=tuple(map(field_source, source)) if source else None,
         loss=loss,
         repeat=repeat,
         shuffle=shuffle,
@@ -178,7 +188,8 @@ def localise(
     events: Events,
     as_json: AsJson = False,
 ) -> None:
-    """Find the source in an event file."""
+    """Find the sources in an event file, and the one that is taken as the burst."""
+    from mxtvhf.reporting.report.sources import source_lines
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     found = vhf_localisation(events, store=_calibration_store())
@@ -193,6 +204,8 @@ def localise(
             f"(statistical {where.r90_stat_arcsec:.1f})  "
             f"{found.n_source:.0f} source photons, TS {found.ts:.1f}"
         )
+        for line in source_lines(found):
+            print(line)
 
 
 def analyse(
@@ -302,6 +315,33 @@ def calibration(
         print(f"{item} {file.version}{', ASSUMED' * file.assumed}: {store.path_of(file)}")
         print(f"    valid from {utc_text(file.valid_from)} until {until}")
         print(f"    {' '.join(file.source.split())}")
+
+
+def noise_map(
+    events: Annotated[
+        list[Path],
+        typer.Argument(parser=input_file, metavar="EVENTS...", help="event files of past runs"),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_folder, metavar="FOLDER", help="folder of calibration files, for MXTVHF_CALIBRATION"
+        ),
+    ],
+    valid_from: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", parser=utc_moment, metavar="TIME",
+            help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Find noisy and dead pixels, rows, columns over many runs; write them as calibration file."""
+    from mxtvhf.workflow.noise_map import make_noise_map
+
+    made = make_noise_map(events, out, store=_calibration_store(), valid_from=valid_from)
+    print(f"{made.path}: {made.file.source}")
+    print(made.faults.text().removeprefix("; "))
 
 
 def _calibration_store() -> CalibrationStore:

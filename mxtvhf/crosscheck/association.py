@@ -71,7 +71,12 @@ def associate(
 
 
 def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tuple[CatalogueAnswer, ...]:
-    """Ask catalogues around the last position of each origin.
+    """Ask catalogues around the last position of each origin; see `asked`."""
+    return asked(latest_of_origins(positions), catalogues)
+
+
+def asked(positions: Iterable[Position], catalogues: Catalogues | None) -> tuple[CatalogueAnswer, ...]:
+    """Ask catalogues around positions.
 
     Positions without a 90 % radius, or with one too wide for a catalogue to say anything, are left out.
     """
@@ -80,7 +85,7 @@ def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tupl
     widest = crosscheck_settings().association.widest_r90_arcmin
     return tuple(
         answer
-        for position in latest_of_origins(positions)
+        for position in positions
         if position.r90_arcsec and position.r90_arcsec <= 60.0 * widest
         for answer in catalogues.cone(position.ra_deg, position.dec_deg, CONE_R90 * position.r90_arcsec)
     )

@@ -145,6 +145,22 @@ class SourceMatch(Model):
     explanation: str
 
 
+class SourceIdentity(Model):
+    """One of the sources that the photons show, against the catalogues."""
+
+    name: str
+    """``S1``, as the localisation names it."""
+    checked: bool
+    """True when a catalogue was checked completely around it."""
+    matches: tuple[SourceMatch, ...] = ()
+    """Catalogued sources near it, the likeliest first; ``position`` is the source's name."""
+
+    @property
+    def known(self) -> SourceMatch | None:
+        """The catalogued source that it is, likelier than not; None where there is none."""
+        return next((match for match in self.matches if match.probability > 0.5), None)
+
+
 class CrossCheck(Model):
     """Every position of the burst, compared with the others and with catalogues."""
 
@@ -163,3 +179,5 @@ class CrossCheck(Model):
     """Every position against every catalogued source near it, the likeliest first."""
     flags: tuple[str, ...] = ()
     """Published values that are impossible: they are in no result."""
+    identities: tuple[SourceIdentity, ...] = ()
+    """What the catalogues say about each source that the photons show; empty where there is only one."""

@@ -32,6 +32,7 @@ from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import check_askable
 from mxtvhf.reporting.report.assembly import headline, verdict_about
 from mxtvhf.reporting.report.model import Report
+from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.workflow.runs import Run
 
 REFRESH_S = 2
@@ -306,7 +307,7 @@ def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:
 
 def _sky(report: Report, best: Position) -> SkyView:
     regions = report.localisation.regions if report.localisation else ()
-    return sky_view(best, report.positions, regions, report.catalogues)
+    return sky_view(best, report.positions, regions, report.catalogues, other_sources(report.localisation))
 
 
 def _comparison(report: Report, position: Position) -> ComparedPosition:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.localisation.model import CredibleRegion
+from mxtvhf.localisation.model import CredibleRegion, LocalisedSource
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Position
 from mxtvhf.reporting.report.sky_plot import WIDEST_SKY_ARCMIN
+
+OTHER_SOURCES = "sources"
+"""Layer of the sources that the VHF photons show beside the burst."""
 
 
 class SkyCircle(Model):
     """A position or a catalogue source with its 90 % circle."""
 
     layer: str
-    """What shows and hides it: ``position <label>`` or ``catalogue <name>``."""
+    """What shows and hides it: ``position <label>``, ``sources`` or ``catalogue <name>``."""
     label: str
     style: str
-    """How it is drawn: the origin's name as a word, or ``catalogue``."""
+    """How it is drawn: the origin's name as a word, ``source`` or ``catalogue``."""
     ra_deg: float
     dec_deg: float
     x: float
@@ -74,6 +77,7 @@ def sky_view(
     positions: Sequence[Position],
     regions: Sequence[CredibleRegion] = (),
     catalogues: Sequence[CatalogueAnswer] = (),
+    others: Sequence[LocalisedSource] = (),
 ) -> SkyView:
     """Put the sky view together.
 
@@ -87,6 +91,8 @@ def sky_view(
         Credible regions of the VHF position.
     catalogues
         Answers of the catalogues that were asked.
+    others
+        Sources that the VHF photons show beside the burst.
     """
     circles = [
         _circle(
@@ -99,6 +105,11 @@ def sky_view(
             one.r90_arcsec,
         )
         for one in positions
+    ]
+    circles += [
+        _circle(best, OTHER_SOURCES, one.name, "source", place.ra_deg, place.dec_deg, place.r90_arcsec)
+        for one in others
+        for place in (one.position,)
     ]
     # A source within the cones of several positions is one source.
     sources = dict.fromkeys((source.catalogue, source.name, source.ra_deg, source.dec_deg, source.r90_arcsec)
@@ -126,6 +137,7 @@ def _layers(
 ) -> Iterator[SkyLayer]:
     """List what can be shown and hidden, the positions first."""
     words = {f"position {one.label}": f"{one.origin} {one.label}" for one in positions}
+    words[OTHER_SOURCES] = "MXT-VHF other sources"
     for name, style in dict.fromkeys((circle.layer, circle.style) for circle in circles):
         yield SkyLayer(name=name, style=style, words=words.get(name) or name.removeprefix("catalogue "))
     if regions:

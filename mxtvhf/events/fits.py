@@ -32,7 +32,11 @@ _PUNCTUATION = {*range(0x3A, 0x41), *range(0x5B, 0x61)}
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column: ``values`` of shape (rows,) or (rows, n), float64, int16, int32, int64 or bool."""
+    """One column.
+
+    ``values`` are of shape (rows,) or (rows, n), float64, int16, int32, int64 or bool; or of shape (rows,),
+    ASCII text of numpy's type ``S``.
+    """
 
     name: str
     values: npt.NDArray[Any]
@@ -59,9 +63,8 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
     columns = list(columns)
     layout, describing = [], list[Card]()
     for number, column in enumerate(columns, 1):
-        letter, dtype = _FORMS[column.values.dtype.str[1:]]
+        letter, dtype, repeat = _form(column.values)
         layout.append((column.name, dtype, column.values.shape[1:]))
-        repeat = prod(column.values.shape[1:])
         form = letter if repeat == 1 else f"{repeat}{letter}"
         describing += [(f"TTYPE{number}", column.name, ""), (f"TFORM{number}", form, "")]
         if column.unit:
@@ -80,6 +83,14 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
         ("EXTNAME", name, "name of the table"),
     ]
     return _with_checksums(card_images(head) + cards, rows.view(np.uint8).data)
+
+
+def _form(values: npt.NDArray[Any]) -> tuple[str, str, int]:
+    """Return the letter of TFORM, the type in the file and how many of them are in a row."""
+    if values.dtype.kind == "S":
+        return "A", values.dtype.str, values.dtype.itemsize
+    letter, dtype = _FORMS[values.dtype.str[1:]]
+    return letter, dtype, prod(values.shape[1:])
 
 
 def _rows(columns: list[Column], layout: np.dtype[np.void]) -> npt.NDArray[np.void]:

@@ -139,6 +139,15 @@ class Redistribution(CalibrationFile):
         return np.asarray(FWHM_PER_SIGMA * pair_kev * np.sqrt(electrons))
 
 
+class NoiseMapRecord(Constants):
+    """Where the numbers of a file come from that was made of a noise map."""
+
+    made: AwareDatetime
+    runs: tuple[Text, ...] = Field(min_length=1)
+    """Burst and data stream of each run in it."""
+    n_photons: int = Field(ge=0)
+
+
 class BadPixels(CalibrationFile):
     """Pixels to leave out, by their 0-based addresses."""
 
@@ -147,6 +156,8 @@ class BadPixels(CalibrationFile):
     """(column, row)."""
     columns: tuple[int, ...]
     rows: tuple[int, ...]
+    noise_map: NoiseMapRecord | None = None
+    """None: not made of a noise map."""
 
     @model_validator(mode="after")
     def _lie_on_the_detector(self) -> BadPixels:

@@ -40,6 +40,14 @@ class RawLine(NamedTuple):
     number: int
 
 
+class RawBlock(NamedTuple):
+    """A square of the detector: its lowest column and row, and its side in pixels."""
+
+    column: int
+    row: int
+    side: int
+
+
 def line_mask(lines: Iterable[RawLine]) -> RawMask:
     """Flag all pixels of some rows and columns."""
     detector = instrument().detector
@@ -49,9 +57,34 @@ def line_mask(lines: Iterable[RawLine]) -> RawMask:
     return RawMask(mask)
 
 
+def blocks_mask(blocks: Iterable[RawBlock]) -> RawMask:
+    """Flag all pixels of some blocks."""
+    detector = instrument().detector
+    mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
+    for column, row, side in blocks:
+        mask[row : row + side, column : column + side] = True
+    return RawMask(mask)
+
+
+def pixel_mask(pixels: Iterable[RawPixel]) -> RawMask:
+    """Flag some pixels."""
+    detector = instrument().detector
+    mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
+    for column, row in pixels:
+        mask[row, column] = True
+    return RawMask(mask)
+
+
 def lines_text(lines: Iterable[RawLine]) -> str:
     """Name rows and columns for people: ``row 12, column 200``."""
     return ", ".join(f"{axis} {number}" for axis, number in lines)
+
+
+def blocks_text(blocks: Iterable[RawBlock]) -> str:
+    """Name blocks for people: ``columns 32-47 of rows 0-15``."""
+    return ", ".join(
+        f"columns {column}-{column + side - 1} of rows {row}-{row + side - 1}" for column, row, side in blocks
+    )
 
 
 def pixels_of(mask: RawMask) -> tuple[RawPixel, ...]:

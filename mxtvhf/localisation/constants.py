@@ -51,6 +51,51 @@ class ExcessRule(Constants):
         return self
 
 
+class SquareExcessRule(ExcessRule):
+    """The same of pixels and of small squares of pixels."""
+
+    squares: tuple[int, ...] = Field(min_length=1, max_length=10)
+    """Sides of the squares, pixels."""
+
+
+class FlickerRule(Constants):
+    """When photons of one pixel, row or column follow each other closer than those of any source."""
+
+    false_alarms: float = Field(gt=0.0, le=1.0)
+    """Expected per field."""
+    pixel_part: Probability
+    """Largest part of a source's photons in one pixel."""
+    line_part: Probability
+    """Largest part in one row or column."""
+    most_photons: int = Field(ge=3, le=1000)
+    """Series of up to so many photons are judged."""
+
+
+class DeadRule(Constants):
+    """When a row, column or block counts less than its surroundings explain."""
+
+    false_alarms: float = Field(gt=0.0, le=1.0)
+    """Expected per field."""
+    contrast: float = Field(gt=0.0, le=1.0)
+    """Least true rate of a working one over that of the ring around it."""
+    largest_part: Probability
+    """A dead one has at most this part of the photons that are expected of it."""
+    ring_inner: int = Field(ge=0, le=100)
+    """The ring of a line: lines on both sides from beyond this distance, ..."""
+    ring_outer: int = Field(ge=1, le=100)
+    """... to this one."""
+    blocks: tuple[int, ...] = Field(min_length=1, max_length=10)
+    """Sides of the square blocks, pixels, each a multiple of the least one, which is even and divides the
+    detector; the ring of a block is half of its side wide."""
+
+
+class NoiseMapRule(Constants):
+    """What of a run is in the noise map."""
+
+    source_radius_arcmin: float = Field(ge=0.0, le=60.0)
+    """Pixels nearer than this to a source are left out, beside the way of the pointing."""
+
+
 class BackgroundTrust(Constants):
     """What is known of the background beforehand: so many photons count as seen of a component."""
 
@@ -84,8 +129,11 @@ class DetectionConstants(Constants):
     further: FurtherSources
     background: BackgroundTrust
     eclairs: EclairsTrust
-    hot_pixel: ExcessRule
+    hot_pixel: SquareExcessRule
     noisy_line: ExcessRule
+    flicker: FlickerRule
+    dead: DeadRule
+    noise_map: NoiseMapRule
 
 
 Share = Annotated[float, Field(gt=0.0, le=1e6)]

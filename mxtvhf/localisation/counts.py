@@ -145,6 +145,17 @@ class Counts:
         """Good pixels."""
         return float(self.good.sum()) * self.block**2
 
+    def cells(self, side: int) -> Floats:
+        """Good pixels of cells of ``side`` x ``side`` blocks, ``[row, column]``."""
+        if side not in self._cells:
+            rows = self.good.reshape(self.good.shape[0] // side, side, -1).sum(axis=1)
+            self._cells[side] = rows.reshape(len(rows), -1, side).sum(axis=2)
+        return self._cells[side]
+
+    @cached_property
+    def _cells(self) -> dict[int, Floats]:
+        return {}
+
     @cached_property
     def _complete(self) -> bool:
         return self.area == self.good.size * self.block**2
@@ -207,8 +218,7 @@ class Counts:
             spectra = None if self.spectra is None else np.stack([mean(one) for one in self.spectra])
             courses = None if self.courses is None else np.stack([mean(one) for one in self.courses])
             concentration = None if self.concentration is None else mean(self.concentration)
-        rows = self.good.reshape(size, factor, -1).sum(axis=1)
-        good = rows.reshape(size, size, factor).sum(axis=2) / factor**2
+        good = self.cells(factor) / factor**2
         row, column = np.divmod(filled % size**2, size)
         return Counts(
             column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra, courses,

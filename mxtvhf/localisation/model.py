@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.instrument.pixels import RawLine, RawPixel
+from mxtvhf.instrument.pixels import RawBlock, RawLine, RawPixel
+from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
@@ -114,6 +115,12 @@ class Localisation(Model):
     """(column, row), raw addresses, of pixels left out because no source can be so narrow."""
     noisy_lines: tuple[RawLine, ...] = ()
     """Rows and columns of the detector left out for the same reason, each with its number."""
+    dead_lines: tuple[RawLine, ...] = ()
+    """Rows and columns left out because they count too few photons: dead, and listed nowhere."""
+    dead_blocks: tuple[RawBlock, ...] = ()
+    """Squares left out for the same reason: lowest column and row, side in pixels."""
+    n_left_out: int | None = None
+    """Photons of the hot pixels and noisy lines; None in reports older than this field."""
     reason: str | None = None
     uses: tuple[str, ...] = ()
     """What it is made of beside the photons' places: ``energy``, ``time``, ``T0`` (the decay since then) and
@@ -141,3 +148,14 @@ class Localisation(Model):
     """The files with the posterior on the sky: name -> file."""
     calibration: dict[str, str] = Field(default={})
     """Calibration item -> version used."""
+
+    @property
+    def faults(self) -> DetectorFaults:
+        """The faults of the detector that the photons showed; their pixels were left out."""
+        return DetectorFaults(
+            hot_pixels=self.hot_pixels,
+            noisy_lines=self.noisy_lines,
+            dead_lines=self.dead_lines,
+            dead_blocks=self.dead_blocks,
+            n_photons=self.n_left_out,
+        )

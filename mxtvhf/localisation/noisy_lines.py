@@ -8,30 +8,43 @@ Biometrika 31, 313).
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtrc
 
 from mxtvhf.instrument.pixels import Axis, RawLine, line_mask
 from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.models.arrays import Floats
 
 Indices = npt.NDArray[np.intp]
 
 _MAX_PASSES = 5
-_ROW: tuple[Axis, int] = ("row", 1)
-_COLUMN: tuple[Axis, int] = ("column", 0)
+_TINY = 1e-300
+LINES: tuple[tuple[Axis, int], ...] = (("row", 1), ("column", 0))
 """Each with the axis of an image along which its pixels lie."""
 
 
-def noisy_lines(image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> tuple[RawLine, ...]:
+class Ring(Protocol):
+    """Which lines are beside a line: from beyond ``ring_inner`` to ``ring_outer`` lines away."""
+
+    @property
+    def ring_inner(self) -> int: ...  # noqa: D102
+    @property
+    def ring_outer(self) -> int: ...  # noqa: D102
+
+
+def noisy_lines(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[RawLine, ...]:
     """Find the noisy rows and columns of a detector image.
 
     Parameters
     ----------
     image
         Photons per pixel, ``[row, column]``, raw addresses.
-    good
-        Pixels to use, the same shape; hot pixels are not among them.
+    exposure
+        How long each pixel was exposed, in any unit, the same shape; 0 or False: not to be used, as hot
+        pixels.
 
     Returns
     -------
@@ -39,41 +52,40 @@ def noisy_lines(image: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> tu
         In the order in which they were found, the noisiest ones first.
     """
     found: list[RawLine] = []
-    usable = good
+    exposed = np.asarray(exposure, dtype=np.float64)
     for _ in range(_MAX_PASSES):
-        counts = np.where(usable, image, 0)
+        counts = np.where(exposed > 0.0, image, 0)
         new = [
             RawLine(axis, int(number))
-            for axis, along in (_ROW, _COLUMN)
-            for number in _noisy(counts.sum(axis=along), np.count_nonzero(usable, axis=along))
+            for axis, along in LINES
+            for number in _noisy(counts.sum(axis=along), exposed.sum(axis=along))
         ]
         if not new:
             break
         found += new
-        usable = usable & ~line_mask(new)
+        exposed = np.where(line_mask(new), 0.0, exposed)
     return tuple(found)
 
 
-def _noisy(counts: npt.NDArray[np.int64], pixels: npt.NDArray[np.int64]) -> Indices:
+def _noisy(counts: npt.NDArray[np.int64], time: Floats) -> Indices:
     """Return the numbers of the noisy lines among parallel ones.
 
     Parameters
     ----------
-    counts, pixels
-        Photons and usable pixels of each line.
+    counts, time
+        Photons and summed exposure of each line.
     """
     rule = detection_constants().noisy_line
-    beside, weight = _beside(counts), rule.contrast * pixels
-    part = weight / np.maximum(weight + _beside(pixels), 1.0)
+    around, weight = beside(counts, rule), rule.contrast * time
+    part = weight / np.maximum(weight + beside(time, rule), _TINY)
     # The distribution is asked only where there is more than expected: in most images nowhere.
-    bright = np.flatnonzero(counts > (counts + beside) * part)
-    chance = bdtrc(counts[bright] - 1, counts[bright] + beside[bright], part[bright])
+    bright = np.flatnonzero(counts > (counts + around) * part)
+    chance = bdtrc(counts[bright] - 1, counts[bright] + around[bright], part[bright])
     return np.asarray(bright[chance * 2 * counts.size < rule.false_alarms])
 
 
-def _beside(lines: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def beside(lines: npt.NDArray[Any], rule: Ring) -> npt.NDArray[Any]:
     """Sum over the lines on both sides of each line."""
-    rule = detection_constants().noisy_line
-    ring = np.ones(2 * rule.ring_outer + 1, dtype=np.int64)
+    ring = np.ones(2 * rule.ring_outer + 1, dtype=lines.dtype)
     ring[rule.ring_outer - rule.ring_inner : rule.ring_outer + rule.ring_inner + 1] = 0
     return np.convolve(lines, ring, mode="same")

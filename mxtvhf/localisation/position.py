@@ -13,14 +13,13 @@ import numpy.typing as npt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.instrument.pixels import RawLine, RawMask, line_mask, pixels_of
+from mxtvhf.instrument.pixels import RawLine, RawPixel
 from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, detector_pixels
 from mxtvhf.localisation.background import BackgroundDensities
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.hot_pixels import hot_pixels
+from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
 from mxtvhf.localisation.likelihood import SourceFit, log_prior_of_cells, whole_field
-from mxtvhf.localisation.noisy_lines import noisy_lines
 from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
@@ -74,10 +73,8 @@ class SourceLocalisation:
     detected
         Whether ``ts`` and ``places_ts`` (with a prior: with twice the logarithm of the prior there over a
         flat one) and ``n_source`` reach the thresholds of ``detection.toml``.
-    hot_pixels
-        (column, row) of the pixels whose photons were left out because no source can be so narrow.
-    noisy_lines
-        Rows and columns left out for the same reason.
+    faults
+        Hot pixels, noisy and dead lines and blocks that were left out.
     shape
         Of the PSF, fitted together with the place, and what it adds to the error; None where the photons are
         too few or the PSF has no such parameters.
@@ -93,8 +90,7 @@ class SourceLocalisation:
     n_source: float
     n_background: float
     detected: bool
-    hot_pixels: tuple[tuple[int, int], ...] = ()
-    noisy_lines: tuple[RawLine, ...] = ()
+    faults: DetectorFaults = field(default_factory=DetectorFaults)
     places_ts: float = 0.0
     shape: ShapeFit | None = None
     others: tuple[SourceLocalisation, ...] = ()
@@ -107,6 +103,16 @@ class SourceLocalisation:
             f"<SourceLocalisation: {found} at pixel ({self.x:.2f}, {self.y:.2f}), TS {self.ts:.1f}, "
             f"{self.n_source:.1f} source photons>"
         )
+
+    @property
+    def hot_pixels(self) -> tuple[RawPixel, ...]:
+        """(column, row) of the pixels whose photons were left out because no source can be so narrow."""
+        return self.faults.hot_pixels
+
+    @property
+    def noisy_lines(self) -> tuple[RawLine, ...]:
+        """Rows and columns left out for the same reason."""
+        return self.faults.noisy_lines
 
     @cached_property
     def posterior(self) -> PositionPosterior | None:
@@ -221,8 +227,8 @@ def localise(
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
-        Hot pixels and noisy lines. False where they were left out already, at the detector's own addresses:
-        in drift-corrected ones a hot pixel is a line.
+        Look for faults of the detector: hot pixels, noisy and dead lines and blocks. False where they were
+        left out already, at the detector's own addresses: in drift-corrected ones a hot pixel is a line.
 
     Raises
     ------
@@ -239,9 +245,8 @@ def localise(
     good = ~bad_pixel_mask(bad_pixels) & (exposed > 0.0)
     if not good.any():
         raise InvalidInput("bad pixels: none of the detector's pixels is good")
-    hot = hot_pixels(image, good) if find_hot_pixels else np.zeros_like(good)
-    lines = noisy_lines(image, good & ~hot) if find_hot_pixels else ()
-    exposed = np.where(good & ~hot & ~line_mask(lines), exposed, 0.0)
+    faults = find_detector_faults(x, y, good) if find_hot_pixels else DetectorFaults()
+    exposed = np.where(good & ~faults.mask(), exposed, 0.0)
     if weights is None:
         counts = Counts.from_image(image, exposed)
     else:
@@ -255,8 +260,7 @@ def localise(
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
     found = _found(counts, psf, prior, known) if counts.total else _NOTHING
-    pixels = tuple((pixel.column, pixel.row) for pixel in pixels_of(RawMask(hot)))
-    return replace(found, hot_pixels=pixels, noisy_lines=lines)
+    return replace(found, faults=faults)
 
 
 _NOTHING = SourceLocalisation(

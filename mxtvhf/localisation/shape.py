@@ -25,8 +25,8 @@ from mxtvhf.models.arrays import Floats
 
 Flags = npt.NDArray[np.bool_]
 
-_CELL = 4
-"""Pixels per side of the cells over which the PSF is summed: a tenth of the core's width."""
+_CELL = 8
+"""Pixels per side of the cells over which the PSF is summed: a fifth of the core's width."""
 _MAX_STEPS = 12
 _CONVERGED = 0.01
 """A step that promises less than this gain of ln L is the last one."""
@@ -148,7 +148,7 @@ def _log_likelihood(counts: Counts, psf: LobsterEyePsf, at: Floats) -> tuple[flo
     signal = ratio * psf.density(counts.column - at[0], counts.row - at[1], shape)
     if counts.weights is not None:
         signal = signal * counts.weights
-    cells = counts.good.reshape(counts.good.shape[0] // _CELL, _CELL, -1, _CELL).sum(axis=(1, 3))
+    cells = counts.cells(_CELL)
     centre = np.arange(cells.shape[0]) * _CELL + 0.5 * (_CELL - 1)
     seen = float((cells * psf.density(centre - at[0], (centre - at[1])[:, np.newaxis], shape)).sum())
     place, part = np.log1p(signal), float(np.log1p(ratio * seen / counts.area))

@@ -133,7 +133,6 @@ def joined_cells(uniq: Cells) -> Cells:
 def _fits(
     name: str, columns: Sequence[Column], order: int, observed: Observed, cards: Sequence[Card]
 ) -> bytes:
-    says, start = event_file_constants().primary, utc_text(observed.start).removesuffix("Z")
     images = card_images(
         [
             ("PIXTYPE", "HEALPIX", "HEALPix pixelisation"),
@@ -142,25 +141,32 @@ def _fits(
             ("MOCORDER", order, "finest order"),
             ("INDXSCHM", "EXPLICIT", "cells are listed"),
             *cards,
-            ("OBJECT", observed.burst_id, "burst"),
-            ("TELESCOP", "SVOM", "mission"),
-            ("INSTRUME", "MXT", "instrument"),
-            ("DATE-OBS", start, "[UTC] start of good times"),
-            ("MJD-OBS", float(Time(observed.start).mjd), "[d] start of good times"),
-            ("DATE", observed.date, "[UTC] when all inputs existed"),
-            ("CREATOR", says.creator, "pipeline"),
-            ("PIP_VER", __version__, "pipeline version"),
-            ("ORIGIN", says.origin, "where the file was made"),
-            *(("COMMENT", f"calibration: {item} {text}", "") for item, text in observed.calibration.items()),
+            *observation_cards(observed),
         ]
     )
     return b"".join([*primary_hdu(b""), *table_hdu(name, columns, images)])
 
 
+def observation_cards(observed: Observed) -> list[Card]:
+    """Return the cards that say what was observed, when and with which calibration."""
+    says, start = event_file_constants().primary, utc_text(observed.start).removesuffix("Z")
+    return [
+        ("OBJECT", observed.burst_id, "burst"),
+        ("TELESCOP", "SVOM", "mission"),
+        ("INSTRUME", "MXT", "instrument"),
+        ("DATE-OBS", start, "[UTC] start of good times"),
+        ("MJD-OBS", float(Time(observed.start).mjd), "[d] start of good times"),
+        ("DATE", observed.date, "[UTC] when all inputs existed"),
+        ("CREATOR", says.creator, "pipeline"),
+        ("PIP_VER", __version__, "pipeline version"),
+        ("ORIGIN", says.origin, "where the file was made"),
+        *(("COMMENT", f"calibration: {item} {text}", "") for item, text in observed.calibration.items()),
+    ]
+
+
 def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes:
     """Return the position's circle as a DS9 region file; with the region's outline where it is not round."""
-    radius = position.r90_arcsec or 0.0
-    circle = f'circle({round(position.ra_deg, 6) % 360.0:.6f},{position.dec_deg:+.6f},{radius:.3f}")'
+    circle = ds9_circle(position)
     lines = [
         "# Region file format: DS9 version 4.1",
         "global color=magenta width=2",
@@ -172,6 +178,12 @@ def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes
             places = ",".join(f"{ra:.6f},{dec:+.6f}" for ra, dec in outline[:-1])
             lines.append(f"polygon({places}) # dash=1 text={{{100.0 * region.part:g} % region}}")
     return "\n".join([*lines, ""]).encode()
+
+
+def ds9_circle(position: Position) -> str:
+    """Return the 90 % circle of a position as a DS9 shape."""
+    ra = round(position.ra_deg, 6) % 360.0
+    return f'circle({ra:.6f},{position.dec_deg:+.6f},{position.r90_arcsec or 0.0:.3f}")'
 
 
 def is_round(position: Position, region: CredibleRegion) -> bool:

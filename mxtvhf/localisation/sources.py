@@ -141,9 +141,10 @@ def _one_more(
     # One source fitted to two lies between them and is too wide: the others must be free to move for the next
     # one.
     for trial_psf in dict.fromkeys((sources[0].psf, psf)):
-        candidate, trial = _next(scene, trial_psf, prior)
-        if candidate.ts < further.ts_to_try:
+        fit = _best_place(scene.photons_to_explain, trial_psf, prior, on_map=psf)
+        if 2.0 * fit.log_evidence < further.ts_to_try:
             continue
+        candidate, trial = _fitted(scene, len(sources), trial_psf, prior, fit)
         fitted, trial = _refined(trial, trial_psf, prior, [*sources, candidate])
         fitted, trial = _with_own_width(trial, fitted, psf, prior)
         gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
@@ -169,20 +170,22 @@ def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
 
 def _next(scene: Scene, psf: SeparablePsf, prior: PositionPrior | None) -> tuple[FoundSource, Scene]:
     """Return the best maximum beside the sources of the scene, and the scene with it."""
-    fit = _best_place(scene.photons_to_explain, psf, prior)
+    fit = _best_place(scene.photons_to_explain, psf, prior, on_map=psf)
     return _fitted(scene, len(scene.sources), psf, prior, fit)
 
 
-def _best_place(counts: Counts, psf: SeparablePsf, prior: PositionPrior | None) -> SourceFit:
+def _best_place(
+    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, *, on_map: SeparablePsf
+) -> SourceFit:
     """Return the highest maximum over the field, against everything in the model so far.
 
     The maps of the mean kind of source and of places alone show where it may be: a source unlike the mean
-    kind is seen in the second one only.
+    kind is seen in the second one only. They have the PSF ``on_map``, whose transforms are kept.
     """
     starts: list[tuple[float, float, float]] = []
     views = (counts,) if counts.kinds is None else (counts, counts.places_only)
     for view in views:
-        log_likelihood = whole_field(view, psf)[0]
+        log_likelihood = whole_field(view, on_map)[0]
         if prior is not None:
             log_likelihood = log_likelihood + log_prior_of_cells(prior)
         known = {start[:2] for start in starts}

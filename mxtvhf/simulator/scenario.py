@@ -36,6 +36,7 @@ from mxtvhf.models.toml import fault_cause
 from mxtvhf.notices.alert import Alert, Attitude
 from mxtvhf.simulator.bursts import known_burst, known_bursts
 from mxtvhf.simulator.downlink import downlink
+from mxtvhf.simulator.field_sources import FieldSource, detector_places, with_field_sources
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, mxt_notice_of, write_notice
 from mxtvhf.simulator.onboard import onboard_results
 from mxtvhf.simulator.photons import simulate_photons
@@ -84,6 +85,8 @@ class Scenario(Model):
     corrupt: float = Field(default=0.0, ge=0.0, le=1.0)
     split_events: bool = True
     """The charge of a photon is shared by up to four pixels; False: each photon is one pixel entry."""
+    sources: tuple[FieldSource, ...] = ()
+    """Steady sources in the field of view beside the burst."""
     onboard_offset_arcsec: float = Field(default=0.0, ge=0.0, le=36_000.0)
     """By how much the on-board position is wrong beyond its own scatter."""
     attitude: Literal["packets", "product", "both"] = "packets"
@@ -168,6 +171,8 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
     With ``xband_s`` there is also ``xband_events.fits``, all photons of the longer exposure; those sent by
     VHF are the same with and without it. With ``attitude`` "product" or "both" there is ``attitude.fits``.
+    Notices and on-board positions are those of the burst alone: ``sources`` change neither them nor any other
+    photon.
 
     Parameters
     ----------
@@ -202,7 +207,10 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     # Random numbers of their own: photons and notices are the same with and without split events. The first
     # of them are those of the later photons.
     _, of_readout, of_later_readout = np.random.default_rng(scenario.seed).spawn(3)
-    pixels = _pixels(scenario, photons, calibration, of_readout)
+    in_field = partial(with_field_sources, sources=scenario.sources, pointing=pointing, seed=scenario.seed,
+                       calibration=calibration)  # fmt: skip
+    everything = in_field(photons, attitude=attitude)
+    pixels = _pixels(scenario, everything, calibration, of_readout)
     results = onboard_results(
         photons,
         attitude,
@@ -228,7 +236,13 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         "start": utc_text(scenario.start),
         "counts": counts,
         "background": background,
-        "n_photons": len(photons),
+        "n_photons": len(everything),
+        "sources": [
+            {**source.model_dump(), "detector_x": column, "detector_y": row}
+            for source, (column, row) in zip(
+                scenario.sources, detector_places(scenario.sources, pointing), strict=True
+            )
+        ],
         "n_pixels": len(pixels),
         "detector_x": x,
         "detector_y": y,
@@ -249,10 +263,12 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     if scenario.xband_s is not None:
         attitude = moving_attitude(pointing, start, start + scenario.xband_s)
         later = partial(draw, bad_pixels=calibration.bad_pixels.mask())
-        later_photons = _later_photons(scenario, later, counts, background)
-        everything = pixels.merged(_pixels(scenario, later_photons, calibration, of_later_readout))
+        later_photons = in_field(
+            _later_photons(scenario, later, counts, background), attitude=attitude, sent_s=scenario.duration_s
+        )
+        whole = pixels.merged(_pixels(scenario, later_photons, calibration, of_later_readout))
         header = _xband_header(scenario, wakeup, end=scenario.start + timedelta(seconds=scenario.xband_s))
-        write_event_file(out / XBAND_FILE, everything, attitude, header=header, store=store)
+        write_event_file(out / XBAND_FILE, whole, attitude, header=header, store=store)
         written.append(out / XBAND_FILE)
     return written
 

@@ -11,6 +11,7 @@ from mxtvhf.cli.arguments import (
     checkout,
     day,
     declination,
+    field_source,
     input_file,
     input_folder,
     output_file,
@@ -146,3 +147,14 @@ def test_a_checkout_has_dags_and_plugins(tmp_path):
     assert checkout(PROJECT) == PROJECT
     with pytest.raises(InvalidInput, match="no folder dags; expected a checkout"):
         checkout(tmp_path)
+
+
+def test_a_simulated_source_is_read():
+    found = field_source("10:00:00,-0:30:00,150")
+    assert found == pytest.approx({"ra_deg": 150.0, "dec_deg": -0.5, "counts": 150.0})
+
+
+@pytest.mark.parametrize("text", ["155.6,-21.1", "155.6 -21.1 150", "155.6,-98,150", "x,1,2", "1,2,many"])
+def test_a_simulated_source_that_is_not_one_is_named(text):
+    with pytest.raises(InvalidInput, match=f"--source '{text}': "):
+        field_source(text)

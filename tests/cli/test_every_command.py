@@ -42,6 +42,7 @@ SOUND = {
     "listen": "",
     "localise": "events.fits",
     "log-queue": "--no-follow",
+    "noise-map": "events.fits --out out",
     "process": "alert.xml packets.bin --out out",
     "replay": "sb26030704",
     "restore": "backup.tar.gz",

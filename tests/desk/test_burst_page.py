@@ -16,6 +16,7 @@ from mxtvhf.models.position import Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.workflow.runs import StepProblem
 from support.desk import BURST, HOSTILE, NOW, Elements, answer, html_of, page_of, release_of, run, source
+from support.sources import FIELD, field
 
 
 def test_catalogues_that_were_not_checked_come_first_with_the_reason():
@@ -173,3 +174,30 @@ def test_the_newest_run_that_is_no_replay_is_shown(settings, put):
     page = page_of(settings, [run(f"{BURST}__2", minutes=2), run()], run())
     assert page.newer == f"{BURST}__2"
     assert "Not the newest run" in render_burst(page, base="")
+
+
+def test_several_sources_have_a_table_and_their_places_in_the_sky_view(settings, put):
+    put(f"{BURST}__1", localisation=field().model_dump(mode="json"))
+    page = html_of(settings, [run()])
+    elements = Elements(page)
+    parts = {one["id"] for _, one in elements.found if "data-part" in one}
+    assert "sources" in parts
+    assert "S2 is taken as the burst: S2 lies in the ECLAIRs circle, S1 and S3 do not." in page
+
+
+def test_sources_near_the_position_have_a_layer_of_the_sky_view(settings, put):
+    report = put(f"{BURST}__1")
+    best = Position.model_validate(report["best_position"])
+    near = tuple(
+        one.model_copy(update={"position": best.model_copy(update={"dec_deg": best.dec_deg + 0.1 * number})})
+        for number, one in enumerate(FIELD)
+    )
+    put(f"{BURST}__1", localisation=field(near, near[0]).model_dump(mode="json"))
+    page = html_of(settings, [run(f"{BURST}__1")])
+    layers = {one["data-layer"] for one in Elements(page).named("input") if "data-layer" in one}
+    assert "sources" in layers
+
+
+def test_one_source_has_no_table(settings, put):
+    put(f"{BURST}__1")
+    assert "Sources in the field" not in html_of(settings, [run()])

@@ -8,6 +8,7 @@ from mxtvhf.desk.sky_view import sky_view
 from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import separation_arcsec
 from support.desk import answer, position, source
+from support.sources import BRIGHT, BURST, FAINT
 
 
 @given(
@@ -42,3 +43,18 @@ def test_a_source_within_two_cones_is_drawn_once():
     assert [circle.label for circle in view.circles] == ["photons", "A", "B"]
     assert [layer.words for layer in view.layers][1:] == ["bright", "MXT-VHF 90 % region"]
     assert view.regions[0].outlines[0][0] == (0.0, 0.0)
+
+
+def test_other_sources_are_drawn_with_their_names_in_a_layer_of_their_own():
+    best = BURST.position
+    view = sky_view(best, [best], others=[BRIGHT, FAINT])
+    assert [(circle.label, circle.style, circle.layer) for circle in view.circles][1:] == [
+        ("S1", "source", "sources"),
+        ("S3", "source", "sources"),
+    ]
+    assert [layer.words for layer in view.layers] == ["MXT-VHF photons", "MXT-VHF other sources"]
+    s1 = view.circles[1]
+    away = separation_arcsec(best.ra_deg, best.dec_deg, s1.ra_deg, s1.dec_deg) / 60.0
+    assert hypot(s1.x, s1.y) == pytest.approx(away, rel=1e-3)
+    assert s1.r90_arcmin == pytest.approx(33.0 / 60.0)
+    assert view.widest_arcmin > abs(s1.x)

@@ -41,6 +41,16 @@ def test_astropy_reads_what_is_written_and_finds_the_checksums_right(columns, ca
             assert parts[0].header[f"K{index}"] == parts["T"].header[f"K{index}"] == expected
 
 
+@given(rows=st.lists(texts.map(str.rstrip), min_size=1, max_size=5))
+def test_a_column_of_text_comes_back(rows):
+    values = np.array([row.encode() for row in rows], dtype=f"S{max(1, *map(len, rows))}")
+    columns = [Column("NAME", values), Column("N", np.arange(len(rows), dtype=np.int16))]
+    content = b"".join(primary_hdu(b"") + table_hdu("T", columns, b""))
+    with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=True) as parts:
+        assert list(parts["T"].data["NAME"]) == rows
+        assert list(parts["T"].data["N"]) == list(range(len(rows)))
+
+
 @pytest.mark.service
 def test_fitsverify_finds_nothing(tmp_path):
     path = tmp_path / "table.fits"

@@ -13,6 +13,7 @@ from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation import likelihood
 from mxtvhf.localisation.background import BackgroundDensities, background_spectra
 from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.hot_pixels import hot_pixels
 from mxtvhf.localisation.photon_weights import energy_weights
 from mxtvhf.localisation.position import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
@@ -244,7 +245,7 @@ def test_a_hot_pixel_is_as_if_it_were_known_to_be_bad(n, column, row, others):
     found = localise([column] * n + list(x), [row] * n + list(y))
     if (column, row) not in set(zip(x, y, strict=True)):
         known = localise(x, y, bad_pixels=[(column, row)])
-        assert found == replace(known, hot_pixels=((column, row),))
+        assert found == replace(known, faults=DetectorFaults(hot_pixels=((column, row),), n_photons=n))
     assert found.hot_pixels == ((column, row),)
 
 

@@ -33,6 +33,7 @@ from mxtvhf.models.toml import read_toml
 from mxtvhf.notices.constants import NoticeFacts
 from mxtvhf.reporting.announcement.content import Names
 from mxtvhf.simulator.bursts import BurstList
+from mxtvhf.simulator.readout import ReadoutConstants
 
 PACKAGE = Path(mxtvhf.__file__).parent
 CALIBRATION = PACKAGE / "instrument" / "caldb"
@@ -52,6 +53,7 @@ FILES: dict[str, type[BaseModel]] = {
     "notices/notices.toml": NoticeFacts,
     "reporting/announcement/announcement.toml": Names,
     "simulator/bursts.toml": BurstList,
+    "simulator/readout.toml": ReadoutConstants,
     **{
         f"instrument/caldb/{path.name}": MODELS[path.stem.rpartition("_")[0]]
         for path in sorted(CALIBRATION.glob("*.toml"))
@@ -59,7 +61,10 @@ FILES: dict[str, type[BaseModel]] = {
 }
 OPTIONAL = {
     "alignment_001.toml": {"valid_until"},
+    "background_002.toml": {"continua", "lines", "kt_kev", "nh_cm2"},
     "cone_search.toml": {"error_kind", "default_r90_arcsec"},
+    "psf_002.toml": {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma"},
+    "source_templates.toml": {"share"},
     "bursts.toml": {
         *("grb_name", "mxt_start", "eclairs_snr", "mxt_snr", "note", "eclairs", "mxt", "refined"),
         *("r90_arcsec", "origin", "reference"),
@@ -216,7 +221,11 @@ def test_each_number_of_another_type_is_named(name, wrong, tmp_path):
         ("instrument/caldb/gain_001.toml", "kev_per_channel", 2.5),  # eV
         ("instrument/caldb/gain_001.toml", "reference_temperature_k", -65.0),  # Celsius
         ("instrument/caldb/redistribution_001.toml", "pair_energy_ev", 0.00365),  # keV
-        ("instrument/caldb/psf_001.toml", "core_fwhm_arcmin", 600.0),  # arcsec
+        ("instrument/caldb/psf_002.toml", "core_fwhm_arcmin", 600.0),  # arcsec
+        ("instrument/caldb/psf_002.toml", "roll_deg", 300.0),  # arcmin
+        ("instrument/caldb/psf_002.toml", "elongation_sigma", 10.0),  # percent
+        ("simulator/readout.toml", "charge_sharing.cloud_sigma_um", 6000.0),  # nm
+        ("simulator/readout.toml", "charge_sharing.threshold_kev", 40.0),  # eV
         ("analysis/analysis.toml", "band.energy_kev", [300.0, 10000.0]),  # eV
         ("analysis/analysis.toml", "spectrum.nh_cm2", 0.1),  # 1e22/cm2
         ("analysis/spectrum.toml", "source.nh_cm2", 1.0e25 * 10.0),  # 1/m2

@@ -3,7 +3,7 @@
 const view = document.getElementById("aladin-view");
 const state = document.getElementById("aladin-state");
 const sky = JSON.parse(view.dataset.sky);
-const COLOURS = { eclairs: "#4da3ff", "mxt-on-board": "#ffb347", "mxt-vhf": "#ff5c9e", "mxt-gp": "#3ddc97", vt: "#b692ff" };
+const COLOURS = { eclairs: "#4da3ff", "mxt-on-board": "#ffb347", "mxt-vhf": "#ff5c9e", source: "#ffa3c8", "mxt-gp": "#3ddc97", vt: "#b692ff" };
 const OTHER = "#c8d0d8";
 const UNREACHED = "Aladin Lite cannot be reached: no answer from CDS. The sky view above needs no network.";
 

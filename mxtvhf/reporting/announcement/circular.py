@@ -36,6 +36,7 @@ def circular(announced: Announcement) -> bytes:
         *_comparison(announced),
         " ".join(announced.catalogue_words),
         *_flux(announced),
+        announced.other_sources_words,
         announced.comment,
         _citations(announced),
         FROM_PHOTONS if announced.is_from_photons else "",

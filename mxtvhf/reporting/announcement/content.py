@@ -12,7 +12,8 @@ from pydantic import Field
 from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.crosscheck import SourceMatch, name
 from mxtvhf.errors import InvalidInput
-from mxtvhf.localisation.model import Localisation
+from mxtvhf.localisation.model import Localisation, LocalisedSource
+from mxtvhf.models.angles import radius_arcsec_text, separation_arcsec
 from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
@@ -20,9 +21,13 @@ from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.assembly import headline, verdict_about
 from mxtvhf.reporting.report.model import PhotonSummary
 from mxtvhf.reporting.report.page import checked_catalogues
+from mxtvhf.reporting.report.sources import other_sources
 
 FOLLOW_UP = ("MXT", "VT")
 """Instruments that look at what others found."""
+
+MOST_SOURCES = 5
+"""Other sources that are told with their positions, the most significant ones."""
 
 
 class Stream(SourcedConstants):
@@ -144,6 +149,37 @@ class Announcement:
             self.report.best_reason if self.is_best else f"{name(self.position)} was chosen to be announced."
         )
         return [sentence for sentence in (chosen, verdict_reason, self.comment) if sentence]
+
+    @property
+    def other_sources(self) -> tuple[LocalisedSource, ...]:
+        """Other sources that MXT sees in the field; empty where the position is not from the photons."""
+        return tuple(other_sources(self.localisation))
+
+    @property
+    def other_sources_words(self) -> str:
+        """The other sources in a sentence; empty where there are none."""
+        found = self.other_sources
+        if not found:
+            return ""
+        places = "; at ".join(self._source_words(source) for source in found[:MOST_SOURCES])
+        if len(found) == 1:
+            return f"The MXT field of view shows a second source, at {places}."
+        more = len(found) - MOST_SOURCES
+        rest = f"; and {more} less significant ones" if more > 0 else ""
+        return f"The MXT field of view shows {len(found)} other sources, at {places}{rest}."
+
+    def _source_words(self, source: LocalisedSource) -> str:
+        place = source.position
+        apart = separation_arcsec(self.position.ra_deg, self.position.dec_deg, place.ra_deg, place.dec_deg)
+        identity = next((one for one in self.report.identities if one.name == source.name), None)
+        match = identity.known.source if identity and identity.known else source.known_as
+        facts = [
+            f"90% radius {radius_arcsec_text(place.r90_arcsec or 0.0)} arcsec",
+            f"{apart / 60.0:.1f} arcmin from the position above",
+            f"{source.n_source:.0f} counts",
+            *([f"consistent with the catalogued source {match}"] if match else []),
+        ]
+        return f"R.A., Dec. = {', '.join(place.degrees_text)} degrees ({', '.join(facts)})"
 
     @property
     def catalogue_words(self) -> list[str]:

@@ -29,7 +29,9 @@ def gcn_notice(announced: Announcement) -> bytes:
         **_event(announced),
         **_localisation(announced),
         **_flux(announced),
-        "additional_info": " ".join([announced.headline, *announced.reasons]),
+        "additional_info": " ".join(
+            filter(None, [announced.headline, *announced.reasons, announced.other_sources_words])
+        ),
     }
     given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

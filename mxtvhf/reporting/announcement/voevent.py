@@ -94,6 +94,7 @@ def _detection(announced: Announcement) -> list[Param]:
     return [
         ("Verdict", announced.verdict, None, "meta.code"),
         ("Test_Statistic", round(found.ts, 1) if found else None, None, "stat.value"),
+        ("Other_Sources", len(announced.other_sources) or None, None, "meta.number;src"),
         ("First_Photon_After_T0", _first_photon_after_s(announced), "s", "time.interval"),
         (
             "Exposure",

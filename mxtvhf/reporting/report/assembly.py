@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from mxtvhf import __version__
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
@@ -12,8 +13,9 @@ from mxtvhf.crosscheck.verdict import burst_verdict
 from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
-from mxtvhf.instrument.pixels import lines_text
+from mxtvhf.instrument.pixels import blocks_text, lines_text
 from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
@@ -21,6 +23,7 @@ from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
+from mxtvhf.reporting.report.sources import source_warnings
 
 REFERENCE_GP = (
     "GP is the reference service: the same method, our photons among its own, no independent confirmation."
@@ -82,6 +85,7 @@ def build_report(
         verdict_reason=crosscheck.verdict_reason,
         catalogues=crosscheck.catalogues,
         associations=crosscheck.associations,
+        identities=crosscheck.identities,
         flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,
@@ -98,7 +102,12 @@ def build_report(
         calibration=_calibration(run),
         version=__version__,
     )
-    return report.model_copy(update={"headline": headline(report, report.best_position)})
+    return report.model_copy(
+        update={
+            "headline": headline(report, report.best_position),
+            "warnings": (*source_warnings(report), *report.warnings),
+        }
+    )
 
 
 def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = None) -> PhotonSummary | None:
@@ -248,11 +257,8 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append("No position was derived from the VHF photons: the localisation has no result.")
     elif not localisation.detected:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
-    if localisation is not None and localisation.noisy_lines:
-        lines = lines_text(localisation.noisy_lines)
-        found.append(
-            f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
-        )
+    if localisation is not None:
+        found += _fault_warnings(localisation.faults)
     found += [
         judged.explanation
         for judged in (localisation.onboard if localisation else ())
@@ -278,11 +284,35 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     return found
 
 
+def _fault_warnings(faults: DetectorFaults) -> list[str]:
+    """Name the faults of the detector that reach over many pixels; hot pixels are in the numbers."""
+    found = []
+    if faults.noisy_lines:
+        lines = lines_text(faults.noisy_lines)
+        found.append(
+            f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
+        )
+    dead = ", ".join(filter(None, (lines_text(faults.dead_lines), blocks_text(faults.dead_blocks))))
+    if dead:
+        found.append(
+            f"The detector counts nothing, or too little, in {dead}: left out. "
+            "The calibration does not list it."
+        )
+    return found
+
+
 def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
+    found = []
+    others = analysis.regions.others_fraction if analysis and analysis.regions else None
+    if others is not None and abs(others) >= analysis_constants().others.told_from:
+        found.append(
+            f"Other sources add about {100.0 * others:+.0f} % to the net counts of the burst: rate, flux and "
+            "spectrum are not corrected for it."
+        )
     fit = analysis.spectrum if analysis else None
-    if fit is None or fit.trusted:
-        return []
-    return [f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}."]
+    if fit is not None and not fit.trusted:
+        found.append(f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}.")
+    return found
 
 
 def _calibration(run: RunRecord) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
-from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair
+from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair, SourceIdentity
 from mxtvhf.errors import Failure
 from mxtvhf.events.lost_time import LostTime
 from mxtvhf.events.patterns import PatternCounts
@@ -133,6 +133,9 @@ class Report(KeptModel):
     """What each catalogue gave around each position, also that it could not be asked."""
     associations: tuple[SourceMatch, ...] = ()
     """Positions against catalogued sources, the likeliest first."""
+    identities: tuple[SourceIdentity, ...] = ()
+    """What the catalogues say about each of the sources in ``localisation.sources``, where there are several;
+    empty also in earlier reports."""
     flags: tuple[str, ...] = ()
     """Published values that are impossible; they are in no result."""
     gp: GpOutcome

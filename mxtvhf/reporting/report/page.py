@@ -19,6 +19,7 @@ from mxtvhf.models.times import duration_text, second_text, utc_text
 from mxtvhf.reporting.report.assembly import position_radius_text, versus_eclairs
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.plots import Picture, Plot
+from mxtvhf.reporting.report.sources import choice_sentence, source_rows
 
 
 def render_page(
@@ -145,8 +146,10 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "probability": probability_text,
         "position_radius": position_radius_text,
         "radius": radius_text,
+        "choice": choice_sentence,
         "second": second_text,
         "separation": _separation_text,
+        "source_rows": source_rows,
         "utc": utc_text,
         "versus_eclairs": lambda report: versus_eclairs(report, report.best_position),
         "words": _words,

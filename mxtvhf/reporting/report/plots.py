@@ -19,10 +19,11 @@ import numpy.typing as npt
 from mxtvhf.events.lost_time import LostGap
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.instrument.pixels import line_mask, lines_text
+from mxtvhf.instrument.pixels import lines_text
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.localisation.model import Localisation
+from mxtvhf.localisation.model import Localisation, LocalisedSource
 from mxtvhf.models.position import Position
+from mxtvhf.reporting.report.sources import other_sources
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,10 +108,9 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     counts = np.zeros((rows, columns))
     np.add.at(counts, (photons.y, photons.x), 1.0)
     hot = localisation.hot_pixels if localisation else ()
-    lines = localisation.noisy_lines if localisation else ()
-    for column, row in hot:
-        counts[row, column] = 0.0
-    counts[line_mask(lines)] = 0.0
+    lines = (*localisation.noisy_lines, *localisation.dead_lines) if localisation else ()
+    if localisation:
+        counts[localisation.faults.mask()] = 0.0
     smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
     figure, axes = panel(PANEL_INCH, 1.36)
     brightest = max(float(smooth.max()), 1e-12)
@@ -124,6 +124,9 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     if localisation and localisation.detector_x is not None and localisation.detector_y is not None:
         _source(axes, localisation.detector_x, localisation.detector_y, localisation.position)
         words += f"; source at column {localisation.detector_x:.1f}, row {localisation.detector_y:.1f}"
+    if others := other_sources(localisation):
+        _others(axes, others)
+        words += f"; other sources {', '.join(source.name for source in others)}"
     if hot:
         axes.plot(*zip(*hot, strict=True), "x", color=UNUSED, markersize=6, label="hot pixels, not used")
         words += f"; {len(hot)} hot pixels not used"
@@ -271,6 +274,24 @@ def _source(axes: Axes, column: float, row: float, position: Position | None) ->
         near, far = gap * sign, 1000.0 * sign
         axes.plot([column + near, column + far], [row, row], **arms)
         axes.plot([column, column], [row + near, row + far], **arms)
+
+
+def _others(axes: Axes, sources: Sequence[LocalisedSource]) -> None:
+    """Mark the sources beside the burst: dotted 90 % circles with their names."""
+    from matplotlib.patches import Circle
+
+    for source in sources:
+        column, row = source.detector_x, source.detector_y
+        radius = max(source.position.r90_arcsec or 0.0, 1.0) / pixel_scale_arcsec()
+        style: dict[str, Any] = {"fill": False, "color": "white", "linewidth": 1.2, "linestyle": ":"}
+        axes.add_patch(Circle((column, row), radius, **style))
+        above = row + radius + 4.0 < instrument().detector.rows - 8.0
+        place: dict[str, Any] = {"ha": "center", "va": "bottom" if above else "top", "fontsize": 9}
+        axes.text(
+            column, row + (radius + 1.0 if above else -radius - 1.0), source.name, color="white", **place
+        )
+    ring: dict[str, Any] = {"color": "none", "markeredgecolor": "white", "markersize": 8}
+    axes.plot([], [], "o", markeredgewidth=0.6, label="other source, R90", **ring)
 
 
 def _colour_bar(figure: Figure, brightest: float) -> None:

@@ -38,6 +38,8 @@ Our own line is whole like that of ECLAIRs, and thicker than all others.
 WIDEST_SKY_ARCMIN = 90.0
 """A circle that reaches farther out is not drawn (GRM's are of many degrees) but named in the legend."""
 
+OTHER_SOURCE = "#8a3a5e"
+"""Colour of the sources that our photons show beside the burst; their circles are dotted."""
 SHADE = "#e0559a"
 ROW_INCH = 0.19
 """Of the legend."""
@@ -48,6 +50,7 @@ def sky_plot(
     best: Position,
     *,
     regions: Sequence[CredibleRegion] = (),
+    sources: Sequence[Position] = (),
     half_width_arcmin: float | None = None,
 ) -> Plot:
     """Draw the 90 % circles of all positions around the best one, North up, East left.
@@ -60,14 +63,18 @@ def sky_plot(
         Centre of the tangent plane.
     regions
         Of our own position's posterior: they are shaded.
+    sources
+        Other sources that our photons show, labelled with their names: they are drawn thin, with the name.
     half_width_arcmin
         Half the width of the view; None shows all circles that end within ``WIDEST_SKY_ARCMIN``.
     """
-    reaches = {position.label: _reach(position, best) for position in positions}
+    reaches = {position.label: _reach(position, best) for position in (*positions, *sources)}
     shown = [position for position in positions if reaches[position.label] <= WIDEST_SKY_ARCMIN]
-    half = half_width_arcmin or 1.12 * max((reaches[position.label] for position in shown), default=1.0)
+    beside = [source for source in sources if reaches[source.label] <= WIDEST_SKY_ARCMIN]
+    widest = max((reaches[position.label] for position in (*shown, *beside)), default=1.0)
+    half = half_width_arcmin or 1.12 * widest
     place = " ".join(best.sexagesimal_text)
-    figure, axes = panel(PANEL_INCH, 0.6 + ROW_INCH * (len(positions) + bool(regions)))
+    figure, axes = panel(PANEL_INCH, 0.6 + ROW_INCH * (len(positions) + bool(regions) + bool(beside)))
     axes.set(xlim=(half, -half), ylim=(-half, half))
     scales(axes, f"East offset from {place} (arcmin)", "North offset (arcmin)", grid=True)
     _compass(axes)
@@ -75,15 +82,23 @@ def sky_plot(
     _shade(axes, regions, best)
     for position in shown:
         _circle(axes, position, best, styles[position.label])
-    _sky_legend(figure, positions, styles, regions)
+    for source in beside:
+        _circle(axes, source, best, _SOURCE_STYLE)
+        _name(axes, source, best, half)
+    _sky_legend(figure, positions, styles, regions, beside)
     circles = "; ".join(_entry(position, position in shown) for position in positions)
     if regions:
         circles += f". Shaded: {_regions_text(regions)}"
+    if beside:
+        circles += f". {_sources_text(beside)}"
     return Plot(
         "Sky, 90 % circles" if half_width_arcmin is None else "Sky, around the best position",
         f"Sky map {2 * half:.3g} arcmin wide around {place}, North up, East left. 90 % circles: {circles}.",
         figure,
     )
+
+
+_SOURCE_STYLE: dict[str, Any] = {"color": OTHER_SOURCE, "linestyle": ":", "linewidth": 1.4, "alpha": 1.0}
 
 
 def zoom_half_width_arcmin(positions: Sequence[Position], best: Position) -> float | None:
@@ -132,6 +147,15 @@ def _circle(axes: Axes, position: Position, best: Position, style: dict[str, Any
     axes.plot(*centre, "+", color=style["color"], alpha=style["alpha"], markersize=7)
 
 
+def _name(axes: Axes, source: Position, best: Position, half: float) -> None:
+    """Write the name of a source beside its circle, where the view has it."""
+    east, north = _offset(source, best)
+    if max(abs(east), abs(north)) < half:
+        north += (source.r90_arcsec or 0.0) / 60.0 + 0.03 * half
+        place: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "color": OTHER_SOURCE}
+        axes.text(east, north, source.label, clip_on=True, parse_math=False, **place)
+
+
 def _shade(axes: Axes, regions: Sequence[CredibleRegion], best: Position) -> None:
     """Fill the regions, the smaller ones over the larger; holes in them stay empty."""
     from matplotlib.patches import PathPatch
@@ -161,8 +185,9 @@ def _sky_legend(
     positions: Sequence[Position],
     styles: dict[str, dict[str, Any]],
     regions: Sequence[CredibleRegion],
+    sources: Sequence[Position],
 ) -> None:
-    """List all positions below the panel, with the line of each that is drawn, and the shaded regions."""
+    """List below the panel all positions, with the line of each that is drawn, regions and sources."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
@@ -173,7 +198,14 @@ def _sky_legend(
         figure.add_artist(Rectangle((LEFT_INCH + 0.06, 0.08), 0.2, 0.1, alpha=0.36, **shade))
         figure.add_artist(Rectangle((LEFT_INCH + 0.26, 0.08), 0.2, 0.1, alpha=0.2, **shade))
         figure.text(LEFT_INCH + 0.55, 0.13, _regions_text(regions), **place)
-    for row, position in enumerate(reversed(positions), start=bool(regions)):
+    below = int(bool(regions))
+    if sources:
+        y = 0.13 + ROW_INCH * below
+        ends = (LEFT_INCH + 0.06, LEFT_INCH + 0.46)
+        figure.add_artist(Line2D(ends, (y, y), transform=inches, **_SOURCE_STYLE))
+        figure.text(LEFT_INCH + 0.55, y, _sources_text(sources), parse_math=False, **place)
+        below += 1
+    for row, position in enumerate(reversed(positions), start=below):
         y = 0.13 + ROW_INCH * row
         if position.label in styles:
             ends = (LEFT_INCH + 0.06, LEFT_INCH + 0.46)
@@ -190,3 +222,9 @@ def _entry(position: Position, shown: bool) -> str:
 def _regions_text(regions: Sequence[CredibleRegion]) -> str:
     parts = " and ".join(f"{100.0 * region.part:g} %" for region in regions)
     return f"MXT-VHF {parts} region, {regions[-1].area_arcmin2:.3g} arcmin\N{SUPERSCRIPT TWO}"
+
+
+def _sources_text(sources: Sequence[Position]) -> str:
+    sizes = ", ".join(f"{one.label} R90 {radius_text(one.r90_arcsec or 0.0)}" for one in sources[:4])
+    more = f" and {len(sources) - 4} more" if len(sources) > 4 else ""
+    return f"MXT-VHF other source{'s' if len(sources) > 1 else ''}: {sizes}{more}"

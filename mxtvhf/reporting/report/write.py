@@ -19,6 +19,7 @@ from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Picture, Plot, detector_plot, light_curve_plot
 from mxtvhf.reporting.report.sky_plot import sky_plot, zoom_half_width_arcmin
 from mxtvhf.reporting.report.source_plots import source_plots
+from mxtvhf.reporting.report.sources import other_sources
 
 SAME_IN_FINAL = ("plot_detector", "plot_light_curve")
 """Plots of the preliminary report that GP's answer does not change: the final one shows the same files."""
@@ -85,7 +86,11 @@ def plots_of(
     best = crosscheck.best
     if best is not None:
         regions = run.localisation.regions if run.localisation else ()
-        sky = partial(sky_plot, crosscheck.positions, best, regions=regions)
+        sources = [
+            source.position.model_copy(update={"label": source.name})
+            for source in other_sources(run.localisation)
+        ]
+        sky = partial(sky_plot, crosscheck.positions, best, regions=regions, sources=sources)
         plots["sky"] = sky
         closer = zoom_half_width_arcmin(crosscheck.positions, best)
         if closer is not None:

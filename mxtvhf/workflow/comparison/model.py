@@ -60,6 +60,29 @@ class PositionShift(Model):
     r90_new_arcsec: float | None
 
 
+class SourceOutcome(StrEnum):
+    """What became of a source between two reports."""
+
+    SAME = "same"
+    MOVED = "moved"
+    FOUND = "found"
+    """Only in the new report."""
+    LOST = "lost"
+    """Only in the archived one."""
+
+
+class SourceChange(Model):
+    """A source of the field in two reports."""
+
+    outcome: SourceOutcome
+    archived: str | None
+    """Its name there; None: it is not there."""
+    new: str | None
+    separation_arcsec: float | None = None
+    part_of_r90: float | None = None
+    """The separation over the larger statistical 90 % radius."""
+
+
 class ComparisonSummary(Model):
     """A comparison in short."""
 
@@ -81,6 +104,8 @@ class Comparison(ComparisonSummary, KeptModel):
 
     positions: tuple[PositionShift, ...] = ()
     """Positions that both reports have."""
+    sources: tuple[SourceChange, ...] = ()
+    """The sources that the photons show, by their places; empty where one of the reports lists none."""
     differences: tuple[Difference, ...] = ()
     """Those that matter first."""
 

@@ -12,6 +12,8 @@ from mxtvhf.workflow.comparison.model import Difference, Tolerances
 FITS_SUFFIXES = (".fits", ".pha", ".arf", ".rmf")
 EXACT = ("event_file",)
 """FITS files whose numbers must be the same to the last bit."""
+ADDED = ("sources", "sources_ds9")
+"""Files that earlier versions did not write: the report says whether sources were found or lost."""
 VERSION_KEYWORDS = ("PIP_VER", "MOCTOOL", "COMMENT", "HISTORY", "CHECKSUM", "DATASUM")
 """What a FITS header says of the software, or what follows from that."""
 NAMING_KEYWORDS = ("OBS_ID",)
@@ -46,7 +48,8 @@ def compare_products(
         what = f"product {name}"
         if before is None or after is None:
             words = ["present" if one else "none" for one in (before, after)]
-            yield Difference(what=what, archived=words[0], new=words[1], matters=not name.startswith("plot_"))
+            matters = not name.startswith("plot_") and not (before is None and name in ADDED)
+            yield Difference(what=what, archived=words[0], new=words[1], matters=matters)
         elif before["sha256"] != after["sha256"]:
             paths = folders[0] / before["path"], folders[1] / after["path"]
             if found := _content_difference(name, paths, limits):

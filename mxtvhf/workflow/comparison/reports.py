@@ -14,7 +14,15 @@ from typing import Any
 
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin
-from mxtvhf.workflow.comparison.model import Comparison, Difference, Outcome, PositionShift, Tolerances
+from mxtvhf.workflow.comparison.model import (
+    Comparison,
+    Difference,
+    Outcome,
+    PositionShift,
+    SourceChange,
+    Tolerances,
+)
+from mxtvhf.workflow.comparison.sources import source_changes
 
 IGNORED = (
     "run_id", "is_replay", "written", "headline", "timeline", "products", "*.products", "*.outlines",
@@ -24,6 +32,7 @@ IGNORED = (
 NOTED = (
     "schema_version", "version", "calibration", "*.calibration", "gp", "warnings", "best_reason",
     "*.reason", "*_reason", "*.doubts", "*.explanation", "*.recomputed", "catalogues", "associations",
+    "identities", "localisation.chosen", "localisation.choice", "*.confused_with",
 )  # fmt: skip
 """What may differ: versions, GP (a partner's service), wording, catalogues (asked around GP's position, too,
 and added to since). The verdict that comes of them must not."""
@@ -36,6 +45,8 @@ KEYS = {
     "related": ("ivorn",),
 }
 """What names the elements of a list; those of other lists are named by their place."""
+SOURCES = "localisation.sources"
+"""Paired by their places on the sky."""
 
 Report = Mapping[str, Any]
 
@@ -65,6 +76,7 @@ def compare_reports(
     """
     limits = tolerances or Tolerances()
     fields = _Fields(limits, _gp_labels(archived) | _gp_labels(new))
+    sources = _sources(archived, new, limits)
     found = [*fields.differences("", archived, new, matters=True), *products]
     found.sort(key=lambda difference: not difference.matters)
     before, after = archived.get("best_position"), new.get("best_position")
@@ -78,6 +90,7 @@ def compare_reports(
         new_version=new.get("version"),
         best=position_shift(before, after) if before and after else None,
         positions=tuple(_shifts(archived, new)),
+        sources=sources,
         differences=tuple(found),
     )
 
@@ -115,6 +128,17 @@ def _shifts(archived: Report, new: Report) -> Iterator[PositionShift]:
     before, after = (_named(report.get("positions", ()), KEYS["positions"]) for report in (archived, new))
     for name in before.keys() & after.keys():
         yield position_shift(before[name], after[name])
+
+
+def _listed(report: Report) -> list[Report]:
+    """Return the sources that a report lists; older ones list none."""
+    localisation = report.get("localisation")
+    return (localisation.get("sources") or []) if isinstance(localisation, Mapping) else []
+
+
+def _sources(archived: Report, new: Report, limits: Tolerances) -> tuple[SourceChange, ...]:
+    before, after = _listed(archived), _listed(new)
+    return tuple(source_changes(before, after, limits)) if before and after else ()
 
 
 def _gp_labels(report: Report) -> set[str]:
@@ -158,6 +182,9 @@ class _Fields:
     def _lists(
         self, path: str, archived: list[Any], new: list[Any], *, matters: bool
     ) -> Iterator[Difference]:
+        if path == SOURCES:
+            yield from self._of_sources(archived, new, matters=matters)
+            return
         keys = KEYS.get(path, ())
         before, after = _named(archived, keys), _named(new, keys)
         for name in dict.fromkeys([*before, *after]):
@@ -168,6 +195,26 @@ class _Fields:
                 old, now = before.get(name), after.get(name)
                 other = self._is_of_gp(old) or self._is_of_gp(now)
                 yield Difference(what=below, archived=old, new=now, matters=matters and not other)
+
+    def _of_sources(
+        self, archived: list[Report], new: list[Report], *, matters: bool
+    ) -> Iterator[Difference]:
+        """Compare sources by their places: one may have another name now."""
+        if not archived or not new:
+            # A report of an earlier version lists none; with no source at all, ``detected`` differs, too.
+            yield Difference(what=SOURCES, archived=len(archived), new=len(new), matters=False)
+            return
+        before, after = ({one["name"]: one for one in sources} for sources in (archived, new))
+        for change in source_changes(archived, new, self.tolerances):
+            if change.archived is not None and change.new is not None:
+                below = f"{SOURCES}.{change.archived}"
+                yield from self.differences(
+                    below, _unnamed(before[change.archived]), _unnamed(after[change.new]), matters=matters
+                )
+            else:
+                what = f"source {change.archived or change.new} {change.outcome}"
+                places = (_place_text(before.get(change.archived)), _place_text(after.get(change.new)))
+                yield Difference(what=what, archived=places[0], new=places[1], matters=matters)
 
     def _measured_together(self, archived: Report, new: Report) -> dict[str, bool]:
         """Tell of fields that are judged together, as those of one measurement, whether they are close."""
@@ -197,6 +244,18 @@ class _Fields:
         return value.get("origin") == Origin.GP or not self.gp_labels.isdisjoint(
             (value.get("first"), value.get("second"))
         )
+
+
+def _unnamed(source: Report) -> Report:
+    """Return a source without what counts the others: its name is not compared."""
+    return {key: value for key, value in source.items() if key != "name"}
+
+
+def _place_text(source: Report | None) -> str:
+    if source is None:
+        return "none"
+    position = source["position"]
+    return f"RA {position['ra_deg']:.4f} Dec {position['dec_deg']:+.4f}, TS {source['ts']:.0f}"
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:

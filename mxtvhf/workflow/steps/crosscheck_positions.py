@@ -9,7 +9,8 @@ from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
 from mxtvhf.crosscheck import CrossCheck, crosscheck
-from mxtvhf.crosscheck.association import around
+from mxtvhf.crosscheck.association import around, asked
+from mxtvhf.crosscheck.identities import identify
 from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
@@ -39,7 +40,7 @@ def crosscheck_positions(
     gp
         GP's result, or why there is none.
     catalogues
-        Asked around the last position of each origin; None: not asked.
+        Asked around the last position of each origin and around each source of the photons; None: not asked.
     remote
         What remote services have already answered.
 
@@ -62,15 +63,19 @@ def crosscheck_positions(
         theirs = _relabelled(gp.position, {one.label for one in positions})
         gp = gp.model_copy(update={"position": theirs})
         positions.append(theirs)
-    return crosscheck(
+    sources, others = source_positions(localisation), other_sources(localisation)
+    answers = (*around(positions, catalogues), *remote, *asked(others, catalogues))
+    result = crosscheck(
         positions,
         ordered,
         gp,
         uses_eclairs=localisation is not None and "ECLAIRs" in localisation.uses,
-        catalogues=(*around(positions, catalogues), *remote),
+        catalogues=[answer for answer in answers if not any(map(answer.is_around, others))],
         evidence=photon_evidence(localisation),
         fluxes=measured_fluxes(localisation),
     )
+    identities = identify(sources, answers, ordered, _source_fluxes(localisation))
+    return result.model_copy(update={"identities": identities})
 
 
 def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ...]:
@@ -82,19 +87,53 @@ def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ..
     found = localisation
     if found is None or found.position is None or found.detector_x is None or found.detector_y is None:
         return ()
-    if not found.exposure_s or found.n_source <= 0.0:
+    return _flux(found, found.position.label, found.detector_x, found.detector_y, found.n_source)
+
+
+def _source_fluxes(localisation: Localisation | None) -> list[MeasuredFlux]:
+    """Return the same of each source that the photons show, by its name."""
+    if localisation is None:
+        return []
+    return [
+        measured
+        for source in localisation.sources
+        for measured in _flux(
+            localisation, source.name, source.detector_x, source.detector_y, source.n_source
+        )
+    ]
+
+
+def _flux(found: Localisation, label: str, x: float, y: float, n_source: float) -> tuple[MeasuredFlux, ...]:
+    if not found.exposure_s or n_source <= 0.0:
         return ()
-    per_flux = expected_counts(1.0, found.exposure_s, found.detector_x, found.detector_y)
+    per_flux = expected_counts(1.0, found.exposure_s, x, y)
     if per_flux <= 0.0:
         return ()
     return (
         MeasuredFlux(
-            label=found.position.label,
-            flux=found.n_source / per_flux,
-            relative_error=sqrt(found.n_source + found.n_background) / found.n_source,
+            label=label,
+            flux=n_source / per_flux,
+            relative_error=sqrt(n_source + found.n_background) / n_source,
             band_kev=spectrum_constants().source.flux_band_kev,
         ),
     )
+
+
+def source_positions(localisation: Localisation | None) -> list[Position]:
+    """Return the positions of the sources that the photons show, labelled with their names.
+
+    Empty where there is only one: its position is ours.
+    """
+    sources = localisation.sources if localisation else ()
+    if len(sources) < 2:
+        return []
+    return [source.position.model_copy(update={"label": source.name}) for source in sources]
+
+
+def other_sources(localisation: Localisation | None) -> list[Position]:
+    """Return those of them that are not taken as the burst, the most significant first."""
+    chosen = localisation.chosen if localisation else None
+    return [source for source in source_positions(localisation) if source.label != chosen]
 
 
 def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mxtvhf.catalogues.cone_search import TIMEOUT_S, RemoteService, ask_remote
-from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.crosscheck.association import around
+from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
+from mxtvhf.crosscheck.association import around, asked
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import in_order
-from mxtvhf.workflow.steps.crosscheck_positions import positions_before_gp
+from mxtvhf.workflow.steps.crosscheck_positions import other_sources, positions_before_gp
+
+MOST_OTHERS = 3
+"""Other sources than the burst that services are asked about: every cone may take until it times out."""
 
 
 class RemoteAnswers(Model):
@@ -44,6 +47,8 @@ def remote_catalogues(
 ) -> RemoteAnswers:
     """Ask services around the last position of each origin that is known before GP has answered.
 
+    Also around the most significant of the other sources that the photons show.
+
     Parameters
     ----------
     alerts
@@ -58,7 +63,15 @@ def remote_catalogues(
     RemoteAnswers
         Complete whatever happens to the services: one that failed is not checked, with the reason.
     """
-    return RemoteAnswers(answers=around(positions_before_gp(in_order(alerts), localisation), catalogues))
+    return RemoteAnswers(answers=_answers(alerts, localisation, catalogues))
+
+
+def _answers(
+    alerts: Sequence[Alert], localisation: Localisation | None, catalogues: Catalogues
+) -> tuple[CatalogueAnswer, ...]:
+    others = other_sources(localisation)[:MOST_OTHERS]
+    positions = positions_before_gp(in_order(alerts), localisation)
+    return (*around(positions, catalogues), *asked(others, catalogues))
 
 
 class _Silent:

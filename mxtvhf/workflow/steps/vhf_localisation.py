@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import exp, hypot, isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis.throughput import expected_counts
-from mxtvhf.catalogues.bright import bright_sources
-from mxtvhf.catalogues.model import CatalogueSource
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import EventFile, read_event_file
-from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, Gain, packaged_store
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
-from mxtvhf.instrument.pixels import RawLine, RawMask, RawPixel, line_mask, lines_text, pixels_of
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
@@ -32,9 +29,8 @@ from mxtvhf.localisation.background import (
 )
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
-from mxtvhf.localisation.hot_pixels import hot_pixels
-from mxtvhf.localisation.model import CredibleRegion, Localisation, LocalisedSource
-from mxtvhf.localisation.noisy_lines import noisy_lines
+from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
+from mxtvhf.localisation.model import CredibleRegion, Localisation
 from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
@@ -44,29 +40,23 @@ from mxtvhf.localisation.photon_weights import (
 )
 from mxtvhf.localisation.position import (
     SourceLocalisation,
-    detector_image,
     least_photons,
     localise,
     ts_threshold,
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
+from mxtvhf.localisation.source_products import write_source_files
 from mxtvhf.localisation.stretch import Stretch, best_stretch
-from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
+from mxtvhf.workflow.steps.located_sources import bright_sources_of, core_fwhm, located_sources
 from mxtvhf.workflow.steps.onboard_positions import onboard_claims
 from mxtvhf.workflow.steps.photons_extraction import Extraction
 
 Bools = npt.NDArray[np.bool_]
-
-_MOST_BRIGHT = 20
-"""Bright catalogued sources of a field."""
-_R99_PER_R90_SQUARED = 2.0
-"""Of a round Gaussian: ln 0.01 / ln 0.1."""
 
 
 def vhf_localisation(
@@ -91,7 +81,8 @@ def vhf_localisation(
     event_file
         FITS event list as written by ``fits_feed``.
     out
-        Product folder; gets the posterior on the sky, see ``skyfiles``, when a source is found.
+        Product folder; gets the posterior on the sky and the list of sources, when one is found: see
+        ``mxtvhf.localisation.sky_products`` and ``source_products``.
     alerts
         Notices of the burst: for T0, the ECLAIRs position, and the on-board positions to judge.
     onboard
@@ -115,14 +106,18 @@ def vhf_localisation(
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
     in_use = in_band(events.photons.pha, calibration.gain)
     bad = calibration.bad_pixels.mask()
-    hot, lines = _faults(events.photons.selected(in_use), bad)
-    usable = RawMask(~(bad | hot | line_mask(lines)))
+    seen = events.photons.selected(in_use)
+    faults = find_detector_faults(seen.x, seen.y, ~bad, seen.time)
+    usable = RawMask(~(bad | faults.mask()))
     photons = events.drift_corrected_photons(usable, calibration.alignment)
     photons = photons.selected(in_band(photons.pha, calibration.gain))
     facts: dict[str, Any] = {
         "n_photons": int(in_use.sum()),
-        "hot_pixels": pixels_of(hot),
-        "noisy_lines": lines,
+        "hot_pixels": faults.hot_pixels,
+        "noisy_lines": faults.noisy_lines,
+        "dead_lines": faults.dead_lines,
+        "dead_blocks": faults.dead_blocks,
+        "n_left_out": faults.n_photons,
         "exposure_s": events.exposure_s,
         "observed": _observed(events),
         "data_stream": events.header["DSTREAM"],
@@ -130,7 +125,7 @@ def vhf_localisation(
     }
     pointing = replace(events.pointing, alignment=calibration.alignment)
     claims = onboard_claims(alerts, onboard, pointing)
-    nothing = _why_nothing(events, facts["n_photons"], photons, _left_out(facts["hot_pixels"], lines))
+    nothing = _why_nothing(events, facts["n_photons"], photons, faults.text())
     if nothing is not None:
         facts["onboard"] = unjudged(claims, nothing)
         return not_localised(f"{escaped(event_file.name)}: {nothing}", **facts)
@@ -141,16 +136,13 @@ def vhf_localisation(
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
-        "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source, "n_background": found.n_background, "uses": uses,
+        "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
+        "n_background": found.n_background, "uses": uses,
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
-        return _no_source(found, events.exposure_s, calibration, facts)
-    sources = tuple(
-        _source(f"S{number}", one, pointing, events, calibration, alerts)
-        for number, one in enumerate((found, *found.others), start=1)
-    )
-    sources = _told_apart(sources, _core_fwhm(found, calibration))
+        return _no_source(found, events.exposure_s, calibration, faults, facts)
+    sources = located_sources(found, pointing, events, calibration, alerts)
     burst, choice = choose_burst(sources)
     chosen = (found, *found.others)[sources.index(burst)]
     regions: tuple[CredibleRegion, ...] = ()
@@ -158,11 +150,14 @@ def vhf_localisation(
     if out is not None and chosen.posterior is not None:
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
+        products |= write_source_files(out, sources, burst.name, observed)
+    # What is not of the chosen source is background or of the others.
+    others = sum(source.n_source for source in sources if source is not burst)
     facts |= {
         "ts": chosen.ts,
         "places_ts": chosen.places_ts,
         "n_source": chosen.n_source,
-        "n_background": chosen.n_background,
+        "n_background": max(chosen.n_background - others, 0.0),
     }
     return Localisation(
         detected=True,
@@ -170,7 +165,7 @@ def vhf_localisation(
         r50_arcsec=chosen.r50,
         detector_x=chosen.x,
         detector_y=chosen.y,
-        core_fwhm_arcmin=_core_fwhm(chosen, calibration),
+        core_fwhm_arcmin=core_fwhm(chosen, calibration),
         sources=sources,
         chosen=burst.name,
         choice=choice,
@@ -253,15 +248,6 @@ def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
     return utc_from_met(float(events.gti[:, 0].min())), utc_from_met(float(events.gti[:, 1].max()))
 
 
-def _faults(photons: PhotonList, bad: RawMask) -> tuple[RawMask, tuple[RawLine, ...]]:
-    """Find the pixels that are hot, and the rows and columns that are noisy, in the photons in use."""
-    if not len(photons):
-        return RawMask(np.zeros_like(bad)), ()
-    image = detector_image(photons.x, photons.y)
-    hot = hot_pixels(image, ~bad)
-    return RawMask(hot), noisy_lines(image, ~(bad | hot))
-
-
 def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
     """Tell why there is no photon to look at; None where there is one."""
     if not events.exposure_s > 0.0:
@@ -273,18 +259,12 @@ def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons,
     return None
 
 
-def _left_out(hot: Sequence[RawPixel], lines: Sequence[RawLine]) -> str:
-    listed = ", ".join(f"({pixel.column}, {pixel.row})" for pixel in hot[:5])
-    text = f"; left out {len(hot)} hot pixels (column, row): {listed}" if hot else ""
-    return f"{text}; left out the noisy {lines_text(lines)}" if lines else text
-
-
 def _locate(
     evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None, pointing: Pointing
 ) -> tuple[SourceLocalisation, tuple[str, ...]]:
     """Find the sources; with ECLAIRs' circle where the photons alone show none."""
     photons = evidence.photons
-    known = [(x, y) for _, x, y in _bright_sources(pointing)]
+    known = [(x, y) for _, x, y in bright_sources_of(pointing)]
 
     def found(prior: PositionPrior | None) -> SourceLocalisation:
         return localise(
@@ -319,93 +299,6 @@ def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior
     return PositionPrior(x, y, sigma=radius * SIGMA_PER_R90, trust=trust)
 
 
-def _bright_sources(pointing: Pointing) -> list[tuple[CatalogueSource, float, float]]:
-    """Return the bright catalogued sources that fall on the detector, and where."""
-    size, half = detector_pixels(), detector_pixels() * pixel_scale_arcsec()
-    near = bright_sources().answer(pointing.ra_deg, pointing.dec_deg, half, limit=_MOST_BRIGHT)
-    places = []
-    for source in near.sources:
-        x, y = (float(axis) for axis in pointing.sky_to_pixel(source.ra_deg, source.dec_deg))
-        if -0.5 <= x <= size - 0.5 and -0.5 <= y <= size - 0.5:
-            places.append((source, x, y))
-    return places
-
-
-def _source(
-    name: str,
-    found: SourceLocalisation,
-    pointing: Pointing,
-    events: EventFile,
-    calibration: Calibration,
-    alerts: Sequence[Alert],
-) -> LocalisedSource:
-    position = _position(found, pointing, events, calibration)
-    eclairs = eclairs_position(alerts)
-    at_place = [
-        source.name
-        for source, *_ in _bright_sources(pointing)
-        if _is_within(position, source.ra_deg, source.dec_deg, source.r90_arcsec)
-    ]
-    in_eclairs = None
-    if eclairs is not None and eclairs.r90_arcsec is not None:
-        in_eclairs = _is_within(position, eclairs.ra_deg, eclairs.dec_deg, eclairs.r90_arcsec)
-    return LocalisedSource(
-        name=name,
-        position=position,
-        r50_arcsec=found.r50,
-        detector_x=found.x,
-        detector_y=found.y,
-        ts=found.ts,
-        places_ts=found.places_ts,
-        n_source=found.n_source,
-        known_as=at_place[0] if at_place else None,
-        in_eclairs=in_eclairs,
-        **_kind(found),
-    )
-
-
-def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
-    """Tell whether a place with its error circle agrees with a position, at the 99 % level of both errors."""
-    reach = sqrt(_R99_PER_R90_SQUARED) * hypot(position.r90_arcsec or 0.0, r90_arcsec)
-    return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
-
-
-def _kind(found: SourceLocalisation) -> dict[str, float | None]:
-    """Return the spectrum and the decay of a source by the probabilities of its kinds."""
-    kinds = None if found.evidence is None else found.evidence.fit.kinds
-    spectra, decays = population().spectra, population().decays
-    if kinds is None:
-        kinds = expected_shares(decays=False)
-    by_course = kinds.reshape(len(spectra), -1)
-    part = by_course.sum(axis=1)
-    # The last course is that of a stretch of time.
-    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
-    if of_time is not None:
-        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
-    index = np.array([decay.index for decay in decays])
-    return {
-        "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
-        "nh_cm2": float(np.exp(part @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
-        "decay_index": None if of_time is None else float(of_time @ index),
-        "fading": None if of_time is None else float(of_time[index > 0.0].sum()),
-    }
-
-
-def _told_apart(sources: tuple[LocalisedSource, ...], core_fwhm: float | None) -> tuple[LocalisedSource, ...]:
-    """Name for each source the others that are nearer than the width of the PSF's core."""
-    reach = 60.0 * (core_fwhm or 0.0) / pixel_scale_arcsec()
-
-    def near(one: LocalisedSource) -> tuple[str, ...]:
-        return tuple(
-            other.name
-            for other in sources
-            if other is not one
-            and hypot(other.detector_x - one.detector_x, other.detector_y - one.detector_y) < reach
-        )
-
-    return tuple(source.model_copy(update={"confused_with": near(source)}) for source in sources)
-
-
 def _trigger_met(alerts: Sequence[Alert]) -> float | None:
     trigger = burst_trigger_time(alerts)
     return None if trigger is None else met_from_utc(trigger)
@@ -418,33 +311,12 @@ def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
     return np.asarray((energy >= low) & (energy <= high))
 
 
-def _position(
-    found: SourceLocalisation, pointing: Pointing, events: EventFile, calibration: Calibration
-) -> Position:
-    ra, dec = pointing.pixel_to_sky(found.x, found.y)
-    systematic = calibration.alignment.systematic_r90_arcsec
-    return Position(
-        origin=Origin.MXT_VHF,
-        label="photons",
-        ra_deg=float(ra),
-        dec_deg=float(dec),
-        r90_stat_arcsec=found.r90,
-        r90_sys_arcsec=systematic,
-        r90_arcsec=hypot(found.r90, systematic),
-        time=utc_from_met(float(events.photons.time.max())),
-    )
-
-
-def _core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
-    """Return the width of the PSF's core by the fit, arcmin."""
-    if found.shape is not None:
-        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
-    psf = found.evidence.psf if found.evidence else None
-    return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
-
-
 def _no_source(
-    found: SourceLocalisation, exposure_s: float, calibration: Calibration, facts: dict[str, Any]
+    found: SourceLocalisation,
+    exposure_s: float,
+    calibration: Calibration,
+    faults: DetectorFaults,
+    facts: dict[str, Any],
 ) -> Localisation:
     middle, limit = 0.5 * (detector_pixels() - 1), found.upper_limit
     per_flux = expected_counts(1.0, exposure_s, middle, middle, calibration=calibration)
@@ -454,7 +326,7 @@ def _no_source(
         r50_arcsec=None,
         detector_x=None,
         detector_y=None,
-        reason=_why_not(found, facts["n_photons"]) + _left_out(facts["hot_pixels"], facts["noisy_lines"]),
+        reason=_why_not(found, facts["n_photons"]) + faults.text(),
         upper_limit_photons=limit if isfinite(limit) else None,
         upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
         **facts,
@@ -466,8 +338,8 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     if found.ts >= limits.ts_threshold and found.places_ts < limits.places_ts_threshold:
         reason = (
             f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
-            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed is "
-            f"{limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
+            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed "
+            f"is {limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
         )
     else:
         reason = (

@@ -14,6 +14,7 @@ from airflow.sdk import BaseOperator
 from mxtvhf.archive.disk import once_there_is_room
 from mxtvhf_airflow.links import DeskLink, ReportLink
 from mxtvhf_airflow.run_context import TIMING_KEY, RunContext, airflow_errors, run_of
+from mxtvhf_airflow.xcom import xcom_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,7 +36,7 @@ class StepOperator(BaseOperator):
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
             result = once_there_is_room(lambda: self.step(run), self.log.error)
         timing = [started.isoformat(), datetime.now(UTC).isoformat()]
-        return {**result.model_dump(mode="json"), TIMING_KEY: timing}
+        return {**xcom_of(result), TIMING_KEY: timing}
 
     def step(self, run: RunContext) -> Model:
         """Call the pure function of the step."""

@@ -38,6 +38,8 @@ from mxtvhf.reporting.messages import AnnouncementMessage
 from mxtvhf.reporting.report.assembly import headline
 from support.announcements import BURST, DECIDED, ECLAIRS, T0, VHF, announcement, decision, notice, report
 from support.positions import localisation_of, place
+from support.sources import BRIGHT, FIELD, field
+from support.sources import BURST as OURS
 
 GCN_SCHEMA = Path(sys.prefix) / "gcn-schema" / "gcn" / "notices" / "core"
 CORE = ("Alert", "DateTime", "Event", "Localization", "Reporter", "Spectral", "FollowUp", "AdditionalInfo")
@@ -442,3 +444,40 @@ def test_message_on_nats_has_its_subject():
     fields = {"number": 1, "ivorn": "x", "supersedes": None, "position": VHF, "decided_by": "a"}
     told = AnnouncementMessage(burst_id=BURST, text="", voevent="", gcn_notice={}, **fields)
     assert told.subject == f"mxtvhf.out.{BURST}.announcement"
+
+
+def with_sources(sources=FIELD, **changes):
+    return announcement(report(localisation=field(sources, OURS).model_dump(), **changes))
+
+
+def test_the_other_sources_are_a_sentence_of_the_texts():
+    words = (
+        "The MXT field of view shows 2 other sources, at R.A., Dec. = 212.7500, -12.6000 degrees "
+        "(90% radius 33 arcsec, 16.6 arcmin from the position above, 400 counts, consistent with the "
+        "catalogued source NGC 1); at R.A., Dec. = "
+    )
+    announced = with_sources()
+    assert words in circular(announced).decode()
+    assert words in json.loads(gcn_notice(announced))["additional_info"]
+    tree = voeventparse.loads(voevent(announced))
+    assert tree.xpath("//Param[@name='Other_Sources']/@value") == ["2"]
+
+
+def test_a_second_source_is_told_with_what_the_catalogues_say():
+    known = {
+        "position": "S1", "catalogue": "made", "source": "NGC 2", "separation_arcsec": 3.0,
+        "combined_r90_arcsec": 40.0, "log10_bayes_factor": 5.0, "probability": 0.99, "explanation": "it is",
+    }  # fmt: skip
+    announced = with_sources((BRIGHT, OURS), identities=[{"name": "S1", "checked": True, "matches": [known]}])
+    text = circular(announced).decode()
+    assert "The MXT field of view shows a second source, at R.A., Dec. = 212.7500, -12.6000" in text
+    assert "consistent with the catalogued source NGC 2)." in text
+
+
+def test_one_source_and_positions_of_others_say_nothing_of_sources():
+    for announced in (
+        with_sources((OURS,)),
+        announcement(report(localisation=field().model_dump()), position=ECLAIRS),
+    ):
+        assert "MXT field of view" not in circular(announced).decode()
+        assert b"Other_Sources" not in voevent(announced)

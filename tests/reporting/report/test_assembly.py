@@ -9,7 +9,7 @@ from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure
 from mxtvhf.events.lost_time import LostTime
 from mxtvhf.events.patterns import PatternCounts
-from mxtvhf.instrument.pixels import RawLine
+from mxtvhf.instrument.pixels import RawBlock, RawLine
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.kept import parse_kept
@@ -196,6 +196,14 @@ def test_a_noisy_line_is_told() -> None:
     found = localisation(VHF).model_copy(update={"noisy_lines": lines})
     warnings = report(record(localisation=found)).warnings
     assert any(text.startswith("The detector is noisy in row 12, column 3: ") for text in warnings)
+
+
+def test_dead_areas_that_nobody_listed_are_told() -> None:
+    dead = {"dead_lines": (RawLine("column", 40),), "dead_blocks": (RawBlock(32, 0, 16),)}
+    warnings = report(record(localisation=localisation(VHF).model_copy(update=dead))).warnings
+    told = [text for text in warnings if text.startswith("The detector counts nothing, or too little, in ")]
+    assert len(told) == 1
+    assert "in column 40, columns 32-47 of rows 0-15: left out." in told[0]
 
 
 def test_what_the_photons_say_of_the_onboard_position_is_told() -> None:

@@ -1,11 +1,12 @@
 import copy
 import json
+import math
 import shutil
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder
@@ -128,6 +129,8 @@ def test_counts_are_compared_to_the_last_bit(made, good):
 
 @given(st.floats(0.5, 2.0))
 def test_a_radius_may_differ_by_its_tolerance(made, factor):
+    # On the very limit the last bit decides.
+    assume(not math.isclose(max(factor, 1 / factor), 1 / (1 - Tolerances().relative)))
     report = json.loads((made / "report.json").read_text())
     other = copy.deepcopy(report)
     other["localisation"]["r50_arcsec"] *= factor

@@ -3,14 +3,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
+from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.crosscheck.model import GpOutcome, Verdict
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
+from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert, Citation
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions, measured_fluxes
 from support.alerts import alert_of
 from support.positions import localisation_of, place
+from support.sources import BRIGHT, BURST, FIELD, field
 
 T0 = datetime(2026, 3, 7, 13, 46, 20, tzinfo=UTC)
 NO_GP = GpOutcome(available=False, reason="HTTP 503")
@@ -118,6 +122,56 @@ def test_notices_of_two_bursts_are_refused() -> None:
     other = notice("eclairs-wakeup", 1, WAKEUP.position, burst="sb26030408")
     with pytest.raises(InvalidInput, match="more than one burst: sb26030408, sb26030704"):
         crosscheck_positions([WAKEUP, other], None, NO_GP)
+
+
+class Asked:
+    """A catalogue of one source; it remembers where it was asked."""
+
+    def __init__(self, ra: float, dec: float) -> None:
+        self.source = CatalogueSource(
+            catalogue="made", name="NGC 1", ra_deg=ra, dec_deg=dec, r90_arcsec=2.0, reference="none"
+        )
+        self.cones: list[tuple[float, float]] = []
+
+    def cone(self, ra_deg: float, dec_deg: float, radius_arcsec: float) -> tuple[CatalogueAnswer, ...]:
+        self.cones.append((ra_deg, dec_deg))
+        here = separation_arcsec(ra_deg, dec_deg, self.source.ra_deg, self.source.dec_deg) <= radius_arcsec
+        answer = CatalogueAnswer(
+            catalogue="made", checked=True, ra_deg=ra_deg, dec_deg=dec_deg, radius_arcsec=radius_arcsec,
+            density_per_deg2=0.1, sources=(self.source,) if here else (),
+        )  # fmt: skip
+        return (answer,)
+
+
+def test_each_source_is_looked_up_and_the_verdict_stays_about_the_burst() -> None:
+    catalogue = Asked(BRIGHT.position.ra_deg, BRIGHT.position.dec_deg)
+    result = crosscheck_positions([], field(), NO_GP, catalogues=catalogue)
+    assert set(catalogue.cones) == {(one.position.ra_deg, one.position.dec_deg) for one in FIELD}
+    assert len(catalogue.cones) == len(FIELD)
+    assert [(one.name, one.checked, one.known is not None) for one in result.identities] == [
+        ("S1", True, True),
+        ("S2", True, False),
+        ("S3", True, False),
+    ]
+    (match,) = result.identities[0].matches
+    assert (match.position, match.source) == ("S1", "NGC 1")
+    assert result.verdict is BurstVerdict.NEW_SOURCE
+    assert result.associations == ()
+    assert [(answer.ra_deg, answer.dec_deg) for answer in result.catalogues] == [
+        (BURST.position.ra_deg, BURST.position.dec_deg)
+    ]
+
+
+def test_one_source_is_looked_up_once_and_has_no_list() -> None:
+    catalogue = Asked(0.0, 0.0)
+    result = crosscheck_positions([], field((BURST,)), NO_GP, catalogues=catalogue)
+    assert len(catalogue.cones) == 1
+    assert result.identities == ()
+
+
+def test_a_source_around_which_nothing_was_asked_is_not_checked() -> None:
+    result = crosscheck_positions([], field(), NO_GP)
+    assert not any(one.checked for one in result.identities)
 
 
 def test_the_position_of_the_packets_counts_where_no_notice_of_mxt_has_one() -> None:

@@ -16,6 +16,7 @@ from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered
 from support.alerts import alert_of
 from support.positions import place
+from support.sources import BRIGHT, FAINT, field
 
 NO_GP = GpOutcome(available=False, reason="not asked")
 HERE = place(155.576, -21.062, 480.0, Origin.ECLAIRS, "eclairs-wakeup")
@@ -90,3 +91,15 @@ def test_the_last_notice_published_is_asked_about_in_whatever_order_they_come():
     )
     found = [unanswered(alerts, None, ["4xmm"]) for alerts in ([ALERT, slewing], [slewing, ALERT])]
     assert [answers.answers[0].ra_deg for answers in found] == [155.6, 155.6]
+
+
+def test_services_are_asked_about_the_other_sources_too():
+    places = []
+
+    class Noted(RemoteCatalogues):
+        def cone(self, ra_deg, dec_deg, radius_arcsec):
+            places.append((ra_deg, dec_deg))
+            return ()
+
+    remote_catalogues([ALERT], field(), Noted([]))
+    assert places[2:] == [(one.position.ra_deg, one.position.dec_deg) for one in (BRIGHT, FAINT)]

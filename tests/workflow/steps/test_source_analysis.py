@@ -344,3 +344,32 @@ def test_command(analysed, tmp_path):
     text = CliRunner().invoke(app, arguments).stdout
     for words in ("mean rate", "decay index 1.", "photon index", "erg/cm2/s"):
         assert words in text
+
+
+def test_another_source_is_kept_out_of_the_background_and_its_rest_is_told(tmp_path):
+    rng = np.random.default_rng(8)
+    other = simulate_photons(
+        x=200.0, y=60.0, counts=500, background=0, start=START, stop=START + 300.0, rng=rng
+    )
+    events = event_file(tmp_path / "events.fits", burst(300.0).merged(other))
+    found = vhf_localisation(events)
+    assert len(found.sources) == 2
+    # The fainter one is measured.
+    faint = found.sources[1]
+    chosen = found.model_copy(
+        update={
+            "chosen": faint.name,
+            "detector_x": faint.detector_x,
+            "detector_y": faint.detector_y,
+            "n_source": faint.n_source,
+        }
+    )
+    result = source_analysis(events, chosen, tmp_path / "with", trigger_time=T0)
+    alone = source_analysis(
+        events, chosen.model_copy(update={"sources": ()}), tmp_path / "alone", trigger_time=T0
+    )
+    assert alone.regions.others_fraction is None
+    assert abs(result.regions.others_fraction) < 0.3
+    assert result.regions.background_pixels < alone.regions.background_pixels - 1000
+    density = [one.regions.background_photons / one.regions.background_pixels for one in (result, alone)]
+    assert density[0] < 0.8 * density[1]

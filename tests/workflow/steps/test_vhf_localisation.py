@@ -326,3 +326,17 @@ def test_without_a_pointing_the_onboard_position_is_told_all_the_same(tmp_path):
     assert found.reason == "no pointing packet"
     assert [one.position.label for one in found.onboard] == ["QPO_MXT S1"]
     assert found.onboard[0].verdict is OnboardVerdict.UNDECIDABLE
+
+
+def test_several_sources_are_listed_written_and_not_counted_as_background(tmp_path):
+    other = burst(seed=2, x=200.0, y=60.0, counts=400, background=0)
+    path = event_file(tmp_path, burst().merged(other))
+    found = vhf_localisation(path, tmp_path / "out")
+    assert [source.name for source in found.sources] == ["S1", "S2"]
+    assert {"sources", "sources_ds9"} <= found.products.keys()
+    table = fits.getdata(tmp_path / "out" / "sources.fits")
+    assert list(table["COUNTS"]) == [source.n_source for source in found.sources]
+    assert list(table["BURST"]) == [source.name == found.chosen for source in found.sources]
+    assert found.n_background == pytest.approx(100, abs=60)
+    total = sum(source.n_source for source in found.sources) + found.n_background
+    assert total == pytest.approx(found.n_photons, rel=0.01)

@@ -1,0 +1,118 @@
+"""The list of sources as files: a FITS table and a DS9 region file.
+
+The table is called ``SRCLIST`` as the source lists of XMM-Newton are; units follow OGIP/93-001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mxtvhf.events.fits import Column, card_images, primary_hdu, table_hdu
+from mxtvhf.localisation.model import LocalisedSource
+from mxtvhf.localisation.sky_products import Observed, ds9_circle, observation_cards
+from mxtvhf.models.files import sha256_of, write_atomically
+from mxtvhf.models.product import Product
+
+_ANSWER = {True: 1, False: 0, None: -1}
+"""A yes, a no and an unknown as a whole number."""
+
+_COLUMNS: tuple[tuple[str, str, str, Callable[[LocalisedSource], Any]], ...] = (
+    ("NAME", "S", "", lambda source: source.name),
+    ("RA", "f8", "deg", lambda source: source.position.ra_deg),
+    ("DEC", "f8", "deg", lambda source: source.position.dec_deg),
+    ("R90", "f8", "arcsec", lambda source: source.position.r90_arcsec),
+    ("R90_STAT", "f8", "arcsec", lambda source: source.position.r90_stat_arcsec),
+    ("R90_SYS", "f8", "arcsec", lambda source: source.position.r90_sys_arcsec),
+    ("R50_STAT", "f8", "arcsec", lambda source: source.r50_arcsec),
+    ("X", "f8", "pixel", lambda source: source.detector_x),
+    ("Y", "f8", "pixel", lambda source: source.detector_y),
+    ("COUNTS", "f8", "count", lambda source: source.n_source),
+    ("TS", "f8", "", lambda source: source.ts),
+    ("TS_PLACE", "f8", "", lambda source: source.places_ts),
+    ("PHOINDEX", "f8", "", lambda source: source.photon_index),
+    ("NH", "f8", "cm**(-2)", lambda source: source.nh_cm2),
+    ("DECAY", "f8", "", lambda source: source.decay_index),
+    ("P_FADING", "f8", "", lambda source: source.fading),
+    ("ECLAIRS", "i2", "", lambda source: _ANSWER[source.in_eclairs]),
+    ("KNOWN_AS", "S", "", lambda source: source.known_as or ""),
+    ("CONFUSED", "S", "", lambda source: " ".join(source.confused_with)),
+)
+"""Name, type, unit and content of each column; a real number that is not known is NaN."""
+
+
+def write_source_files(
+    out: Path, sources: Sequence[LocalisedSource], chosen: str, observed: Observed
+) -> dict[str, Product]:
+    """Write ``sources.fits`` and ``sources.reg``.
+
+    Parameters
+    ----------
+    out
+        The product folder.
+    sources
+        All sources.
+    chosen
+        Name of the one that is taken as the burst.
+    observed
+        For the headers.
+
+    Returns
+    -------
+    dict
+        The files by name.
+    """
+    contents = {
+        "sources": ("sources.fits", source_table(sources, chosen, observed)),
+        "sources_ds9": ("sources.reg", source_regions(sources, chosen, observed.burst_id)),
+    }
+    products = {}
+    for product, (name, content) in contents.items():
+        write_atomically(out / name, content)
+        products[product] = Product(path=name, sha256=sha256_of(content))
+    return products
+
+
+def source_table(sources: Sequence[LocalisedSource], chosen: str, observed: Observed) -> bytes:
+    """Return the list of sources as a FITS file with the table ``SRCLIST``."""
+    columns = [
+        Column(name, _values([read(source) for source in sources], kind), unit)
+        for name, kind, unit, read in _COLUMNS
+    ]
+    columns.insert(1, Column("BURST", np.array([source.name == chosen for source in sources], bool)))
+    cards = card_images(
+        [
+            ("RADESYS", "ICRS", "frame of RA and DEC"),
+            *observation_cards(observed),
+            ("COMMENT", "BURST: taken as the burst. R90, R50: radii with 90 and 50 %.", ""),
+            ("COMMENT", "X, Y: drift-corrected pixels from 0. COUNTS: on the whole detector.", ""),
+            ("COMMENT", "TS: test statistic; TS_PLACE: by the photons' places alone.", ""),
+            ("COMMENT", "PHOINDEX, NH, DECAY: class by source templates, no fit.", ""),
+            ("COMMENT", "P_FADING: probability. ECLAIRS: in its circle 1, not 0, unknown -1.", ""),
+            ("COMMENT", "KNOWN_AS: bright catalogued source. CONFUSED: within the PSF's core.", ""),
+        ]
+    )
+    return b"".join([*primary_hdu(b""), *table_hdu("SRCLIST", columns, cards)])
+
+
+def source_regions(sources: Sequence[LocalisedSource], chosen: str, burst_id: str) -> bytes:
+    """Return the 90 % circles of all sources as a DS9 region file; the burst's is thick."""
+    lines = ["# Region file format: DS9 version 4.1", "global color=cyan width=1", "icrs"]
+    for source in sources:
+        words = "color=magenta width=2 " if source.name == chosen else ""
+        label = f"{source.name} {burst_id}" if source.name == chosen else source.name
+        lines.append(f"{ds9_circle(source.position)} # {words}text={{{label} R90}}")
+    return "\n".join([*lines, ""]).encode()
+
+
+def _values(values: Sequence[Any], kind: str) -> np.ndarray[Any, np.dtype[Any]]:
+    if kind == "S":
+        texts = [str(value).encode("ascii", "replace") for value in values]
+        # A column of no width at all could not be read by everybody.
+        return np.array(texts, dtype=f"S{max(1, *map(len, texts))}")
+    if kind == "f8":
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+    return np.array(values, dtype=kind)

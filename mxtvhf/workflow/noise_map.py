@@ -1,0 +1,113 @@
+"""From the event files of past runs to a calibration file of bad pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.events.event_file import EventFile, read_event_file
+from mxtvhf.instrument.calibration import BadPixels, CalibrationStore, packaged_store
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.localisation.detector_faults import DetectorFaults
+from mxtvhf.localisation.noise_map import NoiseMap, bad_pixels_of, bad_pixels_text, empty_noise_map
+from mxtvhf.models.files import write_atomically
+from mxtvhf.models.text import escaped
+from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
+
+
+class MadeNoiseMap(NamedTuple):
+    """A noise map and the calibration file that was made of it."""
+
+    path: Path
+    file: BadPixels
+    faults: DetectorFaults
+
+
+def make_noise_map(
+    event_files: Sequence[Path],
+    out: Path,
+    *,
+    store: CalibrationStore | None = None,
+    valid_from: datetime | None = None,
+) -> MadeNoiseMap:
+    """Sum the photons of past runs outside of their sources, and write what is noisy or dead.
+
+    Of several event files of one burst and data stream only the one with the longest exposure counts: they
+    share their photons. The bad pixels in use at the last of the observations stay listed.
+
+    Parameters
+    ----------
+    event_files
+        As ``fits_feed`` writes them.
+    out
+        Folder of the new file ``bad_pixels_<version>.toml``.
+    store
+        The calibration files; by default the package's.
+    valid_from
+        First moment of the observations that the new file is for; by default the start of the first run.
+
+    Raises
+    ------
+    InvalidInput
+        No event file, one that cannot be read, or there is a file of that version.
+    NothingToDo
+        Nothing is significantly noisy or dead.
+    """
+    store = store or packaged_store()
+    runs = _longest(event_files)
+    if not runs:
+        raise InvalidInput("noise map: no event file with good time; expected at least one")
+    total = empty_noise_map()
+    for path, events in runs:
+        total += _map_of(path, events, store)
+    faults = total.faults()
+    if not faults.mask().any():
+        raise NothingToDo(
+            f"no pixel, row, column or block is significantly noisy or dead in {total.n_photons} photons of "
+            f"{len(runs)} runs"
+        )
+    starts = [utc_from_met(events.tstart) for _, events in runs]
+    file = bad_pixels_of(
+        faults,
+        store.at(max(starts)).bad_pixels,
+        runs=[f"{events.header['BURST_ID']} {events.header['DSTREAM']}" for _, events in runs],
+        n_photons=total.n_photons,
+        made=datetime.now(UTC),
+        valid_from=valid_from or min(starts),
+    )
+    path = out / f"bad_pixels_{file.version}.toml"
+    if path.exists():
+        raise InvalidInput(f"{escaped(path)}: exists; use the folder as MXTVHF_CALIBRATION for a new version")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, bad_pixels_text(file).encode())
+    return MadeNoiseMap(path, file, faults)
+
+
+def _longest(paths: Sequence[Path]) -> list[tuple[Path, EventFile]]:
+    found: dict[tuple[str, str], tuple[Path, EventFile]] = {}
+    for path in paths:
+        events = read_event_file(path)
+        key = (events.header["BURST_ID"], events.header["DSTREAM"])
+        if events.exposure_s > 0.0 and (key not in found or events.exposure_s > found[key][1].exposure_s):
+            found[key] = path, events
+    return [found[key] for key in sorted(found)]
+
+
+def _map_of(path: Path, events: EventFile, store: CalibrationStore) -> NoiseMap:
+    calibration = store.at(utc_from_met(events.tstart))
+    photons = events.photons.selected(in_band(events.photons.pha, calibration.gain))
+    sources = vhf_localisation(path, store=store).sources
+    radius = 60.0 * detection_constants().noise_map.source_radius_arcmin + events.spread_arcsec
+    return NoiseMap.of_run(
+        photons.x,
+        photons.y,
+        events.exposure_s,
+        ~calibration.bad_pixels.mask(),
+        [(source.detector_x, source.detector_y) for source in sources],
+        radius / pixel_scale_arcsec(),
+    )

@@ -1,0 +1,179 @@
+"""The sources that the photons show, on the sky: positions, kinds, and how they lie to each other.
+
+Used by the step ``vhf_localisation``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, hypot, sqrt
+
+import numpy as np
+
+from mxtvhf.catalogues.bright import bright_sources
+from mxtvhf.catalogues.model import CatalogueSource
+from mxtvhf.events.event_file import EventFile
+from mxtvhf.instrument.calibration import Calibration
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pointing import Pointing
+from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.constants import population
+from mxtvhf.localisation.model import LocalisedSource
+from mxtvhf.localisation.photon_weights import expected_shares
+from mxtvhf.localisation.position import SourceLocalisation
+from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.position import Origin, Position
+from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.burst import eclairs_position
+
+_MOST_BRIGHT = 20
+"""Bright catalogued sources of a field."""
+_R99_PER_R90_SQUARED = 2.0
+"""Of a round Gaussian: ln 0.01 / ln 0.1."""
+
+
+def bright_sources_of(pointing: Pointing) -> list[tuple[CatalogueSource, float, float]]:
+    """Return the bright catalogued sources that fall on the detector, and where."""
+    size, half = detector_pixels(), detector_pixels() * pixel_scale_arcsec()
+    near = bright_sources().answer(pointing.ra_deg, pointing.dec_deg, half, limit=_MOST_BRIGHT)
+    places = []
+    for source in near.sources:
+        x, y = (float(axis) for axis in pointing.sky_to_pixel(source.ra_deg, source.dec_deg))
+        if -0.5 <= x <= size - 0.5 and -0.5 <= y <= size - 0.5:
+            places.append((source, x, y))
+    return places
+
+
+def located_sources(
+    found: SourceLocalisation,
+    pointing: Pointing,
+    events: EventFile,
+    calibration: Calibration,
+    alerts: Sequence[Alert],
+) -> tuple[LocalisedSource, ...]:
+    """Return the sources that were found, as the result lists them.
+
+    Parameters
+    ----------
+    found
+        The most significant source, which knows the others.
+    pointing
+        Mean attitude, with the alignment of the calibration.
+    events
+        The event file, for the time of the positions.
+    calibration
+        Systematic error and PSF.
+    alerts
+        Notices of the burst, for the ECLAIRs circle.
+
+    Returns
+    -------
+    tuple of LocalisedSource
+        ``S1``, ``S2``, ... by falling ts.
+    """
+    sources = tuple(
+        _source(f"S{number}", one, pointing, events, calibration, alerts)
+        for number, one in enumerate((found, *found.others), start=1)
+    )
+    return _told_apart(sources, core_fwhm(found, calibration))
+
+
+def _source(
+    name: str,
+    found: SourceLocalisation,
+    pointing: Pointing,
+    events: EventFile,
+    calibration: Calibration,
+    alerts: Sequence[Alert],
+) -> LocalisedSource:
+    position = _position(found, pointing, events, calibration)
+    eclairs = eclairs_position(alerts)
+    at_place = [
+        source.name
+        for source, *_ in bright_sources_of(pointing)
+        if _is_within(position, source.ra_deg, source.dec_deg, source.r90_arcsec)
+    ]
+    in_eclairs = None
+    if eclairs is not None and eclairs.r90_arcsec is not None:
+        in_eclairs = _is_within(position, eclairs.ra_deg, eclairs.dec_deg, eclairs.r90_arcsec)
+    return LocalisedSource(
+        name=name,
+        position=position,
+        r50_arcsec=found.r50,
+        detector_x=found.x,
+        detector_y=found.y,
+        ts=found.ts,
+        places_ts=found.places_ts,
+        n_source=found.n_source,
+        known_as=at_place[0] if at_place else None,
+        in_eclairs=in_eclairs,
+        **_kind(found),
+    )
+
+
+def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
+    """Tell whether a place with its error circle agrees with a position, at the 99 % level of both errors."""
+    reach = sqrt(_R99_PER_R90_SQUARED) * hypot(position.r90_arcsec or 0.0, r90_arcsec)
+    return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
+
+
+def _kind(found: SourceLocalisation) -> dict[str, float | None]:
+    """Return the spectrum and the decay of a source by the probabilities of its kinds."""
+    kinds = None if found.evidence is None else found.evidence.fit.kinds
+    spectra, decays = population().spectra, population().decays
+    if kinds is None:
+        kinds = expected_shares(decays=False)
+    by_course = kinds.reshape(len(spectra), -1)
+    part = by_course.sum(axis=1)
+    # The last course is that of a stretch of time.
+    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
+    if of_time is not None:
+        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
+    index = np.array([decay.index for decay in decays])
+    return {
+        "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
+        "nh_cm2": float(np.exp(part @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
+        "decay_index": None if of_time is None else float(of_time @ index),
+        "fading": None if of_time is None else float(of_time[index > 0.0].sum()),
+    }
+
+
+def _told_apart(sources: tuple[LocalisedSource, ...], core_fwhm: float | None) -> tuple[LocalisedSource, ...]:
+    """Name for each source the others that are nearer than the width of the PSF's core."""
+    reach = 60.0 * (core_fwhm or 0.0) / pixel_scale_arcsec()
+
+    def near(one: LocalisedSource) -> tuple[str, ...]:
+        return tuple(
+            other.name
+            for other in sources
+            if other is not one
+            and hypot(other.detector_x - one.detector_x, other.detector_y - one.detector_y) < reach
+        )
+
+    return tuple(source.model_copy(update={"confused_with": near(source)}) for source in sources)
+
+
+def _position(
+    found: SourceLocalisation, pointing: Pointing, events: EventFile, calibration: Calibration
+) -> Position:
+    ra, dec = pointing.pixel_to_sky(found.x, found.y)
+    systematic = calibration.alignment.systematic_r90_arcsec
+    return Position(
+        origin=Origin.MXT_VHF,
+        label="photons",
+        ra_deg=float(ra),
+        dec_deg=float(dec),
+        r90_stat_arcsec=found.r90,
+        r90_sys_arcsec=systematic,
+        r90_arcsec=hypot(found.r90, systematic),
+        time=utc_from_met(float(events.photons.time.max())),
+    )
+
+
+def core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
+    """Return the width of the PSF's core by the fit, arcmin; None for another PSF than the optics'."""
+    if found.shape is not None:
+        return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
+    psf = found.evidence.psf if found.evidence else None
+    return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
