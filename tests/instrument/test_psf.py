@@ -6,7 +6,7 @@ from scipy.integrate import dblquad, quad
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.psf import CoreShape, LobsterEyePsf, detector_pixels
 
 PSF = LobsterEyePsf()
 SHAPES = st.builds(
@@ -121,3 +121,75 @@ def test_enclosed_part_falls_towards_the_edge_and_with_bad_pixels():
 def test_an_impossible_shape_is_refused(name, value):
     with pytest.raises(InvalidInput, match=name):
         LobsterEyePsf(**{name: value})
+
+
+# --- density with a shape
+
+OFFSETS = st.floats(-300.0, 300.0)
+ROLLS = st.floats(-3.2, 3.2)
+
+
+@given(x=PLACES, y=PLACES)
+def test_a_density_of_no_special_shape_is_the_image(x, y):
+    pixel = np.arange(detector_pixels())
+    density = PSF.density(pixel - x, (pixel - y)[:, np.newaxis], CoreShape())
+    np.testing.assert_allclose(density, PSF.image(x, y), rtol=1e-3)
+
+
+@given(dx=OFFSETS, dy=OFFSETS, roll=ROLLS, turns=st.integers(1, 3))
+def test_a_quarter_turn_is_the_same_cross(dx, dy, roll, turns):
+    turned = PSF.density(dx, dy, CoreShape(roll=roll + turns * np.pi / 2))
+    assert turned == pytest.approx(PSF.density(dx, dy, CoreShape(roll=roll)), rel=1e-9)
+
+
+@given(dx=OFFSETS, dy=OFFSETS, elongation=st.floats(-0.3, 0.3))
+def test_a_quarter_turn_exchanges_the_axes_of_an_elongated_core(dx, dy, elongation):
+    turned = PSF.density(dx, dy, CoreShape(roll=np.pi / 2, elongation=elongation))
+    assert turned == pytest.approx(PSF.density(dx, dy, CoreShape(elongation=-elongation)), rel=1e-9)
+
+
+@given(dx=OFFSETS, dy=OFFSETS, roll=ROLLS)
+def test_a_roll_turns_the_core_from_the_columns_to_the_rows(dx, dy, roll):
+    cos, sin = np.cos(roll), np.sin(roll)
+    turned = PSF.density(cos * dx - sin * dy, sin * dx + cos * dy, CoreShape(roll=roll))
+    assert turned == pytest.approx(PSF.density(dx, dy, CoreShape()), rel=1e-9)
+
+
+@given(dx=OFFSETS, dy=OFFSETS, skew=st.floats(-0.3, 0.3))
+def test_a_skewed_core_is_wider_on_one_side(dx, dy, skew):
+    one, other = (PSF.density(sign * abs(dx), dy, CoreShape(skew_x=skew)) for sign in (1.0, -1.0))
+    assert (one - other) * skew >= 0.0
+    mirrored = PSF.density(-dx, dy, CoreShape(skew_x=-skew))
+    assert PSF.density(dx, dy, CoreShape(skew_x=skew)) == pytest.approx(mirrored, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        CoreShape(),
+        CoreShape(roll=0.5),
+        CoreShape(stretch=0.3),
+        CoreShape(stretch=-0.3),
+        CoreShape(elongation=0.2),
+        CoreShape(skew_x=0.2, skew_y=-0.1),
+    ],
+    ids=["none", "roll", "wide", "narrow", "elongated", "skewed"],
+)
+def test_a_shape_conserves_the_photons(shape):
+    """Up to the Lorentzian's wings beyond the ends of the arms."""
+    axis = np.arange(-730.0, 731.0)
+    assert PSF.density(axis, axis[:, np.newaxis], shape).sum() == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_stretched_core_is_that_of_a_wider_psf():
+    width = np.exp(0.2)
+    axis = np.linspace(-60.0, 60.0, 25)
+    ours = PSF.density(axis, 0.0, CoreShape(stretch=0.2))
+    theirs = PSF.scaled(width).density(axis, 0.0, CoreShape())
+    np.testing.assert_allclose(ours, theirs, rtol=0.02)
+
+
+def test_the_shape_s_errors_have_the_width_s_among_them():
+    psf = LobsterEyePsf(core_fwhm_sigma=0.15, shape_errors=CoreShape(roll=0.09, skew_x=0.05))
+    np.testing.assert_allclose(psf.shape_sigma, [0.09, 0.15, 0.0, 0.05, 0.0])
+    np.testing.assert_allclose(CoreShape(1.0, 2.0, 3.0, 4.0, 5.0).parameters, [1.0, 2.0, 3.0, 4.0, 5.0])

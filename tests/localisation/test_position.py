@@ -7,14 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation import likelihood
+from mxtvhf.localisation.background import BackgroundDensities, background_spectra
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.hot_pixels import hot_pixels
+from mxtvhf.localisation.photon_weights import energy_weights
 from mxtvhf.localisation.position import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
 from mxtvhf.simulator.photons import simulate_photons
+from support.fields import draw_field
 
 PSF = default_psf()
 GOOD = np.ones((256, 256), dtype=bool)
@@ -377,3 +381,123 @@ def test_any_addresses_give_a_result_or_a_clear_error(addresses, wild):
     assert found.ts >= 0
     assert found.n_source + found.n_background <= len(x) + 1e-6
     assert np.isnan(found.x) or (0 <= found.r50 <= found.r90 and -0.5 <= found.x <= 255.5)
+
+
+# --- a background whose spectrum is fitted
+
+
+@pytest.mark.parametrize("first", [0, 20, 40])
+def test_a_sky_background_makes_no_source(first):
+    """Half of it is sky: with a flat spectrum believed, energies alone would make a source of every field."""
+    tempted = []
+    for seed in range(first, first + 20):
+        photons = draw_field(seed, sky=0.5)
+        assert not photons.localised().detected
+        believed = photons.localised(background=BackgroundDensities(np.ones((1, photons.x.size))))
+        tempted.append(believed.ts > ts_threshold())
+        # The places of the photons do not agree.
+        assert not believed.detected
+    assert np.mean(tempted) > 0.9
+
+
+@pytest.mark.parametrize(
+    "component", ["cosmic background", "Galactic foreground, warm", "Al K", "particles, rising"]
+)
+def test_a_background_of_one_component_makes_no_source(component):
+    calibration = default_calibration()
+    names = [part.name for part in (*calibration.background.continua, *calibration.background.lines)]
+    channels = np.arange(90, 3990)
+    density = background_spectra(channels, calibration)[names.index(component)]
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        pha = rng.choice(channels, 300, p=density / density.sum())
+        x, y = rng.integers(0, 256, (2, 300))
+        background = BackgroundDensities(background_spectra(pha, calibration))
+        found = localise(x, y, weights=energy_weights(pha, calibration), background=background)
+        assert not found.detected
+        assert found.ts < ts_threshold()
+
+
+def test_a_source_in_a_sky_background_is_found():
+    errors = []
+    for seed in range(5):
+        found = draw_field(seed, [(100.0, 60.0, 100)], sky=0.5).localised()
+        assert found.detected
+        assert found.n_source == pytest.approx(100, abs=40)
+        errors.append(pixel_scale_arcsec() * np.hypot(found.x - 100.0, found.y - 60.0) / found.r90)
+    assert np.median(errors) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("same", "value"), [("pha", 100.0), ("pha", 300.0), ("pha", 1000.0), ("time", 101.0), ("time", 799.0)]
+)
+def test_background_photons_that_are_all_alike_are_no_source(same, value):
+    field = draw_field(1)
+    found = replace(field, **{same: np.full_like(field.x, value)}).localised()
+    assert not found.detected
+    assert found.n_source + found.n_background == pytest.approx(300)
+    assert np.isfinite([found.x, found.y, found.ts, found.r90, found.upper_limit]).all()
+
+
+@pytest.mark.parametrize("number", [3, 300])
+def test_photons_in_one_pixel_are_a_hot_pixel_also_with_energies(number):
+    field = draw_field(1, background=number)
+    found = replace(field, x=np.full_like(field.x, 100.0), y=np.full_like(field.y, 150.0)).localised()
+    assert not found.detected
+    assert found.hot_pixels == ((100, 150),)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_hardly_any_photons_give_no_source_and_a_wide_circle(number):
+    found = draw_field(1, background=number).localised()
+    assert not found.detected
+    assert found.r90 > 600.0
+    assert np.isfinite(found.upper_limit)
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ([1.0, 1.0, 1.0], r"shares: shape \(3,\) for weights of shape \(2, 4\)"),
+        ([[1.0, 1.0]], r"shares: shape \(1, 2\) for weights of shape \(2, 4\)"),
+        ([1.0, 0.0], r"shares: 0\.0 is not a positive number"),
+        ([-1.0, 2.0], r"shares: -1\.0 is not a positive number"),
+        ([1.0, float("nan")], r"shares: nan is not a positive number"),
+        ([1.0, float("inf")], r"shares: inf is not a positive number"),
+    ],
+)
+def test_bad_shares_are_refused(shares, words):
+    with pytest.raises(InvalidInput, match=words):
+        localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones((2, 4)), shares=shares)
+
+
+def test_shares_of_weights_of_one_kind_are_refused():
+    with pytest.raises(InvalidInput, match=r"shares: shape \(1,\) for weights of shape \(4,\)"):
+        localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones(4), shares=[1.0])
+
+
+@pytest.mark.parametrize(
+    ("densities", "words"),
+    [
+        (np.ones(4), r"background: shape \(4,\) for 4 photons"),
+        (np.ones((2, 3)), r"background: shape \(2, 3\) for 4 photons"),
+        ([[1.0, 1.0, -0.5, 1.0]], r"background: -0\.5 is not a density"),
+        ([[1.0, 1.0, float("nan"), 1.0]], "background: nan is not a density"),
+        ([[1.0, 1.0, float("inf"), 1.0]], "background: inf is not a density"),
+        ([[1.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0]], "background: a photon has the density 0 in all"),
+    ],
+)
+@pytest.mark.parametrize("of", ["spectra", "courses"])
+def test_bad_backgrounds_are_refused(densities, words, of):
+    given = {"spectra": np.ones((1, 4)), "courses": None, of: np.array(densities)}
+    with pytest.raises(InvalidInput, match=words):
+        localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones((2, 4)), background=BackgroundDensities(**given))
+
+
+def test_the_size_of_the_shares_does_not_matter():
+    photons = draw_field(1, [(100.0, 60.0, 60)])
+    one, other = (
+        localise(photons.x, photons.y, weights=photons.weights, background=photons.background, shares=shares)
+        for shares in (np.full(len(photons.weights), 0.1), np.full(len(photons.weights), 7.0))
+    )
+    assert (one.x, one.y, one.ts) == pytest.approx((other.x, other.y, other.ts), rel=1e-6)

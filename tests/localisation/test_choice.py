@@ -1,0 +1,98 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mxtvhf.localisation.choice import choose_burst
+from mxtvhf.localisation.model import LocalisedSource
+from support.positions import place
+
+
+def source(name, ts, **more):
+    return LocalisedSource(
+        name=name, position=place(10.0, -5.0, 60.0), r50_arcsec=30.0, detector_x=100.0, detector_y=60.0,
+        ts=ts, places_ts=ts, n_source=100.0, photon_index=2.0, nh_cm2=1e21, **more,
+    )  # fmt: skip
+
+
+def chosen(*sources):
+    best, reason = choose_burst(sources)
+    return best.name, reason
+
+
+SOURCES = st.lists(
+    st.builds(
+        dict,
+        known_as=st.sampled_from([None, "Sco X-1"]),
+        in_eclairs=st.sampled_from([None, False, True]),
+        fading=st.one_of(st.none(), st.floats(0.0, 1.0)),
+    ),
+    min_size=1,
+    max_size=5,
+).map(lambda given: [source(f"S{k + 1}", 300.0 - k, **fields) for k, fields in enumerate(given)])
+
+
+def test_the_only_source_is_the_burst_and_needs_no_reason():
+    assert chosen(source("S1", 40.0, known_as="Sco X-1", in_eclairs=False, fading=0.0)) == ("S1", None)
+
+
+@pytest.mark.parametrize(
+    ("brighter", "burst", "sentence"),
+    [
+        (
+            {"in_eclairs": False, "fading": 1.0},
+            {"in_eclairs": True, "fading": 0.0},
+            "S2 lies in the ECLAIRs circle, S1 does not",
+        ),
+        ({"fading": 0.5}, {"fading": 0.95}, "S2 fades, S1 does not"),
+        ({}, {"in_eclairs": True}, "S2 lies in the ECLAIRs circle, S1 does not"),
+    ],
+    ids=["circle before fading", "fading before significance", "circle known of one"],
+)
+def test_the_rules_have_an_order(brighter, burst, sentence):
+    assert chosen(source("S1", 200.0, **brighter), source("S2", 30.0, **burst)) == ("S2", sentence)
+
+
+def test_an_uncatalogued_source_goes_before_a_known_one():
+    known = source("S1", 200.0, known_as="Sco X-1", in_eclairs=True, fading=1.0)
+    name, reason = chosen(known, source("S2", 30.0, in_eclairs=False, fading=0.0))
+    assert name == "S2"
+    assert reason.startswith("S2 belongs to no known bright source, S1 ")
+
+
+def test_where_nothing_else_tells_the_most_significant_one_is_taken():
+    name, reason = chosen(source("S2", 30.0), source("S1", 200.0))
+    assert (name, reason) == (
+        "S1",
+        "S1 is the most significant source, and nothing else tells which one is the burst",
+    )
+
+
+def test_the_reason_names_every_source_that_the_rule_left_out():
+    rest = [source(f"S{k}", 200.0 - k, in_eclairs=False) for k in (1, 2, 3)]
+    assert chosen(*rest, source("S4", 30.0, in_eclairs=True)) == (
+        "S4",
+        "S4 lies in the ECLAIRs circle, S1, S2 and S3 do not",
+    )
+
+
+def test_the_reason_is_the_first_rule_that_told_them_apart():
+    one, two = source("S1", 90.0, in_eclairs=True), source("S2", 80.0, in_eclairs=True, fading=1.0)
+    assert chosen(one, two, source("S3", 70.0)) == ("S2", "S2 lies in the ECLAIRs circle, S3 does not")
+
+
+@given(SOURCES, st.randoms())
+def test_the_order_of_the_list_does_not_matter(sources, random):
+    shuffled = sources.copy()
+    random.shuffle(shuffled)
+    assert choose_burst(shuffled)[0] is choose_burst(sources)[0]
+
+
+@given(SOURCES)
+def test_no_other_source_is_better_by_the_first_rule_that_differs(sources):
+    best, reason = choose_burst(sources)
+    assert (reason is None) == (len(sources) == 1)
+
+    def rank(one):
+        return one.known_as is None, bool(one.in_eclairs), (one.fading or 0.0) >= 0.9, one.ts
+
+    assert rank(best) == max(map(rank, sources))

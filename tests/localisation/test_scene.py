@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mxtvhf.localisation.background import background_shapes
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.likelihood import SourceFit
+from mxtvhf.localisation.position import default_psf
+from mxtvhf.localisation.scene import Scene, SceneSource
+from support.fields import draw_field
+
+PSF = default_psf()
+PLACES = ((100.0, 60.0), (180.0, 190.0))
+PARTS = np.array([0.4, 0.2])
+COLUMNS_OFF = np.ones((256, 256))
+COLUMNS_OFF[:, 60:80] = 0.0
+COLUMNS_OFF[:, 120:] = 0.5
+
+
+def at(x, y, kinds=None):
+    """A fit at a place."""
+    return SourceFit(x, y, 11.0, 0.3, 0.0, 0.0, (1.0, 1.0), 0.0, kinds)
+
+
+def background_of(seed=1, good=None, **case):
+    field = draw_field(seed, [(*PLACES[0], 200), (*PLACES[1], 100)], background=200, **case)
+    return Scene.of_background(field.counts(good))
+
+
+def with_both(scene):
+    return scene.with_sources(tuple(SceneSource.of(scene.counts, PSF, at(*place)) for place in PLACES), PARTS)
+
+
+@pytest.mark.parametrize("good", [None, COLUMNS_OFF], ids=["all pixels", "columns off"])
+def test_all_parts_add_up_to_one(good):
+    empty = background_of(good=good)
+    for scene in (
+        empty,
+        with_both(empty),
+        with_both(empty).without(0),
+        with_both(empty).without(1).without(0),
+    ):
+        assert scene.background_part + scene.source_parts.sum() == pytest.approx(1.0)
+        assert scene.background_part > 0.0
+        assert (scene.source_parts >= 0.0).all()
+        for parts in scene.parts:
+            assert parts.sum() == pytest.approx(1.0)
+            assert (parts >= 0.0).all()
+
+
+def test_a_scene_is_what_is_left_and_the_source_that_was_taken_away():
+    whole = with_both(background_of())
+    for index, source in enumerate(whole.sources):
+        part, rest = whole.source_parts[index], whole.without(index)
+        np.testing.assert_allclose((1.0 - part) * rest.density + part * source.density, whole.density)
+        np.testing.assert_allclose((1.0 - part) * rest.overall + part * source.spectrum, whole.overall)
+    assert whole.without(0).sources == whole.sources[1:]
+
+
+def test_without_its_sources_the_scene_is_the_background_again_once_fitted():
+    empty = background_of()
+    again = with_both(empty).without(1).without(0)
+    assert again.background_part == pytest.approx(1.0)
+    # The fit of the background goes on until a round gains less than 0.02.
+    assert again.fitted().log_likelihood == pytest.approx(empty.log_likelihood, abs=0.2)
+    np.testing.assert_allclose(again.fitted().density, empty.density, rtol=0.1)
+
+
+@pytest.mark.parametrize("good", [np.ones((256, 256)), COLUMNS_OFF], ids=["all pixels", "columns off"])
+def test_the_overall_density_is_the_mean_over_the_good_pixels(good):
+    """By brute force: the energy and time of one photon at every place."""
+    scene = with_both(background_of(good=good))
+    pixels = np.flatnonzero(good)
+    row, column = np.divmod(pixels, 256)
+    for photon in (0, 57, 210):
+
+        def everywhere(values, photon=photon):
+            return np.repeat(values[:, photon : photon + 1], pixels.size, axis=1)
+
+        these = scene.counts
+        counts = Counts(
+            column, row, np.ones(pixels.size), good, np.full(pixels.size, these.weights[photon]),
+            spectra=everywhere(these.spectra), courses=everywhere(these.courses),
+        )  # fmt: skip
+        spread = replace(
+            scene,
+            counts=counts,
+            shapes=background_shapes(column, row, good),
+            sources=tuple(SceneSource.of(counts, PSF, at(*place)) for place in PLACES),
+        )
+        np.testing.assert_allclose(spread.overall, scene.overall[photon], rtol=1e-9)
+        mean = np.average(spread.density, weights=good.ravel()[pixels])
+        assert mean == pytest.approx(scene.overall[photon], rel=1e-9)
+
+
+def test_the_fit_raises_the_likelihood():
+    empty = background_of(sky=0.8)
+    flat = replace(empty, parts=tuple(np.eye(len(parts))[0] for parts in empty.parts))
+    assert empty.log_likelihood > flat.log_likelihood + 20.0
+    whole = with_both(empty)
+    assert whole.log_likelihood > empty.log_likelihood + 50.0
+    assert whole.log_likelihood_of_places > empty.log_likelihood_of_places + 50.0
+    worse = replace(
+        whole, source_parts=0.3 * whole.source_parts, background_part=1.0 - 0.3 * whole.source_parts.sum()
+    )
+    assert worse.log_likelihood < whole.log_likelihood
+    assert worse.fitted().log_likelihood == pytest.approx(whole.log_likelihood, abs=0.2)
+
+
+def test_the_sources_have_the_photons_that_were_drawn():
+    parts = np.mean([with_both(background_of(seed)).source_parts for seed in range(5)], axis=0)
+    assert parts == pytest.approx([0.4, 0.2], abs=0.06)
+
+
+def test_a_soft_background_is_found_soft():
+    hard, soft = (background_of(sky=sky) for sky in (0.0, 0.9))
+    optics = slice(5, 9)
+    assert soft.parts[0][optics].sum() > hard.parts[0][optics].sum() + 0.2
+
+
+def test_places_alone_are_a_scene_too():
+    field = draw_field(1, [(*PLACES[0], 200)])
+    image = np.zeros((256, 256), dtype=np.int64)
+    np.add.at(image, (field.y.astype(int), field.x.astype(int)), 1)
+    empty = Scene.of_background(Counts.from_image(image, np.ones((256, 256))))
+    np.testing.assert_allclose(empty.overall, 1.0)
+    whole = empty.with_sources((SceneSource.of(empty.counts, PSF, at(*PLACES[0])),), np.array([0.3]))
+    np.testing.assert_allclose(whole.overall, 1.0)
+    assert whole.log_likelihood_of_places == pytest.approx(whole.log_likelihood)
+    assert whole.source_parts[0] == pytest.approx(0.4, abs=0.1)
+
+
+def test_the_photons_to_explain_have_their_weights_over_the_scene():
+    whole = with_both(background_of())
+    counts = whole.photons_to_explain
+    np.testing.assert_allclose(counts.weights * whole.density, whole.counts.weights)
+    np.testing.assert_allclose(counts.kinds * whole.density, whole.counts.kinds)
+    np.testing.assert_allclose(counts.concentration * whole.overall, whole.density)

@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.realsky.optics import Optics
+from mxtvhf.instrument.psf import CoreShape
+from mxtvhf.localisation import shape as shape_module
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.likelihood import free_width, maximise
+from mxtvhf.localisation.position import default_psf, detector_image, localise
+from mxtvhf.localisation.shape import with_free_shape
+
+PSF = default_psf()
+PLACE = np.array([120.3, 130.2])
+
+
+def photons(seed, number, *, background=300, optics=None):
+    rng = np.random.default_rng(seed)
+    source = (optics or Optics()).places(*PLACE, number, rng)
+    return np.rint(np.concatenate([rng.uniform(-0.5, 255.5, (2, background)), source], axis=1))
+
+
+def both(x, y, psf=PSF):
+    """Return the fits with a fixed shape, and with a free one."""
+    counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
+    fit = maximise(counts, psf, (*PLACE, 11.0))
+    used = free_width(counts, psf, fit)
+    stretch = float(np.log(used.core_fwhm_arcmin / psf.core_fwhm_arcmin))
+    fit = maximise(counts, used, (fit.x, fit.y, fit.log_ratio))
+    return fit, with_free_shape(counts, psf, fit, stretch)
+
+
+def known_exactly(psf=PSF):
+    return replace(psf, core_fwhm_sigma=0.0, shape_errors=CoreShape())
+
+
+def test_the_roll_of_rotated_optics_is_found_and_the_place_is_unbiased():
+    optics = Optics(rotation_deg=10.0)
+    fits = [both(*photons(seed, 3000, optics=optics)) for seed in range(8)]
+    rolls = np.degrees([shape.shape.roll for _, shape in fits])
+    assert rolls.mean() == pytest.approx(10.0, abs=1.0)
+    assert rolls.std() < 1.5
+    errors = np.array([[shape.x, shape.y] - PLACE for _, shape in fits])
+    assert (np.abs(errors.mean(axis=0)) < 3.0 * errors.std(axis=0) / np.sqrt(len(errors)) + 0.05).all()
+
+
+@pytest.mark.parametrize("number", [60, 300, 3000])
+def test_with_a_perfect_psf_the_place_is_that_of_a_fixed_shape(number):
+    moved = []
+    for seed in range(6):
+        fit, shape = both(*photons(seed, number))
+        moved.append(np.hypot(shape.x - fit.x, shape.y - fit.y) / np.hypot(*fit.sigma))
+        assert shape.source_part == pytest.approx(fit.source_part, rel=0.1)
+    assert np.mean(moved) < 0.25
+
+
+def test_few_photons_leave_the_shape_as_it_was_known():
+    for seed in range(5):
+        shape = both(*photons(seed, 40))[1].shape
+        deviation = shape.parameters - PSF.shape.parameters
+        assert (np.abs(deviation) < 1.5 * PSF.shape_sigma).all()
+        assert (shape.skew_x, shape.skew_y) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("number", [100, 3000])
+def test_the_error_grows_with_what_is_not_known_of_the_skew(number):
+    x, y = photons(1, number)
+    extra = []
+    for skew in (0.0, 0.05, 0.15):
+        psf = replace(PSF, shape_errors=replace(PSF.shape_errors, skew_x=skew, skew_y=skew))
+        extra.append(both(x, y, psf)[1].extra_sigma)
+    assert extra[0] < extra[1] < extra[2]
+
+
+def test_the_error_of_the_shape_is_in_the_radius():
+    x, y = photons(2, 3000)
+    exact = localise(x, y, psf=known_exactly())
+    found, wide = (
+        localise(x, y, psf=replace(PSF, shape_errors=CoreShape(skew_x=skew, skew_y=skew)))
+        for skew in (0.05, 0.15)
+    )
+    assert exact.shape is None
+    assert exact.r90 < found.r90 < wide.r90
+    assert found.shape.extra_sigma > 0.2
+
+
+def test_a_psf_that_is_known_exactly_keeps_its_shape():
+    x, y = photons(3, 500)
+    fit, shape = both(x, y, known_exactly())
+    assert shape.shape == CoreShape()
+    assert shape.extra_sigma == pytest.approx(0.0, abs=1e-6)
+    # By what the last step of Newton's method leaves, and the sum of the PSF over cells.
+    assert np.hypot(shape.x - fit.x, shape.y - fit.y) < 0.1 * np.hypot(*fit.sigma)
+
+
+def test_a_skew_is_believed_only_where_the_photons_demand_it():
+    symmetric = [both(*photons(seed, 3000))[1].shape for seed in range(3)]
+    assert all((shape.skew_x, shape.skew_y) == (0.0, 0.0) for shape in symmetric)
+    free = replace(PSF, shape_errors=replace(PSF.shape_errors, skew_x=0.3, skew_y=0.3))
+    # Half widths of 1 +- 0.2 of the mean one.
+    skewed = [both(*photons(seed, 5000, optics=Optics(skew=0.4)), free)[1] for seed in range(3)]
+    mean = np.mean([[one.shape.skew_x, one.shape.skew_y] for one in skewed], axis=0)
+    assert mean == pytest.approx([0.2, 0.2], abs=0.06)
+    assert np.mean([[one.x, one.y] for one in skewed], axis=0) == pytest.approx(PLACE, abs=2.0)
+
+
+def test_a_wider_core_is_found_wider():
+    optics = Optics(core_fwhm_arcmin=12.0)
+    widths = [both(*photons(seed, 2000, optics=optics))[1].shape.stretch for seed in range(5)]
+    assert np.mean(widths) == pytest.approx(np.log(1.2), abs=0.05)
+
+
+def test_the_scores_are_the_slopes_of_the_likelihood_with_its_priors():
+    x, y = photons(4, 200)
+    counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
+    at = np.array([*PLACE, 11.0, 0.05, 0.1, -0.05, 0.03, -0.02])
+    free = np.ones(8, dtype=bool)
+    _, gradient, curvature = shape_module._scores(counts, PSF, at, free)
+    for k, step in enumerate(shape_module._DIFFERENCE):
+        ahead, behind = at.copy(), at.copy()
+        ahead[k] += step
+        behind[k] -= step
+        after, before = (shape_module._scores(counts, PSF, one, free)[0] for one in (ahead, behind))
+        assert gradient[k] == pytest.approx((after - before) / (2.0 * step), rel=0.02, abs=0.5)
+    assert (np.linalg.eigvalsh(curvature) > 0.0).all()

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from benchmarks.realsky.optics import Optics
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.localisation.position import default_psf
+from mxtvhf.localisation.prior import PositionPrior
+from mxtvhf.localisation.scene import Scene
+from mxtvhf.localisation.sources import _known_sources, find_sources
+from support.fields import draw_field
+
+PSF = default_psf()
+BURST = (120.0, 125.0)
+
+
+def beside(angle, arcmin, place=BURST):
+    apart = 60.0 * arcmin / pixel_scale_arcsec()
+    return place[0] + apart * np.cos(angle), place[1] + apart * np.sin(angle)
+
+
+def in_circle(sources, place):
+    """Whether the R90 of the nearest of the sources holds a place."""
+    nearest = min(sources, key=lambda one: np.hypot(one.x - place[0], one.y - place[1]))
+    offset = np.hypot(nearest.x - place[0], nearest.y - place[1])
+    return bool(offset * pixel_scale_arcsec() <= nearest.r90)
+
+
+def all_sources(found):
+    return [one for one in (found, *found.others) if one.detected]
+
+
+def test_two_sources_that_are_apart_are_both_found_where_they_are():
+    inside = []
+    for seed in range(4):
+        other = beside(2.4 * seed, 20.0)
+        found = draw_field(seed, [(*BURST, 150), (*other, 150)]).localised()
+        sources = all_sources(found)
+        assert len(sources) == 2
+        assert [source.ts for source in sources] == sorted((source.ts for source in sources), reverse=True)
+        inside += [in_circle(sources, place) for place in (BURST, other)]
+    assert np.mean(inside) > 0.6
+
+
+def test_a_burst_beside_a_brighter_known_source_is_found():
+    for seed in range(4):
+        bright = beside(2.4 * seed, 18.0)
+        found = draw_field(seed, [(*BURST, 100), (*bright, 300)]).localised(known=[bright])
+        sources = all_sources(found)
+        assert len(sources) == 2
+        assert sources[0].n_source > sources[1].n_source
+        assert np.hypot(sources[1].x - BURST[0], sources[1].y - BURST[1]) < 20.0
+
+
+def test_a_known_source_that_is_not_seen_is_no_source():
+    counts = draw_field(1, [(*BURST, 150)]).counts()
+    sources, _ = find_sources(counts, PSF, None, [(40.0, 40.0), (200.0, 60.0)])
+    assert len(sources) == 1
+    assert np.hypot(sources[0].fit.x - BURST[0], sources[0].fit.y - BURST[1]) < 10.0
+
+
+def test_a_source_beside_a_known_one_is_not_taken_for_it():
+    counts = draw_field(1, [(*BURST, 150)]).counts()
+    scene = Scene.of_background(counts)
+    (near,), with_it = _known_sources(scene, PSF, [(BURST[0] + 3.0, BURST[1])])
+    assert near.detected
+    assert len(with_it.sources) == 1
+    assert _known_sources(scene, PSF, [(BURST[0] + 25.0, BURST[1])]) == ([], scene)
+
+
+def test_a_known_source_in_an_empty_field_is_no_source():
+    (found,), _ = find_sources(draw_field(2).counts(), PSF, None, [(40.0, 40.0)])
+    assert not found.detected
+
+
+@pytest.mark.parametrize("background", [1, 2, 30, 1000])
+def test_nothing_but_background_gives_one_maximum_that_is_no_source(background):
+    for seed in range(5):
+        (found,), empty = find_sources(draw_field(seed, background=background).counts(), PSF, None)
+        assert not found.detected
+        assert found.ts < detection_constants().source.ts_threshold
+        assert empty.sources == ()
+
+
+def test_the_scene_that_is_returned_is_the_background_alone():
+    sources, empty = find_sources(draw_field(3, [(*BURST, 300)]).counts(), PSF, None)
+    assert sources[0].detected
+    assert empty.sources == ()
+    assert empty.background_part == pytest.approx(1.0)
+
+
+def test_the_photons_of_a_source_and_its_ts_are_those_of_its_fit():
+    counts = draw_field(4, [(*BURST, 300)]).counts()
+    ((found,), _) = find_sources(counts, PSF, None)
+    assert found.photons == pytest.approx(found.fit.source_part * counts.total)
+    assert found.photons == pytest.approx(300, abs=60)
+    assert found.ts > found.places_ts > 100.0
+
+
+def test_a_crowded_field_raises_no_exception():
+    rng = np.random.default_rng(5)
+    places = [(*rng.uniform(15.0, 240.0, 2), 60) for _ in range(20)]
+    sources, _ = find_sources(draw_field(5, places).counts(), PSF, None)
+    assert 1 <= len(sources) <= detection_constants().further.most
+    assert all(source.detected for source in sources)
+    assert all(
+        np.isfinite([source.fit.x, source.fit.y, source.ts, source.photons]).all() for source in sources
+    )
+
+
+def test_bright_sources_far_apart_are_all_found():
+    places = [(40.0, 40.0), (200.0, 60.0), (70.0, 210.0), (210.0, 200.0)]
+    sources, _ = find_sources(draw_field(6, [(*place, 200) for place in places]).counts(), PSF, None)
+    assert len(sources) == 4
+    for place in places:
+        assert min(np.hypot(one.fit.x - place[0], one.fit.y - place[1]) for one in sources) < 12.0
+
+
+@pytest.mark.parametrize(
+    "optics",
+    [Optics(rotation_deg=5.0), Optics(core_fwhm_arcmin=6.0), Optics(elongation=0.1)],
+    ids=["rotated", "narrow", "elongated"],
+)
+def test_an_error_of_the_psf_s_shape_is_no_source(optics):
+    for seed in range(2):
+        sources, _ = find_sources(draw_field(seed, [(*BURST, 3000)], optics=optics).counts(), PSF, None)
+        assert len(sources) == 1
+
+
+def test_a_prior_makes_a_faint_source_beside_it_one():
+    counts = draw_field(0, [(*BURST, 12)], sky=0.0).counts()
+    alone, told = (
+        find_sources(counts, PSF, prior)[0][0] for prior in (None, PositionPrior(*BURST, 10.0, 0.85))
+    )
+    assert told.fit.log_prior > 3.0
+    assert told.ts + 2.0 * told.fit.log_prior > alone.ts
+    assert (alone.detected, told.detected) == (False, True)
