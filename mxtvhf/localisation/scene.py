@@ -73,8 +73,8 @@ class Scene:
     shapes
         Of the background, see ``background.background_shapes``.
     parts
-        Of the background's components in energy, in place (for each group, shape (groups, shapes)) and in time,
-        each with the sum 1.
+        Of the background's components in energy, in place (for each group, shape (groups, shapes)) and in
+        time, each with the sum 1.
     background_part
         b.
     source_parts

@@ -96,7 +96,9 @@ def test_the_overall_density_is_the_mean_over_the_good_pixels(good):
 
 def test_the_fit_raises_the_likelihood():
     empty = background_of(sky=0.8)
-    flat = replace(empty, parts=tuple(np.eye(len(parts))[0] for parts in empty.parts))
+    flat = replace(
+        empty, parts=tuple(np.eye(parts.shape[-1])[0] * np.ones(parts.shape) for parts in empty.parts)
+    )
     assert empty.log_likelihood > flat.log_likelihood + 20.0
     whole = with_both(empty)
     assert whole.log_likelihood > empty.log_likelihood + 50.0
