@@ -161,6 +161,8 @@ class Population(SourcedConstants):
     version: Text
     spectra: tuple[TemplateSpectrum, ...] = Field(min_length=1)
     decays: tuple[TemplateDecay, ...] = Field(min_length=1)
+    usual_start_s: float = Field(gt=0.0, le=1e5)
+    """Start of the observation after T0 where that is not known, s."""
     stretch_share: Share
     """Of sources that are seen in a stretch of the time only, such as flares, wherever it is."""
 

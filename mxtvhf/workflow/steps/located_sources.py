@@ -17,7 +17,7 @@ from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
-from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.constants import population
 from mxtvhf.localisation.model import LocalisedSource
 from mxtvhf.localisation.photon_weights import expected_shares
@@ -25,7 +25,7 @@ from mxtvhf.localisation.position import SourceLocalisation
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
-from mxtvhf.notices.burst import eclairs_position
+from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 
 _MOST_BRIGHT = 20
 """Bright catalogued sources of a field."""
@@ -88,7 +88,7 @@ def _source(
     alerts: Sequence[Alert],
 ) -> LocalisedSource:
     position = _position(found, pointing, events, calibration)
-    eclairs = eclairs_position(alerts)
+    eclairs, trigger = eclairs_position(alerts), burst_trigger_time(alerts)
     at_place = [
         source.name
         for source, *_ in bright_sources_of(pointing)
@@ -108,7 +108,7 @@ def _source(
         n_source=found.n_source,
         known_as=at_place[0] if at_place else None,
         in_eclairs=in_eclairs,
-        **_kind(found),
+        **_kind(found, trigger is not None and met_from_utc(trigger) < events.tstart),
     )
 
 
@@ -118,7 +118,7 @@ def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: fl
     return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
 
 
-def _kind(found: SourceLocalisation) -> dict[str, float | None]:
+def _kind(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:
     """Return the spectrum and the decay of a source by the probabilities of its kinds."""
     kinds = None if found.evidence is None else found.evidence.fit.kinds
     spectra, decays = population().spectra, population().decays
@@ -134,7 +134,7 @@ def _kind(found: SourceLocalisation) -> dict[str, float | None]:
     return {
         "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
         "nh_cm2": float(np.exp(part @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
-        "decay_index": None if of_time is None else float(of_time @ index),
+        "decay_index": None if of_time is None or not t0_known else float(of_time @ index),
         "fading": None if of_time is None else float(of_time[index > 0.0].sum()),
     }
 

@@ -223,10 +223,10 @@ class _Evidence:
     ) -> _Evidence:
         energy = energy_weights(photons.pha, calibration)
         # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
-        decays = burst_time is not None and burst_time < events.tstart
-        fading = np.ones((1, len(photons)))
-        if burst_time is not None and decays:
-            fading = time_weights(photons.time, events.gti, burst_time)
+        known = burst_time is not None and burst_time < events.tstart
+        if burst_time is None or not known:
+            burst_time = events.tstart - population().usual_start_s
+        fading = time_weights(photons.time, events.gti, burst_time)
         stretch = best_stretch(
             photons.x, photons.y, np.average(energy, axis=0, weights=expected_shares(decays=False)),
             photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
@@ -235,11 +235,11 @@ class _Evidence:
         return cls(
             photons,
             joint_weights(energy, np.vstack([fading, stretch.weights])),
-            expected_shares(decays=decays, stretch=stretch.share),
+            expected_shares(decays=True, stretch=stretch.share),
             BackgroundDensities(
                 background_spectra(photons.pha, calibration), courses, background_groups(calibration)
             ),
-            ("energy", "time", "T0") if decays else ("energy", "time"),
+            ("energy", "time", "T0") if known else ("energy", "time"),
             stretch,
         )
 
