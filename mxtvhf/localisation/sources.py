@@ -17,6 +17,7 @@ from mxtvhf.localisation.likelihood import (
     FAINT_LOG_RATIO,
     SourceFit,
     free_width,
+    limits,
     log_likelihood_of_places,
     log_prior_of_cells,
     maximise,
@@ -28,15 +29,13 @@ from mxtvhf.localisation.likelihood import (
 from mxtvhf.localisation.mixture import mixture_parts
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene, SceneSource
+from mxtvhf.models.arrays import Floats
 
 _MANY = 500.0
 """Photons from which a source has a spectrum of its own."""
-_NEAR = 100.0
-"""Pixels: two sources farther apart, two widths of the core, hardly share photons."""
-_KNOWN_WITHIN = 10.0
-"""Pixels between a known source and its maximum: some times the error of the alignment."""
-_ROUNDS = 2
-"""In which the place of a source and the parts of all components are found in turn."""
+_WIDE = 1.12
+"""Of the core's fitted width over the known one, by the heights of their middles: from there one source is tried
+as two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +136,7 @@ def _one_more(
     scene: Scene, sources: list[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
 ) -> tuple[list[FoundSource], Scene] | None:
     """Return the sources with one more, all fitted again, and their scene; None when there is no other."""
-    limits, further = detection_constants().source, detection_constants().further
+    further = detection_constants().further
     # One source fitted to two lies between them and is too wide: the others must be free to move for the next
     # one.
     for trial_psf in dict.fromkeys((sources[0].psf, psf)):
@@ -145,16 +144,57 @@ def _one_more(
         if 2.0 * fit.log_evidence < further.ts_to_try:
             continue
         candidate, trial = _fitted(scene, len(sources), trial_psf, prior, fit)
-        fitted, trial = _refined(trial, trial_psf, prior, [*sources, candidate])
-        fitted, trial = _with_own_width(trial, fitted, psf, prior)
-        gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
-        if (
-            gained >= limits.ts_threshold
-            and all(source.detected for source in fitted)
-            and all(_is_apart(source, fitted) for source in fitted)
-        ):
-            return fitted, trial
-    return None
+        more = _accepted(scene, trial, [*sources, candidate], trial_psf, psf, prior)
+        if more is not None:
+            return more
+    return _split(scene, sources, psf, prior)
+
+
+def _split(
+    scene: Scene, sources: list[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
+) -> tuple[list[FoundSource], Scene] | None:
+    """Return the sources with the brightest one as two, if it is too wide for one and two are better."""
+    index = int(np.argmax([source.photons for source in sources]))
+    brightest, rest = sources[index], scene.without(index)
+    if psf.fractions(0.0, 1)[0] < _WIDE * brightest.psf.fractions(0.0, 1)[0]:
+        return None
+    part = scene.source_parts[index]
+    parts = np.append((1.0 - part) * rest.source_parts, [0.5 * part, 0.5 * part])
+    trials = []
+    for angle in np.pi * np.arange(_ANGLES) / _ANGLES:
+        offset = _HALF_WAY * np.array([np.cos(angle), np.sin(angle)])
+        pair = tuple(_moved(brightest.fit, sign * offset, scene.counts) for sign in (1.0, -1.0))
+        seen = tuple(SceneSource.of(scene.counts, psf, fit) for fit in pair)
+        trials.append(rest.with_sources((*rest.sources, *seen), parts))
+    trial = max(trials, key=lambda trial: trial.log_likelihood)
+    others = [source for source in sources if source is not brightest]
+    pair = tuple(source.fit for source in trial.sources[-2:])
+    return _accepted(scene, trial, [*others, *(replace(brightest, fit=fit) for fit in pair)], psf, psf, prior)
+
+
+def _moved(fit: SourceFit, offset: Floats, counts: Counts) -> SourceFit:
+    low, high = limits(counts)
+    x, y = np.clip(np.array([fit.x, fit.y]) + offset, low[:2], high[:2])
+    return replace(fit, x=float(x), y=float(y))
+
+
+def _accepted(
+    scene: Scene,
+    trial: Scene,
+    sources: Sequence[FoundSource],
+    trial_psf: SeparablePsf,
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+) -> tuple[list[FoundSource], Scene] | None:
+    """Fit one source more than in a scene; None when they are not better enough, or one of them is none."""
+    fitted, trial = _refined(trial, trial_psf, prior, sources)
+    fitted, trial = _with_own_width(trial, fitted, psf, prior)
+    gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
+    if gained < detection_constants().source.ts_threshold:
+        return None
+    if not all(source.detected and _is_apart(source, fitted) for source in fitted):
+        return None
+    return fitted, trial
 
 
 def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:

@@ -42,6 +42,18 @@ def test_two_sources_that_are_apart_are_both_found_where_they_are():
     assert np.mean(inside) > 0.6
 
 
+def test_two_sources_whose_cores_overlap_are_hardly_ever_taken_for_one():
+    """One source fitted to them lies between them and is too wide."""
+    both, inside = 0, []
+    for seed in range(8):
+        other = beside(2.4 * seed, 12.0)
+        sources = all_sources(draw_field(1000 + seed, [(*BURST, 150), (*other, 150)]).localised())
+        both += len(sources) == 2
+        inside += [in_circle(sources, place) for place in (BURST, other)]
+    assert both >= 6
+    assert np.mean(inside) > 0.6
+
+
 def test_a_burst_beside_a_brighter_known_source_is_found():
     for seed in range(4):
         bright = beside(2.4 * seed, 18.0)
