@@ -46,6 +46,7 @@ class SceneSource:
     """s, in energy and time."""
     place: Floats
     """p, over its mean on the good pixels."""
+    psf: SeparablePsf
 
     @cached_property
     def density(self) -> Floats:
@@ -59,7 +60,7 @@ class SceneSource:
         seen = float(counts.seen(row, column)) / counts.area
         weights = counts.weights if fit.kinds is None else counts.of_kind(fit.kinds).weights
         spectrum = np.ones(counts.number.size) if weights is None else weights
-        return cls(fit, spectrum, column[counts.column] * row[counts.row] / seen)
+        return cls(fit, spectrum, column[counts.column] * row[counts.row] / seen, psf)
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,6 +61,8 @@ class ShapeFit:
     source_part: float
     shape: CoreShape
     extra_sigma: float
+    gain: float
+    """Of ln L over the fit with a fixed shape, with the priors."""
 
 
 def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch: float) -> ShapeFit:
@@ -81,7 +83,9 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
     even = np.concatenate([np.ones(3, bool), known > 0.0])
     even[_SKEWS] = False
     start = replace(psf.shape, stretch=stretch).parameters
-    best = _maximum(counts, psf, np.concatenate([[fit.x, fit.y, fit.log_ratio], start]), even)
+    begin = np.concatenate([[fit.x, fit.y, fit.log_ratio], start])
+    without = _scores(counts, psf, begin, even)[0]
+    best = _maximum(counts, psf, begin, even)
     free = even.copy()
     free[_SKEWS] = known[-2:] > 0.0
     many = fit.source_part * counts.total >= _MANY
@@ -93,7 +97,10 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
         best = skewed
     part = -float(np.expm1(-_log_likelihood(counts, psf, best.at)[2]))
     shape = CoreShape(*best.at[3:].tolist())
-    return ShapeFit(float(best.at[0]), float(best.at[1]), part, shape, float(np.sqrt(max(extra, 0.0))))
+    return ShapeFit(
+        float(best.at[0]), float(best.at[1]), part, shape, float(np.sqrt(max(extra, 0.0))),
+        best.value - without,
+    )  # fmt: skip
 
 
 class _Maximum(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mxtvhf.instrument.psf import SeparablePsf, VariableWidthPsf
+from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, VariableWidthPsf
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import (
@@ -29,13 +29,27 @@ from mxtvhf.localisation.likelihood import (
 from mxtvhf.localisation.mixture import mixture_parts
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene, SceneSource
+from mxtvhf.localisation.shape import with_free_shape
 from mxtvhf.models.arrays import Floats
 
 _MANY = 500.0
 """Photons from which a source has a spectrum of its own."""
 _WIDE = 1.12
-"""Of the core's fitted width over the known one, by the heights of their middles: from there one source is tried
-as two."""
+"""Of the core's fitted width over the known one, by the heights of their middles: from there a source is
+tried as
+two."""
+_SHAPED = 100.0
+"""Photons of a source from which its shape may look like another source."""
+_ANGLES = 4
+"""Directions in which the two are looked for."""
+_HALF_WAY = 22.0
+"""Pixels of each of the two from the middle between them, at the start: half the width of the core."""
+_NEAR = 100.0
+"""Pixels: two sources farther apart, two widths of the core, hardly share photons."""
+_KNOWN_WITHIN = 10.0
+"""Pixels between a known source and its maximum: some times the error of the alignment."""
+_ROUNDS = 2
+"""In which the place of a source and the parts of all components are found in turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +204,26 @@ def _accepted(
     fitted, trial = _refined(trial, trial_psf, prior, sources)
     fitted, trial = _with_own_width(trial, fitted, psf, prior)
     gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
-    if gained < detection_constants().source.ts_threshold:
+    if gained - 2.0 * _gain_by_shape(scene, psf) < detection_constants().source.ts_threshold:
         return None
     if not all(source.detected and _is_apart(source, fitted) for source in fitted):
         return None
     return fitted, trial
+
+
+def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
+    """Return what ln L gains by another shape of the PSF for the brightest source.
+
+    The arms of a source that are rotated look like others beside it.
+    """
+    index = int(scene.source_parts.argmax())
+    if not isinstance(psf, LobsterEyePsf) or scene.source_parts[index] * scene.counts.total < _SHAPED:
+        return 0.0
+    source, rest = scene.sources[index], scene.without(index)
+    counts = rest.photons_to_explain
+    counts = counts if source.fit.kinds is None else counts.of_kind(source.fit.kinds)
+    stretch = float(np.log(psf.fractions(0.0, 1)[0] / source.psf.fractions(0.0, 1)[0]))
+    return max(0.0, with_free_shape(counts, psf, source.fit, stretch).gain)
 
 
 def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
