@@ -36,9 +36,8 @@ _MANY = 500.0
 """Photons from which a source has a spectrum of its own."""
 _WIDE = 1.12
 """Of the core's fitted width over the known one, by the heights of their middles: from there a source is
-tried as
-two."""
-_SHAPED = 100.0
+tried as two."""
+_SHAPED = 500.0
 """Photons of a source from which its shape may look like another source."""
 _ANGLES = 4
 """Directions in which the two are looked for."""
