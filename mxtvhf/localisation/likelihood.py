@@ -350,7 +350,8 @@ def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> Variabl
     """
     step = psf.width_sigma
     below, above = (_best_ratio(counts, psf.scaled(float(np.exp(s))), fit) - 0.5 for s in (-step, step))
-    bend = below - 2.0 * fit.log_likelihood + above
+    # The fit may have been made with another width.
+    bend = below - 2.0 * _best_ratio(counts, psf, fit) + above
     slope = 0.5 * (above - below)
     best = -slope / bend if bend < 0.0 else np.sign(slope)
     return psf.scaled(float(np.exp(step * np.clip(best, -2.0, 2.0))))

@@ -33,8 +33,8 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
     number
         n, photons of each entry, shape (entries,).
     expected
-        a, what is known of the parts beforehand: so many photons count as seen of each component, shape
-        (components,).
+        a, what is known of the first parts beforehand: so many photons count as seen of each; shape
+        (first components,).
     start
         Parts to begin with, shape (components,); None: equal ones.
 
@@ -43,15 +43,18 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
     numpy.ndarray
         Shape (components,).
     """
-    photons = float(number.sum() + expected.sum())
+    photons, first = float(number.sum()), expected.size
     equal = np.full(len(density), 1.0 / len(density))
     # Nothing of a part that is expected would never become something.
     parts = equal if start is None else (1.0 - _STIR) * start + _STIR * equal
     value = _objective(parts, density, number, expected, photons)
     for _ in range(_MAX_STEPS):
         ratio = density / (parts @ density)
-        own = expected / np.maximum(parts, _LEAST)
+        own = np.zeros(parts.size)
+        own[:first] = expected / np.maximum(parts[:first], _LEAST)
         gradient = ratio @ number + own - photons
+        # The term in W is convex: its tangent is below it, so that a step that ignores its bend goes up.
+        gradient[:first] -= expected.sum() / max(float(parts[:first].sum()), _LEAST)
         curvature = (ratio * number) @ ratio.T
         diagonal = curvature.reshape(-1)[:: len(curvature) + 1]
         diagonal += own / np.maximum(parts, _LEAST)
@@ -74,8 +77,9 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
 
 
 def _objective(parts: Floats, density: Floats, number: Floats, expected: Floats, photons: float) -> float:
-    """Return ln L less photons times the sum of the parts: its maximum has the sum 1."""
+    """Return what is to be highest less photons times the sum of the parts: its maximum has the sum 1."""
+    first = parts[: expected.size]
     with np.errstate(divide="ignore", invalid="ignore"):
         total = number @ np.log(parts @ density)
-        prior = expected @ np.where(expected > 0.0, np.log(parts), 0.0)
+        prior = expected @ np.where(expected > 0.0, np.log(first / first.sum()), 0.0)
     return float(total + prior - photons * parts.sum())

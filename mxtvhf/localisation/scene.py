@@ -122,11 +122,11 @@ class Scene:
         """Fit the parts of the background's components of one kind, and of the sources."""
         own = self._own_parts(kind)
         densities = [self._background_densities(kind), *(source.density for source in self.sources)]
-        expected = np.concatenate([self._expected(kind), np.zeros(len(self.sources))])
         start = np.concatenate([self.background_part * own, self.source_parts])
-        fitted = mixture_parts(np.vstack(densities), self.counts.number, expected, start)
-        # What is expected of the background has seen photons beforehand: the sum does not vanish.
+        fitted = mixture_parts(np.vstack(densities), self.counts.number, self._expected(kind), start)
         background = float(fitted[: own.size].sum())
+        if not background > _NOTHING:
+            return replace(self, background_part=0.0, source_parts=fitted[own.size :])
         return replace(
             self,
             parts=self._parts_with(kind, fitted[: own.size] / background),

@@ -304,7 +304,7 @@ def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> Sou
     place = column[counts.column] * row[counts.row] * counts.area / float(counts.seen(row, column))
     densities = np.vstack([counts.kinds * place, np.ones(place.size)])
     equal = np.full(len(counts.kinds), 1.0 / len(counts.kinds))
-    expected = np.append(equal if counts.shares is None else counts.shares, 0.0)
+    expected = equal if counts.shares is None else counts.shares
     start = np.append(fit.source_part * (equal if fit.kinds is None else fit.kinds), 1.0 - fit.source_part)
     parts = mixture_parts(densities, counts.number, expected, start)[:-1]
     return replace(fit, kinds=parts / parts.sum())
@@ -313,15 +313,12 @@ def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> Sou
 def _refined(
     scene: Scene, psf: SeparablePsf, prior: PositionPrior | None, sources: Sequence[FoundSource]
 ) -> tuple[list[FoundSource], Scene]:
-    """Fit each source again, from its place on, with all the others in the model.
-
-    Only those near the last one are: the others hardly change by it.
-    """
+    """Fit each source again, with all the others in the model; those near the last one twice."""
     refined = list(sources)
     last = refined[-1].fit
-    for _ in range(1 if len(refined) == 1 else _ROUNDS):
+    for attempt in range(1 if len(refined) == 1 else _ROUNDS):
         for index, source in enumerate(refined):
-            if np.hypot(source.fit.x - last.x, source.fit.y - last.y) <= _NEAR:
+            if attempt == 0 or np.hypot(source.fit.x - last.x, source.fit.y - last.y) <= _NEAR:
                 refined[index], scene = _fitted(scene.without(index).fitted(), index, psf, prior, source.fit)
     return refined, scene
 
