@@ -142,7 +142,7 @@ def test_calibration_lists_what_is_in_use(exchange):
     assert (psf["valid_from"], psf["valid_until"]) == ("2026-01-01T00:00:00Z", None)
     assert by_item["alignment"]["assumed"]
     text = mxtvhf("calibration", "--at", "2025-02-01T00:00:00Z", MXTVHF_CALIBRATION=folder).stdout
-    assert "psf 001, ASSUMED: " in text
+    assert "psf 002, ASSUMED: " in text
     assert "alignment 001, ASSUMED: " in text
     assert "valid from 2017-01-01T00:00:00.000Z until 2025-08-01T00:00:00.000Z" in text
     assert mxtvhf("calibration").returncode == 0

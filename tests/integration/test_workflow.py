@@ -72,7 +72,8 @@ def test_a_burst_becomes_a_report_with_the_true_position(run, finished, burst_fi
         "MXT GP",
     }
     assert report["gp"]["available"]
-    assert all(pair["verdict"] == "consistent" for pair in report["crosscheck"])
+    # Positions made of the same photons are no test of each other.
+    assert {pair["verdict"] for pair in report["crosscheck"]} <= {"consistent", "not independent"}
     assert report["packets"]["repeated"] > 0
     assert report["is_test"]
 
@@ -120,7 +121,7 @@ def test_the_preliminary_report_comes_before_gp_has_answered(run, finished):
 def test_all_fits_products_are_clean(run, finished):
     paths = [product["path"] for product in report_of(run, finished)["products"].values()]
     files = [path for path in paths if Path(path).suffix in (".fits", ".pha", ".arf", ".rmf")]
-    assert len(files) == 8
+    assert len(files) == 10
     for path in files:
         checked = subprocess.run(
             ["fitsverify", "-q", run.folder(finished) / path], capture_output=True, text=True, check=False

@@ -29,6 +29,8 @@ from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 
 _MOST_BRIGHT = 20
 """Bright catalogued sources of a field."""
+_DEGREE_DIGITS, _ARCSEC_DIGITS = 9, 5
+"""Of a position and its radius: micro-arcseconds."""
 _R99_PER_R90_SQUARED = 2.0
 """Of a round Gaussian: ln 0.01 / ln 0.1."""
 
@@ -159,14 +161,16 @@ def _position(
 ) -> Position:
     ra, dec = pointing.pixel_to_sky(found.x, found.y)
     systematic = calibration.alignment.systematic_r90_arcsec
+    # A sum in another order, as of another number of threads, changes the last digits: a rerun shall not.
+    r90 = round(found.r90, _ARCSEC_DIGITS)
     return Position(
         origin=Origin.MXT_VHF,
         label="photons",
-        ra_deg=float(ra),
-        dec_deg=float(dec),
-        r90_stat_arcsec=found.r90,
+        ra_deg=round(float(ra), _DEGREE_DIGITS),
+        dec_deg=round(float(dec), _DEGREE_DIGITS),
+        r90_stat_arcsec=r90,
         r90_sys_arcsec=systematic,
-        r90_arcsec=hypot(found.r90, systematic),
+        r90_arcsec=hypot(r90, systematic),
         time=utc_from_met(float(events.photons.time.max())),
     )
 
