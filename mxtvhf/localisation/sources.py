@@ -37,6 +37,8 @@ _MANY = 500.0
 _WIDE = 1.12
 """Of the core's fitted width over the known one, by the heights of their middles: from there a source is
 tried as two."""
+_APART = 20.0
+"""Pixels, half the width of the core: two sources nearer than that are not told apart."""
 _SHAPED = 500.0
 """Photons of a source from which its shape may look like another source."""
 _ANGLES = 4
@@ -203,7 +205,8 @@ def _accepted(
     fitted, trial = _refined(trial, trial_psf, prior, sources)
     fitted, trial = _with_own_width(trial, fitted, psf, prior)
     gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
-    if gained - 2.0 * _gain_by_shape(scene, psf) < detection_constants().source.ts_threshold:
+    explained = 2.0 * (_gain_by_shape(scene, psf) + _gain_by_kinds(scene))
+    if gained - explained < detection_constants().source.ts_threshold:
         return None
     if not all(source.detected and _is_apart(source, fitted) for source in fitted):
         return None
@@ -225,8 +228,26 @@ def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
     return max(0.0, with_free_shape(counts, psf, source.fit, stretch).gain)
 
 
+def _gain_by_kinds(scene: Scene) -> float:
+    """Return what ln L gains when the brightest source is of a mixture of kinds, not of one."""
+    index = int(scene.source_parts.argmax())
+    source, rest = scene.sources[index], scene.without(index)
+    if source.fit.kinds is None:
+        return 0.0
+    fit = _with_own_spectrum(rest.photons_to_explain, source.psf, source.fit)
+    mixed = SceneSource.of(scene.counts, source.psf, fit)
+    sources = (*scene.sources[:index], mixed, *scene.sources[index + 1 :])
+    return max(0.0, scene.with_sources(sources, scene.source_parts).log_likelihood - scene.log_likelihood)
+
+
 def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
-    """Tell whether a source is more than the error of the shape of brighter ones at its place."""
+    """Tell whether a source is apart from the others, and more than an error of their shape.
+
+    A source whose course or spectrum is like none of the kinds would be two at one place.
+    """
+    others = [other.fit for other in sources if other is not source]
+    if any(np.hypot(source.fit.x - fit.x, source.fit.y - fit.y) < _APART for fit in others):
+        return False
     light = 0.0
     for other in sources:
         if other.photons > source.photons:
