@@ -23,6 +23,7 @@ from mxtvhf.analysis.model import Measurement, RateBin
 from mxtvhf.analysis.regions import Regions
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
+from mxtvhf.models.intervals import live_time
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +53,6 @@ class RegionPhotons:
     def exposure(self) -> float:
         """Sum of the good time intervals, s."""
         return float((self.gti[:, 1] - self.gti[:, 0]).sum())
-
-
-def live_time(time: npt.ArrayLike, gti: Floats) -> Floats:
-    """Good time (s) from the start of the first interval up to each time (MET)."""
-    passed = np.cumsum(gti[:, 1] - gti[:, 0])
-    edges = np.stack([np.append(0.0, passed[:-1]), passed], axis=1)
-    # Lost packets make thousands of intervals: no photon may be compared with each of them.
-    return np.asarray(np.interp(np.asarray(time, dtype=np.float64), gti.ravel(), edges.ravel()))
 
 
 def time_of_live(live: Floats, gti: Floats) -> Floats:

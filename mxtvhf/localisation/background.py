@@ -26,9 +26,9 @@ from mxtvhf.instrument.calibration import (
 )
 from mxtvhf.instrument.psf import detector_pixels
 from mxtvhf.localisation.constants import detection_constants
-from mxtvhf.localisation.good_time import elapsed
 from mxtvhf.localisation.spectral_density import blurred, measured_energies
 from mxtvhf.models.arrays import Floats
+from mxtvhf.models.intervals import elapsed
 
 _STRETCHES = 8
 """Of the good time, of equal lengths."""

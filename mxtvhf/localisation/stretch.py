@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from mxtvhf.instrument.psf import SeparablePsf, detector_pixels
 from mxtvhf.localisation.constants import population
-from mxtvhf.localisation.good_time import elapsed
 from mxtvhf.models.arrays import Floats
+from mxtvhf.models.intervals import elapsed
 
 _SLICES = 64
 """Of the good time, of equal lengths: the shortest stretch is two of them."""

@@ -1,4 +1,4 @@
-"""Sets of time intervals: their overlap, their difference, their union.
+"""Sets of time intervals: their overlap, their difference, their union; and as a clock that runs in them.
 
 A set is an array of shape (intervals, 2), starts and stops in any unit. What these functions return is in
 order, its intervals are apart and none is empty. -inf and inf are ends like any other.
@@ -44,6 +44,19 @@ def difference(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 def length(intervals: Floats) -> float:
     """Return the sum of the lengths of intervals that are apart."""
     return float((intervals[:, 1] - intervals[:, 0]).sum())
+
+
+def live_time(time: npt.ArrayLike, intervals: Floats) -> Floats:
+    """Return the length of intervals, in order and apart, that is over at moments of any shape."""
+    passed = np.cumsum(intervals[:, 1] - intervals[:, 0])
+    edges = np.stack([np.append(0.0, passed[:-1]), passed], axis=1)
+    # Lost packets make thousands of intervals: no photon may be compared with each of them.
+    return np.asarray(np.interp(np.asarray(time, dtype=np.float64), intervals.ravel(), edges.ravel()))
+
+
+def elapsed(time: npt.ArrayLike, intervals: Floats) -> Floats:
+    """Return the part of intervals, in order, apart and not all empty, that is over at moments, 0..1."""
+    return live_time(time, intervals) / length(intervals)
 
 
 def _inside(pieces: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:

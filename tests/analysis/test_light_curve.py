@@ -10,7 +10,6 @@ from mxtvhf.analysis.light_curve import (
     RegionPhotons,
     block_edges,
     fixed_edges,
-    live_time,
     net_counts,
     rate_bins,
     time_of_live,
@@ -18,6 +17,7 @@ from mxtvhf.analysis.light_curve import (
 from mxtvhf.analysis.regions import regions_at
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.models.intervals import live_time
 from mxtvhf.simulator.photons import draw_times
 
 PSF = LobsterEyePsf.of(default_calibration().psf)

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from benchmarks.realsky.optics import Optics
 from mxtvhf.localisation.constants import population
-from mxtvhf.localisation.good_time import elapsed
 from mxtvhf.localisation.position import default_psf
 from mxtvhf.localisation.stretch import best_stretch
+from mxtvhf.models.intervals import elapsed
 
 PSF = default_psf()
 WHOLE = np.array([[1000.0, 2000.0]])

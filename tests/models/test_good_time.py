@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.localisation.good_time import elapsed
+from mxtvhf.models.intervals import elapsed
 
 LENGTHS = st.lists(st.floats(0.1, 1000.0), min_size=1, max_size=6)
 
