@@ -172,6 +172,14 @@ class Counts:
             return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
         return np.asarray(row @ self.good @ column.T)
 
+    def profile(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
+        """PSF at the entries of a source at (x, y), over its mean on the good pixels; 0 if none is lit."""
+        column, row = self.fractions(psf, centre)
+        seen = float(self.seen(row, column)) / self.area
+        if not seen > 0.0:
+            return np.zeros(self.number.size)
+        return np.asarray(column[self.column] * row[self.row] / seen)
+
     def images(self) -> tuple[Floats, int]:
         """Photons per block and power of two of the weight, ``[power, row, column]``; the lowest power.
 

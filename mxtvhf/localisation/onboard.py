@@ -124,11 +124,7 @@ def log_likelihood_at(evidence: Evidence, x: float, y: float) -> float:
         At least 0, which is a source without photons.
     """
     counts, psf = evidence.counts, evidence.psf
-    column, row = counts.fractions(psf, (x, y))
-    seen = float(counts.seen(row, column))
-    if not seen > 0.0:
-        return 0.0
-    excess = counts.area / seen * column[counts.column] * row[counts.row]
+    excess = counts.profile(psf, (x, y))
     if counts.weights is not None:
         excess = excess * counts.weights
     excess = excess - 1.0

@@ -56,11 +56,9 @@ class SceneSource:
     @classmethod
     def of(cls, counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SceneSource:
         """Return the source of a fit to photons whose weights are over the flat density."""
-        column, row = counts.fractions(psf, (fit.x, fit.y))
-        seen = float(counts.seen(row, column)) / counts.area
         weights = counts.weights if fit.kinds is None else counts.of_kind(fit.kinds).weights
         spectrum = np.ones(counts.number.size) if weights is None else weights
-        return cls(fit, spectrum, column[counts.column] * row[counts.row] / seen, psf)
+        return cls(fit, spectrum, counts.profile(psf, (fit.x, fit.y)), psf)
 
 
 @dataclass(frozen=True, eq=False)

@@ -204,11 +204,12 @@ def _accepted(
     """Fit one source more than in a scene; None when they are not better enough, or one of them is none."""
     fitted, trial = _refined(trial, trial_psf, prior, sources)
     fitted, trial = _with_own_width(trial, fitted, psf, prior)
-    gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
-    explained = 2.0 * (_gain_by_shape(scene, psf) + _gain_by_kinds(scene))
-    if gained - explained < detection_constants().source.ts_threshold:
-        return None
     if not all(source.detected and _is_apart(source, fitted) for source in fitted):
+        return None
+    needed = detection_constants().source.ts_threshold
+    gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
+    # What a freer brightest source explains takes fits of its own: asked only where there is enough of it.
+    if gained < needed or gained - 2.0 * (_gain_by_shape(scene, psf) + _gain_by_kinds(scene)) < needed:
         return None
     return fitted, trial
 
@@ -321,8 +322,7 @@ def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> Sou
     """
     if counts.kinds is None:
         return fit
-    column, row = counts.fractions(psf, (fit.x, fit.y))
-    place = column[counts.column] * row[counts.row] * counts.area / float(counts.seen(row, column))
+    place = counts.profile(psf, (fit.x, fit.y))
     densities = np.vstack([counts.kinds * place, np.ones(place.size)])
     equal = np.full(len(counts.kinds), 1.0 / len(counts.kinds))
     expected = equal if counts.shares is None else counts.shares

@@ -74,8 +74,9 @@ def located_sources(
     tuple of LocalisedSource
         ``S1``, ``S2``, ... by falling ts.
     """
+    bright = [source for source, *_ in bright_sources_of(pointing)]
     sources = tuple(
-        _source(f"S{number}", one, pointing, events, calibration, alerts)
+        _source(f"S{number}", one, pointing, events, calibration, alerts, bright)
         for number, one in enumerate((found, *found.others), start=1)
     )
     return _told_apart(sources, core_fwhm(found, calibration))
@@ -88,12 +89,13 @@ def _source(
     events: EventFile,
     calibration: Calibration,
     alerts: Sequence[Alert],
+    bright: Sequence[CatalogueSource],
 ) -> LocalisedSource:
     position = _position(found, pointing, events, calibration)
     eclairs, trigger = eclairs_position(alerts), burst_trigger_time(alerts)
     at_place = [
         source.name
-        for source, *_ in bright_sources_of(pointing)
+        for source in bright
         if _is_within(position, source.ra_deg, source.dec_deg, source.r90_arcsec)
     ]
     in_eclairs = None

@@ -48,7 +48,7 @@ from mxtvhf.localisation.position import (
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.localisation.source_products import write_source_files
-from mxtvhf.localisation.stretch import Stretch, best_stretch
+from mxtvhf.localisation.stretch import best_stretch
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
@@ -210,8 +210,6 @@ class _Evidence:
     """Probability of each kind beforehand."""
     background: BackgroundDensities
     uses: tuple[str, ...]
-    stretch: Stretch
-    """Of the time, in which a source stands out most."""
 
     @classmethod
     def of(
@@ -240,7 +238,6 @@ class _Evidence:
                 background_spectra(photons.pha, calibration), courses, background_groups(calibration)
             ),
             ("energy", "time", "T0") if known else ("energy", "time"),
-            stretch,
         )
 
 
