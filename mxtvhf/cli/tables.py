@@ -20,7 +20,8 @@ STATES = {
 }
 """What the contract's words mean for a run."""
 DECISIONS = (
-    "awaiting decision", "approved", "not announced", "announced", "rejected", "unreadable record",
+    "awaiting decision", "approved", "refused", "released, not sent", "released, sent", "rejected",
+    "unreadable record",
 )  # fmt: skip
 """Of the desk's words those that tell of a decision."""
 

@@ -117,11 +117,18 @@ class BurstVerdict(StrEnum):
     """The best position is that of a catalogued source."""
     INCONSISTENT = "inconsistent"
     """Positions of the burst that cannot be of one source."""
-    NEW_SOURCE = "new source"
-    """The positions agree, and no catalogue that was asked knows a source there."""
+    UNCATALOGUED = "uncatalogued"
+    """The positions agree, and no catalogue that was asked has a source there."""
+    NO_MXT_SOURCE = "no MXT source"
+    """MXT detected nothing: the best position is another instrument's."""
     CONSISTENT = "consistent"
     """The positions agree; no catalogue could be asked."""
     UNCLEAR = "unclear"
+
+    @classmethod
+    def _missing_(cls, value: object) -> BurstVerdict | None:
+        # Reports of version 0.1 and 0.2.0 say it so.
+        return cls.UNCATALOGUED if value == "new source" else None
 
 
 class SourceMatch(Model):

@@ -48,14 +48,17 @@ class AssociationPriors(SourcedConstants):
     known_source_catalogue_trigger: Probability
     """The same where ECLAIRs triggered on a source of its on-board catalogue."""
     known_from: Probability
-    new_below: Probability
+    uncatalogued_below: Probability
+    deep_from_per_deg2: float = Field(gt=0.0, le=1e6)
+    """Mean density of a catalogue that is as deep as MXT."""
     widest_r90_arcmin: float = Field(gt=0.0, le=1200.0)
     """A wider position is not compared with catalogues."""
 
     @model_validator(mode="after")
     def _leaves_no_overlap(self) -> AssociationPriors:
-        if self.new_below > self.known_from:
-            raise ValueError(f"new_below {self.new_below} is above known_from {self.known_from}")
+        if self.uncatalogued_below > self.known_from:
+            limits = f"{self.uncatalogued_below} is above known_from {self.known_from}"
+            raise ValueError(f"uncatalogued_below {limits}")
         return self
 
 

@@ -11,7 +11,10 @@ from mxtvhf.crosscheck.model import BurstVerdict, PositionPair, SourceMatch, Ver
 from mxtvhf.crosscheck.pairs import name
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text
-from mxtvhf.models.position import Position
+from mxtvhf.models.position import Origin, Position
+
+BEFORE_MXT = (Origin.ECLAIRS, Origin.GRM)
+"""Origins of positions that trigger the observation of MXT."""
 
 
 def burst_verdict(
@@ -55,6 +58,9 @@ def burst_verdict(
             word = BurstVerdict.INCONSISTENT
         elif doubtful:
             word = BurstVerdict.UNCLEAR
+        elif best.origin in BEFORE_MXT:
+            word = BurstVerdict.NO_MXT_SOURCE
+            agreement = ["MXT gives no position.", *agreement]
     sentences = [*(pair.explanation for pair in (*against, *doubtful)), *agreement, reason]
     if word is BurstVerdict.KNOWN_SOURCE:
         sentences = [reason, *sentences[:-1]]
@@ -73,7 +79,7 @@ def _by_catalogues(
         return BurstVerdict.KNOWN_SOURCE, here[0].explanation
     if not asked:
         return BurstVerdict.CONSISTENT, "No catalogue was checked, so it may be a known source."
-    if likely >= limits.new_below:
+    if likely >= limits.uncatalogued_below:
         return (
             BurstVerdict.UNCLEAR,
             f"It may be a known source ({probability_text(likely)}): {here[0].explanation}",
@@ -87,7 +93,16 @@ def _by_catalogues(
         closest = f"; the likeliest, {here[0].source}, has {probability_text(here[0].probability)}"
     else:
         closest = f" within {angle_text(max(answer.radius_arcsec for answer in complete))}"
-    return BurstVerdict.NEW_SOURCE, f"No source of {catalogues} is at {name(best)}{closest}."
+    words = [f"No source of {catalogues} is at {name(best)}{closest}."]
+    if not any(is_deep(answer) for answer in complete):
+        words.append("None of these catalogues is as deep as MXT: a fainter known source is not excluded.")
+    return BurstVerdict.UNCATALOGUED, " ".join(words)
+
+
+def is_deep(answer: CatalogueAnswer) -> bool:
+    """Tell whether a catalogue was checked completely and holds sources as faint as MXT detects."""
+    density, limit = answer.density_per_deg2, crosscheck_settings().association.deep_from_per_deg2
+    return answer.is_complete and density is not None and density >= limit
 
 
 def _known_probability(matches: Sequence[SourceMatch]) -> float:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck import BurstVerdict, name
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.shown_run import newest_reported
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
@@ -35,9 +36,11 @@ class BurstLine:
     best: Position | None
     """The announced position, before an announcement the recommended one."""
     latency_s: float | None
-    """From the later of alert and packets to the newest run's first report, seconds."""
+    """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
     updates: int
     """Runs."""
+    is_updating: bool = False
+    """True while a run that is newer than the one that is shown goes on."""
 
 
 def burst_lines(
@@ -114,7 +117,7 @@ def _line(
     answers: Mapping[str, str],
     files: DeskFiles,
 ) -> BurstLine:
-    run, report = members[0]
+    run, report = newest_reported(members)
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
     is_other = release is not None and (best is None or best.label != release.position.label)
     return BurstLine(
@@ -129,6 +132,7 @@ def _line(
         best=release.position if release else best,
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
+        is_updating=members[0][0] != run and members[0][0].ended is None,
     )
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.crosscheck.model import PositionPair
+from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
+from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
 from mxtvhf.desk.decision import (
     AskedQuestion,
@@ -28,9 +30,10 @@ from mxtvhf.errors import NothingToDo
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
+from mxtvhf.reporting.announcement.content import announceable_first
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import check_askable
-from mxtvhf.reporting.report.assembly import headline, verdict_about
+from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.workflow.runs import Run
@@ -107,6 +110,8 @@ class BurstPage:
     """0: nothing will change."""
     is_question_due: bool = False
     """True when the run has just ended and the Burst Advocate is about to be asked."""
+    published: Release | None = None
+    """The latest announcement of the burst, by whichever of its runs of this kind."""
 
     @property
     def announced(self) -> Release | None:
@@ -139,10 +144,61 @@ class BurstPage:
         return headline_words(self.summary.headline, self.summary.verdict) if self.summary else ""
 
     @property
-    def newer(self) -> str | None:
-        """Id of the burst's newest run of this kind, when it is not the one that is shown."""
-        newest = next((line for line in self.history if line.kind is self.kind), None)
-        return newest.run.run_id if newest and self.run and newest.run.run_id != self.run.run_id else None
+    def newer(self) -> HistoryLine | None:
+        """The burst's newest run of this kind that has a report, when it is newer than the one shown."""
+        return next((line for line in self._newer if line.report is not None), None)
+
+    @property
+    def update(self) -> HistoryLine | None:
+        """The burst's newest run of this kind, when it is newer than the one shown and has no report."""
+        newest = next(iter(self._newer), None)
+        return newest if newest and newest.report is None else None
+
+    @property
+    def _newer(self) -> list[HistoryLine]:
+        of_kind = [line for line in self.history if line.kind is self.kind]
+        return list(takewhile(lambda line: not line.is_shown, of_kind))
+
+    @property
+    def limit(self) -> str | None:
+        """The upper limit in words where MXT detected no source; None where it did, or was not asked."""
+        found = self.report.localisation if self.report else None
+        if found is None or found.detected:
+            return None
+        return upper_limit_text(found)
+
+    @property
+    def is_deep(self) -> bool:
+        """True where a catalogue as deep as MXT was checked around the position in the headline."""
+        answers, best = self.report.catalogues if self.report else (), self.best
+        return best is not None and any(is_deep(answer) for answer in answers if answer.is_around(best))
+
+    @property
+    def is_waiting_for_gp(self) -> bool:
+        """True while the run waits for GP's analysis."""
+        is_preliminary = self.report is not None and self.report.status == "preliminary"
+        return is_preliminary and self.run is not None and self.run.ended is None
+
+    @property
+    def cautions(self) -> list[str]:
+        """What the Burst Advocate must know before approving, in sentences."""
+        if self.report is None:
+            return []
+        found, verdict = self.report.localisation, self.report.verdict
+        cautions = {
+            "This is a test: nothing is sent.": self.kind is RunKind.TEST,
+            "MXT detected no source.": found is not None and not found.detected,
+            f"Known source: {self.verdict}.": verdict is BurstVerdict.KNOWN_SOURCE,
+            "The positions are inconsistent.": verdict is BurstVerdict.INCONSISTENT,
+            "This result is preliminary.": self.report.status == "preliminary",
+            "An update is running.": self.is_updating,
+        }
+        return [*(caution for caution, applies in cautions.items() if applies), *self.report.flags]
+
+    @property
+    def is_updating(self) -> bool:
+        """True while a newer run of this kind goes on."""
+        return self.update is not None and self.update.run.ended is None
 
     @property
     def report_folder(self) -> str:
@@ -174,13 +230,6 @@ def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
         for catalogue, group in groups.items()
     ]
     return sorted(lines, key=lambda line: (line.checked, line.catalogue))
-
-
-def newest_run(runs: Sequence[Run]) -> Run | None:
-    """Return the newest run that is no replay, else the newest; ``runs`` are newest first."""
-    return next((run for run in runs if kind_of(run.run_id, None) is not RunKind.REPLAY), None) or next(
-        iter(runs), None
-    )
 
 
 def burst_page(
@@ -225,7 +274,8 @@ def burst_page(
     report = files.report(burst_id, shown.run_id)
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
     best = report.best_position if report else None
-    decision = _decision(burst_id, shown.run_id, questions, files, report, airflow)
+    closed = _why_closed(line, history, is_retracted=line.state is State.RETRACTED)
+    decision = _decision(burst_id, shown.run_id, questions, files, report, airflow, closed=closed)
     is_due = _is_question_due(line, decision, now)
     return BurstPage(
         burst_id=burst_id,
@@ -243,6 +293,7 @@ def burst_page(
         notices=notices,
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
+        published=_published(burst_id, history, line.kind, files),
     )
 
 
@@ -281,6 +332,8 @@ def _decision(
     files: DeskFiles,
     report: Report | None,
     airflow: str,
+    *,
+    closed: str | None,
 ) -> DecisionBox:
     decided = files.decided(burst_id, run_id)
     return DecisionBox(
@@ -288,12 +341,22 @@ def _decision(
         decision=decided.decision,
         release=decided.release,
         fault=decided.fault,
-        positions=report.positions if report else (),
+        choices=announceable_first(report) if report else (),
         drafts=_texts(burst_id, run_id, files),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),
+        closed=closed,
         answer_address=answer_address(airflow, run_id),
         form_address=form_address(airflow, run_id),
     )
+
+
+def _why_closed(line: HistoryLine, history: Sequence[HistoryLine], *, is_retracted: bool) -> str | None:
+    """Tell why the question about a run needs no answer any more; None where it does."""
+    if is_retracted:
+        return "The burst was retracted."
+    of_kind = (one for one in history if one.kind is line.kind)
+    newer = [one for one in takewhile(lambda one: not one.is_shown, of_kind) if one.report is not None]
+    return f"Superseded by update {newer[0].run.sequence}." if newer else None
 
 
 def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:
@@ -323,6 +386,13 @@ def _latency(report: ReportSummary | None, files: DeskFiles) -> float | None:
     if report is None:
         return None
     return first_report_latency(report, files.first_written(report.burst_id, report.run_id))
+
+
+def _published(
+    burst_id: str, history: Sequence[HistoryLine], kind: RunKind, files: DeskFiles
+) -> Release | None:
+    releases = [files.decided(burst_id, line.run.run_id).release for line in history if line.kind is kind]
+    return max(filter(None, releases), key=lambda release: release.number, default=None)
 
 
 def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:

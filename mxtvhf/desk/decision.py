@@ -54,12 +54,14 @@ class DecisionBox:
     release: Release | None
     fault: str | None
     """Why one of the two cannot be read."""
-    positions: tuple[Position, ...]
-    """Those that can be chosen."""
+    choices: tuple[Position, ...]
+    """Positions that can be announced, the recommended one first."""
     drafts: tuple[Draft, ...]
     """What would be told, after the announcement what was told."""
     refusal: str | None
     """Why what was approved was not announced."""
+    closed: str | None
+    """Why an open question must not be answered any more: the burst was retracted, a newer result exists."""
     answer_address: str
     """Where Airflow takes the answer."""
     form_address: str
@@ -68,6 +70,11 @@ class DecisionBox:
     @property
     def is_open(self) -> bool:
         """True while an answer is wanted."""
+        return self.is_asked and self.closed is None
+
+    @property
+    def is_asked(self) -> bool:
+        """True while Airflow waits for an answer."""
         return self.question is not None and self.question.is_open and self.decision is None
 
     @property

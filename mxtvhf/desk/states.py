@@ -23,9 +23,12 @@ class State(StrEnum):
     AWAITING_DECISION = "awaiting decision"
     APPROVED = "approved"
     """The Burst Advocate approved; the announcement is not out yet."""
-    NOT_ANNOUNCED = "not announced"
-    """What the Burst Advocate approved was refused: the page says why."""
-    ANNOUNCED = "announced"
+    NOT_RELEASED = "refused"
+    """What the Burst Advocate approved may not be released: the page says why."""
+    RELEASED = "released, not sent"
+    """The texts of the announcement are in the archive; nobody was sent any of them."""
+    SENT = "released, sent"
+    """The texts are in the archive, and at least one channel took the announcement."""
     REJECTED = "rejected"
     RETRACTED = "retracted"
     UNREADABLE = "unreadable record"
@@ -89,11 +92,11 @@ def state_of(
     if is_unreadable:
         return State.UNREADABLE
     if release is not None:
-        return State.ANNOUNCED
+        return State.SENT if release.is_sent else State.RELEASED
     if decision is not None:
         if decision.choice == "reject":
             return State.REJECTED
-        return State.NOT_ANNOUNCED if is_refused else State.APPROVED
+        return State.NOT_RELEASED if is_refused else State.APPROVED
     if is_asked:
         return State.AWAITING_DECISION
     if answer is not None:

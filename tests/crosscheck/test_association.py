@@ -150,15 +150,35 @@ def test_catalogue_trigger_is_the_known_source(burst: str) -> None:
     assert "4U 1702-429 of cat is" in result.verdict_reason
 
 
-def test_new_source() -> None:
+def test_an_uncatalogued_source_and_how_deep_was_asked() -> None:
+    """A green "new source" stood beside a check against the 121 brightest sources of the sky."""
     here = place(155.5246, -21.0037, 52.2, Origin.MXT_ONBOARD)
     eclairs = place(155.5760, -21.0620, 8.01 * 60.0, Origin.ECLAIRS)
     result = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here), answer(eclairs)])
-    assert result.verdict is BurstVerdict.NEW_SOURCE
+    assert result.verdict is BurstVerdict.UNCATALOGUED
+    shallow = "None of these catalogues is as deep as MXT: a fainter known source is not excluded."
     assert result.verdict_reason.endswith(
-        "No source of cat is at MXT on-board MXT on-board position within 1.74'."
+        f"No source of cat is at MXT on-board MXT on-board position within 1.74'. {shallow}"
     )
     assert result.pairs[0].probability == pytest.approx(0.992, abs=0.001)
+    deep = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here, density=0.5)])
+    assert deep.verdict is BurstVerdict.UNCATALOGUED
+    assert shallow not in deep.verdict_reason
+
+
+def test_a_burst_that_mxt_does_not_see_is_no_new_source() -> None:
+    """ECLAIRs' position alone was called a new source, although MXT detected nothing."""
+    eclairs = place(155.5760, -21.0620, 8.01 * 60.0, Origin.ECLAIRS)
+    for answers in ([answer(eclairs)], [answer(eclairs, checked=False)]):
+        result = crosscheck([eclairs], [alert()], NO_GP, catalogues=answers)
+        assert result.verdict is BurstVerdict.NO_MXT_SOURCE
+        assert result.verdict_reason.startswith("MXT gives no position.")
+
+
+def test_the_verdict_of_an_earlier_version_is_understood() -> None:
+    assert BurstVerdict("new source") is BurstVerdict.UNCATALOGUED
+    with pytest.raises(ValueError, match="newer source"):
+        BurstVerdict("newer source")
 
 
 def test_a_source_outside_the_finer_circle_is_not_the_burst() -> None:
@@ -167,7 +187,7 @@ def test_a_source_outside_the_finer_circle_is_not_the_burst() -> None:
     eclairs = place(155.5760, -21.0620, 8.01 * 60.0, Origin.ECLAIRS)
     known = source("an AGN", 155.5246, -21.1197)
     result = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here), answer(eclairs, known)])
-    assert result.verdict is BurstVerdict.NEW_SOURCE
+    assert result.verdict is BurstVerdict.UNCATALOGUED
     assert "ECLAIRs ECLAIRs position is that of a known source: an AGN" in result.verdict_reason
 
 
@@ -188,7 +208,7 @@ def test_a_catalogue_that_was_not_asked_is_never_no_match() -> None:
     assert "No catalogue was checked" in result.verdict_reason
     assert "Not checked: cat (HTTP 500)." in result.verdict_reason
     one_of_two = crosscheck([here], [alert()], NO_GP, catalogues=[answer(here), answer(here, checked=False)])
-    assert one_of_two.verdict is BurstVerdict.NEW_SOURCE
+    assert one_of_two.verdict is BurstVerdict.UNCATALOGUED
     assert "Not checked: cat (HTTP 500)." in one_of_two.verdict_reason
 
 
@@ -200,7 +220,7 @@ def test_rows_without_an_error_are_not_checked() -> None:
     assert result.verdict is BurstVerdict.CONSISTENT
     assert "Not checked: 2 rows here without a usable position error of gaps." in result.verdict_reason
     both = crosscheck([here], [], NO_GP, catalogues=[incomplete, answer(here)])
-    assert both.verdict is BurstVerdict.NEW_SOURCE
+    assert both.verdict is BurstVerdict.UNCATALOGUED
     assert "No source of cat is" in both.verdict_reason
     known = incomplete.model_copy(update={"sources": (source("near", 30.0, -10.0),)})
     assert crosscheck([here], [], NO_GP, catalogues=[known]).verdict is BurstVerdict.KNOWN_SOURCE
@@ -282,7 +302,7 @@ def test_the_famous_sources_are_known_to_a_new_installation(burst: str, tmp_path
     answers = around([here], CatalogueStore(tmp_path / "no catalogue was added"))
     result = crosscheck([here], [alert()], NO_GP, catalogues=answers)
     if name is None:
-        assert result.verdict is BurstVerdict.NEW_SOURCE
+        assert result.verdict is BurstVerdict.NO_MXT_SOURCE
     else:
         assert result.verdict is BurstVerdict.KNOWN_SOURCE
         assert result.associations[0].source == name

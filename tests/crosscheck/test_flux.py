@@ -82,7 +82,7 @@ def test_a_source_ten_thousand_times_too_faint_is_a_chance() -> None:
     faint = source(1e-14, euclidean(1e-14))
     assert checked(faint, flux=None).verdict is BurstVerdict.UNCLEAR
     result = checked(faint)
-    assert result.verdict is BurstVerdict.NEW_SOURCE
+    assert result.verdict is BurstVerdict.UNCATALOGUED
     assert result.associations[0].probability < 0.001
     assert "The measured flux is 1e+04 times the catalogued one (1e-14 erg/cm2/s, 0.3-10 keV)." in (
         result.associations[0].explanation

@@ -49,8 +49,8 @@ def test_a_test_without_a_report_is_a_test_by_its_alert(settings):
 
 
 def test_what_could_not_be_read_is_counted():
-    assert "1 input could not be read" in render_list([], quarantined=1, base="")
-    assert "every input could be read" in render_list([], quarantined=0, base="")
+    assert "1 unreadable input" in render_list([], quarantined=1, base="")
+    assert "All inputs OK" in render_list([], quarantined=0, base="")
 
 
 def test_a_retraction_marks_list_and_page(settings, put, processed):
@@ -60,7 +60,7 @@ def test_a_retraction_marks_list_and_page(settings, put, processed):
     Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
     (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
     assert line.state is State.RETRACTED
-    assert "RETRACTED: a notice took the burst back" in html_of(settings, [run()])
+    assert "RETRACTED by SVOM, received " in html_of(settings, [run()])
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_retraction_marks_list_and_page(settings, put, processed):
     [
         ("sb · R90 · consistent with ECLAIRs, 1.0' away", "", "consistent with ECLAIRs, 1.0' away"),
         ("sb · consistent with ECLAIRs", "consistent", "consistent with ECLAIRs"),
-        ("sb · inconsistent with ECLAIRs · new source", "new source", "inconsistent with ECLAIRs"),
-        ("sb · no better position · known source 4U 1", "known source", "4U 1; no better position"),
+        ("sb · inconsistent with ECLAIRs · uncatalogued", "uncatalogued", "inconsistent with ECLAIRs"),
+        ("sb · no MXT position · known source 4U 1", "known source", "4U 1; no MXT position"),
     ],
 )
 def test_the_verdict_in_words(settings, put, headline, verdict, words):

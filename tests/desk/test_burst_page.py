@@ -7,10 +7,11 @@ from markupsafe import escape
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_list import burst_lines
-from mxtvhf.desk.burst_page import SLOW_REFRESH_S, catalogue_lines, newest_run
+from mxtvhf.desk.burst_page import SLOW_REFRESH_S, catalogue_lines
 from mxtvhf.desk.decision import AskedQuestion
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_aladin, render_burst
+from mxtvhf.desk.shown_run import shown_run
 from mxtvhf.desk.states import State
 from mxtvhf.models.position import Position
 from mxtvhf.notices.voevent import read_alert
@@ -165,15 +166,41 @@ def test_the_page_refreshes_itself_while_something_may_change(settings, put):
     assert page_of(settings, [run()], now=later).refresh_s == 0
 
 
-def test_the_newest_run_that_is_no_replay_is_shown(settings, put):
-    replay = run(f"{BURST}__1__replay_20260301T000000.000000Z", minutes=5)
-    assert newest_run([replay, run(minutes=1)]).run_id == f"{BURST}__1"
-    assert newest_run([replay]) is replay
-    assert newest_run([]) is None
+def test_the_newest_run_with_a_report_is_shown_live_before_tests_before_replays(settings, put):
+    files = DeskFiles(settings)
+    replay, test = run(f"{BURST}__1__replay_20260301T000000.000000Z", minutes=5), run(f"{BURST}__3__test")
+    assert shown_run([replay, test, run(minutes=1)], files).run_id == f"{BURST}__1"
+    assert shown_run([replay, test], files) is test
+    assert shown_run([replay], files) is replay
+    assert shown_run([], files) is None
+    runs = [run(f"{BURST}__2", "running", minutes=2), run()]
+    assert shown_run(runs, files).run_id == f"{BURST}__2"
     put(f"{BURST}__1")
-    page = page_of(settings, [run(f"{BURST}__2", minutes=2), run()], run())
-    assert page.newer == f"{BURST}__2"
-    assert "Not the newest run" in render_burst(page, base="")
+    assert shown_run(runs, files).run_id == f"{BURST}__1"
+
+
+def test_a_known_position_stays_while_an_update_runs(settings, put):
+    """The page and the list showed the newest run: each update took the position away for a minute."""
+    report = put(f"{BURST}__1")
+    runs = [run(f"{BURST}__2", "running", minutes=2, sequence=2), run()]
+    page = page_of(settings, runs, run())
+    assert page.newer is None
+    assert page.is_updating
+    html = render_burst(page, base="")
+    assert Position.model_validate(report["best_position"]).sexagesimal_text[0] in html
+    assert "is running, created" in html.split('id="update"')[1]
+    (line,) = burst_lines(runs, {}, (), DeskFiles(settings))
+    assert (line.best.ra_deg, line.is_updating) == (report["best_position"]["ra_deg"], True)
+    failed = page_of(settings, [run(f"{BURST}__2", "failed", minutes=2), run()], run())
+    assert "ended without a report (failed); the page shows update 1" in render_burst(failed, base="")
+
+
+def test_a_newer_report_is_told_where_an_older_one_is_shown(settings, put):
+    put(f"{BURST}__1")
+    put(f"{BURST}__2")
+    page = page_of(settings, [run(f"{BURST}__2", minutes=2, sequence=2), run()], run())
+    assert page.newer.run.run_id == f"{BURST}__2"
+    assert "A newer analysis is available" in render_burst(page, base="")
 
 
 def test_several_sources_have_a_table_and_their_places_in_the_sky_view(settings, put):

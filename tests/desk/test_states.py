@@ -9,6 +9,7 @@ from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_burst
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.models.ids import RunKind
+from mxtvhf.reporting.announcement.model import Delivery
 from support.desk import BURST, NOW, decision, page_of, release_of, run
 
 
@@ -25,7 +26,7 @@ from support.desk import BURST, NOW, decision, page_of, release_of, run
         ("success", "final", {"is_asked": True}, State.AWAITING_DECISION),
         ("success", "final", {"decision": decision("approve")}, State.APPROVED),
         ("success", "final", {"decision": decision("reject")}, State.REJECTED),
-        ("success", "final", {"decision": decision("approve"), "is_refused": True}, State.NOT_ANNOUNCED),
+        ("success", "final", {"decision": decision("approve"), "is_refused": True}, State.NOT_RELEASED),
         ("success", "final", {"decision": decision("reject"), "is_refused": True}, State.REJECTED),
         ("success", "final", {"answer": "Approve"}, State.APPROVED),
         ("success", "final", {"answer": "Reject"}, State.REJECTED),
@@ -38,9 +39,15 @@ def test_where_a_burst_stands(settings, put, state, report, more, expected):
     assert state_of(run(state=state), DeskFiles(settings).summary(BURST, f"{BURST}__1"), **more) is expected
 
 
-def test_an_announcement_comes_before_the_decision(settings, put):
-    release = release_of(settings)
-    assert state_of(run(), None, decision=release.decision, release=release) is State.ANNOUNCED
+@pytest.mark.parametrize(
+    ("delivered", "state"),
+    [([], State.RELEASED), (["off", "refused"], State.RELEASED), (["off", "sent"], State.SENT)],
+)
+def test_a_release_that_nobody_was_sent_says_so(settings, delivered, state):
+    """With no channel configured the page said "announced" although nobody had been told."""
+    deliveries = tuple(Delivery(channel="nats", state=one, time=NOW) for one in delivered)
+    release = release_of(settings, deliveries=deliveries)
+    assert state_of(run(), None, decision=release.decision, release=release) is state
 
 
 def test_from_the_answer_on_it_is_approved(settings, put):
@@ -70,7 +77,7 @@ def test_what_was_refused_is_not_approved(settings, put):
     folder.mkdir(parents=True)
     (folder / "decision.json").write_text(decision("approve").model_dump_json())
     (folder / "refused.txt").write_text("a newer one was released\n")
-    assert page_of(settings, [run()]).state is State.NOT_ANNOUNCED
+    assert page_of(settings, [run()]).state is State.NOT_RELEASED
 
 
 def test_the_first_report_of_a_run_decides_about_its_latency(settings, put):

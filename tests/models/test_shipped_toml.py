@@ -256,7 +256,7 @@ def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
         ("analysis/analysis.toml", "spectrum.bin_widths_kev", [0.1], "one number for each piece"),
         ("analysis/analysis.toml", "column.host_part", 0.95, "leave nothing for any other column"),
         ("crosscheck/crosscheck.toml", "verdict.inconsistent_below", 0.02, "above consistent_from 0.01"),
-        ("crosscheck/crosscheck.toml", "association.new_below", 0.95, "above known_from 0.9"),
+        ("crosscheck/crosscheck.toml", "association.uncatalogued_below", 0.95, "above known_from 0.9"),
         ("localisation/detection.toml", "hot_pixel.ring_inner", 7, "ring_inner 7 is not below ring_outer 7"),
         ("localisation/onboard.toml", "judgement.contradicted_below", 0.1, "above supported_from 0.05"),
         ("notices/notices.toml", "quality_factor.limits_arcsec", [60.0, 120.0, 30.0], "expected falling"),

@@ -462,7 +462,7 @@ def test_a_damaged_decision_or_release_is_shown_as_unreadable(old):
         return desk.state(run, desk.summary(burst, run_id), is_asked=True)
 
     folder = old.releases / burst / run_id
-    assert state() is State.ANNOUNCED
+    assert state() is State.SENT
     for name in ("release.json", "decision.json"):
         kept = (folder / name).read_bytes()
         for content in (b"", kept[:50], b"[]", changed_json(kept, schema_version=99)):
@@ -473,7 +473,7 @@ def test_a_damaged_decision_or_release_is_shown_as_unreadable(old):
             assert f"{folder / name}: " in text
             assert "No decision is open" not in text
         (folder / name).write_bytes(kept)
-    assert state() is State.ANNOUNCED
+    assert state() is State.SENT
 
 
 def released_again(old, run_id="sb26060101__2"):

@@ -20,7 +20,8 @@ HOSTILE = "<script>alert(1)</script>"
 def run(run_id=f"{BURST}__1", state="success", minutes=0, **more):
     created = NOW + timedelta(minutes=minutes)
     ended = None if state in ("queued", "running") else created + timedelta(seconds=9)
-    return Run(run_id=run_id, burst_id=BURST, sequence=1, state=state, created=created, ended=ended, **more)
+    fields = {"burst_id": BURST, "sequence": 1, "created": created, "ended": ended, **more}
+    return Run(run_id=run_id, state=state, **fields)
 
 
 def page_of(settings, runs, shown=None, questions=None, now=NOW):

@@ -10,11 +10,17 @@ const dialog = () => document.getElementById("confirm");
 function ask(wanted) {
   choice = wanted;
   const { position, comment } = form().elements;
-  const what = wanted === "Approve" ? `Announce ${position.selectedOptions[0].textContent.trim()}` : "Announce nothing";
+  const { burst } = form().dataset;
   const words = comment.value.trim();
+  const what = wanted === "Approve" ? `Announce ${burst} at ${position.selectedOptions[0].dataset.place}` : `Announce nothing of ${burst}`;
   document.getElementById("confirm-text").textContent = `${what}${words ? `, with the comment "${words}"` : ", without a comment"}?`;
-  document.getElementById("confirm-yes").textContent = wanted;
+  const yes = document.getElementById("confirm-yes");
+  yes.textContent = wanted;
+  yes.hidden = false;
+  document.getElementById("confirm-cautions").hidden = wanted !== "Approve";
   dialog().showModal();
+  // Enter pressed twice must announce nothing.
+  document.getElementById("confirm-no").focus();
 }
 
 async function send() {
@@ -32,19 +38,23 @@ async function send() {
       }),
       signal: AbortSignal.timeout(30000),
     });
-    if (!answer.ok) throw new Error(await problem(answer));
+    if (!answer.ok) throw Object.assign(new Error(await problem(answer)), { isClosed: answer.status === 409 });
     document.getElementById("announcement").textContent = `${choice === "Approve" ? "Approved" : "Rejected"}.`;
+    sessionStorage.removeItem(draftKey());
+    form().reset();
     dialog().close();
     await refresh();
   } catch (error) {
     document.getElementById("confirm-text").textContent = `Not accepted: ${error.message}`;
+    // Decided by somebody else: there is nothing left to confirm.
+    yes.hidden = error.isClosed;
   } finally {
     yes.disabled = false;
   }
 }
 
 async function problem(answer) {
-  if (answer.status === 409) return "it was decided meanwhile; go back to see by whom.";
+  if (answer.status === 409) return "this question was answered already; go back to see by whom.";
   const body = await answer.json().catch(() => ({}));
   return `HTTP ${answer.status} ${typeof body.detail === "string" ? body.detail : ""}`;
 }
@@ -54,9 +64,29 @@ function countComment() {
   if (comment) document.getElementById("comment-left").textContent = `${comment.maxLength - comment.value.length} characters left`;
 }
 
-document.addEventListener("input", (event) => event.target.id === "comment" && countComment());
-document.addEventListener("desk:changed", countComment);
-countComment();
+// A comment survives an update, and a reload of the page.
+const draftKey = () => `mxtvhf-comment-${form().dataset.burst}`;
+
+function keepDraft() {
+  const comment = form()?.elements.comment;
+  if (comment) sessionStorage.setItem(draftKey(), comment.value);
+}
+
+function restoreDraft() {
+  const comment = form()?.elements.comment;
+  if (comment && comment.value === "" && comment !== document.activeElement) {
+    comment.value = sessionStorage.getItem(draftKey()) ?? "";
+  }
+  countComment();
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "comment") return;
+  keepDraft();
+  countComment();
+});
+document.addEventListener("desk:changed", restoreDraft);
+restoreDraft();
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");

@@ -1,5 +1,6 @@
-// Keeps a page fresh: it is fetched again, and only those of its parts that changed are put in its place.
-// Scroll, zoom, what is open and what was typed stay as they are.
+// Keeps a page fresh: it is fetched again, and only those of its parts that changed are replaced.
+// Scroll, zoom, what is open and what was typed stay as they are. A form that somebody is filling in is never
+// replaced, and the result that it is about stays beside it until they ask for the newer one.
 
 const main = document.querySelector("main");
 const trouble = document.getElementById("trouble");
@@ -8,6 +9,8 @@ const shown = new Map([...parts(document)].map((part) => [part.id, part.outerHTM
 const clock = document.getElementById("clock");
 let tag = null;
 let timer = null;
+let waiting = null;
+let lastAnswer = new Date().toISOString().slice(11, 19);
 
 function showTime() {
   clock.textContent = `· ${new Date().toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -22,7 +25,8 @@ function keepState(before, after) {
   }
   for (const field of before.querySelectorAll("select, textarea")) {
     const same = after.querySelector(`[name="${field.name}"]`);
-    if (!same) continue;
+    // A position of one result is not chosen for another one.
+    if (!same || field.form?.dataset.address !== same.form?.dataset.address) continue;
     same.value = field.value;
     if (same.value !== field.value) same.selectedIndex = 0;
   }
@@ -51,9 +55,39 @@ function swapPart(old, part) {
   shown.set(part.id, part.outerHTML);
 }
 
-function swap(fresh) {
-  // A dialog that is open is not taken away under the hand.
+// The form that somebody is filling in: one of its fields has the focus or a value of its own.
+function heldForm() {
+  const form = document.querySelector("form[data-keep]");
+  const fields = form ? [...form.querySelectorAll("select, textarea")] : [];
+  const own = (field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== "");
+  return fields.some((field) => field === document.activeElement || own(field)) ? form : null;
+}
+
+// Beside a form that is held only what belongs to the same result changes; of a newer one it is told.
+function swapAround(form, fresh) {
+  const isSame = main.dataset.run === fresh.querySelector("main").dataset.run;
+  const hold = form.querySelector("[data-hold]");
+  const isOpen = fresh.querySelector("form[data-keep]")?.dataset.address === form.dataset.address;
+  for (const part of parts(fresh)) {
+    const old = document.getElementById(part.id);
+    if (!old || shown.get(part.id) === part.outerHTML || old.contains(form)) continue;
+    if (isSame || part.id === "banners") swapPart(old, part);
+  }
+  hold.hidden = isSame && isOpen;
+  hold.querySelector("span").textContent = isSame ? "This question is closed." : "A newer result is available. Your comment is kept.";
+  for (const button of form.querySelectorAll("[data-choice]")) button.disabled = isSame && !isOpen;
+}
+
+function swap(fresh, { force = false } = {}) {
+  // A dialog that is open is not closed by an update.
   if (document.querySelector("dialog[open]")) return false;
+  const form = force ? null : heldForm();
+  if (form) {
+    waiting = fresh;
+    swapAround(form, fresh);
+    document.dispatchEvent(new CustomEvent("desk:changed"));
+    return false;
+  }
   const changed = [...parts(fresh)].filter((part) => shown.get(part.id) !== part.outerHTML);
   // The first report brings parts that were not there.
   if (ids(document) !== ids(fresh)) swapAll(fresh);
@@ -61,7 +95,7 @@ function swap(fresh) {
     const old = document.getElementById(part.id);
     if (shown.get(part.id) !== part.outerHTML) swapPart(old, part);
   }
-  main.dataset.refresh = fresh.querySelector("main").dataset.refresh;
+  Object.assign(main.dataset, fresh.querySelector("main").dataset);
   document.title = fresh.title;
   if (changed.length) document.dispatchEvent(new CustomEvent("desk:changed"));
   return true;
@@ -80,14 +114,15 @@ async function look() {
       credentials: "same-origin",
       signal: AbortSignal.timeout(20000),
     });
-    if (answer.status === 401 || answer.status === 403) return report("Logged out: log in to Airflow again and reload.");
+    if (answer.status === 401 || answer.status === 403) return report("Logged out. Log in to Airflow again and reload this page.");
     if (!answer.ok && answer.status !== 304) throw new Error(`HTTP ${answer.status}`);
     report(null);
+    lastAnswer = new Date().toISOString().slice(11, 19);
     if (answer.status === 304) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (swap(fresh)) tag = answer.headers.get("ETag");
   } catch (error) {
-    report(`Not fresh: the server does not answer (${error.message}).`);
+    report(`Connection lost (${error.message}); data from ${lastAnswer} UTC.`);
   }
 }
 
@@ -114,6 +149,11 @@ function ages() {
   }
 }
 
+document.addEventListener("click", (event) => {
+  if (!waiting || !event.target.closest("[data-show-newer]")) return;
+  swap(waiting, { force: true });
+  waiting = null;
+});
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
 document.addEventListener("desk:changed", ages);
 ages();

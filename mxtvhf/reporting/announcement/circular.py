@@ -32,6 +32,7 @@ def circular(announced: Announcement) -> bytes:
         f"Subject: {_subject(announced)}",
         f"{announced.author or 'The SVOM Burst Advocate'} reports on behalf of the SVOM/MXT team:",
         _observation(announced),
+        *_non_detection(announced),
         _position(announced.position),
         *_comparison(announced),
         " ".join(announced.catalogue_words),
@@ -39,7 +40,7 @@ def circular(announced: Announcement) -> bytes:
         announced.other_sources_words,
         announced.comment,
         _citations(announced),
-        FROM_PHOTONS if announced.is_from_photons else "",
+        FROM_PHOTONS if announced.is_from_photons or announced.is_non_detection else "",
     ]
     return ascii_text("\n\n".join(part for part in paragraphs if part) + "\n").encode("ascii")
 
@@ -54,6 +55,8 @@ def ascii_text(text: str) -> str:
 
 def _subject(announced: Announcement) -> str:
     origin = announced.position.origin
+    if announced.is_non_detection:
+        return f"SVOM burst {announced.report.burst_id}: SVOM/MXT upper limit"
     what = "refined position" if announced.supersedes else "position"
     return f"SVOM burst {announced.report.burst_id}: SVOM/{'MXT' if 'MXT' in origin else origin} {what}"
 
@@ -72,8 +75,21 @@ def _observation(announced: Announcement) -> str:
     if trigger is not None:
         # The difference of what is printed: a reader can check it.
         sentence += f", {(nearest_second(start) - nearest_second(trigger)).total_seconds():.0f} s after T0"
-    exposure = announced.localisation.exposure_s if announced.localisation else None
+    found = report.localisation
+    exposure = found.exposure_s if found else None
     return f"{begin}. {sentence}{f', with an exposure of {exposure:.0f} s' if exposure else ''}."
+
+
+def _non_detection(announced: Announcement) -> list[str]:
+    """Say that MXT sees nothing, and how bright a source it would have seen."""
+    if not announced.is_non_detection:
+        return []
+    words = announced.limit_words
+    limit = f" ({words.replace('90 %', '90%')})" if words else ""
+    return [
+        "No X-ray source is detected in the MXT field of view in the photons received over the VHF "
+        f"link{limit}. The position below is the one of the trigger, not of MXT."
+    ]
 
 
 def _position(position: Position) -> str:

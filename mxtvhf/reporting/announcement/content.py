@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.crosscheck import SourceMatch, name
+from mxtvhf.crosscheck.verdict import BEFORE_MXT
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation, LocalisedSource
 from mxtvhf.models.angles import radius_arcsec_text, separation_arcsec
@@ -18,7 +19,7 @@ from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 from mxtvhf.reporting.report import Report
-from mxtvhf.reporting.report.assembly import headline, verdict_about
+from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import PhotonSummary
 from mxtvhf.reporting.report.page import checked_catalogues
 from mxtvhf.reporting.report.sources import other_sources
@@ -102,10 +103,21 @@ class Announcement:
         return self.position.origin is Origin.MXT_VHF
 
     @property
+    def is_non_detection(self) -> bool:
+        """True when MXT detected no source, and the position is that of the instrument that triggered."""
+        found = self.report.localisation
+        return found is not None and not found.detected and self.position.origin in BEFORE_MXT
+
+    @property
+    def limit_words(self) -> str:
+        """The upper limit of MXT in words; empty where there is none or a source was detected."""
+        return upper_limit_text(self.report.localisation) if self.is_non_detection else ""
+
+    @property
     def instrument(self) -> str | None:
-        """The instrument that measured the position, as SVOM names it; None where it is not known."""
+        """The instrument that the result is from, as SVOM names it; None where it is not known."""
         origin = self.position.origin
-        if origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
+        if self.is_non_detection or origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
             return names().gcn.instrument
         return None if origin is Origin.OTHER else str(origin)
 
@@ -127,8 +139,9 @@ class Announcement:
 
     @property
     def observed(self) -> tuple[datetime, datetime] | None:
-        """Begin and end of the good time of the observation that gave the position, UTC."""
-        return self.localisation.observed if self.localisation else None
+        """Begin and end of the good time of the observation that gave the result, UTC."""
+        found = self.report.localisation if self.is_non_detection else self.localisation
+        return found.observed if found else None
 
     @property
     def headline(self) -> str:
@@ -197,8 +210,24 @@ def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
 
 
 def announceable(report: Report) -> dict[str, Position]:
-    """Return the positions among which can be chosen, by their labels: those with an error radius."""
-    return {position.label: position for position in report.positions if position.r90_arcsec}
+    """Return the positions that can be announced, by their labels.
+
+    A position needs an error radius. That of the reference GP is ours under another name, and never announced.
+    """
+    is_ours = report.gp.is_reference
+    return {
+        position.label: position
+        for position in report.positions
+        if position.r90_arcsec and not (is_ours and position.origin is Origin.GP)
+    }
+
+
+def announceable_first(report: Report) -> tuple[Position, ...]:
+    """Return the positions that can be announced, the recommended one first; empty without such a one."""
+    best = report.best_position
+    if best is None:
+        return ()
+    return (best, *(position for position in announceable(report).values() if position.label != best.label))
 
 
 def chosen_position(report: Report, label: str | None) -> Position:

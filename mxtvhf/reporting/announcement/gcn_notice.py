@@ -38,7 +38,8 @@ def gcn_notice(announced: Announcement) -> bytes:
 
 
 def _alert(announced: Announcement) -> dict[str, Any]:
-    band = instrument().energy.band_kev if announced.is_from_photons else None
+    is_of_mxt = announced.is_from_photons or announced.is_non_detection
+    band = instrument().energy.band_kev if is_of_mxt else None
     return {
         "alert_datetime": iso_utc(announced.moment),
         "alert_tense": "test" if announced.report.is_test else "current",
@@ -53,7 +54,8 @@ def _alert(announced: Announcement) -> dict[str, Any]:
 
 
 def _event(announced: Announcement) -> dict[str, Any]:
-    report, localisation = announced.report, announced.localisation
+    report = announced.report
+    localisation = report.localisation if announced.is_non_detection else announced.localisation
     start, stop = map(iso_utc, announced.observed) if announced.observed else (None, None)
     trigger, found_by = report.trigger_time, triggered_by(report)
     exposure = localisation.exposure_s if localisation else None
@@ -72,6 +74,9 @@ def _event(announced: Announcement) -> dict[str, Any]:
 
 
 def _localisation(announced: Announcement) -> dict[str, Any]:
+    # A position of MXT that there is none of would be taken for one.
+    if announced.is_non_detection:
+        return {}
     ra, dec = announced.position.degrees
     return {
         "ra": ra,

@@ -73,3 +73,8 @@ class Release(KeptModel):
     products: dict[str, Product]
     """``voevent``, ``gcn_notice``, ``circular``, ``message``: paths relative to the release's folder."""
     deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def is_sent(self) -> bool:
+        """True when at least one channel took the announcement."""
+        return any(delivery.state == "sent" for delivery in self.deliveries)

@@ -91,8 +91,16 @@ def _radius(arcsec: float | None) -> str | None:
 
 def _detection(announced: Announcement) -> list[Param]:
     fit, found = announced.fit, announced.localisation
+    missed = announced.report.localisation if announced.is_non_detection else None
     return [
         ("Verdict", announced.verdict, None, "meta.code"),
+        ("Upper_Limit_Counts", _limit(missed.upper_limit_photons if missed else None), None, "stat.max"),
+        (
+            "Upper_Limit_Flux",
+            _limit(missed.upper_limit_flux if missed else None),
+            FLUX_UNIT,
+            "stat.max;phot.flux",
+        ),
         ("Test_Statistic", round(found.ts, 1) if found else None, None, "stat.value"),
         ("Other_Sources", len(announced.other_sources) or None, None, "meta.number;src"),
         ("First_Photon_After_T0", _first_photon_after_s(announced), "s", "time.interval"),
@@ -106,6 +114,10 @@ def _detection(announced: Announcement) -> list[Param]:
         ("Flux_Band_Low", fit.flux_band_kev[0] if fit else None, "keV", "em.energy;stat.min"),
         ("Flux_Band_High", fit.flux_band_kev[1] if fit else None, "keV", "em.energy;stat.max"),
     ]
+
+
+def _limit(limit: float | None) -> float | None:
+    return None if limit is None else rounded(limit, None)
 
 
 def _flux(flux: Measurement) -> float:

@@ -7,6 +7,7 @@ from datetime import datetime
 from mxtvhf import __version__
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
+from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import burst_verdict
@@ -16,7 +17,7 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import blocks_text, lines_text
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.localisation.detector_faults import DetectorFaults
-from mxtvhf.localisation.model import OnboardVerdict
+from mxtvhf.localisation.model import Localisation, OnboardVerdict
 from mxtvhf.models.angles import angle_text, radius_text
 from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.product import Product
@@ -155,10 +156,29 @@ def headline(report: Report, position: Position | None) -> str:
     is_theirs = position is None or position.origin is Origin.MXT_VHF or _is_best(report, position)
     if report.photons is not None and is_theirs:
         parts.append(_photons_text(report.photons, report.trigger_time))
+    parts += _limit_text(report.localisation)
     parts.append(_comparison_text(report, position))
     if report.catalogues:
         parts.append(_burst_text(report, position))
     return " · ".join(parts)
+
+
+def _limit_text(found: Localisation | None) -> list[str]:
+    """Say that MXT detected nothing, and below which limit; nothing where it detected a source."""
+    if found is None or found.detected:
+        return []
+    limit = upper_limit_text(found)
+    return [f"no MXT source detected{f' ({limit})' if limit else ''}"]
+
+
+def upper_limit_text(found: Localisation | None) -> str:
+    """Write the upper limit of a field without a source; empty where none could be set."""
+    if found is None or found.upper_limit_photons is None:
+        return ""
+    flux = found.upper_limit_flux
+    low, high = spectrum_constants().source.flux_band_kev
+    observed = "" if flux is None else f", {flux:.1e} erg/cm2/s in {low:g}-{high:g} keV"
+    return f"90 % upper limit {found.upper_limit_photons:.0f} counts{observed}"
 
 
 def verdict_about(report: Report, position: Position | None) -> tuple[BurstVerdict, str]:
@@ -202,7 +222,7 @@ def _comparison_text(report: Report, position: Position | None) -> str:
     if position.origin is Origin.ECLAIRS:
         if any(pair.verdict is Verdict.INCONSISTENT for pair in report.crosscheck):
             return "another position is inconsistent with it"
-        return "no better position" if _is_best(report, position) else "position of ECLAIRs itself"
+        return "no MXT position" if _is_best(report, position) else "position of ECLAIRs itself"
     pair = versus_eclairs(report, position)
     if pair is None:
         return "no ECLAIRs position to compare with"

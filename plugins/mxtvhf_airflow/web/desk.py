@@ -53,7 +53,8 @@ router = APIRouter(prefix="/desk", include_in_schema=False)
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
 RunId = Annotated[
-    str | None, Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest")
+    str | None,
+    Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest one with a report"),
 ]
 
 
@@ -148,11 +149,13 @@ def release(
 
 
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
-    from mxtvhf.desk.burst_page import burst_page, newest_run
+    from mxtvhf.desk.burst_page import burst_page
     from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.shown_run import shown_run
 
     runs = latest_runs(session, burst_id=burst_id, limit=RUNS_LOOKED_AT)
-    chosen = run_id or next((run.run_id for run in (newest_run(runs),) if run), None)
+    files = DeskFiles(_settings(request))
+    chosen = run_id or next((run.run_id for run in (shown_run(runs, files),) if run), None)
     if run_id is not None and run_id not in {run.run_id for run in runs}:
         raise HTTPException(404, f"no run {run_id} of {burst_id}")
     found = find_run(chosen, session) if chosen else None
@@ -161,7 +164,7 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
         runs,
         found[0] if found else None,
         {question.run_id: question for question in questions(session, [run.run_id for run in runs])},
-        DeskFiles(_settings(request)),
+        files,
         airflow=_base(request).removesuffix(PREFIX),
         now=datetime.now(UTC),
     )

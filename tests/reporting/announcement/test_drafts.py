@@ -357,6 +357,41 @@ def test_a_catalogue_that_could_not_be_asked_is_not_checked_in_the_circular():
     assert "Not checked: heasarc (timeout)." in circular(announcement(report(catalogues=(answer,)))).decode()
 
 
+def no_detection():
+    """A report in which MXT detected nothing, with ECLAIRs' position."""
+    nothing = localisation_of(
+        None, exposure_s=211.0, upper_limit_photons=19.2, upper_limit_flux=4.2e-12,
+        observed=(T0 + timedelta(seconds=181.6), T0 + timedelta(seconds=402)),
+    )  # fmt: skip
+    fields = {"positions": (ECLAIRS,), "best_position": ECLAIRS, "verdict": "no MXT source"}
+    return build_headline(report(localisation=nothing.model_dump(), **fields))
+
+
+def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mxt(core_schemas):
+    """The notice gave ECLAIRs' position as one of MXT, and no text said that MXT sees nothing."""
+    made = texts(announcement(no_detection()))
+    draft = made["circular"].decode()
+    assert f"SVOM burst {BURST}: SVOM/MXT upper limit" in draft
+    assert "No X-ray source is detected" in draft
+    assert "90% upper limit 19 counts, 4.2e-12 erg/cm2/s in 0.3-10 keV" in draft
+    assert "MXT began to observe the field at 2026-05-11T11:03:34 UT, 182 s after T0" in draft
+    sent = json.loads(made["gcn_notice"])
+    assert not {"ra", "dec", "ra_dec_error"} & set(sent)
+    assert (sent["instrument"], sent["observation_livetime"]) == ("MXT", 211.0)
+    assert "no MXT source detected (90 % upper limit 19 counts" in sent["additional_info"]
+    for schema in core_schemas:
+        schema.validate(sent)
+    tree = voeventparse.loads(made["voevent"])
+    assert tree.xpath("//Param[@name='Upper_Limit_Counts']/@value") == ["19.2"]
+    assert tree.xpath("//Param[@name='Origin']/@value") == ["ECLAIRs"]
+    assert "no MXT source" in made["message"].decode()
+
+
+def test_another_position_beside_a_detection_is_no_upper_limit():
+    found = report(localisation=LOCALISATION)
+    assert "upper limit" not in circular(announcement(found, position=ECLAIRS)).decode()
+
+
 def test_our_voevent_is_none_of_svoms():
     with pytest.raises(InvalidInput, match="another stream"):
         read_alert(voevent(announcement(report())))

@@ -167,7 +167,7 @@ def test_banners() -> None:
     assert retracted.headline.startswith("RETRACTED")
     assert "RETRACTED" in page_of(retracted)
     early = report().model_copy(update={"status": "preliminary"})
-    assert 'PRELIMINARY: before GP\'s analysis; the <a href="../report.html">' in page_of(early)
+    assert 'PRELIMINARY - GP analysis in progress; the <a href="../report.html">' in page_of(early)
 
 
 def test_a_replay_does_not_read_like_a_live_alert() -> None:

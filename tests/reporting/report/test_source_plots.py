@@ -121,7 +121,7 @@ def test_a_doubtful_fit_is_warned_of(bright):
     doubtful = bright.spectrum.model_copy(update={"trusted": False, "doubts": ("only 17 source photons",)})
     page, document = page_and_document(bright.model_copy(update={"spectrum": doubtful}))
     assert "The spectral fit cannot be trusted: only 17 source photons." in document["warnings"]
-    assert "not to be trusted" in page
+    assert "unreliable" in page
 
 
 def test_only_the_final_report_has_the_plots_and_the_products(bright, tmp_path):

@@ -155,7 +155,7 @@ def test_each_source_is_looked_up_and_the_verdict_stays_about_the_burst() -> Non
     ]
     (match,) = result.identities[0].matches
     assert (match.position, match.source) == ("S1", "NGC 1")
-    assert result.verdict is BurstVerdict.NEW_SOURCE
+    assert result.verdict is BurstVerdict.UNCATALOGUED
     assert result.associations == ()
     assert [(answer.ra_deg, answer.dec_deg) for answer in result.catalogues] == [
         (BURST.position.ra_deg, BURST.position.dec_deg)

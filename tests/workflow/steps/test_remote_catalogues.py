@@ -60,7 +60,7 @@ def test_services_in_trouble_leave_the_report_as_it_is(broken):
     assert [answer.checked for answer in found.answers] == [False, False]
     assert all("503" in (answer.reason or "") for answer in found.answers)
     result = crosscheck_positions([ALERT], None, NO_GP, remote=found.answers)
-    assert result.verdict is BurstVerdict.CONSISTENT
+    assert result.verdict is BurstVerdict.NO_MXT_SOURCE
     assert "Not checked: 4xmm" in result.verdict_reason
 
 
