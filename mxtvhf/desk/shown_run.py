@@ -1,4 +1,4 @@
-"""The run of a burst that the desk shows: the newest one with a report, so that no update hides a position."""
+"""The run of a burst that the desk shows: the newest with a report, so that no update hides a position."""
 
 from __future__ import annotations
 

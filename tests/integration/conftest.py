@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-from playwright.sync_api import sync_playwright
 
 from mxtvhf.operation.stack.embedded import embedded_stack, gp_connection
 from mxtvhf.reporting.messages import Outbox, read_message
@@ -17,20 +16,10 @@ from mxtvhf.reporting.messages.publisher import forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import Settings
 from support.airflow_runs import Runner, state_folder
+from support.browser import chromium
 from support.nats_server import NatsServer, free_port
 from support.project import PROJECT
 from support.webhook_server import WebhookServer
-
-# No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
-BROWSER_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -108,10 +97,8 @@ def told(settings, nats):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_OPTIONS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

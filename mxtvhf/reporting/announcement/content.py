@@ -212,7 +212,7 @@ def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
 def announceable(report: Report) -> dict[str, Position]:
     """Return the positions that can be announced, by their labels.
 
-    A position needs an error radius. That of the reference GP is ours under another name, and never announced.
+    A position needs an error radius. That of the reference GP is ours under another name: left out.
     """
     is_ours = report.gp.is_reference
     return {
