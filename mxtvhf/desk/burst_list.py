@@ -69,7 +69,7 @@ def burst_lines(
     Returns
     -------
     list of BurstLine
-        The youngest burst first.
+        Those that need a decision first, then the youngest burst.
     """
     groups: dict[tuple[str, RunKind], list[tuple[Run, ReportSummary | None]]] = {}
     for run in runs:
@@ -83,7 +83,7 @@ def burst_lines(
     ]
     known = {burst for burst, _ in groups}
     lines += [_waiting(burst, since) for burst, since in receiving.items() if burst not in known]
-    return sorted(lines, key=lambda line: line.since, reverse=True)
+    return sorted(lines, key=lambda line: (line.state is State.AWAITING_DECISION, line.since), reverse=True)
 
 
 def first_report_latency(report: ReportSummary, first_written: datetime | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from urllib.parse import quote
 
@@ -15,17 +16,33 @@ from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.sky_view import origin_word
+from mxtvhf.desk.states import State
 from mxtvhf.reporting.report.page import page_environment
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
 
+ERRORS = {403: "Not allowed", 404: "Not found", 422: "Invalid address"}
+"""HTTP status -> title of its page."""
+
 ALADIN = "https://aladin.cds.unistra.fr/AladinLite/api/v3/latest/aladin.js"
 """Aladin Lite v3 of the CDS, loaded only when somebody asks for it."""
 
 
-def render_list(lines: Sequence[BurstLine], *, quarantined: int, base: str) -> str:
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks at a page."""
+
+    name: str
+    """As Airflow knows them."""
+    may_decide: bool
+    """True when Airflow takes an answer of theirs to the question about a burst."""
+
+
+def render_list(
+    lines: Sequence[BurstLine], *, quarantined: int, base: str, viewer: Viewer | None = None
+) -> str:
     """Render the list of bursts.
 
     Parameters
@@ -36,23 +53,51 @@ def render_list(lines: Sequence[BurstLine], *, quarantined: int, base: str) -> s
         How many inputs could not be read.
     base
         Path under which the app is reached, e.g. ``/mxtvhf``.
+    viewer
+        Who looks at it; None: the page names nobody.
     """
     template = _environment().get_template("list.html.j2")
-    return template.render(lines=lines, quarantined=quarantined, base=base, refresh_s=LIST_REFRESH_S)
+    return template.render(
+        lines=lines,
+        open_decisions=sum(line.state is State.AWAITING_DECISION for line in lines),
+        quarantined=quarantined,
+        base=base,
+        viewer=viewer,
+        refresh_s=LIST_REFRESH_S,
+    )
 
 
-def render_burst(page: BurstPage, *, base: str) -> str:
-    """Render the page of a burst; ``base`` as in `render_list`."""
+def render_burst(page: BurstPage, *, base: str, viewer: Viewer | None = None) -> str:
+    """Render the page of a burst; arguments as in `render_list`. Without a viewer everybody may decide."""
     return (
         _environment()
         .get_template("burst.html.j2")
-        .render(page=page, base=base, run_files=_run_files(page, base), refresh_s=page.refresh_s)
+        .render(
+            page=page, base=base, viewer=viewer, run_files=_run_files(page, base), refresh_s=page.refresh_s
+        )
     )
 
 
 def render_aladin(page: BurstPage, *, base: str) -> str:
     """Render the frame with Aladin Lite and the overlays of the sky view; ``base`` as in `render_list`."""
     return _environment().get_template("aladin.html.j2").render(page=page, base=base, aladin=ALADIN)
+
+
+def render_error(status: int, detail: str, *, base: str) -> str:
+    """Render the page of an error.
+
+    Parameters
+    ----------
+    status
+        Of HTTP.
+    detail
+        The reason, one line.
+    base
+        As in `render_list`.
+    """
+    title = ERRORS.get(status, f"Error {status}")
+    template = _environment().get_template("error.html.j2")
+    return template.render(title=title, detail=detail, base=base, viewer=None, refresh_s=0)
 
 
 def render_no_report(run_id: str, run: Run | None, *, base: str, airflow: str) -> str:
@@ -70,7 +115,9 @@ def render_no_report(run_id: str, run: Run | None, *, base: str, airflow: str) -
         Path of Airflow's root, often empty.
     """
     template = _environment().get_template("no_report.html.j2")
-    return template.render(run_id=run_id, run=run, base=base, airflow=airflow, dag_id=DAG_ID, refresh_s=0)
+    return template.render(
+        run_id=run_id, run=run, base=base, airflow=airflow, dag_id=DAG_ID, viewer=None, refresh_s=0
+    )
 
 
 def _run_files(page: BurstPage, base: str) -> str:

@@ -6,14 +6,14 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.desk.burst_list import burst_lines, verdict_words
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.render import render_list
+from mxtvhf.desk.render import Viewer, render_list
 from mxtvhf.desk.states import State
 from mxtvhf.models.ids import RunKind
 from mxtvhf.notices.voevent import read_alert
 from support.desk import BURST, NOW, Elements, html_of, run
 
 
-def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
+def test_the_list_has_one_line_per_burst_and_kind_open_decisions_first(settings, put):
     replay = f"{BURST}__1__replay_20260301T000000.000000Z"
     put(f"{BURST}__2")
     put(replay, is_replay=True)
@@ -21,20 +21,23 @@ def test_the_list_has_one_line_per_burst_and_kind_newest_first(settings, put):
     receiving = {"sb26022809": NOW + timedelta(days=1), BURST: NOW}
     lines = burst_lines(runs, receiving, {f"{BURST}__2"}, DeskFiles(settings))
     assert [(line.burst_id, line.kind, line.state) for line in lines] == [
+        (BURST, RunKind.LIVE, State.AWAITING_DECISION),
         ("sb26022809", RunKind.LIVE, State.RECEIVING),
         (BURST, RunKind.REPLAY, State.FINAL),
-        (BURST, RunKind.LIVE, State.AWAITING_DECISION),
     ]
-    live = lines[2]
+    live = lines[0]
     assert (live.updates, live.address, live.verdict) == (2, BURST, "consistent")
-    assert lines[1].address == f"{BURST}?run={replay}"
+    assert lines[2].address == f"{BURST}?run={replay}"
     assert 0.0 < live.latency_s < 600.0
-    page = Elements(render_list(lines, quarantined=3, base="/mxtvhf"))
+    html = render_list(lines, quarantined=3, base="/mxtvhf", viewer=Viewer("ada", may_decide=True))
+    assert "<title>(1) MXT-VHF desk</title>" in html
+    assert "ada · MXT-VHF" in html
+    page = Elements(html)
     rows = [row for row in page.named("tr") if "data-kind" in row]
     assert [("hidden" in row, row["data-kind"]) for row in rows] == [
         (False, "live"),
-        (True, "replay"),
         (False, "live"),
+        (True, "replay"),
     ]
 
 

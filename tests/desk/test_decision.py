@@ -5,7 +5,7 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_page import SLOW_REFRESH_S
 from mxtvhf.desk.decision import AskedQuestion, answer_address, form_address
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.render import render_burst
+from mxtvhf.desk.render import Viewer, render_burst
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.content import announceable
@@ -101,6 +101,17 @@ def test_the_reference_gp_is_never_announced(settings, put):
         outcome = report.gp.model_copy(update={"available": True, "is_reference": is_reference})
         changed = report.model_copy(update={"positions": (*report.positions, gp), "gp": outcome})
         assert ("analysis" in announceable(changed)) is not is_reference
+
+
+def test_a_viewer_gets_no_form(settings, put):
+    """A viewer had the buttons, and was refused with "HTTP 403 Forbidden" at the end."""
+    put(f"{BURST}__1")
+    question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW)
+    page = page_of(settings, [run()], questions={question.run_id: question})
+    seen = render_burst(page, base="", viewer=Viewer("bob", may_decide=False))
+    assert 'id="answer"' not in seen
+    assert "you are logged in as bob" in seen
+    assert 'id="answer"' in render_burst(page, base="", viewer=Viewer("ada", may_decide=True))
 
 
 def test_no_question_no_decision(settings, put):

@@ -1,12 +1,11 @@
 """The web application below ``/mxtvhf``: REST API, desk, reports and products, behind Airflow's login.
 
 An app that a plugin mounts answers without any login unless it asks for one, so every route depends on
-``may_read_runs``. Every error is JSON with one line, ``{"detail": ...}``; the API server's log has the rest.
+``may_read_runs``. Errors are JSON with one line, ``{"detail": ...}``, for a browser a page (``error_pages``).
 """
 
 from __future__ import annotations
 
-import logging
 from html import escape
 from urllib.parse import quote
 
@@ -14,14 +13,12 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_file, report_summary
 from mxtvhf.models.files import safe_name
-from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.airflow_api import DAG_ID
@@ -30,8 +27,7 @@ from mxtvhf.workflow.runs import Problem
 from mxtvhf_airflow.dag_runs import find_run
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.web import desk, docs, health, rest
-
-log = logging.getLogger(__name__)
+from mxtvhf_airflow.web.error_pages import add_error_pages
 
 MAX_REQUEST = 2_000_000
 """Longest request body, bytes: an alert of 200 000 characters, however JSON writes them."""
@@ -74,26 +70,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings or read_settings()
     app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
-    app.exception_handler(RequestValidationError)(_not_by_the_schema)
-    app.exception_handler(Exception)(_unexpected)
+    add_error_pages(app)
     app.include_router(rest.router)
     app.include_router(health.router)
     app.include_router(docs.router)
     app.include_router(desk.router)
     _add_products(app, app.state.settings)
     return app
-
-
-def _not_by_the_schema(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Say in one line what is wrong with a request."""
-    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-    return JSONResponse({"detail": one_line("; ".join(problems), 1000)}, 422)
-
-
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    """Say that it is our fault; the traceback goes to the server's log."""
-    log.error("%s %s", request.method, request.url.path, exc_info=error)
-    return JSONResponse({"detail": "unexpected error; the API server's log has it"}, 500)
 
 
 def _add_products(app: FastAPI, settings: Settings) -> None:

@@ -13,7 +13,10 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
@@ -22,12 +25,16 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.settings import Settings
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
 from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+
     from mxtvhf.desk.burst_page import BurstPage
+    from mxtvhf.desk.render import Viewer
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
@@ -59,7 +66,7 @@ RunId = Annotated[
 
 
 @router.get("")
-def bursts(request: Request, session: SessionDep) -> Response:
+def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
     from mxtvhf.desk.burst_list import burst_lines
     from mxtvhf.desk.files import DeskFiles
@@ -77,7 +84,7 @@ def bursts(request: Request, session: SessionDep) -> Response:
         answers={question.run_id: question.answer for question in asked if question.answer},
     )
     unread = len(Archive(settings.archive).quarantined())
-    return _page(request, render_list(lines, quarantined=unread, base=_base(request)))
+    return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
 
 
 @router.get("/static/{name}")
@@ -103,11 +110,14 @@ def of_run(
 
 
 @router.get("/{burst_id}")
-def burst(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
+def burst(
+    burst_id: BurstId, request: Request, session: SessionDep, user: GetUserDep, run: RunId = None
+) -> Response:
     """Return the page of a burst."""
     from mxtvhf.desk.render import render_burst
 
-    return _page(request, render_burst(_burst(burst_id, run, request, session), base=_base(request)))
+    page = _burst(burst_id, run, request, session)
+    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user)))
 
 
 @router.get("/{burst_id}/aladin")
@@ -171,6 +181,18 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
     if page is None:
         raise HTTPException(404, f"nothing is known of {burst_id}")
     return page
+
+
+def _viewer(user: BaseUser) -> Viewer:
+    from mxtvhf.desk.render import Viewer
+
+    may_decide = get_auth_manager().is_authorized_dag(
+        method="PUT",
+        access_entity=DagAccessEntity.HITL_DETAIL,
+        details=DagDetails(id=DECISION_DAG_ID),
+        user=user,
+    )
+    return Viewer(name=user.get_name(), may_decide=may_decide)
 
 
 def _page(request: Request, html: str, headers: dict[str, str] = HEADERS) -> Response:

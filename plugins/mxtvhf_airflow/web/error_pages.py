@@ -1,0 +1,74 @@
+"""Errors as pages for people and as JSON for programs; a browser that is not logged in is led to the login.
+
+A browser asks for ``text/html``; what asks for anything else gets ``{"detail": "<one line>"}``.
+"""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from mxtvhf.models.text import one_line
+from mxtvhf_airflow.links import PREFIX
+
+log = logging.getLogger(__name__)
+
+LOGIN = "/api/v2/auth/login"
+"""Airflow's public API: leads to the login of whichever auth manager is configured, and back to ``next``."""
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def add_error_pages(app: FastAPI) -> None:
+    """Answer the errors of an app by its pages and its JSON."""
+    app.exception_handler(HTTPException)(_refused)
+    app.exception_handler(RequestValidationError)(_not_by_the_schema)
+    app.exception_handler(Exception)(_unexpected)
+
+
+async def _refused(request: Request, error: HTTPException) -> Response:
+    """Answer a request that was refused."""
+    if not _is_of_browser(request):
+        return await http_exception_handler(request, error)
+    if error.status_code == 401:
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{_airflow(request)}{LOGIN}?{urlencode({'next': address})}", 302)
+    return _page(request, error.status_code, one_line(str(error.detail), 1000))
+
+
+async def _not_by_the_schema(request: Request, error: RequestValidationError) -> Response:
+    """Say in one line what is wrong with a request."""
+    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+    detail = one_line("; ".join(problems), 1000)
+    return _page(request, 422, detail) if _is_of_browser(request) else JSONResponse({"detail": detail}, 422)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Say that the fault is the server's; the traceback goes to its log."""
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    detail = "unexpected error; see the API server's log"
+    return _page(request, 500, detail) if _is_of_browser(request) else JSONResponse({"detail": detail}, 500)
+
+
+def _is_of_browser(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _page(request: Request, status: int, detail: str) -> HTMLResponse:
+    from mxtvhf.desk.render import render_error
+
+    page = render_error(status, detail, base=str(request.scope.get("root_path", "")))
+    return HTMLResponse(page, status, HEADERS)
+
+
+def _airflow(request: Request) -> str:
+    """Return the path of Airflow's root, often empty."""
+    return str(request.scope.get("root_path", "")).removesuffix(PREFIX)
