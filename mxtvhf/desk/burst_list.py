@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck import BurstVerdict, name
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.shown_run import newest_reported
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
@@ -28,13 +29,13 @@ class BurstLine:
     address: str
     """Of its page, relative to the list's folder."""
     since: datetime
-    """T0, or when its first run was made where no report tells T0."""
+    """T0 by the report or the notices; where neither gives it, when its first run was created."""
     verdict: str
     """In a word; empty without a report, or in one older than the verdict."""
     verdict_words: str
-    """How its best position compares with the others, or why there is no report yet."""
+    """How its best position compares with the others; before a report, the notice that it is from."""
     best: Position | None
-    """The announced position, before an announcement the recommended one."""
+    """The announced position; before it the recommended one; before a report that of a notice."""
     latency_s: float | None
     """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
     updates: int
@@ -82,7 +83,7 @@ def burst_lines(
         _line(burst, kind, members, asked, answers or {}, files) for (burst, kind), members in groups.items()
     ]
     known = {burst for burst, _ in groups}
-    lines += [_waiting(burst, since) for burst, since in receiving.items() if burst not in known]
+    lines += [_waiting(burst, since, files) for burst, since in receiving.items() if burst not in known]
     return sorted(lines, key=lambda line: (line.state is State.AWAITING_DECISION, line.since), reverse=True)
 
 
@@ -119,17 +120,20 @@ def _line(
 ) -> BurstLine:
     run, report = newest_reported(members)
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
+    by_notices = None if report else _by_notices(burst_id, files, is_test=kind is RunKind.TEST)
     is_other = release is not None and (best is None or best.label != release.position.label)
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
         state=files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id)),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
-        since=(report and report.trigger_time) or members[-1][0].created,
+        since=(report and report.trigger_time)
+        or (by_notices and by_notices.trigger_time)
+        or members[-1][0].created,
         # A verdict is about the recommended position; of another one that was announced only the page tells.
         verdict=report.verdict if report and not is_other else "",
-        verdict_words=_words(report, release if is_other else None),
-        best=release.position if release else best,
+        verdict_words=by_notices.words if by_notices else _words(report, release if is_other else None),
+        best=release.position if release else by_notices.position if by_notices else best,
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
@@ -142,16 +146,22 @@ def _words(report: ReportSummary | None, other: Release | None) -> str:
     return verdict_words(report) if report else ""
 
 
-def _waiting(burst_id: str, since: datetime) -> BurstLine:
+def _by_notices(burst_id: str, files: DeskFiles, *, is_test: bool) -> NoticeResult | None:
+    return notice_result((alert for _, alert in files.notices(burst_id)), is_test=is_test)
+
+
+def _waiting(burst_id: str, since: datetime, files: DeskFiles) -> BurstLine:
+    kind = kind_of_notices(alert for _, alert in files.notices(burst_id))
+    by_notices = _by_notices(burst_id, files, is_test=kind is RunKind.TEST)
     return BurstLine(
         burst_id=burst_id,
-        kind=RunKind.LIVE,
+        kind=kind,
         state=State.RECEIVING,
         address=burst_id,
-        since=since,
+        since=(by_notices and by_notices.trigger_time) or since,
         verdict="",
-        verdict_words="",
-        best=None,
+        verdict_words=by_notices.words if by_notices else "",
+        best=by_notices.position if by_notices else None,
         latency_s=None,
         updates=0,
     )

@@ -24,6 +24,7 @@ from mxtvhf.desk.decision import (
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.errors import NothingToDo
@@ -108,6 +109,8 @@ class BurstPage:
     """All of the burst, in the order in which they came, with that moment."""
     refresh_s: int
     """0: nothing will change."""
+    by_notices: NoticeResult | None = None
+    """What the notices say, shown while there is no report."""
     is_question_due: bool = False
     """True when the run has just ended and the Burst Advocate is about to be asked."""
     published: Release | None = None
@@ -117,6 +120,13 @@ class BurstPage:
     def announced(self) -> Release | None:
         """The announcement of this run; None where nothing was announced."""
         return self.decision.release if self.decision else None
+
+    @property
+    def trigger_time(self) -> datetime | None:
+        """T0 by the report, before it by the notices; None where it is not known."""
+        if self.report is not None:
+            return self.report.trigger_time
+        return self.by_notices.trigger_time if self.by_notices else None
 
     @property
     def best(self) -> Position | None:
@@ -294,14 +304,17 @@ def burst_page(
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
         published=_published(burst_id, history, line.kind, files),
+        by_notices=notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST),
     )
 
 
 def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
+    alerts = [alert for _, alert in notices]
+    kind = kind_of_notices(alerts)
     return BurstPage(
         burst_id=burst_id,
         run=None,
-        kind=RunKind.LIVE,
+        kind=kind,
         state=State.RECEIVING,
         report=None,
         summary=None,
@@ -313,6 +326,7 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
         history=(),
         notices=notices,
         refresh_s=REFRESH_S,
+        by_notices=notice_result(alerts, is_test=kind is RunKind.TEST),
     )
 
 

@@ -15,6 +15,7 @@ from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
+from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
 from mxtvhf.reporting.report.page import page_environment
@@ -138,6 +139,7 @@ def _environment() -> Environment:
         "origin_word": origin_word,
         "probability": probability_text,
         "row": _row,
+        "snr": snr_text,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
     environment.globals["version"] = __version__

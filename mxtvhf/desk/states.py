@@ -33,8 +33,8 @@ class State(StrEnum):
     RETRACTED = "retracted"
     UNREADABLE = "unreadable record"
     """The record of the decision or of the announcement is damaged: see the page of the burst."""
-    NOTHING_TO_ANALYSE = "nothing to analyse"
-    """The run ended well without a report: a notice without a position, no packets, ..."""
+    NO_PHOTONS = "no photons yet"
+    """Notices came, and no packets that a run could analyse."""
     FAILED = "failed"
 
 
@@ -109,4 +109,4 @@ def _state_of_run(run: Run, report: ReportSummary | None) -> State:
         return State.FINAL
     if run.state in (AirflowState.QUEUED, AirflowState.RUNNING):
         return State.PRELIMINARY if report else State.RUNNING
-    return State.NOTHING_TO_ANALYSE if run.state is AirflowState.SUCCESS and not report else State.FAILED
+    return State.NO_PHOTONS if run.state is AirflowState.SUCCESS and not report else State.FAILED

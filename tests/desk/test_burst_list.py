@@ -45,8 +45,8 @@ def test_a_test_without_a_report_is_a_test_by_its_alert(settings):
     by_hand = run(f"{BURST}__7", is_test=True)
     lines = burst_lines([by_hand, run()], {}, set(), DeskFiles(settings))
     assert [(line.kind, line.state) for line in lines] == [
-        (RunKind.TEST, State.NOTHING_TO_ANALYSE),
-        (RunKind.LIVE, State.NOTHING_TO_ANALYSE),
+        (RunKind.TEST, State.NO_PHOTONS),
+        (RunKind.LIVE, State.NO_PHOTONS),
     ]
     assert "TEST" in html_of(settings, [by_hand])
 

@@ -13,6 +13,7 @@ from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_aladin, render_burst
 from mxtvhf.desk.shown_run import shown_run
 from mxtvhf.desk.states import State
+from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.workflow.runs import StepProblem
@@ -134,8 +135,8 @@ def test_a_report_older_than_the_verdict_is_shown(settings, put, processed):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("running", "its first report appears here"),
-        ("success", "ended without one"),
+        ("running", "Analysis running; this page updates itself."),
+        ("success", "The run ended without a report."),
         ("failed", "no packets"),
     ],
 )
@@ -153,6 +154,33 @@ def test_a_burst_that_is_only_received_has_a_page_and_an_unknown_one_none(settin
     page = page_of(settings, [])
     assert (page.state, len(page.notices)) == (State.RECEIVING, 1)
     assert read_alert(raw).notice_type in render_burst(page, base="")
+
+
+@pytest.mark.parametrize("runs", [[], [run()], [run(state="running")]], ids=["no run", "ended", "running"])
+def test_before_any_photon_the_notice_gives_position_significance_and_t0(settings, processed, runs):
+    """The first alert of a burst read "nothing to analyse", without a position, its age that of the run."""
+    raw = (processed / "input" / "alert.xml").read_bytes().replace(b'role="test"', b'role="observation"')
+    notice, archive = read_alert(raw), Archive(settings.archive)
+    archive.log_receipt(archive.keep_alert(BURST, raw), NOW)
+    page = page_of(settings, runs)
+    html = render_burst(page, base="")
+    assert notice.position.sexagesimal_text[0] in html
+    assert f"{notice.notice_type}, SNR {notice.snr:g}" in html
+    assert page.trigger_time == notice.trigger_time
+    waits = "analysing the photons" if runs and runs[0].ended is None else "waiting for MXT photons"
+    assert waits in html
+    (line,) = burst_lines(runs, {BURST: NOW}, (), DeskFiles(settings))
+    assert (line.best, line.since) == (notice.position, notice.trigger_time)
+    assert line.verdict_words.startswith(notice.notice_type)
+
+
+def test_a_burst_of_which_only_a_test_was_received_is_a_test(settings, processed):
+    archive = Archive(settings.archive)
+    raw = (processed / "input" / "alert.xml").read_bytes()
+    archive.log_receipt(archive.keep_alert(BURST, raw), NOW)
+    assert page_of(settings, []).kind is RunKind.TEST
+    (line,) = burst_lines([], {BURST: NOW}, (), DeskFiles(settings))
+    assert line.kind is RunKind.TEST
 
 
 def test_the_page_refreshes_itself_while_something_may_change(settings, put):

@@ -22,7 +22,7 @@ from support.desk import BURST, NOW, decision, page_of, release_of, run
         ("failed", "final", {}, State.FINAL),
         ("failed", "preliminary", {}, State.FAILED),
         ("failed", None, {}, State.FAILED),
-        ("success", None, {}, State.NOTHING_TO_ANALYSE),
+        ("success", None, {}, State.NO_PHOTONS),
         ("success", "final", {"is_asked": True}, State.AWAITING_DECISION),
         ("success", "final", {"decision": decision("approve")}, State.APPROVED),
         ("success", "final", {"decision": decision("reject")}, State.REJECTED),

@@ -1,0 +1,58 @@
+"""What the notices alone say of a burst: the first thing known of it, before any photon has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from mxtvhf.models.ids import RunKind
+from mxtvhf.models.position import Position
+from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.burst import burst_trigger_time, in_order, notice_positions
+
+
+@dataclass(frozen=True)
+class NoticeResult:
+    """Position, significance and T0 by the notices of a burst."""
+
+    position: Position | None
+    """The last one published; None while no notice gives one."""
+    trigger_time: datetime | None
+    words: str
+    """The notice that the position is from, with its significance."""
+
+
+def notice_result(alerts: Iterable[Alert], *, is_test: bool) -> NoticeResult | None:
+    """Return what the notices of a burst, or of its tests, say; None without any notice.
+
+    Parameters
+    ----------
+    alerts
+        All notices that name the burst, also retractions and tests.
+    is_test
+        Whether the tests count, or the notices of the burst itself.
+    """
+    ordered = [alert for alert in in_order(alerts) if alert.is_test == is_test and not alert.is_retraction]
+    if not ordered:
+        return None
+    placed = [alert for alert in ordered if alert.position is not None]
+    last = (placed or ordered)[-1]
+    return NoticeResult(
+        position=next(iter(notice_positions(reversed(ordered))), None),
+        trigger_time=burst_trigger_time(ordered),
+        words=f"{last.notice_type}{snr_text(last)}",
+    )
+
+
+def kind_of_notices(alerts: Iterable[Alert]) -> RunKind:
+    """Return the kind of a burst of which only notices have come: a test where all of them are tests."""
+    roles = {alert.is_test for alert in alerts}
+    return RunKind.TEST if roles == {True} else RunKind.LIVE
+
+
+def snr_text(alert: Alert) -> str:
+    """Write the signal-to-noise ratio of a notice, ``, SNR 10``; empty where it gives none."""
+    if alert.snr is None:
+        return ""
+    return f", SNR {'>= ' if alert.snr_saturated else ''}{alert.snr:g}"
