@@ -1,8 +1,10 @@
 """
 ### Send archived alerts again, and compare
 
-Every night, or from the form for some bursts, the inputs kept in the archive go through `mxt_vhf` again under
-their own run ids, `<run_id>__replay_<time>`: the live runs and their products stay untouched.
+The inputs kept in the archive go through the steps of `mxt_vhf` again, as runs of `mxt_vhf_rerun` with their
+own run ids, `<run_id>__replay_<time>`: the live runs and their products stay untouched. Start it with the
+form or with `mxtvhf replay`. `mxt_vhf_replay_nightly` starts it every night, once somebody has unpaused that
+DAG.
 
 1. **select_archived_inputs** chooses them: the newest, those of some bursts, or of the bursts of some days.
 2. **start_replays** starts one after the other, a few at a time, and waits for their ends without holding a
@@ -16,8 +18,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, TriggerRule, chain
 
+from mxtvhf.models.ids import RunKind
 from mxtvhf.settings import read_settings
-from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 from mxtvhf_airflow.operators.replay import (
     CompareReportsOperator,
@@ -30,7 +32,7 @@ from mxtvhf_airflow.params import replay_params
 
 with DAG(
     dag_id=REPLAY_DAG_ID,
-    schedule="0 4 * * *",
+    schedule=None,
     catchup=False,
     params=replay_params(),
     tags=["svom", "mxt", "vhf", "replay"],
@@ -42,7 +44,7 @@ with DAG(
     # The steps of each replay have their own limits; one that waits for its moment may wait for hours.
     start_replays = ReplayRunOperator.partial(
         task_id="start_replays",
-        trigger_dag_id=DAG_ID,
+        trigger_dag_id=RunKind.REPLAY.dag_id,
         max_active_tis_per_dagrun=read_settings().replays_at_once,
         execution_timeout=None,
     ).expand_kwargs(select_archived_inputs.output.map(start_arguments))

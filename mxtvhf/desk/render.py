@@ -16,7 +16,6 @@ from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.reporting.report.page import page_environment
-from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
@@ -70,7 +69,7 @@ def render_no_report(run_id: str, run: Run | None, *, base: str, airflow: str) -
         Path of Airflow's root, often empty.
     """
     template = _environment().get_template("no_report.html.j2")
-    return template.render(run_id=run_id, run=run, base=base, airflow=airflow, dag_id=DAG_ID, refresh_s=0)
+    return template.render(run_id=run_id, run=run, base=base, airflow=airflow, refresh_s=0)
 
 
 def _run_files(page: BurstPage, base: str) -> str:

@@ -71,6 +71,7 @@ def test_a_replay_is_equal_to_its_original(run, originals, replayed):
     written = json.loads((run.folder(new) / "comparison.json").read_text())
     assert written["reason"] == found["reason"]
     assert run.api.run(new)["note"] == f"replay of {originals[0]}"
+    assert new in run.ids("mxt_vhf_rerun")
 
 
 def test_the_comparison_is_a_link_and_a_file_of_the_run(run, web, originals, replayed):
