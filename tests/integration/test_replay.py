@@ -127,9 +127,11 @@ def test_at_a_pace_the_runs_come_as_their_inputs_came(run, replay, originals):
     done = replay(BURST, "--speed", str(speed), "--no-wait")
     replay_run = done.stdout.strip()
     assert run.wait(replay_run, dag_id=DAG_ID) == "success"
-    selected = run.api.get(
+    series = run.api.get(
         f"{task_of(run, replay_run, 'select_archived_inputs')}/xcomEntries/return_value?deserialize=true"
     )["value"]
+    assert [len(one) for one in series] == [1, 1]
+    selected = [one for (one,) in series]
     received = [datetime.fromisoformat(one["replay"]["received"]) for one in selected]
     begun = [datetime.fromisoformat(run.api.run(one["replay"]["run_id"])["run_after"]) for one in selected]
     assert [one["replay"]["original"] for one in selected] == originals
