@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mxtvhf.workflow.comparison import Comparison, ComparisonSummary
 
-ENDED: list[str] = [DagRunState.SUCCESS, DagRunState.FAILED]
+ENDED = [DagRunState.SUCCESS, DagRunState.FAILED]
 """States in which a replay is over; one of which only GP failed has a report all the same."""
 
 
@@ -90,7 +90,7 @@ class ReplaySeriesOperator(TriggerDagRunOperator):
         for selected in self.series:
             replay = Replay.model_validate(selected["replay"])
             runs: dict[str, Any] = {"dag_id": self.trigger_dag_id, "run_ids": [replay.run_id]}
-            if context["ti"].get_dr_count(**runs, states=ENDED):
+            if context["ti"].get_dr_count(**runs, states=[*map(str, ENDED)]):
                 continue
             if context["ti"].get_dr_count(**runs):
                 self.log.info("%s was started by an earlier try", replay.run_id)
