@@ -154,8 +154,8 @@ def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
     assert skipped["run"]["state"] == "success"
 
     ask("POST", "/processing", json={**conf, "alert": "<voe:VOEvent", "sequence": 79})
-    run.wait(f"{BURST}__79__test")
-    failed = ask("GET", f"/status?seqid={BURST}__79__test").json()
+    run.wait(f"{BURST}__79")
+    failed = ask("GET", f"/status?seqid={BURST}__79").json()
     assert (failed["run"]["state"], failed["processing_descriptor"]["state"]) == ("failed", "FAILED")
     assert "inline alert: not well-formed XML" in failed["processing_descriptor"]["message"]
     (note,) = [n for n in ask("GET", "/quarantine").json() if n["size"] == len("<voe:VOEvent")]

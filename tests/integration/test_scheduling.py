@@ -14,7 +14,7 @@ TESTS = 40
 
 def test_a_live_alert_starts_before_tests_and_reruns_that_came_earlier(run, settings):
     folder = settings.inputs / BURST
-    alert, *_ = write_scenario(scenario_of(BURST, role="observation"), folder)
+    alert, *_ = write_scenario(scenario_of(BURST, ra_deg=80.0, dec_deg=10.0, role="observation"), folder)
     conf = {"burst_id": BURST, "alert": alert.as_uri()}
     before = [f"{BURST}__{number}__test" for number in range(TESTS)]
     before += [f"{BURST}__{number}__replay_20270701T000000Z" for number in range(TESTS)]
