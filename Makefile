@@ -39,12 +39,18 @@ check-all:  ## the same on each supported Python that this machine has
 	    python=$$(PYTHON=python$$version tools/find-python.sh 2>/dev/null) || { echo "Python $$version: not found"; continue; }; \
 	    $(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version || exit 1; done
 
-test:  ## install what the tests need and run all of them
+ifdef AIRFLOW
+test:
+	@tools/test-packages.sh
+	@tools/test-airflow.sh $(AIRFLOW)
+else
+test:  ## install what the tests need and run all; AIRFLOW=3.3.1: those that need Airflow, against that version
 	@tools/test-packages.sh
 	@tools/install.sh tests
 	@tools/test-schemas.sh
 	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
+endif
 
 test-faults:  ## kill every part among alerts, and print how long each took to come back (ALERTS=)
 	@tools/test-packages.sh

@@ -29,7 +29,7 @@ from mxtvhf.workflow.local import process_burst
 
 PROJECT = Path(__file__).parents[1]
 BURST = "sb26030704"
-NOOP = "noop"
+NOOP, WAITING = "noop", "waiting"
 TASKS = {
     "reception_message": "first",
     "photons_extraction": "second",
@@ -52,30 +52,52 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="runs of each DAG, one after the other")
+    parser.add_argument("--waiting", type=int, default=0, help="open decisions, for a second table")
     parser.add_argument("--port", type=int, default=18080)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), options.runs, options.port)
+        measure(Path(folder), options.runs, options.port, options.waiting)
 
 
-def measure(folder: Path, runs: int, port: int) -> None:
-    """Run both DAGs in turn and print the table."""
+def measure(folder: Path, runs: int, port: int, waiting: int) -> None:
+    """Run both DAGs in turn and print the table; then again while some runs wait for an answer."""
     settings = Settings(state=folder / "var")
     project = project_with_baseline(folder)
     core_s = [time_of_a_core(folder / "before")]
     with embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack:
-        wait_until(lambda: stack.api.unpause(NOOP), what=NOOP, timeout=60)
+        for dag_id in (NOOP, WAITING):
+            wait_until(lambda: stack.api.unpause(dag_id), what=dag_id, timeout=60)  # noqa: B023
         burst = settings.inputs / BURST
         write_scenario(scenario_of(BURST), burst)
         conf = {"burst_id": BURST, "alert": str(burst / "alert.xml"), "packets": str(burst / "packets.bin")}
-        noop, ours = list[Times](), list[Times]()
-        for number in range(runs + 1):
-            noop.append(run_times(stack.api, f"noop-{number}", {}, NOOP))
-            ours.append(run_times(stack.api, f"run-{number}", conf, DAG_ID))
+        noop, ours = in_turn(stack.api, runs + 1, conf, "run")
+        if waiting:
+            start_waiting(stack.api, waiting)
+            others = in_turn(stack.api, runs, conf, "beside")
     core_s.append(time_of_a_core(folder / "after"))
     print(f"this burst without Airflow: {core_s[0]:.2f} s of a core before, {core_s[1]:.2f} s after")
     print(f"first run after the start: noop {noop[0]['run'][1]:.2f} s, {DAG_ID} {ours[0]['run'][1]:.2f} s")
     print_table(noop[1:], ours[1:])
+    if waiting:
+        print(f"the same while {waiting} runs wait for an answer:")
+        print_table(*others)
+
+
+def in_turn(api: AirflowApi, runs: int, conf: dict[str, Any], name: str) -> tuple[list[Times], list[Times]]:
+    """Run both DAGs in turn."""
+    noop, ours = list[Times](), list[Times]()
+    for number in range(runs):
+        noop.append(run_times(api, f"noop-{name}-{number}", {}, NOOP))
+        ours.append(run_times(api, f"{name}-{number}", conf, DAG_ID))
+    return noop, ours
+
+
+def start_waiting(api: AirflowApi, number: int) -> None:
+    """Start runs that wait for an answer, and return when all of them wait."""
+    for one in range(number):
+        api.start_run(f"waiting-{one}", {}, dag_id=WAITING)
+    path = f"/api/v2/dags/{WAITING}/dagRuns/~/taskInstances?state=awaiting_input&limit=1"
+    wait_until(lambda: api.get(path)["total_entries"] == number, what="open questions", timeout=600)
 
 
 def time_of_a_core(folder: Path, times: int = 5) -> float:
@@ -108,7 +130,7 @@ def project_with_baseline(folder: Path) -> Path:
     """Make a project folder that holds our DAGs, our plugins and the baseline."""
     dags = folder / "project" / "dags"
     shutil.copytree(PROJECT / "dags", dags)
-    shutil.copy(PROJECT / "benchmarks" / "dags" / "noop.py", dags)
+    shutil.copytree(PROJECT / "benchmarks" / "dags", dags, dirs_exist_ok=True)
     (folder / "project" / "plugins").symlink_to(PROJECT / "plugins")
     return folder / "project"
 

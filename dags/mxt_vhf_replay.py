@@ -1,12 +1,15 @@
 """
 ### Send archived alerts again, and compare
 
-Every night, or from the form for some bursts, the inputs kept in the archive go through `mxt_vhf` again under
-their own run ids, `<run_id>__replay_<time>`: the live runs and their products stay untouched.
+The inputs kept in the archive go through the steps of `mxt_vhf` again, as runs of `mxt_vhf_rerun` with their
+own run ids, `<run_id>__replay_<time>`: the live runs and their products stay untouched. Start it with the
+form or with `mxtvhf replay`. `mxt_vhf_replay_nightly` starts it every night, once somebody has unpaused that
+DAG.
 
 1. **select_archived_inputs** chooses them: the newest, those of some bursts, or of the bursts of some days.
-2. **start_replays** starts one after the other, a few at a time, and waits for their ends without holding a
-   worker. With `speed` they come with the times that lay between them, so many times as fast.
+2. **start_replays** starts them in a few series at the same time, in each one after the other, and waits
+   for their ends without holding a worker. With `speed` they come with the times that lay between them, so
+   many times as fast.
 3. **compare_reports** compares each new report with the original one: `comparison.json` beside the new
    report, and all in one table, the link *Comparison*.
 4. **nothing_changed** is red when one of them differs in what must be the same.
@@ -16,21 +19,19 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, TriggerRule, chain
 
-from mxtvhf.settings import read_settings
-from mxtvhf.workflow.airflow_api import DAG_ID
+from mxtvhf.models.ids import RunKind
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 from mxtvhf_airflow.operators.replay import (
     CompareReportsOperator,
     NothingChangedOperator,
-    ReplayRunOperator,
+    ReplaySeriesOperator,
     SelectArchivedInputsOperator,
-    start_arguments,
 )
 from mxtvhf_airflow.params import replay_params
 
 with DAG(
     dag_id=REPLAY_DAG_ID,
-    schedule="0 4 * * *",
+    schedule=None,
     catchup=False,
     params=replay_params(),
     tags=["svom", "mxt", "vhf", "replay"],
@@ -40,12 +41,9 @@ with DAG(
 ) as dag:
     select_archived_inputs = SelectArchivedInputsOperator(task_id="select_archived_inputs")
     # The steps of each replay have their own limits; one that waits for its moment may wait for hours.
-    start_replays = ReplayRunOperator.partial(
-        task_id="start_replays",
-        trigger_dag_id=DAG_ID,
-        max_active_tis_per_dagrun=read_settings().replays_at_once,
-        execution_timeout=None,
-    ).expand_kwargs(select_archived_inputs.output.map(start_arguments))
+    start_replays = ReplaySeriesOperator.partial(
+        task_id="start_replays", trigger_dag_id=RunKind.REPLAY.dag_id, execution_timeout=None
+    ).expand(series=select_archived_inputs.output)
     # A replay that could not be started is one that has no report.
     compare_reports = CompareReportsOperator(
         task_id="compare_reports",

@@ -19,7 +19,6 @@ from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
 from mxtvhf.reporting.report.page import page_environment
-from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
@@ -116,9 +115,7 @@ def render_no_report(run_id: str, run: Run | None, *, base: str, airflow: str) -
         Path of Airflow's root, often empty.
     """
     template = _environment().get_template("no_report.html.j2")
-    return template.render(
-        run_id=run_id, run=run, base=base, airflow=airflow, dag_id=DAG_ID, viewer=None, refresh_s=0
-    )
+    return template.render(run_id=run_id, run=run, base=base, airflow=airflow, viewer=None, refresh_s=0)
 
 
 def _run_files(page: BurstPage, base: str) -> str:

@@ -17,7 +17,7 @@ REPLAY_MARK = "__replay_"
 """In the run id of a replay, before its time."""
 
 TEST_MARK = "__test"
-"""End of the run id of a test alert; Airflow lets live ones go first."""
+"""End of the run id of a test alert."""
 
 
 def canonical_ivorn(ivorn: str) -> str:
@@ -38,18 +38,31 @@ class RunKind(StrEnum):
     TEST = "test"
     REPLAY = "replay"
 
+    @property
+    def dag_id(self) -> str:
+        """The DAG in which runs of this kind are started."""
+        return _DAG_IDS[self]
+
+
+_DAG_IDS = {RunKind.LIVE: "mxt_vhf", RunKind.TEST: "mxt_vhf_test", RunKind.REPLAY: "mxt_vhf_rerun"}
+
+RUN_DAG_IDS = tuple(_DAG_IDS.values())
+"""The DAGs that analyse an alert. Until version 0.2 tests and replays were runs of the first one, too."""
+
 
 def run_id_of(burst_id: str, sequence: int, *, is_test: bool = False) -> str:
     """Return the deterministic run id, ``<burst_id>__<sequence>``: the same input never runs twice."""
     return f"{burst_id}__{sequence}{TEST_MARK if is_test else ''}"
 
 
-def kind_of_run(run_id: str) -> RunKind:
-    """Return the kind of a run by its id.
+def kind_of_run(run_id: str, dag_id: str | None = None) -> RunKind:
+    """Return the kind of a run by its id and, where it is known, its DAG.
 
-    Only the intake marks the ids of tests: one that was started by hand looks like a live run here, and is
-    known by the role of its alert.
+    The intake and the REST API mark the ids of tests and replays. A test that a person started in the DAG
+    for live alerts looks like a live run here; the role of its alert tells that it is a test.
     """
-    if REPLAY_MARK in run_id:
+    if REPLAY_MARK in run_id or dag_id == RunKind.REPLAY.dag_id:
         return RunKind.REPLAY
-    return RunKind.TEST if run_id.endswith(TEST_MARK) else RunKind.LIVE
+    if run_id.endswith(TEST_MARK) or dag_id == RunKind.TEST.dag_id:
+        return RunKind.TEST
+    return RunKind.LIVE

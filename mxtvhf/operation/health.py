@@ -46,7 +46,12 @@ class Health(Model):
 
 
 def health(
-    settings: Settings, airflow: Mapping[str, str], gp_url: str | None, *, gp_fault: str | None = None
+    settings: Settings,
+    airflow: Mapping[str, str],
+    gp_url: str | None,
+    *,
+    gp_fault: str | None = None,
+    airflow_version: str | None = None,
 ) -> Health:
     """Look at every part.
 
@@ -60,8 +65,12 @@ def health(
         Base URL of GP; None: there is no Connection for it.
     gp_fault
         What is wrong with that Connection.
+    airflow_version
+        Airflow's version in words, shown as it is.
     """
     checks = tuple(_checks(settings, airflow, gp_url, gp_fault))
+    if airflow_version is not None:
+        checks = (Check(name="airflow_version", is_healthy=True, detail=airflow_version), *checks)
     return Health(is_healthy=all(check.is_healthy for check in checks), checks=checks)
 
 

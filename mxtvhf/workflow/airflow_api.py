@@ -7,16 +7,19 @@ from typing import Any
 import requests
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
+from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.models.text import one_line
 
-DAG_ID = "mxt_vhf"
+DAG_ID = RunKind.LIVE.dag_id
 DECISION_DAG_ID = "mxt_vhf_decision"
-"""Its run about a run of ``mxt_vhf`` has the same run id."""
+"""Its run about the run of an alert has the same run id."""
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 class AirflowApi:
     """Airflow at one base URL, for one user.
+
+    Where a method takes the id of a run and no DAG, the DAG follows from the id: live, test or replay.
 
     Parameters
     ----------
@@ -83,7 +86,7 @@ class AirflowApi:
             response = self._request("PATCH", f"/api/v2/connections/{name}", json=connection)
         self._checked(response)
 
-    def start_run(self, run_id: str, conf: dict[str, Any], *, dag_id: str = DAG_ID) -> bool:
+    def start_run(self, run_id: str, conf: dict[str, Any], *, dag_id: str | None = None) -> bool:
         """Start a run; False when a run of this id is there already.
 
         Raises
@@ -94,6 +97,7 @@ class AirflowApi:
             Airflow cannot be reached, is in trouble, or has not read the DAG yet.
         """
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        dag_id = dag_id or kind_of_run(run_id).dag_id
         response = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
         if response.status_code == requests.codes.conflict:
             return False
@@ -102,18 +106,17 @@ class AirflowApi:
         self._checked(response)
         return True
 
-    def run(self, run_id: str, *, dag_id: str = DAG_ID) -> dict[str, Any]:
+    def run(self, run_id: str, *, dag_id: str | None = None) -> dict[str, Any]:
         """Return the run as Airflow describes it (``state``, ``start_date``, ...)."""
-        return dict(self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
+        return dict(self._send("GET", run_path(run_id, dag_id)))
 
-    def stop_run(self, run_id: str, *, note: str, dag_id: str = DAG_ID) -> None:
+    def stop_run(self, run_id: str, *, note: str, dag_id: str | None = None) -> None:
         """Make a run end as failed now, whatever it does, and write a note on it."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
-        self._send("PATCH", path, json={"state": "failed", "note": note})
+        self._send("PATCH", run_path(run_id, dag_id), json={"state": "failed", "note": note})
 
-    def task_states(self, run_id: str, *, dag_id: str = DAG_ID) -> dict[str, str]:
+    def task_states(self, run_id: str, *, dag_id: str | None = None) -> dict[str, str]:
         """Return the state of each task of a run."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        path = f"{run_path(run_id, dag_id)}/taskInstances"
         return {ti["task_id"]: str(ti["state"]) for ti in self._send("GET", path)["task_instances"]}
 
     def get(self, path: str) -> Any:
@@ -166,6 +169,11 @@ class AirflowApi:
         if response.status_code in (400, 404, 409, 413, 422):
             raise InvalidInput(reason)
         raise (Retriable if response.status_code in (408, 429, 502, 503, 504) else Failure)(reason)
+
+
+def run_path(run_id: str, dag_id: str | None = None) -> str:
+    """Return the path of a run in Airflow's API; without a DAG that of the run's kind."""
+    return f"/api/v2/dags/{dag_id or kind_of_run(run_id).dag_id}/dagRuns/{run_id}"
 
 
 def _detail(response: requests.Response) -> str:

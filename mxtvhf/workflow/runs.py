@@ -54,6 +54,7 @@ class Run(Model):
     """A run as Airflow knows it."""
 
     run_id: str
+    dag_id: str = Field(default=RunKind.LIVE.dag_id, examples=[RunKind.TEST.dag_id])
     burst_id: BurstId | None
     """None: the run was started with a configuration that names no burst."""
     sequence: int | None

@@ -1,4 +1,4 @@
-"""Runs of the DAG in Airflow's database: start, find and list them.
+"""Runs of alerts in Airflow's database: start, find and list them, in whichever DAG they are.
 
 Used in the API server and the scheduler only.
 """
@@ -26,56 +26,83 @@ from sqlalchemy.orm import Session
 
 from mxtvhf.desk.decision import DECISION_TASK_ID, AskedQuestion
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.models.ids import RunKind, kind_of_run, run_id_of
+from mxtvhf.models.ids import RUN_DAG_IDS, TEST_MARK, RunKind, kind_of_run, run_id_of
 from mxtvhf.models.run_conf import RunConf
-from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
 from mxtvhf_airflow.alert_role import is_test_alert
 from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
 from mxtvhf_airflow.run_context import REASON_KEY
 
 
-def start_run(conf: RunConf, user: str) -> bool:
-    """Start the run of an input as ``POST dagRuns`` does; False when a run of its id is there already.
+def start_run(conf: RunConf, user: str) -> tuple[str, bool]:
+    """Start the run of an input as ``POST dagRuns`` does, in the DAG for the role of its alert.
 
-    :param user: who starts it, as Airflow shows it.
+    A test gets the run id that the intake would give it, so that it never takes the id of a live run. An
+    alert that cannot be read counts as live: its run fails and says why.
 
-    Raises Retriable while Airflow does not know the DAG, InvalidInput when the DAG refuses the parameters.
+    Parameters
+    ----------
+    conf
+        The input.
+    user
+        Who starts the run, as Airflow shows it.
+
+    Returns
+    -------
+    tuple
+        The id of the run, and whether it was started now; False: it was there already.
+
+    Raises
+    ------
+    Retriable
+        Airflow does not know the DAG yet.
+    InvalidInput
+        The DAG refuses the parameters.
     """
+    kind = RunKind.TEST if is_test_alert(conf.alert) else RunKind.LIVE
+    run_id = run_id_of(conf.burst_id, conf.sequence, is_test=kind is RunKind.TEST)
     try:
         trigger_dag(
-            DAG_ID,
-            run_id=run_id_of(conf.burst_id, conf.sequence),
+            kind.dag_id,
+            run_id=run_id,
             conf=conf.model_dump(mode="json"),
             triggered_by=DagRunTriggeredByType.REST_API,
             triggering_user_name=user,
         )
     except (DagRunAlreadyExists, IntegrityError):
         # The second one: another request made it between Airflow's look and its insert.
-        return False
+        return run_id, False
     except DagNotFound:
-        raise Retriable(f"Airflow has not read the DAG {DAG_ID} yet") from None
+        raise Retriable(f"Airflow has not read the DAG {kind.dag_id} yet") from None
     except (ParamValidationError, ValueError) as error:
-        raise InvalidInput(f"refused by the DAG {DAG_ID}: {error}") from None
-    return True
+        raise InvalidInput(f"refused by the DAG {kind.dag_id}: {error}") from None
+    return run_id, True
 
 
 def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None:
-    """Return a run and what it was given, None when there is none of this id.
+    """Return a run and its input; None without a run of this id.
 
-    What it was given is None for a run whose configuration is not sound, started past this face.
+    The run of a test is found without the mark at the end of its id, too. The input is None for a run with
+    an invalid configuration, which only Airflow's own API lets pass.
     """
-    found = session.scalar(select(DagRun).where(DagRun.dag_id == DAG_ID, DagRun.run_id == run_id))
+    names = (run_id, run_id + TEST_MARK)
+    found = session.scalars(
+        select(DagRun)
+        .where(DagRun.dag_id.in_(RUN_DAG_IDS), DagRun.run_id.in_(names))
+        .order_by(func.length(DagRun.run_id), DagRun.id.desc())
+        .limit(1)
+    ).one_or_none()
     if found is None:
         return None
-    is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == DAG_ID))
-    run = _run(found, problems_of(run_id, session)).model_copy(update={"is_paused": bool(is_paused)})
+    is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == found.dag_id))
+    run = _run(found, problems_of(found, session)).model_copy(update={"is_paused": bool(is_paused)})
     return run, _conf(found)
 
 
 def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[Run]:
     """Return the newest runs, of one burst or of all, newest first; without their problems."""
-    query = select(DagRun).where(DagRun.dag_id == DAG_ID)
+    query = select(DagRun).where(DagRun.dag_id.in_(RUN_DAG_IDS))
     if burst_id is not None:
         query = query.where(DagRun.conf["burst_id"].as_string() == burst_id)
     newest = query.order_by(DagRun.run_after.desc(), DagRun.id.desc()).limit(limit)
@@ -84,7 +111,7 @@ def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[R
 
 def runs_by_state(session: Session) -> dict[str, int]:
     """Return how many runs there are in each state."""
-    query = select(DagRun.state, func.count()).where(DagRun.dag_id == DAG_ID).group_by(DagRun.state)
+    query = select(DagRun.state, func.count()).where(DagRun.dag_id.in_(RUN_DAG_IDS)).group_by(DagRun.state)
     return {str(state): number for state, number in session.execute(query)}
 
 
@@ -140,6 +167,7 @@ def _run(found: DagRun, problems: Iterable[StepProblem] = ()) -> Run:
     conf = _conf(found)
     return Run(
         run_id=found.run_id,
+        dag_id=found.dag_id,
         burst_id=conf.burst_id if conf else None,
         sequence=conf.sequence if conf else None,
         state=found.state,
@@ -170,26 +198,26 @@ _roles: dict[int, bool | None] = {}
 """Number of a run in Airflow's database -> whether its alert is a test; at most ``MOST_ROLES``."""
 
 
-def problems_of(run_id: str, session: Session) -> Iterable[StepProblem]:
+def problems_of(run: DagRun, session: Session) -> Iterable[StepProblem]:
     """Yield the steps that failed, and those that said why they were skipped, in their order of time."""
     tasks = session.scalars(
         select(TaskInstance)
-        .where(TaskInstance.dag_id == DAG_ID, TaskInstance.run_id == run_id)
+        .where(TaskInstance.dag_id == run.dag_id, TaskInstance.run_id == run.run_id)
         .where(TaskInstance.state.in_(("failed", "skipped")))
         .order_by(TaskInstance.end_date)
     )
-    reasons = _reasons(run_id, session)
+    reasons = _reasons(run, session)
     for task in tasks:
         reason = reasons.get(task.task_id)
         if reason or task.state == "failed":
             yield StepProblem(step=task.task_id, state=str(task.state), reason=reason or REASON_UNKNOWN)
 
 
-def _reasons(run_id: str, session: Session) -> dict[str, str]:
+def _reasons(run: DagRun, session: Session) -> dict[str, str]:
     """Return what the tasks of a run left as their reasons: step -> text."""
     left = session.scalars(
         select(XComModel)
-        .where(XComModel.dag_id == DAG_ID, XComModel.run_id == run_id)
+        .where(XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id)
         .where(XComModel.key.in_((REASON_KEY, OUTCOME_KEY)))
     )
     values: dict[str, Any] = {xcom.task_id: XComModel.deserialize_value(xcom) for xcom in left}

@@ -24,13 +24,13 @@ from airflow.sdk.exceptions import AirflowException
 
 from mxtvhf.archive.products import product_folder, report_summary
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind, kind_of_run
+from mxtvhf.models.ids import BURST_ID_PATTERN, RUN_DAG_IDS, RunKind, kind_of_run
 from mxtvhf.models.text import one_line
 from mxtvhf.reporting.messages.model import RunMessage, StepMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 from mxtvhf.reporting.messages.report_message import report_message
-from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf_airflow.alert_role import is_test_alert, settings
+from mxtvhf_airflow.compat import step_conf
 from mxtvhf_airflow.links import PREFIX
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _note(run: DagRun) -> None:
     A note that somebody else wrote stays.
     """
     try:
-        if run.dag_id == DAG_ID and not run.note and (text := _result(run)):
+        if run.dag_id in RUN_DAG_IDS and not run.note and (text := _result(run)):
             run.note = text
     except Exception:
         # Whatever it is, the run is worth more than a note on it.
@@ -117,7 +117,7 @@ def _result(run: DagRun) -> str | None:
     from mxtvhf_airflow.dag_runs import problems_of
 
     session = object_session(run)
-    reasons = [problem.reason for problem in problems_of(run.run_id, session)] if session else []
+    reasons = [problem.reason for problem in problems_of(run, session)] if session else []
     return one_line("; ".join(reasons), LONGEST_NOTE) or None
 
 
@@ -126,7 +126,7 @@ def _tell_run(
 ) -> None:
     with _outbox_for(run) as outbox:
         if outbox:
-            outbox.put(RunMessage(**_about(run.run_id, run.conf), state=state, reason=reason))
+            outbox.put(RunMessage(**_about(run, run.conf), state=state, reason=reason))
 
 
 def _tell_step(
@@ -138,7 +138,7 @@ def _tell_step(
         if outbox:
             outbox.put(
                 StepMessage(
-                    **_about(step.run_id, _conf(step)),
+                    **_about(step, step_conf(step)),
                     task_id=step.task_id,
                     state=state,
                     try_number=step.try_number,
@@ -150,7 +150,7 @@ def _tell_step(
 def _tell_report(step: AnyTaskInstance) -> None:
     with _outbox_for(step) as outbox:
         if outbox:
-            below, burst_id = REPORTS[step.task_id], _about(step.run_id, _conf(step))["burst_id"]
+            below, burst_id = REPORTS[step.task_id], _about(step, step_conf(step))["burst_id"]
             folder = product_folder(settings().products, burst_id, step.run_id) / below
             base = airflow_configuration.get("api", "base_url", fallback="")
             url = f"{base.rstrip('/')}{PREFIX}/runs/{quote(step.run_id, safe='')}/{below}".rstrip("/")
@@ -161,31 +161,23 @@ def _tell_report(step: AnyTaskInstance) -> None:
 def _outbox_for(it: DagRun | AnyTaskInstance) -> Iterator[Outbox | None]:
     """Give the outbox for a run or step of ours, None where nothing is to be told; log what goes wrong."""
     try:
-        wanted = it.dag_id == DAG_ID and settings().nats_url
+        wanted = it.dag_id in RUN_DAG_IDS and settings().nats_url
         yield Outbox(settings().outbox) if wanted else None
     except Exception:
         # Whatever it is, the run is worth more than a message about it.
         log.exception("run %s: a message is lost", it.run_id)
 
 
-def _about(run_id: str, conf: dict[str, Any] | None) -> dict[str, Any]:
+def _about(it: DagRun | AnyTaskInstance, conf: dict[str, Any] | None) -> dict[str, Any]:
     """Return what every message says of its run."""
     given = conf or {}
     burst_id = str(given.get("burst_id"))
     return {
         "burst_id": burst_id if re.match(BURST_ID_PATTERN, burst_id) else None,
-        "run_id": run_id,
+        "run_id": it.run_id,
         "is_test": is_test_alert(given.get("alert")),
-        "is_replay": kind_of_run(run_id) is RunKind.REPLAY,
+        "is_replay": kind_of_run(it.run_id, it.dag_id) is RunKind.REPLAY,
     }
-
-
-def _conf(step: AnyTaskInstance) -> dict[str, Any] | None:
-    if hasattr(step, "dag_run"):
-        return dict(step.dag_run.conf or {})
-    # The public way, get_template_context(), checks all parameters again: 13 ms at each call.
-    context = step._ti_context_from_server
-    return context.dag_run.conf if context else None
 
 
 def _reason(error: str | BaseException | None) -> str | None:

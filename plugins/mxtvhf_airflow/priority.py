@@ -3,6 +3,10 @@
 Live alerts run before tests, and tests before replays. Of several alerts the one nearest to its report
 goes first, so that the first report of a storm comes early.
 
+Airflow asks for the weight of a task when the run is created, with the ids of run and DAG and without the
+run's configuration. So a test alert that a person starts in the DAG for live alerts has the weight of a live
+one; everywhere else it counts as a test.
+
 Airflow stores the class path of ``LiveAlertsFirst`` with every version of a DAG, and cannot read a stored DAG
 whose class is gone: neither the class nor this module may be renamed.
 """
@@ -28,7 +32,7 @@ class LiveAlertsFirst(PriorityWeightStrategy):
     def get_weight(self, ti: TaskInstance) -> int:
         """Return the weight; the task with the highest goes first."""
         before = ti.task.get_flat_relative_ids(upstream=True) if ti.task else ()
-        return WEIGHTS[kind_of_run(ti.run_id)] + len(before)
+        return WEIGHTS[kind_of_run(ti.run_id, ti.dag_id)] + len(before)
 
     def __repr__(self) -> str:
         """Return the class path: stored with the DAG, where an address in memory would be a new version."""

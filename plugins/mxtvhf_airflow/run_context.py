@@ -53,9 +53,10 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class RunContext:
-    """A run of the DAG ``mxt_vhf`` as seen by one of its tasks."""
+    """A run of an alert as seen by one of its tasks."""
 
     run_id: str
+    dag_id: str
     conf: RunConf
     created: datetime
     settings: Settings
@@ -76,7 +77,7 @@ class RunContext:
     @property
     def is_replay(self) -> bool:
         """True for a run started by the replay DAG."""
-        return kind_of_run(self.run_id) is RunKind.REPLAY
+        return kind_of_run(self.run_id, self.dag_id) is RunKind.REPLAY
 
     def catalogues(self) -> CatalogueStore:
         """Return the installation's catalogues."""
@@ -203,6 +204,7 @@ def run_of(context: Context) -> RunContext:
     dag_run = context["dag_run"]
     return RunContext(
         run_id=dag_run.run_id,
+        dag_id=dag_run.dag_id,
         conf=run_conf(context["params"]),
         created=dag_run.run_after,
         settings=read_settings(),

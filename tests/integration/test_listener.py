@@ -72,6 +72,15 @@ def test_other_dags_are_none_of_its_business(tell):
     assert tell(dag_id="somebody_elses")[0] == []
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "is_replay"), [("mxt_vhf", False), ("mxt_vhf_test", False), ("mxt_vhf_rerun", True)]
+)
+def test_runs_of_alerts_are_told_in_whichever_dag_they_are(tell, dag_id, is_replay):
+    messages, _ = tell(dag_id=dag_id, conf={"burst_id": "sb26030704"})
+    assert [message["is_replay"] for message in messages] == [is_replay] * len(messages)
+    assert len(messages) >= 4
+
+
 def test_a_missing_report_costs_its_own_message_only(tell):
     conf = {"burst_id": "sb26051102", "alert": "<VOEvent role='observation'/>"}
     told, logged = tell(conf=conf)

@@ -1,6 +1,7 @@
 """Health and metrics of a real installation; its backup."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def test_a_running_installation_is_healthy(stack, settings, web):
     assert told.returncode == 0, told.stdout
     for part in ("airflow_scheduler", "listener", "disk", "gp", "nats"):
         assert f"ok  {part} " in told.stdout
+    assert re.search(r"^ok  airflow_version +3\S+ \(tested\); patches: none$", told.stdout, re.M)
 
 
 def test_prometheus_reads_the_figures(web):

@@ -71,6 +71,7 @@ def test_a_replay_is_equal_to_its_original(run, originals, replayed):
     written = json.loads((run.folder(new) / "comparison.json").read_text())
     assert written["reason"] == found["reason"]
     assert run.api.run(new)["note"] == f"replay of {originals[0]}"
+    assert new in run.ids("mxt_vhf_rerun")
 
 
 def test_the_comparison_is_a_link_and_a_file_of_the_run(run, web, originals, replayed):
@@ -126,9 +127,11 @@ def test_at_a_pace_the_runs_come_as_their_inputs_came(run, replay, originals):
     done = replay(BURST, "--speed", str(speed), "--no-wait")
     replay_run = done.stdout.strip()
     assert run.wait(replay_run, dag_id=DAG_ID) == "success"
-    selected = run.api.get(
+    series = run.api.get(
         f"{task_of(run, replay_run, 'select_archived_inputs')}/xcomEntries/return_value?deserialize=true"
     )["value"]
+    assert [len(one) for one in series] == [1, 1]
+    selected = [one for (one,) in series]
     received = [datetime.fromisoformat(one["replay"]["received"]) for one in selected]
     begun = [datetime.fromisoformat(run.api.run(one["replay"]["run_id"])["run_after"]) for one in selected]
     assert [one["replay"]["original"] for one in selected] == originals

@@ -10,6 +10,7 @@ import pytest
 import requests
 import schemathesis
 
+from mxtvhf.models.ids import RunKind
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.gp.contract import Answer, GpState, job_status, started_job
 from support.airflow_runs import conf_of
@@ -87,7 +88,7 @@ def as_answer(response):
 
 def test_a_finished_run_is_told_in_the_words_of_gps_contract(ask, finished, burst_folder):
     run_id = finished["processing_descriptor"]["process_id"]
-    assert run_id == f"{BURST}__1"
+    assert run_id == f"{BURST}__1__test"
     status = job_status(as_answer(ask("GET", f"/status?seqid={run_id}")), run_id)
     assert status.state is GpState.COMPLETED
     truth = json.loads((burst_folder / "truth.json").read_text())
@@ -96,9 +97,23 @@ def test_a_finished_run_is_told_in_the_words_of_gps_contract(ask, finished, burs
     assert finished["report"]["is_test"]
 
 
+def test_a_test_runs_in_a_dag_of_its_own_and_is_found_without_its_mark_too(ask, finished):
+    assert finished["run"]["dag_id"] == "mxt_vhf_test"
+    assert ask("GET", f"/status?seqid={BURST}__1").json()["run"]["run_id"] == f"{BURST}__1__test"
+
+
+def test_an_alert_that_is_no_test_runs_in_the_dag_of_live_alerts(ask, run, conf, burst_folder):
+    alert = (burst_folder / "alert.xml").read_text().replace('role="test"', 'role="observation"')
+    started = ask("POST", "/processing", json={**conf, "alert": alert, "packets": None, "sequence": 76})
+    assert started.status_code == 201
+    assert started.json()["run"]["dag_id"] == "mxt_vhf"
+    assert started.json()["run"]["run_id"] == f"{BURST}__76"
+    run.wait(f"{BURST}__76")
+
+
 def test_report_and_products_are_had_by_their_urls(stack, web, finished):
     report = finished["report"]
-    assert web(report["json_url"]).json()["run_id"] == f"{BURST}__1"
+    assert web(report["json_url"]).json()["run_id"] == f"{BURST}__1__test"
     assert web(report["url"]).status_code == 307
     for url in report["products"].values():
         assert web(url).status_code == 200
@@ -109,12 +124,11 @@ def test_the_same_input_again_starts_nothing_and_another_is_refused(ask, run, fi
     before = run.ids()
     again = ask("POST", "/processing", json=conf)
     assert again.status_code == 200
-    assert started_job(as_answer(again)) == f"{BURST}__1"
+    assert started_job(as_answer(again)) == f"{BURST}__1__test"
     other = ask("POST", "/processing", json={**conf, "orbit": "7", "packets": None})
     assert other.status_code == 409
-    assert (
-        other.json()["detail"] == f"run {BURST}__1 exists with another packets, orbit; use another sequence"
-    )
+    reason = f"run {BURST}__1__test exists with another packets, orbit; use another sequence"
+    assert other.json()["detail"] == reason
     assert run.ids() == before
 
 
@@ -123,16 +137,16 @@ def test_two_posts_at_once_make_one_run(ask, run, conf):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ask("POST", "/processing", json=body), range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
-    assert {started_job(as_answer(answer)) for answer in answers} == {f"{BURST}__77"}
-    assert run.ids().count(f"{BURST}__77") == 1
-    run.wait(f"{BURST}__77")
+    assert {started_job(as_answer(answer)) for answer in answers} == {f"{BURST}__77__test"}
+    assert run.ids().count(f"{BURST}__77__test") == 1
+    run.wait(f"{BURST}__77__test")
 
 
 def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
     started = ask("POST", "/processing", json={**conf, "packets": None, "sequence": 78})
     assert started.json()["processing_descriptor"]["state"] in ("PENDING", "RUNNING")
-    run.wait(f"{BURST}__78")
-    skipped = ask("GET", f"/status?seqid={BURST}__78").json()
+    run.wait(f"{BURST}__78__test")
+    skipped = ask("GET", f"/status?seqid={BURST}__78__test").json()
     assert skipped["processing_descriptor"]["state"] == "FAILED"
     assert "no VHF packets came with this alert" in skipped["processing_descriptor"]["message"]
     (problem,) = skipped["run"]["problems"]
@@ -151,8 +165,8 @@ def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
 def test_why_gp_gave_nothing_is_told_beside_the_result(ask, run, conf, bad_gp):
     with bad_gp("html"):
         ask("POST", "/processing", json={**conf, "sequence": 80})
-        assert run.wait(f"{BURST}__80") == "failed"
-    status = ask("GET", f"/status?seqid={BURST}__80").json()
+        assert run.wait(f"{BURST}__80__test") == "failed"
+    status = ask("GET", f"/status?seqid={BURST}__80__test").json()
     assert status["processing_descriptor"]["state"] == "COMPLETED"
     assert status["result"]["r90_stat_arcsec"] > 0
     assert "start_mxt_gp_pipeline: " in status["processing_descriptor"]["message"]
@@ -164,7 +178,7 @@ def test_lists_of_bursts_and_runs(ask, finished):
     assert burst["runs"] >= 1
     runs = ask("GET", f"/runs?burst_id={BURST}&limit=1000").json()
     assert burst["latest"]["process_id"] == runs[0]["process_id"]
-    (entry,) = [run for run in runs if run["process_id"] == f"{BURST}__1"]
+    (entry,) = [run for run in runs if run["process_id"] == f"{BURST}__1__test"]
     assert entry["state"] == "COMPLETED"
     assert entry["is_test"]
     assert entry["best_position"]["ra_deg"] == finished["report"]["best_position"]["ra_deg"]
@@ -213,11 +227,11 @@ def test_the_cookie_of_the_web_ui_opens_the_documentation(stack, token):
 
 def test_info_shows_bursts_runs_and_a_run(mxtvhf, finished):
     assert BURST in mxtvhf("info").stdout
-    assert f"{BURST}__1" in mxtvhf("info", BURST).stdout
-    shown = mxtvhf("info", f"{BURST}__1").stdout
-    assert f"{BURST}__1: position, run succeeded" in shown
+    assert f"{BURST}__1__test" in mxtvhf("info", BURST).stdout
+    shown = mxtvhf("info", f"{BURST}__1__test").stdout
+    assert f"{BURST}__1__test: position, run succeeded" in shown
     assert finished["report"]["headline"] in shown
-    assert json.loads(mxtvhf("info", f"{BURST}__1", "--json").stdout) == finished
+    assert json.loads(mxtvhf("info", f"{BURST}__1__test", "--json").stdout) == finished
     assert mxtvhf("info", "--quarantine", "--json").returncode == 0
 
 
@@ -286,7 +300,7 @@ def test_curl_lines_of_the_readme(stack, settings, burst_folder):
     started, end = json.JSONDecoder().raw_decode(done.stdout)
     status = json.loads(done.stdout[end:])
     assert started["run"]["sequence"] == 102
-    assert status["processing_descriptor"]["process_id"] == f"{BURST}__102"
+    assert status["processing_descriptor"]["process_id"] == f"{BURST}__102__test"
 
 
 @pytest.fixture(scope="session")
@@ -297,15 +311,19 @@ def description(stack, token):
 
 @pytest.fixture(scope="module")
 def paused(stack, run, token):
-    """The DAG paused: what is started stays queued, and is removed afterwards."""
-    dag, headers = f"{stack.url}/api/v2/dags/mxt_vhf", {"Authorization": f"Bearer {token}"}
-    requests.patch(dag, json={"is_paused": True}, headers=headers, timeout=60).raise_for_status()
+    """The DAGs of live alerts and tests paused: what is started stays queued, and is removed afterwards."""
+    api, headers = f"{stack.url}/api/v2/dags", {"Authorization": f"Bearer {token}"}
+    dag_ids = [kind.dag_id for kind in (RunKind.LIVE, RunKind.TEST)]
+    for dag_id in dag_ids:
+        url = f"{api}/{dag_id}"
+        requests.patch(url, json={"is_paused": True}, headers=headers, timeout=60).raise_for_status()
     yield
-    while queued := run.api.get("/api/v2/dags/mxt_vhf/dagRuns?state=queued")["dag_runs"]:
-        for entry in queued:
-            url = f"{dag}/dagRuns/{entry['dag_run_id']}"
-            requests.delete(url, headers=headers, timeout=60).raise_for_status()
-    assert run.api.unpause("mxt_vhf")
+    for dag_id in dag_ids:
+        while queued := run.api.get(f"/api/v2/dags/{dag_id}/dagRuns?state=queued")["dag_runs"]:
+            for entry in queued:
+                url = f"{api}/{dag_id}/dagRuns/{entry['dag_run_id']}"
+                requests.delete(url, headers=headers, timeout=60).raise_for_status()
+        assert run.api.unpause(dag_id)
 
 
 def test_a_paused_dag_is_told(ask, conf, paused):

@@ -9,9 +9,10 @@ pytestmark = pytest.mark.slow
 # All workers are killed while they wait, one of them with the queue's lock, then a task comes.
 KILLED = textwrap.dedent("""
     import os, signal, time
-    from mxtvhf_airflow.patches import executor
+    from mxtvhf_airflow import executor
     executor.STUCK_S = 1.0
-    watched = executor.WatchedLocalExecutor(parallelism=2)
+    executor.preload = lambda: None
+    watched = executor.PreloadedLocalExecutor(parallelism=2)
     watched.start()
     time.sleep(1.0)
     for pid in watched.workers:
@@ -31,9 +32,11 @@ KILLED = textwrap.dedent("""
 SLOTS = textwrap.dedent("""
     from types import SimpleNamespace
     from airflow.executors.local_executor import LocalExecutor
-    from mxtvhf_airflow.patches.executor import WatchedLocalExecutor
+    from mxtvhf_airflow import executor
+    from mxtvhf_airflow.executor import PreloadedLocalExecutor
+    executor.preload = lambda: None
     LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
-    watched = WatchedLocalExecutor(parallelism=4)
+    watched = PreloadedLocalExecutor(parallelism=4)
     watched.start()
     given = []
     watched.activity_queue = SimpleNamespace(put=given.append, empty=lambda: not given)
@@ -54,9 +57,11 @@ SLOTS = textwrap.dedent("""
 PARTS = textwrap.dedent("""
     from types import SimpleNamespace
     from airflow.executors.local_executor import LocalExecutor
-    from mxtvhf_airflow.patches.executor import WatchedLocalExecutor
+    from mxtvhf_airflow import executor
+    from mxtvhf_airflow.executor import PreloadedLocalExecutor
+    executor.preload = lambda: None
     LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
-    watched = WatchedLocalExecutor(parallelism=8)
+    watched = PreloadedLocalExecutor(parallelism=8)
     watched.start()
     watched.activity_queue = SimpleNamespace(put=lambda task: None, empty=lambda: True)
     def give():
@@ -82,6 +87,23 @@ PARTS = textwrap.dedent("""
 """)
 
 
+# A worker tells what it finds loaded.
+PRELOADED = textwrap.dedent("""
+    import sys
+    from airflow.executors import local_executor
+    from mxtvhf_airflow import executor
+    def fake_preload():
+        sys.modules["preloaded"] = sys
+    executor.preload = fake_preload
+    def fake_worker(output, **_):
+        output.put(("preloaded" in sys.modules))
+    local_executor._run_worker = fake_worker
+    watched = executor.PreloadedLocalExecutor(parallelism=1)
+    watched.start()
+    print("preloaded:", watched.result_queue.get(), flush=True)
+""")
+
+
 def test_no_more_tasks_are_given_out_than_there_are_slots_the_urgent_ones_first(beside_plugins):
     status, told = beside_plugins(SLOTS)
     assert status == 0
@@ -100,3 +122,9 @@ def test_a_queue_whose_lock_died_with_its_holder_ends_the_scheduler(beside_plugi
     status, told = beside_plugins(KILLED)
     assert status == 1
     assert "no worker has taken a task" in told
+
+
+def test_what_tasks_need_is_loaded_before_the_workers_are_forked(beside_plugins):
+    status, told = beside_plugins(PRELOADED)
+    assert status == 0, told
+    assert "preloaded: True" in told

@@ -5,7 +5,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.models.ids import RUN_DAG_IDS
 from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.workflow.airflow_api import run_path
 
 FINAL = ("success", "failed")
 
@@ -28,8 +30,12 @@ def conf_of(burst_id, folder):
 
 
 def all_run_ids(api):
-    """Ids of all runs of ``mxt_vhf``, the oldest first."""
-    found, page = [], "/api/v2/dags/mxt_vhf/dagRuns?limit=100&order_by=id&offset="
+    """Ids of all runs of alerts, those of each DAG the oldest first."""
+    return [run_id for dag_id in RUN_DAG_IDS for run_id in _run_ids(api, dag_id)]
+
+
+def _run_ids(api, dag_id):
+    found, page = [], f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=id&offset="
     while more := api.get(f"{page}{len(found)}")["dag_runs"]:
         found += [run["dag_run_id"] for run in more]
     return found
@@ -42,7 +48,7 @@ class Runner:
         self.api = stack.api
         self.settings = settings
 
-    def wait(self, run_id, timeout=300.0, dag_id="mxt_vhf"):
+    def wait(self, run_id, timeout=300.0, dag_id=None):
         def has_ended():
             # A busy machine may keep an answer waiting for longer than the client does.
             with suppress(Retriable):
@@ -66,14 +72,15 @@ class Runner:
         assert self.api.start_run(run_id, conf)
         return self.wait(run_id, timeout)
 
-    def ids(self, dag_id="mxt_vhf"):
-        """Ids of all runs."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after"
-        return [run["dag_run_id"] for run in self.api.get(path)["dag_runs"]]
+    def ids(self, *dag_ids):
+        """Ids of the latest runs of some DAGs, by default of those that analyse alerts."""
+        page = "/api/v2/dags/{}/dagRuns?limit=100&order_by=-run_after"
+        found = [self.api.get(page.format(dag_id))["dag_runs"] for dag_id in dag_ids or RUN_DAG_IDS]
+        return [run["dag_run_id"] for runs in found for run in runs]
 
     def task(self, run_id, task_id, what):
         """Something of a task instance."""
-        return self.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{run_id}/taskInstances/{task_id}/{what}")
+        return self.api.get(f"{run_path(run_id)}/taskInstances/{task_id}/{what}")
 
     def xcom(self, run_id, task_id):
         return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]

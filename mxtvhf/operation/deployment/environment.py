@@ -67,6 +67,7 @@ def _celery_sections(deployment: Deployment) -> Sections:
             "broker_url": redis_url(deployment.redis, QUEUE),
             # Not PostgreSQL: a task would cost it two more writes.
             "result_backend": redis_url(deployment.redis, RESULTS),
+            "celery_config_options": "mxtvhf_airflow.celery_options.CELERY_CONFIG",
             "worker_concurrency": deployment.airflow.worker_concurrency,
             # A worker takes no task that it cannot begin: what it holds waits for its death to be noticed.
             "worker_prefetch_multiplier": 1,

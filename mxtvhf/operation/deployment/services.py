@@ -68,7 +68,7 @@ def _api_server(deployment: Deployment, _instance: str) -> list[str]:
 
 
 def _scheduler(_deployment: Deployment, _instance: str) -> list[str]:
-    return [sys.executable, "-m", "mxtvhf_airflow.patches.scheduler", NO_LOG_SERVER]
+    return [*AIRFLOW, "scheduler", NO_LOG_SERVER]
 
 
 def _dag_processor(_deployment: Deployment, _instance: str) -> list[str]:
@@ -80,8 +80,7 @@ def _triggerer(_deployment: Deployment, _instance: str) -> list[str]:
 
 
 def _worker(_deployment: Deployment, instance: str) -> list[str]:
-    worker = [sys.executable, "-m", "mxtvhf_airflow.patches.worker"]
-    return [*worker, NO_LOG_SERVER, "--celery-hostname", instance]
+    return [*AIRFLOW, "celery", "worker", NO_LOG_SERVER, "--celery-hostname", instance]
 
 
 def _listen(_deployment: Deployment, _instance: str) -> list[str]:

@@ -141,8 +141,12 @@ def common_sections(*, project: Path, state: Path) -> Sections:
             "task_queued_timeout_check_interval": 10,
             "enable_health_check": False,
         },
-        # On a machine with more work than cores the API answers late; the default of 5 s then kills tasks.
-        "workers": {"execution_api_timeout": 30},
+        "workers": {
+            # On a busy machine the API answers late; the default of 5 s then kills tasks.
+            "execution_api_timeout": 30,
+            # A worker that misses the end of its task's process asks again after this time (default 5 s).
+            "min_heartbeat_interval": 1,
+        },
         # How soon the waits of a killed triggerer are taken up by the next one (default 30 s).
         "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
         "dag_processor": {
@@ -194,7 +198,7 @@ def process_environment(
         **metrics_environment(statsd, otlp),
         "AIRFLOW_HOME": str(state / "airflow"),
         "MXTVHF_STATE": str(state),
-        # For `python -m mxtvhf_airflow.patches.scheduler`; Airflow itself adds the folder later.
+        # For `[core] executor` and `[celery] celery_config_options`; Airflow itself adds the folder later.
         "PYTHONPATH": str(project / "plugins"),
         # A task has one core: more threads of numpy's would only get into each other's way.
         "OPENBLAS_NUM_THREADS": "1",
@@ -232,7 +236,7 @@ def airflow_environment(
     """
     own: Sections = {
         "core": {
-            "executor": "mxtvhf_airflow.patches.executor.WatchedLocalExecutor",
+            "executor": "mxtvhf_airflow.executor.PreloadedLocalExecutor",
             # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
             "parallelism": 8,
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",

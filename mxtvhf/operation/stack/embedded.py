@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from mxtvhf.errors import Failure
 from mxtvhf.models.files import write_atomically
+from mxtvhf.models.ids import RUN_DAG_IDS
 from mxtvhf.operation.stack.access import address_file
 from mxtvhf.operation.stack.airflow_config import (
     ADMIN,
@@ -31,10 +32,11 @@ from mxtvhf.operation.stack.airflow_config import (
 from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 from mxtvhf.settings import Settings
-from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 
-DAG_IDS = (DAG_ID, DECISION_DAG_ID, REPLAY_DAG_ID)
+DAG_IDS = (*RUN_DAG_IDS, DECISION_DAG_ID, REPLAY_DAG_ID)
+"""What an installation needs; the nightly replay and retention stay paused until somebody wants them."""
 LOOPBACK = "127.0.0.1"
 FREE_DISK_BYTES = 500_000_000
 """What a first start writes (database 60 MB, logs, products) with a margin."""
@@ -164,7 +166,7 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
          "--state", str(settings.home / "gp")],
     )  # fmt: skip
     # Logs are read from the disk by the API server: no log servers, which would listen on all addresses.
-    processes.start("scheduler", [python, "-m", "mxtvhf_airflow.patches.scheduler", "--skip-serve-logs"])
+    processes.start("scheduler", [*airflow, "scheduler", "--skip-serve-logs"])
     processes.start("api-server", [*airflow, "api-server"])
     processes.start("dag-processor", [*airflow, "dag-processor"])
     processes.start("triggerer", [*airflow, "triggerer", "--skip-serve-logs"])

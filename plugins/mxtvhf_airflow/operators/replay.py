@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -32,15 +33,17 @@ ENDED = [DagRunState.SUCCESS, DagRunState.FAILED]
 
 
 class SelectArchivedInputsOperator(BaseOperator):
-    """Returns the replays in the order in which they are to start, each with its moment or None: at once."""
+    """Returns the replays as series, of which one after the other runs; all series run at the same time.
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    There are as many series as replays may be under way at once (``MXTVHF_REPLAYS_AT_ONCE``). Each replay has
+    its moment or None: at once.
+    """
+
+    def execute(self, context: Context) -> list[list[dict[str, Any]]]:
         """Select the inputs; the replay's time is the run's own, so that a retry makes the same run ids."""
         with airflow_errors(context, self.log):
-            request = checked_params(ReplayRequest, context["params"])
-            chosen = select_replays(
-                Archive(read_settings().archive), request, at=context["dag_run"].run_after
-            )
+            settings, request = read_settings(), checked_params(ReplayRequest, context["params"])
+            chosen = select_replays(Archive(settings.archive), request, at=context["dag_run"].run_after)
         if missing := request.bursts - {replay.conf.burst_id for replay in chosen}:
             self.log.warning("nothing that can be replayed of %s", ", ".join(sorted(missing)))
         if not chosen:
@@ -48,36 +51,30 @@ class SelectArchivedInputsOperator(BaseOperator):
         planned = schedule(chosen, datetime.now(UTC), request.speed)
         for replay, moment in planned:
             self.log.info("%s at %s as %s", replay.original, utc_text(moment), replay.run_id)
-        return [
+        selected = [
             {
                 "replay": replay.model_dump(mode="json"),
                 "starts": moment.isoformat() if request.speed else None,
             }
             for replay, moment in planned
         ]
+        number = min(settings.replays_at_once, len(selected))
+        return [selected[first::number] for first in range(number)]
 
 
-def start_arguments(selected: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ``ReplayRunOperator`` for one selected replay."""
-    replay = Replay.model_validate(selected["replay"])
-    arguments = {
-        "trigger_run_id": replay.run_id,
-        "conf": replay.conf.model_dump(mode="json"),
-        "note": f"replay of {replay.original}",
-    }
-    return arguments | ({"run_after": selected["starts"]} if selected["starts"] else {})
+class ReplaySeriesOperator(TriggerDagRunOperator):
+    """Starts the replays of a series one after the other, and waits for each without holding a worker.
 
+    Airflow starts a run when its moment has come. A second try goes on where the first one stopped. Nothing
+    is a template: what the archive holds is passed on as it is.
 
-class ReplayRunOperator(TriggerDagRunOperator):
-    """Starts the run of a replay and waits for its end without holding a worker.
-
-    Airflow starts the run when its moment has come. A second try finds the run that the first one started
-    and waits for it, too. Nothing is a template: what the archive holds is passed on as it is.
+    :param series: the replays, each a dict with ``replay`` and ``starts``.
     """
 
     template_fields: Sequence[str] = ()
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, series: list[dict[str, Any]], **kwargs: Any) -> None:
+        self.series = series
         super().__init__(
             logical_date=None,
             wait_for_completion=True,
@@ -89,15 +86,25 @@ class ReplayRunOperator(TriggerDagRunOperator):
         )
 
     def execute(self, context: Context) -> None:
-        """Start the run, or wait for the one that is there."""
-        run_ids = [str(self.trigger_run_id)]
-        if context["ti"].get_dr_count(dag_id=self.trigger_dag_id, run_ids=run_ids):
-            self.log.info("%s was started by an earlier try", self.trigger_run_id)
-            trigger = DagStateTrigger(
-                dag_id=self.trigger_dag_id, states=ENDED, run_ids=run_ids, poll_interval=1.0
-            )
-            self.defer(trigger=trigger, method_name="execute_complete")
-        super().execute(context)
+        """Start the first replay that has not ended, or wait for it if it is under way."""
+        for selected in self.series:
+            replay = Replay.model_validate(selected["replay"])
+            runs: dict[str, Any] = {"dag_id": self.trigger_dag_id, "run_ids": [replay.run_id]}
+            if context["ti"].get_dr_count(**runs, states=[*map(str, ENDED)]):
+                continue
+            if context["ti"].get_dr_count(**runs):
+                self.log.info("%s was started by an earlier try", replay.run_id)
+                trigger = DagStateTrigger(**runs, states=ENDED, poll_interval=1.0)
+                self.defer(trigger=trigger, method_name="execute_complete")
+            self.trigger_run_id, self.note = replay.run_id, f"replay of {replay.original}"
+            self.conf = replay.conf.model_dump(mode="json")
+            if selected["starts"]:
+                self.run_after = selected["starts"]
+            super().execute(context)
+
+    def execute_complete(self, context: Context, event: Any) -> None:
+        """Go on with the next replay."""
+        self.execute(context)
 
 
 class CompareReportsOperator(BaseOperator):
@@ -115,7 +122,7 @@ class CompareReportsOperator(BaseOperator):
 
         settings = read_settings()
         found = []
-        for selected in context["ti"].xcom_pull(task_ids=self.selected_by):
+        for selected in chain.from_iterable(context["ti"].xcom_pull(task_ids=self.selected_by)):
             with airflow_errors(context, self.log):
                 found.append(self._compare(settings, Replay.model_validate(selected["replay"])).summary())
         table = "\n".join(comparisons_text(found)) + "\n"

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseXCom
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from mxtvhf.archive.disk import once_there_is_room
+from mxtvhf.settings import read_settings
 from mxtvhf_airflow.links import DeskLink, ReportLink
 from mxtvhf_airflow.run_context import TIMING_KEY, RunContext, airflow_errors, run_of
 from mxtvhf_airflow.xcom import xcom_of
@@ -107,7 +109,23 @@ class FitsFeedOperator(StepOperator):
 
 
 class VhfLocalisationOperator(StepOperator):
-    """Beside step 4: find the source in the VHF photons."""
+    """Beside step 4: find the source in the VHF photons.
+
+    :param remote_task_id: task that queries remote catalogues; skipped here, without a process of its own,
+        where the installation names none.
+    """
+
+    def __init__(self, *, remote_task_id: str = "remote_catalogues", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.remote_task_id = remote_task_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Localise, and skip the query of remote catalogues if there are none."""
+        result = super().execute(context)
+        if read_settings().remote_catalogues:
+            return result
+        context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=result)
+        raise DownstreamTasksSkipped(tasks=[self.remote_task_id])
 
     def step(self, run: RunContext) -> Model:
         """Localise."""
@@ -169,10 +187,10 @@ class PreliminaryReportOperator(StepOperator):
 
 
 class RemoteCataloguesOperator(StepOperator):
-    """After the localisation, where services are named: ask catalogues on the net; no report waits for it."""
+    """After the localisation: query the configured catalogues on the net; no report waits for it."""
 
     def step(self, run: RunContext) -> Model:
-        """Ask."""
+        """Query the services."""
         from mxtvhf.catalogues.cone_search import remote_services
         from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues
 

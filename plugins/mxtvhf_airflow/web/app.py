@@ -31,7 +31,7 @@ from mxtvhf_airflow.web.error_pages import add_error_pages
 
 MAX_REQUEST = 2_000_000
 """Longest request body, bytes: an alert of 200 000 characters, however JSON writes them."""
-DESCRIPTION = """Start and follow the runs of the DAG `mxt_vhf` in the words of GP's contract.
+DESCRIPTION = """Start and follow the runs of alerts in the words of GP's contract.
 
 Log in as everywhere in Airflow: `POST /auth/token` gives a token for the header `Authorization: Bearer ...`;
 the web UI's cookie does as well. Reading needs the right to read the runs of `mxt_vhf`, starting one the

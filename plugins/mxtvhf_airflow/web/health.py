@@ -19,6 +19,7 @@ from mxtvhf.operation.health import Health, health
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.workflow.airflow_api import COMPONENTS
 from mxtvhf.workflow.gp.contract import checked_base_url
+from mxtvhf_airflow.compat import version_text
 from mxtvhf_airflow.dag_runs import questions, runs_by_state
 from mxtvhf_airflow.hooks.gp import gp_base_url
 
@@ -44,12 +45,12 @@ def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
 
 
 def _health(request: Request) -> Health:
-    told = get_airflow_health()
+    told, url, fault = get_airflow_health(), None, None
     airflow = {name: str((told.get(name) or {}).get("status")) for name in COMPONENTS}
     try:
         url = checked_base_url(gp_base_url(Connection.get_connection_from_secrets(GP)))
     except AirflowNotFoundException:
-        return health(request.app.state.settings, airflow, None)
+        pass
     except InvalidInput as error:
-        return health(request.app.state.settings, airflow, None, gp_fault=f"Airflow Connection {GP}: {error}")
-    return health(request.app.state.settings, airflow, url)
+        fault = f"Airflow Connection {GP}: {error}"
+    return health(request.app.state.settings, airflow, url, gp_fault=fault, airflow_version=version_text())

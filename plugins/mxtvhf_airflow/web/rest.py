@@ -22,7 +22,7 @@ from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.models.ids import BURST_ID_PATTERN, run_id_of
+from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
@@ -78,18 +78,19 @@ def start_processing(
     session: SessionDep,
     user: GetUserDep,
 ) -> RunAnswer:
-    """Start the run of an input; its ``process_id`` is ``<burst_id>__<sequence>``.
+    """Start the run of an input; its ``process_id`` is ``<burst_id>__<sequence>``, of a test with ``__test``.
+
+    A test alert (VOEvent role ``test``) runs in the DAG ``mxt_vhf_test``, any other in ``mxt_vhf``.
 
     The same input again starts nothing and answers 200 with the run that is there. Another input under the
     same burst and sequence is refused.
     """
     try:
-        created = start_run(conf, user.get_name())
+        run_id, created = start_run(conf, user.get_name())
     except InvalidInput as error:
         raise HTTPException(422, str(error)) from None
     except Retriable as error:
         raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
-    run_id = run_id_of(conf.burst_id, conf.sequence)
     found = find_run(run_id, session)
     if found is None:
         raise HTTPException(503, f"run {run_id} was removed meanwhile", headers={"Retry-After": "5"})
@@ -116,7 +117,7 @@ def status(
     if found is None:
         raise HTTPException(404, f"no run {seqid}")
     run, _ = found
-    return run_answer(run, _report(request, seqid), _base(request))
+    return run_answer(run, _report(request, run.run_id), _base(request))
 
 
 @router.get("/runs")

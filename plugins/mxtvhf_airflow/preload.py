@@ -8,10 +8,14 @@ astropy and scipy again (about 2 s on 2 cores), and reads the packet layout, the
 from __future__ import annotations
 
 import importlib
+import logging
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-WARM_UP_BURST = "sb26030704"
+log = logging.getLogger(__name__)
+
+BURST = "sb26030704"
 MODULES = (
     "airflow.dag_processing.dagbag",
     "airflow.providers.standard.operators.empty",
@@ -28,13 +32,23 @@ MODULES = (
 )
 
 
-def warm_up() -> None:
-    """Load all that tasks need, and use it once."""
-    for module in MODULES:
-        importlib.import_module(module)
-    load_plugins()
-    process_burst_once()
-    make_client()
+def preload() -> None:
+    """Load all that tasks need, and use it once.
+
+    A failure is logged and does no harm: each task then loads what is missing by itself, only later.
+    """
+    began = time.monotonic()
+    try:
+        for module in MODULES:
+            importlib.import_module(module)
+        load_plugins()
+        process_burst_once()
+        make_client()
+    except Exception:
+        # Whatever it is, tasks that start slowly are better than none.
+        log.exception("preloading failed; tasks start more slowly")
+    else:
+        log.info("preloaded what tasks need in %.1f s", time.monotonic() - began)
 
 
 def load_plugins() -> None:
@@ -66,7 +80,7 @@ def process_burst_once() -> None:
     from mxtvhf.workflow.local import process_burst
 
     with TemporaryDirectory() as folder:
-        alert, _, packets, _ = write_scenario(scenario_of(WARM_UP_BURST), Path(folder))
+        alert, _, packets, _ = write_scenario(scenario_of(BURST), Path(folder))
         process_burst(
             alert, packets, Path(folder) / "products", catalogues=CatalogueStore(read_settings().catalogues)
         )

@@ -1,4 +1,4 @@
-"""LocalExecutor that queues no more tasks than it has workers and detects a blocked queue."""
+"""LocalExecutor that preloads, queues no more tasks than it has workers and detects a blocked queue."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.executors.local_executor import LocalExecutor
 from airflow.utils.state import TaskInstanceState
 
+from mxtvhf_airflow.preload import preload
+
 if TYPE_CHECKING:
     from airflow.executors.workloads import ExecutorWorkload
     from airflow.executors.workloads.types import WorkloadKey, WorkloadState
@@ -20,22 +22,31 @@ STUCK_S = 30.0
 """Seconds after which a queue from which no worker takes a task is blocked; far longer than at full load."""
 
 
-class WatchedLocalExecutor(LocalExecutor):
-    """Holds a slot for each queued task, and ends the scheduler when no worker takes one.
+class PreloadedLocalExecutor(LocalExecutor):
+    """LocalExecutor whose workers have loaded what tasks need, with a slot for each task that it was given.
 
-    Airflow 3.3 holds no slots in this executor (its pull request 71914): it gives out whatever is due until
-    the pipe to the workers is full, 64 kB, then the scheduler stands still until a worker reads from it
-    (its issue 70526), and what is in the pipe goes first, whatever its priority.
+    It overrides methods that Airflow documents for executors (*Writing Your Own Executor*: `start`,
+    `_process_workloads`, `sync`) and public methods of `BaseExecutor` (`change_state`, `revoke_task`). Each
+    of them does what Airflow's own method does, and in addition:
 
-    A task that waits for an answer ends and, answered, is given out again as the same try. The scheduler may
-    hear of that end after it has given out the second part, and would take it for the second part's, and the
-    task for killed (its issues 71580 and 72716): the answer of the Burst Advocate would be lost. So a task
-    stays one of this executor's until each part that was given out has ended.
+    `start` loads what tasks need before the workers are forked (`preload`).
 
-    Of the idle workers one holds the lock of the queue that all read from. When that one is killed (by the
-    kernel for want of memory, say) the lock is never given back, and no task would ever start again, without
-    an error. The scheduler ends then; its supervisor starts it and its workers anew, and it takes up the
-    tasks that waited.
+    `_process_workloads` holds a slot for each task. LocalExecutor of Airflow 3.3 holds none
+    (https://github.com/apache/airflow/pull/71914): it gives out whatever is due until the pipe to the workers
+    is full, 64 kB, then the scheduler stands still until a worker reads from it
+    (https://github.com/apache/airflow/issues/70526), and what is in the pipe goes first, whatever its
+    priority.
+
+    `change_state` keeps a task among the running ones until each part that was given out has ended. A task
+    that waits for an answer ends and, answered, is given out again as the same try. The scheduler may hear of
+    that end after it has given out the second part, and would take the task for killed
+    (https://github.com/apache/airflow/issues/71580, https://github.com/apache/airflow/issues/72716): the
+    answer of the Burst Advocate would be lost.
+
+    `sync` ends the scheduler when no worker takes a task. Of the idle workers one holds the lock of the queue
+    that all read from. When that one is killed (by the kernel for want of memory, say) the lock is never
+    given back, and no task would ever start again, without an error. The supervisor of the scheduler starts
+    it and its workers anew, and it takes up the tasks that waited.
     """
 
     _waiting_since: float | None = None
@@ -44,7 +55,13 @@ class WatchedLocalExecutor(LocalExecutor):
         super().__init__(*args, **kwargs)
         self._parts: Counter[WorkloadKey] = Counter()
 
+    def start(self) -> None:
+        """Preload, then start the workers."""
+        preload()
+        super().start()
+
     def _process_workloads(self, workload_list: Sequence[ExecutorWorkload]) -> None:
+        """Give out tasks, and hold a slot for each."""
         keys = [workload.key for workload in workload_list]
         self.running.update(keys)
         self._parts.update(keys)

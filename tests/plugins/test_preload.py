@@ -1,0 +1,69 @@
+"""What a task's process finds loaded, since the process that it is forked from has loaded it."""
+
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+FORKED = textwrap.dedent("""
+    import os
+    os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = os.environ["PYTHONPATH"]
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    from mxtvhf_airflow.preload import load_plugins
+    load_plugins()
+
+    if os.fork() == 0:
+        from mxtvhf_airflow import listener
+        from mxtvhf_airflow.web import app
+        def create_app():
+            raise AssertionError("made anew")
+        app.create_app = create_app
+        from airflow.sdk.listener import get_listener_manager
+        print("listens:", get_listener_manager().pm.is_registered(listener), flush=True)
+        os._exit(0)
+    print("ended with", os.wait()[1], flush=True)
+""")
+
+
+def test_the_plugin_and_its_pages_are_loaded_before_the_fork(beside_plugins):
+    status, told = beside_plugins(FORKED)
+    assert status == 0
+    assert "listens: True" in told
+    assert told.rstrip().endswith("ended with 0")
+
+
+FAILS = textwrap.dedent("""
+    import logging
+    from mxtvhf_airflow import preload
+    logging.basicConfig()
+    preload.MODULES = ("mxtvhf_airflow.not_there",)
+    preload.preload()
+    print("goes on", flush=True)
+""")
+
+
+def test_a_failure_is_logged_and_the_process_goes_on(beside_plugins):
+    status, told = beside_plugins(FAILS)
+    assert status == 0, told
+    assert "No module named 'mxtvhf_airflow.not_there'" in told
+    assert "goes on" in told
+
+
+CELERY = textwrap.dedent("""
+    import os
+    os.environ["AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS"] = "mxtvhf_airflow.celery_options.CELERY_CONFIG"
+    from mxtvhf_airflow import celery_options
+    celery_options.preload = lambda: print("preloads", flush=True)
+    from airflow.providers.celery.executors.celery_executor_utils import get_celery_configuration
+    from celery.signals import worker_init
+    print("ours:", get_celery_configuration() is celery_options.CELERY_CONFIG, flush=True)
+    worker_init.send(sender=None)
+""")
+
+
+def test_a_celery_worker_preloads_before_its_pool_is_forked(beside_plugins):
+    status, told = beside_plugins(CELERY)
+    assert status == 0, told
+    assert "ours: True" in told
+    assert told.rstrip().endswith("preloads")
