@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis.absorption import cross_section
-from mxtvhf.analysis.background_spectrum import background_shape, component_spectra
+from mxtvhf.analysis.background_spectrum import background_pieces, background_shape, component_spectra
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.cstat import BestFits, SpectralData, expected_statistic
 from mxtvhf.analysis.galactic_column import GalacticColumn
@@ -81,7 +81,7 @@ class Spectrum:
         components
             What the background's spectrum is a mixture of.
         """
-        starts, pieces = _bin_starts_of_pieces()
+        starts = _fit_bin_starts()
         inside = slice(starts[0], starts[-1])
         first = starts[:-1] - starts[0]
         counts = np.stack([np.add.reduceat(each[inside], first) for each in (source, background)])
@@ -90,6 +90,7 @@ class Spectrum:
         edges = channel_edges()[starts]
         kinds = _folded(binned, *_SOURCE_KINDS).reshape(-1, first.size)
         shape = background_shape(counts, regions, kinds, component_spectra(components, binned, edges))
+        pieces = background_pieces(shape, int(counts[1].sum()))
         return cls(SpectralData(counts, shape, pieces, regions, exposure), edges, binned)
 
     def folded(self, index: Floats, nh_cm2: Floats) -> Floats:
@@ -117,17 +118,16 @@ class Spectrum:
 
 
 @cache
-def _bin_starts_of_pieces() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """First channels of the bins, and the channel after the last; first bins of the background pieces."""
+def _fit_bin_starts() -> npt.NDArray[np.intp]:
+    """First channels of the fit's bins, and the channel after the last."""
     rules, edges = analysis_constants().spectrum, channel_edges()
     width = edges[1] - edges[0]
-    first = np.rint(np.array(rules.background_pieces_kev) / width).astype(np.intp)
+    ends = np.rint(np.array(rules.bin_ranges_kev) / width).astype(np.intp)
     starts = [
         np.arange(low, high, round(step / width))
-        for low, high, step in zip(first, first[1:], rules.bin_widths_kev, strict=False)
+        for low, high, step in zip(ends, ends[1:], rules.bin_widths_kev, strict=False)
     ]
-    pieces = np.cumsum([0, *(each.size for each in starts[:-1])])
-    return np.append(np.concatenate(starts), first[-1]), pieces
+    return np.append(np.concatenate(starts), ends[-1])
 
 
 def _folded(response: Response, index: Floats, nh_cm2: Floats) -> Floats:
@@ -205,7 +205,7 @@ def _result(
     best = BestFits(*(each[i, j] for each in (
         found.fits.amplitude, found.fits.levels, found.fits.statistic, found.fits.information
     )))  # fmt: skip
-    expected, sigma = expected_statistic(spectrum.data.means(folded, best))
+    expected, sigma = expected_statistic(spectrum.data.means(folded, best), best.levels.size + 1)
     excess = (float(best.statistic) - expected) / sigma
     doubts = _doubts(found, n_source, excess)
     return SpectralFit(
