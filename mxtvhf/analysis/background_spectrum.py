@@ -52,7 +52,11 @@ def component_spectra(background: Background, response: Response, edges: Floats)
 
 
 def background_shape(
-    counts: npt.NDArray[np.int64], regions: Regions, sources: Floats, components: Floats
+    counts: npt.NDArray[np.int64],
+    regions: Regions,
+    sources: Floats,
+    components: Floats,
+    others: Floats | float = 0.0,
 ) -> Floats:
     """Return the spectrum of the background with the sum 1.
 
@@ -66,6 +70,8 @@ def background_shape(
         Spectra that the source may be a mixture of, shape (sources, bins).
     components
         Of the background, see `component_spectra`.
+    others
+        Expected photons of other sources in the field, shape (2, bins).
     """
     fractions = np.array([regions.source_fraction, regions.background_fraction])
     areas = np.array(regions.areas)
@@ -77,7 +83,7 @@ def background_shape(
     parts, level = prior / prior.sum(), 0.5 * counts.sum()
     for _ in range(_ITERATIONS):
         shape = parts @ components
-        means = np.outer(fractions, amounts @ kinds) + np.outer(areas, level * shape)
+        means = np.outer(fractions, amounts @ kinds) + np.outer(areas, level * shape) + others
         ratio = counts / np.maximum(means, 1e-30)
         amounts = amounts * (kinds @ (fractions @ ratio)) / fractions.sum()
         found = level * parts * (components @ (areas @ ratio))

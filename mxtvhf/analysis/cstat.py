@@ -2,10 +2,11 @@
 
 In bin k, of background piece p, the two regions (see `analysis.regions`) hold Poisson numbers of the means
 
-    T f_s a m_k + A_s b_p s_k,      T f_b a m_k + A_b b_p s_k,
+    T f_s a m_k + A_s b_p s_k + o_sk,      T f_b a m_k + A_b b_p s_k + o_bk,
 
 m being the source's spectrum folded through the response, per second, a its amplitude, s the background's
-smooth spectrum (see `analysis.background_spectrum`) and b its level per pixel, free in each of some pieces.
+smooth spectrum (see `analysis.background_spectrum`) and b its level per pixel, free in each of some pieces;
+o is the light of other sources, which is known (see `analysis.other_sources`).
 For any m the best a and b are found together by Newton's method: the likelihood is concave in them. The W
 statistic of XSPEC is the same with a piece for each channel, and is biased where channels without background
 photons are many (XSPEC manual, appendix B).
@@ -72,6 +73,8 @@ class SpectralData:
         Where they were taken.
     exposure
         Good time, s.
+    others
+        Expected photons of other sources, shape (2, bins).
     """
 
     counts: Counts
@@ -79,11 +82,16 @@ class SpectralData:
     pieces: npt.NDArray[np.intp]
     regions: Regions
     exposure: float
+    others: Floats | float = 0.0
 
     @cached_property
     def _bins(self) -> npt.NDArray[np.intp]:
         """Bins of each piece."""
         return np.diff([*self.pieces, self.counts.shape[1]])
+
+    @cached_property
+    def _others_sum(self) -> float:
+        return float(np.broadcast_to(self.others, self.counts.shape).sum())
 
     @cached_property
     def _piece(self) -> npt.NDArray[np.intp]:
@@ -104,7 +112,7 @@ class SpectralData:
         """Return the photons expected by the best fits of ``best``, shape (..., 2, bins)."""
         source = fits.amplitude[..., np.newaxis, np.newaxis] * self.source_means(folded)
         levels = np.repeat(fits.levels, self._bins, axis=-1)[..., np.newaxis, :]
-        return np.maximum(source + levels * self._background, _LEAST)
+        return np.maximum(source + levels * self._background + self.others, _LEAST)
 
     def best(self, folded: Floats) -> BestFits:
         """Find the best amplitude and background for spectra.
@@ -122,8 +130,13 @@ class SpectralData:
         counts = self.counts.ravel()[some].astype(np.float64)
         source = source.reshape(*source_sum.shape, -1)[..., some]
         background = background.ravel()[some]
+        others = np.broadcast_to(self.others, self.counts.shape).ravel()[some]
         piece = self._piece[some]
         filled, first = np.unique(piece, return_index=True)
+
+        def expected(amplitude: Floats, levels: Floats) -> Floats:
+            of_source, of_background = amplitude[..., np.newaxis] * source, levels[..., piece] * background
+            return np.asarray(np.maximum(of_source + of_background + others, _LEAST))
 
         def by_piece(values: Floats) -> Floats:
             sums = np.zeros((*values.shape[:-1], self.pieces.size))
@@ -136,7 +149,7 @@ class SpectralData:
         levels = np.broadcast_to(level, (*amplitude.shape, level.size))
         information = np.zeros_like(amplitude)
         for _ in range(_ITERATIONS):
-            means = np.maximum(amplitude[..., np.newaxis] * source + levels[..., piece] * background, _LEAST)
+            means = expected(amplitude, levels)
             ratio = counts / means
             weighted = ratio / means
             slope = (ratio * source).sum(axis=-1) - source_sum
@@ -153,8 +166,8 @@ class SpectralData:
             information = curvature * amplitude**2
             amplitude = np.clip(amplitude + step, _SHRINK * amplitude, _GROW * amplitude)
             levels = np.clip(levels + steps, _SHRINK * levels, _GROW * levels)
-        means = np.maximum(amplitude[..., np.newaxis] * source + levels[..., piece] * background, _LEAST)
-        total = amplitude * source_sum + levels @ level_sum - counts.sum()
+        means = expected(amplitude, levels)
+        total = amplitude * source_sum + levels @ level_sum + self._others_sum - counts.sum()
         statistic = 2.0 * (total + (counts * np.log(counts / means)).sum(axis=-1))
         return BestFits(amplitude, levels, statistic, information)
 

@@ -11,7 +11,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import PsfCalibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 
-_STEP = 0.05
+WIDTH_STEP = 0.05
 """Relative step of the width for derivatives."""
 
 
@@ -46,10 +46,8 @@ class SourcePsf:
             raise InvalidInput(f"PSF: fitted width of the core of {core_fwhm_arcmin} arcmin")
         return cls(psf.scaled(core_fwhm_arcmin / psf.core_fwhm_arcmin), psf.width_sigma)
 
-    def fraction_sigma(self, regions: Regions, n_source: float, n_background: float) -> float:
-        """Return the relative error of the effective fraction of regions, by that of the width.
-
-        The width is known by the calibration and by its fit to the photons, together.
+    def fitted_width_sigma(self, regions: Regions, n_source: float, n_background: float) -> float:
+        """Return the relative error of the width by the calibration and its fit to the photons, together.
 
         Parameters
         ----------
@@ -61,14 +59,18 @@ class SourcePsf:
         if self.width_sigma == 0.0:
             return 0.0
         information = self.width_sigma**-2 + self._information(regions, n_source, n_background)
+        return float(information**-0.5)
+
+    def fraction_sigma(self, regions: Regions, width_sigma: float) -> float:
+        """Return the relative error of the effective fraction of regions, by that of the width."""
         narrow, wide = (
             regions_at(
                 regions.x, regions.y, regions.radius, psf=self.psf.scaled(factor), exposure=regions.exposure
             ).effective_fraction
-            for factor in (1.0 - _STEP, 1.0 + _STEP)
+            for factor in (1.0 - WIDTH_STEP, 1.0 + WIDTH_STEP)
         )
-        change = abs(wide - narrow) / (2.0 * _STEP * regions.effective_fraction)
-        return float(change / np.sqrt(information))
+        change = abs(wide - narrow) / (2.0 * WIDTH_STEP * regions.effective_fraction)
+        return float(change * width_sigma)
 
     def _information(self, regions: Regions, n_source: float, n_background: float) -> float:
         """Fisher information of the photons on the logarithm of the width; the number of photons is free."""
@@ -76,9 +78,9 @@ class SourcePsf:
         weight = regions.exposure[exposed]
         narrow, image, wide = (
             weight * self.psf.scaled(factor).image(regions.x, regions.y)[exposed]
-            for factor in (1.0 - _STEP, 1.0, 1.0 + _STEP)
+            for factor in (1.0 - WIDTH_STEP, 1.0, 1.0 + WIDTH_STEP)
         )
-        slope = (wide / wide.sum() - narrow / narrow.sum()) / (2.0 * _STEP)
+        slope = (wide / wide.sum() - narrow / narrow.sum()) / (2.0 * WIDTH_STEP)
         part = image / image.sum()
         mean = n_source * part + n_background * weight / weight.sum()
         mean = np.maximum(mean, 1e-12)

@@ -22,7 +22,9 @@ PSF = LobsterEyePsf.of(CALIBRATION.psf)
 REGIONS = regions_at(128.0, 128.0, 40.0, psf=PSF, exposure=np.ones((256, 256)))
 RULES = analysis_constants().spectrum
 NOTHING = np.zeros(len(channel_edges()) - 1, int)
-EMPTY = Spectrum.of(REGIONS, 600.0, NOTHING, NOTHING, RESPONSE, CALIBRATION.background)
+NO_TIMES = np.empty(0)
+PHOTONS = RegionPhotons(REGIONS, np.array([[0.0, 600.0]]), NO_TIMES, NO_TIMES, NO_TIMES, NO_TIMES)
+EMPTY = Spectrum.of(PHOTONS, NOTHING, NOTHING, RESPONSE, CALIBRATION.background)
 COMPONENTS = component_spectra(CALIBRATION.background, EMPTY.response, EMPTY.edges)
 SOURCES = EMPTY.folded(np.array([1.0, 2.0, 3.0]), np.array([1e21, 1e22])).reshape(6, -1)
 
@@ -102,9 +104,7 @@ def test_a_background_that_no_mixture_describes_does_not_bend_the_spectrum_of_th
     source = (law / law.sum()) @ RESPONSE.matrix
     diffuse = sky * into / into.sum() + (1.0 - sky) * flat
     expected = np.outer(fractions, 300.0 * source) + np.outer(areas, background * diffuse)
-    empty = np.empty(0)
-    photons = RegionPhotons(REGIONS, np.array([[0.0, 600.0]]), empty, empty, empty, empty)
     fit, _ = fit_spectrum(
-        photons, *expected, RESPONSE, CALIBRATION.background, galactic=GalacticColumn(1e21, "-")
+        PHOTONS, *expected, RESPONSE, CALIBRATION.background, galactic=GalacticColumn(1e21, "-")
     )
     assert fit.photon_index.value == pytest.approx(2.0, abs=0.12)

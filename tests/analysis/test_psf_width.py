@@ -22,7 +22,10 @@ def test_the_fitted_width_is_taken():
 def test_photons_make_the_fraction_better_known_than_the_calibration():
     source = SourcePsf.of(PSF, 10.0)
     place = regions(source)
-    few, some, many = (source.fraction_sigma(place, number, 100.0) for number in (5.0, 300.0, 30_000.0))
+    few, some, many = (
+        source.fraction_sigma(place, source.fitted_width_sigma(place, number, 100.0))
+        for number in (5.0, 300.0, 30_000.0)
+    )
     narrow, wide = (regions(SourcePsf.of(PSF, 10.0 * factor)).effective_fraction for factor in (0.85, 1.15))
     assert few == pytest.approx((narrow - wide) / (2.0 * place.effective_fraction), rel=0.1)
     assert few > some > many
