@@ -50,6 +50,12 @@ class Region(Constants):
         return self
 
 
+class WidthRules(Constants):
+    """How well the width of the PSF's core is known beforehand."""
+
+    least_sigma: Positive
+
+
 class Others(Constants):
     """How other sources are kept out of the background region."""
 
@@ -162,6 +168,7 @@ class AnalysisConstants(Constants):
     version: Text
     band: Band
     region: Region
+    width: WidthRules
     others: Others
     light_curve: LightCurveBins
     blocks: Blocks

@@ -102,7 +102,7 @@ def measure_source(
     calibration
         PSF, gain and response.
     core_fwhm_arcmin
-        Width of the PSF's core that was fitted to the photons; None: that of the calibration.
+        Width of the PSF's core that the localisation fitted; None: that of the calibration.
     galactic
         The Galactic column towards the source; None: not known.
     others
@@ -115,7 +115,10 @@ def measure_source(
         `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
-    source = SourcePsf.of(calibration.psf, core_fwhm_arcmin)
+    source = SourcePsf.of(
+        calibration.psf, core_fwhm_arcmin, x, y,
+        n_source=n_source, n_background=n_background, exposure=photons.exposure,
+    )  # fmt: skip
     regions = choose_regions(
         x,
         y,
@@ -124,11 +127,10 @@ def measure_source(
         psf=source.psf,
         exposure=exposure_without(photons.exposure, x, y, others, n_background=n_background, psf=source.psf),
     )
-    width_sigma = source.fitted_width_sigma(regions, n_source, n_background)
-    fraction_sigma = source.fraction_sigma(regions, width_sigma)
+    fraction_sigma = source.fraction_sigma(regions)
     response = response_of(calibration.effective_area, calibration.redistribution)
     light = others_light(
-        regions, others, exposure=photons.exposure, width_sigma=width_sigma, response=response
+        regions, others, exposure=photons.exposure, width_sigma=source.width_sigma, response=response
     )
     chosen, counts = _region_photons(photons, gti, regions, light, calibration)
     on, off = chosen.source_time.size, chosen.background_time.size
