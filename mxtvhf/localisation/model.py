@@ -145,8 +145,9 @@ class Localisation(Model):
     """90 % upper limit of the expected source photons where no source was found; None where any number
     could be hidden, because hardly a pixel is good."""
     upper_limit_flux: float | None = None
-    """The same as a mean flux (0.3-10 keV, absorbed), erg/cm2/s, whichever of the expected spectra the source
-    has, and wherever it is: the largest of ``upper_limit_fluxes``."""
+    """The same as a mean flux (0.3-10 keV, absorbed), erg/cm2/s: sources of nine tenths of the expected kinds
+    would have been found with 90 % wherever they are; only the hardest ones may hide, see
+    ``upper_limit_fluxes``."""
     upper_limit_fluxes: tuple[FluxLimit, ...] = ()
     """For each spectrum on its own, the typical one first; empty in reports older than this field."""
     sources: tuple[LocalisedSource, ...] = ()

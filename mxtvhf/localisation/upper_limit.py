@@ -173,6 +173,27 @@ def flux_limits(
     )
 
 
+def population_flux_limit(limits: Sequence[FluxLimit], shares: Floats, part: float = 0.9) -> float:
+    """Return the flux above which a part of the expected sources is excluded, whichever of them it is.
+
+    It is the limit of the spectrum that so many of the sources do not exceed in flux for a photon. Sources of
+    softer spectra are found with a higher probability, of harder ones with a lower one.
+
+    Parameters
+    ----------
+    limits
+        Of each spectrum.
+    shares
+        Part of the sources that have it, with the sum 1.
+    part
+        Of the sources.
+    """
+    order = np.argsort([limit.flux for limit in limits])
+    # A sum of shares may miss 1 by a rounding error.
+    reached = int(np.searchsorted(np.cumsum(shares[order]), part - 1e-9))
+    return limits[int(order[reached])].flux
+
+
 def _least_favourable_place(psf: LobsterEyePsf, prior: PositionPrior | None) -> tuple[float, float]:
     """Return the place that the detector gets the least part of the photons of."""
     low, high = -0.5, detector_pixels() - 0.5

@@ -10,7 +10,12 @@ from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.photon_weights import energy_weights
 from mxtvhf.localisation.position import default_psf, detector_image, localise
 from mxtvhf.localisation.prior import PositionPrior
-from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, flux_limits
+from mxtvhf.localisation.upper_limit import (
+    detectable_photons,
+    empty_upper_limit,
+    flux_limits,
+    population_flux_limit,
+)
 from mxtvhf.simulator.photons import simulate_photons
 
 
@@ -127,3 +132,10 @@ def test_the_flux_limit_of_the_whole_field_holds_in_its_corners():
         assert counts[3] > 2.0 * counts[0]
     usual, hard, dense = (limit.flux for limit in limits)
     assert 4.0 < hard / usual < dense / usual < 20.0
+
+
+@pytest.mark.parametrize(("part", "which"), [(0.05, 0), (0.5, 0), (0.61, 1), (0.9, 1), (0.95, 2), (1.0, 2)])
+def test_the_flux_limit_of_the_population_is_that_of_the_hardest_spectrum_of_its_part(part, which):
+    limits = flux_limits(30.0, 600.0, SPECTRA[::-1], default_calibration())
+    found = population_flux_limit(limits, np.array([0.08, 0.32, 0.6]), part)
+    assert found == limits[::-1][which].flux

@@ -50,7 +50,7 @@ from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.localisation.source_products import write_source_files
 from mxtvhf.localisation.stretch import best_stretch
-from mxtvhf.localisation.upper_limit import flux_limits
+from mxtvhf.localisation.upper_limit import flux_limits, population_flux_limit
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
@@ -334,7 +334,9 @@ def _no_source(
         detector_y=None,
         reason=_why_not(found, facts["n_photons"]) + faults.text(),
         upper_limit_photons=limit if isfinite(limit) else None,
-        upper_limit_flux=max((one.flux for one in fluxes), default=None),
+        upper_limit_flux=(
+            population_flux_limit(fluxes[1:], expected_shares(decays=False)) if fluxes else None
+        ),
         upper_limit_fluxes=fluxes,
         **facts,
     )
