@@ -5,6 +5,10 @@ makes lines: what the mixture is changes with the orbit and the field. So the pa
 calibration file ``background`` are fitted to the photons, which are mostly those far from the source, with
 source spectra of several kinds beside them. Parts are found by expectation maximisation with a Dirichlet
 prior of equal parts (Dempster et al. 1977, J. R. Stat. Soc. B 39, 1).
+
+The true background is nearly a mixture of these components, not quite. What is wrong with the mixture would
+be taken for source photons, so its level is free in pieces of the band (see `analysis.cstat`): the more
+photons, the more pieces.
 """
 
 from __future__ import annotations
@@ -48,7 +52,11 @@ def component_spectra(background: Background, response: Response, edges: Floats)
 
 
 def background_shape(
-    counts: npt.NDArray[np.int64], regions: Regions, sources: Floats, components: Floats
+    counts: npt.NDArray[np.int64],
+    regions: Regions,
+    sources: Floats,
+    components: Floats,
+    others: Floats | float = 0.0,
 ) -> Floats:
     """Return the spectrum of the background with the sum 1.
 
@@ -62,6 +70,8 @@ def background_shape(
         Spectra that the source may be a mixture of, shape (sources, bins).
     components
         Of the background, see `component_spectra`.
+    others
+        Expected photons of other sources in the field, shape (2, bins).
     """
     fractions = np.array([regions.source_fraction, regions.background_fraction])
     areas = np.array(regions.areas)
@@ -73,9 +83,29 @@ def background_shape(
     parts, level = prior / prior.sum(), 0.5 * counts.sum()
     for _ in range(_ITERATIONS):
         shape = parts @ components
-        means = np.outer(fractions, amounts @ kinds) + np.outer(areas, level * shape)
+        means = np.outer(fractions, amounts @ kinds) + np.outer(areas, level * shape) + others
         ratio = counts / np.maximum(means, 1e-30)
         amounts = amounts * (kinds @ (fractions @ ratio)) / fractions.sum()
         found = level * parts * (components @ (areas @ ratio))
         level, parts = found.sum(), (found + prior) / (found.sum() + prior.sum())
     return np.asarray(parts @ components)
+
+
+def background_pieces(shape: Floats, photons: int) -> npt.NDArray[np.intp]:
+    """Return the first bin of each piece in which the background's level is free; the first is 0.
+
+    Pieces hold equal parts of the fitted spectrum, as far as bins allow. They do not follow the photons
+    themselves: a piece that ends behind a photon would be too bright on the average.
+
+    Parameters
+    ----------
+    shape
+        Spectrum of the background per bin.
+    photons
+        In the background region.
+    """
+    rules = analysis_constants().spectrum
+    wanted = int(np.clip(photons // rules.background_photons_per_piece, 1, rules.most_background_pieces))
+    before = np.cumsum(shape) - shape
+    starts = np.searchsorted(before, shape.sum() * np.arange(1, wanted) / wanted)
+    return np.unique(np.append(0, starts[starts < shape.size]))

@@ -50,6 +50,12 @@ class Region(Constants):
         return self
 
 
+class WidthRules(Constants):
+    """How well the width of the PSF's core is known beforehand."""
+
+    least_sigma: Positive
+
+
 class Others(Constants):
     """How other sources are kept out of the background region."""
 
@@ -108,12 +114,14 @@ class SpectrumRules(Constants):
     """The fit of the spectrum."""
 
     flux_band_kev: BandKev
-    background_pieces_kev: GridKev
-    """In each piece the level of the background is free."""
+    bin_ranges_kev: GridKev
+    bin_widths_kev: tuple[Positive, ...]
+    """Width of the fit's bins in each range."""
     background_prior_photons: Positive
     """Weight of equal parts of the background's components."""
-    bin_widths_kev: tuple[Positive, ...]
-    """Width of the fit's bins in each piece."""
+    background_photons_per_piece: int = Field(ge=1)
+    """In each piece the level of the background is free."""
+    most_background_pieces: int = Field(ge=1)
     least_photons: Photons
     """Fewer source photons are not fitted."""
     trusted_photons: Photons
@@ -128,9 +136,9 @@ class SpectrumRules(Constants):
     most_bins: int = Field(ge=1)
 
     @model_validator(mode="after")
-    def _has_a_width_for_each_piece(self) -> SpectrumRules:
-        if len(self.bin_widths_kev) != len(self.background_pieces_kev) - 1:
-            raise ValueError("bin_widths_kev: expected one number for each piece of background_pieces_kev")
+    def _has_a_width_for_each_range(self) -> SpectrumRules:
+        if len(self.bin_widths_kev) != len(self.bin_ranges_kev) - 1:
+            raise ValueError("bin_widths_kev: expected one number for each range of bin_ranges_kev")
         return self
 
 
@@ -160,6 +168,7 @@ class AnalysisConstants(Constants):
     version: Text
     band: Band
     region: Region
+    width: WidthRules
     others: Others
     light_curve: LightCurveBins
     blocks: Blocks

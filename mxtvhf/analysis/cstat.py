@@ -2,10 +2,11 @@
 
 In bin k, of background piece p, the two regions (see `analysis.regions`) hold Poisson numbers of the means
 
-    T f_s a m_k + A_s b_p s_k,      T f_b a m_k + A_b b_p s_k,
+    T f_s a m_k + A_s b_p s_k + o_sk,      T f_b a m_k + A_b b_p s_k + o_bk,
 
 m being the source's spectrum folded through the response, per second, a its amplitude, s the background's
-smooth spectrum (see `analysis.background_spectrum`) and b its level per pixel, free in each of a few pieces.
+smooth spectrum (see `analysis.background_spectrum`) and b its level per pixel, free in each of some pieces;
+o is the light of other sources, which is known (see `analysis.other_sources`).
 For any m the best a and b are found together by Newton's method: the likelihood is concave in them. The W
 statistic of XSPEC is the same with a piece for each channel, and is biased where channels without background
 photons are many (XSPEC manual, appendix B).
@@ -72,6 +73,8 @@ class SpectralData:
         Where they were taken.
     exposure
         Good time, s.
+    others
+        Expected photons of other sources, shape (2, bins).
     """
 
     counts: Counts
@@ -79,6 +82,7 @@ class SpectralData:
     pieces: npt.NDArray[np.intp]
     regions: Regions
     exposure: float
+    others: Floats | float = 0.0
 
     @cached_property
     def _bins(self) -> npt.NDArray[np.intp]:
@@ -86,9 +90,13 @@ class SpectralData:
         return np.diff([*self.pieces, self.counts.shape[1]])
 
     @cached_property
-    def _members(self) -> Floats:
-        """1 where a bin of the two regions, one after the other, is in a piece, shape (2 bins, pieces)."""
-        return np.tile(np.repeat(np.eye(self.pieces.size), self._bins, axis=0), (2, 1))
+    def _others_sum(self) -> float:
+        return float(np.broadcast_to(self.others, self.counts.shape).sum())
+
+    @cached_property
+    def _piece(self) -> npt.NDArray[np.intp]:
+        """Piece of each bin of the two regions, one region after the other, shape (2 bins,)."""
+        return np.tile(np.repeat(np.arange(self.pieces.size), self._bins), 2)
 
     @cached_property
     def _background(self) -> Floats:
@@ -104,7 +112,7 @@ class SpectralData:
         """Return the photons expected by the best fits of ``best``, shape (..., 2, bins)."""
         source = fits.amplitude[..., np.newaxis, np.newaxis] * self.source_means(folded)
         levels = np.repeat(fits.levels, self._bins, axis=-1)[..., np.newaxis, :]
-        return np.maximum(source + levels * self._background, _LEAST)
+        return np.maximum(source + levels * self._background + self.others, _LEAST)
 
     def best(self, folded: Floats) -> BestFits:
         """Find the best amplitude and background for spectra.
@@ -116,26 +124,40 @@ class SpectralData:
         """
         source, background = self.source_means(folded), self._background
         source_sum, level_sum = source.sum(axis=(-2, -1)), self._pieces_of(background.sum(axis=0))
-        # A bin without photons is in these sums only.
-        some = self.counts.ravel() > 0
+        # A bin without photons is in these sums only. Those with photons are taken piece by piece.
+        some = np.flatnonzero(self.counts.ravel())
+        some = some[np.argsort(self._piece[some], kind="stable")]
         counts = self.counts.ravel()[some].astype(np.float64)
         source = source.reshape(*source_sum.shape, -1)[..., some]
-        by_piece = self._members[some] * background.ravel()[some, np.newaxis]
+        background = background.ravel()[some]
+        others = np.broadcast_to(self.others, self.counts.shape).ravel()[some]
+        piece = self._piece[some]
+        filled, first = np.unique(piece, return_index=True)
+
+        def expected(amplitude: Floats, levels: Floats) -> Floats:
+            of_source, of_background = amplitude[..., np.newaxis] * source, levels[..., piece] * background
+            return np.asarray(np.maximum(of_source + of_background + others, _LEAST))
+
+        def by_piece(values: Floats) -> Floats:
+            sums = np.zeros((*values.shape[:-1], self.pieces.size))
+            sums[..., filled] = np.add.reduceat(values, first, axis=-1) if filled.size else 0.0
+            return sums
+
         # Half of the photons to each: any start will do.
         amplitude = (0.5 * counts.sum() + 1.0) / source_sum
         level = (0.5 * self._pieces_of(self.counts.sum(axis=0)) + 0.5) / level_sum
         levels = np.broadcast_to(level, (*amplitude.shape, level.size))
         information = np.zeros_like(amplitude)
         for _ in range(_ITERATIONS):
-            means = np.maximum(amplitude[..., np.newaxis] * source + levels @ by_piece.T, _LEAST)
+            means = expected(amplitude, levels)
             ratio = counts / means
             weighted = ratio / means
             slope = (ratio * source).sum(axis=-1) - source_sum
-            slopes = ratio @ by_piece - level_sum
+            slopes = by_piece(ratio * background) - level_sum
             by_amplitude = weighted * source
             bend = (by_amplitude * source).sum(axis=-1)
-            mixed = by_amplitude @ by_piece
-            bends = weighted @ by_piece**2 + 1e-12 * level_sum**2
+            mixed = by_piece(by_amplitude * background)
+            bends = by_piece(weighted * background**2) + 1e-12 * level_sum**2
             # The levels do not touch each other: the matrix is a diagonal with one full row and column.
             curvature = np.maximum(bend - (mixed**2 / bends).sum(axis=-1), 1e-3 * bend + _LEAST)
             step = (slope - (mixed * slopes / bends).sum(axis=-1)) / curvature
@@ -144,8 +166,8 @@ class SpectralData:
             information = curvature * amplitude**2
             amplitude = np.clip(amplitude + step, _SHRINK * amplitude, _GROW * amplitude)
             levels = np.clip(levels + steps, _SHRINK * levels, _GROW * levels)
-        means = np.maximum(amplitude[..., np.newaxis] * source + levels @ by_piece.T, _LEAST)
-        total = amplitude * source_sum + levels @ level_sum - counts.sum()
+        means = expected(amplitude, levels)
+        total = amplitude * source_sum + levels @ level_sum + self._others_sum - counts.sum()
         statistic = 2.0 * (total + (counts * np.log(counts / means)).sum(axis=-1))
         return BestFits(amplitude, levels, statistic, information)
 
@@ -154,18 +176,25 @@ class SpectralData:
         return np.asarray(np.add.reduceat(values, self.pieces, axis=-1))
 
 
-def expected_statistic(means: Floats) -> tuple[float, float]:
+def expected_statistic(means: Floats, fitted: int = 0) -> tuple[float, float]:
     """Mean and standard deviation of the C statistic were ``means`` true (as Kaastra 2017, A&A 605, A51).
 
     Below `_MANY` summed over the Poisson numbers themselves, above by the large-number values 1 + 1/(6 m)
     and 2.
+
+    Parameters
+    ----------
+    means
+        Expected photons.
+    fitted
+        Parameters that were fitted to the same photons: each takes 1 off the mean (Wilks 1938).
     """
     few = np.unique(np.round(means[means <= _MANY], 6), return_counts=True)
     mean, square = _moments(few[0])
     many = means[means > _MANY]
     expected = float((mean * few[1]).sum() + (1.0 + 1.0 / (6.0 * many)).sum())
     variance = float(((square - mean**2) * few[1]).sum() + 2.0 * many.size)
-    return expected, float(np.sqrt(variance))
+    return expected - fitted, float(np.sqrt(variance))
 
 
 def _moments(means: Floats) -> tuple[Floats, Floats]:

@@ -5,7 +5,8 @@ A photon at time t in region R (source or background, see `analysis.regions`) ha
     p(R, t) = f (f_R / (f_s + f_b)) g(t) / G  +  (1 - f) (A_R / (A_s + A_b)) / T,      g = (t - T0)^-index
 
 over the good time T, G being the integral of g over it: a part f of the photons of both regions comes from
-the fading source, the rest from a background constant in time. The likelihood is evaluated for a series of
+the fading source, the rest from a background constant in time. Light of other sources in the field, constant
+in time, too, counts like more pixels of that background. The likelihood is evaluated for a series of
 indices, each with the best f; its maximum is the index, and where it is lower by 1/2 are the ends of the 68
 % interval (profile likelihood; Wilks 1938). Nothing is binned.
 """
@@ -71,7 +72,7 @@ def _profile(photons: RegionPhotons, t0: float, reference: float, indices: Float
     """For each index: ln L against "background only" with the best f, and that f."""
     regions, half_frame = photons.regions, 0.5 * instrument().detector.frame_time_s
     fractions = np.array([regions.source_fraction, regions.background_fraction])
-    areas = np.array(regions.areas, dtype=np.float64)
+    areas = _areas_with_others(photons)
     weight = (fractions / fractions.sum()) / (areas / areas.sum()) * photons.exposure
     density = -np.log(_integral(photons.gti - t0, indices, reference))
     ratio, number = [], []
@@ -80,6 +81,16 @@ def _profile(photons: RegionPhotons, t0: float, reference: float, indices: Float
         ratio.append(factor * np.exp(density[:, np.newaxis] - np.outer(indices, log_time)) - 1.0)
         number.append(members)
     return _best_part(np.concatenate(ratio, axis=1), np.concatenate(number))
+
+
+def _areas_with_others(photons: RegionPhotons) -> Floats:
+    """Pixels of both regions, and as many more as have the background photons that others put there."""
+    regions, others = photons.regions, photons.others.counts
+    source, background = np.array([photons.source_time.size, photons.background_time.size]) - others
+    areas = np.array(regions.areas)
+    burst = max(source - regions.area_ratio * background, 0.0) / regions.effective_fraction
+    level = (background - burst * regions.background_fraction) / areas[1]
+    return areas + others / level if level > 0.0 else areas
 
 
 def _grouped(values: Floats) -> tuple[Floats, Floats]:

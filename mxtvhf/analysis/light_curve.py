@@ -1,9 +1,10 @@
 """The source's rate against time: fixed bins, Bayesian blocks, and what good time each of them has.
 
 The background is subtracted region from region (see `analysis.regions`), bin by bin, so that it may change
-in time. Errors are those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303,
-336, tabulates (Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the
-lower one of the background region.
+in time; other sources of the field are, too, as constant ones (see `analysis.other_sources`). Errors are
+those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303, 336, tabulates
+(Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the lower one of
+the background region.
 
 Bayesian blocks (Scargle et al. 2013, ApJ 764, 167, event data) are made of all photons of the source region
 in good time: gaps are cut out, and where the background is constant in time every change is one of the
@@ -20,6 +21,7 @@ from scipy.special import gammaincinv, ndtr
 
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import Measurement, RateBin
+from mxtvhf.analysis.other_sources import NO_OTHERS, OthersLight
 from mxtvhf.analysis.regions import Regions
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
@@ -40,6 +42,8 @@ class RegionPhotons:
         Starts of their frames, s of MET, in order.
     source_energy, background_energy
         keV, of the same photons.
+    others
+        What other sources of the field put into the regions.
     """
 
     regions: Regions
@@ -48,11 +52,27 @@ class RegionPhotons:
     background_time: Floats
     source_energy: Floats
     background_energy: Floats
+    others: OthersLight = NO_OTHERS
 
     @property
     def exposure(self) -> float:
         """Sum of the good time intervals, s."""
         return float((self.gti[:, 1] - self.gti[:, 0]).sum())
+
+    def net_rate(self, source: int, background: int, live: float) -> Measurement:
+        """Source counts per second, background-subtracted and corrected for the regions.
+
+        Parameters
+        ----------
+        source, background
+            Photons of each region.
+        live
+            Good time in which they came, s.
+        """
+        net = net_counts(
+            source, background, self.regions.area_ratio, self.others.counts * live / self.exposure
+        )
+        return net.scaled(1.0 / (self.regions.effective_fraction * live))
 
 
 def time_of_live(live: Floats, gti: Floats) -> Floats:
@@ -67,13 +87,12 @@ def time_of_live(live: Floats, gti: Floats) -> Floats:
 
 
 def fixed_edges(photons: RegionPhotons) -> Floats:
-    """Edges (MET) of bins of equal width, a round number of seconds; the last may end after the data."""
+    """Edges (MET) of bins of equal width, from the first to the end of the last good time."""
     rules = analysis_constants().light_curve
-    wanted = min(rules.most_bins, max(1.0, photons.source_time.size / rules.photons_per_bin))
     start, stop = photons.gti[0, 0], photons.gti[-1, 1]
-    rounds = np.multiply.outer(10.0 ** np.arange(-1, 8), (1.0, 2.0, 5.0)).ravel()
-    width = rounds[min(np.searchsorted(rounds, (stop - start) / wanted), rounds.size - 1)]
-    return np.asarray(start + width * np.arange(np.ceil((stop - start) / width - 1e-9) + 1.0))
+    most = min(rules.most_bins, (stop - start) / instrument().detector.frame_time_s)
+    bins = int(np.clip(photons.source_time.size / rules.photons_per_bin, 1.0, max(most, 1.0)))
+    return np.linspace(start, stop, bins + 1)
 
 
 def block_edges(photons: RegionPhotons) -> Floats:
@@ -92,7 +111,11 @@ def block_edges(photons: RegionPhotons) -> Floats:
 
 
 def rate_bins(photons: RegionPhotons, edges: Floats, zero: float) -> tuple[RateBin, ...]:
-    """Net rates between edges (MET); their times count from ``zero`` (MET)."""
+    """Net rates between edges (MET); their times count from ``zero`` (MET).
+
+    A bin with less good time than a frame has no rate: nothing was read out in it.
+    """
+    frame = instrument().detector.frame_time_s
     exposure = np.diff(live_time(edges, photons.gti))
     counts = [_histogram(time, edges) for time in (photons.source_time, photons.background_time)]
     return tuple(
@@ -102,7 +125,7 @@ def rate_bins(photons: RegionPhotons, edges: Floats, zero: float) -> tuple[RateB
             exposure_s=float(live),
             source_photons=int(source),
             background_photons=int(background),
-            rate=net_rate(int(source), int(background), photons.regions, float(live)),
+            rate=photons.net_rate(int(source), int(background), float(live)) if live >= frame else None,
         )
         for low, high, live, source, background in zip(edges, edges[1:], exposure, *counts, strict=False)
     )
@@ -114,41 +137,26 @@ def _histogram(time: Floats, edges: Floats) -> npt.NDArray[np.int64]:
     return np.bincount(index, minlength=len(edges) - 1)
 
 
-def net_rate(source: int, background: int, regions: Regions, per: float) -> Measurement | None:
-    """Source counts, background-subtracted and corrected for the regions, per ``per`` (s, or s keV).
+def net_counts(
+    source: int, background: int, area_ratio: float, others: Floats = NO_OTHERS.counts
+) -> Measurement:
+    """Source counts in the source region with their errors, see the module.
 
     Parameters
     ----------
     source, background
         Photons of each region.
-    regions
-        The regions; their effective fraction makes it the rate of the whole detector.
-    per
-        What to divide by; None comes for 0.
+    area_ratio
+        Of the regions, source over background.
+    others
+        Photons of other sources expected in each region.
     """
-    net = net_counts(source, background, regions.area_ratio)
-    scale = regions.effective_fraction * per
-    return scaled(net, 1.0 / scale) if per > 0.0 else None
-
-
-def net_counts(source: int, background: int, area_ratio: float) -> Measurement:
-    """Source counts in the source region: N_s - a N_b with its errors, see the module."""
     tail = ndtr(-analysis_constants().light_curve.sigma)
     counts = np.array([source, background], dtype=np.float64)
     lower = counts - np.where(counts > 0.0, gammaincinv(np.maximum(counts, 1.0), tail), 0.0)
     upper = gammaincinv(counts + 1.0, 1.0 - tail) - counts
     return Measurement(
-        value=float(source - area_ratio * background),
+        value=float(source - others[0] - area_ratio * (background - others[1])),
         error_low=float(np.hypot(lower[0], area_ratio * upper[1])),
         error_high=float(np.hypot(upper[0], area_ratio * lower[1])),
-    )
-
-
-def scaled(measured: Measurement, factor: float) -> Measurement:
-    """Multiply a measurement by a positive number."""
-    low, high = measured.error_low, measured.error_high
-    return Measurement(
-        value=measured.value * factor,
-        error_low=None if low is None else low * factor,
-        error_high=None if high is None else high * factor,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,19 @@ from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.decay import fit_decay
 from mxtvhf.analysis.galactic_column import GalacticColumn
 from mxtvhf.analysis.hardness import hardness_ratio
-from mxtvhf.analysis.light_curve import RegionPhotons, block_edges, fixed_edges, net_rate, rate_bins
+from mxtvhf.analysis.light_curve import RegionPhotons, block_edges, fixed_edges, net_counts, rate_bins
 from mxtvhf.analysis.model import (
     ExtractionRegions,
     Hardness,
     LightCurve,
     SpectralFit,
+)
+from mxtvhf.analysis.other_sources import (
+    OthersLight,
+    OtherSource,
+    exposure_without,
+    others_fraction,
+    others_light,
 )
 from mxtvhf.analysis.psf_width import SourcePsf
 from mxtvhf.analysis.regions import Regions, choose_regions
@@ -41,6 +49,8 @@ class SourceMeasurements:
         Of the source and the background region.
     fraction_sigma
         Relative error of the regions' effective fraction.
+    others_fraction
+        See `mxtvhf.analysis.model.ExtractionRegions`.
     counts
         Of the two regions per PI channel, shape (2, channels).
     response
@@ -51,6 +61,7 @@ class SourceMeasurements:
 
     photons: RegionPhotons
     fraction_sigma: float
+    others_fraction: float | None
     counts: npt.NDArray[np.int64]
     response: Response
     light_curve: LightCurve
@@ -71,6 +82,7 @@ def measure_source(
     calibration: Calibration,
     core_fwhm_arcmin: float | None = None,
     galactic: GalacticColumn | None = None,
+    others: Sequence[OtherSource] = (),
 ) -> SourceMeasurements:
     """Measure light curve, hardness and spectrum of a source.
 
@@ -90,9 +102,11 @@ def measure_source(
     calibration
         PSF, gain and response.
     core_fwhm_arcmin
-        Width of the PSF's core that was fitted to the photons; None: that of the calibration.
+        Width of the PSF's core that the localisation fitted; None: that of the calibration.
     galactic
         The Galactic column towards the source; None: not known.
+    others
+        Other sources in the field.
 
     Raises
     ------
@@ -101,18 +115,27 @@ def measure_source(
         `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
-    source = SourcePsf.of(calibration.psf, core_fwhm_arcmin)
+    source = SourcePsf.of(
+        calibration.psf, core_fwhm_arcmin, x, y,
+        n_source=n_source, n_background=n_background, exposure=photons.exposure,
+    )  # fmt: skip
     regions = choose_regions(
         x,
         y,
         n_source=n_source,
         n_background=n_background,
         psf=source.psf,
-        exposure=photons.exposure,
+        exposure=exposure_without(photons.exposure, x, y, others, n_background=n_background, psf=source.psf),
     )
-    fraction_sigma = source.fraction_sigma(regions, n_source, n_background)
-    chosen, counts = _region_photons(photons, gti, regions, calibration)
+    fraction_sigma = source.fraction_sigma(regions)
     response = response_of(calibration.effective_area, calibration.redistribution)
+    light = others_light(
+        regions, others, exposure=photons.exposure, width_sigma=source.width_sigma, response=response
+    )
+    chosen, counts = _region_photons(photons, gti, regions, light, calibration)
+    on, off = chosen.source_time.size, chosen.background_time.size
+    net = net_counts(on, off, regions.area_ratio, light.counts).value
+    scale_sigma = float(np.hypot(fraction_sigma, light.net_sigma / max(net, 1.0)))
     spectrum, reason = fit_spectrum(
         chosen,
         counts[0],
@@ -120,14 +143,15 @@ def measure_source(
         response,
         calibration.background,
         galactic=galactic,
-        fraction_sigma=fraction_sigma,
+        scale_sigma=scale_sigma,
     )
     return SourceMeasurements(
         photons=chosen,
         fraction_sigma=fraction_sigma,
+        others_fraction=others_fraction(regions, light, on, off),
         counts=counts,
         response=response,
-        light_curve=light_curve(chosen, t0),
+        light_curve=light_curve(chosen, t0, scale_sigma),
         hardness=hardness_ratio(chosen),
         spectrum=spectrum,
         spectrum_reason=reason,
@@ -143,7 +167,11 @@ def check_good_time(gti: Floats) -> None:
 
 
 def _region_photons(
-    photons: DriftCorrectedPhotons, gti: Floats, regions: Regions, calibration: Calibration
+    photons: DriftCorrectedPhotons,
+    gti: Floats,
+    regions: Regions,
+    others: OthersLight,
+    calibration: Calibration,
 ) -> tuple[RegionPhotons, npt.NDArray[np.int64]]:
     """Pick the photons of both regions in good time and in the band; and count all per channel."""
     energy = calibration.gain.energy(photons.pha)
@@ -154,23 +182,33 @@ def _region_photons(
     masks = [region[photons.y, photons.x] for region in (regions.source, regions.background)]
     source, background = (np.flatnonzero(mask & in_band) for mask in masks)
     chosen = RegionPhotons(
-        regions, gti, photons.time[source], photons.time[background], energy[source], energy[background]
-    )
+        regions, gti, photons.time[source], photons.time[background], energy[source], energy[background],
+        others,
+    )  # fmt: skip
     channels = pi_channels(photons.pha, calibration.gain)
     return chosen, np.stack([spectrum_counts(channels[mask & good_time]) for mask in masks])
 
 
-def light_curve(photons: RegionPhotons, t0: float | None) -> LightCurve:
-    """Make the light curve; its times count from T0, or from the first good time."""
+def light_curve(photons: RegionPhotons, t0: float | None, scale_sigma: float = 0.0) -> LightCurve:
+    """Make the light curve; its times count from T0, or from the first good time.
+
+    Parameters
+    ----------
+    photons
+        Of the two regions.
+    t0
+        The burst's T0, s of MET; None when unknown.
+    scale_sigma
+        Relative error that all rates have in common: it is in that of the mean rate.
+    """
     zero = photons.gti[0, 0] if t0 is None else t0
     decay, reason = fit_decay(photons, t0)
-    mean = net_rate(photons.source_time.size, photons.background_time.size, photons.regions, photons.exposure)
-    assert mean is not None  # noqa: S101  there is good time
+    mean = photons.net_rate(photons.source_time.size, photons.background_time.size, photons.exposure)
     return LightCurve(
         zero=utc_from_met(zero),
         zero_is_trigger=t0 is not None,
         exposure_s=photons.exposure,
-        mean=mean,
+        mean=mean.with_error(scale_sigma * abs(mean.value)),
         bins=rate_bins(photons, fixed_edges(photons), zero),
         blocks=rate_bins(photons, block_edges(photons), zero),
         decay=decay,
@@ -178,9 +216,9 @@ def light_curve(photons: RegionPhotons, t0: float | None) -> LightCurve:
     )
 
 
-def region_summary(photons: RegionPhotons, fraction_sigma: float) -> ExtractionRegions:
-    """Describe the regions; ``fraction_sigma`` is the relative error of their effective fraction."""
-    regions = photons.regions
+def region_summary(found: SourceMeasurements) -> ExtractionRegions:
+    """Describe the regions."""
+    photons, regions = found.photons, found.photons.regions
     pixels = regions.areas
     return ExtractionRegions(
         x=regions.x,
@@ -192,8 +230,9 @@ def region_summary(photons: RegionPhotons, fraction_sigma: float) -> ExtractionR
         source_fraction=regions.source_fraction,
         background_fraction=regions.background_fraction,
         effective_fraction=regions.effective_fraction,
-        effective_fraction_sigma=fraction_sigma,
+        effective_fraction_sigma=found.fraction_sigma,
         core_fwhm_arcmin=regions.psf.core_fwhm_arcmin,
         source_photons=photons.source_time.size,
         background_photons=photons.background_time.size,
+        others_fraction=found.others_fraction,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, log10
+from math import floor, hypot, log10
 
 from pydantic import AwareDatetime, Field
 
@@ -32,6 +32,15 @@ class Measurement(Model):
             error_high=None if high is None else factor * high,
         )
 
+    def with_error(self, sigma: float) -> Measurement:
+        """Return the same with a further, independent error."""
+        low, high = self.error_low, self.error_high
+        return Measurement(
+            value=self.value,
+            error_low=None if low is None else hypot(low, sigma),
+            error_high=None if high is None else hypot(high, sigma),
+        )
+
 
 class ExtractionRegions(Model):
     """Where on the detector photons of the source and of the background were taken."""
@@ -55,8 +64,8 @@ class ExtractionRegions(Model):
     """What is left of the source when the background region is subtracted: ``source_fraction`` less
     ``background_fraction`` times the ratio of the areas."""
     effective_fraction_sigma: float
-    """Its relative uncertainty, 1 sigma, by that of the fitted width of the PSF's core. The intervals of norm
-    and fluxes contain it; rates have it beside their own."""
+    """Its relative uncertainty, 1 sigma, by that of the fitted width of the PSF's core. The intervals of
+    norm, fluxes and the mean rate contain it; the rates of bins have it in common, beside their own."""
     core_fwhm_arcmin: float | None = None
     """Width of the PSF's core that the fractions are for, arcmin: the fitted one. None in results of versions
     before 0.3, which took the calibration's."""
@@ -65,7 +74,8 @@ class ExtractionRegions(Model):
     background_photons: int
     others_fraction: float | None = None
     """Expected part of the net counts that is of other sources of the field, which the circles around them
-    leave; None: there are none, and in results of versions before this field."""
+    leave: it is subtracted from rates, spectrum and fluxes. None: there are none, and in results of versions
+    before this field."""
 
 
 class RateBin(Model):
@@ -80,7 +90,7 @@ class RateBin(Model):
     background_photons: int
     rate: Measurement | None
     """Source photons per second that the whole detector would count, were the source in its middle; None
-    without exposure."""
+    with less exposure than a frame of the detector."""
 
 
 class DecayFit(Model):

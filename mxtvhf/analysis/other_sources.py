@@ -1,20 +1,25 @@
-"""Other sources in the field, when one of them is measured: they are kept out of its background region.
+"""Other sources in the field, when one of them is measured: what they put into its regions is subtracted.
 
 The optics spread every source over the whole detector. Circles around the others take out where they outshine
-the background; what is left of them in the two regions is estimated, and told with the result.
+the background; what is left of them in the two regions is estimated by their fitted photons, and subtracted.
+In time the others are taken as constant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from mxtvhf.analysis.constants import analysis_constants
+from mxtvhf.analysis.powerlaw import PowerLaw
+from mxtvhf.analysis.psf_width import WIDTH_STEP
 from mxtvhf.analysis.regions import Regions, distances
 from mxtvhf.instrument.pixels import ExposureMap
 from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.models.arrays import Floats
 
 
@@ -27,6 +32,9 @@ class OtherSource:
     y: float
     counts: float
     """Its photons on the good pixels."""
+    counts_sigma: float = 0.0
+    """Their standard error."""
+    spectrum: PowerLaw = field(default_factory=PowerLaw)
 
 
 def exposure_without(
@@ -74,41 +82,88 @@ def exposure_without(
     return ExposureMap(kept)
 
 
-def others_fraction(
+@dataclass(frozen=True, eq=False)
+class OthersLight:
+    """What other sources put into the two regions, over the whole good time.
+
+    Attributes
+    ----------
+    spectra
+        Expected photons per PI channel of the source and the background region, shape (2, channels).
+    net_sigma
+        Standard error of their part in the net counts of the source region.
+    """
+
+    spectra: Floats
+    net_sigma: float
+
+    @cached_property
+    def counts(self) -> Floats:
+        """Expected photons of both regions in the band of the analysis, shape (2,)."""
+        low, high = analysis_constants().band.energy_kev
+        middle = 0.5 * (channel_edges()[1:] + channel_edges()[:-1])
+        return np.asarray(self.spectra[:, (middle >= low) & (middle < high)].sum(axis=1))
+
+
+NO_OTHERS = OthersLight(np.zeros((2, channel_edges().size - 1)), 0.0)
+
+
+def others_light(
     regions: Regions,
     others: Sequence[OtherSource],
-    source_photons: int,
-    background_photons: int,
     *,
     exposure: ExposureMap,
-    psf: LobsterEyePsf,
-) -> float | None:
-    """Estimate what part of the net counts is of other sources.
+    width_sigma: float,
+    response: Response,
+) -> OthersLight:
+    """Return what other sources put into the regions, by their fitted photons and the PSF.
+
+    The error is that of their numbers of photons and of the PSF's width, which moves photons between core and
+    wings of all sources together.
 
     Parameters
     ----------
     regions
-        Source and background region.
+        Source and background region, with the PSF.
     others
         The others.
-    source_photons, background_photons
-        Photons in the two regions.
     exposure
         The exposure map that the sources' counts refer to, without circles.
-    psf
-        The point spread function.
-
-    Returns
-    -------
-    float or None
-        Negative where they are more in the background region; None without other sources or net counts.
+    width_sigma
+        Relative error of the width of the PSF's core.
+    response
+        Of the detector.
     """
-    net = source_photons - regions.area_ratio * background_photons
-    if not others or net <= 0.0:
-        return None
-    images = np.sum([_image(other, exposure, psf) for other in others], axis=0)
-    theirs = images[regions.source].sum() - regions.area_ratio * images[regions.background].sum()
-    return float(theirs / net)
+    spectra, net_sigmas, changes = NO_OTHERS.spectra, [0.0], [0.0]
+    for other in others:
+        narrow, expected, wide = (
+            _in_regions(other, regions, exposure, regions.psf.scaled(factor))
+            for factor in (1.0 - WIDTH_STEP, 1.0, 1.0 + WIDTH_STEP)
+        )
+        seen = (other.spectrum.density(response.energies) * response.area) @ response.matrix
+        spectra = spectra + np.outer(expected, seen / seen.sum())
+        net_sigmas.append(_net(expected, regions) * other.counts_sigma / other.counts)
+        changes.append(_net(wide - narrow, regions) / (2.0 * WIDTH_STEP))
+    sigma = np.hypot(np.linalg.norm(net_sigmas), width_sigma * np.sum(changes))
+    return OthersLight(spectra, float(sigma))
+
+
+def others_fraction(regions: Regions, light: OthersLight, source: int, background: int) -> float | None:
+    """Return what part of the net counts of two regions is of other sources.
+
+    Negative where they are more in the background region; None without other sources or net counts.
+    """
+    net = source - regions.area_ratio * background
+    return _net(light.counts, regions) / net if light.counts.any() and net > 0.0 else None
+
+
+def _net(counts: Floats, regions: Regions) -> float:
+    return float(counts[0] - regions.area_ratio * counts[1])
+
+
+def _in_regions(other: OtherSource, regions: Regions, exposure: ExposureMap, psf: LobsterEyePsf) -> Floats:
+    image = _image(other, exposure, psf)
+    return np.array([image[regions.source].sum(), image[regions.background].sum()])
 
 
 def _image(other: OtherSource, exposure: ExposureMap, psf: LobsterEyePsf) -> Floats:

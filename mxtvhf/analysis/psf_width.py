@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.regions import Regions, regions_at
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.calibration import PsfCalibration
+from mxtvhf.instrument.pixels import ExposureMap
 from mxtvhf.instrument.psf import LobsterEyePsf
 
-_STEP = 0.05
+WIDTH_STEP = 0.05
 """Relative step of the width for derivatives."""
 
 
@@ -24,15 +26,42 @@ class SourcePsf:
     psf
         With the fitted width of its core.
     width_sigma
-        Relative error of the width before the photons were looked at.
+        Relative error of the width.
     """
 
     psf: LobsterEyePsf
     width_sigma: float
 
     @classmethod
-    def of(cls, calibration: PsfCalibration, core_fwhm_arcmin: float | None) -> SourcePsf:
-        """Return the calibration's PSF with the width (arcmin) that was fitted; None: the calibration's.
+    def of(
+        cls,
+        calibration: PsfCalibration,
+        core_fwhm_arcmin: float | None,
+        x: float,
+        y: float,
+        *,
+        n_source: float,
+        n_background: float,
+        exposure: ExposureMap,
+    ) -> SourcePsf:
+        """Return the PSF with the width that the photons tell.
+
+        The localisation's width is the most probable one by the photons and the calibration together. It is
+        what both say, weighted by the inverse squares of their errors, that of the photons by their Fisher
+        information. Here the calibration has the larger one of its own error and that of ``analysis.toml``.
+
+        Parameters
+        ----------
+        calibration
+            Of the PSF.
+        core_fwhm_arcmin
+            Width that the localisation fitted, arcmin; None: that of the calibration, without a fit.
+        x, y
+            Place of the source, continuous 0-based drift-corrected pixels.
+        n_source, n_background
+            Photons of each on the good pixels.
+        exposure
+            The exposure map.
 
         Raises
         ------
@@ -40,48 +69,45 @@ class SourcePsf:
             A width that is not positive and finite.
         """
         psf = LobsterEyePsf.of(calibration)
+        known = psf.width_sigma
         if core_fwhm_arcmin is None:
-            return cls(psf, psf.width_sigma)
+            return cls(psf, known)
         if not 0.0 < core_fwhm_arcmin < np.inf:
             raise InvalidInput(f"PSF: fitted width of the core of {core_fwhm_arcmin} arcmin")
-        return cls(psf.scaled(core_fwhm_arcmin / psf.core_fwhm_arcmin), psf.width_sigma)
+        stretch = core_fwhm_arcmin / psf.core_fwhm_arcmin
+        if known == 0.0:
+            return cls(psf.scaled(stretch), 0.0)
+        here = max(known, analysis_constants().width.least_sigma)
+        told = _information(psf.scaled(stretch), x, y, n_source, n_background, exposure)
+        wider = (told + known**-2) / (told + here**-2)
+        return cls(psf.scaled(stretch**wider), float((told + here**-2) ** -0.5))
 
-    def fraction_sigma(self, regions: Regions, n_source: float, n_background: float) -> float:
-        """Return the relative error of the effective fraction of regions, by that of the width.
-
-        The width is known by the calibration and by its fit to the photons, together.
-
-        Parameters
-        ----------
-        regions
-            Of this PSF.
-        n_source, n_background
-            Photons of each on the good pixels.
-        """
-        if self.width_sigma == 0.0:
-            return 0.0
-        information = self.width_sigma**-2 + self._information(regions, n_source, n_background)
+    def fraction_sigma(self, regions: Regions) -> float:
+        """Return the relative error of the effective fraction of regions, by that of the width."""
         narrow, wide = (
             regions_at(
                 regions.x, regions.y, regions.radius, psf=self.psf.scaled(factor), exposure=regions.exposure
             ).effective_fraction
-            for factor in (1.0 - _STEP, 1.0 + _STEP)
+            for factor in (1.0 - WIDTH_STEP, 1.0 + WIDTH_STEP)
         )
-        change = abs(wide - narrow) / (2.0 * _STEP * regions.effective_fraction)
-        return float(change / np.sqrt(information))
+        change = abs(wide - narrow) / (2.0 * WIDTH_STEP * regions.effective_fraction)
+        return float(change * self.width_sigma)
 
-    def _information(self, regions: Regions, n_source: float, n_background: float) -> float:
-        """Fisher information of the photons on the logarithm of the width; the number of photons is free."""
-        exposed = regions.exposure > 0.0
-        weight = regions.exposure[exposed]
-        narrow, image, wide = (
-            weight * self.psf.scaled(factor).image(regions.x, regions.y)[exposed]
-            for factor in (1.0 - _STEP, 1.0, 1.0 + _STEP)
-        )
-        slope = (wide / wide.sum() - narrow / narrow.sum()) / (2.0 * _STEP)
-        part = image / image.sum()
-        mean = n_source * part + n_background * weight / weight.sum()
-        mean = np.maximum(mean, 1e-12)
-        shape, number = n_source * slope, n_source * part
-        mixed = (shape * number / mean).sum()
-        return float((shape**2 / mean).sum() - mixed**2 / (number**2 / mean).sum())
+
+def _information(
+    psf: LobsterEyePsf, x: float, y: float, n_source: float, n_background: float, exposure: ExposureMap
+) -> float:
+    """Fisher information of the photons on the logarithm of the width; the number of photons is free."""
+    exposed = exposure > 0.0
+    weight = exposure[exposed]
+    narrow, image, wide = (
+        weight * psf.scaled(factor).image(x, y)[exposed]
+        for factor in (1.0 - WIDTH_STEP, 1.0, 1.0 + WIDTH_STEP)
+    )
+    slope = (wide / wide.sum() - narrow / narrow.sum()) / (2.0 * WIDTH_STEP)
+    part = image / image.sum()
+    mean = n_source * part + n_background * weight / weight.sum()
+    mean = np.maximum(mean, 1e-12)
+    shape, number = n_source * slope, n_source * part
+    mixed = (shape * number / mean).sum()
+    return float((shape**2 / mean).sum() - mixed**2 / (number**2 / mean).sum())

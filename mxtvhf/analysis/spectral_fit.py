@@ -8,27 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mxtvhf.analysis.absorption import cross_section
-from mxtvhf.analysis.background_spectrum import background_shape, component_spectra
+from mxtvhf.analysis.background_spectrum import background_pieces, background_shape, component_spectra
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.cstat import BestFits, SpectralData, expected_statistic
 from mxtvhf.analysis.galactic_column import GalacticColumn
-from mxtvhf.analysis.light_curve import net_counts, scaled
+from mxtvhf.analysis.light_curve import RegionPhotons, net_counts
 from mxtvhf.analysis.model import SpectralFit, SpectrumBin
 from mxtvhf.analysis.powerlaw import ERG_PER_KEV
-from mxtvhf.analysis.regions import Regions
 from mxtvhf.analysis.spectral_posterior import SpectralPosterior, spectral_posterior
 from mxtvhf.instrument.calibration import Background
 from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.models.arrays import Floats
-
-if TYPE_CHECKING:
-    from mxtvhf.analysis.light_curve import RegionPhotons
 
 Counts = npt.NDArray[np.int64]
 
@@ -59,8 +54,7 @@ class Spectrum:
     @classmethod
     def of(
         cls,
-        regions: Regions,
-        exposure: float,
+        photons: RegionPhotons,
         source: Counts,
         background: Counts,
         response: Response,
@@ -70,10 +64,8 @@ class Spectrum:
 
         Parameters
         ----------
-        regions
-            Where the photons were taken.
-        exposure
-            Good time, s.
+        photons
+            Give regions, exposure and the light of other sources.
         source, background
             Counts of the two regions per PI channel.
         response
@@ -81,16 +73,22 @@ class Spectrum:
         components
             What the background's spectrum is a mixture of.
         """
-        starts, pieces = _bin_starts_of_pieces()
+        starts = _fit_bin_starts()
         inside = slice(starts[0], starts[-1])
         first = starts[:-1] - starts[0]
-        counts = np.stack([np.add.reduceat(each[inside], first) for each in (source, background)])
+        counts, others = (
+            np.add.reduceat(each[:, inside], first, axis=1)
+            for each in (np.stack([source, background]), photons.others.spectra)
+        )
         matrix = np.add.reduceat(response.matrix[:, inside], first, axis=1)
         binned = Response(response.energy_edges, response.area, matrix)
         edges = channel_edges()[starts]
         kinds = _folded(binned, *_SOURCE_KINDS).reshape(-1, first.size)
-        shape = background_shape(counts, regions, kinds, component_spectra(components, binned, edges))
-        return cls(SpectralData(counts, shape, pieces, regions, exposure), edges, binned)
+        mixed = component_spectra(components, binned, edges)
+        shape = background_shape(counts, photons.regions, kinds, mixed, others)
+        pieces = background_pieces(shape, int(counts[1].sum()))
+        data = SpectralData(counts, shape, pieces, photons.regions, photons.exposure, others)
+        return cls(data, edges, binned)
 
     def folded(self, index: Floats, nh_cm2: Floats) -> Floats:
         """Counts/s per bin on the whole detector for 1 photon/keV/cm2/s at 1 keV before absorption.
@@ -111,23 +109,22 @@ class Spectrum:
     def source_photons(self) -> float:
         """Estimate the source's photons in both regions, by the difference of the regions."""
         regions = self.data.regions
-        on, off = self.data.counts.sum(axis=1)
+        on, off = (self.data.counts - self.data.others).sum(axis=1)
         net = (on - regions.area_ratio * off) / regions.effective_fraction
         return float(net * (regions.source_fraction + regions.background_fraction))
 
 
 @cache
-def _bin_starts_of_pieces() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """First channels of the bins, and the channel after the last; first bins of the background pieces."""
+def _fit_bin_starts() -> npt.NDArray[np.intp]:
+    """First channels of the fit's bins, and the channel after the last."""
     rules, edges = analysis_constants().spectrum, channel_edges()
     width = edges[1] - edges[0]
-    first = np.rint(np.array(rules.background_pieces_kev) / width).astype(np.intp)
+    ends = np.rint(np.array(rules.bin_ranges_kev) / width).astype(np.intp)
     starts = [
         np.arange(low, high, round(step / width))
-        for low, high, step in zip(first, first[1:], rules.bin_widths_kev, strict=False)
+        for low, high, step in zip(ends, ends[1:], rules.bin_widths_kev, strict=False)
     ]
-    pieces = np.cumsum([0, *(each.size for each in starts[:-1])])
-    return np.append(np.concatenate(starts), first[-1]), pieces
+    return np.append(np.concatenate(starts), ends[-1])
 
 
 def _folded(response: Response, index: Floats, nh_cm2: Floats) -> Floats:
@@ -163,14 +160,14 @@ def fit_spectrum(
     components: Background,
     *,
     galactic: GalacticColumn | None = None,
-    fraction_sigma: float = 0.0,
+    scale_sigma: float = 0.0,
 ) -> tuple[SpectralFit | None, str | None]:
     """Fit an absorbed power law to the spectra of the two regions.
 
     Parameters
     ----------
     photons
-        Give regions and exposure.
+        Give regions, exposure and the light of other sources.
     source, background
         Counts of the two regions per PI channel.
     response
@@ -179,8 +176,8 @@ def fit_spectrum(
         What the background's spectrum is a mixture of.
     galactic
         The Galactic column towards the source; None: not known.
-    fraction_sigma
-        Relative error of the regions' effective fraction: it is in the intervals of norm and fluxes.
+    scale_sigma
+        Relative error of what the regions hold of the source: it is in the intervals of norm and fluxes.
 
     Returns
     -------
@@ -188,12 +185,12 @@ def fit_spectrum(
         The fit and None, or None and the reason why there is none.
     """
     rules = analysis_constants().spectrum
-    spectrum = Spectrum.of(photons.regions, photons.exposure, source, background, response, components)
+    spectrum = Spectrum.of(photons, source, background, response, components)
     n_source = spectrum.source_photons
     if n_source < rules.least_photons:
         return None, f"{n_source:.1f} source photons in the band are fewer than {rules.least_photons:g}"
     column = None if galactic is None else galactic.nh_cm2
-    found = spectral_posterior(spectrum.data, spectrum.folded, column, fraction_sigma)
+    found = spectral_posterior(spectrum.data, spectrum.folded, column, scale_sigma)
     return _result(spectrum, found, n_source, galactic), None
 
 
@@ -205,7 +202,7 @@ def _result(
     best = BestFits(*(each[i, j] for each in (
         found.fits.amplitude, found.fits.levels, found.fits.statistic, found.fits.information
     )))  # fmt: skip
-    expected, sigma = expected_statistic(spectrum.data.means(folded, best))
+    expected, sigma = expected_statistic(spectrum.data.means(folded, best), best.levels.size + 1)
     excess = (float(best.statistic) - expected) / sigma
     doubts = _doubts(found, n_source, excess)
     return SpectralFit(
@@ -250,6 +247,7 @@ def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]
     starts = _bin_starts(data.counts[0])
     stops = np.append(starts[1:], data.counts.shape[1])
     on, off = np.add.reduceat(data.counts, starts, axis=1)
+    others = np.add.reduceat(np.broadcast_to(data.others, data.counts.shape), starts, axis=1)
     effective = np.add.reduceat(folded, starts) * data.regions.effective_fraction
     return tuple(
         SpectrumBin(
@@ -257,9 +255,8 @@ def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]
             high_kev=float(edges[stop]),
             source_photons=int(on[k]),
             background_photons=int(off[k]),
-            rate=scaled(
-                net_counts(int(on[k]), int(off[k]), data.regions.area_ratio),
-                1.0 / (data.exposure * (edges[stop] - edges[first])),
+            rate=net_counts(int(on[k]), int(off[k]), data.regions.area_ratio, others[:, k]).scaled(
+                1.0 / (data.exposure * (edges[stop] - edges[first]))
             ),
             model=float(effective[k] / (edges[stop] - edges[first])),
         )

@@ -123,7 +123,7 @@ class SpectralPosterior:
 
 
 def spectral_posterior(
-    data: SpectralData, folding: Folding, galactic_cm2: float | None, fraction_sigma: float
+    data: SpectralData, folding: Folding, galactic_cm2: float | None, scale_sigma: float
 ) -> SpectralPosterior:
     """Evaluate the posterior on finer and finer grids, until it fills one.
 
@@ -135,8 +135,8 @@ def spectral_posterior(
         From parameters to counts.
     galactic_cm2
         The Galactic column, 1/cm2; None: not known.
-    fraction_sigma
-        Relative error of the source's part in the regions.
+    scale_sigma
+        Relative error of what the regions hold of the source.
     """
     rules = analysis_constants().spectrum
     limits, u_limits = rules.photon_index_limits, coordinate_limits()
@@ -161,7 +161,7 @@ def spectral_posterior(
         coordinate=u,
         fits=fits,
         probability=probability / probability.sum(),
-        information=1.0 / (1.0 / fits.information + fraction_sigma**2),
+        information=1.0 / (1.0 / fits.information + scale_sigma**2),
         column_width=0.5 * float(high - low),
     )
 

@@ -85,6 +85,20 @@ class OnboardJudgement(Model):
     """When the on-board software sent it, UTC; of a notice when it was published."""
 
 
+class FluxLimit(Model):
+    """The upper limit as a flux of sources of one spectrum, an absorbed power law.
+
+    It holds at the least favourable place: a corner of the detector, or of ECLAIRs' 90 % circle, where that
+    was asked, the place that the detector gets the least of.
+    """
+
+    photon_index: float
+    nh_1e22_cm2: float
+    """Column of absorbing hydrogen, 1e22/cm2."""
+    flux: float
+    """Mean flux, 0.3-10 keV, absorbed, erg/cm2/s."""
+
+
 class Localisation(Model):
     """What the photons say about where the source is."""
 
@@ -131,7 +145,11 @@ class Localisation(Model):
     """90 % upper limit of the expected source photons where no source was found; None where any number
     could be hidden, because hardly a pixel is good."""
     upper_limit_flux: float | None = None
-    """The same as a mean flux (0.3-10 keV, absorbed, expected spectrum), erg/cm2/s."""
+    """The same as a mean flux (0.3-10 keV, absorbed), erg/cm2/s: sources of nine tenths of the expected kinds
+    would have been found with 90 % wherever they are; only the hardest ones may hide, see
+    ``upper_limit_fluxes``."""
+    upper_limit_fluxes: tuple[FluxLimit, ...] = ()
+    """For each spectrum on its own, the typical one first; empty in reports older than this field."""
     sources: tuple[LocalisedSource, ...] = ()
     """All significant sources of the field by falling ts; empty in reports older than this field.
     ``position`` and the numbers about it are those of one of them."""

@@ -4,21 +4,37 @@ Two questions, told apart by Kashyap et al. 2010, ApJ 719, 900. How many photons
 those that were seen? The answer, their *upper bound*, is ``source_upper_bound``. How many must it have to be
 detected with a given probability? That is their *upper limit*, ``detectable_photons``, and tells what the
 detector and its background allow. A bound alone may lie below what can be detected, by chance.
+
+Both are photons. What flux they are depends on the spectrum, by a factor of forty from a soft source to one
+behind dense gas, and on the place, since of a source near an edge the detector gets a part only. So the
+limit in flux is given for each expected spectrum, at the least favourable place.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaincc, gammaincinv, logsumexp, ndtri
 
-from mxtvhf.instrument.psf import SeparablePsf, detector_pixels
+from mxtvhf.analysis.powerlaw import PowerLaw
+from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.instrument.calibration import Calibration
+from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, detector_pixels
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import CELL
+from mxtvhf.localisation.model import FluxLimit
+from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.models.arrays import Floats
 
 _STEPS = 1000
 """Values of the source's part f of the photons, 0..1."""
+_NH_UNIT = 1e22
+_R90_PER_SIGMA = float(np.sqrt(2.0 * np.log(10.0)))
+"""Of a round Gaussian."""
+_DIRECTIONS = 32
+"""In which the edge of a circle is looked at."""
 
 
 def source_upper_bound(
@@ -115,3 +131,78 @@ def detectable_photons(
 def empty_upper_limit(part: float = 0.9) -> float:
     """Return the upper limit where no photon came at all: that of a Poisson mean of 0 counts."""
     return float(-np.log1p(-part))
+
+
+def flux_limits(
+    photons: float,
+    exposure_s: float,
+    spectra: Sequence[PowerLaw],
+    calibration: Calibration,
+    *,
+    good_part: float = 1.0,
+    prior: PositionPrior | None = None,
+) -> tuple[FluxLimit, ...]:
+    """Return the fluxes that put so many photons on the good pixels, at the least favourable place.
+
+    That is a corner of the detector, or the place in the 90 % circle of the prior of which the detector gets
+    the least. Sources elsewhere put more photons on it.
+
+    Parameters
+    ----------
+    photons
+        Limit of the photons on good pixels.
+    exposure_s
+        Good time, s.
+    spectra
+        Of the sources.
+    calibration
+        Gives effective area and PSF.
+    good_part
+        Part of the detector that is good.
+    prior
+        Where the source is; None: anywhere on the detector.
+    """
+    x, y = _least_favourable_place(LobsterEyePsf.of(calibration.psf), prior)
+    return tuple(
+        FluxLimit(
+            photon_index=spectrum.photon_index,
+            nh_1e22_cm2=spectrum.nh_cm2 / _NH_UNIT,
+            flux=photons / (good_part * expected_counts(1.0, exposure_s, x, y, spectrum, calibration)),
+        )
+        for spectrum in spectra
+    )
+
+
+def population_flux_limit(limits: Sequence[FluxLimit], shares: Floats, part: float = 0.9) -> float:
+    """Return the flux above which a part of the expected sources is excluded, whichever of them it is.
+
+    It is the limit of the spectrum that so many of the sources do not exceed in flux for a photon. Sources of
+    softer spectra are found with a higher probability, of harder ones with a lower one.
+
+    Parameters
+    ----------
+    limits
+        Of each spectrum.
+    shares
+        Part of the sources that have it, with the sum 1.
+    part
+        Of the sources.
+    """
+    order = np.argsort([limit.flux for limit in limits])
+    # A sum of shares may miss 1 by a rounding error.
+    reached = int(np.searchsorted(np.cumsum(shares[order]), part - 1e-9))
+    return limits[int(order[reached])].flux
+
+
+def _least_favourable_place(psf: LobsterEyePsf, prior: PositionPrior | None) -> tuple[float, float]:
+    """Return the place that the detector gets the least part of the photons of."""
+    low, high = -0.5, detector_pixels() - 0.5
+    if prior is None:
+        return low, low
+    angle = np.linspace(0.0, 2.0 * np.pi, _DIRECTIONS, endpoint=False)
+    radius = _R90_PER_SIGMA * prior.sigma
+    places = np.clip(
+        np.stack([prior.x + radius * np.cos(angle), prior.y + radius * np.sin(angle)], axis=1), low, high
+    )
+    x, y = min(places.tolist(), key=lambda place: psf.enclosed(*place))
+    return x, y

@@ -1,12 +1,17 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mxtvhf.analysis.background_spectrum import (
-    background_shape,
-    component_spectra,
-)
+from benchmarks.realsky import spectra
+from benchmarks.realsky.facts import ENERGY
+from mxtvhf.analysis.background_spectrum import background_pieces, background_shape, component_spectra
+from mxtvhf.analysis.constants import analysis_constants
+from mxtvhf.analysis.galactic_column import GalacticColumn
+from mxtvhf.analysis.light_curve import RegionPhotons
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.analysis.regions import regions_at
-from mxtvhf.analysis.spectral_fit import Spectrum
+from mxtvhf.analysis.spectral_fit import Spectrum, fit_spectrum
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import channel_edges, response_of
@@ -15,8 +20,11 @@ CALIBRATION = default_calibration()
 RESPONSE = response_of(CALIBRATION.effective_area, CALIBRATION.redistribution)
 PSF = LobsterEyePsf.of(CALIBRATION.psf)
 REGIONS = regions_at(128.0, 128.0, 40.0, psf=PSF, exposure=np.ones((256, 256)))
+RULES = analysis_constants().spectrum
 NOTHING = np.zeros(len(channel_edges()) - 1, int)
-EMPTY = Spectrum.of(REGIONS, 600.0, NOTHING, NOTHING, RESPONSE, CALIBRATION.background)
+NO_TIMES = np.empty(0)
+PHOTONS = RegionPhotons(REGIONS, np.array([[0.0, 600.0]]), NO_TIMES, NO_TIMES, NO_TIMES, NO_TIMES)
+EMPTY = Spectrum.of(PHOTONS, NOTHING, NOTHING, RESPONSE, CALIBRATION.background)
 COMPONENTS = component_spectra(CALIBRATION.background, EMPTY.response, EMPTY.edges)
 SOURCES = EMPTY.folded(np.array([1.0, 2.0, 3.0]), np.array([1e21, 1e22])).reshape(6, -1)
 
@@ -69,3 +77,34 @@ def test_the_sky_part_is_found_beside_a_source(sky):
     # The source puts 300 soft photons into the background region.
     assert shape[soft].sum() == pytest.approx(truth[soft].sum(), abs=0.05)
     assert (shape > 0.0).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**5), st.integers(0, 2**32))
+def test_pieces_have_equal_parts_of_the_spectrum(photons, seed):
+    shape = np.random.default_rng(seed).dirichlet(np.ones(140))
+    pieces = background_pieces(shape, photons)
+    assert pieces[0] == 0
+    assert (np.diff(pieces) > 0).all()
+    wanted = min(max(photons // RULES.background_photons_per_piece, 1), RULES.most_background_pieces)
+    assert pieces.size <= wanted
+    # To within a bin.
+    assert np.add.reduceat(shape, pieces).max() <= 1.0 / wanted + 2.0 * shape.max()
+
+
+@pytest.mark.parametrize(("sky", "background"), [(0.0, 300.0), (0.5, 300.0), (0.8, 1000.0)])
+def test_a_background_that_no_mixture_describes_does_not_bend_the_spectrum_of_the_source(sky, background):
+    """Expected counts in place of drawn ones: what is found is the bias."""
+    seen = spectra.seen_through_optics(spectra.sky(1.0))
+    into = np.histogram(ENERGY, bins=RESPONSE.energy_edges, weights=seen)[0] @ RESPONSE.matrix
+    flat = np.diff(channel_edges()) / 9.8
+    areas = np.array(REGIONS.areas) / sum(REGIONS.areas)
+    fractions = np.array([REGIONS.source_fraction, REGIONS.background_fraction])
+    law = PowerLaw(2.0, 1e21).density(RESPONSE.energies) * RESPONSE.area
+    source = (law / law.sum()) @ RESPONSE.matrix
+    diffuse = sky * into / into.sum() + (1.0 - sky) * flat
+    expected = np.outer(fractions, 300.0 * source) + np.outer(areas, background * diffuse)
+    fit, _ = fit_spectrum(
+        PHOTONS, *expected, RESPONSE, CALIBRATION.background, galactic=GalacticColumn(1e21, "-")
+    )
+    assert fit.photon_index.value == pytest.approx(2.0, abs=0.12)

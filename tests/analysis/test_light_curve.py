@@ -16,6 +16,7 @@ from mxtvhf.analysis.light_curve import (
 )
 from mxtvhf.analysis.regions import regions_at
 from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.models.intervals import live_time
 from mxtvhf.simulator.photons import draw_times
@@ -23,6 +24,7 @@ from mxtvhf.simulator.photons import draw_times
 PSF = LobsterEyePsf.of(default_calibration().psf)
 REGIONS = regions_at(128.0, 128.0, 50.0, psf=PSF, exposure=np.ones((256, 256), bool))
 START = 2.9e8
+FRAME = instrument().detector.frame_time_s
 
 
 def photons_of(source, background=(), gti=((0.0, 600.0),), energy=1.0):
@@ -60,7 +62,22 @@ def test_bins_keep_every_photon_and_all_good_time(gti, places):
         assert sum(one.source_photons for one in bins) == len(times)
         assert sum(one.background_photons for one in bins) == len(times[::2])
         assert sum(one.exposure_s for one in bins) == pytest.approx(photons.exposure, abs=1e-5)
-        assert all((one.rate is None) == (one.exposure_s == 0.0) for one in bins)
+        assert all((one.rate is None) == (one.exposure_s < FRAME) for one in bins)
+
+
+@given(st.floats(0.1, 5000.0), st.integers(0, 400))
+def test_bins_of_a_good_time_without_gaps_are_equally_exposed(length, count):
+    photons = photons_of(np.linspace(0.0, 0.999 * length, count), gti=((0.0, length),))
+    exposure = [one.exposure_s for one in rate_bins(photons, fixed_edges(photons), START)]
+    assert exposure == pytest.approx([length / len(exposure)] * len(exposure), abs=1e-6)
+    assert min(exposure) >= FRAME - 1e-6
+
+
+def test_a_bin_that_touches_good_time_by_less_than_a_frame_has_no_rate():
+    photons = photons_of([5.0], gti=((0.0, 10.0),))
+    touching = START + np.array([0.0, 5.0, 10.0 - 1e-6, 20.0])
+    rates = [one.rate for one in rate_bins(photons, touching, START)]
+    assert [rate is None for rate in rates] == [False, False, True]
 
 
 @given(good_times(), st.floats(0.001, 0.999))

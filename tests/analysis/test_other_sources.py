@@ -4,13 +4,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxtvhf.analysis.constants import analysis_constants
-from mxtvhf.analysis.other_sources import OtherSource, exposure_without, others_fraction
+from mxtvhf.analysis.galactic_column import GalacticColumn
+from mxtvhf.analysis.measure import measure_source
+from mxtvhf.analysis.other_sources import OtherSource, exposure_without, others_fraction, others_light
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.analysis.regions import choose_regions, distances
-from mxtvhf.instrument.pixels import ExposureMap
+from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
+from mxtvhf.instrument.calibration import default_calibration
+from mxtvhf.instrument.constants import pixel_scale_arcsec
+from mxtvhf.instrument.pixels import ExposureMap, RawMask
 from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.response import response_of
 from mxtvhf.simulator.photons import simulate_photons
 
 PSF = LobsterEyePsf()
+RESPONSE = response_of(default_calibration().effective_area, default_calibration().redistribution)
 WHOLE = ExposureMap(np.ones((256, 256)))
 RULES = analysis_constants().others
 
@@ -57,6 +66,10 @@ def test_the_detector_is_never_used_up(others):
     assert set(np.unique(kept)) <= {0.0, 1.0}
 
 
+def light(regions, *others, width_sigma=0.0):
+    return others_light(regions, others, exposure=WHOLE, width_sigma=width_sigma, response=RESPONSE)
+
+
 def test_the_estimated_part_of_others_is_that_of_simulated_photons():
     """Without the burst, what is left in the net counts is of the other source."""
     other, place = OtherSource(150.0, 120.0, 4000.0), (90.0, 118.0)
@@ -68,7 +81,7 @@ def test_the_estimated_part_of_others_is_that_of_simulated_photons():
     regions = choose_regions(*place, n_source=300.0, n_background=300.0, psf=PSF, exposure=exposure)
     counted = [int(region[photons.y, photons.x].sum()) for region in (regions.source, regions.background)]
     burst = 300
-    part = others_fraction(regions, [other], counted[0] + burst, counted[1], exposure=WHOLE, psf=PSF)
+    part = others_fraction(regions, light(regions, other), counted[0] + burst, counted[1])
     net = counted[0] - regions.area_ratio * counted[1]
     assert part == pytest.approx(net / (net + burst), abs=0.05)
     assert part > 0.1
@@ -76,5 +89,57 @@ def test_the_estimated_part_of_others_is_that_of_simulated_photons():
 
 def test_no_part_without_others_or_net_counts():
     regions = choose_regions(90.0, 118.0, n_source=300.0, n_background=300.0, psf=PSF, exposure=WHOLE)
-    assert others_fraction(regions, [], 100, 100, exposure=WHOLE, psf=PSF) is None
-    assert others_fraction(regions, [OtherSource(1.0, 1.0, 9.0)], 0, 500, exposure=WHOLE, psf=PSF) is None
+    assert others_fraction(regions, light(regions), 100, 100) is None
+    assert others_fraction(regions, light(regions, OtherSource(1.0, 1.0, 9.0)), 0, 500) is None
+
+
+def test_the_error_is_that_of_the_numbers_and_of_the_width_of_the_core():
+    regions = choose_regions(90.0, 118.0, n_source=300.0, n_background=300.0, psf=PSF, exposure=WHOLE)
+    other = OtherSource(125.0, 118.0, 400.0, counts_sigma=40.0)
+    found = light(regions, other)
+    net = found.counts[0] - regions.area_ratio * found.counts[1]
+    assert light(regions, OtherSource(125.0, 118.0, 400.0)).net_sigma == 0.0
+    assert found.net_sigma == pytest.approx(0.1 * net, rel=0.02)
+    assert light(regions, other, other).net_sigma == pytest.approx(np.sqrt(2.0) * found.net_sigma)
+    assert light(regions, other, width_sigma=0.2).net_sigma > 1.3 * found.net_sigma
+
+
+@pytest.mark.parametrize("apart_arcmin", [8.0, 12.0])
+def test_rate_and_flux_of_a_burst_beside_another_source_are_its_own(apart_arcmin):
+    calibration, x, y = default_calibration(), 110.0, 130.0
+    other_x = x + apart_arcmin * 60.0 / pixel_scale_arcsec()
+    law, exposure, counts, others = PowerLaw(2.0, 1e21), 600.0, 300.0, 900.0
+    rates, fluxes = [], []
+    for seed in range(8):
+        rng = np.random.default_rng([21, seed])
+        photons = simulate_photons(
+            x=x,
+            y=y,
+            counts=counts,
+            background=300.0,
+            start=0.0,
+            stop=exposure,
+            rng=rng,
+            spectrum=law,
+            psf=PSF,
+        ).merged(
+            simulate_photons(
+                x=other_x, y=y, counts=others, background=0.0, start=0.0, stop=exposure, rng=rng, psf=PSF
+            )
+        )
+        steady = DriftCorrectedPhotons.of_steady(photons, RawMask(np.ones((256, 256), bool)))
+        found = measure_source(
+            steady, np.array([[0.0, exposure]]), x, y, counts, 300.0, t0=-100.0, calibration=calibration,
+            core_fwhm_arcmin=PSF.core_fwhm_arcmin, galactic=GalacticColumn(1e21, "a map"),
+            others=[OtherSource(other_x, y, others, counts_sigma=np.sqrt(others))],
+        )  # fmt: skip
+        assert found.others_fraction > 0.05
+        rates.append(found.light_curve.mean.value)
+        fluxes.append(found.spectrum.flux.value)
+        error = found.light_curve.mean.error_high
+    enclosed = PSF.enclosed(x, y) / PSF.enclosed(127.5, 127.5)
+    in_band = RESPONSE.matrix[:, 30:].sum(axis=1)
+    seen = law.density(RESPONSE.energies) * RESPONSE.area
+    true = counts / enclosed / exposure * float(seen @ in_band / seen.sum())
+    assert np.mean(rates) == pytest.approx(true, abs=3.0 * error / np.sqrt(8))
+    assert np.median(fluxes) == pytest.approx(counts / expected_counts(1.0, exposure, x, y, law), rel=0.25)

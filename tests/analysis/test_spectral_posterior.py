@@ -1,10 +1,9 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from mxtvhf.analysis.absorption import cross_section
 from mxtvhf.analysis.galactic_column import GalacticColumn
+from mxtvhf.analysis.light_curve import RegionPhotons
 from mxtvhf.analysis.regions import regions_at
 from mxtvhf.analysis.spectral_fit import fit_spectrum, log_energy_flux
 from mxtvhf.instrument.calibration import default_calibration
@@ -14,7 +13,8 @@ from mxtvhf.instrument.response import channel_edges, response_of
 CALIBRATION = default_calibration()
 RESPONSE = response_of(CALIBRATION.effective_area, CALIBRATION.redistribution)
 REGIONS = regions_at(128.0, 128.0, 40.0, psf=LobsterEyePsf.of(CALIBRATION.psf), exposure=np.ones((256, 256)))
-PHOTONS = SimpleNamespace(regions=REGIONS, exposure=600.0)
+NO_TIMES = np.empty(0)
+PHOTONS = RegionPhotons(REGIONS, np.array([[0.0, 600.0]]), NO_TIMES, NO_TIMES, NO_TIMES, NO_TIMES)
 
 
 def expected(source, background, index, nh, sky=0.0):
@@ -89,7 +89,7 @@ def test_the_interval_of_the_flux_contains_what_is_not_known_of_the_column():
 
 def test_the_interval_of_the_flux_contains_the_error_of_the_fraction():
     counts = np.rint(expected(1e4, 1e3, 2.0, 1e21)[0]).astype(int)
-    exact, rough = (fitted(counts, fraction_sigma=sigma).flux for sigma in (0.0, 0.2))
+    exact, rough = (fitted(counts, scale_sigma=sigma).flux for sigma in (0.0, 0.2))
     assert rough.error_high / rough.value == pytest.approx(np.expm1(0.2), rel=0.15)
     assert exact.error_high / exact.value < 0.05
     assert rough.value == pytest.approx(exact.value, rel=0.05)

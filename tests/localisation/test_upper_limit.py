@@ -1,14 +1,21 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mxtvhf.analysis.powerlaw import PowerLaw
+from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.photon_weights import energy_weights
 from mxtvhf.localisation.position import default_psf, detector_image, localise
 from mxtvhf.localisation.prior import PositionPrior
-from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit
+from mxtvhf.localisation.upper_limit import (
+    detectable_photons,
+    empty_upper_limit,
+    flux_limits,
+    population_flux_limit,
+)
 from mxtvhf.simulator.photons import simulate_photons
 
 
@@ -92,3 +99,43 @@ def test_there_is_none_where_no_source_could_be_told_from_background():
     exposure = np.zeros((256, 256))
     exposure[3, 4] = 1.0
     assert localise([4], [3], exposure=exposure).upper_limit == float("inf")
+
+
+SPECTRA = (PowerLaw(2.0, 1e21), PowerLaw(1.4, 1e22), PowerLaw(2.0, 1e23))
+
+
+@given(
+    x=st.floats(-40.0, 300.0), y=st.floats(-40.0, 300.0), sigma=st.floats(0.5, 60.0),
+    part=st.floats(0.0, 1.0), angle=st.floats(0.0, 6.3), good=st.floats(0.2, 1.0),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_a_source_of_the_flux_limit_has_as_many_photons_wherever_it_is_in_the_circle(
+    x, y, sigma, part, angle, good
+):
+    radius = part * 2.146 * sigma
+    place = np.array([x + radius * np.cos(angle), y + radius * np.sin(angle)])
+    assume(((place >= -0.5) & (place <= 255.5)).all())
+    prior = PositionPrior(x, y, sigma, 0.9)
+    limits = flux_limits(30.0, 600.0, SPECTRA, default_calibration(), good_part=good, prior=prior)
+    for limit, spectrum in zip(limits, SPECTRA, strict=True):
+        assert good * expected_counts(limit.flux, 600.0, *place, spectrum) > 0.995 * 30.0
+
+
+def test_the_flux_limit_of_the_whole_field_holds_in_its_corners():
+    limits = flux_limits(30.0, 600.0, SPECTRA, default_calibration())
+    for limit, spectrum in zip(limits, SPECTRA, strict=True):
+        counts = [
+            expected_counts(limit.flux, 600.0, x, y, spectrum)
+            for x, y in ((-0.5, -0.5), (255.5, -0.5), (3.0, 90.0), (128.0, 128.0))
+        ]
+        assert min(counts) == pytest.approx(30.0)
+        assert counts[3] > 2.0 * counts[0]
+    usual, hard, dense = (limit.flux for limit in limits)
+    assert 4.0 < hard / usual < dense / usual < 20.0
+
+
+@pytest.mark.parametrize(("part", "which"), [(0.05, 0), (0.5, 0), (0.61, 1), (0.9, 1), (0.95, 2), (1.0, 2)])
+def test_the_flux_limit_of_the_population_is_that_of_the_hardest_spectrum_of_its_part(part, which):
+    limits = flux_limits(30.0, 600.0, SPECTRA[::-1], default_calibration())
+    found = population_flux_limit(limits, np.array([0.08, 0.32, 0.6]), part)
+    assert found == limits[::-1][which].flux

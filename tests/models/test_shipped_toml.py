@@ -253,7 +253,7 @@ def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
         ("analysis/absorption.toml", "c1", [1.0], "c1: expected 14 numbers"),
         ("analysis/analysis.toml", "region.smallest_pixel", 91.0, "larger than largest_pixel 90.0"),
         ("analysis/analysis.toml", "decay.lowest", 14.0, "lowest 14.0 is not below highest 14.0"),
-        ("analysis/analysis.toml", "spectrum.bin_widths_kev", [0.1], "one number for each piece"),
+        ("analysis/analysis.toml", "spectrum.bin_widths_kev", [0.1], "one number for each range"),
         ("analysis/analysis.toml", "column.host_part", 0.95, "leave nothing for any other column"),
         ("crosscheck/crosscheck.toml", "verdict.inconsistent_below", 0.02, "above consistent_from 0.01"),
         ("crosscheck/crosscheck.toml", "association.uncatalogued_below", 0.95, "above known_from 0.9"),

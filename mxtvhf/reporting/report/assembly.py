@@ -326,8 +326,8 @@ def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
     others = analysis.regions.others_fraction if analysis and analysis.regions else None
     if others is not None and abs(others) >= analysis_constants().others.told_from:
         found.append(
-            f"Other sources add about {100.0 * others:+.0f} % to the net counts of the burst: rate, flux and "
-            "spectrum are not corrected for it."
+            f"Other sources add about {100.0 * others:+.0f} % to the net counts of the burst: this is "
+            "subtracted from rate, flux and spectrum."
         )
     fit = analysis.spectrum if analysis else None
     if fit is not None and not fit.trusted:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+from math import sqrt
 from pathlib import Path
 
 from mxtvhf.analysis.constants import analysis_constants
@@ -12,15 +11,15 @@ from mxtvhf.analysis.galactic_column import GalacticColumn, galactic_column
 from mxtvhf.analysis.light_curve_file import write_light_curve
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source, region_summary
 from mxtvhf.analysis.model import SourceAnalysis
-from mxtvhf.analysis.other_sources import OtherSource, exposure_without, others_fraction
-from mxtvhf.analysis.psf_width import SourcePsf
+from mxtvhf.analysis.other_sources import OtherSource
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.analysis.spectrum import ARF, RMF, write_spectra
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
 from mxtvhf.events.ogip import ProductHeader
 from mxtvhf.events.ogip_response import write_arf, write_rmf
 from mxtvhf.instrument.calibration import Calibration, CalibrationStore, packaged_store
-from mxtvhf.instrument.pixels import ExposureMap, RawMask
+from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of, write_atomically
@@ -47,7 +46,7 @@ def source_analysis(
         FITS event list as written by ``fits_feed``.
     localisation
         What ``vhf_localisation`` gave; None when it failed. The chosen one of its sources is measured; the
-        others are kept out of the background region.
+        others are kept out of the background region, and what is left of them is subtracted.
     out
         The run's product folder: gets ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``, ``mxt.arf``,
         ``mxt.rmf`` and the report's plots of the source: those are drawn here, while GP is waited for.
@@ -77,10 +76,9 @@ def source_analysis(
     calibration = (store or packaged_store()).at(utc_from_met(float(events.gti[0, 0])))
     usable = RawMask(~(calibration.bad_pixels.mask() | localisation.faults.mask()))
     photons = events.drift_corrected_photons(usable, calibration.alignment)
-    others = _other_sources(localisation)
     try:
         found = measure_source(
-            replace(photons, exposure=_without(others, photons.exposure, localisation, calibration)),
+            photons,
             events.gti,
             localisation.detector_x,
             localisation.detector_y,
@@ -90,48 +88,28 @@ def source_analysis(
             calibration=calibration,
             core_fwhm_arcmin=localisation.core_fwhm_arcmin,
             galactic=_galactic_column(localisation),
+            others=_other_sources(localisation),
         )
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
     result = _result(found, calibration, _write(out, found, events, calibration))
-    result = _with_others_fraction(result, found, others, photons.exposure)
     return result.model_copy(update={"products": result.products | _draw(out, result)})
 
 
 def _other_sources(localisation: Localisation) -> list[OtherSource]:
+    """Return the sources that are not measured; ts is about the square of their signal to noise."""
     return [
-        OtherSource(source.detector_x, source.detector_y, source.n_source)
+        OtherSource(
+            source.detector_x,
+            source.detector_y,
+            source.n_source,
+            counts_sigma=source.n_source * sqrt(1.0 / source.n_source + 1.0 / source.ts),
+            spectrum=PowerLaw(source.photon_index, source.nh_cm2),
+        )
         for source in localisation.sources
         if source.name != localisation.chosen
     ]
-
-
-def _without(
-    others: Sequence[OtherSource], exposure: ExposureMap, localisation: Localisation, calibration: Calibration
-) -> ExposureMap:
-    """Keep other sources out of the background region."""
-    x, y = localisation.detector_x, localisation.detector_y
-    if not others or x is None or y is None:
-        return exposure
-    psf = SourcePsf.of(calibration.psf, localisation.core_fwhm_arcmin).psf
-    return exposure_without(exposure, x, y, others, n_background=localisation.n_background, psf=psf)
-
-
-def _with_others_fraction(
-    result: SourceAnalysis,
-    found: SourceMeasurements,
-    others: Sequence[OtherSource],
-    exposure: ExposureMap,
-) -> SourceAnalysis:
-    """Add what part of the net counts is of other sources."""
-    regions = found.photons.regions
-    counted = found.photons.source_time.size, found.photons.background_time.size
-    part = others_fraction(regions, others, *counted, exposure=exposure, psf=regions.psf)
-    if result.regions is None or part is None:
-        return result
-    told = result.regions.model_copy(update={"others_fraction": part})
-    return result.model_copy(update={"regions": told})
 
 
 def _galactic_column(localisation: Localisation) -> GalacticColumn | None:
@@ -166,7 +144,7 @@ def _result(
 ) -> SourceAnalysis:
     return SourceAnalysis(
         analysed=True,
-        regions=region_summary(found.photons, found.fraction_sigma),
+        regions=region_summary(found),
         light_curve=found.light_curve,
         hardness=found.hardness,
         spectrum=found.spectrum,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.analysis.throughput import expected_counts
+from mxtvhf.analysis.powerlaw import PowerLaw
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import EventFile, read_event_file
@@ -31,11 +31,12 @@ from mxtvhf.localisation.background import (
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
-from mxtvhf.localisation.model import CredibleRegion, Localisation
+from mxtvhf.localisation.model import CredibleRegion, FluxLimit, Localisation
 from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,
     expected_shares,
+    expected_spectra,
     joint_weights,
     time_weights,
 )
@@ -49,6 +50,7 @@ from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
 from mxtvhf.localisation.source_products import write_source_files
 from mxtvhf.localisation.stretch import best_stretch
+from mxtvhf.localisation.upper_limit import flux_limits, population_flux_limit
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.alert import Alert
@@ -318,8 +320,12 @@ def _no_source(
     faults: DetectorFaults,
     facts: dict[str, Any],
 ) -> Localisation:
-    middle, limit = 0.5 * (detector_pixels() - 1), found.upper_limit
-    per_flux = expected_counts(1.0, exposure_s, middle, middle, calibration=calibration)
+    limit, evidence = found.upper_limit, found.evidence
+    fluxes: tuple[FluxLimit, ...] = ()
+    if evidence is not None and isfinite(limit):
+        good = evidence.counts.area / detector_pixels() ** 2
+        spectra = (PowerLaw(), *expected_spectra())
+        fluxes = flux_limits(limit, exposure_s, spectra, calibration, good_part=good, prior=evidence.prior)
     return Localisation(
         detected=False,
         position=None,
@@ -328,7 +334,10 @@ def _no_source(
         detector_y=None,
         reason=_why_not(found, facts["n_photons"]) + faults.text(),
         upper_limit_photons=limit if isfinite(limit) else None,
-        upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
+        upper_limit_flux=(
+            population_flux_limit(fluxes[1:], expected_shares(decays=False)) if fluxes else None
+        ),
+        upper_limit_fluxes=fluxes,
         **facts,
     )
 

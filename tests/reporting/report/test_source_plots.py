@@ -45,7 +45,7 @@ def analysis_of(counts: float, t0_known: bool = True) -> SourceAnalysis:
     )  # fmt: skip
     return SourceAnalysis(
         analysed=True,
-        regions=region_summary(found.photons, found.fraction_sigma),
+        regions=region_summary(found),
         light_curve=found.light_curve,
         hardness=found.hardness,
         spectrum=found.spectrum,

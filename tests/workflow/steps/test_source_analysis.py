@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 from typer.testing import CliRunner
 
+from mxtvhf.analysis.light_curve import RegionPhotons
 from mxtvhf.analysis.regions import regions_at
 from mxtvhf.analysis.spectral_fit import Spectrum
 from mxtvhf.analysis.throughput import expected_counts
@@ -150,7 +151,9 @@ def test_sherpa_reads_the_spectrum_and_finds_the_same(analysed):
         exposure=np.ones((256, 256)),
     )  # fmt: skip
     response = response_of(default_calibration().effective_area, default_calibration().redistribution)
-    spectrum = Spectrum.of(regions_there, 300.0, *spectra, response, default_calibration().background)
+    nothing = np.empty(0)
+    photons = RegionPhotons(regions_there, np.array([[0.0, 300.0]]), nothing, nothing, nothing, nothing)
+    spectrum = Spectrum.of(photons, *spectra, response, default_calibration().background)
     shape = np.zeros(channels)
     first = np.rint(spectrum.edges / 0.01).astype(int)
     for low, high, value in zip(first, first[1:], spectrum.data.shape, strict=False):
@@ -346,7 +349,7 @@ def test_command(analysed, tmp_path):
         assert words in text
 
 
-def test_another_source_is_kept_out_of_the_background_and_its_rest_is_told(tmp_path):
+def test_another_source_is_kept_out_of_the_background_and_its_rest_is_subtracted(tmp_path):
     rng = np.random.default_rng(8)
     other = simulate_photons(
         x=200.0, y=60.0, counts=500, background=0, start=START, stop=START + 300.0, rng=rng
@@ -370,6 +373,13 @@ def test_another_source_is_kept_out_of_the_background_and_its_rest_is_told(tmp_p
     )
     assert alone.regions.others_fraction is None
     assert abs(result.regions.others_fraction) < 0.3
+    regions, curve = result.regions, result.light_curve
+    net = (
+        regions.source_photons
+        - regions.source_pixels / regions.background_pixels * regions.background_photons
+    )
+    counted = curve.mean.value * regions.effective_fraction * curve.exposure_s
+    assert counted == pytest.approx((1.0 - regions.others_fraction) * net, rel=0.01)
     assert result.regions.background_pixels < alone.regions.background_pixels - 1000
     density = [one.regions.background_photons / one.regions.background_pixels for one in (result, alone)]
     assert density[0] < 0.8 * density[1]

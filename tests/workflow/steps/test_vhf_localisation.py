@@ -239,7 +239,12 @@ def test_no_source_comes_with_an_upper_limit(tmp_path):
     assert 2.3 < found.upper_limit_photons < 60.0
     # 1 count/s of the source's photons is about 1e-10 erg/cm2/s (GCN 41288).
     rate = found.upper_limit_photons / found.exposure_s
-    assert 0.2e-10 < found.upper_limit_flux / rate < 2e-10
+    usual, *others = found.upper_limit_fluxes
+    assert 0.2e-10 < usual.flux / rate < 3e-10
+    assert usual.flux < found.upper_limit_flux < max(one.flux for one in others)
+    assert found.upper_limit_flux in [one.flux for one in others]
+    assert (usual.photon_index, usual.nh_1e22_cm2) == (2.0, 0.1)
+    assert max(others, key=lambda one: one.flux).nh_1e22_cm2 == 10.0
     assert f"more than {found.upper_limit_photons:.0f} photons" in found.reason
     assert vhf_localisation(event_file(tmp_path, burst())).upper_limit_photons is None
 
@@ -258,6 +263,7 @@ def test_one_good_pixel_sets_no_limit(tmp_path, exchange):
     found = next(one for one in map(found_in_one_photon, range(600, 800)) if one.upper_limit_photons is None)
     assert not found.detected
     assert found.upper_limit_flux is None
+    assert found.upper_limit_fluxes == ()
     assert "too few to tell any source" in found.reason
 
 
