@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -24,16 +26,25 @@ class AirflowApi:
         Without ``/api/v2``.
     username, password
         Exchanged for a token at the first call, and again when it has expired.
+    ca
+        PEM file of the authority that the server's certificate must come from; None: the system's.
     timeout
         Seconds to connect and to wait for an answer.
     """
 
     def __init__(
-        self, base_url: str, username: str, password: str, *, timeout: tuple[float, float] = (5.0, 30.0)
+        self,
+        base_url: str,
+        username: str,
+        password: str,
+        *,
+        ca: Path | None = None,
+        timeout: tuple[float, float] = (5.0, 30.0),
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._credentials = {"username": username, "password": password}
         self._timeout = timeout
+        self._verify = True if ca is None else str(ca)
         self._session = requests.Session()
 
     def health(self) -> dict[str, str]:
@@ -147,12 +158,21 @@ class AirflowApi:
 
     def _plain(self, method: str, path: str, json: Any) -> requests.Response:
         try:
-            return self._session.request(method, self.base_url + path, json=json, timeout=self._timeout)
+            # Given with each request: of a session, the environment's REQUESTS_CA_BUNDLE would go before it.
+            return self._session.request(
+                method, self.base_url + path, json=json, timeout=self._timeout, verify=self._verify
+            )
+        except requests.exceptions.SSLError as error:
+            raise Retriable(
+                f"{self.base_url}: no secure connection to Airflow: {_tls_cause(error)}"
+            ) from error
         except requests.RequestException as error:
             raise Retriable(
                 f"{self.base_url}: Airflow does not answer ({type(error).__name__}); is it running, and is"
                 " MXTVHF_AIRFLOW_URL its address?"
             ) from error
+        except OSError as error:  # requests' own, of a missing file of the authority
+            raise Retriable(f"{self.base_url}: {one_line(str(error), 300)}") from error
 
     def _checked(self, response: requests.Response) -> requests.Response:
         if response.ok:
@@ -166,6 +186,12 @@ class AirflowApi:
         if response.status_code in (400, 404, 409, 413, 422):
             raise InvalidInput(reason)
         raise (Retriable if response.status_code in (408, 429, 502, 503, 504) else Failure)(reason)
+
+
+def _tls_cause(error: BaseException) -> str:
+    """Return what is wrong with a certificate, in the words of OpenSSL."""
+    found = re.search(r"certificate verify failed: ([^(]+)", str(error))
+    return found[1].strip() if found else one_line(str(error), 300)
 
 
 def _detail(response: requests.Response) -> str:

@@ -13,8 +13,15 @@ from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 
-def airflow_api(settings: Settings) -> AirflowApi:
+def airflow_api(settings: Settings, user: str | None = None) -> AirflowApi:
     """Return Airflow as the settings name it; by default the embedded stack of the state folder.
+
+    Parameters
+    ----------
+    settings
+        Where it is.
+    user
+        Whom to log in as; by default ``airflow_user``.
 
     Raises
     ------
@@ -24,7 +31,8 @@ def airflow_api(settings: Settings) -> AirflowApi:
     path = settings.airflow_password_file or password_file(settings.home)
     # A proxy of the environment cannot reach this machine's loopback, and must not get the password.
     os.environ.update(loopback_without_proxy())
-    return AirflowApi(airflow_url(settings), settings.airflow_user, password_of(settings.airflow_user, path))
+    user = user or settings.airflow_user
+    return AirflowApi(airflow_url(settings), user, password_of(user, path), ca=settings.airflow_ca)
 
 
 def address_file(state: Path) -> Path:
