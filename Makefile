@@ -43,6 +43,7 @@ test:  ## install what the tests need and run all of them
 	@tools/test-packages.sh
 	@tools/install.sh tests
 	@tools/test-schemas.sh
+	@tools/test-oidc.sh
 	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
 
