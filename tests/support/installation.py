@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-import psutil
 import requests
 
 from mxtvhf.errors import Failure
@@ -109,6 +108,7 @@ class Installation:
 
     def __init__(self, config: Path, authority: Authority, database: PostgresServer, processes: ProcessGroup):
         self.config, self.authority, self.database, self.processes = config, authority, database, processes
+        self._started = {}
         self.deployment = read_deployment(config)
         self.url = self.deployment.airflow_url
         self.api = self.api_of(ADMIN)
@@ -128,9 +128,8 @@ class Installation:
 
     def restart(self, name):
         """End a service in good order, start it again and wait until it works."""
-        process = psutil.Process(self.processes.pid(name))
-        process.terminate()
-        process.wait(60)
+        self._started[name].terminate()
+        self._started[name].wait(60)
         self.start(name)
 
     def api_of(self, user, password=None):
@@ -162,7 +161,7 @@ class Installation:
     def start(self, *services, ready=True):
         """Start services; wait until each works."""
         for name in services:
-            self.processes.start(name, entrypoint(name, self.config))
+            self._started[name] = self.processes.start(name, entrypoint(name, self.config))
         for name in services if ready else ():
             wait_until(partial(self.works, name), what=name, timeout=300.0, processes=self.processes)
 
