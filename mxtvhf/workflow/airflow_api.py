@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class AirflowApi:
     base_url
         Without ``/api/v2``.
     username, password
-        Exchanged for a token at the first call, and again when it has expired.
+        Exchanged for a token at the first call, and again when it has expired. A function is asked for the
+        password each time, so that a file of secrets may be corrected meanwhile.
     ca
         PEM file of the authority that the server's certificate must come from; None: the system's.
     timeout
@@ -36,13 +38,14 @@ class AirflowApi:
         self,
         base_url: str,
         username: str,
-        password: str,
+        password: str | Callable[[], str],
         *,
         ca: Path | None = None,
         timeout: tuple[float, float] = (5.0, 30.0),
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._credentials = {"username": username, "password": password}
+        self._username = username
+        self._password = password if callable(password) else lambda: password
         self._timeout = timeout
         self._verify = True if ca is None else str(ca)
         self._session = requests.Session()
@@ -150,7 +153,11 @@ class AirflowApi:
         return response
 
     def _log_in(self) -> None:
-        answer = _json(self._checked(self._plain("POST", "/auth/token", self._credentials)))
+        try:
+            login = {"username": self._username, "password": self._password()}
+        except InvalidInput as error:  # of ours, and not what the caller sends
+            raise Failure(str(error)) from None
+        answer = _json(self._checked(self._plain("POST", "/auth/token", login)))
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
             raise Retriable(f"{self.base_url}: the answer to the login holds no access token")
@@ -179,8 +186,8 @@ class AirflowApi:
             return response
         if response.status_code == requests.codes.unauthorized:
             raise Failure(
-                f"{self.base_url}: login of user {self._credentials['username']!r} refused (HTTP 401); check"
-                " MXTVHF_AIRFLOW_USER and MXTVHF_AIRFLOW_PASSWORD_FILE"
+                f"{self.base_url}: login of user {self._username!r} refused (HTTP 401); check"
+                " MXTVHF_AIRFLOW_USER (of the listener: MXTVHF_INTAKE_USER) and MXTVHF_AIRFLOW_PASSWORD_FILE"
             )
         reason = f"{self.base_url}: {_detail(response)} (HTTP {response.status_code})"
         if response.status_code in (400, 404, 409, 413, 422):

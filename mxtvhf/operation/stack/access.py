@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
@@ -32,7 +33,9 @@ def airflow_api(settings: Settings, user: str | None = None) -> AirflowApi:
     # A proxy of the environment cannot reach this machine's loopback, and must not get the password.
     os.environ.update(loopback_without_proxy())
     user = user or settings.airflow_user
-    return AirflowApi(airflow_url(settings), user, password_of(user, path), ca=settings.airflow_ca)
+    password = partial(password_of, user, path)
+    password()  # a wrong file is told at once
+    return AirflowApi(airflow_url(settings), user, password, ca=settings.airflow_ca)
 
 
 def address_file(state: Path) -> Path:
