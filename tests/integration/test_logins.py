@@ -4,6 +4,7 @@ One after the other, Flask AppBuilder knows its users by their passwords in the 
 server and by a real OpenID Connect provider; what they may do must be the same.
 """
 
+import asyncio
 import json
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -13,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from mxtvhf.errors import Failure, InvalidInput
+from mxtvhf.operation.deployment.cluster import entrypoint
 from mxtvhf.operation.deployment.environment import service_environment
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from support.airflow_runs import conf_of
+from support.airflow_runs import Runner, conf_of
 from support.installation import ACCOUNTS, SECRETS, installation
 from support.ldap_server import BASE, PEOPLE, READER, READER_PASSWORD, LdapServer, group_dn
 from support.oidc_provider import CLIENT_ID, OidcProvider
@@ -33,6 +36,8 @@ from support.role_checks import (
 
 pytestmark = pytest.mark.integration
 
+BURST = "sb26030704"
+RUN = f"{BURST}__2__test"
 KINDS = ("database", "ldap", "oidc")
 PERSON = {"viewer": "bob", "user": "ada", "op": "olga"}
 """Of LDAP and OpenID, by role; their groups are those of `PEOPLE`."""
@@ -68,10 +73,12 @@ client_secret = "{{secrets}}/client"
 
 @pytest.fixture(scope="module")
 def secure():
-    """An installation, migrated; its API server and DAG processor run, with accounts in the database."""
+    """An installation with its API server and DAG processor, and accounts in the database."""
     with installation('[auth]\nmanager = "fab"\n') as made:
+        # In the wrong order: both wait for the tables.
+        made.start(Service.API_SERVER, Service.DAG_PROCESSOR, ready=False)
         made.migrate()
-        made.start(Service.API_SERVER, Service.DAG_PROCESSOR)
+        made.wait_for(Service.API_SERVER, Service.DAG_PROCESSOR)
         ready = partial(made.api.unpause, "mxt_vhf")
         wait_until(ready, what="DAG mxt_vhf", timeout=300, processes=made.processes)
         yield made
@@ -242,3 +249,58 @@ def test_the_listener_cannot_be_an_administrator(secure):
                 secure.read()
     finally:
         secure.config.write_text(text)
+
+
+def test_a_half_migrated_database_is_named_and_waited_for(secure):
+    """As after an upgrade that was killed: a service waits, and starts by itself when the tables fit."""
+    (secure.deployment.home / "airflow" / "schema.json").unlink()
+    with secure.cursor() as cursor:
+        cursor.execute("SELECT version_num FROM alembic_version")
+        (head,) = cursor.fetchone()
+        cursor.execute("UPDATE alembic_version SET version_num = '29ce7909c52b'")  # that of Airflow 3.0.0
+        cursor.connection.commit()
+    try:
+        secure.restart(Service.DAG_PROCESSOR, ready=False)
+
+        def says():
+            return "its tables are not those of Airflow" in secure.log(Service.DAG_PROCESSOR)
+
+        wait_until(says, what="the line in the log", timeout=120, processes=secure.processes)
+    finally:
+        with secure.cursor() as cursor:
+            cursor.execute("UPDATE alembic_version SET version_num = %s", (head,))
+            cursor.connection.commit()
+    secure.wait_for(Service.DAG_PROCESSOR)
+
+
+# ------------------------------------------------------------------ all parts together
+
+
+def test_an_alert_becomes_a_report_with_tls_between_all_parts(secure, tmp_path):
+    """The tasks trust the API server by the authority; the listener starts the run as a robot.
+
+    The services start in the wrong order, and there are two schedulers.
+    """
+    deployment = secure.deployment
+    secure.start(Service.LISTEN, Service.WORKER, Service.SCHEDULER, ready=False)
+    secure.processes.start("scheduler-2", entrypoint(Service.SCHEDULER, secure.config))
+    secure.start(Service.NATS, Service.REDIS, Service.GP, Service.TRIGGERER)
+    secure.wait_for(Service.LISTEN, Service.WORKER, Service.SCHEDULER)
+    alert, _, packets, _ = write_scenario(scenario_of(BURST), tmp_path)
+
+    async def publish():
+        client = await connect(
+            deployment.nats_url, deployment.nats_credentials, tls=deployment.nats_tls, name="test", timeout=60
+        )
+        for subject, path in (("alerts", alert), ("packets.test", packets)):
+            await client.jetstream(timeout=60).publish(f"mxtvhf.in.{subject}", path.read_bytes())
+        await client.close()
+
+    asyncio.run(publish())
+    run = Runner(secure, deployment)
+    run.wait_for_start(RUN)
+    assert run.wait(RUN, timeout=600) == "success"
+    assert secure.api.run(RUN)["triggering_user_name"] == deployment.intake_user
+    tasks = secure.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{RUN}/taskInstances")["task_instances"]
+    assert {task["try_number"] for task in tasks if task["state"] == "success"} == {1}
+    assert json.loads((run.folder(RUN) / "report.json").read_text())["best_position"]

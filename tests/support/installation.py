@@ -3,16 +3,17 @@
 import json
 import os
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+import psycopg2
 import requests
 
 from mxtvhf.errors import Failure
 from mxtvhf.operation.deployment.cluster import entrypoint
 from mxtvhf.operation.deployment.configuration import read_deployment
-from mxtvhf.operation.deployment.database import database_cursor
+from mxtvhf.operation.deployment.environment import database_uri
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.service_health import check_service
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
@@ -23,14 +24,8 @@ from support.nats_server import free_port
 from support.postgres_server import PostgresServer
 from support.project import PROJECT
 
-ACCOUNTS = {
-    "admin": "admin",
-    "intake": "robot",
-    "viewer": "viewer",
-    "robot": "robot",
-    "user": "user",
-    "op": "op",
-}
+WORKER = "worker-1"
+ACCOUNTS = ("admin", "intake", "viewer", "robot", "user", "op")
 SECRETS = {
     "users": json.dumps({name: f"canary-{name}" for name in ACCOUNTS}),
     "nats": "mxtvhf:canary-nats",
@@ -126,11 +121,11 @@ class Installation:
         self.read()
         self.restart(Service.API_SERVER)
 
-    def restart(self, name):
+    def restart(self, name, *, ready=True):
         """End a service in good order, start it again and wait until it works."""
         self._started[name].terminate()
         self._started[name].wait(60)
-        self.start(name)
+        self.start(name, ready=ready)
 
     def api_of(self, user, password=None):
         """Return Airflow as somebody else sees it."""
@@ -155,15 +150,22 @@ class Installation:
     @contextmanager
     def cursor(self):
         """Ask the database."""
-        with database_cursor(self.deployment.database) as cursor:
+        uri = database_uri(self.deployment.database).replace("+psycopg2", "")
+        with closing(psycopg2.connect(uri)) as connection, connection.cursor() as cursor:
             yield cursor
 
     def start(self, *services, ready=True):
         """Start services; wait until each works."""
         for name in services:
-            self._started[name] = self.processes.start(name, entrypoint(name, self.config))
-        for name in services if ready else ():
-            wait_until(partial(self.works, name), what=name, timeout=300.0, processes=self.processes)
+            options = ("--instance", WORKER) if name is Service.WORKER else ()
+            self._started[name] = self.processes.start(name, entrypoint(name, self.config, *options))
+        if ready:
+            self.wait_for(*services)
+
+    def wait_for(self, *services):
+        """Wait until each of the services works."""
+        for name in services:
+            wait_until(partial(self.works, name), what=name, timeout=600.0, processes=self.processes)
 
     def migrate(self):
         """Run the service ``migrate`` to its end."""
@@ -172,7 +174,7 @@ class Installation:
     def works(self, name):
         """Tell whether a service says that it works."""
         try:
-            check_service(name, self.deployment, instance="worker-1")
+            check_service(name, self.deployment, instance=WORKER)
         except Failure:
             return False
         return True

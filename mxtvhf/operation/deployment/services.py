@@ -16,6 +16,7 @@ from mxtvhf.operation.deployment.configuration import Deployment, warnings_of
 from mxtvhf.operation.deployment.database import wait_for_tables
 from mxtvhf.operation.deployment.environment import service_environment
 from mxtvhf.operation.deployment.logins import FAB_ROLES, write_fab_config
+from mxtvhf.operation.deployment.migrations import wait_for_migrations
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.stack.airflow_config import password_file
@@ -43,7 +44,7 @@ def run_service(name: Service, deployment: Deployment, *, instance: str | None =
     InvalidInput
         The installation has no such service, or not what it needs.
     Failure
-        Airflow's tables are not there.
+        Airflow's tables are not there, or of another version.
     """
     for line in warnings_of(deployment):
         print(f"{name}: warning: {line}", file=sys.stderr)
@@ -51,6 +52,8 @@ def run_service(name: Service, deployment: Deployment, *, instance: str | None =
         wait_for_tables(deployment.database)
     command = SERVICES[name](deployment, instance or socket.gethostname())
     environment = dict(os.environ) if name in SERVERS else service_environment(deployment)
+    if name in OF_AIRFLOW:
+        wait_for_migrations(deployment, environment)
     os.execvpe(command[0], command, environment)  # noqa: S606
 
 

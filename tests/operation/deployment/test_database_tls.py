@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -10,8 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from mxtvhf.operation.deployment.configuration import DatabasePart
-from mxtvhf.operation.deployment.database import database_cursor
-from mxtvhf.operation.deployment.environment import async_database_uri, asyncpg_environment
+from mxtvhf.operation.deployment.environment import (
+    async_database_uri,
+    asyncpg_environment,
+    database_uri,
+)
 from support.certificates import HOUR, Authority
 from support.postgres_server import PostgresServer
 
@@ -59,8 +63,12 @@ def part(server, place, authority):
     return lambda **changes: DatabasePart(**(values | changes))
 
 
+def connected(part):
+    return psycopg2.connect(database_uri(part).replace("+psycopg2", ""))
+
+
 def test_both_drivers_speak_tls_and_show_their_certificate(part, monkeypatch):
-    with database_cursor(part()) as cursor:
+    with closing(connected(part())) as connection, connection.cursor() as cursor:
         cursor.execute(QUESTION)
         assert cursor.fetchone() == (True, "/CN=airflow")
     for name, value in asyncpg_environment(part()).items():
@@ -87,8 +95,8 @@ def test_what_is_not_as_it_should_be_is_refused(part, place, authority):
         ({"ca": Authority(place / "elsewhere").ca}, "certificate verify failed"),
         ({"host": "127.0.0.2"}, "refused|certificate"),
     ):
-        with pytest.raises(psycopg2.OperationalError, match=cause), database_cursor(part(**changes)):
-            pass
+        with pytest.raises(psycopg2.OperationalError, match=cause):
+            connected(part(**changes))
 
 
 def test_a_key_that_libpq_would_refuse_is_named(part, authority):
