@@ -73,6 +73,7 @@ class OidcProvider:
         """Log in to the web UI as a browser does; return the session, with the cookies of that user."""
         browser = requests.Session()
         browser.verify = str(self._ca)
+        browser.trust_env = False  # else REQUESTS_CA_BUNDLE goes before it
         page = browser.get(f"{url}/auth/login/sso", timeout=60)
         for _ in range(2):  # who it is, then the consent
             (action,) = re.findall(r'<form[^>]*action="([^"]+)"', page.text)

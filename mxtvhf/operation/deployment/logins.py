@@ -27,7 +27,7 @@ PACKAGES = {
 }
 """The package that each kind of login needs; python-ldap has no wheel, and is not everybody's."""
 NETWORK_S, ANSWER_S = 5, 10
-"""Patience with an LDAP server: for the connection, and for an answer. OpenLDAP's default is none at all."""
+"""Patience with LDAP for a connection, and with LDAP and OpenID Connect for an answer; by default endless."""
 AUTH_DB, AUTH_LDAP, AUTH_OAUTH = 1, 2, 4
 """Flask AppBuilder's numbers of its kinds of login (``flask_appbuilder.const``)."""
 NOBODY = "Public"
@@ -216,8 +216,15 @@ def fab_config(auth: AuthPart) -> str:
             "AUTH_USER_REGISTRATION_ROLE": NOBODY,
             "AUTH_ROLES_SYNC_AT_LOGIN": True,
         }
-    lines += ["", *(f"{name} = {_python(value)}" for name, value in options.items()), ""]
-    return "\n".join(lines)
+    lines += ["", *(f"{name} = {_python(value)}" for name, value in options.items())]
+    if auth.oidc is not None and auth.oidc.ca is not None:
+        lines += [
+            "",
+            "from mxtvhf_airflow.oidc import OidcSession",
+            "",
+            'OAUTH_PROVIDERS[0]["remote_app"]["client_cls"] = OidcSession',
+        ]
+    return "\n".join([*lines, ""])
 
 
 def _ldap_options(ldap: LdapPart) -> dict[str, object]:
@@ -237,7 +244,7 @@ def _ldap_options(ldap: LdapPart) -> dict[str, object]:
 
 
 def _provider(oidc: OidcPart) -> dict[str, object]:
-    client: dict[str, object] = {"scope": oidc.scope}
+    client: dict[str, object] = {"scope": oidc.scope, "default_timeout": ANSWER_S}
     if oidc.ca is not None:
         client["verify"] = str(oidc.ca)
     return {
