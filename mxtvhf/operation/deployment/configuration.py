@@ -28,11 +28,9 @@ from mxtvhf.operation.deployment.checks import (
     SecretFile,
     WritableFolder,
     all_passwords,
-    certificate_file,
     expiry,
     passwords_of,
     private_key,
-    readable_secret,
     secret_text,
 )
 from mxtvhf.operation.deployment.logins import AuthPart
@@ -176,6 +174,19 @@ class NatsPart(Model):
         return path
 
 
+class NatsTlsPart(NatsTls):
+    """The certificates of NATS's clients, checked."""
+
+    ca: CertificateFile | None = None
+    certificate: CertificateFile | None = None
+    key: SecretFile | None = Field(default=None, validate_default=True)
+
+    @field_validator("key")
+    @classmethod
+    def _is_of_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        return _pair(key, info)
+
+
 class GpPart(Model):
     """The General Program pipeline, and the reference service that can stand for it."""
 
@@ -207,7 +218,7 @@ class Deployment(Settings):
     airflow_ca: CertificateFile | None = None
     nats_url: str | None = None
     nats_credentials: SecretFile | None = None
-    nats_tls: NatsTls | None = None
+    nats_tls: NatsTlsPart | None = None
     nats_trusted_keys: Path | None = None
     webhook_file: SecretFile | None = None
     gcn_credentials: SecretFile | None = None
@@ -245,17 +256,6 @@ class Deployment(Settings):
         if path := info.data.get("airflow_password_file"):
             passwords_of(path, {ADMIN, intake, *users})
         return users
-
-    @field_validator("nats_tls")
-    @classmethod
-    def _has_certificates(cls, tls: NatsTls | None) -> NatsTls | None:
-        if tls is not None:
-            for path in (tls.ca, tls.certificate):
-                if path is not None:
-                    certificate_file(path)
-            if tls.key is not None:
-                private_key(readable_secret(tls.key), tls.certificate)
-        return tls
 
     @field_validator("airflow")
     @classmethod

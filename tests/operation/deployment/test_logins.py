@@ -1,5 +1,6 @@
 """The table ``[auth]``, and what Airflow and Flask AppBuilder get of it."""
 
+import json
 import runpy
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from mxtvhf.operation.deployment import logins
 from mxtvhf.operation.deployment.configuration import read_deployment, warnings_of
 from mxtvhf.operation.deployment.environment import service_environment
 from mxtvhf.operation.deployment.logins import ROBOT_RIGHTS, fab_config
+from mxtvhf.operation.deployment.servers import nats_configuration
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.services import SERVICES
 from support.certificates import HOUR, Authority
@@ -292,3 +294,41 @@ def test_without_tls_the_database_is_as_before(with_auth):
 def test_a_robot_has_no_right_to_more_than_runs():
     assert {resource for _, resource in ROBOT_RIGHTS} == {"DAGs", "DAG Runs", "Task Instances"}
     assert not [action for action, _ in ROBOT_RIGHTS if action == "can_delete"]
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        ('{ca = "{folder}/reader"}', "nats_tls.ca: {folder}/reader: no certificate found, expected PEM"),
+        ('{key = "{folder}/reader"}', "nats_tls.key: expected both certificate and key, or neither"),
+        ('{certificate = "{pem}"}', "nats_tls.key: expected both certificate and key, or neither"),
+        (
+            '{certificate = "{pem}", key = "{folder}/reader"}',
+            "nats_tls.key: {folder}/reader: expected the key",
+        ),
+        ('{cert = "{pem}"}', "nats_tls.cert: unknown key"),
+    ],
+)
+def test_certificates_of_nats_that_cannot_be(with_auth, authority, tmp_path, tls, expected):
+    config, (pem, _) = with_auth(""), authority.issue("mxtvhf")
+
+    def filled(text):
+        return text.replace("{folder}", str(tmp_path)).replace("{pem}", str(pem))
+
+    config.write_text(config.read_text().replace("[users]", f"nats_tls = {filled(tls)}\n[users]"))
+    assert cause(config).startswith(filled(expected))
+
+
+def test_nats_gets_the_authority_of_its_clients_and_they_their_certificates(with_auth, authority):
+    config = with_auth("")
+    certificate, key = authority.issue("nats")
+    server = f'certificate = "{certificate}"\nkey = "{key}"\nclient_ca = "{authority.ca}"'
+    client = f'nats_tls = {{ca = "{authority.ca}", certificate = "{certificate}", key = "{key}"}}'
+    text = config.read_text().replace("[nats]", f"[nats]\n{server}").replace("[users]", f"{client}\n[users]")
+    config.write_text(text)
+    deployment = read_deployment(config)
+    tls = json.loads(nats_configuration(deployment.nats, deployment.nats_credentials))["tls"]
+    assert tls["ca_file"] == str(authority.ca)
+    assert tls["verify"] is True
+    given = json.loads(service_environment(deployment)["MXTVHF_NATS_TLS"])
+    assert given == {"ca": str(authority.ca), "certificate": str(certificate), "key": str(key)}
