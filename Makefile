@@ -48,6 +48,7 @@ test:  ## install what the tests need and run all; AIRFLOW=3.3.1: those that nee
 	@tools/test-packages.sh
 	@tools/install.sh tests
 	@tools/test-schemas.sh
+	@tools/test-oidc.sh
 	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
 endif

@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from benchmarks.alerts import burst_ids, lay, lay_all, write_alerts
 from benchmarks.latency import NOOP, project_with_baseline
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.operation.stack.airflow_config import ADMIN
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack
 from mxtvhf.operation.stack.processes import wait_until
-from mxtvhf.settings import Settings
+from mxtvhf.settings import ADMIN, Settings
 from mxtvhf.workflow.airflow_api import DAG_ID, AirflowApi
 
 REPORTS = {

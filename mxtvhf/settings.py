@@ -12,7 +12,15 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -27,8 +35,11 @@ LONGEST_DAYS = 36_500
 """A hundred years, days: longer spans are mistakes, and a date so long ago cannot be computed."""
 LONGEST_S = 86_400.0 * LONGEST_DAYS
 
-Role = Literal["viewer", "user", "op", "admin"]
-"""Of a user of Airflow's SimpleAuthManager, each with the rights of those before it."""
+Role = Literal["viewer", "robot", "user", "op", "admin"]
+"""Of a user of the web UI and the REST API, each with the rights of those before it (docs/security.md)."""
+
+ADMIN = "admin"
+"""The user with all rights, in every installation."""
 
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -98,6 +109,24 @@ class IntakePolicy(Model):
     )
 
 
+class NatsTls(Model):
+    """The certificates with which a client of NATS proves who it is, and judges the server."""
+
+    ca: Path | None = Field(
+        default=None, description="PEM file of the authority of the server's certificate; None: the system's"
+    )
+    certificate: Path | None = Field(
+        default=None, description="PEM file with the client's certificate; None: the server asks for none"
+    )
+    key: Path | None = Field(default=None, description="PEM file with its key")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> NatsTls:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("expected both certificate and key, or neither")
+        return self
+
+
 class Settings(BaseSettings):
     """Where an installation keeps its things and what it may read."""
 
@@ -118,10 +147,17 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8080",
         description="Airflow's address; unset: that of the `make run` that runs on the state folder",
     )
-    airflow_user: str = Field(default="admin", description="whom they log in as")
+    airflow_user: str = Field(default="admin", description="user that the commands log in as")
+    intake_user: UserName = Field(
+        default="intake", description="user that the listener logs in as, a `robot`; never admin"
+    )
     airflow_password_file: Path | None = Field(
         default=None,
         description="file with their password, plain or JSON {user: password}; default: the embedded stack's",
+    )
+    airflow_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority of Airflow's certificate; None: the system's authorities",
     )
     statsd: HostPort | None = Field(
         default=None, description="host:port of a StatsD server that gets Airflow's metrics"
@@ -135,6 +171,11 @@ class Settings(BaseSettings):
     )
     nats_credentials: Path | None = Field(
         default=None, description="file with NATS's .creds, or user:password, or a token"
+    )
+    nats_tls: Annotated[NatsTls | None, *FromJson] = Field(
+        default=None,
+        description="certificates for NATS (JSON: ca, certificate, key); None: the system's authorities",
+        examples=['{"ca": "/etc/mxtvhf/ca.pem"}'],
     )
     nats_trusted_keys: Path | None = Field(
         default=None,
@@ -188,6 +229,13 @@ class Settings(BaseSettings):
         description="catalogue services to ask, too, by name in cone_search.toml (JSON list)",
         examples=['["4xmm", "erass1"]'],
     )
+
+    @field_validator("intake_user")
+    @classmethod
+    def _is_no_admin(cls, name: str) -> str:
+        if name == ADMIN:
+            raise ValueError("found 'admin', expected an account with fewer rights, e.g. 'intake'")
+        return name
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process the settings that were set here."""

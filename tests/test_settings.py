@@ -14,7 +14,7 @@ WRONG = [
     ("REMOTE_CATALOGUES", "3", "found 3, expected a valid tuple"),
     ("INPUT_ROOTS", "/data", "found '/data', expected JSON"),
     ("INPUT_ROOTS", "[1]", "found 1, expected a path"),
-    ("USERS", '{"ada": "god"}', "found 'god', expected 'viewer', 'user', 'op' or 'admin'"),
+    ("USERS", '{"ada": "god"}', "found 'god', expected 'viewer', 'robot', 'user', 'op' or 'admin'"),
     ("USERS", '{"a b": "user"}', "found 'a b', expected pattern"),
     ("USERS", "[" * 100_000, "expected JSON"),
     ("INTAKE", '{"growth": 0.5}', "growth: found 0.5, expected a value greater than 1"),
@@ -32,6 +32,10 @@ WRONG = [
     ("STATSD", ":8125", "found ':8125', expected host:port"),
     ("STATSD", "stats.example:99999999999999999999", "expected host:port"),
     ("OTLP", "otel.example:4318", "found 'otel.example:4318', expected a URL"),
+    ("INTAKE_USER", "admin", "expected an account with fewer rights"),
+    ("INTAKE_USER", "a b", "expected"),
+    ("NATS_TLS", '{"certificate": "/c.pem"}', "expected both certificate and key, or neither"),
+    ("NATS_TLS", '{"cert": "/c.pem"}', "unknown key"),
     ("STATE", __file__, "expected a folder"),
 ]
 
@@ -47,8 +51,8 @@ def test_a_wrong_value_is_one_line(name, value, cause):
 
 
 def test_every_setting_that_is_not_any_text_or_path_has_a_wrong_value_here():
-    text = {"calibration", "airflow_user", "airflow_password_file", "gcn_credentials", "webhook_file",
-            "nats_url", "nats_credentials", "nats_trusted_keys"}  # fmt: skip
+    text = {"calibration", "airflow_user", "airflow_password_file", "airflow_ca", "gcn_credentials",
+            "webhook_file", "nats_url", "nats_credentials", "nats_trusted_keys"}  # fmt: skip
     # The files and the NATS URL are checked by what opens them: a fault of NATS must not stop the inbox.
     assert {name.lower() for name, _, _ in WRONG} == Settings.model_fields.keys() - text
 

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use, where they are missing; or those named, as command:package.
+# Installs the Debian packages that the tests use, where they are missing; or those named, as command:package or file:package.
 set -eu
 missing=""
-# The last ones build sherpa, which has no wheel.
+# The last lines build sherpa and python-ldap, which have no wheels.
 [ $# -gt 0 ] || set -- fitsverify:fitsverify chromium:chromium nats-server:nats-server redis-server:redis-server npm:npm openssl:openssl \
+    slapd:slapd pg_lsclusters:postgresql /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev \
     g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev
 for pair in "$@"; do
-    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+    command -v "${pair%%:*}" >/dev/null 2>&1 || [ -f "${pair%%:*}" ] || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0
 root=""

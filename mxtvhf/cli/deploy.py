@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -50,9 +51,11 @@ def check(
     file: Annotated[Path, typer.Argument(parser=input_file, metavar="FILE", help="mxtvhf.toml")] = CONFIG,
 ) -> None:
     """Check a configuration file and the secrets that it names; tell all that is wrong."""
-    from mxtvhf.operation.deployment.configuration import read_deployment
+    from mxtvhf.operation.deployment.configuration import read_deployment, warnings_of
 
     deployment = read_deployment(file)
+    for line in warnings_of(deployment):
+        print(f"{file}: warning: {line}", file=sys.stderr)
     print(f"{file}: good; Airflow at {deployment.airflow.public_url}, state in {deployment.home}")
 
 

@@ -89,7 +89,13 @@ async def print_messages(
         raise InvalidInput(f"MXTVHF_NATS_URL: {error}") from None
     if burst_id and not re.match(BURST_ID_PATTERN, burst_id):
         raise InvalidInput(f"--burst {burst_id!r}: no burst id (sbYYMMDDnn)")
-    client = await connect(settings.nats_url, settings.nats_credentials, name="mxtvhf log-queue", timeout=3)
+    client = await connect(
+        settings.nats_url,
+        settings.nats_credentials,
+        tls=settings.nats_tls,
+        name="mxtvhf log-queue",
+        timeout=3,
+    )
     try:
         async with aclosing(follow(client, burst_id=burst_id, since=since, live=live)) as messages:
             async for raw in messages:

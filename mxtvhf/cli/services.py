@@ -56,7 +56,7 @@ def listen(
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler])
     settings = read_settings()
-    work(settings, airflow_api(settings))
+    work(settings, airflow_api(settings, settings.intake_user))
 
 
 def up(

@@ -96,10 +96,13 @@ def parts_of(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str
 
         def hear_nats(stop: threading.Event, works: Callable[[], None]) -> None:
             keep = gate(intake, settings.nats_trusted_keys)
-            NatsStream(url, settings.nats_credentials, settings.archive, keep, notes.lost).run(stop, works)
+            stream = NatsStream(
+                url, settings.nats_credentials, settings.archive, keep, notes.lost, tls=settings.nats_tls
+            )
+            stream.run(stop, works)
 
         def publish(stop: threading.Event, works: Callable[[], None]) -> None:
-            forward_until(settings.outbox, url, settings.nats_credentials, stop, works)
+            forward_until(settings.outbox, url, settings.nats_credentials, stop, works, tls=settings.nats_tls)
 
         found["NATS"], found["messages out"] = hear_nats, publish
     if (credentials := settings.gcn_credentials) is not None:

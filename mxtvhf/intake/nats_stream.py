@@ -23,6 +23,7 @@ from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.text import escaped
 from mxtvhf.reporting.messages.connection import connect
+from mxtvhf.settings import NatsTls
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class NatsStream:
 
     Parameters
     ----------
-    url, credentials
+    url, credentials, tls
         As in `mxtvhf.reporting.messages.connection.connect`.
     archive_root
         Where the ledger lies.
@@ -59,8 +60,10 @@ class NatsStream:
         keep: Callable[[ReceivedMessage], None],
         on_gap: Callable[[StreamGap], None] = lambda gap: None,
         audit_s: float = 10.0,
+        *,
+        tls: NatsTls | None = None,
     ) -> None:
-        self._url, self._credentials = url, credentials
+        self._url, self._credentials, self._tls = url, credentials, tls
         self._archive_root = archive_root
         self._keep = keep
         self._on_gap = on_gap
@@ -79,7 +82,7 @@ class NatsStream:
         Raises
         ------
         InvalidInput
-            The URL or the file of the credentials is wrong.
+            The URL, a certificate or the file of the credentials is wrong.
         Retriable
             The server cannot be reached, or the connection broke: start again, subscription included.
         OSError
@@ -93,7 +96,7 @@ class NatsStream:
     async def _run(self, stop: threading.Event, works: Callable[[], None]) -> None:
         has_broken = False
         while not stop.is_set():
-            client = await connect(self._url, self._credentials, name="mxtvhf listen")
+            client = await connect(self._url, self._credentials, tls=self._tls, name="mxtvhf listen")
             try:
                 await self._take(client, stop, works, has_broken)
             finally:

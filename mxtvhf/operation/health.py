@@ -135,7 +135,9 @@ def _gp(url: str | None, fault: str | None) -> Check:
 
 def _nats(settings: Settings, url: str) -> Check:
     async def try_it() -> None:
-        client = await connect(url, settings.nats_credentials, name="mxtvhf health", timeout=PATIENCE_S)
+        client = await connect(
+            url, settings.nats_credentials, tls=settings.nats_tls, name="mxtvhf health", timeout=PATIENCE_S
+        )
         await client.close()
 
     try:

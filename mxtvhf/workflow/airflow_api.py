@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -26,17 +29,28 @@ class AirflowApi:
     base_url
         Without ``/api/v2``.
     username, password
-        Exchanged for a token at the first call, and again when it has expired.
+        Exchanged for a token at the first call, and again when it has expired. A function is asked for the
+        password each time, so that a file of secrets may be corrected meanwhile.
+    ca
+        PEM file of the authority that the server's certificate must come from; None: the system's.
     timeout
         Seconds to connect and to wait for an answer.
     """
 
     def __init__(
-        self, base_url: str, username: str, password: str, *, timeout: tuple[float, float] = (5.0, 30.0)
+        self,
+        base_url: str,
+        username: str,
+        password: str | Callable[[], str],
+        *,
+        ca: Path | None = None,
+        timeout: tuple[float, float] = (5.0, 30.0),
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._credentials = {"username": username, "password": password}
+        self._username = username
+        self._password = password if callable(password) else lambda: password
         self._timeout = timeout
+        self._verify = True if ca is None else str(ca)
         self._session = requests.Session()
 
     def health(self) -> dict[str, str]:
@@ -142,7 +156,11 @@ class AirflowApi:
         return response
 
     def _log_in(self) -> None:
-        answer = _json(self._checked(self._plain("POST", "/auth/token", self._credentials)))
+        try:
+            login = {"username": self._username, "password": self._password()}
+        except InvalidInput as error:  # of ours, and not what the caller sends
+            raise Failure(str(error)) from None
+        answer = _json(self._checked(self._plain("POST", "/auth/token", login)))
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
             raise Retriable(f"{self.base_url}: the answer to the login holds no access token")
@@ -150,20 +168,29 @@ class AirflowApi:
 
     def _plain(self, method: str, path: str, json: Any) -> requests.Response:
         try:
-            return self._session.request(method, self.base_url + path, json=json, timeout=self._timeout)
+            # Given with each request: of a session, the environment's REQUESTS_CA_BUNDLE would go before it.
+            return self._session.request(
+                method, self.base_url + path, json=json, timeout=self._timeout, verify=self._verify
+            )
+        except requests.exceptions.SSLError as error:
+            raise Retriable(
+                f"{self.base_url}: no secure connection to Airflow: {_tls_cause(error)}"
+            ) from error
         except requests.RequestException as error:
             raise Retriable(
                 f"{self.base_url}: Airflow does not answer ({type(error).__name__}); is it running, and is"
                 " MXTVHF_AIRFLOW_URL its address?"
             ) from error
+        except OSError as error:  # requests' own, of a missing file of the authority
+            raise Retriable(f"{self.base_url}: {one_line(str(error), 300)}") from error
 
     def _checked(self, response: requests.Response) -> requests.Response:
         if response.ok:
             return response
         if response.status_code == requests.codes.unauthorized:
             raise Failure(
-                f"{self.base_url}: login of user {self._credentials['username']!r} refused (HTTP 401); check"
-                " MXTVHF_AIRFLOW_USER and MXTVHF_AIRFLOW_PASSWORD_FILE"
+                f"{self.base_url}: login of user {self._username!r} refused (HTTP 401); check"
+                " MXTVHF_AIRFLOW_USER (of the listener: MXTVHF_INTAKE_USER) and MXTVHF_AIRFLOW_PASSWORD_FILE"
             )
         reason = f"{self.base_url}: {_detail(response)} (HTTP {response.status_code})"
         if response.status_code in (400, 404, 409, 413, 422):
@@ -174,6 +201,12 @@ class AirflowApi:
 def run_path(run_id: str, dag_id: str | None = None) -> str:
     """Return the path of a run in Airflow's API; without a DAG that of the run's kind."""
     return f"/api/v2/dags/{dag_id or kind_of_run(run_id).dag_id}/dagRuns/{run_id}"
+
+
+def _tls_cause(error: BaseException) -> str:
+    """Return what is wrong with a certificate, in the words of OpenSSL."""
+    found = re.search(r"certificate verify failed: ([^(]+)", str(error))
+    return found[1].strip() if found else one_line(str(error), 300)
 
 
 def _detail(response: requests.Response) -> str:

@@ -51,7 +51,7 @@ def listener(tmp_path_factory):
     """State folder and NATS server of a listener whose Airflow does not answer."""
     state = tmp_path_factory.mktemp("state")
     (state / "secrets").mkdir()
-    (state / "secrets" / "passwords.json").write_text('{"admin": "x"}')
+    (state / "secrets" / "passwords.json").write_text('{"intake": "x"}')
     with NatsServer(tmp_path_factory.mktemp("nats")) as server:
         environment = {
             **os.environ,

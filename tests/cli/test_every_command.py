@@ -160,7 +160,7 @@ def quick(inputs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     secrets = tmp_path / "var" / "secrets"
     secrets.mkdir(parents=True)
-    (secrets / "passwords.json").write_text('{"admin": "word"}')
+    (secrets / "passwords.json").write_text('{"admin": "word", "intake": "word"}')
     away = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("MXTVHF_STATE", str(tmp_path / "var"))
     monkeypatch.setenv("MXTVHF_AIRFLOW_URL", f"http://{away}")

@@ -1,8 +1,8 @@
 """A Burst Advocate who approves everything at once."""
 
 from mxtvhf.errors import MxtVhfError
-from mxtvhf.operation.stack.airflow_config import ADMIN
 from mxtvhf.reporting.announcement.request import APPROVE
+from mxtvhf.settings import ADMIN
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 
 

@@ -16,10 +16,9 @@ from faults.advocate import Advocate
 from faults.trial import Trial
 from mxtvhf.operation.deployment.cluster import native_cluster
 from mxtvhf.operation.stack.access import password_of
-from mxtvhf.operation.stack.airflow_config import ADMIN
 from mxtvhf.operation.stack.embedded import embedded_stack
 from mxtvhf.operation.stack.supervisor import supervise
-from mxtvhf.settings import Settings
+from mxtvhf.settings import ADMIN, Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 from support.airflow_runs import state_folder
 from support.nats_server import NatsServer, free_port

@@ -20,7 +20,7 @@ from support.nats_server import NatsServer, free_port
 def listening(state, **settings):
     """Run the command; it must still run at the end, and end in good order when it is asked to."""
     (state / "secrets").mkdir(parents=True, exist_ok=True)
-    (state / "secrets" / "passwords.json").write_text('{"admin": "x"}')
+    (state / "secrets" / "passwords.json").write_text('{"intake": "x"}')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MXTVHF")}
     environment |= {"MXTVHF_STATE": str(state), "MXTVHF_AIRFLOW_URL": f"http://127.0.0.1:{free_port()}"}
     environment |= {f"MXTVHF_{name.upper()}": str(value) for name, value in settings.items()}

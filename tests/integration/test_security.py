@@ -3,9 +3,6 @@
 import base64
 import io
 import json
-import re
-import subprocess
-import sys
 from contextlib import closing
 from urllib.parse import quote
 
@@ -13,9 +10,22 @@ import psycopg2
 import pytest
 import requests
 
+from mxtvhf.errors import Failure
+from mxtvhf.operation.stack.access import airflow_api
 from mxtvhf.operation.stack.embedded import gp_connection
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.airflow_runs import conf_of
+from support.role_checks import (
+    WebUsers,
+    asked_of_airflow,
+    check_connections_are_closed,
+    check_starter,
+    check_strangers,
+    check_viewer,
+    check_viewer_starts_nothing,
+    filled,
+    routes_of,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -23,58 +33,33 @@ BURST = "sb26030303"
 CANARY = "canary-q7Zk2"
 ROLES = ("viewer", "user", "op", "admin")
 
-ASK_AIRFLOW = """
+TOKENS = """
 import json
-import jwt
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from mxtvhf_plugin import MxtVhfPlugin
-
-def walk(routes, prefix):
-    for route in routes:
-        if hasattr(route, "methods"):
-            yield from ((method, prefix + route.path) for method in sorted(route.methods or {"GET"}))
-        else:  # a mounted app, or a folder of files
-            yield from walk(getattr(route, "routes", None) or [], prefix + route.path)
-            yield ("GET", prefix + route.path + "/x")
 
 manager = create_auth_manager()
-tokens = {
+print(json.dumps({
     role: manager.generate_jwt(SimpleAuthManagerUser(username=role, role=role))
     for role in ("viewer", "user", "op", "admin")
-}
-claims = jwt.decode(tokens["admin"], options={"verify_signature": False})
-routes = [
-    entry for app in MxtVhfPlugin.fastapi_apps for entry in walk(app["app"].routes, app["url_prefix"])
-]
-print(json.dumps({"tokens": tokens, "claims": claims, "routes": routes}))
+}))
 """
 
 
 @pytest.fixture(scope="module")
-def told(stack, settings):
-    """A token of each role, what is in one, and every route of the project's web apps: read from Airflow."""
-    found = subprocess.run(
-        [sys.executable, "-c", ASK_AIRFLOW],
-        env=stack.processes.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(found.stdout.splitlines()[-1])
+def users(stack):
+    """Somebody of each role."""
+    return WebUsers(stack.url, asked_of_airflow(TOKENS, stack.processes.environment))
 
 
-@pytest.fixture
-def ask(stack, told):
-    """Send a request as somebody of a role, or with a token of one's own."""
+@pytest.fixture(scope="module")
+def routes(stack):
+    return routes_of(stack.processes.environment)
 
-    def send(method, path, *, role="admin", token=None, **options):
-        headers = {"Authorization": f"Bearer {token or told['tokens'][role]}"} | options.pop("headers", {})
-        return requests.request(
-            method, stack.url + path, headers=headers, timeout=30, allow_redirects=False, **options
-        )
 
-    return send
+@pytest.fixture(scope="module")
+def ask(users):
+    return users.ask
 
 
 @pytest.fixture(scope="module")
@@ -84,68 +69,40 @@ def conf(settings):
     return conf_of(BURST, folder)
 
 
-def filled(path, text="x"):
-    """A route with a text for each of its parameters."""
-    return re.sub(r"\{[^}]+\}", text, path)
+# ------------------------------------------------------------------ who may do what, as in test_logins.py
 
 
-def forged(claims):
-    """Tokens that nobody gave out: without a signature, and signed with a key of the forger's."""
-    import jwt
-
-    parts = ({"alg": "none", "typ": "JWT"}, claims)
-    unsigned = ".".join(
-        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
-    )
-    return [unsigned + ".", jwt.encode(claims, "x" * 64, algorithm="HS512")]
+def test_no_url_of_ours_answers_a_stranger(users, routes):
+    check_strangers(users, routes)
 
 
-# ------------------------------------------------------------------ who may do what
-
-
-def test_no_url_of_ours_answers_a_stranger(stack, told):
-    assert len(told["routes"]) > 9
-    tokens = ["not-a-token", *forged(told["claims"])]
-    for method, path in told["routes"]:
-        for headers in ({}, *({"Authorization": f"Bearer {token}"} for token in tokens)):
-            answer = requests.request(
-                method, stack.url + filled(path), headers=headers, json={}, timeout=30, allow_redirects=False
-            )
-            assert answer.status_code in (401, 403), (method, path, headers)
-
-
-def test_a_viewer_reads_everything_and_changes_nothing(ask, told):
-    for method, path in told["routes"]:
-        status = ask(method, filled(path), role="viewer", json={} if method == "POST" else None).status_code
-        if method in ("GET", "HEAD"):
-            assert status not in (401, 403), path
-        else:
-            assert status == 403, (method, path)
+def test_a_viewer_reads_everything_and_changes_nothing(users, routes):
+    check_viewer(users, routes)
 
 
 @pytest.mark.parametrize("role", ROLES[1:])
-def test_whoever_may_trigger_starts_runs(ask, role):
-    assert ask("POST", "/mxtvhf/processing", role=role, json={}).status_code == 422
-    assert ask("POST", "/api/v2/dags/mxt_vhf/dagRuns", role=role, json={"conf": {}}).status_code in (400, 422)
+def test_whoever_may_trigger_starts_runs(users, role):
+    check_starter(users, role)
 
 
-def test_a_viewer_starts_nothing_by_airflows_own_api(ask, conf):
-    refused = ask(
-        "POST",
-        "/api/v2/dags/mxt_vhf/dagRuns",
-        role="viewer",
-        json={"dag_run_id": "viewers", "logical_date": None, "conf": conf},
-    )
-    assert refused.status_code == 403
-    assert ask("GET", "/api/v2/dags/mxt_vhf/dagRuns/viewers").status_code == 404
+def test_a_viewer_starts_nothing_by_airflows_own_api(users, conf):
+    check_viewer_starts_nothing(users, conf)
+
+
+def test_the_listener_logs_in_with_an_account_of_its_own(stack, settings):
+    """It may start, read and stop runs, and nothing of the administrator's."""
+    listener = airflow_api(settings.model_copy(update={"airflow_url": stack.url}), settings.intake_user)
+    assert listener.get("/api/v2/dags/mxt_vhf/dagRuns?limit=1")["total_entries"] >= 0
+    with pytest.raises(Failure, match="HTTP 403"):
+        listener.get("/api/v2/connections")
 
 
 # ------------------------------------------------------------------ hostile requests
 
 
 @pytest.mark.parametrize("way", ["../../../secrets/passwords.json", "../../../../../../../../etc/passwd"])
-def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, told, stack, way):
-    for method, path in told["routes"]:
+def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, routes, stack, way):
+    for method, path in routes:
         if method == "GET" and "{" in path:
             for text in (
                 quote(way, safe=""),
@@ -157,8 +114,8 @@ def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, told, stack, way):
                 assert "root:" not in answer.text
 
 
-def test_no_parameter_of_a_url_makes_a_header(ask, told):
-    for method, path in told["routes"]:
+def test_no_parameter_of_a_url_makes_a_header(ask, routes):
+    for method, path in routes:
         if method == "GET" and "{" in path:
             answer = ask(method, filled(path, "x%0d%0aX-Canary:%201"))
             assert answer.status_code < 500, path
@@ -173,13 +130,13 @@ def test_deeply_nested_json_is_refused_in_one_line(ask, nested):
     assert len(answer.json()["detail"]) <= 1000
 
 
-def test_a_form_of_another_site_starts_nothing(stack, told, conf, ask):
+def test_a_form_of_another_site_starts_nothing(stack, users, conf, ask):
     """A browser sends a form as text/plain with the cookies it has; JSON it may not send unasked."""
     answer = requests.post(
         f"{stack.url}/mxtvhf/processing",
         data=json.dumps({**conf, "sequence": 91}),
         headers={"Content-Type": "text/plain", "Origin": "http://evil.example"},
-        cookies={"_token": told["tokens"]["admin"]},
+        cookies={"_token": users.tokens["admin"]},
         timeout=30,
     )
     assert answer.status_code == 422
@@ -257,7 +214,7 @@ def test_no_secret_is_in_the_database(settings, stack, failed):
     assert not [secret for secret in spelled if secret in dump.getvalue()]
 
 
-def test_no_secret_is_shown_by_the_api(ask, failed, settings):
+def test_no_secret_is_shown_by_the_api(ask, users, failed, settings):
     tasks = f"/api/v2/dags/mxt_vhf/dagRuns/{failed}/taskInstances"
     shown = [
         "/api/v2/connections",
@@ -273,6 +230,4 @@ def test_no_secret_is_shown_by_the_api(ask, failed, settings):
     for path in shown:
         text = ask("GET", path).text
         assert not [secret for secret in secrets_of(settings) if secret in text], path
-    assert ask("GET", "/api/v2/config").status_code == 403
-    assert ask("GET", "/api/v2/connections", role="viewer").status_code == 403
-    assert ask("GET", "/api/v2/connections", role="user").status_code == 403
+    check_connections_are_closed(users, "viewer", "user")

@@ -9,10 +9,11 @@ import nats
 import nats.errors
 import pytest
 
-from mxtvhf.errors import Retriable
+from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake.nats_stream import DURABLE, STREAM, _set_up
 from mxtvhf.reporting.messages.connection import connect
-from support.certificates import write_certificate
+from mxtvhf.settings import NatsTls
+from support.certificates import HOUR, Authority, write_certificate
 from support.nats_server import NatsServer
 from support.project import PROJECT
 
@@ -128,3 +129,69 @@ def test_no_password_is_sent_in_clear_where_tls_is_wanted():
 
     asyncio.run(use())
     assert not heard
+
+
+# ------------------------------------------------------------------ certificates of clients
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path / "authority")
+
+
+def strict(authority, folder, **validity):
+    """A server that lets in only who has a certificate of the authority."""
+    certificate, key = authority.issue("nats", **validity)
+    tls = f'tls {{ cert_file: "{certificate}", key_file: "{key}", ca_file: "{authority.ca}", verify: true }}'
+    folder.mkdir(exist_ok=True)
+    server = NatsServer(folder, extra=tls)
+    server.url = server.url.replace("nats://", "tls://")
+    return server
+
+
+def connects(server, tls):
+    async def use():
+        client = await connect(server.url, name="test", tls=tls, timeout=2)
+        await client.close()
+
+    asyncio.run(use())
+
+
+def test_only_a_client_with_a_certificate_of_the_authority_gets_in(authority, tmp_path):
+    certificate, key = authority.issue("mxtvhf")
+    stranger = Authority(tmp_path / "elsewhere").issue("stranger")
+    with strict(authority, tmp_path / "nats") as server:
+        connects(server, NatsTls(ca=authority.ca, certificate=certificate, key=key))
+        for tls in (
+            NatsTls(ca=authority.ca),
+            NatsTls(ca=authority.ca, certificate=stranger[0], key=stranger[1]),
+        ):
+            with pytest.raises(Retriable, match="no connection to NATS"):
+                connects(server, tls)
+
+
+def test_an_expired_certificate_is_named_and_a_new_one_is_taken_without_a_change_here(authority, tmp_path):
+    certificate, key = authority.issue("mxtvhf")
+    tls = NatsTls(ca=authority.ca, certificate=certificate, key=key)
+    with strict(authority, tmp_path / "nats", begins=-2 * HOUR, ends=-HOUR) as server:
+        with pytest.raises(Retriable, match="certificate has expired"):
+            connects(server, tls)
+        server.stop()
+        authority.issue("nats")
+        server.start()
+        connects(server, tls)
+
+
+def test_files_of_certificates_that_cannot_be_used_are_named(authority, tmp_path):
+    certificate, _ = authority.issue("mxtvhf")
+    _, other = authority.issue("other")
+    (tmp_path / "empty").touch()
+    for tls, cause in (
+        (NatsTls(ca=tmp_path / "missing"), "missing: no certificate can be read: No such file"),
+        (NatsTls(ca=tmp_path / "empty"), "empty: no certificate can be read"),
+        (NatsTls(ca=authority.ca, certificate=certificate, key=other), "other-key.pem: no certificate with"),
+    ):
+        with pytest.raises(InvalidInput, match=cause):
+            asyncio.run(connect("tls://127.0.0.1:1", name="test", tls=tls))
+    with pytest.raises(InvalidInput, match=r"127\.0\.0\.1:1: nats_tls needs a server named as tls://"):
+        asyncio.run(connect("nats://127.0.0.1:1", name="test", tls=NatsTls(ca=authority.ca)))

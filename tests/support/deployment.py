@@ -39,7 +39,7 @@ url = "http://gp.example.org:8765/api"
 def write_deployment(folder: Path) -> Path:
     """Write all into a folder and return the configuration file."""
     secrets = {
-        "users": json.dumps({"admin": "a", "ada": "b"}),
+        "users": json.dumps({"admin": "a", "ada": "b", "intake": "c"}),
         "nats": "mxtvhf:n",
         "fernet": "A" * 43 + "=",
         "jwt": "j" * 43,

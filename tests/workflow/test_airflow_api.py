@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mxtvhf.errors import Failure, InvalidInput, Retriable
+from mxtvhf.operation.stack.access import airflow_api
+from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 from support.nats_server import free_port
 
@@ -71,3 +73,53 @@ def test_an_airflow_that_is_away_names_the_setting():
         Retriable, match=r"Airflow does not answer \(ConnectionError\); .* MXTVHF_AIRFLOW_URL"
     ):
         api.get("/")
+
+
+@pytest.fixture
+def guarded():
+    """An Airflow that knows one password, which the test may change; its address."""
+    known = {"password": "right"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            login = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            is_right = login["password"] == known["password"]
+            self.reply(201 if is_right else 401, {"access_token": login["password"]})
+
+        def do_GET(self):
+            is_right = self.headers["Authorization"] == f"Bearer {known['password']}"
+            self.reply(200 if is_right else 401, {"state": "queued"})
+
+        def reply(self, status, body):
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield known, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_password_that_is_corrected_or_changed_in_its_file_is_taken_by_itself(guarded, tmp_path):
+    known, url = guarded
+    file = tmp_path / "users"
+    file.write_text('{"intake": "wrong"}')
+    api = airflow_api(Settings(airflow_url=url, airflow_password_file=file), "intake")
+    with pytest.raises(Failure, match="login of user 'intake' refused"):
+        api.run("x")
+    file.write_text("{}")
+    with pytest.raises(Failure, match="users: no password of user 'intake'"):
+        api.run("x")
+    file.write_text('{"intake": "right"}')
+    assert api.run("x") == {"state": "queued"}
+    known["password"] = "new"
+    with pytest.raises(Failure, match="refused"):
+        api.run("x")
+    file.write_text('{"intake": "new"}')
+    assert api.run("x") == {"state": "queued"}

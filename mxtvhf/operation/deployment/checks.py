@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import stat
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +41,52 @@ def readable_secret(path: Path) -> Path:
 def secret_text(path: Path) -> str:
     """Return a secret without the line break at its end."""
     return path.read_text().strip()
+
+
+def certificate_file(path: Path) -> Path:
+    """Return the path of a PEM file with at least one certificate.
+
+    Raises
+    ------
+    ValueError
+        It cannot be read, or holds none.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ValueError(f"{path}: no certificate found, expected PEM")
+    return path
+
+
+def private_key(key: Path, certificate: Path | None) -> Path:
+    """Return the path of the key that belongs to a certificate.
+
+    Raises
+    ------
+    ValueError
+        It belongs to another one, or is no key in PEM without a password.
+    """
+    try:
+        # An empty password, since OpenSSL would ask a person for one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate or key, key, password="")
+    except (OSError, ValueError):
+        raise ValueError(f"{key}: expected the key of {certificate}, in PEM, without a password") from None
+    return key
+
+
+def expiry(path: Path) -> datetime:
+    """Return when the first certificate of a PEM file ends to be valid; in a chain that is the server's own.
+
+    Raises
+    ------
+    ValueError
+        No certificate can be read from it.
+    """
+    from cryptography.x509 import load_pem_x509_certificates
+
+    return load_pem_x509_certificates(path.read_bytes())[0].not_valid_after_utc
 
 
 def existing_folder(path: Path) -> Path:
@@ -101,6 +149,7 @@ def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
     return {user: known[user] for user in users}
 
 
+CertificateFile = Annotated[Path, AfterValidator(certificate_file)]
 SecretFile = Annotated[Path, AfterValidator(readable_secret)]
 Folder = Annotated[Path, AfterValidator(existing_folder)]
 WritableFolder = Annotated[Path, AfterValidator(writable_folder)]

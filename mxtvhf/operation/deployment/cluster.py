@@ -25,7 +25,6 @@ from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.service_health import check_service
 from mxtvhf.operation.stack.access import password_of
 from mxtvhf.operation.stack.airflow_config import (
-    ADMIN,
     loopback_without_proxy,
     password_file,
     secret,
@@ -35,6 +34,7 @@ from mxtvhf.operation.stack.embedded import DAG_IDS, LOOPBACK, check_disk, only_
 from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, stop_on_signals, wait_until
 from mxtvhf.operation.stack.supervisor import supervise
+from mxtvhf.settings import ADMIN
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 SERVICES = (
@@ -153,7 +153,12 @@ def native_cluster(folder: Path, *, project: Path, port: int, workers: int = 2) 
         deployment = read_deployment(config)
         environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}  # Debian's nats-server
         processes = ending.enter_context(ProcessGroup(environment, folder / "log"))
-        api = AirflowApi(deployment.airflow_url, ADMIN, password_of(ADMIN, deployment.airflow_password_file))
+        api = AirflowApi(
+            deployment.airflow_url,
+            ADMIN,
+            password_of(ADMIN, deployment.airflow_password_file),
+            ca=deployment.airflow_ca,
+        )
         _start(processes, config, deployment, workers)
         with step("Airflow and its workers"):
             wait_until(api.serves_tasks, what="Airflow's API server", timeout=START_S, processes=processes)
@@ -175,7 +180,7 @@ def write_configuration(config: Path, *, project: Path, port: int, database_uri:
     """Write a configuration file for this machine, and the secrets that it names where they are missing."""
     folder = config.parent
     secrets = folder / "secrets"
-    user_passwords(folder)
+    user_passwords(folder, {Deployment.model_fields["intake_user"].default})
     for name in ("jwt", "postgres", "redis"):
         secret(secrets / name)
     fernet, nats = secrets / "fernet", secrets / "nats"

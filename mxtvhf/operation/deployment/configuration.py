@@ -6,10 +6,13 @@ what else a deployment on several hosts needs. ``docs/production.md`` explains i
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from mxtvhf.errors import InvalidInput
@@ -17,6 +20,7 @@ from mxtvhf.models.addresses import HttpUrl
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
 from mxtvhf.operation.deployment.checks import (
+    CertificateFile,
     Folder,
     Host,
     Name,
@@ -24,13 +28,20 @@ from mxtvhf.operation.deployment.checks import (
     SecretFile,
     WritableFolder,
     all_passwords,
+    expiry,
     passwords_of,
+    private_key,
     secret_text,
 )
-from mxtvhf.operation.stack.airflow_config import ADMIN, metrics_environment
+from mxtvhf.operation.deployment.logins import AuthPart
+from mxtvhf.operation.stack.airflow_config import metrics_environment
 from mxtvhf.reporting.messages.connection import checked_servers
-from mxtvhf.settings import Role, Settings, UserName
+from mxtvhf.settings import ADMIN, NatsTls, Role, Settings, UserName
 
+ROBOT: Role = "robot"
+SOON = timedelta(days=30)
+"""A certificate that ends sooner is worth a warning."""
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 FERNET_KEY_LENGTH = 44
 """Characters: 32 bytes in base64 (the Fernet specification)."""
 LEAST_SECRET_LENGTH = 32
@@ -49,8 +60,18 @@ class AirflowPart(Model):
     )
     parallelism: int = Field(default=16, ge=1, le=4096, description="tasks at once, of all workers together")
     worker_concurrency: int = Field(default=4, ge=1, le=256, description="tasks at once on one worker")
+    certificate: CertificateFile | None = Field(
+        default=None,
+        description="PEM file; with it and its key the API server speaks HTTPS only; its chain, leaf first",
+    )
+    key: SecretFile | None = Field(default=None, validate_default=True)
     fernet_key: SecretFile = Field(description="file with the key that encrypts Connections in the database")
     jwt_secret: SecretFile = Field(description="file with the secret that signs tokens")
+
+    @field_validator("key")
+    @classmethod
+    def _is_of_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        return _pair(key, info)
 
     @field_validator("fernet_key")
     @classmethod
@@ -75,6 +96,32 @@ class DatabasePart(Model):
     name: Name = "airflow"
     user: Name = "airflow"
     password: SecretFile = Field(description="file with the password")
+    sslmode: SslMode | None = Field(
+        default=None, description="libpq's sslmode; verify-full is the one that knows the server"
+    )
+    ca: CertificateFile | None = Field(default=None, description="authority of the server's certificate")
+    certificate: CertificateFile | None = Field(
+        default=None, description="PEM file with the client's certificate, where the server wants one"
+    )
+    key: SecretFile | None = Field(
+        default=None, validate_default=True, description="PEM file with its key, mode 0600 or 0400"
+    )
+
+    @field_validator("key")
+    @classmethod
+    def _is_of_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if key is not None and (status := key.stat()).st_uid and status.st_mode & 0o077:
+            raise ValueError(
+                f"{key}: may be read by others (mode {stat.S_IMODE(status.st_mode):04o}), libpq would refuse"
+                f" it: chmod 0400 {key}"
+            )
+        return _pair(key, info)
+
+    @model_validator(mode="after")
+    def _judges_the_server(self) -> DatabasePart:
+        if self.sslmode in ("verify-ca", "verify-full") and self.ca is None:
+            raise ValueError(f'sslmode = "{self.sslmode}" needs ca, the authority of the server')
+        return self
 
 
 class RedisPart(Model):
@@ -99,8 +146,13 @@ class NatsPart(Model):
     readers: SecretFile | None = Field(
         default=None, description="JSON file {user: password} of those who may follow mxtvhf.out.>"
     )
-    certificate: Path | None = Field(default=None, description="PEM file; with it and its key: TLS only")
-    key: SecretFile | None = None
+    certificate: CertificateFile | None = Field(
+        default=None, description="PEM file; with it and its key: TLS only"
+    )
+    key: SecretFile | None = Field(default=None, validate_default=True)
+    client_ca: CertificateFile | None = Field(
+        default=None, description="PEM file; only clients with a certificate of this authority get in"
+    )
 
     @field_validator("stations", "readers")
     @classmethod
@@ -111,10 +163,28 @@ class NatsPart(Model):
 
     @field_validator("key")
     @classmethod
-    def _goes_with_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
-        if (key is None) != (info.data.get("certificate") is None):
-            raise ValueError("certificate and key: want both or none")
-        return key
+    def _is_of_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        return _pair(key, info)
+
+    @field_validator("client_ca")
+    @classmethod
+    def _goes_with_tls(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is not None and info.data.get("certificate") is None:
+            raise ValueError("client_ca needs certificate and key of the server, too")
+        return path
+
+
+class NatsTlsPart(NatsTls):
+    """The certificates of NATS's clients, checked."""
+
+    ca: CertificateFile | None = None
+    certificate: CertificateFile | None = None
+    key: SecretFile | None = Field(default=None, validate_default=True)
+
+    @field_validator("key")
+    @classmethod
+    def _is_of_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        return _pair(key, info)
 
 
 class GpPart(Model):
@@ -139,16 +209,22 @@ class Deployment(Settings):
     airflow_password_file: SecretFile = Field(
         description="JSON file {user: password}: of admin and of all users below"
     )
+    intake_user: UserName = "intake"
     users: dict[UserName, Role] = Field(
-        default={}, validate_default=True, description="users of the web UI beside admin, and their roles"
+        default={},
+        validate_default=True,
+        description="accounts beside admin and the listener's, and their roles",
     )
+    airflow_ca: CertificateFile | None = None
     nats_url: str | None = None
     nats_credentials: SecretFile | None = None
+    nats_tls: NatsTlsPart | None = None
     nats_trusted_keys: Path | None = None
     webhook_file: SecretFile | None = None
     gcn_credentials: SecretFile | None = None
     otlp: HttpUrl | None = None
 
+    auth: AuthPart = Field(default=AuthPart(), description="who decides about logins")
     airflow: AirflowPart
     database: DatabasePart
     redis: RedisPart
@@ -170,9 +246,51 @@ class Deployment(Settings):
     @field_validator("users")
     @classmethod
     def _have_passwords(cls, users: dict[str, Role], info: ValidationInfo) -> dict[str, Role]:
+        intake = info.data.get("intake_user", "intake")
+        if ADMIN in users:
+            raise ValueError("admin is there by itself, with all rights")
+        if users.get(intake, ROBOT) not in (ROBOT, "user"):
+            raise ValueError(
+                f"{intake} is the listener's account: expected the role robot, found {users[intake]}"
+            )
         if path := info.data.get("airflow_password_file"):
-            passwords_of(path, {ADMIN, *users})
+            passwords_of(path, {ADMIN, intake, *users})
         return users
+
+    @field_validator("airflow")
+    @classmethod
+    def _is_reached_as_it_listens(cls, part: AirflowPart, info: ValidationInfo) -> AirflowPart:
+        for name, url in (("airflow_url", info.data.get("airflow_url")), ("public_url", part.public_url)):
+            if part.certificate is not None and url and not url.startswith("https:"):
+                raise ValueError(f"certificate and key: {name} is {url}, expected https://")
+        return part
+
+    @property
+    def accounts(self) -> dict[str, Role]:
+        """All accounts that the installation makes itself, and their roles."""
+        return {self.intake_user: ROBOT, **self.users, ADMIN: "admin"}
+
+    @property
+    def fab_config(self) -> Path:
+        """Flask AppBuilder's configuration, where ``[auth]`` wants one."""
+        return self.home / "airflow" / "webserver_config.py"
+
+    def certificates(self) -> dict[str, Path]:
+        """Return the files of certificates that this installation shows or trusts, by their keys."""
+        ldap, oidc, tls, nats = self.auth.ldap, self.auth.oidc, self.nats_tls, self.nats
+        found = {
+            "airflow_ca": self.airflow_ca,
+            "airflow.certificate": self.airflow.certificate,
+            "database.ca": self.database.ca,
+            "database.certificate": self.database.certificate,
+            "nats_tls.ca": tls.ca if tls else None,
+            "nats_tls.certificate": tls.certificate if tls else None,
+            "nats.certificate": nats.certificate if nats else None,
+            "nats.client_ca": nats.client_ca if nats else None,
+            "auth.ldap.ca": ldap.ca if ldap else None,
+            "auth.oidc.ca": oidc.ca if oidc else None,
+        }
+        return {key: path for key, path in found.items() if path is not None}
 
     @field_validator("nats_url")
     @classmethod
@@ -184,6 +302,22 @@ class Deployment(Settings):
     def _is_one_place(cls, otlp: str | None, info: ValidationInfo) -> str | None:
         _or_value_error(metrics_environment, info.data.get("statsd"), otlp)
         return otlp
+
+
+def _pair(key: Path | None, info: ValidationInfo) -> Path | None:
+    """Check that a key belongs to the certificate that stands before it in the same table.
+
+    Raises
+    ------
+    ValueError
+        It does not, or one of the two is missing.
+    """
+    if "certificate" not in info.data:  # it is wrong itself
+        return key
+    certificate = info.data["certificate"]
+    if (key is None) != (certificate is None):
+        raise ValueError("expected both certificate and key, or neither")
+    return key if key is None else private_key(key, certificate)
 
 
 def _or_value_error(check: Any, *values: Any) -> Any:
@@ -204,3 +338,22 @@ def read_deployment(path: Path) -> Deployment:
     """
     # A value is not shown: it might be a secret in a wrong place.
     return read_toml(path, Deployment, show_values=False)
+
+
+def warnings_of(deployment: Deployment) -> Iterator[str]:
+    """Yield what an operator should know of a good configuration, a line each."""
+    if deployment.auth.manager == "simple":
+        yield (
+            'auth.manager = "simple": passwords are kept as plain text, for trials only (Airflow\'s own'
+            ' words: for development and testing); expected "fab" or "keycloak" in service'
+        )
+    now = datetime.now(UTC)
+    for key, path in deployment.certificates().items():
+        try:
+            end = expiry(path)
+        except ValueError:
+            yield f"{key}: {path}: no certificate can be read from it"
+            continue
+        if end < now + SOON:
+            verb = "expired" if end < now else "expires"
+            yield f"{key}: {path}: the certificate {verb} on {end:%Y-%m-%d %H:%M} UTC; replace it"

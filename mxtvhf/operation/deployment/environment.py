@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from mxtvhf.operation.deployment.checks import secret_text
 from mxtvhf.operation.deployment.configuration import DatabasePart, Deployment, GpPart, RedisPart
+from mxtvhf.operation.deployment.logins import auth_sections
 from mxtvhf.operation.stack.airflow_config import (
     LONGEST_TASK_S,
     Sections,
@@ -23,7 +24,13 @@ RESULTS, QUEUE = 1, 0
 def service_environment(deployment: Deployment) -> dict[str, str]:
     """Return the environment variables of a service; the secrets are in it, so it is for one process only."""
     project, state = deployment.airflow.project, deployment.home
-    variables = as_variables(common_sections(project=project, state=state), _own_sections(deployment))
+    is_https = deployment.airflow.public_url.startswith("https:")
+    variables = as_variables(
+        common_sections(project=project, state=state),
+        _own_sections(deployment),
+        _tls_sections(deployment),
+        auth_sections(deployment.auth, config_file=deployment.fab_config, is_https=is_https),
+    )
     environment = process_environment(
         variables, project=project, state=state, statsd=deployment.statsd, otlp=deployment.otlp
     )
@@ -31,6 +38,7 @@ def service_environment(deployment: Deployment) -> dict[str, str]:
         **environment,
         **deployment.environment(),
         "MXTVHF_STATE": str(state),
+        **asyncpg_environment(deployment.database),
         "AIRFLOW_CONN_MXT_GP": gp_connection_text(deployment.gp),
     }
 
@@ -45,7 +53,7 @@ def _own_sections(deployment: Deployment) -> Sections:
             "hostname_callable": "socket.gethostname",
             "dags_are_paused_at_creation": False,
             "execution_api_server_url": f"{deployment.airflow_url}/execution/",
-            "simple_auth_manager_users": roles_text(deployment.users),
+            "simple_auth_manager_users": roles_text(deployment.accounts),
             "fernet_key": secret_text(airflow.fernet_key),
         },
         "database": {"sql_alchemy_conn": database_uri(deployment.database)},
@@ -58,6 +66,20 @@ def _own_sections(deployment: Deployment) -> Sections:
         },
         "api_auth": {"jwt_secret": jwt_secret},
         **_celery_sections(deployment),
+    }
+
+
+def _tls_sections(deployment: Deployment) -> Sections:
+    airflow, database = deployment.airflow, deployment.database
+    files = {
+        "ssl_cert": airflow.certificate,
+        "ssl_key": airflow.key,
+        # By it the tasks judge the server (airflow.sdk.api.client); of clients no certificate is asked.
+        "ssl_ca_file": deployment.airflow_ca,
+    }
+    return {
+        "api": {option: path for option, path in files.items() if path is not None},
+        "database": {"sql_alchemy_conn_async": async_database_uri(database)} if database.sslmode else {},
     }
 
 
@@ -81,12 +103,39 @@ def _celery_sections(deployment: Deployment) -> Sections:
 
 
 def database_uri(database: DatabasePart) -> str:
-    """Return the SQLAlchemy URI of the metadata database."""
+    """Return the SQLAlchemy URI of the metadata database, for psycopg2: with libpq's options of TLS."""
+    files = {"sslrootcert": database.ca, "sslcert": database.certificate, "sslkey": database.key}
+    options = {"sslmode": database.sslmode} if database.sslmode else {}
+    return _uri("psycopg2", database, options | {key: str(path) for key, path in files.items() if path})
+
+
+def async_database_uri(database: DatabasePart) -> str:
+    """Return the same for asyncpg, which takes no such option there, see `asyncpg_environment`."""
+    return _uri("asyncpg", database, {})
+
+
+def asyncpg_environment(database: DatabasePart) -> dict[str, str]:
+    """Return the variables by which asyncpg knows what `database_uri` tells psycopg2 of TLS.
+
+    libpq's own names (PostgreSQL's manual, 32.15); both libraries read them.
+    """
+    values = {
+        "PGSSLMODE": database.sslmode,
+        "PGSSLROOTCERT": database.ca,
+        "PGSSLCERT": database.certificate,
+        "PGSSLKEY": database.key,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _uri(driver: str, database: DatabasePart, options: dict[str, str]) -> str:
     login = f"{quote(database.user)}:{quote(secret_text(database.password), safe='')}"
-    name = quote(database.name)
-    if not isinstance(database.host, str):
-        return f"postgresql+psycopg2://{login}@/{name}?{urlencode({'host': database.host})}"
-    return f"postgresql+psycopg2://{login}@{_address(database.host, database.port)}/{name}"
+    if isinstance(database.host, str):
+        address = _address(database.host, database.port)
+    else:
+        address, options = "", {"host": str(database.host), **options}
+    query = f"?{urlencode(options)}" if options else ""
+    return f"postgresql+{driver}://{login}@{address}/{quote(database.name)}{query}"
 
 
 def redis_url(redis: RedisPart, database: int) -> str:

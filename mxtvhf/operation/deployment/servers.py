@@ -74,7 +74,10 @@ def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
         "authorization": {"users": users},
     }
     if nats.certificate is not None:
-        configuration["tls"] = {"cert_file": str(nats.certificate), "key_file": str(nats.key)}
+        tls: dict[str, object] = {"cert_file": str(nats.certificate), "key_file": str(nats.key)}
+        if nats.client_ca is not None:
+            tls |= {"ca_file": str(nats.client_ca), "verify": True}
+        configuration["tls"] = tls
     return json.dumps(configuration)
 
 

@@ -7,6 +7,8 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.intake import alive_file
@@ -84,7 +86,9 @@ def _nats(deployment: Deployment, _instance: str) -> None:
     from mxtvhf.reporting.messages.connection import connect
 
     async def ask() -> None:
-        client = await connect(str(deployment.nats_url), deployment.nats_credentials, name="health")
+        client = await connect(
+            str(deployment.nats_url), deployment.nats_credentials, tls=deployment.nats_tls, name="health"
+        )
         await client.jetstream().account_info()
         await client.close()
 
@@ -103,7 +107,33 @@ def _http(url: str) -> None:
 def _api_server(deployment: Deployment, _instance: str) -> None:
     part = deployment.airflow
     # The face that tasks report to: Airflow makes it at its first request, and no alert should wait for that.
-    _http(f"http://{_here(part.listen)}:{part.port}/execution/health")
+    if part.certificate is None:
+        _http(f"http://{_here(part.listen)}:{part.port}/execution/health")
+    else:
+        _https_here(deployment, "/execution/health")
+
+
+def _https_here(deployment: Deployment, path: str) -> None:
+    """Ask the API server of this host, by the name that its certificate is for."""
+    import urllib3
+
+    part, name = deployment.airflow, urlsplit(deployment.airflow_url).hostname
+    ca = None if deployment.airflow_ca is None else str(deployment.airflow_ca)
+    try:
+        with urllib3.HTTPSConnectionPool(
+            _here(part.listen),
+            part.port,
+            ca_certs=ca,
+            server_hostname=name,
+            assert_hostname=name,
+            timeout=TIMEOUT_S,
+            retries=False,
+        ) as pool:
+            status = pool.request("GET", path).status
+    except urllib3.exceptions.HTTPError as error:
+        raise Failure(f"https://{name}:{part.port}{path}: {error}") from None
+    if status != HTTPStatus.OK:
+        raise Failure(f"https://{name}:{part.port}{path}: HTTP {status}")
 
 
 def _gp(deployment: Deployment, _instance: str) -> None:

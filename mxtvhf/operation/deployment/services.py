@@ -12,12 +12,14 @@ from typing import NoReturn
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import write_atomically
 from mxtvhf.operation.deployment.checks import passwords_of
-from mxtvhf.operation.deployment.configuration import Deployment
+from mxtvhf.operation.deployment.configuration import Deployment, warnings_of
 from mxtvhf.operation.deployment.database import wait_for_tables
 from mxtvhf.operation.deployment.environment import service_environment
+from mxtvhf.operation.deployment.logins import FAB_ROLES, write_fab_config
+from mxtvhf.operation.deployment.migrations import wait_for_migrations
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
 from mxtvhf.operation.deployment.service import Service
-from mxtvhf.operation.stack.airflow_config import ADMIN, password_file
+from mxtvhf.operation.stack.airflow_config import password_file
 
 AIRFLOW = (sys.executable, "-m", "airflow")
 MXTVHF = (sys.executable, "-m", "mxtvhf")
@@ -42,24 +44,43 @@ def run_service(name: Service, deployment: Deployment, *, instance: str | None =
     InvalidInput
         The installation has no such service, or not what it needs.
     Failure
-        Airflow's tables are not there.
+        Airflow's tables are not there, or of another version.
     """
+    for line in warnings_of(deployment):
+        print(f"{name}: warning: {line}", file=sys.stderr)
     if name in OF_AIRFLOW:
         wait_for_tables(deployment.database)
     command = SERVICES[name](deployment, instance or socket.gethostname())
     environment = dict(os.environ) if name in SERVERS else service_environment(deployment)
+    if name in OF_AIRFLOW:
+        wait_for_migrations(deployment, environment)
     os.execvpe(command[0], command, environment)  # noqa: S606
 
 
 def _migrate(deployment: Deployment, _instance: str) -> list[str]:
     for folder in (deployment.products, deployment.inbox, deployment.inputs):
         folder.mkdir(parents=True, exist_ok=True)
-    return [*AIRFLOW, "db", "migrate"]
+    if deployment.auth.manager != "fab":
+        return [*AIRFLOW, "db", "migrate"]
+    write_fab_config(deployment.auth, deployment.fab_config)
+    roles = {user: FAB_ROLES[role] for user, role in deployment.accounts.items()}
+    accounts = [f"{user}={role}" for user, role in roles.items()]
+    return [
+        sys.executable,
+        "-m",
+        "mxtvhf_airflow.accounts",
+        str(deployment.airflow_password_file),
+        *accounts,
+    ]
 
 
 def _api_server(deployment: Deployment, _instance: str) -> list[str]:
     """Airflow wants to write to the file of the passwords, and secrets are for reading: it gets a copy."""
-    passwords = passwords_of(deployment.airflow_password_file, {ADMIN, *deployment.users})
+    if deployment.auth.manager == "fab":
+        write_fab_config(deployment.auth, deployment.fab_config)
+    if deployment.auth.manager != "simple":
+        return [*AIRFLOW, "api-server"]
+    passwords = passwords_of(deployment.airflow_password_file, deployment.accounts)
     path = password_file(deployment.home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Where it is the given file itself, other services read it at this moment.

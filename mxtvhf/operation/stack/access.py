@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
@@ -13,8 +14,15 @@ from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 
-def airflow_api(settings: Settings) -> AirflowApi:
+def airflow_api(settings: Settings, user: str | None = None) -> AirflowApi:
     """Return Airflow as the settings name it; by default the embedded stack of the state folder.
+
+    Parameters
+    ----------
+    settings
+        Where it is.
+    user
+        Whom to log in as; by default ``airflow_user``.
 
     Raises
     ------
@@ -24,7 +32,10 @@ def airflow_api(settings: Settings) -> AirflowApi:
     path = settings.airflow_password_file or password_file(settings.home)
     # A proxy of the environment cannot reach this machine's loopback, and must not get the password.
     os.environ.update(loopback_without_proxy())
-    return AirflowApi(airflow_url(settings), settings.airflow_user, password_of(settings.airflow_user, path))
+    user = user or settings.airflow_user
+    password = partial(password_of, user, path)
+    password()  # a wrong file is told at once
+    return AirflowApi(airflow_url(settings), user, password, ca=settings.airflow_ca)
 
 
 def address_file(state: Path) -> Path:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import write_atomically
+from mxtvhf.settings import ADMIN, Role
 
-ADMIN = "admin"
 LONGEST_TASK_S = 3600
 """A task that runs longer is ended, seconds."""
 
@@ -162,9 +162,13 @@ def common_sections(*, project: Path, state: Path) -> Sections:
     }
 
 
-def roles_text(users: Mapping[str, str]) -> str:
-    """Return ``admin`` and further users with their roles, as SimpleAuthManager reads them."""
-    return ",".join(f"{user}:{role}" for user, role in {**users, ADMIN: "admin"}.items())
+def roles_text(users: Mapping[str, Role]) -> str:
+    """Return ``admin`` and further users with their roles, as SimpleAuthManager reads them.
+
+    It knows no robots: the least that may start runs there is ``user``.
+    """
+    roles = {**users, ADMIN: "admin"}
+    return ",".join(f"{user}:{'user' if role == 'robot' else role}" for user, role in roles.items())
 
 
 def as_variables(*parts: Sections) -> dict[str, str]:
@@ -213,7 +217,7 @@ def airflow_environment(
     state: Path,
     port: int,
     database_uri: str,
-    users: Mapping[str, str] | None = None,
+    users: Mapping[str, Role] | None = None,
     statsd: str | None = None,
     otlp: str | None = None,
 ) -> dict[str, str]:

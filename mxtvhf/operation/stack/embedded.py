@@ -22,7 +22,6 @@ from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import RUN_DAG_IDS
 from mxtvhf.operation.stack.access import address_file
 from mxtvhf.operation.stack.airflow_config import (
-    ADMIN,
     admin_password,
     airflow_environment,
     loopback_without_proxy,
@@ -31,7 +30,7 @@ from mxtvhf.operation.stack.airflow_config import (
 )
 from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
-from mxtvhf.settings import Settings
+from mxtvhf.settings import ADMIN, Role, Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 
@@ -85,13 +84,14 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
             _check_port(wanted)
         with step("PostgreSQL"):
             database = ending.enter_context(embedded_postgresql(state / "postgres"))
-        api = AirflowApi(url, ADMIN, user_passwords(state, settings.users)[ADMIN])
+        users: dict[str, Role] = {settings.intake_user: "robot", **settings.users}
+        api = AirflowApi(url, ADMIN, user_passwords(state, users)[ADMIN])
         environment = airflow_environment(
             project=project,
             state=state,
             port=port,
             database_uri=database.uri,
-            users=settings.users,
+            users=users,
             statsd=settings.statsd,
             otlp=settings.otlp,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import nats.errors
 from nats.aio.client import Client, Server
 
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.settings import NatsTls
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,14 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 """Wait before the first try to reconnect, doubled up to the longest one."""
 
 
-async def connect(url: str, credentials: Path | None = None, *, name: str, timeout: float = 5.0) -> Client:
+async def connect(
+    url: str,
+    credentials: Path | None = None,
+    *,
+    name: str,
+    tls: NatsTls | None = None,
+    timeout: float = 5.0,
+) -> Client:
     """Connect to NATS; a connection that breaks later is made again for ever, with growing waits.
 
     A loss and its end are logged once each, not at every try. The client ends up closed
@@ -47,17 +56,20 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
         a token.
     name
         Of this client, as the server's monitoring shows it.
+    tls
+        The client's certificate, and the authority of the server's one.
     timeout
         Seconds for the first connection.
 
     Raises
     ------
     InvalidInput
-        The URL or the file of the credentials is none.
+        The URL, a certificate or the file of the credentials is none.
     Retriable
         No server answers, or it refuses these credentials; a later call may succeed.
     """
     servers = checked_servers(url)
+    options = _login(credentials) | ({"tls": _tls_context(tls, servers)} if tls else {})
     client = _CarefulClient()
     watch = _ConnectionLog(client, url)
     try:
@@ -73,7 +85,7 @@ async def connect(url: str, credentials: Path | None = None, *, name: str, timeo
                 error_cb=watch.error,
                 disconnected_cb=watch.lost,
                 reconnected_cb=watch.back,
-                **_login(credentials),
+                **options,
             )
     except TimeoutError:
         await client.close()
@@ -153,6 +165,31 @@ def _login(credentials: Path | None) -> dict[str, Any]:
         return {"user_credentials": str(credentials)}
     user, colon, password = text.partition(":")
     return {"user": user, "password": password} if colon else {"token": text}
+
+
+def _tls_context(tls: NatsTls, servers: Iterable[str]) -> ssl.SSLContext:
+    """Return what encrypts a connection and proves who we are.
+
+    Raises
+    ------
+    InvalidInput
+        A file holds no certificate or key, the two do not belong together, or a URL asks for no encryption.
+    """
+    for server in servers:
+        if urlsplit(server).scheme not in ("tls", "wss"):
+            raise InvalidInput(f"{server}: nats_tls needs a server named as tls:// or wss://")
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+    except OSError as error:
+        raise InvalidInput(f"{tls.ca}: no certificate can be read: {error.strerror or error}") from None
+    if tls.certificate is not None:
+        try:
+            context.load_cert_chain(tls.certificate, tls.key)
+        except OSError as error:
+            raise InvalidInput(
+                f"{tls.certificate}, {tls.key}: no certificate with its key: {error.strerror or error}"
+            ) from None
+    return context
 
 
 def _next_server(servers: Iterable[Server], _info: object) -> tuple[Server, float]:

@@ -20,6 +20,7 @@ from mxtvhf.models.kept import log_once
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.model import SUBJECTS, read_message
 from mxtvhf.reporting.messages.outbox import Outbox
+from mxtvhf.settings import NatsTls
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ def forward_until(
     credentials: Path | None,
     stop: threading.Event,
     works: Callable[[], None] = lambda: None,
+    *,
+    tls: NatsTls | None = None,
 ) -> None:
     """Connect to NATS and publish the outbox until ``stop`` is set; for a thread of its own.
 
@@ -53,20 +56,25 @@ def forward_until(
     Raises
     ------
     InvalidInput
-        The URL or the file of the credentials is none.
+        The URL, a certificate or the file of the credentials is none.
     Retriable
         The server cannot be reached, or it closed the connection; a later call may succeed.
     """
-    asyncio.run(_forward_until(folder, url, credentials, stop, works))
+    asyncio.run(_forward_until(folder, url, credentials, tls, stop, works))
 
 
 async def _forward_until(
-    folder: Path, url: str, credentials: Path | None, stop: threading.Event, works: Callable[[], None]
+    folder: Path,
+    url: str,
+    credentials: Path | None,
+    tls: NatsTls | None,
+    stop: threading.Event,
+    works: Callable[[], None],
 ) -> None:
     over = asyncio.Event()
     watch = asyncio.create_task(_set_when(stop, over))
     try:
-        client = await connect(url, credentials, name="mxtvhf messages out")
+        client = await connect(url, credentials, tls=tls, name="mxtvhf messages out")
         works()
         try:
             await forward_outbox(folder, client, stop=over)

@@ -138,7 +138,7 @@ def test_airflow_gets_the_secrets_and_addresses(deployment):
     assert (broker.host, broker.password, broker.database) == ("redis", PASSWORD, "0")
     assert found["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
     assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
-    assert found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "ada:user,admin:admin"
+    assert found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "intake:user,ada:user,admin:admin"
     assert found["AIRFLOW__API__BASE_URL"] == "https://mxt.example.org"
 
 
