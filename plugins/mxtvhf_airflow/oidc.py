@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authlib.integrations.flask_client import FlaskOAuth2App
 from authlib.integrations.requests_client import OAuth2Session
 
 
@@ -17,3 +18,9 @@ class OidcSession(OAuth2Session):  # type: ignore[misc]  # authlib is not annota
         """Send a request."""
         kwargs.setdefault("verify", self.verify)
         return super().request(method, url, *args, **kwargs)
+
+
+class OidcApp(FlaskOAuth2App):  # type: ignore[misc]
+    """authlib's part of a Flask application, with this client."""
+
+    client_cls = OidcSession

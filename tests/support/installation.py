@@ -124,7 +124,7 @@ class Installation:
     def restart(self, name, *, ready=True):
         """End a service in good order, start it again and wait until it works."""
         self._started[name].terminate()
-        self._started[name].wait(60)
+        self._started[name].wait(180)
         self.start(name, ready=ready)
 
     def api_of(self, user, password=None):

@@ -1,47 +1,11 @@
 """The client of Airflow's API and the certificate of the server."""
 
-import ssl
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from mxtvhf.errors import Retriable
 from mxtvhf.workflow.airflow_api import AirflowApi
 from support.certificates import HOUR, Authority
-
-
-class Healthy(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = b'{"status": "healthy"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        """Keep the test's output clean."""
-
-
-class QuietServer(ThreadingHTTPServer):
-    def handle_error(self, request, client_address):
-        """Clients that do not like the certificate hang up."""
-
-
-@contextmanager
-def https(certificate, key):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with QuietServer(("127.0.0.1", 0), Healthy) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port, context
-        finally:
-            server.shutdown()
-            thread.join()
+from support.https_server import https_server
 
 
 @pytest.fixture
@@ -57,7 +21,7 @@ def asked(port, ca, host="127.0.0.1"):
 
 def test_a_server_of_the_authority_is_trusted_and_no_other(authority, tmp_path, monkeypatch):
     other = Authority(tmp_path / "other")
-    with https(*authority.issue("api")) as (port, _):
+    with https_server(*authority.issue("api")) as (port, _):
         assert asked(port, authority.ca) == {"status": "healthy"}
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.ca))
         assert asked(port, authority.ca) == {"status": "healthy"}
@@ -68,7 +32,7 @@ def test_a_server_of_the_authority_is_trusted_and_no_other(authority, tmp_path, 
 
 def test_an_expired_certificate_is_named_and_its_successor_taken(authority):
     expired = authority.issue("api", begins=-2 * HOUR, ends=-HOUR)
-    with https(*expired) as (port, context):
+    with https_server(*expired) as (port, context):
         with pytest.raises(Retriable) as caught:
             asked(port, authority.ca)
         expected = f"https://127.0.0.1:{port}: no secure connection to Airflow: certificate has expired"
@@ -78,5 +42,5 @@ def test_an_expired_certificate_is_named_and_its_successor_taken(authority):
 
 
 def test_a_missing_file_of_the_authority_is_named(authority, tmp_path):
-    with https(*authority.issue("api")) as (port, _), pytest.raises(Retriable, match=r"missing\.pem"):
+    with https_server(*authority.issue("api")) as (port, _), pytest.raises(Retriable, match=r"missing\.pem"):
         asked(port, tmp_path / "missing.pem")

@@ -220,9 +220,9 @@ def fab_config(auth: AuthPart) -> str:
     if auth.oidc is not None and auth.oidc.ca is not None:
         lines += [
             "",
-            "from mxtvhf_airflow.oidc import OidcSession",
+            "from mxtvhf_airflow.oidc import OidcApp",
             "",
-            'OAUTH_PROVIDERS[0]["remote_app"]["client_cls"] = OidcSession',
+            'OAUTH_PROVIDERS[0]["remote_app"]["client_cls"] = OidcApp',
         ]
     return "\n".join([*lines, ""])
 

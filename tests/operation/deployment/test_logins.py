@@ -2,6 +2,8 @@
 
 import json
 import runpy
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -114,7 +116,7 @@ def test_a_package_that_is_missing_is_named(with_auth, monkeypatch):
 def test_fab_gets_ldap_with_the_password_in_its_file_only(with_auth, tmp_path, monkeypatch):
     text = fab_config(read_deployment(with_auth(LDAP)).auth)
     assert "canary" not in text
-    monkeypatch.setitem(__import__("sys").modules, "ldap", FakeLdapModule())
+    monkeypatch.setitem(sys.modules, "ldap", FakeLdapModule())
     options = options_of(read_deployment(tmp_path / "mxtvhf.toml"), tmp_path)
     assert options["AUTH_TYPE"] == 2
     assert options["AUTH_LDAP_BIND_PASSWORD"] == "canary-reader"
@@ -332,3 +334,26 @@ def test_nats_gets_the_authority_of_its_clients_and_they_their_certificates(with
     assert tls["verify"] is True
     given = json.loads(service_environment(deployment)["MXTVHF_NATS_TLS"])
     assert given == {"ca": str(authority.ca), "certificate": str(certificate), "key": str(key)}
+
+
+BUILD = """
+from airflow.api_fastapi.app import create_auth_manager
+
+manager = create_auth_manager()
+client = manager.get_keycloak_client()
+print({route.path for route in manager.get_fastapi_app().routes} >= {"/login", "/token"})
+print(client.connection.base_url, client.realm_name, client.client_id, client.client_secret_key)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.service
+def test_airflow_takes_keycloaks_options(with_auth):
+    """Not more: no Keycloak server is among the packages that a test can install."""
+    environment = service_environment(read_deployment(with_auth(KEYCLOAK)))
+    command = [sys.executable, "-c", BUILD]
+    built = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert built.stdout.splitlines()[-2:] == [
+        "True",
+        "https://keycloak.example.org svom mxtvhf canary-reader",
+    ]
