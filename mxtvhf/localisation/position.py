@@ -114,6 +114,11 @@ class SourceLocalisation:
         """Rows and columns left out for the same reason."""
         return self.faults.noisy_lines
 
+    @property
+    def with_prior(self) -> bool:
+        """Whether the position is also by a prior."""
+        return self.evidence is not None and self.evidence.prior is not None
+
     @cached_property
     def posterior(self) -> PositionPosterior | None:
         """Of the position over the whole detector; None when there is no photon on good pixels."""
@@ -185,6 +190,7 @@ def localise(
     background: BackgroundDensities | None = None,
     prior: PositionPrior | None = None,
     known: Sequence[tuple[float, float]] = (),
+    circle: PositionPrior | None = None,
     contrast: npt.ArrayLike | None = None,
     find_hot_pixels: bool = True,
 ) -> SourceLocalisation:
@@ -224,6 +230,9 @@ def localise(
     known
         Places (x, y) of sources that may be seen, such as bright ones of a catalogue: they are in the model
         before the search.
+    circle
+        What is known of the position of one of the sources, such as by ECLAIRs: used as the prior of one more
+        source where none of those that are found without it lies there. None: nothing.
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
@@ -260,7 +269,7 @@ def localise(
             courses=None if background is None else _checked_components(background.courses, column.size),
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
-    found = _found(counts, psf, prior, known) if counts.total else _NOTHING
+    found = _found(counts, psf, prior, known, circle) if counts.total else _NOTHING
     return replace(found, faults=faults)
 
 
@@ -270,21 +279,23 @@ _NOTHING = SourceLocalisation(
 
 
 def _found(
-    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, known: Sequence[tuple[float, float]]
+    counts: Counts,
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+    known: Sequence[tuple[float, float]],
+    circle: PositionPrior | None,
 ) -> SourceLocalisation:
-    sources, empty = find_sources(counts, psf, prior, known)
-    first, *others = (_localised(source, empty, psf, prior) for source in sources)
+    sources, empty = find_sources(counts, psf, prior, known, circle)
+    first, *others = (_localised(source, empty, psf) for source in sources)
     return replace(first, others=tuple(others))
 
 
-def _localised(
-    source: FoundSource, empty: Scene, psf: SeparablePsf, prior: PositionPrior | None
-) -> SourceLocalisation:
+def _localised(source: FoundSource, empty: Scene, psf: SeparablePsf) -> SourceLocalisation:
     detected, counts, fit = source.detected, source.counts, source.fit
     if not detected:
         # What may be hidden is asked of the background alone, the source of any kind.
         counts = empty.photons_to_explain
-    shape = _shape(source, psf) if detected and prior is None else None
+    shape = _shape(source, psf) if detected and source.prior is None else None
     part = fit.source_part if shape is None else shape.source_part
     return SourceLocalisation(
         x=fit.x if shape is None else shape.x,
@@ -295,7 +306,7 @@ def _localised(
         detected=detected,
         places_ts=source.places_ts,
         shape=shape,
-        evidence=Evidence(counts, source.psf, source.fit, prior),
+        evidence=Evidence(counts, source.psf, source.fit, source.prior),
     )
 
 

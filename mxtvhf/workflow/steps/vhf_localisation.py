@@ -71,8 +71,8 @@ def vhf_localisation(
     """Locate the source by the photons of an event file in the instrument's energy band.
 
     Beside their places the photons' energies count and, where T0 is known, their arrival times. ECLAIRs'
-    circle is asked only where they show no source by themselves: the position stays independent of it, so
-    that the two can be compared. Bad and hot pixels are left out at their raw addresses; then, where the
+    circle is asked only where they show no source in it by themselves: the position stays independent of it,
+    so that the two can be compared. Bad and hot pixels are left out at their raw addresses; then, where the
     pointing moved, the photons are taken at the addresses that they would have had at the mean pointing. The
     total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is that
     of the last photon.
@@ -133,12 +133,12 @@ def vhf_localisation(
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
     try:
         prior = _eclairs_prior(alerts, pointing)
-        found, uses = _locate(evidence, calibration, prior, pointing)
+        found = _locate(evidence, calibration, prior, pointing)
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
-        "n_background": found.n_background, "uses": uses,
+        "n_background": found.n_background, "uses": _uses(evidence, found),
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
@@ -155,6 +155,7 @@ def vhf_localisation(
     # What is not of the chosen source is background or of the others.
     others = sum(source.n_source for source in sources if source is not burst)
     facts |= {
+        "uses": _uses(evidence, chosen),
         "ts": chosen.ts,
         "places_ts": chosen.places_ts,
         "n_source": chosen.n_source,
@@ -261,29 +262,26 @@ def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons,
 
 def _locate(
     evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None, pointing: Pointing
-) -> tuple[SourceLocalisation, tuple[str, ...]]:
-    """Find the sources; with ECLAIRs' circle where the photons alone show none."""
+) -> SourceLocalisation:
+    """Find the sources; with ECLAIRs' circle where the photons alone show none in it."""
     photons = evidence.photons
-    known = [(x, y) for _, x, y in bright_sources_of(pointing)]
+    return localise(
+        photons.x,
+        photons.y,
+        psf=LobsterEyePsf.of(calibration.psf),
+        exposure=photons.exposure,
+        weights=evidence.weights,
+        shares=evidence.shares,
+        background=evidence.background,
+        known=[(x, y) for _, x, y in bright_sources_of(pointing)],
+        circle=eclairs,
+        find_hot_pixels=False,
+    )
 
-    def found(prior: PositionPrior | None) -> SourceLocalisation:
-        return localise(
-            photons.x,
-            photons.y,
-            psf=LobsterEyePsf.of(calibration.psf),
-            exposure=photons.exposure,
-            weights=evidence.weights,
-            shares=evidence.shares,
-            background=evidence.background,
-            prior=prior,
-            known=known,
-            find_hot_pixels=False,
-        )
 
-    alone = found(None)
-    if alone.detected or eclairs is None:
-        return alone, evidence.uses
-    return found(eclairs), (*evidence.uses, "ECLAIRs")
+def _uses(evidence: _Evidence, source: SourceLocalisation) -> tuple[str, ...]:
+    """Return what the position of a source, or that there is none, is made of."""
+    return (*evidence.uses, "ECLAIRs") if source.with_prior else evidence.uses
 
 
 def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
