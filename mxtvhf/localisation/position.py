@@ -243,8 +243,9 @@ def localise(
     ------
     InvalidInput
         No photons, lists of unequal length, an address that is not a whole number of 0..255, a weight or a
-        share that is not positive, a component that is negative or nothing at a photon, an exposure that is
-        not a part, or bad pixels that are neither a mask nor a list or leave no good pixel.
+        share that is not positive, a component that is negative or nothing at a photon, an
+        exposure or a vignetting that is not a part, or bad pixels that are neither a mask nor a list or leave
+        no good pixel.
     """
     if contrast is not None:
         warnings.warn("localise: contrast was renamed weights in 0.2", DeprecationWarning, stacklevel=2)
@@ -261,12 +262,14 @@ def localise(
     else:
         column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
         given = _checked_weights(weights, column.size)
+        groups, vignetting = _checked_groups(background)
         counts = Counts.from_photons(
             column, row, given, exposed,
             shares=_checked_shares(shares, given),
             spectra=None if background is None else _checked_components(background.spectra, column.size),
-            groups=None if background is None else _checked_groups(background),
+            groups=groups,
             courses=None if background is None else _checked_components(background.courses, column.size),
+            vignetting=vignetting,
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
     found = _found(counts, psf, prior, known, circle) if counts.total else _NOTHING
@@ -396,9 +399,10 @@ def _checked_shares(values: npt.ArrayLike | None, weights: Floats) -> Floats | N
     return np.asarray(given / given.sum())
 
 
-def _checked_groups(background: BackgroundDensities) -> Pixels | None:
-    if background.groups is None or not len(background.spectra):
-        return None
+def _checked_groups(background: BackgroundDensities | None) -> tuple[Pixels | None, tuple[float, ...]]:
+    """Return the group of each component and the vignetting of each group."""
+    if background is None or background.groups is None or not len(background.spectra):
+        return None, (0.0,)
     given = np.asarray(background.groups)
     if given.shape != (len(background.spectra),) or given.dtype.kind not in "iu" or (given < 0).any():
         raise InvalidInput(
@@ -406,7 +410,14 @@ def _checked_groups(background: BackgroundDensities) -> Pixels | None:
             f"{len(background.spectra)} components"
         )
     # Without gaps in the numbers: a group without components has no shape.
-    return np.unique(given, return_inverse=True)[1]
+    present, groups = np.unique(given, return_inverse=True)
+    vignetting = np.zeros(present[-1] + 1) if background.vignetting is None else background.vignetting
+    if len(vignetting) <= present[-1] or not all(0.0 <= part <= 1.0 for part in vignetting):
+        raise InvalidInput(
+            f"background: vignetting {list(vignetting)} is not a number 0..1 for each of {present[-1] + 1} "
+            "groups"
+        )
+    return groups, tuple(float(vignetting[group]) for group in present)
 
 
 def _checked_components(values: npt.ArrayLike | None, photons: int) -> Floats | None:

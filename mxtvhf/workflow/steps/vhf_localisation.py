@@ -27,6 +27,7 @@ from mxtvhf.localisation.background import (
     background_courses,
     background_groups,
     background_spectra,
+    background_vignetting,
 )
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
@@ -236,7 +237,10 @@ class _Evidence:
             joint_weights(energy, np.vstack([fading, stretch.weights])),
             expected_shares(decays=True, stretch=stretch.share),
             BackgroundDensities(
-                background_spectra(photons.pha, calibration), courses, background_groups(calibration)
+                background_spectra(photons.pha, calibration),
+                courses,
+                background_groups(calibration),
+                background_vignetting(calibration),
             ),
             ("energy", "time", "T0") if known else ("energy", "time"),
         )
