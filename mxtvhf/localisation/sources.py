@@ -284,11 +284,14 @@ def _best_place(
 ) -> SourceFit:
     """Return the highest maximum over the field, against everything in the model so far.
 
-    The maps of the mean kind of source and of places alone show where it may be: a source unlike the mean
-    kind is seen in the second one only. They have the PSF ``on_map``, whose transforms are kept.
+    The maps of the mean kind of source, of all kinds as if they were equally probable, and of places alone
+    show where it may be: a source unlike the mean kind is seen in the others only. They have the PSF
+    ``on_map``, whose transforms are kept.
     """
     starts: list[tuple[float, float, float]] = []
-    views = (counts,) if counts.kinds is None else (counts, counts.places_only)
+    views = [counts]
+    if counts.kinds is not None:
+        views += [counts.of_kind(np.full(len(counts.kinds), 1.0 / len(counts.kinds))), counts.places_only]
     for view in views:
         log_likelihood = whole_field(view, on_map)[0]
         if prior is not None:
