@@ -32,6 +32,7 @@ from mxtvhf.localisation.background import (
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
+from mxtvhf.localisation.misfit import energies_are_expected, times_are_expected
 from mxtvhf.localisation.model import CredibleRegion, Localisation
 from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
@@ -139,7 +140,7 @@ def vhf_localisation(
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
-        "n_background": found.n_background, "uses": _uses(evidence, found),
+        "n_background": found.n_background, "uses": _uses(evidence, found), "not_used": evidence.not_used,
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
@@ -212,6 +213,8 @@ class _Evidence:
     """Probability of each kind beforehand."""
     background: BackgroundDensities
     uses: tuple[str, ...]
+    not_used: tuple[str, ...]
+    """See ``Localisation``."""
 
     @classmethod
     def of(
@@ -231,18 +234,25 @@ class _Evidence:
             photons.x, photons.y, np.average(energy, axis=0, weights=expected_shares(decays=False)),
             photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
         )  # fmt: skip
+        time, groups = np.vstack([fading, stretch.weights]), background_groups(calibration)
+        spectra = background_spectra(photons.pha, calibration)
         courses = background_courses(photons.time, events.gti, fading)
+        not_used = []
+        # What is like nothing known tells nothing: it is as if all photons had the same.
+        if not energies_are_expected(photons.pha, calibration):
+            energy, spectra = np.ones_like(energy), np.ones_like(spectra)
+            not_used.append("energy")
+        if not times_are_expected(photons.time, events.gti, burst_time, stretch):
+            time, courses, known = np.ones_like(time), courses[:1], False
+            not_used.append("time")
+        uses = [use for use in ("energy", "time") if use not in not_used] + ["T0"] * known
         return cls(
             photons,
-            joint_weights(energy, np.vstack([fading, stretch.weights])),
+            joint_weights(energy, time),
             expected_shares(decays=True, stretch=stretch.share),
-            BackgroundDensities(
-                background_spectra(photons.pha, calibration),
-                courses,
-                background_groups(calibration),
-                background_vignetting(calibration),
-            ),
-            ("energy", "time", "T0") if known else ("energy", "time"),
+            BackgroundDensities(spectra, courses, groups, background_vignetting(calibration)),
+            tuple(uses),
+            tuple(not_used),
         )
 
 
@@ -328,7 +338,7 @@ def _no_source(
         r50_arcsec=None,
         detector_x=None,
         detector_y=None,
-        reason=_why_not(found, facts["n_photons"]) + faults.text(),
+        reason=_why_not(found, facts["n_photons"]) + _why_not_used(facts["not_used"]) + faults.text(),
         upper_limit_photons=limit if isfinite(limit) else None,
         upper_limit_flux=limit / per_flux if isfinite(limit) and per_flux > 0.0 else None,
         **facts,
@@ -353,6 +363,12 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     else:
         reason += "the good pixels are too few to tell any source from background"
     return reason
+
+
+def _why_not_used(not_used: Sequence[str]) -> str:
+    if not not_used:
+        return ""
+    return f"; {' and '.join(not_used)} of the photons are unlike all that is known and were not used"
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:

@@ -258,6 +258,35 @@ def test_a_source_that_is_found_without_the_circle_is_placed_without_it(tmp_path
     assert "ECLAIRs" not in found.uses
 
 
+def in_a_line(photons, source, kev=3.0):
+    """Photons of a background that is all in one line, and of a source."""
+    line = np.random.default_rng(1).normal(kev, 0.06, len(photons))
+    channels = np.rint(default_calibration().gain.channel(line)).astype(np.int32)
+    return PhotonList(photons.time, photons.x, photons.y, channels).merged(source)
+
+
+def test_a_background_in_a_line_that_is_not_listed_neither_hides_nor_makes_a_source(tmp_path):
+    background, source = burst(counts=0, background=300), burst(seed=2, counts=100, background=0)
+    found = vhf_localisation(event_file(tmp_path, in_a_line(background, source)))
+    assert found.detected
+    assert np.hypot(found.detector_x - 100.3, found.detector_y - 60.2) < 25.0
+    assert found.n_source == pytest.approx(100.0, abs=40.0)
+    assert (found.uses, found.not_used) == (("time",), ("energy",))
+    empty = vhf_localisation(event_file(tmp_path, in_a_line(background, burst(counts=0, background=0))))
+    assert not empty.detected
+    assert "energy of the photons are unlike all that is known and were not used" in empty.reason
+
+
+def test_photons_of_one_frame_are_placed_without_their_times(tmp_path):
+    photons = burst(counts=100, background=100)
+    time = np.full_like(photons.time, START + 30.0)
+    path = event_file(tmp_path, PhotonList(time, photons.x, photons.y, photons.pha))
+    found = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START - 100.0)])
+    assert (found.uses, found.not_used) == (("energy",), ("time",))
+    assert np.hypot(found.detector_x - 100.3, found.detector_y - 60.2) < 15.0
+    assert found.n_source == pytest.approx(100.0, abs=35.0)
+
+
 def test_no_source_comes_with_an_upper_limit(tmp_path):
     found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=200)))
     assert not found.detected
