@@ -230,6 +230,9 @@ class Background(CalibrationFile):
     item: Literal["background"]
     rate_per_s: NonNegative
     """Counts per second on the whole detector."""
+    vignetting: Fraction = 0.0
+    """How much fainter what comes through the optics is in the corners of the detector than in its middle:
+    1 - ``vignetting`` (u^2 + v^2) / 2, u and v from -1 to 1 over the columns and rows."""
     continua: tuple[Continuum, ...] = ()
     lines: tuple[Line, ...] = ()
 

@@ -1,10 +1,11 @@
 """The background: a mixture of components in energy and in place, whose parts the photons themselves tell.
 
 Its density at a photon is a product of a spectrum, of a shape over the detector and of a course in time, each
-a mixture. The spectral components are those of the calibration file ``background``; the shapes are flat,
-rising and falling along either axis, and brighter in the middle or at the edges, as a part of it that comes
-through the optics is; the courses are steady, in one of several stretches of the good time, and as a source
-fades. A background that is believed instead of fitted makes sources of its own structure.
+a mixture. The spectral components are those of the calibration file ``background``; the shapes are flat or,
+of what comes through the optics, vignetted, rising and falling along either axis, and brighter in the middle
+or at the edges; the courses are steady, in one of several stretches of the good time, and as a source fades,
+but what comes through the optics is steady. A background that is believed instead of fitted makes sources of
+its own structure.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ class BackgroundDensities:
         Of those in time, the steady one first; None: times are not used.
     groups
         Of the components in energy, shape (components,), numbers from 0 on: those of a group have the same
-        shape over the detector; None: all have.
+        shape over the detector, and only those of the first vary in time; None: all are of one.
+    vignetting
+        How much fainter each group is in the corners of the detector than in its middle, 0..1; None: not.
     """
 
     spectra: Floats
     courses: Floats | None = None
     groups: npt.NDArray[np.intp] | None = None
+    vignetting: tuple[float, ...] | None = None
 
 
 def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floats:
@@ -106,6 +110,11 @@ def background_groups(calibration: Calibration) -> npt.NDArray[np.intp]:
     return np.array(through, dtype=np.intp)
 
 
+def background_vignetting(calibration: Calibration) -> tuple[float, ...]:
+    """Return ``BackgroundDensities.vignetting`` of the groups 0 and 1 of ``background_groups``."""
+    return 0.0, calibration.background.vignetting
+
+
 @lru_cache(maxsize=16)
 def _tables(
     background: Background, area: EffectiveArea, redistribution: Redistribution
@@ -131,7 +140,9 @@ def _emitted(part: Continuum, energy: Floats) -> Floats:
     return np.asarray(energy**-part.index * cut * transmission(energy, part.nh_cm2))
 
 
-def background_shapes(column: npt.ArrayLike, row: npt.ArrayLike, good: Floats) -> Floats:
+def background_shapes(
+    column: npt.ArrayLike, row: npt.ArrayLike, good: Floats, vignetting: tuple[float, ...] = (0.0,)
+) -> Floats:
     """Return the densities of the background's shapes at pixels, each over its mean on the good pixels.
 
     Parameters
@@ -140,22 +151,24 @@ def background_shapes(column: npt.ArrayLike, row: npt.ArrayLike, good: Floats) -
         0-based addresses, shape (photons,).
     good
         Part of the time in which good pixels looked, 0..1, ``[row, column]``.
+    vignetting
+        How much fainter each group of components is in the corners than in the middle, 0..1.
 
     Returns
     -------
     numpy.ndarray
-        Shape (shapes, photons), the flat one first.
+        Shape (groups, shapes, photons), the expected one first, which is flat without vignetting.
     """
     size = detector_pixels()
     axis = 2.0 * (np.arange(size) + 0.5) / size - 1.0
     columns, rows = good.sum(axis=0) / good.sum(), good.sum(axis=1) / good.sum()
     x, y = axis[np.asarray(column)], axis[np.asarray(row)]
     most = detection_constants().background.largest_slope
-    shapes = [np.ones(x.size)]
-    for value, mean in (
-        (x, columns @ axis),
-        (y, rows @ axis),
-        (1.0 - x**2 - y**2, 1.0 - columns @ axis**2 - rows @ axis**2),
-    ):
-        shapes += [(1.0 + sign * most * value) / (1.0 + sign * most * mean) for sign in (1.0, -1.0)]
-    return np.stack(shapes)
+    bowl, mean_bowl = x**2 + y**2, columns @ axis**2 + rows @ axis**2
+    sloping = [
+        (1.0 + sign * most * value) / (1.0 + sign * most * mean)
+        for value, mean in ((x, columns @ axis), (y, rows @ axis), (1.0 - bowl, 1.0 - mean_bowl))
+        for sign in (1.0, -1.0)
+    ]
+    expected = [(1.0 - 0.5 * part * bowl) / (1.0 - 0.5 * part * mean_bowl) for part in vignetting]
+    return np.stack([np.stack([first, *sloping]) for first in expected])

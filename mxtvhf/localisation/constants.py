@@ -109,6 +109,13 @@ class BackgroundTrust(Constants):
     """Of the steady one of its courses in time."""
 
 
+class MisfitRule(Constants):
+    """When energies or times of the photons are unlike all that is known of them."""
+
+    ts_threshold: float = Field(ge=0.0, le=1e4)
+    """Least ``misfit.largest_excess``."""
+
+
 class FurtherSources(Constants):
     """Which maxima count as sources beside a brighter one."""
 
@@ -128,6 +135,7 @@ class DetectionConstants(Constants):
     source: DetectionThreshold
     further: FurtherSources
     background: BackgroundTrust
+    misfit: MisfitRule
     eclairs: EclairsTrust
     hot_pixel: SquareExcessRule
     noisy_line: ExcessRule

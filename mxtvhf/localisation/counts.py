@@ -46,9 +46,9 @@ class Counts:
     spectra
         Densities of the background's components at the energies of the entries, shape (components, entries);
         see ``background``. None: energies are not used.
-    groups
-        Of the background's components in energy, numbers from 0 on: those of a group have the same shape over
-        the detector; None: all have.
+    groups, vignetting
+        Of the background's components in energy, numbers from 0 on, and how much fainter each group is in the
+        corners of the detector than in its middle: see ``background.BackgroundDensities``.
     courses
         Of its components in time, at the times of the entries, the same way.
     concentration
@@ -68,6 +68,7 @@ class Counts:
     groups: npt.NDArray[np.intp] | None = None
     courses: Floats | None = None
     concentration: Floats | None = None
+    vignetting: tuple[float, ...] = (0.0,)
 
     @classmethod
     def from_image(cls, image: npt.NDArray[np.int64], good: Floats) -> Counts:
@@ -88,6 +89,7 @@ class Counts:
         spectra: Floats | None = None,
         groups: npt.NDArray[np.intp] | None = None,
         courses: Floats | None = None,
+        vignetting: tuple[float, ...] = (0.0,),
     ) -> Counts:
         """Take the photons on good pixels with their weights; many are joined to about equal ones.
 
@@ -102,6 +104,7 @@ class Counts:
             spectra=None if spectra is None else spectra[:, kept],
             groups=groups,
             courses=None if courses is None else courses[:, kept],
+            vignetting=vignetting,
         )  # fmt: skip
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
@@ -236,7 +239,7 @@ class Counts:
         row, column = np.divmod(filled % size**2, size)
         return Counts(
             column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra,
-            self.groups, courses, concentration,
+            self.groups, courses, concentration, self.vignetting,
         )  # fmt: skip
 
     def _alike(self) -> npt.NDArray[np.intp]:

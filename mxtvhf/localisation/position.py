@@ -114,6 +114,11 @@ class SourceLocalisation:
         """Rows and columns left out for the same reason."""
         return self.faults.noisy_lines
 
+    @property
+    def with_prior(self) -> bool:
+        """Whether the position is also by a prior."""
+        return self.evidence is not None and self.evidence.prior is not None
+
     @cached_property
     def posterior(self) -> PositionPosterior | None:
         """Of the position over the whole detector; None when there is no photon on good pixels."""
@@ -185,6 +190,7 @@ def localise(
     background: BackgroundDensities | None = None,
     prior: PositionPrior | None = None,
     known: Sequence[tuple[float, float]] = (),
+    circle: PositionPrior | None = None,
     contrast: npt.ArrayLike | None = None,
     find_hot_pixels: bool = True,
 ) -> SourceLocalisation:
@@ -224,6 +230,9 @@ def localise(
     known
         Places (x, y) of sources that may be seen, such as bright ones of a catalogue: they are in the model
         before the search.
+    circle
+        What is known of the position of one of the sources, such as by ECLAIRs: used as the prior of one more
+        source where none of those that are found without it lies there. None: nothing.
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
@@ -234,8 +243,9 @@ def localise(
     ------
     InvalidInput
         No photons, lists of unequal length, an address that is not a whole number of 0..255, a weight or a
-        share that is not positive, a component that is negative or nothing at a photon, an exposure that is
-        not a part, or bad pixels that are neither a mask nor a list or leave no good pixel.
+        share that is not positive, a component that is negative or nothing at a photon, an
+        exposure or a vignetting that is not a part, or bad pixels that are neither a mask nor a list or leave
+        no good pixel.
     """
     if contrast is not None:
         warnings.warn("localise: contrast was renamed weights in 0.2", DeprecationWarning, stacklevel=2)
@@ -252,15 +262,17 @@ def localise(
     else:
         column, row = np.asarray(x, dtype=np.intp), np.asarray(y, dtype=np.intp)
         given = _checked_weights(weights, column.size)
+        groups, vignetting = _checked_groups(background)
         counts = Counts.from_photons(
             column, row, given, exposed,
             shares=_checked_shares(shares, given),
             spectra=None if background is None else _checked_components(background.spectra, column.size),
-            groups=None if background is None else _checked_groups(background),
+            groups=groups,
             courses=None if background is None else _checked_components(background.courses, column.size),
+            vignetting=vignetting,
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
-    found = _found(counts, psf, prior, known) if counts.total else _NOTHING
+    found = _found(counts, psf, prior, known, circle) if counts.total else _NOTHING
     return replace(found, faults=faults)
 
 
@@ -270,21 +282,23 @@ _NOTHING = SourceLocalisation(
 
 
 def _found(
-    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, known: Sequence[tuple[float, float]]
+    counts: Counts,
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+    known: Sequence[tuple[float, float]],
+    circle: PositionPrior | None,
 ) -> SourceLocalisation:
-    sources, empty = find_sources(counts, psf, prior, known)
-    first, *others = (_localised(source, empty, psf, prior) for source in sources)
+    sources, empty = find_sources(counts, psf, prior, known, circle)
+    first, *others = (_localised(source, empty, psf) for source in sources)
     return replace(first, others=tuple(others))
 
 
-def _localised(
-    source: FoundSource, empty: Scene, psf: SeparablePsf, prior: PositionPrior | None
-) -> SourceLocalisation:
+def _localised(source: FoundSource, empty: Scene, psf: SeparablePsf) -> SourceLocalisation:
     detected, counts, fit = source.detected, source.counts, source.fit
     if not detected:
         # What may be hidden is asked of the background alone, the source of any kind.
         counts = empty.photons_to_explain
-    shape = _shape(source, psf) if detected and prior is None else None
+    shape = _shape(source, psf) if detected and source.prior is None else None
     part = fit.source_part if shape is None else shape.source_part
     return SourceLocalisation(
         x=fit.x if shape is None else shape.x,
@@ -295,7 +309,7 @@ def _localised(
         detected=detected,
         places_ts=source.places_ts,
         shape=shape,
-        evidence=Evidence(counts, source.psf, source.fit, prior),
+        evidence=Evidence(counts, source.psf, source.fit, source.prior),
     )
 
 
@@ -385,9 +399,10 @@ def _checked_shares(values: npt.ArrayLike | None, weights: Floats) -> Floats | N
     return np.asarray(given / given.sum())
 
 
-def _checked_groups(background: BackgroundDensities) -> Pixels | None:
-    if background.groups is None or not len(background.spectra):
-        return None
+def _checked_groups(background: BackgroundDensities | None) -> tuple[Pixels | None, tuple[float, ...]]:
+    """Return the group of each component and the vignetting of each group."""
+    if background is None or background.groups is None or not len(background.spectra):
+        return None, (0.0,)
     given = np.asarray(background.groups)
     if given.shape != (len(background.spectra),) or given.dtype.kind not in "iu" or (given < 0).any():
         raise InvalidInput(
@@ -395,7 +410,14 @@ def _checked_groups(background: BackgroundDensities) -> Pixels | None:
             f"{len(background.spectra)} components"
         )
     # Without gaps in the numbers: a group without components has no shape.
-    return np.unique(given, return_inverse=True)[1]
+    present, groups = np.unique(given, return_inverse=True)
+    vignetting = np.zeros(present[-1] + 1) if background.vignetting is None else background.vignetting
+    if len(vignetting) <= present[-1] or not all(0.0 <= part <= 1.0 for part in vignetting):
+        raise InvalidInput(
+            f"background: vignetting {list(vignetting)} is not a number 0..1 for each of {present[-1] + 1} "
+            "groups"
+        )
+    return groups, tuple(float(vignetting[group]) for group in present)
 
 
 def _checked_components(values: npt.ArrayLike | None, photons: int) -> Floats | None:

@@ -39,6 +39,11 @@ class PositionPrior:
         dx, dy = np.asarray(x, dtype=np.float64) - self.x, np.asarray(y, dtype=np.float64) - self.y
         return np.asarray(np.logaddexp(self._log_flat, self._log_gaussian(dx, dy)))
 
+    def holds(self, x: float, y: float, sigma: tuple[float, float]) -> bool:
+        """Tell whether a place with its standard errors agrees with the Gaussian, at the 99 % level."""
+        variance = self.sigma**2 + 0.5 * (sigma[0] ** 2 + sigma[1] ** 2)
+        return (x - self.x) ** 2 + (y - self.y) ** 2 <= 2.0 * log(100.0) * variance
+
     def derivatives(self, x: float, y: float) -> tuple[Floats, Floats]:
         """Gradient (2,) and matrix of second derivatives (2, 2) of ``log_ratio`` by x and y."""
         offset = np.array([x - self.x, y - self.y])

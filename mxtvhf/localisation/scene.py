@@ -2,13 +2,14 @@
 
 The photons have the density
 
-    L(place, energy, time) = b C(time) sum_g E_g(energy) G_g(place) + sum_s f_s s_s(energy, time) p_s(place),
+    L(place, energy, time) = b sum_g E_g(energy) G_g(place) C_g(time)
+                             + sum_s f_s s_s(energy, time) p_s(place),
 
-with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``), the
-first two for each group of components, those through the optics and those beside them; s and p are those of
-each source. All are over a density that is flat in place, pulse height and time. The parts of all components
-are fitted to the photons together. M is the mean of L over the good pixels, the density of energies and times
-alone; L / M is that of places, energies and times given.
+with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``) for
+each group of components, those beside the optics and those through them, which are steady in time; s and p
+are those of each source. All are over a density that is flat in place, pulse height and time. The parts of
+all components are fitted to the photons together. M is the mean of L over the good pixels, the density of
+energies and times alone; L / M is that of places, energies and times given.
 """
 
 from __future__ import annotations
@@ -72,8 +73,7 @@ class Scene:
     shapes
         Of the background, see ``background.background_shapes``.
     parts
-        Of the background's components in energy, in place (for each group, shape (groups, shapes)) and in
-        time, each with the sum 1.
+        Of the background's components in energy, their sum 1; in place and in time, the sum 1 for each group.
     background_part
         b.
     source_parts
@@ -92,11 +92,10 @@ class Scene:
     @classmethod
     def of_background(cls, counts: Counts) -> Scene:
         """Fit the background alone."""
-        shapes = background_shapes(counts.column, counts.row, counts.good)
-        scene = cls(counts, shapes, (_FLAT, _FLAT[np.newaxis], _FLAT), 1.0, np.zeros(0), ())
-        spectrum, shape, course = (np.full(len(one), 1.0 / len(one)) for one in scene._densities)
-        groups = 1 if counts.groups is None else int(counts.groups.max()) + 1
-        return replace(scene, parts=(spectrum, np.tile(shape, (groups, 1)), course)).fitted()
+        shapes = background_shapes(counts.column, counts.row, counts.good, counts.vignetting)
+        scene = cls(counts, shapes, (_FLAT, _FLAT, _FLAT), 1.0, np.zeros(0), ())
+        energy, place, time = (1.0 / np.bincount(groups)[groups] for groups in scene._groups)
+        return replace(scene, parts=(energy / energy.sum(), place, time)).fitted()
 
     def with_sources(self, sources: tuple[SceneSource, ...], parts: Floats) -> Scene:
         """Fit the background and these sources, from about these parts on."""
@@ -133,78 +132,81 @@ class Scene:
         )
 
     def _own_parts(self, kind: int) -> Floats:
-        """Return the parts of the components of a kind; in place those of each group, with its part."""
-        if kind != _PLACE:
+        """Return the parts of the components of a kind; in place and time with the part of their group."""
+        if kind == _ENERGY:
             return self.parts[kind]
-        return (self.parts[_PLACE] * self._group_parts[:, np.newaxis]).ravel()
+        return np.asarray(self.parts[kind] * self._group_parts[self._groups[kind]])
 
     def _parts_with(self, kind: int, fitted: Floats) -> tuple[Floats, Floats, Floats]:
         spectrum, shape, course = self.parts
         if kind == _ENERGY:
             return fitted, shape, course
-        if kind == _TIME:
-            return spectrum, shape, fitted
-        by_group = fitted.reshape(shape.shape)
-        total = by_group.sum(axis=1)
-        shape = by_group / np.maximum(total, _NOTHING)[:, np.newaxis]
-        spectrum = spectrum * (total / np.maximum(self._group_parts, _NOTHING))[self._groups]
-        return spectrum / spectrum.sum(), shape, course
+        groups = self._groups[kind]
+        total = np.bincount(groups, fitted)
+        fitted = fitted / np.maximum(total, _NOTHING)[groups]
+        spectrum = spectrum * (total / np.maximum(self._group_parts, _NOTHING))[self._groups[_ENERGY]]
+        spectrum = spectrum / spectrum.sum()
+        return (spectrum, fitted, course) if kind == _PLACE else (spectrum, shape, fitted)
 
     def _expected(self, kind: int) -> Floats:
         """Return the photons that count as seen of each component beforehand."""
         trust = detection_constants().background
         if kind == _ENERGY:
             return np.full(self.parts[_ENERGY].size, trust.photons_per_component)
-        expected = np.zeros(self.parts[kind].shape)
-        expected[..., 0] = trust.photons_steady
-        if kind == _PLACE:
-            expected[:, 0] = trust.photons_flat * self._group_parts
-        return expected.ravel()
+        groups = self._groups[kind]
+        photons = trust.photons_flat if kind == _PLACE else trust.photons_steady
+        # The first component of each group is the one that is expected.
+        return np.where(np.diff(groups, prepend=-1) > 0, photons * self._group_parts[groups], 0.0)
 
     def _background_densities(self, kind: int) -> Floats:
         """Return the densities of the components of a kind, with what the others have now."""
-        if kind == _TIME:
-            return np.asarray(self._densities[_TIME] * (self._group_spectra * self._group_shapes).sum(axis=0))
+        groups = self._groups[kind]
+        densities = self._densities[kind]
+        for other in {_ENERGY, _PLACE, _TIME} - {kind}:
+            densities = densities * self._of_groups[other][groups]
         if kind == _ENERGY:
-            return np.asarray(self._densities[_ENERGY] * self._group_shapes[self._groups] * self._course)
-        each = self._group_spectra[:, np.newaxis] * self._densities[_PLACE] * self._course
+            return densities
         # Each group's components have the density 1 on the average, as all others have.
-        each /= np.maximum(self._group_parts, _NOTHING)[:, np.newaxis, np.newaxis]
-        return np.asarray(each.reshape(-1, self.counts.number.size))
+        return np.asarray(densities / np.maximum(self._group_parts, _NOTHING)[groups, np.newaxis])
 
     @cached_property
     def _densities(self) -> tuple[Floats, Floats, Floats]:
         """Of the background's components in energy, place and time, at the photons."""
-        ones = np.ones((1, self.counts.number.size))
+        size = self.counts.number.size
         spectra, courses = self.counts.spectra, self.counts.courses
-        return ones if spectra is None else spectra, self.shapes, ones if courses is None else courses
+        steady = np.ones((len(self.shapes) - 1, size))
+        return (
+            np.ones((1, size)) if spectra is None else spectra,
+            self.shapes.reshape(-1, size),
+            np.vstack([np.ones((1, size)) if courses is None else courses, steady]),
+        )
 
-    @property
-    def _groups(self) -> npt.NDArray[np.intp]:
-        """Group of each component in energy: those of a group have one shape."""
-        groups = self.counts.groups
-        return np.zeros(self.parts[_ENERGY].size, np.intp) if groups is None else groups
+    @cached_property
+    def _groups(self) -> tuple[npt.NDArray[np.intp], ...]:
+        """Group of each component in energy, place and time; only the first group varies in time."""
+        energy, place, time = (len(densities) for densities in self._densities)
+        number, groups = len(self.shapes), self.counts.groups
+        return (
+            np.zeros(energy, np.intp) if groups is None else groups,
+            np.repeat(np.arange(number), place // number),
+            np.repeat(np.arange(number), [time - number + 1] + (number - 1) * [1]),
+        )
 
     @cached_property
     def _group_parts(self) -> Floats:
         """Part of each group of the background."""
-        return np.asarray(np.bincount(self._groups, self.parts[_ENERGY], len(self.parts[_PLACE])), np.float64)
+        parts = np.bincount(self._groups[_ENERGY], self.parts[_ENERGY], len(self.shapes))
+        return np.asarray(parts, np.float64)
 
     @cached_property
-    def _group_spectra(self) -> Floats:
-        """Of each group at the photons, with its part, shape (groups, entries)."""
-        member = self._groups == np.arange(len(self.parts[_PLACE]))[:, np.newaxis]
-        return np.asarray((member * self.parts[_ENERGY]) @ self._densities[_ENERGY])
-
-    @cached_property
-    def _group_shapes(self) -> Floats:
-        """G of each group at the photons, shape (groups, entries)."""
-        return np.asarray(self.parts[_PLACE] @ self.shapes)
-
-    @cached_property
-    def _course(self) -> Floats:
-        """C at the photons."""
-        return np.asarray(self.parts[_TIME] @ self._densities[_TIME])
+    def _of_groups(self) -> tuple[Floats, Floats, Floats]:
+        """E, with the part of the group, G and C of each group at the photons, shape (groups, entries)."""
+        number = np.arange(len(self.shapes))[:, np.newaxis]
+        energy, place, time = (
+            ((groups == number) * parts) @ densities
+            for groups, parts, densities in zip(self._groups, self.parts, self._densities, strict=True)
+        )
+        return energy, place, time
 
     @cached_property
     def source_density(self) -> Floats:
@@ -217,13 +219,14 @@ class Scene:
     @cached_property
     def density(self) -> Floats:
         """L at the photons."""
-        background = (self._group_spectra * self._group_shapes).sum(axis=0) * self._course
-        return np.asarray(self.background_part * background + self.source_density)
+        energy, place, time = self._of_groups
+        return np.asarray(self.background_part * (energy * place * time).sum(axis=0) + self.source_density)
 
     @cached_property
     def overall(self) -> Floats:
         """M at the photons."""
-        total = self.background_part * self._group_spectra.sum(axis=0) * self._course
+        energy, _, time = self._of_groups
+        total = self.background_part * (energy * time).sum(axis=0)
         for part, source in zip(self.source_parts, self.sources, strict=True):
             total = total + part * source.spectrum
         return np.asarray(total)

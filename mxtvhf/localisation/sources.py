@@ -71,6 +71,8 @@ class FoundSource:
         2 (ln L with it - ln L without it), the other components fitted both times.
     places_ts
         The same of the photons' places, with their energies and times taken as given.
+    prior
+        Of its position; None: flat.
     """
 
     counts: Counts
@@ -79,6 +81,7 @@ class FoundSource:
     photons: float
     ts: float
     places_ts: float
+    prior: PositionPrior | None
 
     @property
     def detected(self) -> bool:
@@ -96,6 +99,7 @@ def find_sources(
     psf: SeparablePsf,
     prior: PositionPrior | None,
     known: Sequence[tuple[float, float]] = (),
+    circle: PositionPrior | None = None,
 ) -> tuple[tuple[FoundSource, ...], Scene]:
     """Find all sources of a field.
 
@@ -109,6 +113,9 @@ def find_sources(
         Of the position of each; None: flat.
     known
         Places of sources that may be seen, such as bright ones of a catalogue: these are fitted first.
+    circle
+        Where one source is expected: when none that is found lies there, one more is looked for with this
+        prior. None: nowhere.
 
     Returns
     -------
@@ -121,15 +128,19 @@ def find_sources(
     sources, scene = _known_sources(empty, psf, known)
     if not sources:
         found, scene = _next(empty, psf, prior)
+        if circle is not None and not found.detected:
+            found, scene = _next(empty, psf, circle)
         if not found.detected:
             return (found,), empty
         sources = [found]
-    sources, scene = _with_own_width(scene, sources, psf, prior)
+    sources, scene = _with_own_width(scene, sources, psf)
     while len(sources) < detection_constants().further.most:
         more = _one_more(scene, sources, psf, prior)
         if more is None:
             break
         sources, scene = more
+    if circle is not None and not any(circle.holds(one.fit.x, one.fit.y, one.fit.sigma) for one in sources):
+        sources, scene = _one_more(scene, sources, psf, circle) or (sources, scene)
     return tuple(sorted(sources, key=lambda source: -source.ts)), empty
 
 
@@ -156,17 +167,17 @@ def _one_more(
     # one.
     for trial_psf in dict.fromkeys((sources[0].psf, psf)):
         fit = _best_place(scene.photons_to_explain, trial_psf, prior, on_map=psf)
-        if 2.0 * fit.log_evidence < further.ts_to_try:
+        if 2.0 * (fit.log_evidence + fit.log_prior) < further.ts_to_try:
             continue
         candidate, trial = _fitted(scene, len(sources), trial_psf, prior, fit)
-        more = _accepted(scene, trial, [*sources, candidate], trial_psf, psf, prior)
+        more = _accepted(scene, trial, [*sources, candidate], trial_psf, psf)
         if more is not None:
             return more
-    return _split(scene, sources, psf, prior)
+    return _split(scene, sources, psf)
 
 
 def _split(
-    scene: Scene, sources: list[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
+    scene: Scene, sources: list[FoundSource], psf: SeparablePsf
 ) -> tuple[list[FoundSource], Scene] | None:
     """Return the sources with the brightest one as two, if it is too wide for one and two are better."""
     index = int(np.argmax([source.photons for source in sources]))
@@ -184,7 +195,7 @@ def _split(
     trial = max(trials, key=lambda trial: trial.log_likelihood)
     others = [source for source in sources if source is not brightest]
     pair = tuple(source.fit for source in trial.sources[-2:])
-    return _accepted(scene, trial, [*others, *(replace(brightest, fit=fit) for fit in pair)], psf, psf, prior)
+    return _accepted(scene, trial, [*others, *(replace(brightest, fit=fit) for fit in pair)], psf, psf)
 
 
 def _moved(fit: SourceFit, offset: Floats, counts: Counts) -> SourceFit:
@@ -199,17 +210,21 @@ def _accepted(
     sources: Sequence[FoundSource],
     trial_psf: SeparablePsf,
     psf: SeparablePsf,
-    prior: PositionPrior | None,
 ) -> tuple[list[FoundSource], Scene] | None:
     """Fit one source more than in a scene; None when they are not better enough, or one of them is none."""
-    fitted, trial = _refined(trial, trial_psf, prior, sources)
-    fitted, trial = _with_own_width(trial, fitted, psf, prior)
+    fitted, trial = _refined(trial, trial_psf, sources)
+    fitted, trial = _with_own_width(trial, fitted, psf)
     if not all(source.detected and _is_apart(source, fitted) for source in fitted):
         return None
     needed = detection_constants().source.ts_threshold
-    gained = 2.0 * (trial.log_likelihood - scene.log_likelihood)
+    gained = 2.0 * (trial.log_likelihood - scene.log_likelihood + fitted[-1].fit.log_prior)
     # What a freer brightest source explains takes fits of its own: asked only where there is enough of it.
-    if gained < needed or gained - 2.0 * (_gain_by_shape(scene, psf) + _gain_by_kinds(scene)) < needed:
+    if gained < needed:
+        return None
+    # A mixture of kinds gains a little by chance in any scene: what it gains beside one source more counts
+    # for that.
+    by_kinds = max(0.0, _gain_by_kinds(scene) - _gain_by_kinds(trial))
+    if gained - 2.0 * (_gain_by_shape(scene, psf) + by_kinds) < needed:
         return None
     return fitted, trial
 
@@ -269,11 +284,14 @@ def _best_place(
 ) -> SourceFit:
     """Return the highest maximum over the field, against everything in the model so far.
 
-    The maps of the mean kind of source and of places alone show where it may be: a source unlike the mean
-    kind is seen in the second one only. They have the PSF ``on_map``, whose transforms are kept.
+    The maps of the mean kind of source, of all kinds as if they were equally probable, and of places alone
+    show where it may be: a source unlike the mean kind is seen in the others only. They have the PSF
+    ``on_map``, whose transforms are kept.
     """
     starts: list[tuple[float, float, float]] = []
-    views = (counts,) if counts.kinds is None else (counts, counts.places_only)
+    views = [counts]
+    if counts.kinds is not None:
+        views += [counts.of_kind(np.full(len(counts.kinds), 1.0 / len(counts.kinds))), counts.places_only]
     for view in views:
         log_likelihood = whole_field(view, on_map)[0]
         if prior is not None:
@@ -310,7 +328,7 @@ def _fitted(
     if without.counts.spectra is None:
         # Nothing is known of the background's energies: they must not count by themselves.
         ts = max(0.0, min(ts, places_ts))
-    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts)
+    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts, prior)
     return found, whole
 
 
@@ -332,7 +350,7 @@ def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> Sou
 
 
 def _refined(
-    scene: Scene, psf: SeparablePsf, prior: PositionPrior | None, sources: Sequence[FoundSource]
+    scene: Scene, psf: SeparablePsf, sources: Sequence[FoundSource]
 ) -> tuple[list[FoundSource], Scene]:
     """Fit each source again, with all the others in the model; those near the last one twice."""
     refined = list(sources)
@@ -340,15 +358,16 @@ def _refined(
     for attempt in range(1 if len(refined) == 1 else _ROUNDS):
         for index, source in enumerate(refined):
             if attempt == 0 or np.hypot(source.fit.x - last.x, source.fit.y - last.y) <= _NEAR:
-                refined[index], scene = _fitted(scene.without(index).fitted(), index, psf, prior, source.fit)
+                rest = scene.without(index).fitted()
+                refined[index], scene = _fitted(rest, index, psf, source.prior, source.fit)
     return refined, scene
 
 
 def _with_own_width(
-    scene: Scene, sources: Sequence[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
+    scene: Scene, sources: Sequence[FoundSource], psf: SeparablePsf
 ) -> tuple[list[FoundSource], Scene]:
     """Fit the sources with the width of the PSF that the brightest one and what is known of it agree on."""
     if not isinstance(psf, VariableWidthPsf) or psf.width_sigma == 0.0:
         return list(sources), scene
     brightest = max(sources, key=lambda source: source.photons)
-    return _refined(scene, free_width(brightest.counts, psf, brightest.fit), prior, sources)
+    return _refined(scene, free_width(brightest.counts, psf, brightest.fit), sources)

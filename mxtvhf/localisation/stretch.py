@@ -1,8 +1,8 @@
 """The stretch of time in which a source stands out most, for those that neither last nor fade since T0.
 
-Stretches of many lengths are compared by the score of a weak source at places over the field, the energies
-and times of the photons taken as given. The best one becomes one more kind of source; that it is the best of
-many is in the share of that kind.
+Stretches of many lengths are compared by the score of a weak source at places over the field, the best ones
+of each length by the likelihood, the energies and times of the photons taken as given. The best one becomes
+one more kind of source; that it is the best of many is in the share of that kind.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from mxtvhf.models.intervals import elapsed
 
 _SLICES = 64
 """Of the good time, of equal lengths: the shortest stretch is two of them."""
-_LENGTHS = (2, 4, 8, 16)
-"""Of the stretches, in slices; they overlap by half."""
+_LENGTHS = (2, 3, 4, 6, 8, 12, 16)
+"""Of the stretches, in slices; they begin at every quarter of their length."""
+_TRIALS = 120
+"""Stretches that count as different ones: those of 2, 4, 8 and 16 slices that overlap by half."""
 _BLOCK = 8
 """Pixels per side of the blocks in which photons are counted: a sixth of the core's width."""
+_TRIED = 3
+"""Stretches of each length of which the likelihood is asked."""
+_PARTS = np.array([[0.05], [0.1], [0.2], [0.4], [0.8]])
+"""Of the photons of a stretch that are the source's."""
 _LEAST = 1e-3
 """Of the weight of photons outside of the stretch."""
 
@@ -35,7 +41,7 @@ class Stretch(NamedTuple):
     start, stop
         Parts of the good time, 0..1.
     weights
-        Of the photons, were the source seen in it only: 1 on the average over the good time.
+        Of the photons, were the source seen in it only: ``density`` at them.
     share
         Probability of such a source, over that of all kinds by decay (``source_templates.toml``).
     """
@@ -44,6 +50,16 @@ class Stretch(NamedTuple):
     stop: float
     weights: Floats
     share: float
+
+    def density(self, part: Floats) -> Floats:
+        """Return the density of a source that is seen in it only, over a steady one.
+
+        Parameters
+        ----------
+        part
+            Of the good time that is over, 0..1, any shape.
+        """
+        return _density(part, self.start, self.stop)
 
 
 def best_stretch(
@@ -95,14 +111,32 @@ def best_stretch(
     )
     gained = score[starts + lengths] - score[starts]
     spread = variance[starts + lengths] - variance[starts]
-    ts = np.where(gained > 0.0, gained**2 / np.maximum(spread, 1e-9), 0.0).max(axis=1)
-    best = int(ts.argmax())
+    ts = np.where(gained > 0.0, gained**2 / np.maximum(spread, 1e-9), 0.0)
+    where, highest = ts.argmax(axis=1), ts.max(axis=1)
+    block = row // _BLOCK * blocks + column // _BLOCK
+
+    def log_likelihood(index: int) -> float:
+        inside = (number >= starts[index]) & (number < starts[index] + lengths[index])
+        weight = weights[inside]
+        density = 1.0 - _PARTS + _PARTS * weight * place[where[index], block[inside]]
+        return float(np.log(density / (1.0 - _PARTS + _PARTS * weight)).sum(axis=1).max())
+
+    tried = [
+        index
+        for length in _LENGTHS
+        for index in np.argsort(np.where(lengths == length, -highest, np.inf), kind="stable")[
+            :_TRIED
+        ].tolist()
+    ]
+    best = max(tried, key=log_likelihood)
     start, stop = starts[best] / _SLICES, (starts[best] + lengths[best]) / _SLICES
-    inside = (part >= start) & (part < stop)
-    outside = _LEAST * np.ones(part.size)
+    share = population().stretch_share / _TRIALS
+    return Stretch(float(start), float(stop), _density(part, start, stop), share)
+
+
+def _density(part: Floats, start: float, stop: float) -> Floats:
     height = (1.0 - _LEAST * (1.0 - stop + start)) / (stop - start)
-    share = population().stretch_share / starts.size
-    return Stretch(float(start), float(stop), np.where(inside, height, outside), share)
+    return np.where((part >= start) & (part < stop), height, _LEAST)
 
 
 def _stretches() -> list[tuple[int, int]]:
@@ -110,5 +144,5 @@ def _stretches() -> list[tuple[int, int]]:
     return [
         (start, length)
         for length in _LENGTHS
-        for start in range(0, _SLICES - length + 1, max(length // 2, 1))
+        for start in range(0, _SLICES - length + 1, max(length // 4, 1))
     ]

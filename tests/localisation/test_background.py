@@ -11,6 +11,7 @@ from mxtvhf.localisation.background import (
     background_courses,
     background_shapes,
     background_spectra,
+    background_vignetting,
 )
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.photon_weights import time_weights
@@ -84,19 +85,27 @@ def exposures(draw):
 @given(exposures())
 @settings(max_examples=25, deadline=None)
 def test_every_shape_is_positive_and_has_the_mean_one_over_what_looked(good):
-    shapes = background_shapes(COLUMN, ROW, good)
+    shapes = background_shapes(COLUMN, ROW, good, (0.0, 0.3))
     assert (shapes > 0.0).all()
-    np.testing.assert_allclose(shapes[0], 1.0)
-    assert shapes @ good.ravel() / good.sum() == pytest.approx(np.ones(len(shapes)), rel=1e-9)
+    np.testing.assert_allclose(shapes[0, 0], 1.0)
+    np.testing.assert_allclose(shapes @ good.ravel() / good.sum(), np.ones(shapes.shape[:2]), rtol=1e-9)
 
 
 def test_the_shapes_rise_and_fall_along_each_axis_and_from_the_middle():
     column, row = [5, 250, 128, 128, 128, 5], [128, 128, 5, 250, 128, 5]
-    left, right, bottom, top, middle, corner = background_shapes(column, row, np.ones((256, 256))).T
+    left, right, bottom, top, middle, corner = background_shapes(column, row, np.ones((256, 256)))[0].T
     most = detection_constants().background.largest_slope
     assert right[1] / left[1] == pytest.approx((1.0 + most) / (1.0 - most), rel=0.1)
     assert (left[2] > right[2], top[3] > bottom[3], bottom[4] > top[4]) == (True, True, True)
     assert (middle[5] > corner[5], middle[6] < corner[6]) == (True, True)
+
+
+def test_what_comes_through_the_optics_is_vignetted():
+    shapes = background_shapes([128, 0, 0], [128, 0, 128], np.ones((256, 256)), (0.0, 0.3))
+    middle, corner, edge = shapes[1, 0]
+    assert corner / middle == pytest.approx(0.7, abs=0.01)
+    assert edge / middle == pytest.approx(0.85, abs=0.01)
+    assert background_vignetting(CALIBRATION) == (0.0, BACKGROUND.vignetting)
 
 
 # --- times

@@ -33,6 +33,13 @@ def test_its_derivatives(x, y, sigma, trust):
         np.testing.assert_allclose(hessian[k], (slope_ahead - slope_behind) / (2 * step), atol=1e-4)
 
 
+def test_it_holds_what_agrees_with_it_within_both_errors():
+    exact, loose = (0.0, 0.0), (20.0, 20.0)
+    assert PRIOR.holds(120.0 + 2.9 * 9.0, 80.0, exact)
+    assert not PRIOR.holds(120.0 + 3.1 * 9.0, 80.0, exact)
+    assert PRIOR.holds(120.0, 80.0 - 5.0 * 9.0, loose)
+
+
 def test_it_finds_in_its_circle_what_alone_is_not_significant():
     with_prior = without = 0
     for seed in range(40):

@@ -35,17 +35,24 @@ def with_both(scene):
 @pytest.mark.parametrize("good", [None, COLUMNS_OFF], ids=["all pixels", "columns off"])
 def test_all_parts_add_up_to_one(good):
     empty = background_of(good=good)
+    grouped = Scene.of_background(
+        replace(empty.counts, groups=np.arange(11) % 2, vignetting=(0.0, 0.25))
+    )  # fmt: skip
     for scene in (
         empty,
         with_both(empty),
         with_both(empty).without(0),
         with_both(empty).without(1).without(0),
+        grouped,
+        with_both(grouped).without(1),
     ):
         assert scene.background_part + scene.source_parts.sum() == pytest.approx(1.0)
         assert scene.background_part > 0.0
         assert (scene.source_parts >= 0.0).all()
-        for parts in scene.parts:
-            assert parts.sum() == pytest.approx(1.0)
+        energy, *others = scene.parts
+        assert energy.sum() == pytest.approx(1.0)
+        for parts in others:
+            assert parts.sum() == pytest.approx(len(scene.shapes))
             assert (parts >= 0.0).all()
 
 
@@ -70,7 +77,9 @@ def test_without_its_sources_the_scene_is_the_background_again_once_fitted():
 @pytest.mark.parametrize("good", [np.ones((256, 256)), COLUMNS_OFF], ids=["all pixels", "columns off"])
 def test_the_overall_density_is_the_mean_over_the_good_pixels(good):
     """By brute force: the energy and time of one photon at every place."""
-    scene = with_both(background_of(good=good))
+    ungrouped = background_of(good=good).counts
+    counts = replace(ungrouped, groups=np.arange(11) % 2, vignetting=(0.0, 0.25))
+    scene = with_both(Scene.of_background(counts))
     pixels = np.flatnonzero(good)
     row, column = np.divmod(pixels, 256)
     for photon in (0, 57, 210):
@@ -82,11 +91,12 @@ def test_the_overall_density_is_the_mean_over_the_good_pixels(good):
         counts = Counts(
             column, row, np.ones(pixels.size), good, np.full(pixels.size, these.weights[photon]),
             spectra=everywhere(these.spectra), courses=everywhere(these.courses),
+            groups=these.groups, vignetting=these.vignetting,
         )  # fmt: skip
         spread = replace(
             scene,
             counts=counts,
-            shapes=background_shapes(column, row, good),
+            shapes=background_shapes(column, row, good, these.vignetting),
             sources=tuple(SceneSource.of(counts, PSF, at(*place)) for place in PLACES),
         )
         np.testing.assert_allclose(spread.overall, scene.overall[photon], rtol=1e-9)
@@ -119,6 +129,23 @@ def test_a_soft_background_is_found_soft():
     hard, soft = (background_of(sky=sky) for sky in (0.0, 0.9))
     optics = slice(5, 9)
     assert soft.parts[0][optics].sum() > hard.parts[0][optics].sum() + 0.2
+
+
+def test_only_what_does_not_come_through_the_optics_varies_in_time():
+    """Soft photons that come early are of no background: those of the sky are steady."""
+    rng = np.random.default_rng(1)
+    size = 400
+    soft, early = rng.random(size) < 0.5, np.zeros(size, bool)
+    spectra = np.array([np.where(soft, 1e-3, 2.0), np.where(soft, 2.0, 1e-3)])
+    for varying in (soft, ~soft):
+        early[:] = np.where(varying, rng.random(size) < 0.8, rng.random(size) < 0.5)
+        counts = Counts.from_photons(
+            *rng.integers(0, 256, (2, size)), np.ones(size), np.ones((256, 256)), spectra=spectra,
+            groups=np.array([0, 1]), courses=np.array([np.ones(size), np.where(early, 2.0, 0.0)]),
+            vignetting=(0.0, 0.25),
+        )  # fmt: skip
+        of_early = Scene.of_background(counts).parts[2][1]
+        assert (of_early > 0.3) == (varying is not soft)
 
 
 def test_places_alone_are_a_scene_too():

@@ -139,6 +139,23 @@ def test_an_error_of_the_psf_s_shape_is_no_source(optics):
         assert len(sources) == 1
 
 
+def test_a_faint_source_in_the_circle_is_found_beside_a_bright_one():
+    """The circle is asked where no source lies in it, and only for one source more."""
+    bright, faint = (190.0, 80.0), (60.0, 200.0)
+    circle = PositionPrior(*faint, 10.0, 0.85)
+    alone = helped = 0
+    for seed in range(12):
+        counts = draw_field(seed, [(*bright, 300), (*faint, 25)], background=100).counts()
+        without, _ = find_sources(counts, PSF, None, [bright])
+        found, _ = find_sources(counts, PSF, None, [bright], circle)
+        alone += len(without) == 2
+        helped += len(found) == 2
+        assert found[0].prior is None
+        assert all(np.hypot(one.fit.x - 60.0, one.fit.y - 200.0) < 25.0 for one in found[1:])
+        assert all(one.prior is circle for one in found[1:]) or len(without) == 2
+    assert helped >= alone + 3
+
+
 def test_a_prior_makes_a_faint_source_beside_it_one():
     counts = draw_field(0, [(*BURST, 12)], sky=0.0).counts()
     alone, told = (

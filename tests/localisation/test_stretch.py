@@ -45,7 +45,8 @@ def test_a_flare_is_found_in_its_stretch(gti, flare):
         x, y, time = flaring(seed, gti, flare=flare)
         found = stretch_of(x, y, time, gti)
         common = min(found.stop, flare[1]) - max(found.start, flare[0])
-        assert common > 0.5 * (flare[1] - flare[0])
+        # A part of a long one may stand out more than the whole.
+        assert common > 0.5 * min(flare[1] - flare[0], found.stop - found.start)
         assert found.stop - found.start < 3.0 * (flare[1] - flare[0]) + 2 / 64
         assert found.weights[-25:].mean() > 1.5
 

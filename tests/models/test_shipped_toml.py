@@ -61,7 +61,7 @@ FILES: dict[str, type[BaseModel]] = {
 }
 OPTIONAL = {
     "alignment_001.toml": {"valid_until"},
-    "background_002.toml": {"continua", "lines", "kt_kev", "nh_cm2"},
+    "background_002.toml": {"vignetting", "continua", "lines", "kt_kev", "nh_cm2"},
     "cone_search.toml": {"error_kind", "default_r90_arcsec"},
     "psf_002.toml": {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma"},
     "source_templates.toml": {"share"},

@@ -279,6 +279,11 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
         found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
     if localisation is not None:
         found += _fault_warnings(localisation.faults)
+        found += [
+            f"The {kind} of the photons is unlike any mixture of what is known of background and sources and "
+            "was not used for the position."
+            for kind in localisation.not_used
+        ]
     found += [
         judged.explanation
         for judged in (localisation.onboard if localisation else ())

@@ -27,10 +27,12 @@ from mxtvhf.localisation.background import (
     background_courses,
     background_groups,
     background_spectra,
+    background_vignetting,
 )
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
 from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
+from mxtvhf.localisation.misfit import energies_are_expected, times_are_expected
 from mxtvhf.localisation.model import CredibleRegion, FluxLimit, Localisation
 from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
@@ -73,8 +75,8 @@ def vhf_localisation(
     """Locate the source by the photons of an event file in the instrument's energy band.
 
     Beside their places the photons' energies count and, where T0 is known, their arrival times. ECLAIRs'
-    circle is asked only where they show no source by themselves: the position stays independent of it, so
-    that the two can be compared. Bad and hot pixels are left out at their raw addresses; then, where the
+    circle is asked only where they show no source in it by themselves: the position stays independent of it,
+    so that the two can be compared. Bad and hot pixels are left out at their raw addresses; then, where the
     pointing moved, the photons are taken at the addresses that they would have had at the mean pointing. The
     total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is that
     of the last photon.
@@ -135,12 +137,12 @@ def vhf_localisation(
     evidence = _Evidence.of(events, photons, calibration, _trigger_met(alerts))
     try:
         prior = _eclairs_prior(alerts, pointing)
-        found, uses = _locate(evidence, calibration, prior, pointing)
+        found = _locate(evidence, calibration, prior, pointing)
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
-        "n_background": found.n_background, "uses": uses,
+        "n_background": found.n_background, "uses": _uses(evidence, found), "not_used": evidence.not_used,
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
@@ -157,6 +159,7 @@ def vhf_localisation(
     # What is not of the chosen source is background or of the others.
     others = sum(source.n_source for source in sources if source is not burst)
     facts |= {
+        "uses": _uses(evidence, chosen),
         "ts": chosen.ts,
         "places_ts": chosen.places_ts,
         "n_source": chosen.n_source,
@@ -212,6 +215,8 @@ class _Evidence:
     """Probability of each kind beforehand."""
     background: BackgroundDensities
     uses: tuple[str, ...]
+    not_used: tuple[str, ...]
+    """See ``Localisation``."""
 
     @classmethod
     def of(
@@ -231,15 +236,25 @@ class _Evidence:
             photons.x, photons.y, np.average(energy, axis=0, weights=expected_shares(decays=False)),
             photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
         )  # fmt: skip
+        time, groups = np.vstack([fading, stretch.weights]), background_groups(calibration)
+        spectra = background_spectra(photons.pha, calibration)
         courses = background_courses(photons.time, events.gti, fading)
+        not_used = []
+        # What is like nothing known tells nothing: it is as if all photons had the same.
+        if not energies_are_expected(photons.pha, calibration):
+            energy, spectra = np.ones_like(energy), np.ones_like(spectra)
+            not_used.append("energy")
+        if not times_are_expected(photons.time, events.gti, burst_time, stretch):
+            time, courses, known = np.ones_like(time), courses[:1], False
+            not_used.append("time")
+        uses = [use for use in ("energy", "time") if use not in not_used] + ["T0"] * known
         return cls(
             photons,
-            joint_weights(energy, np.vstack([fading, stretch.weights])),
+            joint_weights(energy, time),
             expected_shares(decays=True, stretch=stretch.share),
-            BackgroundDensities(
-                background_spectra(photons.pha, calibration), courses, background_groups(calibration)
-            ),
-            ("energy", "time", "T0") if known else ("energy", "time"),
+            BackgroundDensities(spectra, courses, groups, background_vignetting(calibration)),
+            tuple(uses),
+            tuple(not_used),
         )
 
 
@@ -263,29 +278,26 @@ def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons,
 
 def _locate(
     evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None, pointing: Pointing
-) -> tuple[SourceLocalisation, tuple[str, ...]]:
-    """Find the sources; with ECLAIRs' circle where the photons alone show none."""
+) -> SourceLocalisation:
+    """Find the sources; with ECLAIRs' circle where the photons alone show none in it."""
     photons = evidence.photons
-    known = [(x, y) for _, x, y in bright_sources_of(pointing)]
+    return localise(
+        photons.x,
+        photons.y,
+        psf=LobsterEyePsf.of(calibration.psf),
+        exposure=photons.exposure,
+        weights=evidence.weights,
+        shares=evidence.shares,
+        background=evidence.background,
+        known=[(x, y) for _, x, y in bright_sources_of(pointing)],
+        circle=eclairs,
+        find_hot_pixels=False,
+    )
 
-    def found(prior: PositionPrior | None) -> SourceLocalisation:
-        return localise(
-            photons.x,
-            photons.y,
-            psf=LobsterEyePsf.of(calibration.psf),
-            exposure=photons.exposure,
-            weights=evidence.weights,
-            shares=evidence.shares,
-            background=evidence.background,
-            prior=prior,
-            known=known,
-            find_hot_pixels=False,
-        )
 
-    alone = found(None)
-    if alone.detected or eclairs is None:
-        return alone, evidence.uses
-    return found(eclairs), (*evidence.uses, "ECLAIRs")
+def _uses(evidence: _Evidence, source: SourceLocalisation) -> tuple[str, ...]:
+    """Return what the position of a source, or that there is none, is made of."""
+    return (*evidence.uses, "ECLAIRs") if source.with_prior else evidence.uses
 
 
 def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
@@ -332,7 +344,7 @@ def _no_source(
         r50_arcsec=None,
         detector_x=None,
         detector_y=None,
-        reason=_why_not(found, facts["n_photons"]) + faults.text(),
+        reason=_why_not(found, facts["n_photons"]) + _why_not_used(facts["not_used"]) + faults.text(),
         upper_limit_photons=limit if isfinite(limit) else None,
         upper_limit_flux=(
             population_flux_limit(fluxes[1:], expected_shares(decays=False)) if fluxes else None
@@ -360,6 +372,12 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     else:
         reason += "the good pixels are too few to tell any source from background"
     return reason
+
+
+def _why_not_used(not_used: Sequence[str]) -> str:
+    if not not_used:
+        return ""
+    return f"; {' and '.join(not_used)} of the photons are unlike all that is known and were not used"
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:

@@ -198,6 +198,12 @@ def test_a_noisy_line_is_told() -> None:
     assert any(text.startswith("The detector is noisy in row 12, column 3: ") for text in warnings)
 
 
+def test_energies_that_tell_nothing_are_told() -> None:
+    found = localisation(VHF).model_copy(update={"not_used": ("energy",)})
+    warnings = report(record(localisation=found)).warnings
+    assert [text for text in warnings if text.startswith("The energy of the photons is unlike ")]
+
+
 def test_dead_areas_that_nobody_listed_are_told() -> None:
     dead = {"dead_lines": (RawLine("column", 40),), "dead_blocks": (RawBlock(32, 0, 16),)}
     warnings = report(record(localisation=localisation(VHF).model_copy(update=dead))).warnings

@@ -233,6 +233,60 @@ def test_the_circle_of_eclairs_is_asked_only_where_the_photons_show_no_source(tm
     assert all(one.uses == ("energy", "time", "T0", "ECLAIRs") for one in found if not one.detected)
 
 
+def test_the_circle_of_eclairs_is_asked_beside_a_bright_known_source(tmp_path):
+    """The Crab is in the field; the burst in the circle is too faint to be found without it."""
+    crab = [float(axis) for axis in POINTING.sky_to_pixel(83.6331, 22.0145)]
+    photons = burst(seed=2, x=60.0, y=200.0, counts=25, background=100)
+    photons = photons.merged(burst(seed=100, x=crab[0], y=crab[1], counts=300, background=0))
+    path = event_file(tmp_path, photons)
+    grm, eclairs = wakeup(60.0, 200.0, START - 100.0), wakeup(60.0, 200.0, START - 100.0)
+    alone = vhf_localisation(path, alerts=[grm.model_copy(update={"position": None})])
+    found = vhf_localisation(path, alerts=[eclairs])
+    assert [source.known_as for source in alone.sources] == ["Crab"]
+    assert [source.known_as for source in found.sources] == ["Crab", None]
+    assert found.chosen == "S2"
+    assert np.hypot(found.detector_x - 60.0, found.detector_y - 200.0) < 20.0
+    assert (alone.uses, found.uses) == (("energy", "time", "T0"), ("energy", "time", "T0", "ECLAIRs"))
+
+
+def test_a_source_that_is_found_without_the_circle_is_placed_without_it(tmp_path):
+    """Two sources, one of them where ECLAIRs is: nothing is asked of the circle."""
+    photons = burst(x=60.0, y=200.0).merged(burst(seed=2, x=190.0, y=60.0, counts=400, background=0))
+    path = event_file(tmp_path, photons)
+    found = vhf_localisation(path, alerts=[wakeup(63.0, 200.0, START - 100.0)])
+    assert len(found.sources) == 2
+    assert "ECLAIRs" not in found.uses
+
+
+def in_a_line(photons, source, kev=3.0):
+    """Photons of a background that is all in one line, and of a source."""
+    line = np.random.default_rng(1).normal(kev, 0.06, len(photons))
+    channels = np.rint(default_calibration().gain.channel(line)).astype(np.int32)
+    return PhotonList(photons.time, photons.x, photons.y, channels).merged(source)
+
+
+def test_a_background_in_a_line_that_is_not_listed_neither_hides_nor_makes_a_source(tmp_path):
+    background, source = burst(counts=0, background=300), burst(seed=2, counts=100, background=0)
+    found = vhf_localisation(event_file(tmp_path, in_a_line(background, source)))
+    assert found.detected
+    assert np.hypot(found.detector_x - 100.3, found.detector_y - 60.2) < 25.0
+    assert found.n_source == pytest.approx(100.0, abs=40.0)
+    assert (found.uses, found.not_used) == (("time",), ("energy",))
+    empty = vhf_localisation(event_file(tmp_path, in_a_line(background, burst(counts=0, background=0))))
+    assert not empty.detected
+    assert "energy of the photons are unlike all that is known and were not used" in empty.reason
+
+
+def test_photons_of_one_frame_are_placed_without_their_times(tmp_path):
+    photons = burst(counts=100, background=100)
+    time = np.full_like(photons.time, START + 30.0)
+    path = event_file(tmp_path, PhotonList(time, photons.x, photons.y, photons.pha))
+    found = vhf_localisation(path, alerts=[wakeup(100.3, 60.2, START - 100.0)])
+    assert (found.uses, found.not_used) == (("energy",), ("time",))
+    assert np.hypot(found.detector_x - 100.3, found.detector_y - 60.2) < 15.0
+    assert found.n_source == pytest.approx(100.0, abs=35.0)
+
+
 def test_no_source_comes_with_an_upper_limit(tmp_path):
     found = vhf_localisation(event_file(tmp_path, burst(counts=0, background=200)))
     assert not found.detected
