@@ -64,6 +64,7 @@ def _own_sections(deployment: Deployment) -> Sections:
 def _celery_sections(deployment: Deployment) -> Sections:
     return {
         "celery": {
+            "celery_config_options": "mxtvhf_airflow.celery_config.CELERY_CONFIG",
             "broker_url": redis_url(deployment.redis, QUEUE),
             # Not PostgreSQL: a task would cost it two more writes.
             "result_backend": redis_url(deployment.redis, RESULTS),
