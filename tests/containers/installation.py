@@ -114,6 +114,22 @@ class Installation:
         """Run a command in the first container of a service."""
         return docker("exec", "-i", self.containers(service)[0], *command, **options)
 
+    def run_with_secret(self, service: str, name: str, word: str) -> str:
+        """Run a service in a container of its own, with another secret than the rest."""
+        secrets = self.folder / "other-secrets"
+        shutil.copytree(self.folder / "secrets", secrets, dirs_exist_ok=True)
+        (secrets / name).write_text(word)
+        for path in (secrets, *secrets.iterdir()):
+            os.chown(path, -1, 50000)
+        mounts = {
+            self.folder / "mxtvhf.toml": "/etc/mxtvhf/mxtvhf.toml",
+            secrets: "/run/secrets",
+            f"{self.stack}_state": "/var/lib/mxtvhf",
+        }
+        volumes = [word for source, target in mounts.items() for word in ("--volume", f"{source}:{target}")]
+        network = ("--network", f"{self.stack}_default")
+        return docker("run", "--rm", *network, *volumes, self.compose["services"][service]["image"], service)
+
     def unhealthy(self) -> dict[str, str]:
         """Return the services that are not all healthy, and what their health checks say."""
         return {name: states for name in self.services if (states := self._states(name))}

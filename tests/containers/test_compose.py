@@ -95,6 +95,13 @@ def test_a_run_can_be_started_and_announced_inside(installation):
     assert "circular.txt" in written
 
 
+def test_a_wrong_password_ends_a_service_at_once_with_the_words_of_the_server(installation):
+    with pytest.raises(AssertionError) as caught:
+        installation.run_with_secret("scheduler", "postgres", "wrong")
+    fault = 'mxtvhf: database airflow at postgres: password authentication failed for user "airflow"'
+    assert str(caught.value).strip().splitlines()[-1].endswith(fault)
+
+
 def test_a_restore_over_a_running_installation_is_refused(installation):
     installation.exec("listen", "mxtvhf", "backup", BACKUP, "--secrets")
     restore = f"mxtvhf restore {BACKUP} --overwrite 2>&1 || true"

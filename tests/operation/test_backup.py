@@ -399,3 +399,25 @@ def test_the_configuration_file_of_an_installation_names_what_is_saved(source, d
 def test_a_wrong_configuration_file_is_named(tmp_path):
     done = mxtvhf("--config", tmp_path / "none.toml", "backup", tmp_path / "x.tar.gz")
     assert (done.returncode, done.stderr) == (2, f"mxtvhf: {tmp_path}/none.toml: no such file\n")
+
+
+@pytest.mark.parametrize(("state", "fault"), [(None, "password"), ("elsewhere", "no such state folder")])
+def test_the_configuration_file_of_this_machine_is_found_where_nothing_else_is_named(
+    tmp_path, monkeypatch, state, fault
+):
+    config = write_deployment(tmp_path)
+    (tmp_path / "postgres").unlink()
+    monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)
+    monkeypatch.delenv("MXTVHF_STATE", raising=False)
+    done = mxtvhf("retention", **({"MXTVHF_STATE": tmp_path / state} if state else {}))
+    assert done.returncode == 2
+    assert fault in done.stderr
+    assert (str(config) in done.stderr) == (state is None)
+
+
+def test_who_analyses_files_needs_no_secrets_of_the_installation(tmp_path, monkeypatch):
+    config = write_deployment(tmp_path)
+    (tmp_path / "postgres").unlink()
+    monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)
+    monkeypatch.delenv("MXTVHF_STATE", raising=False)
+    assert mxtvhf("calibration").returncode == 0

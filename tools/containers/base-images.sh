@@ -15,10 +15,10 @@ build() { docker build --quiet --network host --tag "$1" "$work/$2"; }
 
 if ! present $debian; then
     "$here/../test-packages.sh" debootstrap:debootstrap
-    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: *' 2>/dev/null | head -n 1)
+    . /etc/os-release
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" | head -n 1)
     "$here/apt-sources.sh" $release "$work/apt"
-    debootstrap --variant=minbase --include=ca-certificates $release "$work/root" "${mirror:-$(sed -n \
-        's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources | head -n 1)}" >"$work/log" ||
+    debootstrap --variant=minbase --include=ca-certificates $release "$work/root" "$mirror" >"$work/log" ||
         { tail -n 5 "$work/log" >&2; exit 1; }
     cp -r "$work/apt/." "$work/root/etc/apt/"
     cp /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/"

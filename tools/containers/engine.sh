@@ -36,8 +36,10 @@ write_files() {
     for plugin in compose buildx; do
         ln -sf "$folder/root/usr/libexec/docker/cli-plugins/docker-$plugin" "$folder/client/cli-plugins/"
     done
-    # The limit of open files must lie below the machine's own.
-    local files=$(($(ulimit -Hn) < 65536 ? $(ulimit -Hn) : 65536))
+    # The limit of open files must not exceed the machine's own.
+    local files
+    files=$(ulimit -Hn)
+    [ "$files" != unlimited ] && [ "$files" -lt 65536 ] || files=65536
     cat >"$folder/daemon.json" <<END
 {
     "data-root": "$folder/data",
@@ -76,13 +78,15 @@ start() { # start WORDS...: the engine, with words before and behind it
 stop() {
     . "$folder/env.sh"
     local pid
-    pid=$(cat "$folder/docker.pid" 2>/dev/null) || return 0
-    kill "$pid" 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    if pid=$(cat "$folder/docker.pid" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then
+        kill "$pid"
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    fi
     ip netns del $namespace 2>/dev/null || true
     find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null || true
 }
 
+[ "$(id -u)" = 0 ] || { echo "engine.sh: needs root" >&2; exit 1; }
 case $action in
 start)
     unpack && write_files && stop

@@ -15,4 +15,4 @@ $tools/engine.sh build "$folder"
 $tools/base-images.sh "$(argument PYTHON)" "$(argument NATS)" "$(image postgres)"
 docker build --quiet --network host --tag "$(image mxt-vhf)" .
 $tools/engine.sh start "$folder"
-PYTHONPATH=. inside "$python" -m pytest tests/containers -m containers "$@"
+inside "$python" -m pytest tests/containers -m containers "$@"
