@@ -76,6 +76,7 @@ class Installation:
         self.folder = folder
         for name in ("docker-compose.yaml", "mxtvhf.toml"):
             shutil.copy(PROJECT / name, folder)
+        (folder / "mxtvhf.toml").chmod(0o644)
         self.make_secrets()
         self.compose = yaml.safe_load((folder / "docker-compose.yaml").read_text())
         self.services = sorted(self.compose["services"].keys() - {"migrate"})
