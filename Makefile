@@ -6,12 +6,13 @@ BURST   ?= sb26030704
 SEED    ?= 1
 MINUTES ?= 1
 ALERTS  ?= 100
+ENGINE  ?= var/engine
 export VENV ?= .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo cluster check check-all test test-faults lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo cluster check check-all test test-faults test-containers lint pins bench fuzz audit sbom clean clean-state
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 install:  ## make .venv with everything that runs
 	@tools/install.sh
@@ -58,6 +59,10 @@ test-faults:  ## kill every part among alerts, and print how long each took to c
 	@tools/test-packages.sh faketime:faketime
 	@tools/install.sh tests
 	@MXTVHF_FAULT_ALERTS=$(ALERTS) $(VENV)/bin/python -m pytest tests/faults
+
+test-containers:  ## build the image and test it by Docker Compose and Swarm; needs root and Debian (ENGINE=)
+	@tools/install.sh tests
+	@tools/containers/test.sh $(ENGINE)
 
 lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/ruff check .

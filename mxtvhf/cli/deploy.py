@@ -1,4 +1,4 @@
-"""The commands ``service``, ``service-health``, ``config check``, ``cluster``: all from one file."""
+"""The commands ``service``, ``config check``, ``cluster``: all from one file."""
 
 from __future__ import annotations
 
@@ -32,18 +32,6 @@ def service(
     from mxtvhf.operation.deployment.services import run_service
 
     run_service(name, read_deployment(config), instance=instance)
-
-
-def service_health(
-    name: Annotated[Service, typer.Argument(help="which one; it must run on this host")],
-    config: Config = CONFIG,
-    instance: Instance = None,
-) -> None:
-    """Ask a service of this host how it is; exit status 1 when it does not work."""
-    from mxtvhf.operation.deployment.configuration import read_deployment
-    from mxtvhf.operation.deployment.service_health import check_service
-
-    check_service(name, read_deployment(config), instance=instance)
 
 
 @config_app.command()

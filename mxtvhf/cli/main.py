@@ -31,8 +31,14 @@ app = typer.Typer(
     help="From the VHF photons of SVOM/MXT to a position and a report for the Burst Advocate.",
 )
 
-OWN_CONFIG = ("service", "service-health", "config", "cluster")
+OWN_CONFIG = ("service", "config", "cluster")
 """Commands that read their configuration file themselves: only some services may know its secrets."""
+OF_AN_INSTALLATION = (
+    "start", "info", "replay", "log-queue", "announce", "catalogue",
+    "health", "backup", "restore", "retention", "listen",
+)  # fmt: skip
+"""Commands that work on the installation of this machine where nothing else is named."""
+STATE = "MXTVHF_STATE"
 INTERRUPTED = 130
 """Exit status after Ctrl-C, 128 + SIGINT, as shells give it."""
 
@@ -154,16 +160,20 @@ def _common(
             envvar="MXTVHF_CONFIG",
             parser=input_file,
             metavar="FILE",
-            help="mxtvhf.toml of the installation to work on, with its state folder, database and Airflow",
+            help="mxtvhf.toml of the installation to work on, with its state folder, database and Airflow;"
+            f" without it and {STATE}: {deploy.CONFIG}, where it is there",
         ),
     ] = None,
 ) -> None:
+    if config is None and context.invoked_subcommand in OF_AN_INSTALLATION and STATE not in os.environ:
+        config = deploy.CONFIG if deploy.CONFIG.exists() else None
     if config is None or context.invoked_subcommand in OWN_CONFIG:
         return
     from mxtvhf.operation.deployment.configuration import read_deployment
     from mxtvhf.operation.deployment.environment import service_environment
 
-    os.environ.update(service_environment(read_deployment(config)))
+    context.obj = read_deployment(config)
+    os.environ.update(service_environment(context.obj))
 
 
 PANELS = {
@@ -188,7 +198,6 @@ PANELS = {
         maintenance.retention,
         deploy.cluster,
         deploy.service,
-        deploy.service_health,
     ),
 }
 """The commands by what they are for, as ``mxtvhf --help`` shows them."""

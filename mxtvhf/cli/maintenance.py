@@ -12,13 +12,15 @@ from mxtvhf.cli.arguments import input_file, input_folder, output_file
 from mxtvhf.cli.runs import REST_ROOT, airflow, read, show
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import LONGEST_DAYS, read_settings
+from mxtvhf.settings import LONGEST_DAYS, Settings, read_settings
 
 if TYPE_CHECKING:
     from mxtvhf.operation.backup_file import Manifest
+    from mxtvhf.operation.deployment.configuration import Deployment
 
 
 def backup(
+    context: typer.Context,
     file: Annotated[
         Path,
         typer.Argument(parser=output_file, metavar="FILE", help="the backup to write, e.g. mxtvhf.tar.gz"),
@@ -31,15 +33,15 @@ def backup(
     from mxtvhf.operation.backup import write_backup
     from mxtvhf.operation.database import airflow_database
 
-    settings = read_settings()
-    if not settings.home.is_dir():
-        raise InvalidInput(f"{settings.home}: no such state folder; MXTVHF_STATE names it")
+    settings = _existing_state()
+    taken = _secrets(settings, context.obj) if secrets else None
     with airflow_database(settings) as uri:
-        manifest = write_backup(settings, uri, file.absolute(), with_secrets=secrets)
+        manifest = write_backup(settings, uri, file.absolute(), secrets=taken)
     print(f"{file}: {_content(manifest)}")
 
 
 def restore(
+    context: typer.Context,
     file: Annotated[
         Path, typer.Argument(parser=input_file, metavar="FILE", help="what `mxtvhf backup` wrote")
     ],
@@ -60,7 +62,7 @@ def restore(
     settings = read_settings()
     manifest = read_manifest(file)
     settings.home.mkdir(parents=True, exist_ok=True)
-    with only_one(settings.home), airflow_database(settings) as uri:
+    with only_one(settings.home), airflow_database(settings, create=True) as uri:
         restore_backup(
             settings,
             uri,
@@ -70,7 +72,9 @@ def restore(
             overwrite=overwrite,
         )
     print(f"{settings.home}: {_content(manifest)} of {utc_text(manifest.made)}")
-    if not manifest.with_secrets:
+    if context.obj is not None:
+        print("secrets: left as they are; those of the backup: tar -xzf FILE secrets")
+    elif not manifest.with_secrets:
         print("the backup has no secrets: put the old ones over secrets/ before the first start")
     if manifest.home != str(settings.home):
         print(f"kept inputs are named as below {manifest.home}: make it a link to {settings.home}")
@@ -91,9 +95,7 @@ def retention(
     from mxtvhf.operation.retention import clean_database
     from mxtvhf.operation.retention import retention as remove
 
-    settings = read_settings()
-    if not settings.home.is_dir():
-        raise InvalidInput(f"{settings.home}: no such state folder; MXTVHF_STATE names it")
+    settings = _existing_state()
     before = datetime.now(UTC) - timedelta(days=keep_days or settings.keep_days)
     for removal in remove(settings, before, dry_run=dry_run):
         print(f"{removal.what}: {removal.items}, {removal.bytes / 1e6:.1f} MB")
@@ -115,6 +117,20 @@ def health(
     show(found, Health, lines, as_json)
     if not found.is_healthy:
         raise typer.Exit(1)
+
+
+def _existing_state() -> Settings:
+    settings = read_settings()
+    if not settings.home.is_dir():
+        raise InvalidInput(f"{settings.home}: no such state folder; --config or MXTVHF_STATE names it")
+    return settings
+
+
+def _secrets(settings: Settings, deployment: Deployment | None) -> dict[str, Path]:
+    from mxtvhf.operation.backup import secrets_of_state
+    from mxtvhf.operation.deployment.secret_files import secret_parts
+
+    return secrets_of_state(settings.home) if deployment is None else secret_parts(deployment)
 
 
 def _content(manifest: Manifest) -> str:

@@ -44,9 +44,11 @@ def listen(
 ) -> None:
     """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
     import logging
+    import os
 
     from mxtvhf.intake.listen import listen as work
     from mxtvhf.models.text import LineFormatter
+    from mxtvhf.operation.deployment.service_health import ALIVE_FILE
     from mxtvhf.operation.stack.access import airflow_api
 
     level = logging.DEBUG if verbose else logging.INFO
@@ -56,7 +58,8 @@ def listen(
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler])
     settings = read_settings()
-    work(settings, airflow_api(settings, settings.intake_user))
+    heartbeat = os.environ.get(ALIVE_FILE)
+    work(settings, airflow_api(settings, settings.intake_user), Path(heartbeat) if heartbeat else None)
 
 
 def up(

@@ -52,6 +52,8 @@ class Intake:
         When a burst gets its runs.
     tell
         Told of every message that went to quarantine, and why.
+    heartbeat
+        File that this intake alone touches in every round, for the health check of its process.
     """
 
     def __init__(
@@ -60,10 +62,11 @@ class Intake:
         api: AirflowApi,
         policy: IntakePolicy,
         tell: Tell = lambda message, reason: None,
+        heartbeat: Path | None = None,
     ) -> None:
         self.archive = archive
         self.incoming = Spool(archive.root)
-        self._alive = alive_file(archive.root)
+        self._alive = [alive_file(archive.root), *([heartbeat] if heartbeat else [])]
         self.bursts = OpenBursts(archive.root)
         self._api = api
         self._policy = policy
@@ -102,7 +105,8 @@ class Intake:
         while not stop.is_set():
             self._woken.clear()
             self.round()
-            self._alive.touch()
+            for path in self._alive:
+                path.touch()
             works()
             if not self._can_post():
                 self._woken.wait(ROUND_S)

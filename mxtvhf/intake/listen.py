@@ -25,7 +25,7 @@ from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 
-def listen(settings: Settings, api: AirflowApi) -> None:
+def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -> None:
     """Take in alerts and packets until SIGINT or SIGTERM; several may run on one archive.
 
     Each part works alone: one that fails, say for a wrong URL, is started again with growing pauses, and
@@ -37,6 +37,8 @@ def listen(settings: Settings, api: AirflowApi) -> None:
         Name the archive, the inbox, and NATS and GCN where they are to be heard.
     api
         The Airflow that runs.
+    heartbeat
+        As for `Intake`.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def listen(settings: Settings, api: AirflowApi) -> None:
     # Sent when somebody opens a file while the inbox asks who writes it; by default it ends the process.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     notes = IntakeNotes(settings)
-    intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined)
+    intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined, heartbeat)
     parts = [Part(name, work, settings.archive) for name, work in parts_of(settings, intake, notes).items()]
     threads = [threading.Thread(target=part.run, args=(stop,), name=part.name) for part in parts]
     for thread in threads:

@@ -7,7 +7,7 @@ What was announced after it is in ``releases/``, and so is not announced again.
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import psycopg2
 
 from mxtvhf import __version__
-from mxtvhf.errors import Failure
+from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.operation.backup_file import DATABASE, STATE, Manifest, PackageWriter
 from mxtvhf.operation.database_dump import dump_tables
 from mxtvhf.settings import Settings
@@ -29,7 +29,9 @@ FOLDERS = (
 SECRETS = "secrets"
 
 
-def write_backup(settings: Settings, uri: str, target: Path, *, with_secrets: bool = False) -> Manifest:
+def write_backup(
+    settings: Settings, uri: str, target: Path, *, secrets: Mapping[str, Path] | None = None
+) -> Manifest:
     """Write the backup of an installation, complete or not at all, readable by its owner only.
 
     Parameters
@@ -40,15 +42,19 @@ def write_backup(settings: Settings, uri: str, target: Path, *, with_secrets: bo
         Of Airflow's database.
     target
         The file to write.
-    with_secrets
-        Whether passwords and keys are taken, too. Without the key ``secrets/fernet`` nobody can read the
-        Connections in the database.
+    secrets
+        The files with passwords and keys to save, too, by the names of their parts in the backup; None: they
+        are kept elsewhere. Without the key ``fernet`` the Connections in the database cannot be read.
 
     Raises
     ------
+    InvalidInput
+        The folder holds no state.
     Failure
-        The database cannot be read.
+        The database cannot be read, or has no tables.
     """
+    if not any((settings.home / name).is_dir() for name in FOLDERS):
+        raise InvalidInput(f"{settings.home}: no state of MXT-VHF; --config or MXTVHF_STATE names it")
     temporary = target.with_name(f".{target.name}.part")
     try:
         temporary.touch(mode=0o600)
@@ -61,16 +67,20 @@ def write_backup(settings: Settings, uri: str, target: Path, *, with_secrets: bo
                 dump = dump_tables(uri, Path(work))
             except psycopg2.Error as error:
                 raise Failure(f"Airflow's database cannot be read: {first_line(error)}") from error
+            if not dump.tables:
+                raise Failure("Airflow's database has no tables; nothing was saved")
             for path in sorted(Path(work).iterdir()):
                 writer.add(path, f"{DATABASE}/{path.name}")
-            for path in _files(settings.home, with_secrets=with_secrets):
+            for path in _files(settings.home, FOLDERS):
                 writer.add(path, f"{STATE}/{path.relative_to(settings.home)}")
+            for name, path in (secrets or {}).items():
+                writer.add(path, name)
             manifest = Manifest(
                 made=moment,
                 version=__version__,
                 airflow=version("apache-airflow"),
                 home=str(settings.home),
-                with_secrets=with_secrets,
+                with_secrets=secrets is not None,
                 database=dump,
                 sha256=writer.sha256,
             )
@@ -86,9 +96,23 @@ def first_line(error: psycopg2.Error) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _files(home: Path, *, with_secrets: bool) -> Iterator[Path]:
+def secrets_of_state(home: Path) -> dict[str, Path]:
+    """Return the secrets that the embedded stack keeps in its state folder, by the names of their parts.
+
+    Raises
+    ------
+    InvalidInput
+        There are none.
+    """
+    found = {f"{STATE}/{path.relative_to(home)}": path for path in _files(home, (SECRETS,))}
+    if not found:
+        raise InvalidInput(f"{home / SECRETS}: no secrets to save; leave out --secrets")
+    return found
+
+
+def _files(home: Path, folders: tuple[str, ...]) -> Iterator[Path]:
     """Yield the files to save; no links, and nothing hidden: these are locks and what is being written."""
-    for folder in (*FOLDERS, *([SECRETS] if with_secrets else [])):
+    for folder in folders:
         for path in sorted((home / folder).rglob("*")):
             hidden = any(part.startswith(".") for part in path.relative_to(home).parts)
             if not hidden and path.is_file() and not path.is_symlink():

@@ -4,6 +4,7 @@
 
     database/<table>.copy      the rows of a table
     state/<path>               a file of the state folder
+    secrets/<name>             a file with a secret that the configuration file names
     manifest.json
 """
 
@@ -28,7 +29,7 @@ from mxtvhf.models.kept import KeptModel, check_version, first_error
 from mxtvhf.operation.database_dump import DatabaseDump
 
 MANIFEST = "manifest.json"
-DATABASE, STATE = "database", "state"
+DATABASE, STATE, SECRETS = "database", "state", "secrets"
 _PIECE = 1 << 20
 
 
@@ -144,7 +145,8 @@ def extract(path: Path, folder: Path) -> None:
 def _check_parts(path: Path, wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
     for name in sorted(wanted.keys() | found.keys()):
         inside = PurePosixPath(name)
-        if inside.is_absolute() or ".." in inside.parts or inside.parts[:1] not in ((DATABASE,), (STATE,)):
+        top = inside.parts[:1]
+        if inside.is_absolute() or ".." in inside.parts or top not in ((DATABASE,), (STATE,), (SECRETS,)):
             raise InvalidInput(f"{path}: no backup: a part is named {name!r}")
         if wanted.get(name) != found.get(name):
             cause = "is missing" if name not in found else "is not as it was written"

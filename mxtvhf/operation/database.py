@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mxtvhf.errors import Failure
+from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.operation.stack.airflow_config import airflow_environment
 from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from mxtvhf.settings import Settings
@@ -31,16 +31,27 @@ def command_environment(settings: Settings, uri: str, *, project: Path) -> dict[
 
 
 @contextmanager
-def airflow_database(settings: Settings) -> Iterator[str]:
+def airflow_database(settings: Settings, *, create: bool = False) -> Iterator[str]:
     """Yield the URI of Airflow's database; the embedded one is started when it does not run.
+
+    Parameters
+    ----------
+    settings
+        Names the state folder.
+    create
+        Whether an embedded database that is missing is made, to be filled.
 
     Raises
     ------
+    InvalidInput
+        No database is named, and none is in the state folder.
     Failure
         Airflow cannot tell the database that its environment names.
     """
     if names_a_database():
         yield _named_by_environment()
+    elif not create and not (settings.home / "postgres" / "PG_VERSION").exists():
+        raise InvalidInput(f"{settings.home}: no database; name the installation with --config mxtvhf.toml")
     else:
         with embedded_postgresql(settings.home / "postgres") as database:
             yield database.uri

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,19 @@ def has_rows(uri: str, table: str) -> bool:
             return False
         cursor.execute(_statement("SELECT 1 FROM {} LIMIT 1", table))
         return cursor.fetchone() is not None
+
+
+def running_components(uri: str, sign_of_life: timedelta) -> tuple[str, ...]:
+    """Name the components of Airflow, with their hosts, that had a heartbeat within a while."""
+    with _transaction(uri, readonly=True) as cursor:
+        if "job" not in _tables(cursor):
+            return ()
+        cursor.execute(
+            "SELECT DISTINCT job_type, hostname FROM job"
+            " WHERE state = 'running' AND latest_heartbeat > now() - %s ORDER BY 1, 2",
+            (sign_of_life,),
+        )
+        return tuple(f"{kind} on {host}" for kind, host in cursor.fetchall())
 
 
 def _tables(cursor: Cursor) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,17 +15,23 @@ import psycopg2
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.burst_state import planned_runs, submission_path
+from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.models.files import changed_at
 from mxtvhf.operation.backup import FOLDERS, SECRETS, first_line
 from mxtvhf.operation.backup_file import STATE, Manifest, extract
 from mxtvhf.operation.database import command_environment, names_a_database
-from mxtvhf.operation.database_dump import has_rows, load_tables
+from mxtvhf.operation.database_dump import has_rows, load_tables, running_components
 from mxtvhf.operation.stack.embedded import migrate
 from mxtvhf.operation.stack.processes import ProcessGroup
 from mxtvhf.settings import Settings
 
 MARGIN = timedelta(seconds=60)
 """How long Airflow may take, at most, between its answer to the intake and the run in its database."""
+
+
+SIGN_OF_LIFE = timedelta(seconds=30)
+"""A component of Airflow, or a listener, whose heartbeat is younger is at work."""
 
 
 def restore_backup(
@@ -59,7 +65,7 @@ def restore_backup(
     Raises
     ------
     InvalidInput
-        The backup is of another version of Airflow; something is there already.
+        The backup is of another version of Airflow; the stack is not down; something is there already.
     Failure
         The database refused it; it is unchanged then, while the files are there.
     """
@@ -67,6 +73,7 @@ def restore_backup(
         raise InvalidInput(
             f"{source}: made with Airflow {manifest.airflow}, here is {installed}: restore it with the former"
         )
+    _check_down(settings, uri)
     if not overwrite:
         _check_empty(settings, uri)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -96,6 +103,15 @@ def airflow_tables(settings: Settings, uri: str, *, project: Path) -> None:
             processes.run("migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
         else:
             migrate(processes, settings.home)
+
+
+def _check_down(settings: Settings, uri: str) -> None:
+    running = list(running_components(uri, SIGN_OF_LIFE))
+    last_round = changed_at(alive_file(settings.archive))
+    if last_round is not None and datetime.now(UTC) - datetime.fromtimestamp(last_round, UTC) < SIGN_OF_LIFE:
+        running.append("the listener")
+    if what := ", ".join(running):
+        raise InvalidInput(f"{settings.home}: at work: {what}; stop everything except the database")
 
 
 def _check_empty(settings: Settings, uri: str) -> None:

@@ -48,7 +48,6 @@ SOUND = {
     "restore": "backup.tar.gz",
     "retention": "--dry-run",
     "service": "gp --config mxtvhf.toml",
-    "service-health": "gp --config mxtvhf.toml",
     "simulate": "--burst sb26030704 --counts 10 --background 10 --out out",
     "start": "alert.xml packets.bin",
     "up": f"--project {PROJECT}",

@@ -6,7 +6,7 @@ import pytest
 
 from mxtvhf.errors import Failure
 from mxtvhf.operation.deployment.cluster import native_cluster, worker_name
-from mxtvhf.operation.deployment.service_health import CHECKS, check_service
+from mxtvhf.operation.deployment.health_target import TARGETS, check_service
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.airflow_runs import Runner, state_folder
 from support.nats_server import free_port
@@ -41,7 +41,7 @@ def test_a_burst_laid_into_the_inbox_becomes_a_report_by_both_workers(cluster, r
         assert "succeeded" in (cluster.processes.logs / f"{worker_name(number)}.log").read_text()
 
 
-@pytest.mark.parametrize("service", CHECKS)
+@pytest.mark.parametrize("service", TARGETS)
 def test_every_service_says_that_it_works(cluster, service):
     check_service(service, cluster.deployment, instance=worker_name(0))
 

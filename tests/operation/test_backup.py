@@ -13,12 +13,15 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_folder, submission_path
+from mxtvhf.intake.intake import alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.models.files import sha256_of
-from mxtvhf.operation.backup import write_backup
+from mxtvhf.operation.backup import secrets_of_state, write_backup
 from mxtvhf.operation.backup_file import Manifest, PackageWriter, read_manifest
 from mxtvhf.operation.database import airflow_database
 from mxtvhf.operation.database_dump import DatabaseDump
+from mxtvhf.operation.deployment.configuration import read_deployment
+from mxtvhf.operation.deployment.secret_files import secret_parts
 from mxtvhf.operation.restore import restore_backup
 from mxtvhf.operation.stack.airflow_config import secret
 from mxtvhf.operation.stack.postgresql import embedded_postgresql
@@ -162,7 +165,7 @@ def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, da
 @pytest.mark.service
 def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_path):
     old, uri, _ = source
-    write_backup(old, uri, tmp_path / "backup", with_secrets=True)
+    write_backup(old, uri, tmp_path / "backup", secrets=secrets_of_state(old.home))
     new = Settings(state=tmp_path / "new")
     put_back(new, database("new"), tmp_path / "backup")
     fernet = new.home / "secrets" / "fernet"
@@ -292,10 +295,71 @@ def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
 
 def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
     settings = Settings(state=tmp_path / "state")
+    settings.archive.mkdir(parents=True)
     uri = f"postgresql:///airflow?host={tmp_path}"
     with pytest.raises(Failure, match="database cannot be read"):
         write_backup(settings, uri, tmp_path / "backup")
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["state"]
+
+
+def test_a_folder_that_is_no_state_is_not_saved(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InvalidInput, match="no state of MXT-VHF"):
+        write_backup(Settings(state=tmp_path), "postgresql:///never", tmp_path / "backup")
+    assert os.listdir(tmp_path) == ["photos"]
+
+
+@pytest.mark.service
+def test_a_database_without_tables_is_not_saved(database, tmp_path):
+    settings = Settings(state=tmp_path / "state")
+    settings.archive.mkdir(parents=True)
+    with pytest.raises(Failure, match="no tables; nothing was saved"):
+        write_backup(settings, database("empty"), tmp_path / "backup")
+    assert os.listdir(tmp_path) == ["state"]
+
+
+@pytest.mark.parametrize("command", [["backup", "b.tar.gz"], ["retention"]])
+def test_a_command_starts_no_database_where_there_is_none(tmp_path, monkeypatch, command):
+    (tmp_path / "state" / "archive").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    done = mxtvhf(*command, MXTVHF_STATE=tmp_path / "state")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"mxtvhf: {tmp_path}/state: no database; name the installation with --config mxtvhf.toml\n",
+    )
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["archive", "state"]
+
+
+def test_secrets_that_are_not_there_are_not_promised(tmp_path):
+    with pytest.raises(InvalidInput, match="no secrets to save"):
+        secrets_of_state(tmp_path)
+
+
+def test_the_secrets_of_an_installation_are_those_that_its_configuration_names(tmp_path):
+    parts = secret_parts(read_deployment(write_deployment(tmp_path)))
+    names = ("fernet", "jwt", "nats", "postgres", "redis", "stations", "users")
+    assert parts == {f"secrets/{name}": tmp_path / name for name in names}
+
+
+JOBS = """
+CREATE TABLE job (job_type text, hostname text, state text, latest_heartbeat timestamptz);
+INSERT INTO job VALUES ('SchedulerJob', 'a', 'running', now()), ('SchedulerJob', 'b', 'failed', now()),
+                       ('TriggererJob', 'c', 'running', now() - interval '5 minutes');
+"""
+
+
+@pytest.mark.service
+def test_nothing_is_put_back_while_airflow_or_the_listener_work(source, database, tmp_path):
+    old, uri, _ = source
+    path = tmp_path / "backup"
+    write_backup(old, uri, path)
+    new, restored = Settings(state=tmp_path / "new"), database("new")
+    execute(restored, JOBS)
+    new.archive.mkdir(parents=True)
+    alive_file(new.archive).touch()
+    with pytest.raises(InvalidInput, match="at work: SchedulerJob on a, the listener; stop everything"):
+        put_back(new, restored, path, overwrite=True)
+    assert os.listdir(new.archive) == ["alive"]
 
 
 def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch):
@@ -308,7 +372,7 @@ def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch)
 
 
 @pytest.mark.service
-def test_the_configuration_file_of_an_installation_names_what_is_saved(source, server, tmp_path):
+def test_the_configuration_file_of_an_installation_names_what_is_saved(source, database, tmp_path):
     """As in a container, where only the services' own processes know the database."""
     settings, uri, _ = source
     config = write_deployment(tmp_path)
@@ -318,15 +382,42 @@ def test_the_configuration_file_of_an_installation_names_what_is_saved(source, s
     config.write_text(text.replace(f'"{tmp_path}/state"', f'"{settings.home}"'))
     (tmp_path / "elsewhere").mkdir()
     target = tmp_path / "elsewhere" / "mxtvhf.tar.gz"
-    done = mxtvhf_process("--config", config, "backup", target, cwd=tmp_path / "elsewhere")
+    done = mxtvhf_process("--config", config, "backup", target, "--secrets", cwd=tmp_path / "elsewhere")
     assert done.returncode == 0, done.stderr
     assert "2 tables" in done.stdout
     assert [path.name for path in target.parent.iterdir()] == [target.name], "no database of its own"
     manifest = read_manifest(target)
     assert manifest.home == str(settings.home)
     assert f"state/archive/{BURST}/planned/0001.json" in manifest.sha256
+    assert "secrets/fernet" in manifest.sha256
+    assert "state/secrets/fernet" not in manifest.sha256, "of no use to this installation"
+    new, restored = Settings(state=tmp_path / "new"), database("new")
+    put_back(new, restored, target)
+    assert (new.home / "secrets" / "fernet").read_text() != (tmp_path / "fernet").read_text()
 
 
 def test_a_wrong_configuration_file_is_named(tmp_path):
     done = mxtvhf("--config", tmp_path / "none.toml", "backup", tmp_path / "x.tar.gz")
     assert (done.returncode, done.stderr) == (2, f"mxtvhf: {tmp_path}/none.toml: no such file\n")
+
+
+@pytest.mark.parametrize(("state", "fault"), [(None, "password"), ("elsewhere", "no such state folder")])
+def test_the_configuration_file_of_this_machine_is_found_where_nothing_else_is_named(
+    tmp_path, monkeypatch, state, fault
+):
+    config = write_deployment(tmp_path)
+    (tmp_path / "postgres").unlink()
+    monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)
+    monkeypatch.delenv("MXTVHF_STATE", raising=False)
+    done = mxtvhf("retention", **({"MXTVHF_STATE": tmp_path / state} if state else {}))
+    assert done.returncode == 2
+    assert fault in done.stderr
+    assert (str(config) in done.stderr) == (state is None)
+
+
+def test_who_analyses_files_needs_no_secrets_of_the_installation(tmp_path, monkeypatch):
+    config = write_deployment(tmp_path)
+    (tmp_path / "postgres").unlink()
+    monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)
+    monkeypatch.delenv("MXTVHF_STATE", raising=False)
+    assert mxtvhf("calibration").returncode == 0

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from mxtvhf.operation.deployment.service_health import CHECKS
+from mxtvhf.operation.deployment.health_target import TARGETS
 from mxtvhf.operation.deployment.services import SERVICES
 from support.project import PROJECT
 
@@ -34,9 +34,10 @@ def test_images_have_a_version(service):
 
 
 def test_the_images_of_the_dockerfile_have_a_version():
-    images = re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
-    assert images
-    assert all(re.fullmatch(r"[a-z]+:\d[\w.-]+", image) for image in images)
+    text = (PROJECT / "Dockerfile").read_text()
+    images = dict(re.findall(r"^ARG (\w+)=(\S+)", text, re.MULTILINE))
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {f"${{{name}}}" for name in images}
+    assert all(re.fullmatch(r"[a-z]+:\d[\w.-]+", image) for image in images.values())
 
 
 @EVERY
@@ -61,10 +62,25 @@ def test_what_is_used_is_defined_and_what_is_defined_is_used(kind):
 
 
 def test_volumes_are_named_ones():
-    volumes = {
-        volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service["volumes"]
-    }
-    assert volumes == set(COMPOSE["volumes"])
+    volumes = [volume for service in COMPOSE["services"].values() for volume in service["volumes"]]
+    assert {name.split(":")[0] for name in volumes if isinstance(name, str)} == set(COMPOSE["volumes"])
+
+
+@EVERY
+def test_temporary_folders_are_in_the_form_that_swarm_knows(service):
+    assert not {"tmpfs", "shm_size"} & service.keys()
+    targets = {volume["target"] for volume in service["volumes"] if isinstance(volume, dict)}
+    assert "/tmp" in targets
+
+
+@EVERY
+def test_logs_are_bounded(service):
+    assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
+
+
+def test_the_web_interface_is_open_for_this_host_only():
+    ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:8080:8080"]
 
 
 def test_no_secret_is_for_everybody():
@@ -90,8 +106,8 @@ def test_every_service_that_stays_has_a_health_check():
     checks = {name: COMPOSE["services"][name]["healthcheck"] for name in OURS}
     assert {name for name, check in checks.items() if check.get("disable")} == ONE_SHOT
     for name in checks.keys() - ONE_SHOT:
-        assert checks[name]["test"] == ["CMD", "mxtvhf", "service-health", name]
-        assert name in CHECKS
+        assert checks[name]["test"] == ["CMD", "mxtvhf-health", "--end-after", "4", name]
+        assert name in TARGETS
     assert "pg_isready" in COMPOSE["services"]["postgres"]["healthcheck"]["test"]
 
 

@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from mxtvhf.operation.deployment.service_health import CHECKS
+from mxtvhf.operation.deployment.health_target import TARGETS
 from support.project import PROJECT
 
 FOLDER = PROJECT / "deploy" / "kubernetes"
@@ -114,8 +114,8 @@ def test_everything_that_stays_is_limited_and_looked_after(name, pod):
         return
     assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
     asked = container["livenessProbe"]["exec"]["command"]
-    assert asked == (["mxtvhf", "service-health", name] if name in CHECKS else asked)
-    assert asked[:1] in (["mxtvhf"], ["pg_isready"])
+    assert asked == (["mxtvhf-health", name] if name in TARGETS else asked)
+    assert asked[:1] in (["mxtvhf-health"], ["pg_isready"])
 
 
 @EVERY

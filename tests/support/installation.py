@@ -14,8 +14,8 @@ from mxtvhf.errors import Failure
 from mxtvhf.operation.deployment.cluster import entrypoint
 from mxtvhf.operation.deployment.configuration import read_deployment
 from mxtvhf.operation.deployment.environment import database_uri
+from mxtvhf.operation.deployment.health_target import check_service
 from mxtvhf.operation.deployment.service import Service
-from mxtvhf.operation.deployment.service_health import check_service
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 from mxtvhf.settings import ADMIN
 from mxtvhf.workflow.airflow_api import AirflowApi

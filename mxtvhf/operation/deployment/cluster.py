@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 from mxtvhf.errors import Failure
 from mxtvhf.models.files import write_atomically
 from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
+from mxtvhf.operation.deployment.health_target import check_service
 from mxtvhf.operation.deployment.service import Service
-from mxtvhf.operation.deployment.service_health import check_service
 from mxtvhf.operation.stack.access import password_of
 from mxtvhf.operation.stack.airflow_config import (
     loopback_without_proxy,

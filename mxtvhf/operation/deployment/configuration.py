@@ -132,6 +132,7 @@ class RedisPart(Model):
     password: SecretFile = Field(description="file with the password")
     listen: Host = Field(default="0.0.0.0", description="address that `mxtvhf service redis` listens on")  # noqa: S104
     data: Path = Field(default=Path("/data"), description="folder of its append-only file")
+    max_memory_mb: int = Field(default=256, ge=16, description="of the queue; a full one refuses tasks")
 
 
 class NatsPart(Model):
@@ -140,6 +141,10 @@ class NatsPart(Model):
     listen: Host = Field(default="0.0.0.0", description="address that it listens on")  # noqa: S104
     port: Port = 4222
     data: Path = Field(default=Path("/data"), description="folder of JetStream's store")
+    max_memory_mb: int = Field(default=64, ge=1, description="of streams in memory")
+    max_file_mb: int = Field(
+        default=4096, ge=1, description="of streams on disk; a full store refuses messages"
+    )
     stations: SecretFile | None = Field(
         default=None, description="JSON file {user: password} of those who may publish to mxtvhf.in.>"
     )

@@ -14,6 +14,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.operation.deployment.checks import all_passwords, secret_text
 from mxtvhf.operation.deployment.configuration import NatsPart, RedisPart
 
+MB = 1 << 20
 RIGHTS = {
     "stations": {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]},
     "readers": {"publish": {"deny": [">"]}, "subscribe": ["mxtvhf.out.>", "_INBOX.>"]},
@@ -36,6 +37,7 @@ def redis_configuration(redis: RedisPart) -> str:
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
+            f"maxmemory {redis.max_memory_mb}mb",
             "maxmemory-policy noeviction",
             "daemonize no",
             "",
@@ -70,7 +72,12 @@ def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
         ]
     configuration: dict[str, object] = {
         "listen": f"{nats.listen}:{nats.port}",
-        "jetstream": {"store_dir": str(nats.data)},
+        # Else three quarters of the host's memory, and all of its disk.
+        "jetstream": {
+            "store_dir": str(nats.data),
+            "max_memory_store": nats.max_memory_mb * MB,
+            "max_file_store": nats.max_file_mb * MB,
+        },
         "authorization": {"users": users},
     }
     if nats.certificate is not None:

@@ -1,46 +1,74 @@
-"""Whether a service works: what its container's health check asks, from inside that container."""
+"""The command ``mxtvhf-health``: the health check of the services, asked from inside their containers.
+
+All containers together ask it every three seconds, so it costs less than 0.1 s of CPU: a service writes down
+at its start what its check needs (`mxtvhf.operation.deployment.health_target`), and this module imports
+neither pydantic nor Typer nor a client library other than PostgreSQL's.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
+import json
+import os
+import signal
 import socket
+import sys
 import time
-from collections.abc import Callable
-from functools import partial
-from http import HTTPStatus
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
-from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.intake import alive_file
-from mxtvhf.models.files import changed_at
-from mxtvhf.operation.deployment.checks import secret_text
-from mxtvhf.operation.deployment.configuration import Deployment
-from mxtvhf.operation.deployment.database import database_cursor
-from mxtvhf.operation.deployment.environment import QUEUE, redis_url
+from mxtvhf.errors import Failure, MxtVhfError, Retriable
 from mxtvhf.operation.deployment.service import Service
 
 TIMEOUT_S = 5.0
 OLDEST_HEARTBEAT_S = 30.0
 """Airflow's own limit, unless told otherwise (`scheduler_health_check_threshold`)."""
 
+ALIVE_FILE = "MXTVHF_ALIVE_FILE"
+"""Environment variable with the file that a worker or listener touches while it works."""
 
-def check_service(name: Service, deployment: Deployment, *, instance: str | None = None) -> None:
+Target = Mapping[str, Any]
+"""What a check needs: ``kind``, a key of `CHECKS`, and the arguments of that check."""
+
+
+def runtime_folder() -> Path:
+    """Return the folder of what a service and its health check tell each other; no other user may enter it.
+
+    Raises
+    ------
+    Failure
+        Somebody else made a folder of this name.
+    """
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"mxtvhf-{os.getuid()}"  # noqa: S108
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():
+        raise Failure(f"{folder}: belongs to another user; remove it, or set TMPDIR")
+    return folder
+
+
+def target_file(name: Service) -> Path:
+    """Return the file in which a service of this host describes its health check."""
+    return runtime_folder() / f"{name}.json"
+
+
+def check(target: Target) -> None:
     """Ask a service on this host.
 
     Raises
     ------
-    InvalidInput
-        Not a long-running service.
     Failure
         It does not answer, or its heartbeat has stopped; the message says why.
+    Retriable
+        It cannot be asked, because another service does not answer.
     """
-    if name not in CHECKS:
-        raise InvalidInput(f"{name}: ends by itself and has no health check")
-    CHECKS[name](deployment, instance or socket.gethostname())
+    arguments = {key: value for key, value in target.items() if key not in ("kind", "pid")}
+    CHECKS[target["kind"]](**arguments)
 
 
-def _airflow_job(kind: str, deployment: Deployment, _instance: str) -> None:
-    """Look at the heartbeat that the component leaves in the database."""
+def _heartbeat_in_database(*, job: str, host: str, uri: str, password_file: str) -> None:
+    """Look at the heartbeat that a component of Airflow leaves in the database."""
     import psycopg2
 
     # The latest start on this host counts: a container keeps its host name over a restart.
@@ -49,118 +77,154 @@ def _airflow_job(kind: str, deployment: Deployment, _instance: str) -> None:
         " WHERE job_type = %s AND hostname = %s AND state = 'running' ORDER BY latest_heartbeat DESC LIMIT 1"
     )
     try:
-        with database_cursor(deployment.database) as cursor:
-            cursor.execute(ask, (kind, socket.gethostname()))
+        with (
+            closing(
+                psycopg2.connect(uri, password=_secret(password_file), connect_timeout=int(TIMEOUT_S))
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(ask, (job, host))
             found = cursor.fetchone()
     except psycopg2.Error as error:
-        raise Failure(f"{kind}: the database does not answer: {type(error).__name__}") from None
+        raise Retriable(f"{job}: the database does not answer: {type(error).__name__}") from None
     if found is None or float(found[0]) > OLDEST_HEARTBEAT_S:
-        raise Failure(f"{kind}: no heartbeat" + (f" for {float(found[0]):.0f} s" if found else ""))
+        raise Failure(f"{job}: no heartbeat" + (f" for {float(found[0]):.0f} s" if found else ""))
 
 
-def _worker(deployment: Deployment, instance: str) -> None:
-    from celery import Celery
-
-    with Celery(broker=redis_url(deployment.redis, QUEUE)) as app:
-        if not app.control.ping(destination=[f"celery@{instance}"], timeout=TIMEOUT_S):
-            raise Failure(f"worker {instance}: no answer")
-
-
-def _redis(deployment: Deployment, _instance: str) -> None:
-    import redis
-
-    part = deployment.redis
+def _heartbeat_file(*, path: str) -> None:
+    """Look at the age of the file that the service touches while it works."""
     try:
-        with redis.Redis(
-            host=_here(part.listen),
-            port=part.port,
-            password=secret_text(part.password),
-            socket_timeout=TIMEOUT_S,
-        ) as client:
-            client.ping()
-    except redis.RedisError as error:
-        raise Failure(f"redis: {error}") from None
-
-
-def _nats(deployment: Deployment, _instance: str) -> None:
-    from mxtvhf.reporting.messages.connection import connect
-
-    async def ask() -> None:
-        client = await connect(
-            str(deployment.nats_url), deployment.nats_credentials, tls=deployment.nats_tls, name="health"
-        )
-        await client.jetstream().account_info()
-        await client.close()
-
-    asyncio.run(ask())
-
-
-def _http(url: str) -> None:
-    import requests
-
-    try:
-        requests.get(url, timeout=TIMEOUT_S).raise_for_status()
-    except requests.RequestException as error:
-        raise Failure(f"{url}: {type(error).__name__}") from None
-
-
-def _api_server(deployment: Deployment, _instance: str) -> None:
-    part = deployment.airflow
-    # The face that tasks report to: Airflow makes it at its first request, and no alert should wait for that.
-    if part.certificate is None:
-        _http(f"http://{_here(part.listen)}:{part.port}/execution/health")
-    else:
-        _https_here(deployment, "/execution/health")
-
-
-def _https_here(deployment: Deployment, path: str) -> None:
-    """Ask the API server of this host, by the name that its certificate is for."""
-    import urllib3
-
-    part, name = deployment.airflow, urlsplit(deployment.airflow_url).hostname
-    ca = None if deployment.airflow_ca is None else str(deployment.airflow_ca)
-    try:
-        with urllib3.HTTPSConnectionPool(
-            _here(part.listen),
-            part.port,
-            ca_certs=ca,
-            server_hostname=name,
-            assert_hostname=name,
-            timeout=TIMEOUT_S,
-            retries=False,
-        ) as pool:
-            status = pool.request("GET", path).status
-    except urllib3.exceptions.HTTPError as error:
-        raise Failure(f"https://{name}:{part.port}{path}: {error}") from None
-    if status != HTTPStatus.OK:
-        raise Failure(f"https://{name}:{part.port}{path}: HTTP {status}")
-
-
-def _gp(deployment: Deployment, _instance: str) -> None:
-    _http(f"http://{_here(deployment.gp.listen)}:{deployment.gp.port}/health")
-
-
-def _listen(deployment: Deployment, instance: str) -> None:
-    last_round = changed_at(alive_file(deployment.archive))
-    if last_round is None:
-        raise Failure(f"listen on {instance}: the intake has not made a round yet")
-    age = time.time() - last_round
+        age = time.time() - Path(path).stat().st_mtime
+    except FileNotFoundError:
+        raise Failure(f"{Path(path).name}: no heartbeat yet") from None
     if age > OLDEST_HEARTBEAT_S:
-        raise Failure(f"listen on {instance}: no round of the intake for {age:.0f} s")
+        raise Failure(f"{Path(path).name}: no heartbeat for {age:.0f} s")
 
 
-def _here(listen: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104
+def _http(*, url: str) -> None:
+    """Expect a good answer to a GET request; this host's own certificate is not looked at."""
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme == "https":
+        import ssl
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection: HTTPConnection = HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+    else:
+        connection = HTTPConnection(host, port, timeout=TIMEOUT_S)
+    try:
+        with closing(connection):
+            connection.request("GET", parts.path)
+            status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise Failure(f"{url}: {type(error).__name__}") from None
+    if status >= 400:
+        raise Failure(f"{url}: HTTP {status}")
 
 
-CHECKS: dict[Service, Callable[[Deployment, str], None]] = {
-    Service.API_SERVER: _api_server,
-    Service.SCHEDULER: partial(_airflow_job, "SchedulerJob"),
-    Service.DAG_PROCESSOR: partial(_airflow_job, "DagProcessorJob"),
-    Service.TRIGGERER: partial(_airflow_job, "TriggererJob"),
-    Service.WORKER: _worker,
-    Service.LISTEN: _listen,
-    Service.GP: _gp,
-    Service.REDIS: _redis,
-    Service.NATS: _nats,
+def _redis(*, host: str, port: int, password_file: str) -> None:
+    """Log in and ping, in Redis's inline commands (https://redis.io/docs/latest/develop/reference/protocol-spec)."""
+    password = _secret(password_file).replace("\\", "\\\\").replace('"', '\\"')
+    answer = _conversation(host, port, f'AUTH "{password}"\r\nPING\r\n', end="+PONG\r\n")
+    if not answer.endswith("+PONG\r\n"):
+        raise Failure(f"redis: {_first_line(answer)}")
+
+
+def _nats(*, host: str, port: int) -> None:
+    """Read the greeting, which comes before any login and before TLS, and says whether JetStream works.
+
+    NATS's client protocol, message INFO: https://docs.nats.io/reference/reference-protocols/nats-protocol
+    """
+    greeting = _first_line(_conversation(host, port, "", end="\r\n"))
+    word, _, content = greeting.partition(" ")
+    try:
+        has_jetstream = word == "INFO" and bool(json.loads(content).get("jetstream"))
+    except ValueError:
+        has_jetstream = False
+    if not has_jetstream:
+        raise Failure(f"nats: no JetStream: {greeting[:60] or 'no answer'}")
+
+
+def _conversation(host: str, port: int, text: str, *, end: str) -> str:
+    """Send a text and return the answer up to an ending, or all of it."""
+    answer = b""
+    try:
+        with socket.create_connection((host, port), timeout=TIMEOUT_S) as connection:
+            connection.sendall(text.encode())
+            while not answer.endswith(end.encode()) and (piece := connection.recv(65536)):
+                answer += piece
+                if answer.startswith(b"-"):  # Redis's errors
+                    break
+    except OSError as error:
+        raise Failure(f"{host}:{port}: {error.strerror or error}") from None
+    return answer.decode(errors="replace")
+
+
+def _first_line(answer: str) -> str:
+    return answer.partition("\r\n")[0]
+
+
+def _secret(path: str) -> str:
+    return Path(path).read_text().strip()
+
+
+CHECKS: dict[str, Callable[..., None]] = {
+    "database": _heartbeat_in_database,
+    "file": _heartbeat_file,
+    "http": _http,
+    "redis": _redis,
+    "nats": _nats,
 }
+
+
+def main() -> None:
+    """Check a service; exit status 1 and a line on stderr when it does not work."""
+    parser = argparse.ArgumentParser("mxtvhf-health", description="Check a service of this host.")
+    parser.add_argument("name", type=Service, metavar="SERVICE", help=", ".join(Service))
+    parser.add_argument(
+        "--end-after", type=int, metavar="N", help="end a service that worked once and fails N times in a row"
+    )
+    options = parser.parse_args()
+    try:
+        _check_and_count(options.name, options.end_after)
+    except MxtVhfError as error:
+        print(f"mxtvhf-health: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _check_and_count(name: Service, end_after: int | None) -> None:
+    path = target_file(name)
+    try:
+        target = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise Failure(f"{name}: was not started on this host; {path} is missing") from None
+    failures = path.with_suffix(".failures")
+    try:
+        check(target)
+    except Retriable:
+        raise
+    except Failure:
+        if end_after and failures.exists():
+            _end_hung(target["pid"], failures, end_after)
+        raise
+    failures.write_text("0")
+
+
+def _end_hung(pid: int, failures: Path, end_after: int) -> None:
+    """Count a failure, and end the service at the last one: an engine restarts only what has ended.
+
+    Docker and Compose leave an unhealthy container as it is. SIGKILL follows where SIGTERM had no effect.
+    """
+    count = int(failures.read_text() or 0) + 1
+    failures.write_text(str(count))
+    if count >= end_after:
+        print(f"mxtvhf-health: {count} failures in a row: process {pid} is ended", file=sys.stderr)
+        os.kill(pid, signal.SIGTERM if count == end_after else signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

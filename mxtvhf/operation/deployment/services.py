@@ -13,12 +13,14 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import write_atomically
 from mxtvhf.operation.deployment.checks import passwords_of
 from mxtvhf.operation.deployment.configuration import Deployment, warnings_of
-from mxtvhf.operation.deployment.database import wait_for_tables
+from mxtvhf.operation.deployment.database import wait_for_database, wait_for_tables
 from mxtvhf.operation.deployment.environment import service_environment
+from mxtvhf.operation.deployment.health_target import TARGETS, alive_file, write_target
 from mxtvhf.operation.deployment.logins import FAB_ROLES, write_fab_config
 from mxtvhf.operation.deployment.migrations import wait_for_migrations
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
 from mxtvhf.operation.deployment.service import Service
+from mxtvhf.operation.deployment.service_health import ALIVE_FILE
 from mxtvhf.operation.stack.airflow_config import password_file
 
 AIRFLOW = (sys.executable, "-m", "airflow")
@@ -44,20 +46,26 @@ def run_service(name: Service, deployment: Deployment, *, instance: str | None =
     InvalidInput
         The installation has no such service, or not what it needs.
     Failure
-        Airflow's tables are not there, or of another version.
+        Airflow's tables are not there, or of another version; the database refuses the login or has another
+        encoding than UTF-8.
     """
     for line in warnings_of(deployment):
         print(f"{name}: warning: {line}", file=sys.stderr)
+    instance = instance or socket.gethostname()
+    if name in TARGETS:
+        write_target(name, deployment, instance)
     if name in OF_AIRFLOW:
         wait_for_tables(deployment.database)
-    command = SERVICES[name](deployment, instance or socket.gethostname())
+    command = SERVICES[name](deployment, instance)
     environment = dict(os.environ) if name in SERVERS else service_environment(deployment)
     if name in OF_AIRFLOW:
         wait_for_migrations(deployment, environment)
-    os.execvpe(command[0], command, environment)  # noqa: S606
+    alive = {ALIVE_FILE: str(alive_file(name, deployment, instance))}
+    os.execvpe(command[0], command, environment | alive)  # noqa: S606
 
 
 def _migrate(deployment: Deployment, _instance: str) -> list[str]:
+    wait_for_database(deployment.database)
     for folder in (deployment.products, deployment.inbox, deployment.inputs):
         folder.mkdir(parents=True, exist_ok=True)
     if deployment.auth.manager != "fab":
@@ -109,6 +117,7 @@ def _listen(_deployment: Deployment, _instance: str) -> list[str]:
 
 
 def _gp(deployment: Deployment, _instance: str) -> list[str]:
+    deployment.products.mkdir(parents=True, exist_ok=True)
     folders = ["--data", str(deployment.products), "--state", str(deployment.home / "gp")]
     return [*MXTVHF, "gp", "--host", deployment.gp.listen, "--port", str(deployment.gp.port), *folders]
 

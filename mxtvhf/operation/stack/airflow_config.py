@@ -208,6 +208,8 @@ def process_environment(
         "OPENBLAS_NUM_THREADS": "1",
         **loopback_without_proxy(),
         "PYTHONUNBUFFERED": "1",
+        # Its font cache, which takes 6 s to make: in a container the home folder can not keep it.
+        "MPLCONFIGDIR": str(state / "matplotlib"),
     }
 
 

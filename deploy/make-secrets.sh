@@ -1,0 +1,14 @@
+#!/bin/sh
+# Make the secrets of an installation that are missing; those that are there stay as they are:
+#   deploy/make-secrets.sh FOLDER [GROUP]
+# GROUP (50000, that of the containers' users) may read them; giving them to it needs root.
+set -eu
+folder=${1:?folder of the secrets} group=${2:-50000}
+umask 027
+mkdir -p "$folder"
+new() { python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'; }
+keep() { [ -s "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"; }
+for name in jwt fernet postgres redis; do keep $name "$(new)"; done
+keep nats "mxtvhf:$(new)"
+keep users "{\"admin\": \"$(new)\", \"intake\": \"$(new)\"}"
+chgrp "$group" "$folder" "$folder"/*

@@ -1,0 +1,99 @@
+import psycopg2
+import pytest
+
+from mxtvhf.errors import Failure
+from mxtvhf.operation.deployment import database
+from mxtvhf.operation.deployment.configuration import DatabasePart
+from mxtvhf.operation.deployment.database import wait_for_database, wait_for_tables
+from mxtvhf.operation.stack.postgresql import embedded_postgresql
+from support.airflow_runs import state_folder
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture(scope="module")
+def server():
+    with state_folder() as state, embedded_postgresql(state / "postgres") as running:
+        yield psycopg2.extensions.parse_dsn(running.uri.replace("+psycopg2", ""))
+
+
+@pytest.fixture
+def part(server, tmp_path):
+    """Make the part of a configuration file that names a database of this server."""
+
+    def make(name):
+        (tmp_path / "password").touch(0o600)
+        (tmp_path / "password").write_text("word")
+        return DatabasePart(host=server["host"], user="postgres", name=name, password=tmp_path / "password")
+
+    return make
+
+
+def execute(server, name, text):
+    connection = psycopg2.connect(**{**server, "dbname": name})
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+    connection.close()
+
+
+def test_a_refused_login_ends_the_wait_at_once_with_the_words_of_the_server(part, monkeypatch):
+    monkeypatch.setattr(database.time, "sleep", lambda seconds: pytest.fail("waited"))
+    with pytest.raises(Failure, match=r'database nowhere at .*: database "nowhere" does not exist') as caught:
+        wait_for_tables(part("nowhere"))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_tables_are_waited_for_and_named_now_and_then(server, part, monkeypatch, capsys):
+    execute(server, "airflow", "DROP TABLE IF EXISTS alembic_version")
+    clock = [0.0]
+    steps = {
+        10: "CREATE TABLE alembic_version (version_num text)",
+        90: "INSERT INTO alembic_version VALUES ('1')",
+    }
+
+    def sleep(seconds):
+        clock[0] += seconds
+        if text := steps.get(round(clock[0])):
+            execute(server, "airflow", text)
+
+    monkeypatch.setattr(database.time, "sleep", sleep)
+    monkeypatch.setattr(database.time, "monotonic", lambda: clock[0])
+    wait_for_tables(part("airflow"))
+    assert clock == [90.0]
+    told = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(": ")[2] for line in told] == ["no tables", *["tables not ready"] * 2]
+
+
+def test_tables_that_never_come_are_a_failure(server, part):
+    execute(server, "airflow", "DROP TABLE IF EXISTS alembic_version")
+    with pytest.raises(Failure, match="no tables after 0 s"):
+        wait_for_tables(part("airflow"), timeout=0.0)
+
+
+def test_a_database_that_does_not_answer_is_a_failure(part, tmp_path):
+    away = part("airflow").model_copy(update={"host": tmp_path})
+    with pytest.raises(Failure, match="no connection after 0 s"):
+        wait_for_database(away, timeout=0.0)
+
+
+def test_a_database_that_cannot_hold_any_text_is_refused(server, part):
+    execute(server, "airflow", "DROP DATABASE IF EXISTS ascii")
+    execute(
+        server,
+        "airflow",
+        "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    )
+    with pytest.raises(Failure, match="encoding SQL_ASCII; create one with ENCODING 'UTF8'"):
+        wait_for_database(part("ascii"))
+    wait_for_database(part("airflow"))
+
+
+@pytest.mark.parametrize("word", ["the database system is starting up", "sorry, too many clients already"])
+def test_a_refusal_that_passes_is_waited_for(part, monkeypatch, word):
+    def refuse(*_, **__):
+        raise psycopg2.OperationalError(f'connection to server at "postgres" failed: FATAL:  {word}\n')
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
+    with pytest.raises(Failure, match=f"{word} after 0 s"):
+        wait_for_tables(part("airflow"), timeout=0.0)
