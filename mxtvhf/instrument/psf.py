@@ -117,12 +117,16 @@ class LobsterEyePsf:
     shape
         What is known of the deviations from this form: only ``density`` has them.
     shape_errors
-        Standard errors of these; 0: known exactly. That of ``stretch`` is ``core_fwhm_sigma``.
+        Standard errors of these; 0: known exactly. That of ``stretch`` is ``core_fwhm_sigma``; those of the
+        skews are for a core that is skewed at all.
+    skew_probability
+        Of a skewed core, beforehand.
 
     Raises
     ------
     InvalidInput
-        A parameter that is not finite, a width or length that is not positive, a negative ``eta``.
+        A parameter that is not finite, a width or length that is not positive, a negative ``eta``, a
+        probability that is none.
     """
 
     core_fwhm_arcmin: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_arcmin)
@@ -133,6 +137,7 @@ class LobsterEyePsf:
     core_fwhm_sigma: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_sigma)
     shape: CoreShape = CoreShape()
     shape_errors: CoreShape = CoreShape()
+    skew_probability: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("core_fwhm_arcmin", "arm_half_length_pixel"):
@@ -141,6 +146,8 @@ class LobsterEyePsf:
         for name in ("eta", "core_fwhm_sigma"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a number >= 0")
+        if not 0.0 <= self.skew_probability <= 1.0:
+            raise InvalidInput(f"PSF: skew_probability = {self.skew_probability} is not a number from 0 to 1")
 
     @classmethod
     def of(cls, calibration: PsfCalibration) -> LobsterEyePsf:
@@ -157,6 +164,7 @@ class LobsterEyePsf:
                 skew_x=calibration.skew_sigma,
                 skew_y=calibration.skew_sigma,
             ),
+            calibration.skew_probability,
         )
 
     @property
