@@ -37,6 +37,8 @@ _CELL = 8
 _MAX_STEPS = 12
 _CONVERGED = 0.01
 """A step that promises less than this gain of ln L is the last one."""
+_FARTHEST = 4.0
+"""Standard errors of the shape's parameters: what is farther from the known shape is no error of it."""
 _SKEWS = slice(-2, None)
 """Of the parameters."""
 _DIFFERENCE = np.array([0.05, 0.05, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4])
@@ -130,7 +132,11 @@ def _probability_of_skew(psf: LobsterEyePsf, skewed: _Maximum, value_without: fl
 
 def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Maximum:
     """Climb to the maximum of ln L with the priors, by the free ones of the parameters."""
-    low, high = limits(counts)
+    reach = _FARTHEST * psf.shape_sigma
+    low, high = (
+        np.concatenate([edge, psf.shape.parameters + sign * reach])
+        for edge, sign in zip(limits(counts), (-1.0, 1.0), strict=True)
+    )
     value, gradient, curvature = _scores(counts, psf, at, free)
     for _ in range(_MAX_STEPS):
         step = np.zeros(at.size)
@@ -138,8 +144,7 @@ def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Ma
         if gradient @ step[free] < _CONVERGED:
             break
         for scale in 0.5 ** np.arange(8):
-            trial = at + scale * step
-            trial[:3] = np.clip(trial[:3], low, high)
+            trial = np.clip(at + scale * step, low, high)
             ahead = _scores(counts, psf, trial, free)
             if ahead[0] > value:
                 break
