@@ -1,7 +1,8 @@
 """Pictures of a run of the table: false alarms of empty fields, and how often the total R90 holds the burst.
 
 ``python -m benchmarks.realsky.figures FOLDER TRIALS.json ...`` writes ``false_alarms.png`` and
-``coverage.png`` into the folder; the files are those that ``python -m benchmarks.realsky --json`` writes.
+``coverage.png`` into the folder, as far as the files have such cases; ``python -m benchmarks.realsky
+--json`` and ``python -m benchmarks.realsky.shapes --json`` write these.
 """
 
 from __future__ import annotations
@@ -93,8 +94,10 @@ def main() -> None:
     parser.add_argument("trials", type=Path, nargs="+")
     given = parser.parse_args()
     records = [record for path in given.trials for record in read(path).values()]
-    for name, draw in {"false_alarms": false_alarms, "coverage": coverage}.items():
-        draw(records).savefig(given.folder / f"{name}.png", dpi=110)
+    if any(record["case"].startswith("empty: ") for record in records):
+        false_alarms(records).savefig(given.folder / "false_alarms.png", dpi=110)
+    if any(record["case"].startswith("optics: ") for record in records):
+        coverage(records).savefig(given.folder / "coverage.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.realsky import compare, detector, figures, measure, spectra
+from benchmarks.realsky import compare, detector, figures, measure, shapes, spectra
 from benchmarks.realsky.__main__ import main
 from benchmarks.realsky.cases import cases
 from benchmarks.realsky.detector import Faults, Splits
@@ -333,3 +333,14 @@ def test_an_interval_of_a_proportion_holds_it():
     low, high = figures._interval(5, 10)
     assert low < 50.0 < high
     assert low == pytest.approx(100.0 - high)
+
+
+def test_bursts_with_another_psf_are_localised_by_their_places(capsys, tmp_path, monkeypatch):
+    file = tmp_path / "shapes.json"
+    monkeypatch.setattr(shapes, "COUNTS", ((60, 50), (120, 135)))
+    monkeypatch.setattr("sys.argv", ["shapes", "--case", "skewed 20", "--trials", "3", "--json", str(file)])
+    shapes.main()
+    assert "| optics: core skewed 20 % | 120 / 135 | 100.0 |" in capsys.readouterr().out
+    faint, bright = map(json.loads, file.read_text().splitlines())
+    assert (faint["background"], bright["background"]) == (50, 135)
+    assert {type(trial["in_misaligned"]) for trial in bright["trials"]} == {bool}
