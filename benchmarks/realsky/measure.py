@@ -18,7 +18,7 @@ from benchmarks.realsky.times import Fading
 from mxtvhf.analysis.model import Measurement
 from mxtvhf.models.position import Position
 
-_R90_PER_SIGMA = float(np.sqrt(2.0 * np.log(10.0)))
+R90_PER_SIGMA = float(np.sqrt(2.0 * np.log(10.0)))
 NEAR = 2.0
 """A listed source is a true one when it is nearer than this times its total R90."""
 
@@ -141,7 +141,7 @@ def _measure_position(trial: Trial, position: Position, place: Floats, rng: np.r
     x, y = POINTING.sky_to_pixel(position.ra_deg, position.dec_deg)
     here, there = (np.stack(POINTING.plane_coordinates(*at)) for at in ((x, y), place))
     offset = 3600.0 * (here - there)
-    wrong = offset + alignment_r90_arcsec() / _R90_PER_SIGMA * rng.standard_normal(2)
+    wrong = offset + alignment_r90_arcsec() / R90_PER_SIGMA * rng.standard_normal(2)
     trial.error, trial.r90 = float(np.hypot(*offset)), position.r90_arcsec
     statistical, total = position.r90_stat_arcsec or 0.0, position.r90_arcsec or 0.0
     trial.in_stat, trial.in_total = trial.error <= statistical, trial.error <= total

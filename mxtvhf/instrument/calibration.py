@@ -70,7 +70,9 @@ class PsfCalibration(CalibrationFile):
     elongation_sigma: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Uncertainty of half the logarithm of the ratio of the core's widths along both axes."""
     skew_sigma: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Uncertainty of the part by which the core is wider on one side than on the other."""
+    """Uncertainty of the part by which a skewed core is wider on one side, and narrower on the other one."""
+    skew_probability: Fraction = 1.0
+    """That the core is skewed at all."""
 
 
 class EffectiveArea(CalibrationFile):

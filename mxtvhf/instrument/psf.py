@@ -23,6 +23,12 @@ from mxtvhf.instrument.calibration import PsfCalibration, default_calibration
 from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.models.arrays import Floats
 
+_NODES = np.linspace(-3.6, 3.6, 13)
+"""Standard deviations: points of the trapezoidal sum over a normal distribution. It converges exponentially
+with the width of the PSF's core over the gap between them: to 1 % of the peak for 45 pixels."""
+_NODE_WEIGHTS = np.exp(-0.5 * _NODES**2)
+_NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
+
 
 def detector_pixels() -> int:
     """Return the number of columns, and of rows, of the square detector."""
@@ -61,6 +67,35 @@ class VariableWidthPsf(SeparablePsf, Protocol):
     def scaled(self, factor: float) -> VariableWidthPsf:
         """Return the PSF with the width of its core multiplied by ``factor``."""
         ...
+
+
+@dataclass(frozen=True)
+class ExtendedPsf:
+    """The image of an extended source: a PSF convolved with a round Gaussian brightness.
+
+    A round Gaussian is a product as the PSF is, so that each axis is convolved alone.
+
+    Parameters
+    ----------
+    psf
+        Of a point source.
+    sigma_pixel
+        Standard deviation of the brightness per axis, pixels.
+    """
+
+    psf: SeparablePsf
+    sigma_pixel: float
+
+    def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
+        """Return the part on each of the pixels 0..size-1 of an axis; see ``SeparablePsf``."""
+        return np.asarray(_NODE_WEIGHTS @ self.psf.fractions(self._points(centre), size))
+
+    def response(self, centre: npt.ArrayLike, size: int) -> Floats:
+        """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``."""
+        return np.asarray(_NODE_WEIGHTS @ self.psf.response(self._points(centre), size))
+
+    def _points(self, centre: npt.ArrayLike) -> Floats:
+        return np.asarray(centre, dtype=np.float64)[..., np.newaxis] + self.sigma_pixel * _NODES
 
 
 @dataclass(frozen=True)
@@ -117,12 +152,16 @@ class LobsterEyePsf:
     shape
         What is known of the deviations from this form: only ``density`` has them.
     shape_errors
-        Standard errors of these; 0: known exactly. That of ``stretch`` is ``core_fwhm_sigma``.
+        Standard errors of these; 0: known exactly. That of ``stretch`` is ``core_fwhm_sigma``; those of the
+        skews are for a core that is skewed at all.
+    skew_probability
+        Of a skewed core, beforehand.
 
     Raises
     ------
     InvalidInput
-        A parameter that is not finite, a width or length that is not positive, a negative ``eta``.
+        A parameter that is not finite, a width or length that is not positive, a negative ``eta``, a
+        probability that is none.
     """
 
     core_fwhm_arcmin: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_arcmin)
@@ -133,6 +172,7 @@ class LobsterEyePsf:
     core_fwhm_sigma: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_sigma)
     shape: CoreShape = CoreShape()
     shape_errors: CoreShape = CoreShape()
+    skew_probability: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("core_fwhm_arcmin", "arm_half_length_pixel"):
@@ -141,6 +181,8 @@ class LobsterEyePsf:
         for name in ("eta", "core_fwhm_sigma"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a number >= 0")
+        if not 0.0 <= self.skew_probability <= 1.0:
+            raise InvalidInput(f"PSF: skew_probability = {self.skew_probability} is not a number from 0 to 1")
 
     @classmethod
     def of(cls, calibration: PsfCalibration) -> LobsterEyePsf:
@@ -157,6 +199,7 @@ class LobsterEyePsf:
                 skew_x=calibration.skew_sigma,
                 skew_y=calibration.skew_sigma,
             ),
+            calibration.skew_probability,
         )
 
     @property

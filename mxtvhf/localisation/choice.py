@@ -14,7 +14,8 @@ def choose_burst(sources: Sequence[LocalisedSource]) -> tuple[LocalisedSource, s
     """Return the source that is taken as the burst, and why; None where there is only one.
 
     A source that no catalogue of bright sources knows goes before one that is known, then one in ECLAIRs'
-    circle before one outside, then one that fades before one that does not, then the most significant one.
+    circle before one outside, then a point source before an extended one, then one that fades before one that
+    does not, then the most significant one.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ def _reasons(source: LocalisedSource) -> tuple[tuple[bool, str], ...]:
     return (
         (source.known_as is None, "belongs to no known bright source"),
         (bool(source.in_eclairs), "lies in the ECLAIRs circle"),
+        (source.extent_arcmin is None, "looks like a point source"),
         ((source.fading or 0.0) >= _FADES, "fades"),
     )
 

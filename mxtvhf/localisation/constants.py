@@ -126,6 +126,12 @@ class FurtherSources(Constants):
     least_ratio: float = Field(ge=0.0, le=1.0)
     """Least number of its photons over that of brighter sources, as their PSF falls from its peak to its
     place."""
+    bright: float = Field(ge=0.0, le=1e9)
+    """Photons of a source from which it has a spectrum and a shape of its own."""
+    ts_extended: float = Field(ge=0.0, le=1e4)
+    """Least ts of an extended source over a point source."""
+    ts_over_extended: float = Field(ge=0.0, le=1e4)
+    """Least ts of two sources over one that is extended."""
 
 
 class DetectionConstants(Constants):

@@ -349,16 +349,18 @@ def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> Variabl
     symmetric.
     """
     step = psf.width_sigma
-    below, above = (_best_ratio(counts, psf.scaled(float(np.exp(s))), fit) - 0.5 for s in (-step, step))
+    below, above = (
+        best_log_likelihood(counts, psf.scaled(float(np.exp(s))), fit) - 0.5 for s in (-step, step)
+    )
     # The fit may have been made with another width.
-    bend = below - 2.0 * _best_ratio(counts, psf, fit) + above
+    bend = below - 2.0 * best_log_likelihood(counts, psf, fit) + above
     slope = 0.5 * (above - below)
     best = -slope / bend if bend < 0.0 else np.sign(slope)
     return psf.scaled(float(np.exp(step * np.clip(best, -2.0, 2.0))))
 
 
-def _best_ratio(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
-    """Return the highest ln L at the fitted place over the values of r."""
+def best_log_likelihood(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
+    """Return the highest ln L at the fitted place over the values of r, with this PSF."""
     column, row = counts.fractions(psf, (fit.x, fit.y))
     seen = float(counts.seen(row, column)) / counts.area
     profile = column[counts.column] * row[counts.row]

@@ -53,6 +53,10 @@ class LocalisedSource(Model):
     """Name of the bright catalogued source that is at this place."""
     in_eclairs: bool | None = None
     """Whether it lies in ECLAIRs' circle; None where that is not known."""
+    extent_arcmin: float | None = None
+    """Standard deviation per axis of its brightness, a Gaussian seen through the optics, where it is wider
+    than a point source: it is extended, or several sources that cannot be told apart. None: a point source
+    as far as the photons tell."""
     confused_with: tuple[str, ...] = ()
     """Sources nearer than the width of the PSF's core: their photons cannot be told apart one by one, so that
     place and strength of each depend on the others'."""

@@ -6,6 +6,12 @@ help. Here place, strength and shape are fitted together, as far as the photons 
 of it beforehand is a normal prior of each of its parameters. The error of the place that comes of the shape
 is told apart: it does not shrink with the number of photons until these tell the shape.
 
+A skew moves the place nearly as a shift does, so fitting one where there is none nearly doubles the error of
+a bright source. Whether there is one is therefore a question of its own: the results are the means of the
+fits with and without a skew, each with its probability, as the photons change it from what it was beforehand
+(Bayesian model averaging; Hoeting, Madigan, Raftery and Volinsky 1999, Statist. Sci. 14, 382). The ratio of
+both probabilities is by Laplace's approximation.
+
 The maximum is found by Newton's method with the products of the scores in place of the second derivatives
 (Berndt, Hall, Hall and Hausman 1974, Ann. Econ. Soc. Meas. 3, 653).
 """
@@ -17,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from mxtvhf.instrument.psf import CoreShape, LobsterEyePsf
 from mxtvhf.localisation.counts import Counts
@@ -30,12 +37,10 @@ _CELL = 8
 _MAX_STEPS = 12
 _CONVERGED = 0.01
 """A step that promises less than this gain of ln L is the last one."""
-_MANY = 500.0
-"""Photons of a source from which a skew is looked for."""
+_FARTHEST = 4.0
+"""Standard errors of the shape's parameters: what is farther from the known shape is no error of it."""
 _SKEWS = slice(-2, None)
 """Of the parameters."""
-_SKEW_TS = 9.0
-"""From which a skew is believed: by chance in 1 % (chi-square of two degrees of freedom)."""
 _DIFFERENCE = np.array([0.05, 0.05, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4])
 """Steps of the numerical derivatives, in the order of the parameters: x, y, ln r, shape."""
 
@@ -81,48 +86,65 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
     """
     known = psf.shape_sigma
     even = np.concatenate([np.ones(3, bool), known > 0.0])
+    free = even.copy()
     even[_SKEWS] = False
     start = replace(psf.shape, stretch=stretch).parameters
     begin = np.concatenate([[fit.x, fit.y, fit.log_ratio], start])
     without = _scores(counts, psf, begin, even)[0]
     best = _maximum(counts, psf, begin, even)
-    free = even.copy()
-    free[_SKEWS] = known[-2:] > 0.0
-    many = fit.source_part * counts.total >= _MANY
-    skewed = _maximum(counts, psf, best.at, free, _MAX_STEPS if many else 0)
-    fixed = np.linalg.inv(skewed.curvature[:3, :3])[:2, :2]
-    extra = 0.5 * float(np.trace(np.linalg.inv(skewed.curvature)[:2, :2] - fixed))
-    # A skew moves the place nearly as a shift does: it is believed only where the photons demand it.
-    if 2.0 * (skewed.value - best.value) > _SKEW_TS:
-        best = skewed
-    part = -float(np.expm1(-_log_likelihood(counts, psf, best.at)[2]))
-    shape = CoreShape(*best.at[3:].tolist())
-    return ShapeFit(
-        float(best.at[0]), float(best.at[1]), part, shape, float(np.sqrt(max(extra, 0.0))),
-        best.value - without,
-    )  # fmt: skip
+    at, gain, covariance = best.at, best.value - without, best.place_covariance
+    if free[_SKEWS].any():
+        skewed = _maximum(counts, psf, best.at, free)
+        part = _probability_of_skew(psf, skewed, best.value)
+        gain = max(gain, skewed.value - without)
+        moved = skewed.at - best.at
+        at = best.at + part * moved
+        covariance = (1.0 - part) * covariance + part * skewed.place_covariance
+        covariance += part * (1.0 - part) * np.outer(moved[:2], moved[:2])
+    fixed = np.linalg.inv(best.curvature[:3, :3])[:2, :2]
+    extra = 0.5 * float(np.trace(covariance - fixed))
+    source_part = -float(np.expm1(-_log_likelihood(counts, psf, at)[2]))
+    shape = CoreShape(*at[3:].tolist())
+    return ShapeFit(float(at[0]), float(at[1]), source_part, shape, float(np.sqrt(max(extra, 0.0))), gain)
 
 
 class _Maximum(NamedTuple):
     at: Floats
     value: float
+    """Of ln L with the priors."""
     curvature: Floats
 
+    @property
+    def place_covariance(self) -> Floats:
+        """Of x and y, all other free parameters marginalised."""
+        return np.asarray(np.linalg.inv(self.curvature)[:2, :2])
 
-def _maximum(
-    counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags, steps: int = _MAX_STEPS
-) -> _Maximum:
+
+def _probability_of_skew(psf: LobsterEyePsf, skewed: _Maximum, value_without: float) -> float:
+    """Return the probability that the core is skewed, from the maxima of ln L with a skew and without."""
+    sigma = psf.shape_sigma[_SKEWS]
+    free = sigma > 0.0
+    # The last of the free parameters are the skews.
+    allowed = np.linalg.inv(skewed.curvature)[-int(free.sum()) :, -int(free.sum()) :]
+    log_ratio = skewed.value - value_without + 0.5 * np.linalg.slogdet(allowed)[1] - np.log(sigma[free]).sum()
+    return float(expit(log_ratio + logit(psf.skew_probability)))
+
+
+def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Maximum:
     """Climb to the maximum of ln L with the priors, by the free ones of the parameters."""
-    low, high = limits(counts)
+    reach = _FARTHEST * psf.shape_sigma
+    low, high = (
+        np.concatenate([edge, psf.shape.parameters + sign * reach])
+        for edge, sign in zip(limits(counts), (-1.0, 1.0), strict=True)
+    )
     value, gradient, curvature = _scores(counts, psf, at, free)
-    for _ in range(steps):
+    for _ in range(_MAX_STEPS):
         step = np.zeros(at.size)
         step[free] = np.linalg.solve(curvature, gradient)
         if gradient @ step[free] < _CONVERGED:
             break
         for scale in 0.5 ** np.arange(8):
-            trial = at + scale * step
-            trial[:3] = np.clip(trial[:3], low, high)
+            trial = np.clip(at + scale * step, low, high)
             ahead = _scores(counts, psf, trial, free)
             if ahead[0] > value:
                 break

@@ -39,6 +39,7 @@ _COLUMNS: tuple[tuple[str, str, str, Callable[[LocalisedSource], Any]], ...] = (
     ("P_FADING", "f8", "", lambda source: source.fading),
     ("ECLAIRS", "i2", "", lambda source: _ANSWER[source.in_eclairs]),
     ("KNOWN_AS", "S", "", lambda source: source.known_as or ""),
+    ("EXTENT", "f8", "arcmin", lambda source: source.extent_arcmin),
     ("CONFUSED", "S", "", lambda source: " ".join(source.confused_with)),
 )
 """Name, type, unit and content of each column; a real number that is not known is NaN."""
@@ -92,6 +93,7 @@ def source_table(sources: Sequence[LocalisedSource], chosen: str, observed: Obse
             ("COMMENT", "TS: test statistic; TS_PLACE: by the photons' places alone.", ""),
             ("COMMENT", "PHOINDEX, NH, DECAY: class by source templates, no fit.", ""),
             ("COMMENT", "P_FADING: probability. ECLAIRS: in its circle 1, not 0, unknown -1.", ""),
+            ("COMMENT", "EXTENT: standard deviation per axis; not a number for a point source.", ""),
             ("COMMENT", "KNOWN_AS: bright catalogued source. CONFUSED: within the PSF's core.", ""),
         ]
     )

@@ -1,6 +1,7 @@
 """All sources of a field, one after the other: each is looked for with those found before in the model.
 
-At the end every source is fitted again with all the others in the model.
+At the end every source is fitted again with all the others in the model, and is asked whether it is a point
+source.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import numpy as np
 from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, VariableWidthPsf
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.extent import wider_fits
 from mxtvhf.localisation.likelihood import (
     FAINT_LOG_RATIO,
     SourceFit,
+    best_log_likelihood,
     free_width,
     limits,
     log_likelihood_of_places,
@@ -32,15 +35,11 @@ from mxtvhf.localisation.scene import Scene, SceneSource
 from mxtvhf.localisation.shape import with_free_shape
 from mxtvhf.models.arrays import Floats
 
-_MANY = 500.0
-"""Photons from which a source has a spectrum of its own."""
 _WIDE = 1.12
 """Of the core's fitted width over the known one, by the heights of their middles: from there a source is
 tried as two."""
 _APART = 20.0
 """Pixels, half the width of the core: two sources nearer than that are not told apart."""
-_SHAPED = 500.0
-"""Photons of a source from which its shape may look like another source."""
 _ANGLES = 4
 """Directions in which the two are looked for."""
 _HALF_WAY = 22.0
@@ -62,7 +61,7 @@ class FoundSource:
     counts
         The photons, with their weights over everything but this source.
     psf
-        With the fitted width of the core.
+        With the fitted width of the core; of an extended source with its own width.
     fit
         Place and strength, against ``counts``.
     photons
@@ -133,14 +132,21 @@ def find_sources(
         if not found.detected:
             return (found,), empty
         sources = [found]
-    sources, scene = _with_own_width(scene, sources, psf)
+    kept = sources, scene = _with_own_width(scene, sources, psf)
     while len(sources) < detection_constants().further.most:
         more = _one_more(scene, sources, psf, prior)
         if more is None:
             break
         sources, scene = more
+        # An extended source may look like two, but many sources may look like an extended one, too.
+        if _better_than_extended(kept[1], scene, psf, sources[-1].fit):
+            kept = more
+    sources, scene = kept
     if circle is not None and not any(circle.holds(one.fit.x, one.fit.y, one.fit.sigma) for one in sources):
-        sources, scene = _one_more(scene, sources, psf, circle) or (sources, scene)
+        more = _one_more(scene, sources, psf, circle)
+        if more is not None and _better_than_extended(scene, more[1], psf, more[0][-1].fit):
+            sources, scene = more
+    sources = _with_extents(scene, sources, psf)
     return tuple(sorted(sources, key=lambda source: -source.ts)), empty
 
 
@@ -218,7 +224,7 @@ def _accepted(
         return None
     needed = detection_constants().source.ts_threshold
     gained = 2.0 * (trial.log_likelihood - scene.log_likelihood + fitted[-1].fit.log_prior)
-    # What a freer brightest source explains takes fits of its own: asked only where there is enough of it.
+    # What a freer source explains takes fits of its own: asked only where there is enough of it.
     if gained < needed:
         return None
     # A mixture of kinds gains a little by chance in any scene: what it gains beside one source more counts
@@ -229,19 +235,41 @@ def _accepted(
     return fitted, trial
 
 
+def _better_than_extended(fewer: Scene, more: Scene, psf: SeparablePsf, newest: SourceFit) -> bool:
+    """Tell whether more sources explain the photons better than a wider image of the one nearest to them."""
+    gained = 2.0 * (more.log_likelihood - fewer.log_likelihood - _gain_by_extent(fewer, psf, newest))
+    return gained >= detection_constants().further.ts_over_extended
+
+
+def _gain_by_extent(scene: Scene, psf: SeparablePsf, place: SourceFit) -> float:
+    """Return what ln L gains when the source nearest to a place is an extended one, or has a wider core."""
+    offsets = [np.hypot(source.fit.x - place.x, source.fit.y - place.y) for source in scene.sources]
+    index = int(np.argmin(offsets))
+    if offsets[index] > _NEAR:
+        return 0.0
+    counts, source = _photons_of(scene, index), scene.sources[index]
+    return max(
+        0.0, wider_fits(counts, psf, source.fit).best - best_log_likelihood(counts, source.psf, source.fit)
+    )
+
+
 def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
     """Return what ln L gains by another shape of the PSF for the brightest source.
 
     The arms of a source that are rotated look like others beside it.
     """
-    index = int(scene.source_parts.argmax())
-    if not isinstance(psf, LobsterEyePsf) or scene.source_parts[index] * scene.counts.total < _SHAPED:
+    index, bright = int(scene.source_parts.argmax()), detection_constants().further.bright
+    if not isinstance(psf, LobsterEyePsf) or scene.source_parts[index] * scene.counts.total < bright:
         return 0.0
-    source, rest = scene.sources[index], scene.without(index)
-    counts = rest.photons_to_explain
-    counts = counts if source.fit.kinds is None else counts.of_kind(source.fit.kinds)
+    source = scene.sources[index]
     stretch = float(np.log(psf.fractions(0.0, 1)[0] / source.psf.fractions(0.0, 1)[0]))
-    return max(0.0, with_free_shape(counts, psf, source.fit, stretch).gain)
+    return max(0.0, with_free_shape(_photons_of(scene, index), psf, source.fit, stretch).gain)
+
+
+def _photons_of(scene: Scene, index: int) -> Counts:
+    """Return the photons with their weights over all but one of the sources, and of its kind."""
+    counts, kinds = scene.without(index).photons_to_explain, scene.sources[index].fit.kinds
+    return counts if kinds is None else counts.of_kind(kinds)
 
 
 def _gain_by_kinds(scene: Scene) -> float:
@@ -317,7 +345,7 @@ def _fitted(
         if fit.kinds is not None:
             counts = counts.of_kind(fit.kinds)
         placed = with_kinds(counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior))
-        bright = placed.source_part * counts.total >= _MANY
+        bright = placed.source_part * counts.total >= detection_constants().further.bright
         if bright and attempt == 0:
             fit = _with_own_spectrum(counts, psf, placed)
         else:
@@ -371,3 +399,19 @@ def _with_own_width(
         return list(sources), scene
     brightest = max(sources, key=lambda source: source.photons)
     return _refined(scene, free_width(brightest.counts, psf, brightest.fit), sources)
+
+
+def _with_extents(scene: Scene, sources: Sequence[FoundSource], psf: SeparablePsf) -> list[FoundSource]:
+    """Return the sources with those that are extended fitted as such, and the others fitted again then."""
+    wider = [wider_fits(source.counts, psf, source.fit) for source in sources]
+    images = [
+        one.extended if one.is_extended else source.psf for one, source in zip(wider, sources, strict=True)
+    ]
+    if not any(one.is_extended for one in wider):
+        return list(sources)
+    fitted = list(sources)
+    # The extended ones first: the others have their photons taken from what is left.
+    for index in sorted(range(len(sources)), key=lambda index: not wider[index].is_extended):
+        rest = scene.without(index).fitted()
+        fitted[index], scene = _fitted(rest, index, images[index], sources[index].prior, sources[index].fit)
+    return fitted

@@ -6,7 +6,7 @@ from scipy.integrate import dblquad, quad
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.instrument.psf import CoreShape, LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.psf import CoreShape, ExtendedPsf, LobsterEyePsf, detector_pixels
 
 PSF = LobsterEyePsf()
 SHAPES = st.builds(
@@ -193,3 +193,22 @@ def test_the_shape_s_errors_have_the_width_s_among_them():
     psf = LobsterEyePsf(core_fwhm_sigma=0.15, shape_errors=CoreShape(roll=0.09, skew_x=0.05))
     np.testing.assert_allclose(psf.shape_sigma, [0.09, 0.15, 0.0, 0.05, 0.0])
     np.testing.assert_allclose(CoreShape(1.0, 2.0, 3.0, 4.0, 5.0).parameters, [1.0, 2.0, 3.0, 4.0, 5.0])
+
+
+@given(x=st.floats(0.0, 255.0), sigma=st.floats(0.0, 45.0))
+def test_an_extended_source_is_the_psf_convolved_with_a_gaussian(x, sigma):
+    step = np.linspace(-5.0, 5.0, 101)
+    weight = np.exp(-0.5 * step**2)
+    expected = (weight / weight.sum()) @ PSF.fractions(x + sigma * step, detector_pixels())
+    image = ExtendedPsf(PSF, sigma)
+    np.testing.assert_allclose(image.fractions(x, detector_pixels()), expected, atol=0.03 * expected.max())
+    np.testing.assert_allclose(image.fractions([x, x], 256)[1], image.fractions(x, 256), rtol=1e-12)
+
+
+@given(x=st.floats(0.0, 255.0), sigma=st.floats(0.0, 45.0))
+def test_the_response_of_an_extended_source_is_its_slope(x, sigma):
+    image, step = ExtendedPsf(PSF, sigma), 0.01
+    value, slope, _ = image.response(x, detector_pixels())
+    np.testing.assert_allclose(value, image.fractions(x, detector_pixels()), rtol=1e-9)
+    ahead, behind = (image.fractions(x + sign * step, detector_pixels()) for sign in (1.0, -1.0))
+    np.testing.assert_allclose(slope, (ahead - behind) / (2.0 * step), atol=1e-8)

@@ -43,10 +43,16 @@ def test_the_only_source_is_the_burst_and_needs_no_reason():
             {"in_eclairs": True, "fading": 0.0},
             "S2 lies in the ECLAIRs circle, S1 does not",
         ),
+        ({"extent_arcmin": 6.0, "fading": 1.0}, {"fading": 0.0}, "S2 looks like a point source, S1 does not"),
         ({"fading": 0.5}, {"fading": 0.95}, "S2 fades, S1 does not"),
         ({}, {"in_eclairs": True}, "S2 lies in the ECLAIRs circle, S1 does not"),
     ],
-    ids=["circle before fading", "fading before significance", "circle known of one"],
+    ids=[
+        "circle before fading",
+        "point source before fading",
+        "fading before significance",
+        "circle known of one",
+    ],
 )
 def test_the_rules_have_an_order(brighter, burst, sentence):
     assert chosen(source("S1", 200.0, **brighter), source("S2", 30.0, **burst)) == ("S2", sentence)

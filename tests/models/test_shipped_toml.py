@@ -63,7 +63,7 @@ OPTIONAL = {
     "alignment_001.toml": {"valid_until"},
     "background_002.toml": {"vignetting", "continua", "lines", "kt_kev", "nh_cm2"},
     "cone_search.toml": {"error_kind", "default_r90_arcsec"},
-    "psf_002.toml": {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma"},
+    "psf_002.toml": {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma", "skew_probability"},
     "source_templates.toml": {"share"},
     "bursts.toml": {
         *("grb_name", "mxt_start", "eclairs_snr", "mxt_snr", "note", "eclairs", "mxt", "refined"),

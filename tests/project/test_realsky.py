@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.realsky import compare, detector, measure, spectra
+from benchmarks.realsky import compare, detector, figures, measure, shapes, spectra
 from benchmarks.realsky.__main__ import main
 from benchmarks.realsky.cases import cases
 from benchmarks.realsky.detector import Faults, Splits
@@ -310,3 +310,37 @@ def test_two_runs_are_compared(tmp_path, capsys, monkeypatch):
     assert "| plain | 120 / 300 | 100 | 100 | 100 | 100 |" in printed
     assert "| empty: plain | 0 / 300 | 100 -> 0 |" in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_false_alarms_and_coverage_are_drawn(tmp_path, monkeypatch):
+    held = [Trial(detected=True, in_misaligned=inside) for inside in (True, True, False)]
+    empty = replace(PLAIN, name="empty: sky 50 %", sources=())
+    records = [
+        record(replace(PLAIN, name="optics: core 6'"), held),
+        record(empty, [Trial(detected=False)] * 4),
+    ]
+    file = tmp_path / "trials.json"
+    file.write_text("\n".join(map(json.dumps, records)))
+    monkeypatch.setattr("sys.argv", ["figures", str(tmp_path), str(file)])
+    figures.main()
+    for name in ("false_alarms.png", "coverage.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_interval_of_a_proportion_holds_it():
+    assert figures._interval(0, 10)[0] == 0.0
+    assert figures._interval(10, 10)[1] == 100.0
+    low, high = figures._interval(5, 10)
+    assert low < 50.0 < high
+    assert low == pytest.approx(100.0 - high)
+
+
+def test_bursts_with_another_psf_are_localised_by_their_places(capsys, tmp_path, monkeypatch):
+    file = tmp_path / "shapes.json"
+    monkeypatch.setattr(shapes, "COUNTS", ((60, 50), (120, 135)))
+    monkeypatch.setattr("sys.argv", ["shapes", "--case", "skewed 20", "--trials", "3", "--json", str(file)])
+    shapes.main()
+    assert "| optics: core skewed 20 % | 120 / 135 | 100.0 |" in capsys.readouterr().out
+    faint, bright = map(json.loads, file.read_text().splitlines())
+    assert (faint["background"], bright["background"]) == (50, 135)
+    assert {type(trial["in_misaligned"]) for trial in bright["trials"]} == {bool}

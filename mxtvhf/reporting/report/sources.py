@@ -126,11 +126,19 @@ def is_catalogued(report: Report, source: LocalisedSource) -> bool:
 
 
 def source_warnings(report: Report) -> list[str]:
-    """Say what a reader must know where there are several sources, in sentences."""
+    """Say what a reader must know of extended sources, and where there are several, in sentences."""
     burst = chosen_source(report.localisation)
     others = other_sources(report.localisation)
-    if burst is None or not others:
+    if burst is None:
         return []
+    extended = [
+        f"{source.name} is wider than a point source, by {source.extent_arcmin:.1f} arcmin (1 sigma): it is "
+        "extended, or several sources that cannot be separated."
+        for source in (burst, *others)
+        if source.extent_arcmin is not None
+    ]
+    if not others:
+        return extended
     nearest = sorted(others, key=lambda other: _apart(other, burst))
     places = [
         f"{other.name} ({other.n_source:.0f} photons, TS {other.ts:.0f}) {angle_text(_apart(other, burst))}"
@@ -140,6 +148,7 @@ def source_warnings(report: Report) -> list[str]:
     listed = " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))
     return [
         f"{noun} in the field: {listed} from the burst ({burst.name}).",
+        *extended,
         *_confusions(burst, others),
         *_doubts_of_choice(report, burst, others),
     ]

@@ -16,7 +16,7 @@ from mxtvhf.events.event_file import EventFile
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.instrument.psf import ExtendedPsf, LobsterEyePsf, detector_pixels
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.constants import population
 from mxtvhf.localisation.model import LocalisedSource
@@ -112,8 +112,17 @@ def _source(
         n_source=found.n_source,
         known_as=at_place[0] if at_place else None,
         in_eclairs=in_eclairs,
+        extent_arcmin=_extent(found),
         **_kind(found, trigger is not None and met_from_utc(trigger) < events.tstart),
     )
+
+
+def _extent(found: SourceLocalisation) -> float | None:
+    """Return the standard deviation of an extended source's brightness, arcmin; None for a point source."""
+    psf = found.evidence.psf if found.evidence else None
+    if not isinstance(psf, ExtendedPsf):
+        return None
+    return round(psf.sigma_pixel * pixel_scale_arcsec() / 60.0, _ARCSEC_DIGITS)
 
 
 def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
@@ -182,4 +191,5 @@ def core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | No
     if found.shape is not None:
         return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
     psf = found.evidence.psf if found.evidence else None
+    psf = psf.psf if isinstance(psf, ExtendedPsf) else psf
     return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None

@@ -80,6 +80,17 @@ def test_warnings_name_the_others_and_what_is_confused() -> None:
     valid(made)
 
 
+def test_a_warning_names_an_extended_source_also_where_it_is_the_only_one() -> None:
+    extended = BURST.model_copy(update={"extent_arcmin": 5.5})
+    warning = (
+        "S2 is wider than a point source, by 5.5 arcmin (1 sigma): it is extended, or several sources that "
+        "cannot be separated."
+    )
+    assert source_warnings(report_of(field((extended,), chosen=extended, choice=None))) == [warning]
+    assert warning in source_warnings(report_of(field((BRIGHT, extended, FAINT), chosen=extended)))
+    assert source_warnings(report_of(field((BURST,), choice=None))) == []
+
+
 @pytest.mark.parametrize(
     ("chosen", "is_doubted"),
     [(BRIGHT, True), (BURST, False)],

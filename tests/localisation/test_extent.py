@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from benchmarks.realsky.facts import pixel_arcmin
+from benchmarks.realsky.optics import Optics, on_detector
+from mxtvhf.instrument.psf import ExtendedPsf
+from mxtvhf.localisation.extent import wider_fits
+from mxtvhf.localisation.position import default_psf
+from mxtvhf.localisation.sources import find_sources
+from support.fields import draw_field
+
+PSF = default_psf()
+PLACE = (120.0, 125.0)
+
+
+class Patch:
+    """A uniform disc seen through the optics, in place of a point source."""
+
+    def __init__(self, radius_arcmin):
+        self.radius = radius_arcmin / pixel_arcmin()
+
+    def places(self, x, y, count, rng):
+        radius, angle = self.radius * np.sqrt(rng.random(5 * count)), rng.uniform(0.0, 2.0 * np.pi, 5 * count)
+        drawn = np.array([[x], [y]]) + radius * np.stack([np.cos(angle), np.sin(angle)])
+        drawn = drawn + Optics().offsets(drawn.shape[1], rng)
+        return drawn[:, on_detector(drawn)][:, :count]
+
+
+def found(seed, optics, number):
+    sources, _ = find_sources(draw_field(seed, [(*PLACE, number)], optics=optics).counts(), PSF, None)
+    return sources
+
+
+@pytest.mark.parametrize(("number", "at_least"), [(150, 0.5), (300, 0.7)])
+def test_a_diffuse_patch_is_one_extended_source(number, at_least):
+    extended, alone = [], []
+    for seed in range(5):
+        sources = found(seed, Patch(15.0), number)
+        alone.append(len(sources) == 1)
+        brightest = max(sources, key=lambda source: source.photons)
+        extended.append(isinstance(brightest.psf, ExtendedPsf))
+    assert np.mean(extended) > at_least
+    assert np.mean(alone) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("core_fwhm_arcmin", "number"), [(6.0, 300), (10.0, 60), (10.0, 3000), (13.0, 300), (13.0, 3000)]
+)
+def test_a_core_of_any_likely_width_is_a_point_source(core_fwhm_arcmin, number):
+    for seed in range(3):
+        (source,) = found(100 + seed, Optics(core_fwhm_arcmin), number)
+        assert not isinstance(source.psf, ExtendedPsf)
+
+
+def test_a_point_source_beside_a_patch_stays_one():
+    rng = np.random.default_rng(0)
+    field = draw_field(7, [(60.0, 60.0, 200)])
+    x, y = np.rint(Patch(15.0).places(180.0, 190.0, 400, rng))
+    # Of the same energies and times as the source's photons.
+    like = rng.integers(300, 500, x.size)
+    whole = type(field)(
+        np.append(field.x, x), np.append(field.y, y),
+        np.append(field.pha, field.pha[like]), np.append(field.time, field.time[like]),
+    )  # fmt: skip
+    sources, _ = find_sources(whole.counts(), PSF, None)
+    by_place = {
+        place: min(sources, key=lambda one: np.hypot(one.fit.x - place[0], one.fit.y - place[1]))
+        for place in ((60.0, 60.0), (180.0, 190.0))
+    }
+    assert [isinstance(one.psf, ExtendedPsf) for one in by_place.values()] == [False, True]
+
+
+def test_the_width_of_a_gaussian_brightness_is_found():
+    sigma = 6.0 / pixel_arcmin()
+
+    class Gaussian:
+        def places(self, x, y, count, rng):
+            drawn = np.array([[x], [y]]) + sigma * rng.standard_normal((2, 5 * count))
+            drawn = drawn + Optics().offsets(drawn.shape[1], rng)
+            return drawn[:, on_detector(drawn)][:, :count]
+
+    widths = [found(seed, Gaussian(), 600)[0].psf.sigma_pixel for seed in range(4)]
+    assert np.mean(widths) == pytest.approx(sigma, rel=0.2)
+
+
+def test_a_psf_of_a_known_width_is_compared_with_wider_ones_too():
+    counts = draw_field(1, [(*PLACE, 500)], optics=Patch(15.0)).counts()
+    exact = type(PSF)(core_fwhm_sigma=0.0)
+    source = found(1, Patch(15.0), 500)[0]
+    wider = wider_fits(counts, exact, source.fit)
+    assert wider.is_extended
+    assert wider.best >= max(wider.point, wider.log_likelihood)
