@@ -1,12 +1,11 @@
 """Whether photon index, flux and decay index of simulated bursts come out true, with true errors.
 
 Run from the root of the project: ``python -m benchmarks.spectrum [--trials N] [--only TEXT]``. Seeds are
-fixed. Every burst has its own place on the detector and decay; a case names what else is fixed. The width of
-the PSF's core is fitted to the photons as for a position; the Galactic column is the true one where a case
-does not say otherwise. Of each quantity the table has the part of the bursts (in %) whose 68 % interval holds
-the truth, and the median of (found - true) over the error on the side of the truth: 0 is unbiased, its
-statistical error 1.25/sqrt(N); then the median ratio of the found flux to the true one, and the part of the
-bursts whose fit is trusted.
+fixed. Every burst has its own place on the detector and decay; a case names what else is fixed. The Galactic
+column is the true one where a case does not say otherwise. Of each quantity the table has the part of the
+bursts (in %) whose 68 % interval holds the truth, and the median of (found - true) over the error on the side
+of the truth: 0 is unbiased, its statistical error 1.25/sqrt(N); then the median ratio of the found flux to
+the true one, and the part of the bursts whose fit is trusted.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mxtvhf.analysis.galactic_column import GalacticColumn
 from mxtvhf.analysis.measure import SourceMeasurements, measure_source
@@ -33,7 +31,6 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.psf import LobsterEyePsf
-from mxtvhf.localisation import localise
 from mxtvhf.simulator.photons import draw_pulse_heights, simulate_photons
 
 START, T0 = 1000.0, 700.0
@@ -127,7 +124,6 @@ def burst(case: Case, rng: np.random.Generator) -> tuple[SourceMeasurements, dic
     steady = DriftCorrectedPhotons.of_steady(photons, RawMask(~calibration.bad_pixels.mask()))
     found = measure_source(
         steady, gti, x, y, *expected, t0=T0, calibration=calibration,
-        core_fwhm_arcmin=fitted_width(photons.x, photons.y),
         galactic=GalacticColumn(case.galactic_cm2 or law.nh_cm2, "of the case"),
     )  # fmt: skip
     # The counts of a case are those on the detector; the calibrated PSF is the reference for effective areas.
@@ -152,15 +148,6 @@ def sky_photons(counts: float, stop: float, rng: np.random.Generator) -> PhotonL
     heights = np.array([draw_pulse_heights(rng, number, law, default_calibration()) for law in kinds])
     kind = (rng.random(number) < 1.0 / 3.0).astype(int)
     return PhotonList(time, column, row, np.rint(heights[kind, np.arange(number)]).astype(np.int32))
-
-
-def fitted_width(x: npt.NDArray[np.int16], y: npt.NDArray[np.int16]) -> float | None:
-    """Return the width of the core (arcmin) that the localisation fits; None where it finds no source."""
-    found = localise(x, y)
-    if found.shape is not None:
-        return default_calibration().psf.core_fwhm_arcmin * float(np.exp(found.shape.shape.stretch))
-    psf = found.evidence.psf if found.detected and found.evidence else None
-    return psf.core_fwhm_arcmin if isinstance(psf, LobsterEyePsf) else None
 
 
 def unabsorbed_over_absorbed(law: PowerLaw) -> float:

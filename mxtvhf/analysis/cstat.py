@@ -94,9 +94,9 @@ class SpectralData:
         return float(np.broadcast_to(self.others, self.counts.shape).sum())
 
     @cached_property
-    def _piece(self) -> npt.NDArray[np.intp]:
-        """Piece of each bin of the two regions, one region after the other, shape (2 bins,)."""
-        return np.tile(np.repeat(np.arange(self.pieces.size), self._bins), 2)
+    def _members(self) -> Floats:
+        """1 where a bin of the two regions, one after the other, is in a piece, shape (2 bins, pieces)."""
+        return np.tile(np.repeat(np.eye(self.pieces.size), self._bins, axis=0), (2, 1))
 
     @cached_property
     def _background(self) -> Floats:
@@ -124,24 +124,16 @@ class SpectralData:
         """
         source, background = self.source_means(folded), self._background
         source_sum, level_sum = source.sum(axis=(-2, -1)), self._pieces_of(background.sum(axis=0))
-        # A bin without photons is in these sums only. Those with photons are taken piece by piece.
-        some = np.flatnonzero(self.counts.ravel())
-        some = some[np.argsort(self._piece[some], kind="stable")]
+        # A bin without photons is in these sums only.
+        some = self.counts.ravel() > 0
         counts = self.counts.ravel()[some].astype(np.float64)
         source = source.reshape(*source_sum.shape, -1)[..., some]
-        background = background.ravel()[some]
+        by_piece = self._members[some] * background.ravel()[some, np.newaxis]
         others = np.broadcast_to(self.others, self.counts.shape).ravel()[some]
-        piece = self._piece[some]
-        filled, first = np.unique(piece, return_index=True)
 
         def expected(amplitude: Floats, levels: Floats) -> Floats:
-            of_source, of_background = amplitude[..., np.newaxis] * source, levels[..., piece] * background
-            return np.asarray(np.maximum(of_source + of_background + others, _LEAST))
-
-        def by_piece(values: Floats) -> Floats:
-            sums = np.zeros((*values.shape[:-1], self.pieces.size))
-            sums[..., filled] = np.add.reduceat(values, first, axis=-1) if filled.size else 0.0
-            return sums
+            of_source = amplitude[..., np.newaxis] * source
+            return np.asarray(np.maximum(of_source + levels @ by_piece.T + others, _LEAST))
 
         # Half of the photons to each: any start will do.
         amplitude = (0.5 * counts.sum() + 1.0) / source_sum
@@ -153,11 +145,11 @@ class SpectralData:
             ratio = counts / means
             weighted = ratio / means
             slope = (ratio * source).sum(axis=-1) - source_sum
-            slopes = by_piece(ratio * background) - level_sum
+            slopes = ratio @ by_piece - level_sum
             by_amplitude = weighted * source
             bend = (by_amplitude * source).sum(axis=-1)
-            mixed = by_piece(by_amplitude * background)
-            bends = by_piece(weighted * background**2) + 1e-12 * level_sum**2
+            mixed = by_amplitude @ by_piece
+            bends = weighted @ by_piece**2 + 1e-12 * level_sum**2
             # The levels do not touch each other: the matrix is a diagonal with one full row and column.
             curvature = np.maximum(bend - (mixed**2 / bends).sum(axis=-1), 1e-3 * bend + _LEAST)
             step = (slope - (mixed * slopes / bends).sum(axis=-1)) / curvature

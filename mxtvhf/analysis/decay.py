@@ -19,13 +19,11 @@ from scipy.optimize import minimize_scalar
 
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.light_curve import RegionPhotons
+from mxtvhf.analysis.mixture import best_part
 from mxtvhf.analysis.model import DecayFit, Measurement
 from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
-
-_HALVINGS = 40
-"""Of the interval 0..1 of f."""
 
 
 def fit_decay(photons: RegionPhotons, t0: float | None) -> tuple[DecayFit | None, str | None]:
@@ -80,7 +78,7 @@ def _profile(photons: RegionPhotons, t0: float, reference: float, indices: Float
         log_time, members = _grouped(np.log((time + half_frame - t0) / reference))
         ratio.append(factor * np.exp(density[:, np.newaxis] - np.outer(indices, log_time)) - 1.0)
         number.append(members)
-    return _best_part(np.concatenate(ratio, axis=1), np.concatenate(number))
+    return best_part(np.concatenate(ratio, axis=1), np.concatenate(number))
 
 
 def _areas_with_others(photons: RegionPhotons) -> Floats:
@@ -101,17 +99,6 @@ def _grouped(values: Floats) -> tuple[Floats, Floats]:
     starts = (np.arange(groups) * values.size) // groups
     members = np.diff([*starts, values.size]).astype(np.float64)
     return np.add.reduceat(values, starts) / members, members
-
-
-def _best_part(excess: Floats, number: Floats) -> tuple[Floats, Floats]:
-    """Maximise sum number ln(1 + f excess) over 0 <= f <= 1 for each row, by halving: it is concave in f."""
-    low, high = np.zeros(len(excess)), np.ones(len(excess))
-    for _ in range(_HALVINGS):
-        part = 0.5 * (low + high)
-        rising = (excess / (1.0 + part[:, np.newaxis] * excess)) @ number > 0.0
-        low, high = np.where(rising, part, low), np.where(rising, high, part)
-    part = 0.5 * (low + high)
-    return np.log1p(part[:, np.newaxis] * excess) @ number, part
 
 
 def _integral(since: Floats, indices: Floats, reference: float) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,20 +20,21 @@ from mxtvhf.analysis.model import (
     SpectralFit,
 )
 from mxtvhf.analysis.other_sources import (
-    OthersLight,
     OtherSource,
     exposure_without,
     others_fraction,
     others_light,
+    rest_image,
 )
 from mxtvhf.analysis.psf_width import SourcePsf
-from mxtvhf.analysis.regions import Regions, choose_regions
+from mxtvhf.analysis.regions import choose_regions
 from mxtvhf.analysis.spectral_fit import fit_spectrum
 from mxtvhf.analysis.spectrum import spectrum_counts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.events.event_file import pi_channels
 from mxtvhf.instrument.calibration import Calibration
+from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.instrument.response import Response, response_of
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.models.arrays import Floats
@@ -80,7 +81,6 @@ def measure_source(
     *,
     t0: float | None,
     calibration: Calibration,
-    core_fwhm_arcmin: float | None = None,
     galactic: GalacticColumn | None = None,
     others: Sequence[OtherSource] = (),
 ) -> SourceMeasurements:
@@ -101,8 +101,6 @@ def measure_source(
         The burst's T0, s of MET; None when unknown.
     calibration
         PSF, gain and response.
-    core_fwhm_arcmin
-        Width of the PSF's core that the localisation fitted; None: that of the calibration.
     galactic
         The Galactic column towards the source; None: not known.
     others
@@ -115,24 +113,30 @@ def measure_source(
         `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
-    source = SourcePsf.of(
-        calibration.psf, core_fwhm_arcmin, x, y,
-        n_source=n_source, n_background=n_background, exposure=photons.exposure,
-    )  # fmt: skip
+    energy = calibration.gain.energy(photons.pha)
+    low, high = analysis_constants().band.energy_kev
+    in_time = _in_good_time(photons.time, gti)
+    in_band = in_time & (energy >= low) & (energy < high)
+    usual = LobsterEyePsf.of(calibration.psf)
+    alone = exposure_without(photons.exposure, x, y, others, n_background=n_background, psf=usual)
+    rest = rest_image(photons.exposure, others, n_background=n_background, psf=usual)
+    source = SourcePsf.fitted(calibration.psf, replace(photons.selected(in_band), exposure=alone), x, y, rest)
     regions = choose_regions(
-        x,
-        y,
-        n_source=n_source,
-        n_background=n_background,
-        psf=source.psf,
-        exposure=exposure_without(photons.exposure, x, y, others, n_background=n_background, psf=source.psf),
+        x, y, n_source=n_source, n_background=n_background, psf=source.psf, exposure=alone
     )
     fraction_sigma = source.fraction_sigma(regions)
     response = response_of(calibration.effective_area, calibration.redistribution)
     light = others_light(
         regions, others, exposure=photons.exposure, width_sigma=source.width_sigma, response=response
     )
-    chosen, counts = _region_photons(photons, gti, regions, light, calibration)
+    masks = [region[photons.y, photons.x] for region in (regions.source, regions.background)]
+    on_source, on_background = (np.flatnonzero(mask & in_band) for mask in masks)
+    chosen = RegionPhotons(
+        regions, gti, photons.time[on_source], photons.time[on_background],
+        energy[on_source], energy[on_background], light,
+    )  # fmt: skip
+    channels = pi_channels(photons.pha, calibration.gain)
+    counts = np.stack([spectrum_counts(channels[mask & in_time]) for mask in masks])
     on, off = chosen.source_time.size, chosen.background_time.size
     net = net_counts(on, off, regions.area_ratio, light.counts).value
     scale_sigma = float(np.hypot(fraction_sigma, light.net_sigma / max(net, 1.0)))
@@ -166,27 +170,9 @@ def check_good_time(gti: Floats) -> None:
         raise InvalidInput("good time intervals: they run backwards or overlap")
 
 
-def _region_photons(
-    photons: DriftCorrectedPhotons,
-    gti: Floats,
-    regions: Regions,
-    others: OthersLight,
-    calibration: Calibration,
-) -> tuple[RegionPhotons, npt.NDArray[np.int64]]:
-    """Pick the photons of both regions in good time and in the band; and count all per channel."""
-    energy = calibration.gain.energy(photons.pha)
-    low, high = analysis_constants().band.energy_kev
-    interval = np.searchsorted(gti[:, 0], photons.time, side="right") - 1
-    good_time = (interval >= 0) & (photons.time < gti[interval, 1])
-    in_band = good_time & (energy >= low) & (energy < high)
-    masks = [region[photons.y, photons.x] for region in (regions.source, regions.background)]
-    source, background = (np.flatnonzero(mask & in_band) for mask in masks)
-    chosen = RegionPhotons(
-        regions, gti, photons.time[source], photons.time[background], energy[source], energy[background],
-        others,
-    )  # fmt: skip
-    channels = pi_channels(photons.pha, calibration.gain)
-    return chosen, np.stack([spectrum_counts(channels[mask & good_time]) for mask in masks])
+def _in_good_time(time: Floats, gti: Floats) -> npt.NDArray[np.bool_]:
+    interval = np.searchsorted(gti[:, 0], time, side="right") - 1
+    return np.asarray((interval >= 0) & (time < gti[interval, 1]))
 
 
 def light_curve(photons: RegionPhotons, t0: float | None, scale_sigma: float = 0.0) -> LightCurve:

@@ -67,8 +67,8 @@ class ExtractionRegions(Model):
     """Its relative uncertainty, 1 sigma, by that of the fitted width of the PSF's core. The intervals of
     norm, fluxes and the mean rate contain it; the rates of bins have it in common, beside their own."""
     core_fwhm_arcmin: float | None = None
-    """Width of the PSF's core that the fractions are for, arcmin: the fitted one. None in results of versions
-    before 0.3, which took the calibration's."""
+    """Width of the PSF's core that the fractions are for, arcmin: fitted for them at the source's place. None
+    in results of versions before 0.3, which took the calibration's."""
     source_photons: int
     """Photons in the source region, energy band and good time intervals."""
     background_photons: int

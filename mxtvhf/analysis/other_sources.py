@@ -82,6 +82,26 @@ def exposure_without(
     return ExposureMap(kept)
 
 
+def rest_image(
+    exposure: ExposureMap, others: Sequence[OtherSource], *, n_background: float, psf: LobsterEyePsf
+) -> Floats:
+    """Return the expected photons of a flat background and of other sources per pixel.
+
+    Parameters
+    ----------
+    exposure
+        The exposure map that the numbers refer to, without circles.
+    others
+        The other sources.
+    n_background
+        Background photons on the good pixels; at least one is taken.
+    psf
+        The point spread function.
+    """
+    flat = max(n_background, 1.0) * exposure / max(float(exposure.sum()), 1.0)
+    return np.asarray(flat + sum(_image(other, exposure, psf) for other in others))
+
+
 @dataclass(frozen=True, eq=False)
 class OthersLight:
     """What other sources put into the two regions, over the whole good time.

@@ -5,16 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mxtvhf.analysis.constants import analysis_constants
+from mxtvhf.analysis.mixture import best_part
 from mxtvhf.analysis.regions import Regions, regions_at
-from mxtvhf.errors import InvalidInput
+from mxtvhf.events.drift_corrected import DriftCorrectedPhotons
 from mxtvhf.instrument.calibration import PsfCalibration
-from mxtvhf.instrument.pixels import ExposureMap
-from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
+from mxtvhf.models.arrays import Floats
 
 WIDTH_STEP = 0.05
 """Relative step of the width for derivatives."""
+_CELL = 4
+"""Pixels per side of the cells in which photons are counted: a tenth of the core's width."""
+_SIZE = detector_pixels()
+_REACH, _NODES, _ROUNDS = 2.5, 13, 8
+"""Standard deviations of the prior, values of the width and finer and finer grids that are looked at."""
+_KEPT, _FILLED = 8.0, 5
+"""Logarithm of the density below its maximum that counts; a grid with more such values is the last one."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class SourcePsf:
     Attributes
     ----------
     psf
-        With the fitted width of its core.
+        With the most probable width of its core.
     width_sigma
         Relative error of the width.
     """
@@ -33,54 +42,55 @@ class SourcePsf:
     width_sigma: float
 
     @classmethod
-    def of(
+    def fitted(
         cls,
         calibration: PsfCalibration,
-        core_fwhm_arcmin: float | None,
+        photons: DriftCorrectedPhotons,
         x: float,
         y: float,
-        *,
-        n_source: float,
-        n_background: float,
-        exposure: ExposureMap,
+        background: Floats,
     ) -> SourcePsf:
-        """Return the PSF with the width that the photons tell.
+        """Return the PSF with the width that the photons tell, and its error.
 
-        The localisation's width is the most probable one by the photons and the calibration together. It is
-        what both say, weighted by the inverse squares of their errors, that of the photons by their Fisher
-        information. Here the calibration has the larger one of its own error and that of ``analysis.toml``.
+        The width's logarithm has a normal prior about that of the calibration; mean and standard deviation of
+        its posterior are taken, with the source's part of the photons free.
 
         Parameters
         ----------
         calibration
             Of the PSF.
-        core_fwhm_arcmin
-            Width that the localisation fitted, arcmin; None: that of the calibration, without a fit.
+        photons
+            Of the source and the background.
         x, y
             Place of the source, continuous 0-based drift-corrected pixels.
-        n_source, n_background
-            Photons of each on the good pixels.
-        exposure
-            The exposure map.
-
-        Raises
-        ------
-        InvalidInput
-            A width that is not positive and finite.
+        background
+            Image of all that is not of the source, in any unit, ``[row, column]``, positive where exposed.
         """
         psf = LobsterEyePsf.of(calibration)
-        known = psf.width_sigma
-        if core_fwhm_arcmin is None:
-            return cls(psf, known)
-        if not 0.0 < core_fwhm_arcmin < np.inf:
-            raise InvalidInput(f"PSF: fitted width of the core of {core_fwhm_arcmin} arcmin")
-        stretch = core_fwhm_arcmin / psf.core_fwhm_arcmin
-        if known == 0.0:
-            return cls(psf.scaled(stretch), 0.0)
-        here = max(known, analysis_constants().width.least_sigma)
-        told = _information(psf.scaled(stretch), x, y, n_source, n_background, exposure)
-        wider = (told + known**-2) / (told + here**-2)
-        return cls(psf.scaled(stretch**wider), float((told + here**-2) ** -0.5))
+        if psf.width_sigma == 0.0:
+            return cls(psf, 0.0)
+        sigma = max(psf.width_sigma, analysis_constants().width.least_sigma)
+        rest = _cells(np.where(photons.exposure > 0.0, background, 0.0))
+        pixel = photons.y.astype(np.intp) * _SIZE + photons.x
+        number = _cells(np.bincount(pixel, minlength=_SIZE**2))
+        seen = (number > 0.0) & (rest > 0.0)
+        if not seen.any():
+            return cls(psf, sigma)
+        low, high = -_REACH * sigma, _REACH * sigma
+        for _ in range(_ROUNDS):
+            stretch = np.linspace(low, high, _NODES)
+            images = [_cells(photons.exposure * psf.scaled(float(np.exp(s))).image(x, y)) for s in stretch]
+            excess = [image[seen] / rest[seen] * rest.sum() / image.sum() - 1.0 for image in images]
+            log_density = best_part(np.array(excess), number[seen])[0] - 0.5 * (stretch / sigma) ** 2
+            below = log_density.max() - log_density
+            kept = np.flatnonzero(below < _KEPT)
+            if kept.size > _FILLED:
+                break
+            low, high = stretch[max(kept[0] - 1, 0)], stretch[min(kept[-1] + 1, _NODES - 1)]
+        weight = np.exp(-below) / np.exp(-below).sum()
+        mean = float(weight @ stretch)
+        spread = float(np.sqrt(weight @ (stretch - mean) ** 2))
+        return cls(psf.scaled(float(np.exp(mean))), spread)
 
     def fraction_sigma(self, regions: Regions) -> float:
         """Return the relative error of the effective fraction of regions, by that of the width."""
@@ -94,20 +104,8 @@ class SourcePsf:
         return float(change * self.width_sigma)
 
 
-def _information(
-    psf: LobsterEyePsf, x: float, y: float, n_source: float, n_background: float, exposure: ExposureMap
-) -> float:
-    """Fisher information of the photons on the logarithm of the width; the number of photons is free."""
-    exposed = exposure > 0.0
-    weight = exposure[exposed]
-    narrow, image, wide = (
-        weight * psf.scaled(factor).image(x, y)[exposed]
-        for factor in (1.0 - WIDTH_STEP, 1.0, 1.0 + WIDTH_STEP)
-    )
-    slope = (wide / wide.sum() - narrow / narrow.sum()) / (2.0 * WIDTH_STEP)
-    part = image / image.sum()
-    mean = n_source * part + n_background * weight / weight.sum()
-    mean = np.maximum(mean, 1e-12)
-    shape, number = n_source * slope, n_source * part
-    mixed = (shape * number / mean).sum()
-    return float((shape**2 / mean).sum() - mixed**2 / (number**2 / mean).sum())
+def _cells(image: npt.ArrayLike) -> Floats:
+    """Sum an image over square cells, flat."""
+    cells = _SIZE // _CELL
+    blocks = np.asarray(image, dtype=np.float64).reshape(cells, _CELL, cells, _CELL)
+    return np.asarray(blocks.sum(axis=(1, 3)).ravel())

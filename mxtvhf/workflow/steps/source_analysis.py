@@ -86,7 +86,6 @@ def source_analysis(
             localisation.n_background,
             t0=None if trigger_time is None else met_from_utc(trigger_time),
             calibration=calibration,
-            core_fwhm_arcmin=localisation.core_fwhm_arcmin,
             galactic=_galactic_column(localisation),
             others=_other_sources(localisation),
         )
