@@ -92,6 +92,7 @@ class Installation:
 
     def start(self) -> None:
         """Start everything."""
+        docker("swarm", "leave", "--force", check=False)  # what tests left that were killed
         self.run("up", "--detach", "--no-build")
 
     def stop(self) -> None:
@@ -227,6 +228,7 @@ class Swarm(Installation):
     """The same on Docker Swarm, with one node."""
 
     def start(self) -> None:
+        docker("swarm", "leave", "--force", check=False)
         docker("swarm", "init", "--advertise-addr", "127.0.0.1")
         node = docker("node", "ls", "-q").strip()
         docker("node", "update", "--label-add", "mxtvhf=data", node)

@@ -52,7 +52,7 @@ RUN groupadd --system --gid 999 postgres && useradd --system --gid postgres --ui
     && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/* && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \\
     && install -d -o postgres -g postgres -m 1777 /var/lib/postgresql/data \\
     && install -d -o postgres -g postgres -m 3777 /var/run/postgresql
-COPY docker-entrypoint.sh /usr/local/bin/
+COPY --chmod=755 docker-entrypoint.sh /usr/local/bin/
 ENV PGDATA=/var/lib/postgresql/data
 STOPSIGNAL SIGINT
 VOLUME /var/lib/postgresql/data
