@@ -180,7 +180,7 @@ def test_a_robot_starts_and_reads_runs_and_does_nothing_else(users, secure, tmp_
 def test_whoever_is_in_no_group_may_nothing(users, secure, request):
     if request.node.callspec.params["users"] != "ldap":
         pytest.skip(
-            "asked of LDAP: the database has no groups, and OpenID Connect's are mapped by the same code"
+            "asked of LDAP only: the database has no groups, those of OpenID Connect are mapped alike"
         )
     (nobody,) = (name for name, group in PEOPLE.items() if group is None)
     token = secure.token(nobody, f"ldap-{nobody}")
