@@ -20,6 +20,7 @@ from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf.workflow.airflow_api import run_path
 from support.airflow_runs import Runner, conf_of
 from support.installation import ACCOUNTS, SECRETS, installation
 from support.ldap_server import BASE, PEOPLE, READER, READER_PASSWORD, LdapServer, group_dn
@@ -302,6 +303,6 @@ def test_an_alert_becomes_a_report_with_tls_between_all_parts(secure, tmp_path):
     run.wait_for_start(RUN)
     assert run.wait(RUN, timeout=600) == "success"
     assert secure.api.run(RUN)["triggering_user_name"] == deployment.intake_user
-    tasks = secure.api.get(f"/api/v2/dags/mxt_vhf/dagRuns/{RUN}/taskInstances")["task_instances"]
+    tasks = secure.api.get(f"{run_path(RUN)}/taskInstances")["task_instances"]
     assert {task["try_number"] for task in tasks if task["state"] == "success"} == {1}
     assert json.loads((run.folder(RUN) / "report.json").read_text())["best_position"]

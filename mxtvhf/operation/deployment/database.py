@@ -77,7 +77,9 @@ def _lack(database: DatabasePart, place: str, lack_of: Callable[[Cursor], str]) 
         cause = cause.strip().partition("\n")[0]
         if was_refused and not any(words in cause for words in PASSING):
             raise Failure(f"{place}: {cause}") from None
-        return cause or "no connection"
+        # Without an answer of the server, libpq says why: nobody listens, a certificate is not accepted, ...
+        reason = str(error).rpartition("failed: ")[2].strip().partition("\n")[0]
+        return cause or f"no connection ({reason})"
 
 
 def _lack_of_tables(cursor: Cursor) -> str:

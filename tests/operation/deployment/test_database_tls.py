@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from mxtvhf.errors import Failure
 from mxtvhf.operation.deployment.configuration import DatabasePart
+from mxtvhf.operation.deployment.database import wait_for_database
 from mxtvhf.operation.deployment.environment import (
     async_database_uri,
     asyncpg_environment,
@@ -104,3 +106,11 @@ def test_a_key_that_libpq_would_refuse_is_named(part, authority):
     key.chmod(0o644)
     with pytest.raises(ValueError, match="may be read by everybody"):
         part(key=key)
+
+
+def test_a_service_that_waits_says_what_is_wrong_with_a_certificate(part, place):
+    """Whatever was wrong with TLS, the wait said "no connection"."""
+    elsewhere = Authority(place / "another").ca
+    with pytest.raises(Failure, match=r"no connection \(.*certificate verify failed.*\) after 0 s") as caught:
+        wait_for_database(part(ca=elsewhere), timeout=0.0)
+    assert PASSWORD not in str(caught.value)
