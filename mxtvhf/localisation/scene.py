@@ -160,14 +160,12 @@ class Scene:
 
     def _background_densities(self, kind: int) -> Floats:
         """Return the densities of the components of a kind, with what the others have now."""
-        groups = self._groups[kind]
-        densities = self._densities[kind]
-        for other in {_ENERGY, _PLACE, _TIME} - {kind}:
-            densities = densities * self._of_groups[other][groups]
-        if kind == _ENERGY:
-            return densities
-        # Each group's components have the density 1 on the average, as all others have.
-        return np.asarray(densities / np.maximum(self._group_parts, _NOTHING)[groups, np.newaxis])
+        one, other = (self._of_groups[each] for each in (_ENERGY, _PLACE, _TIME) if each != kind)
+        rest = one * other
+        if kind != _ENERGY:
+            # Each group's components have the density 1 on the average, as all others have.
+            rest /= np.maximum(self._group_parts, _NOTHING)[:, np.newaxis]
+        return np.asarray(self._densities[kind] * rest[self._groups[kind]])
 
     @cached_property
     def _densities(self) -> tuple[Floats, Floats, Floats]:
