@@ -131,7 +131,7 @@ class FurtherSources(Constants):
     ts_extended: float = Field(ge=0.0, le=1e4)
     """Least ts of an extended source over a point source."""
     ts_over_extended: float = Field(ge=0.0, le=1e4)
-    """Least ts of two sources over one that is extended."""
+    """Least ts of each source more over one that is extended."""
 
 
 class DetectionConstants(Constants):

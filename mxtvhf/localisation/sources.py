@@ -238,7 +238,8 @@ def _accepted(
 def _better_than_extended(fewer: Scene, more: Scene, psf: SeparablePsf, newest: SourceFit) -> bool:
     """Tell whether more sources explain the photons better than a wider image of the one nearest to them."""
     gained = 2.0 * (more.log_likelihood - fewer.log_likelihood - _gain_by_extent(fewer, psf, newest))
-    return gained >= detection_constants().further.ts_over_extended
+    added = len(more.sources) - len(fewer.sources)
+    return gained >= added * detection_constants().further.ts_over_extended
 
 
 def _gain_by_extent(scene: Scene, psf: SeparablePsf, place: SourceFit) -> float:
