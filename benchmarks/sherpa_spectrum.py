@@ -49,7 +49,7 @@ CASES = ((120, 135), (300, 300), (1000, 300), (3000, 300))
 """Source and background photons."""
 FREE_COLUMN_FROM = 1000
 _UNIT = 1e22
-_ROUNDS, _NODES = 6, 15
+_ROUNDS, _NODES, _COLUMNS = 6, 15, 121
 _CONVERGED = 1e-4
 """Of the statistic: Levenberg-Marquardt stops early where levels are at their bounds."""
 
@@ -101,7 +101,7 @@ class Levels(ArithmeticModel):  # type: ignore[misc]
 def ours(spectrum: Spectrum, *, free_column: bool) -> Best:
     """Find the maximum of our likelihood without priors, on finer and finer grids."""
     index = np.linspace(-1.0, 6.0, _NODES)
-    column = np.linspace(0.0, 4.0 * COLUMN, _NODES) if free_column else np.array([COLUMN])
+    column = np.linspace(0.0, 4.0 * COLUMN, _COLUMNS) if free_column else np.array([COLUMN])
     for _ in range(_ROUNDS):
         fits = spectrum.data.best(spectrum.folded(index, column))
         i, j = np.unravel_index(int(fits.statistic.argmin()), fits.statistic.shape)
@@ -110,7 +110,6 @@ def ours(spectrum: Spectrum, *, free_column: bool) -> Best:
         if inside.size > 6:
             break
         index = _around(index, int(i))
-        column = _around(column, int(j)) if free_column else column
     at = fits.statistic.argmin(axis=1)
     log_norm = np.log(fits.amplitude[np.arange(index.size), at])
     near = index[inside] - index[i]
