@@ -57,6 +57,8 @@ def _own_sections(deployment: Deployment) -> Sections:
             "fernet_key": secret_text(airflow.fernet_key),
         },
         "database": {"sql_alchemy_conn": database_uri(deployment.database)},
+        # At the embedded stack's 0.1 s an idle installation uses 0.43 of a core, all day long; so 0.33.
+        "scheduler": {"scheduler_idle_sleep_time": 0.2},
         "api": {
             "host": airflow.listen,
             "port": airflow.port,
