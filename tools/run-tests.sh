@@ -13,7 +13,8 @@ lane() {
     exec nice -n "$nice" timeout --verbose --signal=INT --kill-after=60 2400 \
         "${VENV:-.venv}/bin/python" -X faulthandler -m pytest "$@"
 }
-own_stack="tests/integration/test_up.py tests/integration/test_cluster.py tests/integration/test_exactly_once.py"
+own_stack="tests/integration/test_up.py tests/integration/test_cluster.py tests/integration/test_exactly_once.py
+    tests/integration/test_logins.py"
 # shellcheck disable=SC2046,SC2086
 lane 0 tests/integration $(printf -- '--ignore %s ' $own_stack) >"$logs/shared" 2>&1 &
 shared=$!
