@@ -15,6 +15,7 @@ from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.open_questions import OpenQuestions
 from mxtvhf.intake.parts import Part, Work
 from mxtvhf.intake.signatures import check_signature, trusted_keys
 from mxtvhf.intake.spool import ReceivedMessage
@@ -56,7 +57,8 @@ def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     notes = IntakeNotes(settings)
     intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined, heartbeat)
-    parts = [Part(name, work, settings.archive) for name, work in parts_of(settings, intake, notes).items()]
+    works = parts_of(settings, api, intake, notes)
+    parts = [Part(name, work, settings.archive) for name, work in works.items()]
     threads = [threading.Thread(target=part.run, args=(stop,), name=part.name) for part in parts]
     for thread in threads:
         thread.start()
@@ -85,7 +87,7 @@ class IntakeNotes:
             self._outbox.put(message)
 
 
-def parts_of(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
+def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
     """Return the intake, what it hears, and where NATS is what it tells, by name.
 
     Files of keys and credentials are read when a part starts, so that a wrong one is the fault of that part.
@@ -93,6 +95,7 @@ def parts_of(settings: Settings, intake: Intake, notes: IntakeNotes) -> dict[str
     found: dict[str, Work] = {
         "intake": intake.run,
         "inbox": Inbox(settings.inbox, intake.keep, intake.refuse).run,
+        "open questions": OpenQuestions(intake.archive, api.separate()).run,
     }
     if (url := settings.nats_url) is not None:
 

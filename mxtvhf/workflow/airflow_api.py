@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from mxtvhf.models.text import one_line
 DAG_ID = RunKind.LIVE.dag_id
 DECISION_DAG_ID = "mxt_vhf_decision"
 """Its run about the run of an alert has the same run id."""
+PAGE = 100
+"""Runs in one answer, the most that Airflow gives by default (`[api] maximum_page_limit`)."""
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -123,6 +126,22 @@ class AirflowApi:
     def run(self, run_id: str, *, dag_id: str | None = None) -> dict[str, Any]:
         """Return the run as Airflow describes it (``state``, ``start_date``, ...)."""
         return dict(self._send("GET", run_path(run_id, dag_id)))
+
+    def active_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of the runs of a DAG that wait or run, oldest first."""
+        found: list[str] = []
+        while True:
+            query = f"state=queued&state=running&order_by=run_after&limit={PAGE}&offset={len(found)}"
+            answer = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")
+            found += [run["dag_run_id"] for run in answer["dag_runs"]]
+            if not answer["dag_runs"] or len(found) >= answer["total_entries"]:
+                return found
+
+    def separate(self) -> AirflowApi:
+        """Return a client of the same Airflow with connections of its own, for another thread."""
+        other = copy(self)
+        other._session = requests.Session()
+        return other
 
     def stop_run(self, run_id: str, *, note: str, dag_id: str | None = None) -> None:
         """Make a run end as failed now, whatever it does, and write a note on it."""

@@ -5,6 +5,8 @@ import json
 import pytest
 import requests
 
+from mxtvhf.archive.archive import Archive
+from mxtvhf.intake.open_questions import OpenQuestions
 from mxtvhf.operation.stack.airflow_config import user_passwords
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.announcement.model import Decision, Release
@@ -283,3 +285,17 @@ def test_asked_twice_is_asked_once(run, analysed, settings):
     assert run.wait(analysed) == "success"
     assert run.api.task_states(analysed)["ask_ba"] == "success"
     assert run.ids(DECISION_DAG_ID).count(analysed) == 1
+
+
+def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, settings):
+    """Thirteen questions were open about eight bursts, and Airflow's form took answers to all of them."""
+    older, newer = another(41), another(42)
+    OpenQuestions(Archive(settings.archive), run.api.separate()).end_unneeded()
+    assert ended(run, older) == "failed"
+    assert run.api.run(older, dag_id=DECISION_DAG_ID)["note"].endswith(
+        f"superseded by the question about {newer}"
+    )
+    assert ada.answer(older, "Approve") != 200
+    assert not (settings.releases / BURST / older).exists()
+    assert states(run, newer)["ba_decision"] == "awaiting_input"
+    assert answered(run, ada, newer, "Reject") == "success"

@@ -67,6 +67,23 @@ def test_a_refusal_is_told_in_the_words_of_the_answer(answering, status, body, k
         assert word not in str(caught.value)
 
 
+def test_all_pages_of_active_runs_are_read_and_each_thread_has_connections_of_its_own(answering, monkeypatch):
+    answer, api = answering
+    pages, asked = [["a", "b"], ["c"]], []
+
+    def page(method, path, **_):
+        asked.append(path)
+        return {"dag_runs": [{"dag_run_id": one} for one in pages.pop(0)], "total_entries": 3}
+
+    other = api.separate()
+    assert other._session is not api._session
+    answer |= {"status": 200, "body": b'{"dag_runs": [], "total_entries": 0}'}
+    assert other.active_runs("mxt_vhf_decision") == []
+    monkeypatch.setattr(api, "_send", page)
+    assert api.active_runs("mxt_vhf_decision") == ["a", "b", "c"]
+    assert [path.rpartition("=")[2] for path in asked] == ["0", "2"]
+
+
 def test_an_airflow_that_is_away_names_the_setting():
     api = AirflowApi(f"http://127.0.0.1:{free_port()}", "ada", "word")
     with pytest.raises(

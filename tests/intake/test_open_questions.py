@@ -1,0 +1,103 @@
+"""Questions to the Burst Advocate that need no answer any more are ended."""
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mxtvhf.archive.archive import Archive, Retraction
+from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.intake import open_questions
+from mxtvhf.intake.open_questions import OpenQuestions, unneeded
+
+BURST = "sb26030704"
+RUN_IDS = st.builds(
+    "{}__{}{}".format,
+    st.sampled_from([BURST, "sb26030801"]),
+    st.integers(1, 30),
+    st.sampled_from(["", "__test"]),
+)
+
+
+class Airflow:
+    """Stands for Airflow's API at the end of ours."""
+
+    def __init__(self, active, gone=(), away=0):
+        self.active, self.gone, self.away = list(active), gone, away
+        self.ended = {}
+
+    def active_runs(self, dag_id):
+        assert dag_id == "mxt_vhf_decision"
+        if self.away:
+            self.away -= 1
+            raise Retriable("Airflow does not answer")
+        return self.active
+
+    def stop_run(self, run_id, note, dag_id):
+        assert dag_id == "mxt_vhf_decision"
+        if run_id in self.gone:
+            raise InvalidInput("HTTP 404")
+        self.ended[run_id] = note
+
+
+def never(burst_id, is_test):
+    return False
+
+
+@given(st.lists(RUN_IDS, unique=True))
+def test_of_each_burst_and_of_its_tests_only_the_newest_question_stays(run_ids):
+    left = set(run_ids) - unneeded(run_ids, never).keys()
+
+    def story(run_id):
+        return run_id.split("__")[0], run_id.endswith("__test")
+
+    def sequence(run_id):
+        return int(run_id.split("__")[1])
+
+    assert Counter(map(story, left)) == Counter(set(map(story, run_ids)))
+    for run_id in left:
+        assert sequence(run_id) == max(sequence(one) for one in run_ids if story(one) == story(run_id))
+
+
+def test_ten_comes_after_nine_and_the_reason_names_the_newer_one():
+    assert unneeded([f"{BURST}__10", f"{BURST}__9"], never) == {
+        f"{BURST}__9": f"superseded by the question about {BURST}__10"
+    }
+
+
+@pytest.mark.parametrize(
+    "run_id", ["manual__2026-03-07", f"{BURST}__2__replay_20260301T000000.000000Z", BURST]
+)
+def test_the_question_about_another_run_stays(run_id):
+    assert unneeded([run_id, f"{BURST}__3"], never) == {}
+
+
+def test_a_retraction_ends_the_questions_of_the_burst_and_not_those_of_its_tests(tmp_path):
+    archive = Archive(tmp_path)
+    retraction = Retraction(ivorn="ivo://org.svom/fsc#x", received=datetime(2026, 3, 7, tzinfo=UTC))
+    archive.mark_retracted(BURST, retraction, is_test=False)
+    airflow = Airflow([f"{BURST}__2", f"{BURST}__3", f"{BURST}__3__test"])
+    OpenQuestions(archive, airflow).end_unneeded()
+    assert airflow.ended == dict.fromkeys([f"{BURST}__2", f"{BURST}__3"], "closed: the burst was retracted")
+
+
+def test_a_question_that_was_answered_meanwhile_stops_no_other(tmp_path):
+    airflow = Airflow([f"{BURST}__{n}" for n in (1, 2, 3)], gone=(f"{BURST}__1",))
+    OpenQuestions(Archive(tmp_path), airflow).end_unneeded()
+    assert list(airflow.ended) == [f"{BURST}__2"]
+
+
+def test_an_airflow_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(open_questions, "EVERY_S", 0.0)
+    airflow, stop, looks = Airflow([f"{BURST}__1", f"{BURST}__2"], away=2), threading.Event(), []
+
+    def works():
+        looks.append(len(airflow.ended))
+        if len(looks) == 3:
+            stop.set()
+
+    OpenQuestions(Archive(tmp_path), airflow).run(stop, works)
+    assert looks == [0, 0, 1]
