@@ -67,7 +67,7 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     approve(page, (folder / "release.json").exists)
     expect(page.locator("#decision")).to_contain_text("Approved by admin")
     expect(page.locator("#decision")).to_contain_text("nats: sent")
-    page.get_by_text("Told: circular").click()
+    page.get_by_text("Released: circular").click()
     circular = (folder / "circular.txt").read_text()
     expect(page.locator("#decision pre:visible")).to_contain_text("R.A. (J2000)")
     assert "Seen at night, looks fine." in circular
@@ -106,8 +106,17 @@ def test_the_page_of_the_rest_face_loads_from_this_server_alone(page, stack):
     assert all(url.startswith((stack.url, "data:")) for url in requests)
 
 
-def test_nobody_reads_a_report_without_logging_in(browser, stack):
-    page = browser.new_page()
-    answer = page.goto(f"{stack.url}/mxtvhf/runs/any/report.html")
-    assert answer.status in (401, 403)
+def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser, stack):
+    """A link to the desk showed raw JSON to a browser without a session."""
+    page = browser.new_page(base_url=stack.url)
+    page.set_default_timeout(60_000)
+    wanted = "/mxtvhf/desk?from=message"
+    page.goto(wanted)
+    expect(page.locator("input[name=username]")).to_be_visible()
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{stack.url}{wanted}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("MXT-VHF desk")
+    expect(page.locator("footer")).to_contain_text("admin")
     page.close()
