@@ -21,6 +21,8 @@ class DetectionThreshold(Constants):
     """Fraction of the fields with background only that reach it."""
     least_photons: float = Field(ge=0.0, le=1e4)
     """Least number of fitted source photons."""
+    ts_threshold_alone: float = Field(ge=0.0, le=1e4)
+    """Of ts where the places decide alone: nothing is known of the background's energies."""
     places_ts_threshold: float = Field(ge=0.0, le=1e4)
     """Least ts of the photons' places, with their energies and times taken as given."""
 

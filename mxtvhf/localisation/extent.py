@@ -8,9 +8,10 @@ too close to be told apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.psf import ExtendedPsf, SeparablePsf, VariableWidthPsf
@@ -69,10 +70,26 @@ def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
         cores = [psf.scaled(float(np.exp(k * psf.width_sigma))) for k in _WIDTHS]
     gaussians = [ExtendedPsf(psf, 60.0 * arcmin / pixel_scale_arcsec()) for arcmin in _SIGMAS_ARCMIN]
     of_cores, of_gaussians = _climb(counts, cores, fit), _climb(counts, gaussians, fit)
-    point = float(np.max(of_cores - 0.5 * np.square(_WIDTHS[: of_cores.size])))
+    likely = of_cores - 0.5 * np.square(_WIDTHS[: of_cores.size])
     highest = int(of_gaussians.argmax())
     best = float(max(of_cores.max(), of_gaussians.max()))
-    return WiderFits(point, best, gaussians[highest], float(of_gaussians[highest]))
+    found = WiderFits(float(likely.max()), best, gaussians[highest], float(of_gaussians[highest]))
+    # The photons of a bright source tell the width more finely than the widths that were tried.
+    if found.is_extended and isinstance(psf, VariableWidthPsf) and likely.size > 1:
+        point = max(found.point, _best_core(counts, psf, fit, int(likely.argmax())))
+        found = replace(found, point=point, best=max(best, point))
+    return found
+
+
+def _best_core(counts: Counts, psf: VariableWidthPsf, fit: SourceFit, near: int) -> float:
+    """Return the highest ln L, prior included, of a core with a width about one of those that were tried."""
+
+    def loss(k: float) -> float:
+        core = psf.scaled(float(np.exp(k * psf.width_sigma)))
+        return 0.5 * k**2 - best_log_likelihood(counts, core, fit)
+
+    bounds = (_WIDTHS[max(near - 1, 0)], _WIDTHS[min(near + 1, len(_WIDTHS) - 1)])
+    return -float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.02}).fun)
 
 
 def _climb(counts: Counts, images: Sequence[SeparablePsf], fit: SourceFit) -> Floats:

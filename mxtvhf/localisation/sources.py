@@ -87,10 +87,16 @@ class FoundSource:
         """Whether it reaches the thresholds of ``detection.toml``; a prior counts for ts, too."""
         limits, gained = detection_constants().source, 2.0 * self.fit.log_prior
         return (
-            self.ts + gained >= limits.ts_threshold
+            self.ts + gained >= needed_ts(self.counts)
             and self.places_ts + gained >= limits.places_ts_threshold
             and self.photons >= limits.least_photons
         )
+
+
+def needed_ts(counts: Counts) -> float:
+    """Return the ts of a detection among these photons."""
+    limits = detection_constants().source
+    return limits.ts_threshold_alone if counts.spectra is None else limits.ts_threshold
 
 
 def find_sources(
@@ -143,9 +149,7 @@ def find_sources(
             kept = more
     sources, scene = kept
     if circle is not None and not any(circle.holds(one.fit.x, one.fit.y, one.fit.sigma) for one in sources):
-        more = _one_more(scene, sources, psf, circle)
-        if more is not None and _better_than_extended(scene, more[1], psf, more[0][-1].fit):
-            sources, scene = more
+        sources, scene = _one_more(scene, sources, psf, circle) or (sources, scene)
     sources = _with_extents(scene, sources, psf)
     return tuple(sorted(sources, key=lambda source: -source.ts)), empty
 
@@ -222,7 +226,7 @@ def _accepted(
     fitted, trial = _with_own_width(trial, fitted, psf)
     if not all(source.detected and _is_apart(source, fitted) for source in fitted):
         return None
-    needed = detection_constants().source.ts_threshold
+    needed = needed_ts(scene.counts)
     gained = 2.0 * (trial.log_likelihood - scene.log_likelihood + fitted[-1].fit.log_prior)
     # What a freer source explains takes fits of its own: asked only where there is enough of it.
     if gained < needed:

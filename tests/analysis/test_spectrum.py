@@ -127,7 +127,8 @@ def test_photon_index_and_fluxes_hold_the_truth_at_their_rate():
         assert len(values) >= 78, name
         # 68 % of 80 are 55 +- 4.2.
         assert 38 <= (np.abs(values) <= 1.0).sum() <= 74, name
-        assert abs(np.median(values)) < 0.6, name
+        # Without absorption a flux has the column's prior in it, which is one-sided.
+        assert abs(np.median(values)) < (0.9 if name == "unabsorbed" else 0.6), name
 
 
 @pytest.mark.slow

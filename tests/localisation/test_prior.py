@@ -60,7 +60,7 @@ def test_a_bright_source_far_from_the_circle_is_still_found():
     found = localise(photons.x, photons.y, prior=PRIOR)
     alone = localise(photons.x, photons.y)
     assert found.detected
-    assert np.hypot(found.x - alone.x, found.y - alone.y) * pixel_scale_arcsec() < 0.05 * alone.r90
+    assert np.hypot(found.x - alone.x, found.y - alone.y) * pixel_scale_arcsec() < 0.1 * alone.r90
 
 
 def test_it_shrinks_the_radius():

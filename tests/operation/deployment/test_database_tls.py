@@ -101,16 +101,16 @@ def test_what_is_not_as_it_should_be_is_refused(part, place, authority):
             connected(part(**changes))
 
 
-def test_a_key_that_libpq_would_refuse_is_named(part, authority):
-    _, key = authority.issue("airflow")
-    key.chmod(0o644)
-    with pytest.raises(ValueError, match="may be read by everybody"):
-        part(key=key)
-
-
 def test_a_service_that_waits_says_what_is_wrong_with_a_certificate(part, place):
     """Whatever was wrong with TLS, the wait said "no connection"."""
     elsewhere = Authority(place / "another").ca
     with pytest.raises(Failure, match=r"no connection \(.*certificate verify failed.*\) after 0 s") as caught:
         wait_for_database(part(ca=elsewhere), timeout=0.0)
     assert PASSWORD not in str(caught.value)
+
+
+def test_a_key_that_libpq_would_refuse_is_named(part, authority):
+    _, key = authority.issue("airflow")
+    key.chmod(0o644)
+    with pytest.raises(ValueError, match="may be read by everybody"):
+        part(key=key)

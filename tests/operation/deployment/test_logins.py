@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.operation.deployment import logins
+from mxtvhf.operation.deployment import logins, services
 from mxtvhf.operation.deployment.configuration import read_deployment, warnings_of
 from mxtvhf.operation.deployment.environment import service_environment
 from mxtvhf.operation.deployment.logins import ROBOT_RIGHTS, fab_config
@@ -154,7 +154,10 @@ def test_the_database_alone_registers_nobody_by_itself(with_auth, tmp_path):
     assert environment["AIRFLOW__FAB__COOKIE_SECURE"] == "True"
 
 
-def test_the_services_write_fabs_file_and_make_accounts_without_a_password_in_an_argument(with_auth):
+def test_the_services_write_fabs_file_and_make_accounts_without_a_password_in_an_argument(
+    with_auth, monkeypatch
+):
+    monkeypatch.setattr(services, "wait_for_database", lambda part: None)
     deployment = read_deployment(with_auth('[auth]\nmanager = "fab"\n'))
     for service in (Service.MIGRATE, Service.API_SERVER):
         deployment.fab_config.unlink(missing_ok=True)
