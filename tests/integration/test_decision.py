@@ -254,7 +254,8 @@ def test_a_replay_is_not_asked_about(run, settings):
 
 def test_questions_hold_no_worker(run, another, settings):
     """More questions wait than there are workers, and an analysis goes through all the same."""
-    asked = [another(number, burst="sb26051105", wait=False) for number in range(1, WORKERS + 3)]
+    # Of different bursts: of one burst only the newest question stays open.
+    asked = [another(1, burst=f"sb260601{number:02d}", wait=False) for number in range(1, WORKERS + 3)]
     for run_id in asked:
         wait_for_the_question(run, run_id)
     assert run.api.get("/api/v2/pools/default_pool")["occupied_slots"] == 0
@@ -264,7 +265,7 @@ def test_questions_hold_no_worker(run, another, settings):
 
 def test_an_answer_as_soon_as_the_question_is_there_is_taken_at_once(run, another, ada):
     """The second part of the task is given out while the first one is not known to have ended."""
-    asked = [another(number, burst="sb26051106", wait=False) for number in range(1, 2 * WORKERS + 1)]
+    asked = [another(1, burst=f"sb260602{number:02d}", wait=False) for number in range(1, 2 * WORKERS + 1)]
     open_ones = set(asked)
 
     def all_answered():
