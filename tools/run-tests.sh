@@ -10,7 +10,7 @@ trap 'rm -rf "$logs"' EXIT
 lane() {
     nice=$1
     shift
-    exec nice -n "$nice" timeout --verbose --signal=INT --kill-after=60 2400 \
+    exec nice -n "$nice" timeout --verbose --signal=INT --kill-after=60 3000 \
         "${VENV:-.venv}/bin/python" -X faulthandler -m pytest "$@"
 }
 own_stack="tests/integration/test_up.py tests/integration/test_cluster.py tests/integration/test_exactly_once.py
