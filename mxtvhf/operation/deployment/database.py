@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from mxtvhf.errors import Failure
@@ -33,7 +33,7 @@ def wait_for_tables(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> 
     Failure
         The database refuses the connection, or the time is over; the message says what was missing.
     """
-    _wait(database, _lack_of_tables, timeout)
+    wait_while(lambda: _lack(database, _lack_of_tables), place_of(database), timeout)
 
 
 def wait_for_database(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> None:
@@ -44,13 +44,46 @@ def wait_for_database(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -
     Failure
         As for `wait_for_tables`; or its encoding is not UTF-8, with which each run would fail in its middle.
     """
-    _wait(database, _check_encoding, timeout)
+    wait_while(lambda: _lack(database, _check_encoding), place_of(database), timeout)
 
 
-def _wait(database: DatabasePart, lack_of: Callable[[Cursor], str], timeout: float) -> None:
+def place_of(database: DatabasePart) -> str:
+    """Name a database in messages."""
+    return f"database {database.name} at {database.host}"
+
+
+@contextmanager
+def database_cursor(database: DatabasePart) -> Iterator[Cursor]:
+    """Connect to Airflow's database for a question; errors are psycopg2's."""
+    import psycopg2
+
+    uri = database_uri(database).replace("+psycopg2", "")
+    with (
+        closing(psycopg2.connect(uri, connect_timeout=CONNECT_S)) as connection,
+        connection.cursor() as cursor,
+    ):
+        yield cursor
+
+
+def wait_while(lack_of: Callable[[], str], place: str, timeout: float) -> None:
+    """Wait until nothing is missing, and say now and then what is waited for.
+
+    Parameters
+    ----------
+    lack_of
+        Returns what is missing in a few words, an empty text when nothing is.
+    place
+        Where it is missing, for messages.
+    timeout
+        For how long, seconds.
+
+    Raises
+    ------
+    Failure
+        The time is over; the message says what was missing.
+    """
     began, reminder = time.monotonic(), 0.0
-    place = f"database {database.name} at {database.host}"
-    while lack := _lack(database, place, lack_of):
+    while lack := lack_of():
         waited = time.monotonic() - began
         if waited > timeout:
             raise Failure(f"{place}: {lack} after {timeout:.0f} s")
@@ -60,23 +93,19 @@ def _wait(database: DatabasePart, lack_of: Callable[[Cursor], str], timeout: flo
         time.sleep(PAUSE_S)
 
 
-def _lack(database: DatabasePart, place: str, lack_of: Callable[[Cursor], str]) -> str:
+def _lack(database: DatabasePart, lack_of: Callable[[Cursor], str]) -> str:
     """Return what is missing in a few words; empty when nothing is."""
     import psycopg2
 
-    uri = database_uri(database).replace("+psycopg2", "")
     try:
-        with (
-            closing(psycopg2.connect(uri, connect_timeout=CONNECT_S)) as connection,
-            connection.cursor() as cursor,
-        ):
+        with database_cursor(database) as cursor:
             return lack_of(cursor)
     except psycopg2.OperationalError as error:
         # libpq gives no SQLSTATE for a refused connection. The server's words hold no password.
         _, was_refused, cause = str(error).partition("FATAL:")
         cause = cause.strip().partition("\n")[0]
         if was_refused and not any(words in cause for words in PASSING):
-            raise Failure(f"{place}: {cause}") from None
+            raise Failure(f"{place_of(database)}: {cause}") from None
         # Without an answer of the server, libpq says why: nobody listens, a certificate is not accepted, ...
         reason = str(error).rpartition("failed: ")[2].strip().partition("\n")[0]
         return cause or f"no connection ({reason})"
