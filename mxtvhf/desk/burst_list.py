@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck import BurstVerdict, name
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
+from mxtvhf.desk.notice_result import kind_of_notices, notice_result
 from mxtvhf.desk.shown_run import newest_reported
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
@@ -120,7 +120,7 @@ def _line(
 ) -> BurstLine:
     run, report = newest_reported(members)
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
-    by_notices = None if report else _by_notices(burst_id, files, is_test=kind is RunKind.TEST)
+    by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
     is_other = release is not None and (best is None or best.label != release.position.label)
     return BurstLine(
         burst_id=burst_id,
@@ -146,13 +146,10 @@ def _words(report: ReportSummary | None, other: Release | None) -> str:
     return verdict_words(report) if report else ""
 
 
-def _by_notices(burst_id: str, files: DeskFiles, *, is_test: bool) -> NoticeResult | None:
-    return notice_result((alert for _, alert in files.notices(burst_id)), is_test=is_test)
-
-
 def _waiting(burst_id: str, since: datetime, files: DeskFiles) -> BurstLine:
-    kind = kind_of_notices(alert for _, alert in files.notices(burst_id))
-    by_notices = _by_notices(burst_id, files, is_test=kind is RunKind.TEST)
+    alerts = files.alerts(burst_id)
+    kind = kind_of_notices(alerts)
+    by_notices = notice_result(alerts, is_test=kind is RunKind.TEST)
     return BurstLine(
         burst_id=burst_id,
         kind=kind,

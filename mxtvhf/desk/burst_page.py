@@ -166,8 +166,7 @@ class BurstPage:
 
     @property
     def _newer(self) -> list[HistoryLine]:
-        of_kind = [line for line in self.history if line.kind is self.kind]
-        return list(takewhile(lambda line: not line.is_shown, of_kind))
+        return newer_lines(self.history, self.kind)
 
     @property
     def limit(self) -> str | None:
@@ -219,6 +218,11 @@ class BurstPage:
     def catalogues(self) -> list[CatalogueLine]:
         """What was asked, each catalogue once; those that were not checked first."""
         return catalogue_lines(self.report.catalogues) if self.report else []
+
+
+def newer_lines(history: Iterable[HistoryLine], kind: RunKind) -> list[HistoryLine]:
+    """Return the runs of a kind that are newer than the one shown; ``history`` is newest first."""
+    return list(takewhile(lambda line: not line.is_shown, (line for line in history if line.kind is kind)))
 
 
 def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
@@ -368,9 +372,8 @@ def _why_closed(line: HistoryLine, history: Sequence[HistoryLine], *, is_retract
     """Tell why the question about a run needs no answer any more; None where it does."""
     if is_retracted:
         return "The burst was retracted."
-    of_kind = (one for one in history if one.kind is line.kind)
-    newer = [one for one in takewhile(lambda one: not one.is_shown, of_kind) if one.report is not None]
-    return f"Superseded by update {newer[0].run.sequence}." if newer else None
+    newer = next((one for one in newer_lines(history, line.kind) if one.report is not None), None)
+    return f"Superseded by update {newer.run.sequence}." if newer else None
 
 
 def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:

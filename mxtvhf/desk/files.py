@@ -105,6 +105,10 @@ class DeskFiles:
         read = ((received, _notice(path)) for path, received in kept)
         return [(received, alert) for received, alert in read if alert is not None]
 
+    def alerts(self, burst_id: str) -> list[Alert]:
+        """Return the notices of a burst, in the order in which they first came."""
+        return [alert for _, alert in self.notices(burst_id)]
+
 
 def _first(found: Iterable[Kept | None]) -> Kept | None:
     return next((one for one in found if one is not None), None)

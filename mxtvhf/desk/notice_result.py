@@ -9,7 +9,7 @@ from datetime import datetime
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
-from mxtvhf.notices.burst import burst_trigger_time, in_order, notice_positions
+from mxtvhf.notices.burst import burst_trigger_time, in_order
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def notice_result(alerts: Iterable[Alert], *, is_test: bool) -> NoticeResult | N
     placed = [alert for alert in ordered if alert.position is not None]
     last = (placed or ordered)[-1]
     return NoticeResult(
-        position=next(iter(notice_positions(reversed(ordered))), None),
+        position=last.position,
         trigger_time=burst_trigger_time(ordered),
         words=f"{last.notice_type}{snr_text(last)}",
     )
