@@ -75,8 +75,7 @@ def _observation(announced: Announcement) -> str:
     if trigger is not None:
         # The difference of what is printed: a reader can check it.
         sentence += f", {(nearest_second(start) - nearest_second(trigger)).total_seconds():.0f} s after T0"
-    found = report.localisation
-    exposure = found.exposure_s if found else None
+    exposure = announced.observation.exposure_s if announced.observation else None
     return f"{begin}. {sentence}{f', with an exposure of {exposure:.0f} s' if exposure else ''}."
 
 

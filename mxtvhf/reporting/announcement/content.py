@@ -127,6 +127,11 @@ class Announcement:
         return self.report.localisation if self.is_from_photons else None
 
     @property
+    def observation(self) -> Localisation | None:
+        """Localisation whose observation gave the result, also a non-detection; None for another position."""
+        return self.report.localisation if self.is_from_photons or self.is_non_detection else None
+
+    @property
     def photons(self) -> PhotonSummary | None:
         """The photons that the position is from; None for another position."""
         return self.report.photons if self.is_from_photons else None
@@ -140,8 +145,7 @@ class Announcement:
     @property
     def observed(self) -> tuple[datetime, datetime] | None:
         """Begin and end of the good time of the observation that gave the result, UTC."""
-        found = self.report.localisation if self.is_non_detection else self.localisation
-        return found.observed if found else None
+        return self.observation.observed if self.observation else None
 
     @property
     def headline(self) -> str:

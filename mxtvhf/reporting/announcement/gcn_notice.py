@@ -54,11 +54,10 @@ def _alert(announced: Announcement) -> dict[str, Any]:
 
 
 def _event(announced: Announcement) -> dict[str, Any]:
-    report = announced.report
-    localisation = report.localisation if announced.is_non_detection else announced.localisation
+    report, observation = announced.report, announced.observation
     start, stop = map(iso_utc, announced.observed) if announced.observed else (None, None)
     trigger, found_by = report.trigger_time, triggered_by(report)
-    exposure = localisation.exposure_s if localisation else None
+    exposure = observation.exposure_s if observation else None
     return {
         "id": [report.burst_id],
         "trigger_time": iso_utc(trigger) if trigger else None,
