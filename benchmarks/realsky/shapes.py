@@ -10,20 +10,17 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import argparse
-import json
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.realsky.cases import cases
 from benchmarks.realsky.facts import alignment_r90_arcsec, pixel_arcmin
-from benchmarks.realsky.measure import R90_PER_SIGMA, Trial, heading, line, record
+from benchmarks.realsky.measure import R90_PER_SIGMA, Trial
 from benchmarks.realsky.scene import Background, Case, Source, draw
+from benchmarks.realsky.table import print_table
 from mxtvhf.localisation.position import localise
 
 COUNTS = ((60, 50), (120, 135), (300, 300), (1000, 300), (3000, 1000), (5000, 1000))
@@ -54,25 +51,15 @@ def measured(case: Case, rng: np.random.Generator) -> Trial:
     return trial
 
 
+def run(case: Case, trials: int, seed: int) -> list[Trial]:
+    """Make the trials of a case."""
+    own = zlib.crc32(f"{case.name} {case.sources[0].counts}".encode())
+    return [measured(case, np.random.default_rng((seed, own, k))) for k in range(trials)]
+
+
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", default="", help="only cases with this text in their name")
-    parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all trials, a line of JSON for each case")
-    given = parser.parse_args()
-    print(f"{given.trials} trials for each case, seed {given.seed}\n\n{heading()}")
-    with ExitStack() as stack:
-        file = stack.enter_context(given.json.open("w", encoding="utf-8")) if given.json else None
-        for case in shape_cases():
-            if given.case not in case.name:
-                continue
-            seed = given.seed, zlib.crc32(f"{case.name} {case.sources[0].counts}".encode())
-            trials = [measured(case, np.random.default_rng((*seed, k))) for k in range(given.trials)]
-            print(line(case, trials), flush=True)
-            if file is not None:
-                print(json.dumps(record(case, trials)), file=file, flush=True)
+    print_table(__doc__, shape_cases(), run)
 
 
 if __name__ == "__main__":
