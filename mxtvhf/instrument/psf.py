@@ -161,7 +161,7 @@ class LobsterEyePsf:
     ------
     InvalidInput
         A parameter that is not finite, a width or length that is not positive, a negative ``eta``, a
-        probability that is none.
+        ``skew_probability`` outside of 0..1.
     """
 
     core_fwhm_arcmin: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_arcmin)
