@@ -14,6 +14,7 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
+from mxtvhf.desk.context import ContextRow, context_links, context_rows
 from mxtvhf.desk.decision import (
     AskedQuestion,
     DecisionBox,
@@ -24,6 +25,8 @@ from mxtvhf.desk.decision import (
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.headline import Candidate, candidates, depth_text, pair_of
+from mxtvhf.desk.names import instrument_name, position_name, superseded
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.states import State, kind_of
@@ -36,6 +39,7 @@ from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import check_askable
 from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import Report
+from mxtvhf.reporting.report.page import pairs_by_weight
 from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.workflow.runs import Run
 
@@ -67,6 +71,15 @@ class ComparedPosition:
     is_best: bool
     pair: PositionPair | None
     """None for the best one itself, and where they were not compared."""
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """Two positions against each other, with the names that the desk gives them."""
+
+    first: str
+    second: str
+    pair: PositionPair
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,8 @@ class BurstPage:
     """True when the run has just ended and the Burst Advocate is about to be asked."""
     published: Release | None = None
     """The latest announcement of the burst, by whichever of its runs of this kind."""
+    context: tuple[ContextRow, ...] = ()
+    """What is known about the direction of the burst; empty without a position."""
 
     @property
     def announced(self) -> Release | None:
@@ -210,6 +225,52 @@ class BurstPage:
         return self.update is not None and self.update.run.ended is None
 
     @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The position in the headline and those that contradict it; empty without a position."""
+        return candidates(self.report, self.best) if self.report and self.best else ()
+
+    @property
+    def depth(self) -> str:
+        """Against which catalogues the position was checked, where none of them is as deep as MXT."""
+        return depth_text(self.report, self.best) if self.report else ""
+
+    @property
+    def pairs(self) -> list[NamedPair]:
+        """Every two positions that were compared, those that disagree first."""
+        if self.report is None:
+            return []
+        old = superseded(self.report.positions)
+        names = {
+            one.label: position_name(one) if one.label in old else instrument_name(one.origin)
+            for one in self.report.positions
+        }
+        return [
+            NamedPair(
+                first=names.get(pair.first, pair.first), second=names.get(pair.second, pair.second), pair=pair
+            )
+            for pair in pairs_by_weight(self.report)
+        ]
+
+    @property
+    def superseded(self) -> frozenset[str]:
+        """Labels of the positions that a later one of their origin replaced."""
+        return superseded(self.report.positions) if self.report else frozenset()
+
+    @property
+    def caveats(self) -> list[str]:
+        """Warnings of the report that the page does not tell elsewhere."""
+        if self.report is None:
+            return []
+        told = {*self.report.flags, *(pair.explanation for pair in self.report.crosscheck)}
+        return [warning for warning in self.report.warnings if warning not in told]
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Services that show the position in the headline, before a report that of the notices."""
+        place = self.best or (self.by_notices.position if self.by_notices else None)
+        return context_links(self.burst_id, place) if place else {}
+
+    @property
     def report_folder(self) -> str:
         """Where the report's own files lie in the run's folder."""
         return "preliminary/" if self.report and self.report.status == "preliminary" else ""
@@ -282,7 +343,7 @@ def burst_page(
     """
     notices = tuple(files.notices(burst_id))
     if shown is None:
-        return _received_only(burst_id, notices) if files.archive.has(burst_id) else None
+        return _received_only(burst_id, notices, now) if files.archive.has(burst_id) else None
     history = tuple(_history(run, shown, questions, files) for run in runs)
     line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
     report = files.report(burst_id, shown.run_id)
@@ -291,6 +352,7 @@ def burst_page(
     closed = _why_closed(line, history, is_retracted=line.state is State.RETRACTED)
     decision = _decision(burst_id, shown.run_id, questions, files, report, airflow, closed=closed)
     is_due = _is_question_due(line, decision, now)
+    by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
         run=shown,
@@ -308,13 +370,15 @@ def burst_page(
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
         published=_published(burst_id, history, line.kind, files),
-        by_notices=notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST),
+        by_notices=by_notices,
+        context=_context(decision.release.position if decision.release else best, by_notices, now),
     )
 
 
-def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
+def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...], now: datetime) -> BurstPage:
     alerts = [alert for _, alert in notices]
     kind = kind_of_notices(alerts)
+    by_notices = notice_result(alerts, is_test=kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
         run=None,
@@ -330,8 +394,14 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
         history=(),
         notices=notices,
         refresh_s=REFRESH_S,
-        by_notices=notice_result(alerts, is_test=kind is RunKind.TEST),
+        by_notices=by_notices,
+        context=_context(None, by_notices, now),
     )
+
+
+def _context(best: Position | None, by_notices: NoticeResult | None, now: datetime) -> tuple[ContextRow, ...]:
+    place = best or (by_notices.position if by_notices else None)
+    return context_rows(place, now) if place else ()
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:
@@ -392,8 +462,7 @@ def _sky(report: Report, best: Position) -> SkyView:
 
 def _comparison(report: Report, position: Position) -> ComparedPosition:
     best = report.best_position
-    labels = {position.label, best.label} if best else set()
-    pair = next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
+    pair = pair_of(report, position, best) if best else None
     return ComparedPosition(
         position=position, is_best=best is not None and position.label == best.label, pair=pair
     )

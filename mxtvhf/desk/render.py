@@ -15,9 +15,11 @@ from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
+from mxtvhf.desk.names import position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
+from mxtvhf.models.galactic import galactic_text
 from mxtvhf.reporting.report.page import page_environment
 from mxtvhf.workflow.runs import Run
 
@@ -133,6 +135,8 @@ def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
         "chance": p_number,
+        "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
+        "position_name": position_name,
         "origin_word": origin_word,
         "probability": probability_text,
         "row": _row,
