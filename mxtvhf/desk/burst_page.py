@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from urllib.parse import quote
 
+from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.products import ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
+from mxtvhf.desk.charts import Chart
 from mxtvhf.desk.context import ContextRow, context_links, context_rows
 from mxtvhf.desk.decision import (
     AskedQuestion,
@@ -29,6 +31,7 @@ from mxtvhf.desk.headline import Candidate, candidates, depth_text, pair_of
 from mxtvhf.desk.names import instrument_name, position_name, superseded
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
+from mxtvhf.desk.source_charts import PositionOfUpdate, light_curve_chart, spectrum_chart, trend_chart
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.errors import NothingToDo
 from mxtvhf.models.ids import RunKind
@@ -47,6 +50,8 @@ REFRESH_S = 2
 """While something goes on."""
 SLOW_REFRESH_S = 30
 """Afterwards, on the first day: an update or a retraction may still come."""
+MOST_CURVES = 10
+"""Other updates whose light curves are read."""
 SETTLED_AFTER = timedelta(days=1)
 ASKED_WITHIN = timedelta(minutes=1)
 """A question that is not put so long after the end of its run is not coming by itself."""
@@ -128,6 +133,8 @@ class BurstPage:
     """True when the run has just ended and the Burst Advocate is about to be asked."""
     published: Release | None = None
     """The latest announcement of the burst, by whichever of its runs of this kind."""
+    earlier_curves: tuple[LightCurve, ...] = ()
+    """Light curves of the burst's other runs of this kind, the newest first."""
     context: tuple[ContextRow, ...] = ()
     """What is known about the direction of the burst; empty without a position."""
 
@@ -265,6 +272,29 @@ class BurstPage:
         return [warning for warning in self.report.warnings if warning not in told]
 
     @property
+    def light_curve(self) -> Chart | None:
+        """Light curve of the source over the updates; None where none was measured."""
+        curve = self.report.analysis.light_curve if self.report and self.report.analysis else None
+        return light_curve_chart(curve, self.earlier_curves) if curve else None
+
+    @property
+    def spectrum(self) -> Chart | None:
+        """Spectrum of the source; None where none was fitted."""
+        fit = self.report.analysis.spectrum if self.report and self.report.analysis else None
+        return spectrum_chart(fit) if fit and fit.bins else None
+
+    @property
+    def trend(self) -> Chart | None:
+        """Position and radius by update; None with fewer than two of this kind that have a position."""
+        return trend_chart(
+            [
+                PositionOfUpdate(line.run.sequence or 0, line.report.best_position)
+                for line in reversed(self.history)
+                if line.kind is self.kind and line.report and line.report.best_position
+            ]
+        )
+
+    @property
     def links(self) -> dict[str, str]:
         """Services that show the position in the headline, before a report that of the notices."""
         place = self.best or (self.by_notices.position if self.by_notices else None)
@@ -369,6 +399,7 @@ def burst_page(
         notices=notices,
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
+        earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         published=_published(burst_id, history, line.kind, files),
         by_notices=by_notices,
         context=_context(decision.release.position if decision.release else best, by_notices, now),
@@ -479,6 +510,16 @@ def _published(
 ) -> Release | None:
     releases = [files.decided(burst_id, line.run.run_id).release for line in history if line.kind is kind]
     return max(filter(None, releases), key=lambda release: release.number, default=None)
+
+
+def _earlier_curves(
+    burst_id: str, history: Sequence[HistoryLine], kind: RunKind, files: DeskFiles
+) -> Iterator[LightCurve]:
+    others = [line for line in history if line.kind is kind and line.report and not line.is_shown]
+    for line in others[:MOST_CURVES]:
+        curve = files.light_curve(burst_id, line.run.run_id)
+        if curve is not None:
+            yield curve
 
 
 def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from urllib.parse import quote
 
@@ -13,14 +14,15 @@ from markupsafe import Markup
 from mxtvhf import __version__
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
-from mxtvhf.desk.burst_list import BurstLine
+from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
-from mxtvhf.desk.names import position_name
+from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
 from mxtvhf.models.galactic import galactic_text
 from mxtvhf.reporting.report.page import page_environment
+from mxtvhf.reporting.report.plots import detector_frame
 from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
@@ -43,7 +45,12 @@ class Viewer:
 
 
 def render_list(
-    lines: Sequence[BurstLine], *, quarantined: int, base: str, viewer: Viewer | None = None
+    lines: Sequence[BurstLine],
+    *,
+    quarantined: int,
+    base: str,
+    viewer: Viewer | None = None,
+    now: datetime | None = None,
 ) -> str:
     """Render the list of bursts.
 
@@ -57,10 +64,13 @@ def render_list(
         Path under which the app is reached, e.g. ``/mxtvhf``.
     viewer
         Who looks at it; None: the page names nobody.
+    now
+        The moment of the page; None: the present.
     """
     template = _environment().get_template("list.html.j2")
     return template.render(
-        lines=lines,
+        sections=list_sections(lines, now or datetime.now(UTC)),
+        total=len(lines),
         open_decisions=sum(line.state is State.AWAITING_DECISION for line in lines),
         quarantined=quarantined,
         base=base,
@@ -136,6 +146,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "chance": p_number,
         "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
+        "instrument_name": instrument_name,
         "position_name": position_name,
         "origin_word": origin_word,
         "probability": probability_text,
@@ -143,6 +154,6 @@ def _environment() -> Environment:
         "snr": snr_text,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
-    environment.globals["version"] = __version__
+    environment.globals |= {"version": __version__, "detector_frame": detector_frame()}
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
     return environment

@@ -64,8 +64,8 @@ def test_the_page_has_all_that_decides(settings, put):
     assert len(judged) == 2
     assert all(str(escape(one["explanation"])) in page for one in judged)
     assert f'<dt>time not received</dt><dd class="number">{100 * report["lost"]["fraction"]:.0f} %' in page
-    sources = [one["src"].split("?")[0] for one in elements.named("img")]
-    assert any(one.endswith("source_spectrum.png") for one in sources)
+    sources = [one["href"].split("?")[0] for one in elements.named("image")]
+    assert [one.rsplit("/")[-1] for one in sources] == ["detector.png"]
     folder = product_folder(settings.products, BURST, f"{BURST}__1")
     assert all((folder / one.split(f"{BURST}__1/")[1]).is_file() for one in sources)
     for product in report["products"].values():
@@ -137,7 +137,7 @@ def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put
         assert all("/desk/static/" in one["src"] for one in scripts)
         for _, attributes in elements.found:
             assert not [name for name in attributes if name.startswith("on") or name == "style"]
-    assert not elements.named("svg")
+    assert all(one.get("role") == "img" for one in elements.named("svg"))
 
 
 def test_a_report_of_another_version_is_led_to(settings, put):
