@@ -18,7 +18,6 @@ from mxtvhf.models.position import Position
 from mxtvhf.reporting.announcement.model import Release
 from mxtvhf.workflow.runs import Run
 
-
 FOLDED_AFTER = timedelta(days=1)
 """Age of a burst after which it may be folded away while only notices came."""
 MOST_UNFOLDED = 5
