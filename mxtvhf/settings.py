@@ -296,6 +296,11 @@ class Settings(BaseSettings):
         """What was decided and announced, ``<burst>/<run>/``."""
         return self.home / "releases"
 
+    @property
+    def desk(self) -> Path:
+        """Comments, and which unreadable inputs somebody has seen."""
+        return self.home / "desk"
+
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 

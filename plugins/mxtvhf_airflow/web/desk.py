@@ -7,7 +7,7 @@ functions: every Airflow process imports this module.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated
@@ -19,12 +19,15 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
+from pydantic import AwareDatetime, BaseModel
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.comments import CommentText
 from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of
-from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
@@ -34,6 +37,7 @@ from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
+    from mxtvhf.desk.burst_list import BurstLine
     from mxtvhf.desk.burst_page import BurstPage
     from mxtvhf.desk.render import Viewer
 
@@ -41,6 +45,16 @@ STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
+SHIFT = timedelta(hours=12)
+"""What the hand-over covers when it is asked for no time."""
+
+
+class NewComment(BaseModel):
+    """What the form of a comment sends."""
+
+    text: CommentText
+
+
 RunId = Annotated[
     str | None,
     Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest one with a report"),
@@ -50,22 +64,12 @@ RunId = Annotated[
 @router.get("")
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
-    from mxtvhf.desk.burst_list import burst_lines
-    from mxtvhf.desk.files import DeskFiles
     from mxtvhf.desk.render import render_list
-    from mxtvhf.intake.open_bursts import OpenBursts
+    from mxtvhf.desk.unreadable import UnreadableInputs
 
     settings = _settings(request)
-    opened = OpenBursts(settings.archive).all().items()
-    asked = questions(session, just_answered=True)
-    lines = burst_lines(
-        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
-        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
-        {question.run_id for question in asked if question.is_open},
-        DeskFiles(settings),
-        answers={question.run_id: question.answer for question in asked if question.answer},
-    )
-    unread = len(Archive(settings.archive).quarantined())
+    unread = len(UnreadableInputs(Archive(settings.archive), settings.desk).open())
+    lines = _list_lines(settings, session)
     return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
 
 
@@ -89,6 +93,68 @@ def of_run(
     if found is None or found[0].burst_id is None:
         raise HTTPException(404, f"no run {run_id} of a burst")
     return RedirectResponse(f"{_base(request)}/desk/{found[0].burst_id}?run={quote(run_id, safe='')}")
+
+
+@router.get("/handover")
+def handover(
+    request: Request,
+    session: SessionDep,
+    user: GetUserDep,
+    since: Annotated[
+        AwareDatetime | None, Query(description="ISO 8601 with zone; default: 12 hours ago")
+    ] = None,
+) -> Response:
+    """Return the hand-over of a shift."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.handover import handover as of_shift
+    from mxtvhf.desk.render import render_handover
+
+    settings, now = _settings(request), datetime.now(UTC)
+    shift = of_shift(
+        _list_lines(settings, session), DeskFiles(settings), since=since or now - SHIFT, until=now
+    )
+    return _page(request, render_handover(shift, base=_base(request), viewer=_viewer(user)))
+
+
+@router.get("/statistics")
+def statistics(
+    request: Request, session: SessionDep, user: GetUserDep, kind: RunKind = RunKind.LIVE
+) -> Response:
+    """Return the statistics of the runs of a kind."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.render import render_statistics
+    from mxtvhf.desk.statistics import months
+
+    runs = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
+    every = months(runs, DeskFiles(_settings(request)), kind)
+    return _page(request, render_statistics(every, kind, base=_base(request), viewer=_viewer(user)))
+
+
+@router.get("/unreadable")
+def unreadable(request: Request, user: GetUserDep) -> Response:
+    """Return the inputs that could not be read and that nobody has dismissed."""
+    from mxtvhf.desk.render import render_unreadable
+    from mxtvhf.desk.unreadable import UnreadableInputs
+
+    settings = _settings(request)
+    notes = UnreadableInputs(Archive(settings.archive), settings.desk).open()
+    return _page(request, render_unreadable(notes, base=_base(request), viewer=_viewer(user)))
+
+
+@router.post("/unreadable/{sha256}", status_code=204)
+def dismiss(
+    sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], request: Request, user: GetUserDep
+) -> None:
+    """Take an unreadable input from the list; the quarantine keeps it."""
+    from mxtvhf.desk.unreadable import UnreadableInputs
+
+    name, settings = _decider(user), _settings(request)
+    try:
+        UnreadableInputs(Archive(settings.archive), settings.desk).dismiss(
+            sha256, by=name, now=datetime.now(UTC)
+        )
+    except InvalidInput as error:
+        raise HTTPException(404, str(error)) from error
 
 
 @router.get("/{burst_id}")
@@ -140,6 +206,17 @@ def release(
     return FileResponse(path, headers=HEADERS, filename=name)
 
 
+@router.post("/{burst_id}/comments", status_code=201)
+def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserDep) -> None:
+    """Add a comment about a burst, in the name of who is logged in."""
+    from mxtvhf.desk.files import DeskFiles
+
+    name, files = _decider(user), DeskFiles(_settings(request))
+    if not files.archive.has(burst_id):
+        raise HTTPException(404, f"nothing is known of {burst_id}")
+    files.comments.add(burst_id, new.text, author=name, now=datetime.now(UTC))
+
+
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
     from mxtvhf.desk.burst_page import burst_page
     from mxtvhf.desk.files import DeskFiles
@@ -163,6 +240,30 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
     if page is None:
         raise HTTPException(404, f"nothing is known of {burst_id}")
     return page
+
+
+def _list_lines(settings: Settings, session: SessionDep) -> list[BurstLine]:
+    from mxtvhf.desk.burst_list import burst_lines
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.intake.open_bursts import OpenBursts
+
+    opened = OpenBursts(settings.archive).all().items()
+    asked = questions(session, just_answered=True)
+    return burst_lines(
+        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
+        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
+        {question.run_id for question in asked if question.is_open},
+        DeskFiles(settings),
+        answers={question.run_id: question.answer for question in asked if question.answer},
+    )
+
+
+def _decider(user: GetUserDep) -> str:
+    """Return the name of a user who may decide; nobody else writes on the desk."""
+    viewer = _viewer(user)
+    if not viewer.may_decide:
+        raise HTTPException(403, f"{viewer.name} may read the desk only")
+    return viewer.name
 
 
 def _viewer(user: BaseUser) -> Viewer:
