@@ -198,7 +198,7 @@ def test_files_of_certificates_that_cannot_be_used_are_named(authority, tmp_path
 
 
 def test_a_tls_handshake_that_never_ends_is_given_up(authority):
-    """The end of such a connection is told to nobody: neither the first try nor its closing may wait for it."""
+    """Nobody is told the end of such a connection: neither the first try nor its closing may wait for it."""
 
     async def greet(reader, writer):
         writer.write(

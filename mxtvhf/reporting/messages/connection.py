@@ -119,8 +119,8 @@ class _CarefulClient(Client):
 
     NATS's own one encrypts when the server's greeting asks for it: whoever sits between the two need only
     change the greeting to be sent the password in clear. Its reader ends at a subject that is not UTF-8, and
-    takes a publisher's header ``Status`` for a word of the server. It waits for ever for the end of a connection
-    whose TLS handshake did not end.
+    takes a publisher's header ``Status`` for a word of the server. And it waits for ever for the end of a
+    connection whose TLS handshake did not end.
     """
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
