@@ -6,6 +6,7 @@ Used in the API server and the scheduler only.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.sdk.exceptions import ParamValidationError
-from airflow.utils.state import State
+from airflow.utils.state import DagRunState, State
 from airflow.utils.types import DagRunTriggeredByType
 from pydantic import ValidationError
 from sqlalchemy import func, or_, select
@@ -133,8 +134,9 @@ def questions(
         With what is open also what was answered within `JUST_ANSWERED`: it may not be on disk yet.
     """
     query = (
-        select(TaskInstance, HITLDetail)
+        select(TaskInstance, HITLDetail, DagRun.state)
         .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .join(DagRun, (DagRun.dag_id == TaskInstance.dag_id) & (DagRun.run_id == TaskInstance.run_id))
         .where(TaskInstance.dag_id == DECISION_DAG_ID, TaskInstance.task_id == DECISION_TASK_ID)
     )
     if run_ids is None:
@@ -144,16 +146,24 @@ def questions(
         query = query.where(TaskInstance.run_id.in_(run_ids))
     # A question whose task has ended without an answer can no longer be answered.
     return [
-        AskedQuestion(
-            run_id=task.run_id,
-            asked=asked.created_at,
-            answer=", ".join(asked.chosen_options or ()) or None,
-            answered=asked.responded_at,
-            answered_by=asked.responded_by["name"] if asked.responded_by else None,
-        )
-        for task, asked in session.execute(query)
+        _question(task, asked, run_state)
+        for task, asked, run_state in session.execute(query)
         if asked.responded_at is not None or task.state not in State.finished
     ]
+
+
+def _question(task: TaskInstance, asked: HITLDetail, run_state: str) -> AskedQuestion:
+    question = AskedQuestion(run_id=task.run_id, asked=asked.created_at)
+    if asked.responded_at is None or task.state == State.UP_FOR_RETRY:
+        # The answer was about a report that is not the newest one any more; the question is put again.
+        return question
+    return replace(
+        question,
+        answer=", ".join(asked.chosen_options or ()) or None,
+        answered=asked.responded_at,
+        answered_by=asked.responded_by["name"] if asked.responded_by else None,
+        is_failed=run_state == DagRunState.FAILED,
+    )
 
 
 def _conf(found: DagRun) -> RunConf | None:
