@@ -267,7 +267,6 @@ def test_a_report_that_changed_behind_the_question_is_asked_about_again(run, ano
     path.write_text(path.read_text() + "\n")
     assert ada.answer(run_id, "Approve", report=read) == 200
     asked_again(run, ada, run_id)
-    assert "the answer is not about the newest report" in reason(run, run_id, "ba_decision")
     assert released_of(settings, run_id) is None
     assert ada.question(run_id)["params"]["report"]["value"] == ada.newest(run_id) != read
     assert answered(run, ada, run_id, "Reject") == "success"
