@@ -23,6 +23,7 @@ from mxtvhf.desk.decision import (
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.gp_line import GpLine, gp_line
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.states import State, kind_of
@@ -181,10 +182,9 @@ class BurstPage:
         return best is not None and any(is_deep(answer) for answer in answers if answer.is_around(best))
 
     @property
-    def is_waiting_for_gp(self) -> bool:
-        """True while the run waits for GP's analysis."""
-        is_preliminary = self.report is not None and self.report.status == "preliminary"
-        return is_preliminary and self.run is not None and self.run.ended is None
+    def gp(self) -> GpLine | None:
+        """How GP's analysis stands; None without a report."""
+        return gp_line(self.run, self.report) if self.report else None
 
     @property
     def cautions(self) -> list[str]:

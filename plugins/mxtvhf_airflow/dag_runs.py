@@ -17,6 +17,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
+from airflow.sdk import BaseXCom
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.state import DagRunState, State
 from airflow.utils.types import DagRunTriggeredByType
@@ -25,6 +26,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.desk.decision import DECISION_TASK_ID, AskedQuestion
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models.ids import RUN_DAG_IDS, TEST_MARK, RunKind, kind_of_run, run_id_of
@@ -33,7 +35,7 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
 from mxtvhf_airflow.alert_role import is_test_alert
 from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
-from mxtvhf_airflow.run_context import REASON_KEY
+from mxtvhf_airflow.run_context import GP_TASKS, REASON_KEY, TIMING_KEY
 
 
 def start_run(conf: RunConf, user: str) -> tuple[str, bool]:
@@ -97,8 +99,9 @@ def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None
     if found is None:
         return None
     is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == found.dag_id))
-    run = _run(found, problems_of(found, session)).model_copy(update={"is_paused": bool(is_paused)})
-    return run, _conf(found)
+    run = _run(found, problems_of(found, session))
+    more = {"is_paused": bool(is_paused), **_gp_of(found, session)}
+    return run.model_copy(update=more), _conf(found)
 
 
 def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[Run]:
@@ -221,6 +224,26 @@ def problems_of(run: DagRun, session: Session) -> Iterable[StepProblem]:
         reason = reasons.get(task.task_id)
         if reason or task.state == "failed":
             yield StepProblem(step=task.task_id, state=str(task.state), reason=reason or REASON_UNKNOWN)
+
+
+def _gp_of(run: DagRun, session: Session) -> dict[str, Any]:
+    """Return what is known of GP's analysis: the fields ``gp`` and ``gp_requested`` of a run."""
+    wait, start = GP_TASKS
+    left = session.scalars(
+        select(XComModel).where(
+            XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.task_id.in_(GP_TASKS)
+        )
+    )
+    values: dict[tuple[str, str], Any] = {
+        (xcom.task_id, xcom.key): XComModel.deserialize_value(xcom) for xcom in left
+    }
+    keys = ((wait, BaseXCom.XCOM_RETURN_KEY), (wait, OUTCOME_KEY), (start, OUTCOME_KEY))
+    outcome = next((values[key] for key in keys if values.get(key)), None)
+    is_asked, timing = values.get((start, BaseXCom.XCOM_RETURN_KEY)), values.get((start, TIMING_KEY))
+    return {
+        "gp": GpOutcome.model_validate(outcome) if outcome else None,
+        "gp_requested": datetime.fromisoformat(timing[1]) if is_asked and timing else None,
+    }
 
 
 def _reasons(run: DagRun, session: Session) -> dict[str, str]:

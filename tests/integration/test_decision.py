@@ -83,7 +83,7 @@ def inputs(settings, burst, role):
 def analysed(run, settings):
     """One analysis of a burst that is no test; Airflow has asked about it."""
     run_id = f"{BURST}__1"
-    assert run(run_id, **inputs(settings, BURST, "observation")) == "success"
+    assert run(run_id, **inputs(settings, BURST, "observation")) == "success", run.api.task_states(run_id)
     assert run.api.task_states(run_id)["ask_ba"] == "success"
     return run_id
 
@@ -387,11 +387,9 @@ def test_asked_twice_is_asked_once(run, analysed, settings):
 def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, settings):
     """Thirteen questions were open about eight bursts, and Airflow's form took answers to all of them."""
     older, newer = another(41), another(42)
-    OpenQuestions(Archive(settings.archive), run.api.separate()).end_unneeded()
+    OpenQuestions(Archive(settings.archive), settings.products, run.api.separate()).end_unneeded()
     assert ended(run, older) == "failed"
-    assert run.api.run(older, dag_id=DECISION_DAG_ID)["note"].endswith(
-        f"superseded by the question about {newer}"
-    )
+    assert run.api.run(older, dag_id=DECISION_DAG_ID)["note"].endswith(f"superseded by {newer}")
     # Airflow still takes an answer, and does nothing with it.
     ada.answer(older, "Approve")
     assert states(run, older)["ba_decision"] not in ("success", "awaiting_input", "running")

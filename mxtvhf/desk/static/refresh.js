@@ -146,7 +146,7 @@ function ages() {
   for (const time of document.querySelectorAll("time[data-age]")) {
     const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
     const [length, unit] = units.find(([one]) => seconds >= 2 * one) || [1, "s"];
-    const text = `${Math.floor(seconds / length)} ${unit} ago`;
+    const text = `${Math.floor(seconds / length)} ${unit}${time.dataset.age === "elapsed" ? "" : " ago"}`;
     if (time.textContent !== text) time.textContent = text;
   }
 }
