@@ -18,6 +18,8 @@ from mxtvhf.models.kept import Kept, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.question import report_at
+from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.runs import Run
@@ -49,8 +51,24 @@ class DeskFiles:
 
     def report(self, burst_id: str, run_id: str) -> Report | None:
         """Return the final report of a run, else the preliminary one; None without a readable one."""
+        found = self.digested_report(burst_id, run_id)
+        return found[0] if found else None
+
+    def digested_report(self, burst_id: str, run_id: str) -> tuple[Report, str] | None:
+        """Return a report as `report` does, with the SHA-256 of its file."""
         # Not remembered: a whole report is large, and one at a time is looked at.
-        return _first(_left_out(_parse, path, Report) for path in self._reports(burst_id, run_id))
+        for path in self._reports(burst_id, run_id):
+            try:
+                if path.exists():
+                    return report_at(path)
+            except InvalidInput as error:
+                log_once(f"{error}; the file is left out")
+        return None
+
+    def changes(self, burst_id: str, run_id: str) -> tuple[str, ...] | None:
+        """Name what the final report of a run changed; None unless both of its reports can be read."""
+        after, before = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
+        return None if before is None or after is None else changes(before, after)
 
     def _reports(self, burst_id: str, run_id: str) -> list[Path]:
         folder = product_folder(self.products, burst_id, run_id)

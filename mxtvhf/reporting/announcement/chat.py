@@ -19,6 +19,7 @@ def message(announced: Announcement) -> str:
         f"R90 {position_radius_text(position)}",
         f"{position.origin} {position.label}",
         announced.verdict,
+        *["preliminary"] * (report.status == "preliminary"),
         *([announced.limit_words] if announced.limit_words else []),
         *([f"flux {measurement_text(fit.flux, 'erg/cm2/s')}"] if fit else []),
         *_since_trigger(announced),

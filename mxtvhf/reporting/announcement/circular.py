@@ -38,6 +38,7 @@ def circular(announced: Announcement) -> bytes:
         " ".join(announced.catalogue_words),
         *_flux(announced),
         announced.other_sources_words,
+        announced.stage_words,
         announced.comment,
         _citations(announced),
         FROM_PHOTONS if announced.is_from_photons or announced.is_non_detection else "",

@@ -96,6 +96,7 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
         ivorn=announced.ivorn,
         supersedes=announced.supersedes,
         position=announced.position,
+        report_status=report.status,
         decided_by=announced.author or "",
         text=(folder / FILES["message"]).read_text(),
         voevent=(folder / FILES["voevent"]).read_text(),

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.position import Position
@@ -26,6 +27,10 @@ class Decision(KeptModel):
     position: str | None = None
     """Label of the position to announce; None: the report's best one."""
     comment: str = Field(default="", max_length=2000)
+    report_status: ReportStatus = "final"
+    """Which report of the run was read; version 0.2.0 asked only about the final one."""
+    report_sha256: str | None = None
+    """Of the file of that report; None in decisions of version 0.2.0."""
     decided_by: str
     """Who, as Airflow knows them."""
     decided_at: AwareDatetime

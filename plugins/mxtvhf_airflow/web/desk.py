@@ -22,6 +22,8 @@ from fastapi.responses import FileResponse, RedirectResponse
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.decision import answer_address
+from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.settings import Settings
@@ -81,7 +83,7 @@ def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
         {question.run_id for question in asked if question.is_open},
         DeskFiles(settings),
-        answers={question.run_id: question.answer for question in asked if question.answer},
+        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
     )
     unread = len(Archive(settings.archive).quarantined())
     return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
@@ -156,6 +158,31 @@ def release(
     if path.parent != folder or not path.is_file():
         raise HTTPException(404, f"no text {name!r} of {run}")
     return FileResponse(path, headers=HEADERS, filename=name)
+
+
+class Answer(Model):
+    """An answer to the question about a run, as Airflow takes it."""
+
+    chosen_options: list[str]
+    params_input: dict[str, str | None]
+    """The fields of the form; ``report`` is the digest of the report that was read."""
+
+
+@router.patch("/{burst_id}/answer")
+def answer(
+    burst_id: BurstId,
+    run: Annotated[str, Query(pattern=RUN_ID_PATTERN)],
+    given: Answer,
+    request: Request,
+    session: SessionDep,
+) -> Response:
+    """Lead an answer to Airflow's API if it is about what the page shows now; else 409 and the reason."""
+    decision = _burst(burst_id, run, request, session).decision
+    objection = decision.objection(given.params_input.get("report")) if decision else "No decision is open."
+    if objection:
+        raise HTTPException(409, objection)
+    # 307: the browser sends the same request there.
+    return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
 
 
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
