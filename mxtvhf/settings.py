@@ -374,6 +374,11 @@ class Settings(BaseSettings):
         """What was decided and announced, ``<burst>/<run>/``."""
         return self.home / "releases"
 
+    @property
+    def desk(self) -> str:
+        """Address of the Burst Advocate's desk, as it stands in notifications."""
+        return f"{self.public_url or self.airflow_url}/mxtvhf/desk"
+
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 

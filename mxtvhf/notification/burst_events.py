@@ -33,6 +33,11 @@ def subject_of(burst_id: str, *, is_test: bool) -> str:
     return f"{burst_id}{TEST_MARK if is_test else ''}"
 
 
+def subject_name(subject: str) -> str:
+    """Return how a message calls a subject."""
+    return f"DRILL {subject.removesuffix(TEST_MARK)}" if subject.endswith(TEST_MARK) else subject
+
+
 def desk_link(desk: str | None, burst_id: str, run_id: str | None = None) -> str | None:
     """Return the address of a burst's page; ``desk`` is that of the desk, None where it is not known."""
     query = f"?{urlencode({'run': run_id})}" if run_id else ""
@@ -116,7 +121,7 @@ class BurstWatch:
                 event="first_notice",
                 subject=subject,
                 raised=time,
-                title=f"{_name(subject)}: new burst, {alert.notice_type}",
+                title=f"{subject_name(subject)}: new burst, {alert.notice_type}",
                 body=notice_body(
                     alert,
                     do="Be ready: the first MXT position follows within minutes.",
@@ -142,7 +147,7 @@ class BurstWatch:
                 event="first_position" if last is None else "result_changed",
                 subject=subject,
                 raised=report.written,
-                title=f"{_name(subject)}: {what[:1].lower()}{what[1:]}"
+                title=f"{subject_name(subject)}: {what[:1].lower()}{what[1:]}"
                 + ("" if radius is None else f", R90 {radius_text(radius)}"),
                 body=report_body(
                     report, what=what, do=CHECK, link=desk_link(self._desk, report.burst_id, report.run_id)
@@ -171,15 +176,11 @@ class BurstWatch:
                 event="retraction",
                 subject=subject,
                 raised=time,
-                title=f"{_name(subject)}: retracted by SVOM",
+                title=f"{subject_name(subject)}: retracted by SVOM",
                 body=body,
             ),
             now,
         )
-
-
-def _name(subject: str) -> str:
-    return f"DRILL {subject.removesuffix(TEST_MARK)}" if subject.endswith(TEST_MARK) else subject
 
 
 def _change(last: Occurrence, report: Report) -> str | None:

@@ -91,9 +91,8 @@ class Notifier:
         self._timeout_s = timeout_s
         self._archive = Archive(settings.archive)
         self._releases = settings.releases
-        desk = f"{settings.public_url or settings.airflow_url}/mxtvhf/desk"
-        self._desk = desk
-        self._watch = BurstWatch(self._archive, settings.products, self.ledger, desk)
+        self._desk = settings.desk
+        self._watch = BurstWatch(self._archive, settings.products, self.ledger, self._desk)
         self._channels: list[Channel] = []
         self._rota: Rota | None = None
         self._minute: datetime | None = None
