@@ -143,7 +143,7 @@ class Rota:
             return None
         until = f"until {duty.until:%Y-%m-%d %H:%M} UTC" if duty.until else f"for {HORIZON.days} days"
         who = " and ".join(map(self.name, duty.people)) + " are" if duty.people else "nobody is"
-        return f"rota: {who} on duty {until}; everybody is notified"
+        return f"{who} on duty {until}; everybody is notified"
 
     def faults(self, start: datetime, end: datetime) -> list[str]:
         """Return the gaps and overlaps between two moments, a line each."""

@@ -70,9 +70,9 @@ def test_a_repeated_shift_keeps_its_local_time_over_a_clock_change(rota):
     [
         (
             utc(3, 29, 6, 30),
-            "rota: Ada Lovelace and Bob are on duty until 2026-03-29 07:00 UTC; everybody is notified",
+            "Ada Lovelace and Bob are on duty until 2026-03-29 07:00 UTC; everybody is notified",
         ),
-        (utc(3, 29, 18, 30), "rota: nobody is on duty until 2026-03-29 19:00 UTC; everybody is notified"),
+        (utc(3, 29, 18, 30), "nobody is on duty until 2026-03-29 19:00 UTC; everybody is notified"),
         (utc(3, 29, 12), None),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_gap_and_two_people_at_once_are_one_clear_line(rota, moment, line):
 def test_a_rota_that_has_ended_leaves_nobody_on_duty(rota):
     found = rota(DAYS.replace("repeat_days = 1", "repeat_days = 1\nuntil = 2026-03-10"))
     assert found.duty(utc(3, 9, 12)).person == "ada"
-    assert found.problem(utc(4, 1)) == "rota: nobody is on duty for 14 days; everybody is notified"
+    assert found.problem(utc(4, 1)) == "nobody is on duty for 14 days; everybody is notified"
 
 
 def test_a_shift_far_from_its_first_day_is_found(rota):
