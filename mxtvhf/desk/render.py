@@ -15,6 +15,7 @@ from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.burst_page import BurstPage
+from mxtvhf.desk.duty import DutyBox
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
@@ -41,7 +42,12 @@ class Viewer:
 
 
 def render_list(
-    lines: Sequence[BurstLine], *, quarantined: int, base: str, viewer: Viewer | None = None
+    lines: Sequence[BurstLine],
+    *,
+    quarantined: int,
+    base: str,
+    viewer: Viewer | None = None,
+    duty: DutyBox | None = None,
 ) -> str:
     """Render the list of bursts.
 
@@ -55,6 +61,8 @@ def render_list(
         Path under which the app is reached, e.g. ``/mxtvhf``.
     viewer
         Who looks at it; None: the page names nobody.
+    duty
+        Who is on duty; None: no notifications are configured.
     """
     template = _environment().get_template("list.html.j2")
     return template.render(
@@ -63,17 +71,25 @@ def render_list(
         quarantined=quarantined,
         base=base,
         viewer=viewer,
+        duty=duty,
         refresh_s=LIST_REFRESH_S,
     )
 
 
-def render_burst(page: BurstPage, *, base: str, viewer: Viewer | None = None) -> str:
+def render_burst(
+    page: BurstPage, *, base: str, viewer: Viewer | None = None, duty: DutyBox | None = None
+) -> str:
     """Render the page of a burst; arguments as in `render_list`. Without a viewer everybody may decide."""
     return (
         _environment()
         .get_template("burst.html.j2")
         .render(
-            page=page, base=base, viewer=viewer, run_files=_run_files(page, base), refresh_s=page.refresh_s
+            page=page,
+            base=base,
+            viewer=viewer,
+            duty=duty,
+            run_files=_run_files(page, base),
+            refresh_s=page.refresh_s,
         )
     )
 
