@@ -41,6 +41,9 @@ Role = Literal["viewer", "robot", "user", "op", "admin"]
 ADMIN = "admin"
 """The user with all rights, in every installation."""
 
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$", strip_whitespace=True)]
+"""Text on one line."""
+
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -107,6 +110,39 @@ class IntakePolicy(Model):
         le=LONGEST_S,
         description="a burst of which nothing new came for so long is left alone",
     )
+
+
+class AnnouncementTexts(Model):
+    """What the texts of an announcement say beside the result."""
+
+    authors: tuple[Line, ...] = Field(
+        default=(),
+        description="authors of circulars after the Burst Advocate, as they are printed",
+        examples=[["A. Lovelace (CEA)"]],
+    )
+    advocates: dict[str, Line] = Field(
+        default={},
+        description="login of a Burst Advocate -> their name, as it is printed",
+        examples=[{"ada": "A. Lovelace (CEA)"}],
+    )
+    acknowledgement: Line | None = Field(
+        default=None, description="last paragraph of circulars; None: the one of announcement.toml"
+    )
+
+    def byline(self, decided_by: str | None) -> tuple[str, ...]:
+        """Return the authors of a circular, the Burst Advocate first.
+
+        Parameters
+        ----------
+        decided_by
+            Login of the Burst Advocate; None: nobody has decided yet. A login without a printed name is
+            named only where no authors are configured.
+        """
+        advocate = self.advocates.get(decided_by) if decided_by is not None else None
+        if advocate is None and not self.authors:
+            advocate = decided_by
+        first = () if advocate is None else (advocate,)
+        return (*first, *(author for author in self.authors if author not in first))
 
 
 class NatsTls(Model):
@@ -187,6 +223,11 @@ class Settings(BaseSettings):
         default=None,
         description="file with the URL of a Mattermost or Slack webhook that is told what is announced;"
         " None: no webhook",
+    )
+    announcement: Annotated[AnnouncementTexts, *FromJson] = Field(
+        default=AnnouncementTexts(),
+        description="authors and acknowledgement of circulars (JSON)",
+        examples=['{"authors": ["A. Lovelace (CEA)"]}'],
     )
     answer_within_days: float = Field(
         default=7.0,

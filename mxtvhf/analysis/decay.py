@@ -25,7 +25,6 @@ from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
 
-
 DROP_90 = 1.353
 """Half the 90 % quantile of chi-squared with one degree of freedom."""
 

@@ -163,6 +163,8 @@ class SpectralFit(Model):
     """The photon index with its 90 % interval; None in results of versions before this field."""
     flux_90: Measurement | None = None
     """``flux`` with its 90 % interval; None in results of versions before this field."""
+    nh_90_1e22_cm2: Measurement | None = None
+    """The column with its 90 % interval; None in results of versions before this field."""
     flux_band_kev: tuple[float, float]
     nh_1e22_cm2: Measurement
     """Column of absorbing hydrogen, 1e22/cm2; errors are 0 when it was fixed. In this unit because 1e21 comes

@@ -213,6 +213,7 @@ def _result(
         unabsorbed_flux=found.amplitude_measured(log_energy_flux(found.index, np.zeros(1))),
         photon_index_90=found.index_measured(0.9),
         flux_90=found.amplitude_measured(log_flux, 0.9),
+        nh_90_1e22_cm2=found.column_measured(_NH_UNIT, 0.9),
         flux_band_kev=analysis_constants().spectrum.flux_band_kev,
         nh_1e22_cm2=found.column_measured(_NH_UNIT),
         nh_free=True,

@@ -88,9 +88,9 @@ class SpectralPosterior:
         """Return median and central interval of the photon index, with the probability ``content``."""
         return _measurement(*_quantiles(self.index, self.probability.sum(axis=1), content))
 
-    def column_measured(self, unit: float) -> Measurement:
-        """Return median and 68 % interval of the column in a unit, 1/cm2."""
-        quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0))
+    def column_measured(self, unit: float, content: float = _CONTENT) -> Measurement:
+        """Return median and central interval of the column in a unit, 1/cm2."""
+        quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0), content)
         return _measurement(*(column_of(quantiles) / unit))
 
     def amplitude_measured(self, log_factor: Floats, content: float = _CONTENT) -> Measurement:
