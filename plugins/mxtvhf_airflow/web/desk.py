@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.decision import answer_address
+from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
@@ -42,25 +43,6 @@ if TYPE_CHECKING:
     from mxtvhf.desk.render import Viewer
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
-CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-cache",
-}
-# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
-ALADIN_HEADERS = HEADERS | {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob: {CDS}; connect-src 'self' data: blob: {CDS}; worker-src blob:; "
-        f"font-src data: {CDS}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    )
-}
-
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
