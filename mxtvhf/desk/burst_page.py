@@ -10,7 +10,7 @@ from itertools import takewhile
 from urllib.parse import quote
 
 from mxtvhf.analysis.model import LightCurve
-from mxtvhf.archive.products import ReportSummary, product_folder
+from mxtvhf.archive.products import REPORT_FOLDERS, ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
@@ -22,25 +22,24 @@ from mxtvhf.desk.decision import (
     AskedQuestion,
     DecisionBox,
     Draft,
-    answer_address,
     drafts_in,
     form_address,
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.gp_line import GpLine, gp_line
 from mxtvhf.desk.headline import Candidate, candidates, depth_text, pair_of
 from mxtvhf.desk.names import instrument_name, position_name, superseded
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.source_charts import PositionOfUpdate, light_curve_chart, spectrum_chart, trend_chart
 from mxtvhf.desk.states import State, kind_of
-from mxtvhf.errors import NothingToDo
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.announcement.content import announceable_first
+from mxtvhf.reporting.announcement.content import announceable_first, known_sources, recommended
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
-from mxtvhf.reporting.announcement.request import check_askable
+from mxtvhf.reporting.announcement.request import is_askable
 from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.page import pairs_by_weight
@@ -55,7 +54,7 @@ MOST_CURVES = 10
 """Other updates whose light curves are read."""
 SETTLED_AFTER = timedelta(days=1)
 ASKED_WITHIN = timedelta(minutes=1)
-"""A question that is not put so long after the end of its run is not coming by itself."""
+"""A question that is not put so long after the report is not coming by itself."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class BurstPage:
     by_notices: NoticeResult | None = None
     """What the notices say, shown while there is no report."""
     is_question_due: bool = False
-    """True when the run has just ended and the Burst Advocate is about to be asked."""
+    """True when a report was just written and the Burst Advocate is about to be asked."""
     published: Release | None = None
     """The latest announcement of the burst, by whichever of its runs of this kind."""
     earlier_curves: tuple[LightCurve, ...] = ()
@@ -208,10 +207,9 @@ class BurstPage:
         return best is not None and any(is_deep(answer) for answer in answers if answer.is_around(best))
 
     @property
-    def is_waiting_for_gp(self) -> bool:
-        """True while the run waits for GP's analysis."""
-        is_preliminary = self.report is not None and self.report.status == "preliminary"
-        return is_preliminary and self.run is not None and self.run.ended is None
+    def gp(self) -> GpLine | None:
+        """How GP's analysis stands; None without a report."""
+        return gp_line(self.run, self.report) if self.report else None
 
     @property
     def cautions(self) -> list[str]:
@@ -306,7 +304,7 @@ class BurstPage:
     @property
     def report_folder(self) -> str:
         """Where the report's own files lie in the run's folder."""
-        return "preliminary/" if self.report and self.report.status == "preliminary" else ""
+        return REPORT_FOLDERS[self.report.status] if self.report else ""
 
     @property
     def catalogues(self) -> list[CatalogueLine]:
@@ -379,11 +377,12 @@ def burst_page(
         return _received_only(burst_id, notices, files, now) if files.archive.has(burst_id) else None
     history = tuple(_history(run, shown, questions, files) for run in runs)
     line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
-    report = files.report(burst_id, shown.run_id)
+    read = files.digested_report(burst_id, shown.run_id)
+    report = read[0] if read else None
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
     best = report.best_position if report else None
     closed = _why_closed(line, history, is_retracted=line.state is State.RETRACTED)
-    decision = _decision(burst_id, shown.run_id, questions, files, report, airflow, closed=closed)
+    decision = _decision(burst_id, shown.run_id, questions, files, read, airflow, closed=closed)
     is_due = _is_question_due(line, decision, now)
     by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
     return BurstPage(
@@ -445,7 +444,8 @@ def _context(best: Position | None, by_notices: NoticeResult | None, now: dateti
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:
     burst_id = str(run.burst_id)
     report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
-    is_asked, answer = question is not None and question.is_open, question.answer if question else None
+    is_asked = question is not None and question.is_open
+    answer = question.standing_answer if question else None
     state = files.state(run, report, is_asked=is_asked, answer=answer)
     kind = kind_of(run.run_id, report, is_test=run.is_test)
     return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
@@ -456,22 +456,27 @@ def _decision(
     run_id: str,
     questions: Mapping[str, AskedQuestion],
     files: DeskFiles,
-    report: Report | None,
+    read: tuple[Report, str] | None,
     airflow: str,
     *,
     closed: str | None,
 ) -> DecisionBox:
     decided = files.decided(burst_id, run_id)
+    report, digest = read or (None, None)
     return DecisionBox(
         question=questions.get(run_id),
         decision=decided.decision,
         release=decided.release,
         fault=decided.fault,
+        report_status=report.status if report else None,
+        report_sha256=digest,
+        changes=files.changes(burst_id, run_id),
+        known_as=_known_as(report) if report else None,
         choices=announceable_first(report) if report else (),
-        drafts=_texts(burst_id, run_id, files),
+        drafts=_texts(burst_id, run_id, files, REPORT_FOLDERS[report.status] if report else ""),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),
         closed=closed,
-        answer_address=answer_address(airflow, run_id),
+        answer_address=f"desk/{burst_id}/answer?run={quote(run_id, safe='')}",
         form_address=form_address(airflow, run_id),
     )
 
@@ -484,13 +489,23 @@ def _why_closed(line: HistoryLine, history: Sequence[HistoryLine], *, is_retract
     return f"Superseded by update {newer.run.sequence}." if newer else None
 
 
-def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:
+def _known_as(report: Report) -> str | None:
+    """Name the catalogued source that is likelier than not at the position that would be announced."""
+    best = recommended(report)
+    known = known_sources(report, best) if best else ()
+    return known[0].source if known else None
+
+
+def _texts(burst_id: str, run_id: str, files: DeskFiles, below: str) -> tuple[Draft, ...]:
+    """Read what was announced, before that the drafts beside the report in the folder ``below``."""
     run, folder = quote(run_id, safe=""), product_folder(files.products, burst_id, run_id)
     told = drafts_in(
         files.release_folder(burst_id, run_id),
         lambda name: f"desk/{burst_id}/release/{quote(name)}?run={run}",
     )
-    return told or drafts_in(folder / DRAFTS, lambda name: f"runs/{run}/{DRAFTS}/{quote(name)}")
+    return told or drafts_in(
+        folder / below / DRAFTS, lambda name: f"runs/{run}/{below}{DRAFTS}/{quote(name)}"
+    )
 
 
 def _sky(report: Report, best: Position) -> SkyView:
@@ -530,15 +545,11 @@ def _earlier_curves(
 
 
 def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:
-    """Tell whether a run has just ended whose question is not put yet: Airflow starts a second run for it."""
-    ended, report = line.run.ended, line.report
-    if ended is None or report is None or report.status != "final" or decision.question or decision.decision:
+    """Tell whether a report was just written whose question is not put yet: Airflow starts a run for it."""
+    report = line.report
+    if report is None or decision.question or decision.decision or not is_askable(report):
         return False
-    try:
-        check_askable(report)
-    except NothingToDo:
-        return False
-    return timedelta(0) <= now - ended < ASKED_WITHIN
+    return timedelta(0) <= now - report.written < ASKED_WITHIN
 
 
 def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:

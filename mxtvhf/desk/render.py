@@ -18,6 +18,7 @@ from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.comments import MAX_COMMENT
+from mxtvhf.desk.duty import DutyBox
 from mxtvhf.desk.handover import Handover
 from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
@@ -55,6 +56,7 @@ def render_list(
     quarantined: int,
     base: str,
     viewer: Viewer | None = None,
+    duty: DutyBox | None = None,
     now: datetime | None = None,
 ) -> str:
     """Render the list of bursts.
@@ -69,6 +71,8 @@ def render_list(
         Path under which the app is reached, e.g. ``/mxtvhf``.
     viewer
         Who looks at it; None: the page names nobody.
+    duty
+        Who is on duty; None: no notifications are configured.
     now
         The moment of the page; None: the present.
     """
@@ -80,17 +84,25 @@ def render_list(
         quarantined=quarantined,
         base=base,
         viewer=viewer,
+        duty=duty,
         refresh_s=LIST_REFRESH_S,
     )
 
 
-def render_burst(page: BurstPage, *, base: str, viewer: Viewer | None = None) -> str:
+def render_burst(
+    page: BurstPage, *, base: str, viewer: Viewer | None = None, duty: DutyBox | None = None
+) -> str:
     """Render the page of a burst; arguments as in `render_list`. Without a viewer everybody may decide."""
     return (
         _environment()
         .get_template("burst.html.j2")
         .render(
-            page=page, base=base, viewer=viewer, run_files=_run_files(page, base), refresh_s=page.refresh_s
+            page=page,
+            base=base,
+            viewer=viewer,
+            duty=duty,
+            run_files=_run_files(page, base),
+            refresh_s=page.refresh_s,
         )
     )
 

@@ -10,7 +10,7 @@ from support.desk import BURST, HOSTILE, NOW, html_of, page_of, run
 
 def test_comments_have_author_and_time_and_stay_in_their_order(settings, put):
     put(f"{BURST}__1")
-    comments = Comments(settings.desk / "comments")
+    comments = Comments(settings.desk_records / "comments")
     comments.add(BURST, " VT sees it fade.\nAsked for a spectrum. ", author="ada", now=NOW)
     comments.add(BURST, HOSTILE, author="bob", now=NOW + timedelta(minutes=3))
     comments.add("sb26022899", "of another burst", author="ada", now=NOW)
@@ -27,7 +27,7 @@ def test_comments_have_author_and_time_and_stay_in_their_order(settings, put):
 def test_a_burst_that_is_only_received_can_be_commented(settings, processed):
     archive = Archive(settings.archive)
     archive.log_receipt(archive.keep_alert(BURST, (processed / "input" / "alert.xml").read_bytes()), NOW)
-    Comments(settings.desk / "comments").add(BURST, "seen", author="ada", now=NOW)
+    Comments(settings.desk_records / "comments").add(BURST, "seen", author="ada", now=NOW)
     assert [one.text for one in page_of(settings, []).comments] == ["seen"]
 
 

@@ -56,7 +56,7 @@ def desk(settings, put):
     files = DeskFiles(settings)
     files.archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
     files.comments.add(BURST, "VT sees it fade.", author="ada", now=NOW)
-    notes = UnreadableInputs(files.archive, settings.desk).open()
+    notes = UnreadableInputs(files.archive, settings.desk_records).open()
     lines = burst_lines(runs, {}, set(asked), files)
     base = BASE.rstrip("/")
     with desk_server() as server:

@@ -16,7 +16,7 @@ def archive(settings):
 
 @pytest.fixture
 def unreadable(settings, archive):
-    return UnreadableInputs(archive, settings.desk)
+    return UnreadableInputs(archive, settings.desk_records)
 
 
 def test_an_input_that_somebody_dismissed_leaves_the_list_and_stays_in_the_quarantine(archive, unreadable):

@@ -27,7 +27,9 @@ class DeskServer(ThreadingHTTPServer):
         self.answers: list[tuple[str, object]] = []
         """What was sent: path and JSON."""
         self.status = 200
-        """Of the answer to what is sent."""
+        """Of the answer to what is sent, ..."""
+        self.body: object = {}
+        """... and its JSON."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -49,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.answers.append((self.path, json.loads(body)))
-        self.answer(self.server.status, b"{}", "application/json")
+        self.answer(self.server.status, json.dumps(self.server.body).encode(), "application/json")
 
     do_POST = do_PATCH  # noqa: N815  the name that http.server calls
 

@@ -24,10 +24,13 @@ from pydantic import AwareDatetime, BaseModel
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.comments import CommentText
+from mxtvhf.desk.decision import answer_address
 from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
@@ -64,13 +67,15 @@ RunId = Annotated[
 @router.get("")
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_list
     from mxtvhf.desk.unreadable import UnreadableInputs
 
     settings = _settings(request)
-    unread = len(UnreadableInputs(Archive(settings.archive), settings.desk).open())
-    lines = _list_lines(settings, session)
-    return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
+    unread = len(UnreadableInputs(Archive(settings.archive), settings.desk_records).open())
+    lines, duty = _list_lines(settings, session), duty_box(settings, now=datetime.now(UTC))
+    html = render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user), duty=duty)
+    return _page(request, html)
 
 
 @router.get("/static/{name}")
@@ -137,7 +142,7 @@ def unreadable(request: Request, user: GetUserDep) -> Response:
     from mxtvhf.desk.unreadable import UnreadableInputs
 
     settings = _settings(request)
-    notes = UnreadableInputs(Archive(settings.archive), settings.desk).open()
+    notes = UnreadableInputs(Archive(settings.archive), settings.desk_records).open()
     return _page(request, render_unreadable(notes, base=_base(request), viewer=_viewer(user)))
 
 
@@ -150,7 +155,7 @@ def dismiss(
 
     name, settings = _decider(user), _settings(request)
     try:
-        UnreadableInputs(Archive(settings.archive), settings.desk).dismiss(
+        UnreadableInputs(Archive(settings.archive), settings.desk_records).dismiss(
             sha256, by=name, now=datetime.now(UTC)
         )
     except InvalidInput as error:
@@ -162,10 +167,43 @@ def burst(
     burst_id: BurstId, request: Request, session: SessionDep, user: GetUserDep, run: RunId = None
 ) -> Response:
     """Return the page of a burst."""
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_burst
+    from mxtvhf.models.ids import RunKind
 
     page = _burst(burst_id, run, request, session)
-    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user)))
+    duty = duty_box(
+        _settings(request), now=datetime.now(UTC), burst_id=burst_id, is_test=page.kind is RunKind.TEST
+    )
+    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
+
+
+class AcknowledgementRequest(BaseModel):
+    """What the button "I have it" sends."""
+
+    subject: str
+    """Of the burst, or of its tests, in the ledger of notifications."""
+    instead_of: str | None = None
+    """Who has it by what the page showed."""
+
+
+@router.post("/{burst_id}/acknowledge")
+def acknowledge(
+    burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
+) -> dict[str, str]:
+    """Keep that the user has a burst in hand, so that nobody else is woken; 409: another person has."""
+    from mxtvhf.notification.burst_events import subject_of
+    from mxtvhf.notification.ledger import Ledger
+
+    name, now = _decider(user), datetime.now(UTC)
+    if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
+        raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
+    ledger = Ledger(_settings(request).notifications)
+    try:
+        kept = ledger.acknowledge(body.subject, name, instead_of=body.instead_of, now=now)
+    except InvalidInput as error:
+        raise HTTPException(409, str(error)) from None
+    return {"by": kept.by, "time": utc_text(kept.time)}
 
 
 @router.get("/{burst_id}/aladin")
@@ -217,6 +255,31 @@ def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserD
     files.comments.add(burst_id, new.text, author=name, now=datetime.now(UTC))
 
 
+class Answer(Model):
+    """An answer to the question about a run, as Airflow takes it."""
+
+    chosen_options: list[str]
+    params_input: dict[str, str | None]
+    """The fields of the form; ``report`` is the digest of the report that was read."""
+
+
+@router.patch("/{burst_id}/answer")
+def answer(
+    burst_id: BurstId,
+    run: Annotated[str, Query(pattern=RUN_ID_PATTERN)],
+    given: Answer,
+    request: Request,
+    session: SessionDep,
+) -> Response:
+    """Lead an answer to Airflow's API if it is about what the page shows now; else 409 and the reason."""
+    decision = _burst(burst_id, run, request, session).decision
+    objection = decision.objection(given.params_input.get("report")) if decision else "No decision is open."
+    if objection:
+        raise HTTPException(409, objection)
+    # 307: the browser sends the same request there.
+    return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
+
+
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
     from mxtvhf.desk.burst_page import burst_page
     from mxtvhf.desk.files import DeskFiles
@@ -254,7 +317,7 @@ def _list_lines(settings: Settings, session: SessionDep) -> list[BurstLine]:
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
         {question.run_id for question in asked if question.is_open},
         DeskFiles(settings),
-        answers={question.run_id: question.answer for question in asked if question.answer},
+        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
     )
 
 
@@ -262,7 +325,7 @@ def _decider(user: GetUserDep) -> str:
     """Return the name of a user who may decide; nobody else writes on the desk."""
     viewer = _viewer(user)
     if not viewer.may_decide:
-        raise HTTPException(403, f"{viewer.name} may read the desk only")
+        raise HTTPException(403, f"{viewer.name} may not decide about bursts, and so may only read the desk")
     return viewer.name
 
 
