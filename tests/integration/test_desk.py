@@ -56,7 +56,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
         page.evaluate("window.loadedOnce = true")
         expect(page.locator("#top")).to_contain_text("preliminary", timeout=120_000)
         radius = zoom_in(page)
-        page.get_by_role("checkbox", name=re.compile("on-board")).first.uncheck()
+        page.get_by_role("checkbox", name=re.compile("on board")).first.uncheck()
         page.get_by_text("Pairwise comparison").click()
         page.evaluate("window.scrollTo(0, 200)")
         assert "The decision is requested after the final report" in page.locator("#decision").inner_text()
