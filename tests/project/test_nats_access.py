@@ -195,3 +195,38 @@ def test_files_of_certificates_that_cannot_be_used_are_named(authority, tmp_path
             asyncio.run(connect("tls://127.0.0.1:1", name="test", tls=tls))
     with pytest.raises(InvalidInput, match=r"127\.0\.0\.1:1: nats_tls needs a server named as tls://"):
         asyncio.run(connect("nats://127.0.0.1:1", name="test", tls=NatsTls(ca=authority.ca)))
+
+
+def test_a_tls_handshake_that_never_ends_is_given_up(authority):
+    """Nobody is told the end of such a connection: neither the first try nor its closing may wait for it."""
+
+    async def greet(reader, writer):
+        writer.write(
+            b'INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"tls_required":true}\r\n'
+        )
+        await reader.read()
+        writer.close()
+
+    async def use():
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            tries = connect(f"tls://127.0.0.1:{port}", name="test", tls=NatsTls(ca=authority.ca), timeout=0.5)
+            with pytest.raises(Retriable, match="no connection to NATS"):
+                await asyncio.wait_for(tries, 60)
+
+    asyncio.run(use())
+
+
+def test_the_end_of_the_time_is_not_lost_at_the_same_moment_as_a_refusal(authority, tmp_path):
+    """Forty clients that are refused again and again, each with its time over at another moment."""
+
+    async def use():
+        with strict(authority, tmp_path / "nats") as server:
+            tries = [
+                connect(server.url, name="test", tls=NatsTls(ca=authority.ca), timeout=0.3 + 0.01 * number)
+                for number in range(40)
+            ]
+            ends = asyncio.gather(*tries, return_exceptions=True)
+            assert {type(end) for end in await asyncio.wait_for(ends, 60)} == {Retriable}
+
+    asyncio.run(use())

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ FIRST_TRIES_S = 0.25
 read: among several tries the reason comes through."""
 _OF_A_STREAM = b"$JS.ACK."
 """How the address begins on which a message of a stream is acknowledged."""
+CANCEL_AGAIN_S = 0.05
+CLOSE_S = 1.0
+"""Longest wait for the end of a connection that is closed; its socket is closed before."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 """Wait before the first try to reconnect, doubled up to the longest one."""
 
@@ -72,37 +76,57 @@ async def connect(
     options = _login(credentials) | ({"tls": _tls_context(tls, servers)} if tls else {})
     client = _CarefulClient()
     watch = _ConnectionLog(client, url)
+    tries = asyncio.ensure_future(
+        client.connect(
+            servers,
+            name=name,
+            inbox_prefix=INBOX_PREFIX,
+            connect_timeout=max(1, int(timeout)),
+            reconnect_time_wait=FIRST_TRIES_S,  # type: ignore[arg-type]  # any number of seconds
+            max_reconnect_attempts=-1,
+            reconnect_to_server_handler=_next_server,
+            error_cb=watch.error,
+            disconnected_cb=watch.lost,
+            reconnected_cb=watch.back,
+            **options,
+        )
+    )
     try:
-        async with asyncio.timeout(timeout):
-            await client.connect(
-                servers,
-                name=name,
-                inbox_prefix=INBOX_PREFIX,
-                connect_timeout=max(1, int(timeout)),
-                reconnect_time_wait=FIRST_TRIES_S,  # type: ignore[arg-type]  # any number of seconds
-                max_reconnect_attempts=-1,
-                reconnect_to_server_handler=_next_server,
-                error_cb=watch.error,
-                disconnected_cb=watch.lost,
-                reconnected_cb=watch.back,
-                **options,
-            )
-    except TimeoutError:
+        await asyncio.wait({tries}, timeout=timeout)
+    finally:
+        await _cancel(tries)
+    if tries.cancelled():
         await client.close()
-        raise Retriable(
-            f"{url}: no connection to NATS: {'; '.join(sorted(watch.reasons)) or 'no answer'}"
-        ) from None
+        raise Retriable(f"{url}: no connection to NATS: {'; '.join(sorted(watch.reasons)) or 'no answer'}")
+    tries.result()
     watch.connected = True
     return client
 
 
+async def _cancel(task: asyncio.Future[None]) -> None:
+    """Cancel a task until it has ended.
+
+    ``asyncio.wait_for`` of Python 3.11 loses a cancellation that comes together with the end of what it waits
+    for (https://github.com/python/cpython/issues/86296), and the client tries on for ever.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
+
+
 class _CarefulClient(Client):
-    """A client that keeps what ``tls://`` promises, and that no message can break.
+    """A client that keeps what ``tls://`` promises, that no message can break, and that always closes.
 
     NATS's own one encrypts when the server's greeting asks for it: whoever sits between the two need only
     change the greeting to be sent the password in clear. Its reader ends at a subject that is not UTF-8, and
-    takes a publisher's header ``Status`` for a word of the server.
+    takes a publisher's header ``Status`` for a word of the server. And it waits for ever for the end of a
+    connection whose TLS handshake did not end.
     """
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await super()._close(status, do_cbs)
 
     def _connect_command(self) -> bytes:
         server = self._current_server
