@@ -1,12 +1,14 @@
 """The Burst Advocate's decision in a real Airflow, and what is told by it."""
 
 import json
+from contextlib import suppress
 
 import pytest
 import requests
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import REPORT_FOLDERS
+from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.open_questions import OpenQuestions
 from mxtvhf.operation.stack.airflow_config import user_passwords
 from mxtvhf.operation.stack.processes import wait_until
@@ -113,11 +115,13 @@ def states(run, run_id):
 
 
 def wait_for_the_question(run, run_id):
-    wait_until(
-        lambda: states(run, run_id).get("ba_decision") == "awaiting_input",
-        what=f"question {run_id}",
-        timeout=300,
-    )
+    def is_open():
+        # There is no run of the decision before the first report.
+        with suppress(InvalidInput):
+            return states(run, run_id).get("ba_decision") == "awaiting_input"
+        return False
+
+    wait_until(is_open, what=f"question {run_id}", timeout=300)
 
 
 def ended(run, run_id):
