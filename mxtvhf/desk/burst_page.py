@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from urllib.parse import quote
 
+from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.products import REPORT_FOLDERS, ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
+from mxtvhf.desk.charts import Chart
+from mxtvhf.desk.context import ContextRow, context_links, context_rows
 from mxtvhf.desk.decision import (
     AskedQuestion,
     DecisionBox,
@@ -24,8 +27,11 @@ from mxtvhf.desk.decision import (
 )
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.gp_line import GpLine, gp_line
+from mxtvhf.desk.headline import Candidate, candidates, depth_text, pair_of
+from mxtvhf.desk.names import instrument_name, position_name, superseded
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
+from mxtvhf.desk.source_charts import PositionOfUpdate, light_curve_chart, spectrum_chart, trend_chart
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
@@ -35,6 +41,7 @@ from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import is_askable
 from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import Report
+from mxtvhf.reporting.report.page import pairs_by_weight
 from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.workflow.runs import Run
 
@@ -42,6 +49,8 @@ REFRESH_S = 2
 """While something goes on."""
 SLOW_REFRESH_S = 30
 """Afterwards, on the first day: an update or a retraction may still come."""
+MOST_CURVES = 10
+"""Other updates whose light curves are read."""
 SETTLED_AFTER = timedelta(days=1)
 ASKED_WITHIN = timedelta(minutes=1)
 """A question that is not put so long after the report is not coming by itself."""
@@ -66,6 +75,15 @@ class ComparedPosition:
     is_best: bool
     pair: PositionPair | None
     """None for the best one itself, and where they were not compared."""
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """Two positions against each other, with the names that the desk gives them."""
+
+    first: str
+    second: str
+    pair: PositionPair
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,10 @@ class BurstPage:
     """True when a report was just written and the Burst Advocate is about to be asked."""
     published: Release | None = None
     """The latest announcement of the burst, by whichever of its runs of this kind."""
+    earlier_curves: tuple[LightCurve, ...] = ()
+    """Light curves of the burst's other runs of this kind, the newest first."""
+    context: tuple[ContextRow, ...] = ()
+    """What is known about the direction of the burst; empty without a position."""
 
     @property
     def announced(self) -> Release | None:
@@ -208,6 +230,75 @@ class BurstPage:
         return self.update is not None and self.update.run.ended is None
 
     @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The position in the headline and those that contradict it; empty without a position."""
+        return candidates(self.report, self.best) if self.report and self.best else ()
+
+    @property
+    def depth(self) -> str:
+        """Against which catalogues the position was checked, where none of them is as deep as MXT."""
+        return depth_text(self.report, self.best) if self.report else ""
+
+    @property
+    def pairs(self) -> list[NamedPair]:
+        """Every two positions that were compared, those that disagree first."""
+        if self.report is None:
+            return []
+        old = superseded(self.report.positions)
+        names = {
+            one.label: position_name(one) if one.label in old else instrument_name(one.origin)
+            for one in self.report.positions
+        }
+        return [
+            NamedPair(
+                first=names.get(pair.first, pair.first), second=names.get(pair.second, pair.second), pair=pair
+            )
+            for pair in pairs_by_weight(self.report)
+        ]
+
+    @property
+    def superseded(self) -> frozenset[str]:
+        """Labels of the positions that a later one of their origin replaced."""
+        return superseded(self.report.positions) if self.report else frozenset()
+
+    @property
+    def caveats(self) -> list[str]:
+        """Warnings of the report that the page does not tell elsewhere."""
+        if self.report is None:
+            return []
+        told = {*self.report.flags, *(pair.explanation for pair in self.report.crosscheck)}
+        return [warning for warning in self.report.warnings if warning not in told]
+
+    @property
+    def light_curve(self) -> Chart | None:
+        """Light curve of the source over the updates; None where none was measured."""
+        curve = self.report.analysis.light_curve if self.report and self.report.analysis else None
+        return light_curve_chart(curve, self.earlier_curves) if curve else None
+
+    @property
+    def spectrum(self) -> Chart | None:
+        """Spectrum of the source; None where none was fitted."""
+        fit = self.report.analysis.spectrum if self.report and self.report.analysis else None
+        return spectrum_chart(fit) if fit and fit.bins else None
+
+    @property
+    def trend(self) -> Chart | None:
+        """Position and radius by update; None with fewer than two of this kind that have a position."""
+        return trend_chart(
+            [
+                PositionOfUpdate(line.run.sequence or 0, line.report.best_position)
+                for line in reversed(self.history)
+                if line.kind is self.kind and line.report and line.report.best_position
+            ]
+        )
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Services that show the position in the headline, before a report that of the notices."""
+        place = self.best or (self.by_notices.position if self.by_notices else None)
+        return context_links(self.burst_id, place) if place else {}
+
+    @property
     def report_folder(self) -> str:
         """Where the report's own files lie in the run's folder."""
         return REPORT_FOLDERS[self.report.status] if self.report else ""
@@ -280,7 +371,7 @@ def burst_page(
     """
     notices = tuple(files.notices(burst_id))
     if shown is None:
-        return _received_only(burst_id, notices) if files.archive.has(burst_id) else None
+        return _received_only(burst_id, notices, now) if files.archive.has(burst_id) else None
     history = tuple(_history(run, shown, questions, files) for run in runs)
     line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
     read = files.digested_report(burst_id, shown.run_id)
@@ -290,6 +381,7 @@ def burst_page(
     closed = _why_closed(line, history, is_retracted=line.state is State.RETRACTED)
     decision = _decision(burst_id, shown.run_id, questions, files, read, airflow, closed=closed)
     is_due = _is_question_due(line, decision, now)
+    by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
         run=shown,
@@ -306,14 +398,17 @@ def burst_page(
         notices=notices,
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
+        earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         published=_published(burst_id, history, line.kind, files),
-        by_notices=notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST),
+        by_notices=by_notices,
+        context=_context(decision.release.position if decision.release else best, by_notices, now),
     )
 
 
-def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
+def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...], now: datetime) -> BurstPage:
     alerts = [alert for _, alert in notices]
     kind = kind_of_notices(alerts)
+    by_notices = notice_result(alerts, is_test=kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
         run=None,
@@ -329,8 +424,14 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
         history=(),
         notices=notices,
         refresh_s=REFRESH_S,
-        by_notices=notice_result(alerts, is_test=kind is RunKind.TEST),
+        by_notices=by_notices,
+        context=_context(None, by_notices, now),
     )
+
+
+def _context(best: Position | None, by_notices: NoticeResult | None, now: datetime) -> tuple[ContextRow, ...]:
+    place = best or (by_notices.position if by_notices else None)
+    return context_rows(place, now) if place else ()
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:
@@ -407,8 +508,7 @@ def _sky(report: Report, best: Position) -> SkyView:
 
 def _comparison(report: Report, position: Position) -> ComparedPosition:
     best = report.best_position
-    labels = {position.label, best.label} if best else set()
-    pair = next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
+    pair = pair_of(report, position, best) if best else None
     return ComparedPosition(
         position=position, is_best=best is not None and position.label == best.label, pair=pair
     )
@@ -425,6 +525,16 @@ def _published(
 ) -> Release | None:
     releases = [files.decided(burst_id, line.run.run_id).release for line in history if line.kind is kind]
     return max(filter(None, releases), key=lambda release: release.number, default=None)
+
+
+def _earlier_curves(
+    burst_id: str, history: Sequence[HistoryLine], kind: RunKind, files: DeskFiles
+) -> Iterator[LightCurve]:
+    others = [line for line in history if line.kind is kind and line.report and not line.is_shown]
+    for line in others[:MOST_CURVES]:
+        curve = files.light_curve(burst_id, line.run.run_id)
+        if curve is not None:
+            yield curve
 
 
 def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:

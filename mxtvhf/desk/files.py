@@ -9,12 +9,14 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.ids import RunKind
-from mxtvhf.models.kept import Kept, log_once, read_kept
+from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
@@ -35,6 +37,17 @@ class Decided:
     release: Release | None = None
     fault: str | None = None
     """Why one of the two cannot be read; it is not known then whether something was announced."""
+
+
+class MeasuredCurve(KeptModel):
+    """Of a report only the light curve."""
+
+    class Analysis(Model):
+        """Of the analysis only the light curve."""
+
+        light_curve: LightCurve | None = None
+
+    analysis: Analysis | None = None
 
 
 class DeskFiles:
@@ -69,6 +82,11 @@ class DeskFiles:
         """Name what the final report of a run changed; None unless both of its reports can be read."""
         after, before = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
         return None if before is None or after is None else changes(before, after)
+
+    def light_curve(self, burst_id: str, run_id: str) -> LightCurve | None:
+        """Return the light curve of the source that a run measured; None without a readable one."""
+        found = _first(_left_out(_read, path, MeasuredCurve) for path in self._reports(burst_id, run_id))
+        return found.analysis.light_curve if found and found.analysis else None
 
     def _reports(self, burst_id: str, run_id: str) -> list[Path]:
         folder = product_folder(self.products, burst_id, run_id)

@@ -128,10 +128,13 @@ async function look() {
   }
 }
 
+// In the background it rests, unless it is to call somebody (duty.js).
+const rests = () => document.hidden && !document.body.hasAttribute("data-watching");
+
 function plan() {
   clearTimeout(timer);
   const seconds = Number(main.dataset.refresh);
-  if (seconds > 0 && !document.hidden) timer = setTimeout(refresh, 1000 * seconds);
+  if (seconds > 0 && !rests()) timer = setTimeout(refresh, 1000 * seconds);
 }
 
 export async function refresh() {
@@ -156,7 +159,7 @@ document.addEventListener("click", (event) => {
   swap(waiting, { force: true });
   waiting = null;
 });
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+document.addEventListener("visibilitychange", () => (rests() ? clearTimeout(timer) : refresh()));
 document.addEventListener("desk:changed", ages);
 ages();
 setInterval(ages, 1000);

@@ -17,6 +17,7 @@ from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionReque
 from mxtvhf.settings import read_settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.links import desk_url, web_address
+from mxtvhf_airflow.notifiers import DecisionNotifier
 from mxtvhf_airflow.run_context import airflow_errors, checked_params, run_of
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class BADecisionOperator(HITLOperator):
             "subject": "",
             "options": [APPROVE, REJECT],
             "params": answer_params(),
+            "notifiers": [DecisionNotifier()],
             "response_timeout": timedelta(days=read_settings().answer_within_days),
         }
         super().__init__(**{**kwargs, **own})

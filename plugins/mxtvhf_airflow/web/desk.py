@@ -19,13 +19,17 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
+from pydantic import BaseModel
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.decision import answer_address
+from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
@@ -39,25 +43,6 @@ if TYPE_CHECKING:
     from mxtvhf.desk.render import Viewer
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
-CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-cache",
-}
-# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
-ALADIN_HEADERS = HEADERS | {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob: {CDS}; connect-src 'self' data: blob: {CDS}; worker-src blob:; "
-        f"font-src data: {CDS}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    )
-}
-
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
@@ -71,6 +56,7 @@ RunId = Annotated[
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
     from mxtvhf.desk.burst_list import burst_lines
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.files import DeskFiles
     from mxtvhf.desk.render import render_list
     from mxtvhf.intake.open_bursts import OpenBursts
@@ -86,7 +72,9 @@ def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
         answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
     )
     unread = len(Archive(settings.archive).quarantined())
-    return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
+    duty = duty_box(settings, now=datetime.now(UTC))
+    html = render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user), duty=duty)
+    return _page(request, html)
 
 
 @router.get("/static/{name}")
@@ -116,10 +104,45 @@ def burst(
     burst_id: BurstId, request: Request, session: SessionDep, user: GetUserDep, run: RunId = None
 ) -> Response:
     """Return the page of a burst."""
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_burst
+    from mxtvhf.models.ids import RunKind
 
     page = _burst(burst_id, run, request, session)
-    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user)))
+    duty = duty_box(
+        _settings(request), now=datetime.now(UTC), burst_id=burst_id, is_test=page.kind is RunKind.TEST
+    )
+    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
+
+
+class AcknowledgementRequest(BaseModel):
+    """What the button "I have it" sends."""
+
+    subject: str
+    """Of the burst, or of its tests, in the ledger of notifications."""
+    instead_of: str | None = None
+    """Who has it by what the page showed."""
+
+
+@router.post("/{burst_id}/acknowledge")
+def acknowledge(
+    burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
+) -> dict[str, str]:
+    """Keep that the user has a burst in hand, so that nobody else is woken; 409: another person has."""
+    from mxtvhf.notification.burst_events import subject_of
+    from mxtvhf.notification.ledger import Ledger
+
+    viewer, now = _viewer(user), datetime.now(UTC)
+    if not viewer.may_decide:
+        raise HTTPException(403, "only who may decide about a burst can acknowledge it")
+    if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
+        raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
+    ledger = Ledger(_settings(request).notifications)
+    try:
+        kept = ledger.acknowledge(body.subject, viewer.name, instead_of=body.instead_of, now=now)
+    except InvalidInput as error:
+        raise HTTPException(409, str(error)) from None
+    return {"by": kept.by, "time": utc_text(kept.time)}
 
 
 @router.get("/{burst_id}/aladin")
