@@ -22,6 +22,7 @@ from mxtvhf.reporting.announcement.release import announcement_of, next_reservat
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.assembly import position_radius_text
+from mxtvhf.settings import AnnouncementTexts
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,13 @@ class Question:
 
 
 def write_question(
-    report: Report, *, out: Path, releases: Path, desk_url: str | None, page: str | None
+    report: Report,
+    *,
+    out: Path,
+    releases: Path,
+    desk_url: str | None,
+    page: str | None,
+    texts: AnnouncementTexts | None = None,
 ) -> Question:
     """Write the drafts of an announcement, and ask about it.
 
@@ -52,11 +59,14 @@ def write_question(
         Where it can be looked at.
     page
         Web address of the product folder.
+    texts
+        Authors and acknowledgement of the circular.
     """
     before, damaged = reservations(releases / report.burst_id, is_test=report.is_test)
-    draft = announcement_of(
-        report, next_reservation(report, before, moment=report.written), desk_url=desk_url
+    reservation = next_reservation(
+        report, before, moment=report.written, burst_folder=releases / report.burst_id, texts=texts
     )
+    draft = announcement_of(report, reservation, desk_url=desk_url)
     drafts = write_texts(draft, out / DRAFTS)
     links = {"The desk": desk_url, "Report": f"{page}/report.html"} if page and desk_url else {}
     links |= {name: f"{page}/{DRAFTS}/{product.path}" for name, product in drafts.items()} if page else {}
