@@ -132,7 +132,7 @@ def test_a_correction_offers_the_positions_of_the_report_that_is_shown(settings,
     put(f"{BURST}__2", written=(NOW + timedelta(hours=30000)).isoformat())
     box = page_of(settings, [run(f"{BURST}__2", minutes=2, sequence=2), run()]).announcement
     assert box.run_id == f"{BURST}__2"
-    assert [position.label for position in box.choices][0] == report_of(settings).best_position.label
+    assert next(position.label for position in box.choices) == report_of(settings).best_position.label
 
 
 def test_tests_and_real_announcements_are_apart(settings, released):

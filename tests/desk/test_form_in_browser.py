@@ -1,64 +1,24 @@
 """The form of the decision in a real browser while updates arrive: the pages of the desk without Airflow."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
-
 import pytest
 from playwright.sync_api import expect
 
 from mxtvhf.desk.decision import AskedQuestion
 from support.browser import chromium
 from support.desk import BURST, NOW, html_of, run
+from support.desk_server import desk_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 expect.set_options(timeout=30_000)
 
 FIRST, SECOND = f"{BURST}__1", f"{BURST}__2"
-STATIC = files("mxtvhf.desk") / "static"
-
-
-class Desk(BaseHTTPRequestHandler):
-    """Serves the page that its server holds, the desk's scripts, and takes answers."""
-
-    def do_GET(self):
-        path = self.path.removeprefix("/air/mxtvhf/desk/")
-        if path.startswith("static/"):
-            name = path.removeprefix("static/")
-            kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rsplit(".")[-1]]
-            self.answer(200, (STATIC / name).read_bytes(), kind)
-        elif path == BURST:
-            self.answer(200, self.server.page.encode(), "text/html; charset=utf-8")
-        else:
-            self.answer(404, b"", "text/plain")
-
-    def do_PATCH(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.answers.append((self.path, json.loads(body)))
-        self.answer(self.server.status, b"{}", "application/json")
-
-    def answer(self, status, body, kind):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        """Keep the test's output clean."""
 
 
 @pytest.fixture
 def desk():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as server:
-        server.page, server.answers, server.status = "", [], 200
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with desk_server() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
