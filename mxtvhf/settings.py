@@ -41,6 +41,20 @@ Role = Literal["viewer", "robot", "user", "op", "admin"]
 ADMIN = "admin"
 """The user with all rights, in every installation."""
 
+EventKind = Literal["live", "test", "drill"]
+"""A drill is a test that wakes people on purpose; replays are no events."""
+
+NotifiedEvent = Literal[
+    "first_notice",
+    "first_position",
+    "decision_wanted",
+    "result_changed",
+    "retraction",
+    "run_failed",
+    "intake_silent",
+]
+"""What people are notified of by rules."""
+
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$", strip_whitespace=True)]
 """Text on one line."""
 
@@ -109,6 +123,57 @@ class IntakePolicy(Model):
         gt=0.0,
         le=LONGEST_S,
         description="a burst of which nothing new came for so long is left alone",
+    )
+
+
+class NotificationRule(Model):
+    """Which events are notified to whom."""
+
+    events: tuple[NotifiedEvent, ...] = Field(min_length=1)
+    kinds: tuple[EventKind, ...] = Field(default=("live", "drill"), min_length=1)
+    to: str = Field(
+        default="duty",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="duty: who is on duty; all: everybody; else a tag of the file of channels",
+    )
+    escalate: bool = Field(
+        default=False, description="notify the next person, then everybody, until somebody acknowledges"
+    )
+
+    @model_validator(mode="after")
+    def _tests_wake_nobody(self) -> NotificationRule:
+        if "test" in self.kinds and self.to in ("duty", "all"):
+            raise ValueError(f'to = "{self.to}": a test wakes nobody; expected the tag of a chat')
+        if self.escalate and self.to != "duty":
+            raise ValueError(f'to = "{self.to}": only what goes to duty can be escalated')
+        return self
+
+
+class NotificationPolicy(Model):
+    """Who is notified of what, and by which channels."""
+
+    channels: Path = Field(description="file with a line 'tag[, tag] = URL' for each channel; a secret")
+    rota: Path | None = Field(
+        default=None, description="TOML file: who is on duty when; None: everybody always is"
+    )
+    escalate_minutes: float = Field(
+        default=5.0, gt=0.0, le=1440.0, description="without an acknowledgement, until the next one"
+    )
+    reminder_minutes: float = Field(
+        default=30.0, ge=0.0, le=10_080.0, description="before a shift its person is reminded; 0: never"
+    )
+    silent_minutes: float = Field(
+        default=5.0, gt=0.0, le=1440.0, description="an intake that fails for so long is silent"
+    )
+    rules: tuple[NotificationRule, ...] = Field(
+        default=(
+            NotificationRule(events=("first_notice", "intake_silent")),
+            NotificationRule(
+                events=("first_position", "decision_wanted", "result_changed", "retraction", "run_failed"),
+                escalate=True,
+            ),
+        ),
+        description="all that fit an event apply",
     )
 
 
@@ -224,6 +289,14 @@ class Settings(BaseSettings):
         description="file with the URL of a Mattermost or Slack webhook that is told what is announced;"
         " None: no webhook",
     )
+    notification: Annotated[NotificationPolicy | None, *FromJson] = Field(
+        default=None,
+        description="who is notified of bursts, and how (JSON: channels, rota, ...); None: nobody",
+        examples=['{"channels": "/etc/mxtvhf/channels"}'],
+    )
+    public_url: HttpUrl | None = Field(
+        default=None, description="address of the web UI in notifications; None: airflow_url"
+    )
     announcement: Annotated[AnnouncementTexts, *FromJson] = Field(
         default=AnnouncementTexts(),
         description="authors and acknowledgement of circulars (JSON)",
@@ -333,9 +406,19 @@ class Settings(BaseSettings):
         return self.home / "catalogues"
 
     @property
+    def notifications(self) -> Path:
+        """What people were notified of, and who has acknowledged it."""
+        return self.home / "notifications"
+
+    @property
     def releases(self) -> Path:
         """What was decided and announced, ``<burst>/<run>/``."""
         return self.home / "releases"
+
+    @property
+    def desk(self) -> str:
+        """Address of the Burst Advocate's desk, as it stands in notifications."""
+        return f"{self.public_url or self.airflow_url}/mxtvhf/desk"
 
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.

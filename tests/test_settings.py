@@ -39,6 +39,19 @@ WRONG = [
     ("NATS_TLS", '{"certificate": "/c.pem"}', "expected both certificate and key, or neither"),
     ("NATS_TLS", '{"cert": "/c.pem"}', "unknown key"),
     ("STATE", __file__, "expected a folder"),
+    ("PUBLIC_URL", "mxt.example.org", "found 'mxt.example.org', expected a URL"),
+    ("NOTIFICATION", '{"rota": "/r"}', "channels: missing"),
+    ("NOTIFICATION", '{"channels": "/c", "escalate_minutes": 0}', "escalate_minutes: found 0, expected"),
+    (
+        "NOTIFICATION",
+        '{"channels": "/c", "rules": [{"events": ["first_notice"], "kinds": ["test"]}]}',
+        'rules.0: to = "duty": a test wakes nobody; expected the tag of a chat',
+    ),
+    (
+        "NOTIFICATION",
+        '{"channels": "/c", "rules": [{"events": ["first_notice"], "to": "all", "escalate": true}]}',
+        "only what goes to duty can be escalated",
+    ),
 ]
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.intake import alive_file
-from mxtvhf.intake.parts import failing_parts
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import changed_at, safe_name
 from mxtvhf.reporting.messages.connection import connect

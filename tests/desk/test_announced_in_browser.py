@@ -30,8 +30,7 @@ def desk(settings, put):
     decided = Decision(run_id=RUN, burst_id=BURST, choice="approve", decided_by="ann", decided_at=NOW)
     release(about, decided, releases=settings.releases, channels=Channels(), now=NOW)
     with desk_server() as server:
-        server.page = html_of(settings, [run()])
-        server.status = 200
+        server.pages[f"desk/{BURST}"] = html_of(settings, [run()])
         yield server
 
 
@@ -47,17 +46,18 @@ def page(desk):
 def test_the_number_of_the_circular_is_recorded_and_shown(page, desk, settings):
     page.get_by_label("GCN Circular").fill("44454")
     record_submission(settings.releases / BURST / RUN, 44454, by="ann", at=NOW)
-    desk.page = html_of(settings, [run()])
+    desk.pages[f"desk/{BURST}"] = html_of(settings, [run()])
     page.get_by_role("button", name="Submitted").click()
     expect(page.locator("#announced")).to_contain_text("Submitted as GCN 44454, recorded by ann")
     assert desk.answers == [(f"/air/mxtvhf/desk/{BURST}/submission", {"circular": "44454", "run": RUN})]
 
 
 def test_a_number_that_is_none_is_told_beside_the_field(page, desk):
-    desk.status, desk.detail = 422, "body.circular: Input should be a valid integer"
+    problem = "body.circular: Input should be a valid integer"
+    desk.status, desk.body = 422, {"detail": problem}
     page.get_by_label("GCN Circular").fill("GCN 1")
     page.get_by_label("GCN Circular").press("Enter")
-    expect(page.locator("#submission [data-error]")).to_have_text(desk.detail)
+    expect(page.locator("#submission [data-error]")).to_have_text(problem)
     expect(page.get_by_label("GCN Circular")).to_have_value("GCN 1")
 
 
@@ -91,13 +91,14 @@ def test_a_retraction_without_a_reason_is_not_sent(page, desk):
 
 
 def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk):
-    desk.status, desk.detail = 409, "announcement 1 was retracted already by bob, 2026-02-28 12:01:00 UTC"
+    problem = "announcement 1 was retracted already by bob, 2026-02-28 12:01:00 UTC"
+    desk.status, desk.body = 409, {"detail": problem}
     page.get_by_text("Correct announcement 1").click()
     page.get_by_label("Announce in its place").select_option(index=1)
     page.get_by_label(CORRECTION).fill("Better one.")
     page.get_by_role("button", name="Correct", exact=True).click()
     page.locator("#change-yes").click()
-    expect(page.locator("#change-text")).to_contain_text(f"Not accepted: {desk.detail}")
+    expect(page.locator("#change-text")).to_contain_text(f"Not accepted: {problem}")
     expect(page.locator("#change-yes")).to_be_hidden()
     page.get_by_role("button", name="Go back").click()
     expect(page.get_by_label(CORRECTION)).to_have_value("Better one.")
@@ -107,7 +108,7 @@ def test_a_reason_survives_an_update_of_the_page(page, desk, settings):
     page.get_by_text("Retract announcement 1").click()
     page.get_by_label(RETRACTION).fill("Do not lose me.")
     record_submission(settings.releases / BURST / RUN, 44454, by="bob", at=NOW)
-    desk.page = html_of(settings, [run()])
+    desk.pages[f"desk/{BURST}"] = html_of(settings, [run()])
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#top")).to_contain_text("submitted, GCN 44454")
     expect(page.get_by_label(RETRACTION)).to_have_value("Do not lose me.")

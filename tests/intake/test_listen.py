@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.parts import failing_parts
+from mxtvhf.archive.failures import failing_parts
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings
 from support.nats_server import NatsServer, free_port

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import mxtvhf
 from mxtvhf.archive.archive import Archive, ArchivedInput, QuarantineNote, Receipt, Retraction
+from mxtvhf.archive.failures import PartFailure
 from mxtvhf.archive.products import ReportSummary, report_summaries
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.catalogues.store import CatalogueStore
@@ -29,7 +30,6 @@ from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs
-from mxtvhf.intake.parts import PartFailure
 from mxtvhf.intake.spool import Label
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.files import sha256_of

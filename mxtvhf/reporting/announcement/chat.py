@@ -22,6 +22,7 @@ def message(announced: Announcement) -> str:
         announced.headline,
         *([] if announced.is_retraction else [_place(position), SEPARATOR.join(_measured(announced))]),
         *([f"Comment: {announced.comment}"] if announced.comment else []),
+        "" if announced.is_retraction else announced.stage_words,
         _origin(announced),
     ]
     links = {"Desk": announced.desk_url} if announced.desk_url else {}
@@ -41,6 +42,7 @@ def _measured(announced: Announcement) -> list[str]:
     found, fit = announced.localisation, announced.fit
     return [
         announced.verdict,
+        *["preliminary"] * (announced.report.status == "preliminary"),
         *([f"{found.ts**0.5:.2g} sigma"] if found and found.detected else []),
         *([f"flux {interval_text(fit.flux_90 or at_90(fit.flux), 'erg/cm2/s')}"] if fit else []),
         *_since_trigger(announced),

@@ -260,7 +260,13 @@ class Announcement:
         chosen = (
             self.report.best_reason if self.is_best else f"{name(self.position)} was chosen to be announced."
         )
-        return [sentence for sentence in (chosen, verdict_reason, self.comment) if sentence]
+        return [sentence for sentence in (chosen, verdict_reason, self.stage_words, self.comment) if sentence]
+
+    @property
+    def stage_words(self) -> str:
+        """A sentence that calls the result preliminary; empty for that of a final report."""
+        is_final = self.report.status == "final"
+        return "" if is_final else "This result is preliminary; the analysis continues."
 
     @property
     def other_sources(self) -> tuple[LocalisedSource, ...]:
@@ -312,9 +318,25 @@ def announceable(report: Report) -> dict[str, Position]:
     }
 
 
+def recommended(report: Report) -> Position | None:
+    """Return the position that is announced unless another one is chosen; None without any.
+
+    It is the best one of the report. Where that is the reference GP's, which is never announced, it is our
+    own, else the most precise of the others.
+    """
+    best, known = report.best_position, announceable(report)
+    if best is None or best.origin is not Origin.GP or not report.gp.is_reference:
+        return best
+    return min(
+        known.values(),
+        key=lambda one: (one.origin is not Origin.MXT_VHF, one.r90_arcsec or 0.0),
+        default=None,
+    )
+
+
 def announceable_first(report: Report) -> tuple[Position, ...]:
     """Return the positions that can be announced, the recommended one first; empty without such a one."""
-    best = report.best_position
+    best = recommended(report)
     if best is None:
         return ()
     return (best, *(position for position in announceable(report).values() if position.label != best.label))
@@ -329,9 +351,10 @@ def chosen_position(report: Report, label: str | None) -> Position:
         There is none of this label with an error radius, or none is recommended.
     """
     if label in (None, BEST):
-        if report.best_position is None:
+        best = recommended(report)
+        if best is None:
             raise InvalidInput(f"report of {report.run_id}: it has no best position to announce")
-        return report.best_position
+        return best
     known = announceable(report)
     if label not in known:
         raise InvalidInput(

@@ -97,6 +97,7 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
         event=announced.event,
         supersedes=announced.supersedes,
         position=announced.position,
+        report_status=report.status,
         decided_by=announced.author or "",
         comment=announced.comment,
         text=(folder / FILES["message"]).read_text(),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.position import Position
@@ -46,6 +47,10 @@ class Decision(KeptModel):
     """Label of the position to announce; None: the report's best one."""
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
     """Published with it; of a correction and of a retraction its reason."""
+    report_status: ReportStatus = "final"
+    """Which report of the run was read; version 0.2.0 asked only about the final one."""
+    report_sha256: str | None = None
+    """Of the file of that report; None in decisions of version 0.2.0."""
     decided_by: str
     """Who, as Airflow knows them."""
     decided_at: AwareDatetime

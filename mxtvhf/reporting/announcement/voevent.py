@@ -73,6 +73,7 @@ def _add_what(root: etree._Element, announced: Announcement) -> None:
         ("Event_Name", announced.event, None, "meta.id"),
         ("Run_Id", report.run_id, None, "meta.id"),
         ("Announcement_Number", announced.number, None, "meta.number"),
+        ("Report_Status", report.status, None, "meta.code"),
         ("Alert_Seq_T0", report.trigger_time, None, "time.start"),
     ]
     add_params(what, params)

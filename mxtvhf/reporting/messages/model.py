@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.ids import BurstId
@@ -84,7 +85,7 @@ class ReportMessage(Envelope):
     """A report was written."""
 
     kind: Literal["report"] = "report"
-    status: Literal["preliminary", "final"]
+    status: ReportStatus
     sequence: int
     """Number of the input among the inputs of the burst."""
     is_retracted: bool
@@ -146,6 +147,8 @@ class AnnouncementMessage(Envelope):
     supersedes: str | None
     """Ivorn of the announcement before."""
     position: Position
+    report_status: ReportStatus = "final"
+    """Which report of the run was announced, the preliminary or the final one."""
     decided_by: Line
     comment: str = ""
     """Of the Burst Advocate; of a correction and of a retraction its reason."""

@@ -19,22 +19,25 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.sdk.configuration import conf as airflow_configuration
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.decision import answer_address
+from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.position import BEST
 from mxtvhf.models.text import one_line
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
-from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.links import PREFIX, web_address
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
@@ -45,25 +48,6 @@ if TYPE_CHECKING:
     from mxtvhf.reporting.announcement.deliveries import Channels
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
-CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-cache",
-}
-# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
-ALADIN_HEADERS = HEADERS | {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob: {CDS}; connect-src 'self' data: blob: {CDS}; worker-src blob:; "
-        f"font-src data: {CDS}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    )
-}
-
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 
@@ -113,6 +97,7 @@ RunId = Annotated[
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
     from mxtvhf.desk.burst_list import burst_lines
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.files import DeskFiles
     from mxtvhf.desk.render import render_list
     from mxtvhf.intake.open_bursts import OpenBursts
@@ -125,10 +110,12 @@ def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
         {question.run_id for question in asked if question.is_open},
         DeskFiles(settings),
-        answers={question.run_id: question.answer for question in asked if question.answer},
+        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
     )
     unread = len(Archive(settings.archive).quarantined())
-    return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
+    duty = duty_box(settings, now=datetime.now(UTC))
+    html = render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user), duty=duty)
+    return _page(request, html)
 
 
 @router.get("/static/{name}")
@@ -158,10 +145,45 @@ def burst(
     burst_id: BurstId, request: Request, session: SessionDep, user: GetUserDep, run: RunId = None
 ) -> Response:
     """Return the page of a burst."""
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_burst
+    from mxtvhf.models.ids import RunKind
 
     page = _burst(burst_id, run, request, session)
-    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user)))
+    duty = duty_box(
+        _settings(request), now=datetime.now(UTC), burst_id=burst_id, is_test=page.kind is RunKind.TEST
+    )
+    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
+
+
+class AcknowledgementRequest(BaseModel):
+    """What the button "I have it" sends."""
+
+    subject: str
+    """Of the burst, or of its tests, in the ledger of notifications."""
+    instead_of: str | None = None
+    """Who has it by what the page showed."""
+
+
+@router.post("/{burst_id}/acknowledge")
+def acknowledge(
+    burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
+) -> dict[str, str]:
+    """Keep that the user has a burst in hand, so that nobody else is woken; 409: another person has."""
+    from mxtvhf.notification.burst_events import subject_of
+    from mxtvhf.notification.ledger import Ledger
+
+    viewer, now = _viewer(user), datetime.now(UTC)
+    if not viewer.may_decide:
+        raise HTTPException(403, "only who may decide about a burst can acknowledge it")
+    if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
+        raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
+    ledger = Ledger(_settings(request).notifications)
+    try:
+        kept = ledger.acknowledge(body.subject, viewer.name, instead_of=body.instead_of, now=now)
+    except InvalidInput as error:
+        raise HTTPException(409, str(error)) from None
+    return {"by": kept.by, "time": utc_text(kept.time)}
 
 
 @router.get("/{burst_id}/aladin")
@@ -200,6 +222,31 @@ def release(
     if path.parent != folder or not path.is_file():
         raise HTTPException(404, f"no text {name!r} of {run}")
     return FileResponse(path, headers=HEADERS, filename=name)
+
+
+class Answer(Model):
+    """An answer to the question about a run, as Airflow takes it."""
+
+    chosen_options: list[str]
+    params_input: dict[str, str | None]
+    """The fields of the form; ``report`` is the digest of the report that was read."""
+
+
+@router.patch("/{burst_id}/answer")
+def answer(
+    burst_id: BurstId,
+    run: Annotated[str, Query(pattern=RUN_ID_PATTERN)],
+    given: Answer,
+    request: Request,
+    session: SessionDep,
+) -> Response:
+    """Lead an answer to Airflow's API if it is about what the page shows now; else 409 and the reason."""
+    decision = _burst(burst_id, run, request, session).decision
+    objection = decision.objection(given.params_input.get("report")) if decision else "No decision is open."
+    if objection:
+        raise HTTPException(409, objection)
+    # 307: the browser sends the same request there.
+    return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
 
 
 @router.post("/{burst_id}/event", dependencies=[may_decide], status_code=204)
@@ -256,7 +303,7 @@ def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUser
             channels=_channels(settings),
             now=now,
             retracted_by=retraction.ivorn if retraction else None,
-            desk_url=_public_page(burst_id),
+            desk_url=web_address(f"/desk/{burst_id}"),
             texts=settings.announcement,
         )
 
@@ -268,7 +315,9 @@ def resume(burst_id: BurstId, request: Request) -> None:
 
     settings = _settings(request)
     with _refusals():
-        resume_change(settings.releases / burst_id, _channels(settings), desk_url=_public_page(burst_id))
+        resume_change(
+            settings.releases / burst_id, _channels(settings), desk_url=web_address(f"/desk/{burst_id}")
+        )
 
 
 @contextmanager
@@ -284,12 +333,6 @@ def _channels(settings: Settings) -> Channels:
     from mxtvhf.reporting.announcement.deliveries import Channels
 
     return Channels(outbox=settings.outbox if settings.nats_url else None, webhook=settings.webhook_file)
-
-
-def _public_page(burst_id: str) -> str | None:
-    """Return the address of a burst's page for its readers; None where Airflow's is not configured."""
-    base = str(airflow_configuration.get("api", "base_url", fallback="")).rstrip("/")
-    return f"{base}{PREFIX}/desk/{burst_id}" if base else None
 
 
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:

@@ -435,7 +435,7 @@ def test_a_position_without_a_radius_cannot_be_chosen():
 
 def answered(about=None, *, options=("Approve",), **answers):
     return decision_of(
-        about or report(), options=options, answers=answers, decided_by="ada", decided_at=DECIDED
+        about or report(), "ab" * 32, options=options, answers=answers, decided_by="ada", decided_at=DECIDED
     )
 
 
