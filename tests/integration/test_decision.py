@@ -400,3 +400,39 @@ def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, sett
     assert not (settings.releases / BURST / older).exists()
     assert states(run, newer)["ba_decision"] == "awaiting_input"
     assert answered(run, ada, newer, "Reject") == "success"
+
+
+def sent_to_desk(desk, run_id, path, **body):
+    """Send a form of the desk as its page does; return status and answer."""
+    answer = desk.api._request("POST", f"/mxtvhf/desk/{run_id.split('__')[0]}/{path}", json=body)
+    return answer.status_code, answer.json().get("detail") if answer.content else None
+
+
+def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
+    run, another, ada, bob, settings, webhook, told
+):
+    run_id = another(1, burst="sb26051108")
+    answered(run, ada, run_id, "Approve")
+    out, before = released_of(settings, run_id), len(webhook.got)
+    retraction = {"action": "retract", "about": out.ivorn, "reason": "A particle event."}
+    for path, body in (
+        ("submission", {"run": run_id, "circular": 44454}),
+        ("event", {"name": "GRB 260511B"}),
+        ("change", retraction),
+    ):
+        status, detail = sent_to_desk(bob, run_id, path, **body)
+        assert (status, detail) == (403, "bob may not decide about announcements")
+    assert sent_to_desk(ada, run_id, "submission", run=run_id, circular="GCN 1")[0] == 422
+    assert sent_to_desk(ada, run_id, "submission", run=run_id, circular=44454) == (204, None)
+    assert sent_to_desk(ada, run_id, "event", name="<b>GRB</b>")[0] == 409
+    assert sent_to_desk(ada, run_id, "event", name="GRB 260511B") == (204, None)
+    assert sent_to_desk(ada, run_id, "change", **retraction) == (204, None)
+    status, detail = sent_to_desk(ada, run_id, "change", **retraction)
+    assert status == 409
+    assert "announcement 1 was retracted already by ada" in detail
+    folder = settings.releases / "sb26051108" / "sb26051108__announcement_2"
+    assert "in GCN Circ. 44454." in (folder / "circular.txt").read_text()
+    assert webhook.texts[before].startswith("GRB 260511B (sb26051108): retraction of the SVOM/MXT result")
+    wait_until(lambda: len(told(run_id)) >= 3, what="messages", timeout=60)
+    kinds = {(one.kind, getattr(one, "action", None)) for one in told(run_id)}
+    assert {("announcement", "announce"), ("announcement", "retract"), ("circular", None)} <= kinds
