@@ -102,7 +102,7 @@ def _lines(record: SubjectRecord, rota: Rota | None) -> Iterator[NotifiedLine]:
     titles = {one.key: one.title.partition(": ")[2] or one.title for one in record.occurrences}
     for addressed in record.addressed:
         for tag in addressed.to:
-            tries = [one for one in record.attempts if (one.key, one.to) == (addressed.key, tag)]
+            tries = [one for one in record.attempts if one.key == addressed.key and tag in one.to]
             common = {"title": titles.get(addressed.key, addressed.key), "to": _name(rota, tag)}
             if not tries:
                 yield NotifiedLine(

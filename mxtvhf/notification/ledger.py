@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import write_once
+from mxtvhf.models.files import changed_at, write_once
 from mxtvhf.models.kept import KeptModel, read_or_set_aside
 from mxtvhf.models.kept_lines import append_record, read_records
 from mxtvhf.notification.model import (
@@ -60,6 +60,18 @@ class SubjectRecord:
             return "live"
         return "drill" if self.is_drill else "test"
 
+    def undelivered(self, since: datetime, until: datetime) -> list[tuple[str, str]]:
+        """Return the occurrences of a span of time that a tag was not reached with, as (key, tag)."""
+        return [
+            (addressed.key, tag)
+            for addressed in self.addressed
+            if since <= addressed.time <= until
+            for tag in addressed.to
+            if not any(
+                one.key == addressed.key and tag in one.to and one.state == "sent" for one in self.attempts
+            )
+        ]
+
     def attempts_of(self, key: str, channel: str) -> list[Attempt]:
         """Return the tries to deliver an occurrence by a channel."""
         return [one for one in self.attempts if (one.key, one.channel) == (key, channel)]
@@ -80,10 +92,11 @@ class Ledger:
         """Let a test burst notify as a live one does; tell whether that is new."""
         return write_once(self.folder / subject / DRILL_ORDER, _content(order))
 
-    def subjects(self) -> Iterator[str]:
-        """Yield the subjects of which something is kept."""
-        for path in self.folder.glob("*"):
-            if re.fullmatch(SUBJECT_PATTERN, path.name):
+    def subjects(self, since: datetime | None = None) -> Iterator[str]:
+        """Yield the subjects of which something is kept; with a moment, of which something occurred since."""
+        earliest = since.timestamp() if since else 0.0
+        for path in sorted(self.folder.glob("*")):
+            if re.fullmatch(SUBJECT_PATTERN, path.name) and (changed_at(path) or 0.0) >= earliest:
                 yield path.name
 
     def record(self, subject: str) -> SubjectRecord:

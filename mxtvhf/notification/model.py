@@ -68,8 +68,8 @@ class Attempt(KeptModel):
     key: str
     channel: str
     """Name of the channel; its URL is a secret."""
-    to: str
-    """The tag for which it was used."""
+    to: tuple[str, ...]
+    """The channel's tags."""
     state: Literal["sent", "failed"]
     """``sent``: the channel's service took it."""
     reason: str = ""
