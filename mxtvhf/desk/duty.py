@@ -79,7 +79,7 @@ def duty_box(
     following = duty.following if duty else None
     subject = subject_of(burst_id, is_test=is_test) if burst_id else None
     ledger = Ledger(settings.notifications)
-    record = ledger.record(subject) if subject and subject in ledger.subjects() else None
+    record = ledger.record(subject) if subject and ledger.has(subject) else None
     holder = record.acknowledgement if record else None
     return DutyBox(
         on_duty=tuple(rota.name(key) for key in duty.people) if rota and duty else (),

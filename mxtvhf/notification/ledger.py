@@ -2,11 +2,11 @@
 
 ::
 
-    notifications/<subject>/<key>.json             an occurrence, written once
-    notifications/<subject>/addressed.jsonl        to whom it goes, decided once for each stage
-    notifications/<subject>/attempts.jsonl         each try to deliver it by a channel
-    notifications/<subject>/acknowledged.jsonl     who has it in hand
-    notifications/<subject>/drill-order.json       a test burst that notifies as a live one
+    notifications/<subject>/occurrences/<key>.json    written once
+    notifications/<subject>/addressed.jsonl           to whom it goes, decided once for each stage
+    notifications/<subject>/attempts.jsonl            each try to deliver it by a channel
+    notifications/<subject>/acknowledged.jsonl        who has it in hand
+    notifications/<subject>/drill-order.json          a test burst that notifies as a live one
 
 Whoever raises an occurrence (the listener, a step or run of Airflow, a command) writes its file; the
 notifier does the rest. What was delivered stands here, so that no restart delivers it twice.
@@ -36,6 +36,7 @@ from mxtvhf.notification.model import (
 )
 from mxtvhf.settings import EventKind
 
+OCCURRENCES = "occurrences"
 ADDRESSED, ATTEMPTS, ACKNOWLEDGED = "addressed.jsonl", "attempts.jsonl", "acknowledged.jsonl"
 DRILL_ORDER = "drill-order.json"
 
@@ -85,7 +86,7 @@ class Ledger:
 
     def raise_occurrence(self, occurrence: Occurrence) -> bool:
         """Keep an occurrence; tell whether it was new."""
-        path = self.folder / occurrence.subject / f"{occurrence.key}.json"
+        path = self.folder / occurrence.subject / OCCURRENCES / f"{occurrence.key}.json"
         return write_once(path, _content(occurrence))
 
     def order_drill(self, subject: str, order: DrillOrder) -> bool:
@@ -95,14 +96,18 @@ class Ledger:
     def subjects(self, since: datetime | None = None) -> Iterator[str]:
         """Yield the subjects of which something is kept; with a moment, of which something occurred since."""
         earliest = since.timestamp() if since else 0.0
-        for path in sorted(self.folder.glob("*")):
-            if re.fullmatch(SUBJECT_PATTERN, path.name) and (changed_at(path) or 0.0) >= earliest:
-                yield path.name
+        for path in sorted(self.folder.glob(f"*/{OCCURRENCES}")):
+            if re.fullmatch(SUBJECT_PATTERN, path.parent.name) and (changed_at(path) or 0.0) >= earliest:
+                yield path.parent.name
+
+    def has(self, subject: str) -> bool:
+        """Tell whether something of a subject occurred."""
+        return (self.folder / subject / OCCURRENCES).is_dir()
 
     def record(self, subject: str) -> SubjectRecord:
         """Read all of a subject; what cannot be read is set aside and logged."""
         folder = self.folder / subject
-        paths = [path for path in folder.glob("[!.]*.json") if path.name != DRILL_ORDER]
+        paths = (folder / OCCURRENCES).glob("[!.]*.json")
         found = [one for path in paths if (one := read_or_set_aside(path, Occurrence)) is not None]
         acknowledged = read_records(folder / ACKNOWLEDGED, Acknowledgement)
         return SubjectRecord(
@@ -142,7 +147,7 @@ class Ledger:
             Nobody was notified of such a subject, or another person took it meanwhile: the message names
             them.
         """
-        if not (self.folder / subject).is_dir():
+        if not self.has(subject):
             raise InvalidInput(f"{subject}: nobody was notified of it")
         with self._alone(subject):
             before = self.record(subject).acknowledgement

@@ -18,7 +18,7 @@ SUBJECT_PATTERN = rf"{BURST_ID_PATTERN.rstrip('$')}({TEST_MARK})?$|^{INSTALLATIO
 
 
 class Occurrence(KeptModel):
-    """Something that people are notified of, as written to ``<subject>/<key>.json``; it never changes."""
+    """Something that people are notified of, as written to ``<subject>/occurrences/<key>.json``, once."""
 
     key: str = Field(pattern=r"^[A-Za-z0-9._~:+-]{1,200}$")
     """The same occurrence has the same key, so that it is kept once."""

@@ -219,7 +219,8 @@ class Notifier:
             return sorted((one.name, one.stat().st_mtime_ns) for one in entries if one.name[0] != ".")
 
     def _notify(self, subject: str, now: datetime) -> None:
-        record = self.ledger.record(subject)
+        # Taken before: what is written meanwhile is looked at in the next round.
+        signature, record = self._signature(subject), self.ledger.record(subject)
         addresses, again = due_addresses(
             record,
             self._policy,
@@ -244,7 +245,7 @@ class Notifier:
                 continue
             if due > now or not self._start(message):
                 moments.append(max(due, now))
-        self._quiet[subject] = self._signature(subject), min(moments, default=None)
+        self._quiet[subject] = signature, min(moments, default=None)
 
     def _messages(self, record: SubjectRecord, addressed: list[Addressed]) -> Iterator[Message]:
         """Yield what goes out, each occurrence once by each channel."""
