@@ -30,7 +30,7 @@ from mxtvhf.notification.ledger import Ledger, SubjectRecord
 from mxtvhf.notification.message import plain_body
 from mxtvhf.notification.model import INSTALLATION, Addressed, Attempt, Occurrence
 from mxtvhf.notification.rota import Rota, read_rota
-from mxtvhf.notification.sending import TIMEOUT_S, Sending
+from mxtvhf.notification.sending import TIMEOUT_S, Sending, warm_up
 from mxtvhf.settings import NotificationPolicy, Settings
 
 log = logging.getLogger(__name__)
@@ -112,6 +112,8 @@ class Notifier:
         try:
             while not stop.is_set():
                 with self._only_one() as is_alone:
+                    if is_alone:
+                        warm_up()
                     while is_alone and not stop.is_set():
                         self.round(datetime.now(UTC))
                         works()

@@ -25,6 +25,7 @@ class Desk:
     """Asks and answers over Airflow's API, as a user."""
 
     def __init__(self, stack, settings, user):
+        self.settings = settings
         self.api = AirflowApi(stack.url, user, user_passwords(settings.home)[user])
 
     def address(self, run_id, rest="/-1/hitlDetails"):
@@ -85,6 +86,29 @@ def another(analysed, run, settings):
 
 def states(run, run_id):
     return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
+
+
+def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
+    def titles():
+        return [body["title"] for _, body in phone.got if BURST in body["title"]]
+
+    wait_until(lambda: titles() == [f"{BURST}: decision wanted"], what="the notification", timeout=120)
+    (message,) = (body["message"] for _, body in phone.got if BURST in body["title"])
+    assert f"Page: {stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in message
+    address = f"/mxtvhf/desk/{BURST}/acknowledge"
+    body = {"subject": BURST, "instead_of": None}
+
+    def acknowledge(user, **changes):
+        return user.api._request("POST", address, json=body | changes)
+
+    assert acknowledge(bob).status_code == 403, "a viewer"
+    assert acknowledge(ada, subject=TEST_BURST).status_code == 422
+    assert acknowledge(ada).json()["by"] == "ada"
+    admin = Desk(stack, ada.settings, "admin")
+    refused = acknowledge(admin)
+    assert refused.status_code == 409
+    assert "ada has it since" in refused.json()["detail"]
+    assert acknowledge(admin, instead_of="ada").json()["by"] == "admin"
 
 
 def wait_for_the_question(run, run_id):
