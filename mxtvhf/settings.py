@@ -55,6 +55,9 @@ NotifiedEvent = Literal[
 ]
 """What people are notified of by rules."""
 
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$", strip_whitespace=True)]
+"""Text on one line."""
+
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -174,6 +177,39 @@ class NotificationPolicy(Model):
     )
 
 
+class AnnouncementTexts(Model):
+    """What the texts of an announcement say beside the result."""
+
+    authors: tuple[Line, ...] = Field(
+        default=(),
+        description="authors of circulars after the Burst Advocate, as they are printed",
+        examples=[["A. Lovelace (CEA)"]],
+    )
+    advocates: dict[str, Line] = Field(
+        default={},
+        description="login of a Burst Advocate -> their name, as it is printed",
+        examples=[{"ada": "A. Lovelace (CEA)"}],
+    )
+    acknowledgement: Line | None = Field(
+        default=None, description="last paragraph of circulars; None: the one of announcement.toml"
+    )
+
+    def byline(self, decided_by: str | None) -> tuple[str, ...]:
+        """Return the authors of a circular, the Burst Advocate first.
+
+        Parameters
+        ----------
+        decided_by
+            Login of the Burst Advocate; None: nobody has decided yet. A login without a printed name is
+            named only where no authors are configured.
+        """
+        advocate = self.advocates.get(decided_by) if decided_by is not None else None
+        if advocate is None and not self.authors:
+            advocate = decided_by
+        first = () if advocate is None else (advocate,)
+        return (*first, *(author for author in self.authors if author not in first))
+
+
 class NatsTls(Model):
     """The certificates with which a client of NATS proves who it is, and judges the server."""
 
@@ -260,6 +296,11 @@ class Settings(BaseSettings):
     )
     public_url: HttpUrl | None = Field(
         default=None, description="address of the web UI in notifications; None: airflow_url"
+    )
+    announcement: Annotated[AnnouncementTexts, *FromJson] = Field(
+        default=AnnouncementTexts(),
+        description="authors and acknowledgement of circulars (JSON)",
+        examples=['{"authors": ["A. Lovelace (CEA)"]}'],
     )
     answer_within_days: float = Field(
         default=7.0,

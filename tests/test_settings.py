@@ -20,6 +20,8 @@ WRONG = [
     ("INTAKE", '{"growth": 0.5}', "growth: found 0.5, expected a value greater than 1"),
     ("INTAKE", '{"quiet_seconds": 1e999}', "quiet_seconds: found inf, expected"),
     ("INTAKE", '{"colour": 1}', "colour: unknown key"),
+    ("ANNOUNCEMENT", '{"authors": "Ada"}', "authors: found 'Ada', expected"),
+    ("ANNOUNCEMENT", '{"authors": ["two\\nlines"]}', "authors.0: found"),
     ("KEEP_DAYS", "x", "found 'x', expected a valid integer"),
     ("KEEP_DAYS", "999999999", "found '999999999', expected a value less than or equal to 36500"),
     ("REPLAYS_AT_ONCE", "0", "found '0', expected a value greater than or equal to 1"),

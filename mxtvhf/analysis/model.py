@@ -15,7 +15,7 @@ MOST_DECIMALS = 6
 
 
 class Measurement(Model):
-    """A number and how far the truth may be from it, at 68 %."""
+    """A number and how far the truth may be from it, at 68 % unless its field says otherwise."""
 
     value: float
     error_low: float | None
@@ -97,6 +97,8 @@ class DecayFit(Model):
     """A power law in time, rate(t) = rate_at_reference ((t - T0) / reference_s)^-index."""
 
     index: Measurement
+    index_90: Measurement | None = None
+    """The same with its 90 % interval; None in results of versions before this field."""
     reference_s: float
     """Seconds after T0."""
     rate_at_reference: float
@@ -157,6 +159,12 @@ class SpectralFit(Model):
     """As it arrives (absorbed), erg/cm2/s in ``flux_band_kev``."""
     unabsorbed_flux: Measurement
     """The same before absorption."""
+    photon_index_90: Measurement | None = None
+    """The photon index with its 90 % interval; None in results of versions before this field."""
+    flux_90: Measurement | None = None
+    """``flux`` with its 90 % interval; None in results of versions before this field."""
+    nh_90_1e22_cm2: Measurement | None = None
+    """The column with its 90 % interval; None in results of versions before this field."""
     flux_band_kev: tuple[float, float]
     nh_1e22_cm2: Measurement
     """Column of absorbing hydrogen, 1e22/cm2; errors are 0 when it was fixed. In this unit because 1e21 comes

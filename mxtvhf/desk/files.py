@@ -9,15 +9,19 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.ids import RunKind
-from mxtvhf.models.kept import Kept, log_once, read_kept
+from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.question import report_at
+from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.runs import Run
@@ -35,6 +39,17 @@ class Decided:
     """Why one of the two cannot be read; it is not known then whether something was announced."""
 
 
+class MeasuredCurve(KeptModel):
+    """Of a report only the light curve."""
+
+    class Analysis(Model):
+        """Of the analysis only the light curve."""
+
+        light_curve: LightCurve | None = None
+
+    analysis: Analysis | None = None
+
+
 class DeskFiles:
     """Reports, releases and raw notices of an installation."""
 
@@ -49,8 +64,29 @@ class DeskFiles:
 
     def report(self, burst_id: str, run_id: str) -> Report | None:
         """Return the final report of a run, else the preliminary one; None without a readable one."""
+        found = self.digested_report(burst_id, run_id)
+        return found[0] if found else None
+
+    def digested_report(self, burst_id: str, run_id: str) -> tuple[Report, str] | None:
+        """Return a report as `report` does, with the SHA-256 of its file."""
         # Not remembered: a whole report is large, and one at a time is looked at.
-        return _first(_left_out(_parse, path, Report) for path in self._reports(burst_id, run_id))
+        for path in self._reports(burst_id, run_id):
+            try:
+                if path.exists():
+                    return report_at(path)
+            except InvalidInput as error:
+                log_once(f"{error}; the file is left out")
+        return None
+
+    def changes(self, burst_id: str, run_id: str) -> tuple[str, ...] | None:
+        """Name what the final report of a run changed; None unless both of its reports can be read."""
+        after, before = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
+        return None if before is None or after is None else changes(before, after)
+
+    def light_curve(self, burst_id: str, run_id: str) -> LightCurve | None:
+        """Return the light curve of the source that a run measured; None without a readable one."""
+        found = _first(_left_out(_read, path, MeasuredCurve) for path in self._reports(burst_id, run_id))
+        return found.analysis.light_curve if found and found.analysis else None
 
     def _reports(self, burst_id: str, run_id: str) -> list[Path]:
         folder = product_folder(self.products, burst_id, run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from urllib.parse import quote
 
@@ -13,13 +14,16 @@ from markupsafe import Markup
 from mxtvhf import __version__
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
-from mxtvhf.desk.burst_list import BurstLine
+from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.duty import DutyBox
+from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
+from mxtvhf.models.galactic import galactic_text
 from mxtvhf.reporting.report.page import page_environment
+from mxtvhf.reporting.report.plots import detector_frame
 from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
@@ -48,6 +52,7 @@ def render_list(
     base: str,
     viewer: Viewer | None = None,
     duty: DutyBox | None = None,
+    now: datetime | None = None,
 ) -> str:
     """Render the list of bursts.
 
@@ -63,10 +68,13 @@ def render_list(
         Who looks at it; None: the page names nobody.
     duty
         Who is on duty; None: no notifications are configured.
+    now
+        The moment of the page; None: the present.
     """
     template = _environment().get_template("list.html.j2")
     return template.render(
-        lines=lines,
+        sections=list_sections(lines, now or datetime.now(UTC)),
+        total=len(lines),
         open_decisions=sum(line.state is State.AWAITING_DECISION for line in lines),
         quarantined=quarantined,
         base=base,
@@ -149,12 +157,15 @@ def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
         "chance": p_number,
+        "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
+        "instrument_name": instrument_name,
+        "position_name": position_name,
         "origin_word": origin_word,
         "probability": probability_text,
         "row": _row,
         "snr": snr_text,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
-    environment.globals["version"] = __version__
+    environment.globals |= {"version": __version__, "detector_frame": detector_frame()}
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
     return environment

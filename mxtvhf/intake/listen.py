@@ -96,7 +96,7 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
     found: dict[str, Work] = {
         "intake": intake.run,
         "inbox": Inbox(settings.inbox, intake.keep, intake.refuse).run,
-        "open questions": OpenQuestions(intake.archive, api.separate()).run,
+        "open questions": OpenQuestions(intake.archive, settings.products, api.separate()).run,
     }
     if (policy := settings.notification) is not None:
 

@@ -26,7 +26,7 @@ function keepState(before, after) {
   for (const field of before.querySelectorAll("select, textarea")) {
     const same = after.querySelector(`[name="${field.name}"]`);
     // A position of one result is not chosen for another one.
-    if (!same || field.form?.dataset.address !== same.form?.dataset.address) continue;
+    if (!same || field.form?.dataset.report !== same.form?.dataset.report) continue;
     same.value = field.value;
     if (same.value !== field.value) same.selectedIndex = 0;
   }
@@ -65,16 +65,18 @@ function heldForm() {
 
 // Beside a form that is held only what belongs to the same result changes; of a newer one it is told.
 function swapAround(form, fresh) {
-  const isSame = main.dataset.run === fresh.querySelector("main").dataset.run;
+  const { run, report } = fresh.querySelector("main").dataset;
+  const isSame = main.dataset.run === run && main.dataset.report === report;
   const hold = form.querySelector("[data-hold]");
-  const isOpen = fresh.querySelector("form[data-keep]")?.dataset.address === form.dataset.address;
+  const isOpen = fresh.querySelector("form[data-keep]")?.dataset.report === form.dataset.report;
+  const news = main.dataset.run === run ? fresh.querySelector("[data-news]")?.textContent : "";
   for (const part of parts(fresh)) {
     const old = document.getElementById(part.id);
     if (!old || shown.get(part.id) === part.outerHTML || old.contains(form)) continue;
     if (isSame || part.id === "banners") swapPart(old, part);
   }
   hold.hidden = isSame && isOpen;
-  hold.querySelector("span").textContent = isSame ? "This question is closed." : "A newer result is available. Your comment is kept.";
+  hold.querySelector("span").textContent = isSame ? "This question is closed." : `${news || "A newer result is available."} Your comment is kept.`;
   for (const button of form.querySelectorAll("[data-choice]")) button.disabled = isSame && !isOpen;
 }
 
@@ -147,7 +149,7 @@ function ages() {
   for (const time of document.querySelectorAll("time[data-age]")) {
     const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
     const [length, unit] = units.find(([one]) => seconds >= 2 * one) || [1, "s"];
-    const text = `${Math.floor(seconds / length)} ${unit} ago`;
+    const text = `${Math.floor(seconds / length)} ${unit}${time.dataset.age === "elapsed" ? "" : " ago"}`;
     if (time.textContent !== text) time.textContent = text;
   }
 }

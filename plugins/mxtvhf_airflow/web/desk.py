@@ -23,7 +23,10 @@ from pydantic import BaseModel
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.decision import answer_address
+from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.times import utc_text
@@ -40,25 +43,6 @@ if TYPE_CHECKING:
     from mxtvhf.desk.render import Viewer
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
-CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-cache",
-}
-# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
-ALADIN_HEADERS = HEADERS | {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob: {CDS}; connect-src 'self' data: blob: {CDS}; worker-src blob:; "
-        f"font-src data: {CDS}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    )
-}
-
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
@@ -85,7 +69,7 @@ def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
         {question.run_id for question in asked if question.is_open},
         DeskFiles(settings),
-        answers={question.run_id: question.answer for question in asked if question.answer},
+        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
     )
     unread = len(Archive(settings.archive).quarantined())
     duty = duty_box(settings, now=datetime.now(UTC))
@@ -197,6 +181,31 @@ def release(
     if path.parent != folder or not path.is_file():
         raise HTTPException(404, f"no text {name!r} of {run}")
     return FileResponse(path, headers=HEADERS, filename=name)
+
+
+class Answer(Model):
+    """An answer to the question about a run, as Airflow takes it."""
+
+    chosen_options: list[str]
+    params_input: dict[str, str | None]
+    """The fields of the form; ``report`` is the digest of the report that was read."""
+
+
+@router.patch("/{burst_id}/answer")
+def answer(
+    burst_id: BurstId,
+    run: Annotated[str, Query(pattern=RUN_ID_PATTERN)],
+    given: Answer,
+    request: Request,
+    session: SessionDep,
+) -> Response:
+    """Lead an answer to Airflow's API if it is about what the page shows now; else 409 and the reason."""
+    decision = _burst(burst_id, run, request, session).decision
+    objection = decision.objection(given.params_input.get("report")) if decision else "No decision is open."
+    if objection:
+        raise HTTPException(409, objection)
+    # 307: the browser sends the same request there.
+    return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
 
 
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
