@@ -114,6 +114,29 @@ def states(run, run_id):
     return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
 
 
+def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
+    def titles():
+        return [body["title"] for _, body in phone.got if BURST in body["title"]]
+
+    wait_until(lambda: titles() == [f"{BURST}: decision wanted"], what="the notification", timeout=120)
+    (message,) = (body["message"] for _, body in phone.got if BURST in body["title"])
+    assert f"Page: {stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in message
+    address = f"/mxtvhf/desk/{BURST}/acknowledge"
+    body = {"subject": BURST, "instead_of": None}
+
+    def acknowledge(user, **changes):
+        return user.api._request("POST", address, json=body | changes)
+
+    assert acknowledge(bob).status_code == 403, "a viewer"
+    assert acknowledge(ada, subject=TEST_BURST).status_code == 422
+    assert acknowledge(ada).json()["by"] == "ada"
+    admin = Desk(stack, ada.settings, "admin")
+    refused = acknowledge(admin)
+    assert refused.status_code == 409
+    assert "ada has it since" in refused.json()["detail"]
+    assert acknowledge(admin, instead_of="ada").json()["by"] == "admin"
+
+
 def wait_for_the_question(run, run_id):
     def is_open():
         # There is no run of the decision before the first report.
