@@ -47,12 +47,14 @@ class BurstLine:
     """Runs."""
     latest: datetime
     """When the newest run was created; without any, when something of the burst came."""
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
     is_updating: bool = False
     """True while a run that is newer than the one that is shown goes on."""
     run_ids: tuple[str, ...] = ()
     """Of the burst's runs of this kind, newest first."""
     is_announced: bool = False
-    """True when an announcement of the run that is shown is out."""
+    """True when an announcement of the burst is out and was not retracted."""
 
     @property
     def needs_you(self) -> bool:
@@ -183,10 +185,12 @@ def _line(
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
     by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
     is_other = release is not None and (best is None or best.label != release.position.label)
+    state = files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id))
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
-        state=files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id)),
+        state=state,
+        state_words=files.state_words(run, state),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time)
         or (by_notices and by_notices.trigger_time)
@@ -198,10 +202,17 @@ def _line(
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
-        is_announced=release is not None,
+        is_announced=_is_announced(burst_id, kind, files),
         run_ids=tuple(member.run_id for member, _ in members),
         latest=members[0][0].created,
     )
+
+
+def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
+    if kind is RunKind.REPLAY:
+        return False
+    mine = [one for _, one, _ in files.announced(burst_id) if one.is_test == (kind is RunKind.TEST)]
+    return bool(mine) and not max(mine, key=lambda one: one.number).is_retraction
 
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:
