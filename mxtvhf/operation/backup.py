@@ -25,6 +25,7 @@ from mxtvhf.settings import Settings
 FOLDERS = (
     "inbox", "archive/incoming", "archive/open", "outbox",
     "archive", "inputs", "releases", "notifications", "products", "comparisons", "catalogues",
+    "desk",
 )  # fmt: skip
 SECRETS = "secrets"
 
