@@ -423,7 +423,7 @@ def test_an_input_in_quarantine_is_listed_without_its_note(old):
     assert {note.sha256 for note in notes} == {
         path.stem for path in files_of(old.home, "archive/quarantine/*.bin")
     }
-    assert all("no readable note" in note.reason for note in notes)
+    assert all("is missing or unreadable" in note.reason for note in notes)
 
 
 def test_a_torn_line_among_the_gaps_is_copied_aside_and_the_audit_goes_on(old):
@@ -580,7 +580,7 @@ def test_damaged_arrays_are_an_error_that_names_them(old, name, part):
     )
     assert read(path) is not None
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; run the step again"):
+    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; rerun the step"):
         read(path)
 
 
