@@ -45,8 +45,14 @@ class BurstLine:
     """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
     updates: int
     """Runs."""
+    latest: datetime
+    """When the newest run was created; without any, when something of the burst came."""
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
     is_updating: bool = False
     """True while a run that is newer than the one that is shown goes on."""
+    run_ids: tuple[str, ...] = ()
+    """Of the burst's runs of this kind, newest first."""
     is_announced: bool = False
     """True when an announcement of the run that is shown is out."""
 
@@ -55,6 +61,11 @@ class BurstLine:
         """True when only a person can go on: a decision, an announcement to retract, a damaged record."""
         is_to_retract = self.state is State.RETRACTED and self.is_announced
         return is_to_retract or self.state in (State.AWAITING_DECISION, State.UNREADABLE)
+
+    @property
+    def is_main(self) -> bool:
+        """True for the line that the burst's own page shows; its replays have others."""
+        return self.kind is not RunKind.REPLAY
 
     @property
     def has_notices_only(self) -> bool:
@@ -174,10 +185,12 @@ def _line(
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
     by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
     is_other = release is not None and (best is None or best.label != release.position.label)
+    state = files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id))
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
-        state=files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id)),
+        state=state,
+        state_words=files.state_words(run, state),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time)
         or (by_notices and by_notices.trigger_time)
@@ -190,6 +203,8 @@ def _line(
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
         is_announced=release is not None,
+        run_ids=tuple(member.run_id for member, _ in members),
+        latest=members[0][0].created,
     )
 
 
@@ -214,4 +229,5 @@ def _waiting(burst_id: str, since: datetime, files: DeskFiles) -> BurstLine:
         best=by_notices.position if by_notices else None,
         latency_s=None,
         updates=0,
+        latest=since,
     )

@@ -12,10 +12,11 @@ from mxtvhf.archive.products import ReportStatus
 from mxtvhf.models.kept import SET_ASIDE
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import second_text
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, SUBMISSION, Decision, Release
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 
 DECISION_TASK_ID = "ba_decision"
+RECORDS = (DECISION, RELEASE, REFUSAL, SUBMISSION)
 MAX_DRAFT = 100_000
 """Characters of a text that is shown on the page; the file itself is whole."""
 
@@ -150,7 +151,7 @@ def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
     return tuple(
         Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
         for path in sorted(folder.glob("[!.]*"))
-        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL) and path.suffix != SET_ASIDE
+        if path.is_file() and path.name not in RECORDS and path.suffix != SET_ASIDE
     )
 
 

@@ -114,6 +114,29 @@ def states(run, run_id):
     return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
 
 
+def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
+    def titles():
+        return [body["title"] for _, body in phone.got if BURST in body["title"]]
+
+    wait_until(lambda: titles() == [f"{BURST}: decision wanted"], what="the notification", timeout=120)
+    (message,) = (body["message"] for _, body in phone.got if BURST in body["title"])
+    assert f"Page: {stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in message
+    address = f"/mxtvhf/desk/{BURST}/acknowledge"
+    body = {"subject": BURST, "instead_of": None}
+
+    def acknowledge(user, **changes):
+        return user.api._request("POST", address, json=body | changes)
+
+    assert acknowledge(bob).status_code == 403, "a viewer"
+    assert acknowledge(ada, subject=TEST_BURST).status_code == 422
+    assert acknowledge(ada).json()["by"] == "ada"
+    admin = Desk(stack, ada.settings, "admin")
+    refused = acknowledge(admin)
+    assert refused.status_code == 409
+    assert "ada has it since" in refused.json()["detail"]
+    assert acknowledge(admin, instead_of="ada").json()["by"] == "admin"
+
+
 def wait_for_the_question(run, run_id):
     def is_open():
         # There is no run of the decision before the first report.
@@ -400,3 +423,39 @@ def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, sett
     assert not (settings.releases / BURST / older).exists()
     assert states(run, newer)["ba_decision"] == "awaiting_input"
     assert answered(run, ada, newer, "Reject") == "success"
+
+
+def sent_to_desk(desk, run_id, path, **body):
+    """Send a form of the desk as its page does; return status and answer."""
+    answer = desk.api._request("POST", f"/mxtvhf/desk/{run_id.split('__')[0]}/{path}", json=body)
+    return answer.status_code, answer.json().get("detail") if answer.content else None
+
+
+def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
+    run, another, ada, bob, settings, webhook, told
+):
+    run_id = another(1, burst="sb26051108")
+    answered(run, ada, run_id, "Approve")
+    out, before = released_of(settings, run_id), len(webhook.got)
+    retraction = {"action": "retract", "about": out.ivorn, "reason": "A particle event."}
+    for path, body in (
+        ("submission", {"run": run_id, "circular": 44454}),
+        ("event", {"name": "GRB 260511B"}),
+        ("change", retraction),
+    ):
+        status, detail = sent_to_desk(bob, run_id, path, **body)
+        assert (status, detail) == (403, "bob may not decide about announcements")
+    assert sent_to_desk(ada, run_id, "submission", run=run_id, circular="GCN 1")[0] == 422
+    assert sent_to_desk(ada, run_id, "submission", run=run_id, circular=44454) == (204, None)
+    assert sent_to_desk(ada, run_id, "event", name="<b>GRB</b>")[0] == 409
+    assert sent_to_desk(ada, run_id, "event", name="GRB 260511B") == (204, None)
+    assert sent_to_desk(ada, run_id, "change", **retraction) == (204, None)
+    status, detail = sent_to_desk(ada, run_id, "change", **retraction)
+    assert status == 409
+    assert "announcement 1 was retracted already by ada" in detail
+    folder = settings.releases / "sb26051108" / "sb26051108__announcement_2"
+    assert "in GCN Circ. 44454." in (folder / "circular.txt").read_text()
+    assert webhook.texts[before].startswith("GRB 260511B (sb26051108): retraction of the SVOM/MXT result")
+    wait_until(lambda: len(told(run_id)) >= 3, what="messages", timeout=60)
+    kinds = {(one.kind, getattr(one, "action", None)) for one in told(run_id)}
+    assert {("announcement", "announce"), ("announcement", "retract"), ("circular", None)} <= kinds
