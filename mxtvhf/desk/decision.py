@@ -92,8 +92,8 @@ class DecisionBox:
 
     @property
     def is_asked(self) -> bool:
-        """True while Airflow waits for an answer."""
-        return self.question is not None and self.question.is_open and self.decision is None
+        """True while Airflow waits for an answer, also once more after a decision of which nothing came."""
+        return self.question is not None and self.question.is_open and self.release is None
 
     @property
     def is_pending(self) -> bool:
@@ -118,21 +118,19 @@ class DecisionBox:
         report_sha256
             Of the report that was read.
         """
-        question = self.question
+        question, decision = self.question, self.decision
         if self.is_asked and self.closed is not None:
             return f"{self.closed} No decision is needed."
-        if self.decision is not None:
-            return (
-                f"Already decided by {self.decision.decided_by}, {second_text(self.decision.decided_at)} UTC."
-            )
-        if question is not None and question.answered is not None:
-            return f"Already answered by {question.answered_by}, {second_text(question.answered)} UTC."
-        if question is None:
-            return "No decision is open."
-        if report_sha256 != self.report_sha256:
+        if self.is_asked and report_sha256 == self.report_sha256:
+            return None
+        if self.is_asked:
             changed = f": {'; '.join(self.changes)}" if self.changes else ""
             return f"A newer result exists, the {self.report_status} report{changed}. Read it, then decide."
-        return None
+        if decision is not None:
+            return f"Already decided by {decision.decided_by}, {second_text(decision.decided_at)} UTC."
+        if question is not None and question.answered is not None:
+            return f"Already answered by {question.answered_by}, {second_text(question.answered)} UTC."
+        return "No decision is open."
 
 
 def answer_address(airflow: str, run_id: str) -> str:

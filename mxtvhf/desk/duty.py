@@ -79,7 +79,7 @@ def duty_box(
     following = duty.following if duty else None
     subject = subject_of(burst_id, is_test=is_test) if burst_id else None
     ledger = Ledger(settings.notifications)
-    record = ledger.record(subject) if subject and subject in ledger.subjects() else None
+    record = ledger.record(subject) if subject and ledger.has(subject) else None
     holder = record.acknowledgement if record else None
     return DutyBox(
         on_duty=tuple(rota.name(key) for key in duty.people) if rota and duty else (),
@@ -102,7 +102,7 @@ def _lines(record: SubjectRecord, rota: Rota | None) -> Iterator[NotifiedLine]:
     titles = {one.key: one.title.partition(": ")[2] or one.title for one in record.occurrences}
     for addressed in record.addressed:
         for tag in addressed.to:
-            tries = [one for one in record.attempts if (one.key, one.to) == (addressed.key, tag)]
+            tries = [one for one in record.attempts if one.key == addressed.key and tag in one.to]
             common = {"title": titles.get(addressed.key, addressed.key), "to": _name(rota, tag)}
             if not tries:
                 yield NotifiedLine(

@@ -104,12 +104,12 @@ def state_of(
         if is_submitted:
             return State.SUBMITTED
         return State.SENT if release.is_sent else State.RELEASED
+    if is_asked:
+        return State.AWAITING_DECISION
     if decision is not None:
         if decision.choice == "reject":
             return State.REJECTED
         return State.NOT_RELEASED if is_refused else State.APPROVED
-    if is_asked:
-        return State.AWAITING_DECISION
     if answer is not None:
         return State.APPROVED if answer == APPROVE else State.REJECTED
     return _state_of_run(run, report)

@@ -2,11 +2,11 @@
 
 ::
 
-    notifications/<subject>/<key>.json             an occurrence, written once
-    notifications/<subject>/addressed.jsonl        to whom it goes, decided once for each stage
-    notifications/<subject>/attempts.jsonl         each try to deliver it by a channel
-    notifications/<subject>/acknowledged.jsonl     who has it in hand
-    notifications/<subject>/drill-order.json       a test burst that notifies as a live one
+    notifications/<subject>/occurrences/<key>.json    written once
+    notifications/<subject>/addressed.jsonl           to whom it goes, decided once for each stage
+    notifications/<subject>/attempts.jsonl            each try to deliver it by a channel
+    notifications/<subject>/acknowledged.jsonl        who has it in hand
+    notifications/<subject>/drill-order.json          a test burst that notifies as a live one
 
 Whoever raises an occurrence (the listener, a step or run of Airflow, a command) writes its file; the
 notifier does the rest. What was delivered stands here, so that no restart delivers it twice.
@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import write_once
+from mxtvhf.models.files import changed_at, write_once
 from mxtvhf.models.kept import KeptModel, read_or_set_aside
 from mxtvhf.models.kept_lines import append_record, read_records
 from mxtvhf.notification.model import (
@@ -36,6 +36,7 @@ from mxtvhf.notification.model import (
 )
 from mxtvhf.settings import EventKind
 
+OCCURRENCES = "occurrences"
 ADDRESSED, ATTEMPTS, ACKNOWLEDGED = "addressed.jsonl", "attempts.jsonl", "acknowledged.jsonl"
 DRILL_ORDER = "drill-order.json"
 
@@ -60,6 +61,18 @@ class SubjectRecord:
             return "live"
         return "drill" if self.is_drill else "test"
 
+    def undelivered(self, since: datetime, until: datetime) -> list[tuple[str, str]]:
+        """Return the occurrences of a span of time that a tag was not reached with, as (key, tag)."""
+        return [
+            (addressed.key, tag)
+            for addressed in self.addressed
+            if since <= addressed.time <= until
+            for tag in addressed.to
+            if not any(
+                one.key == addressed.key and tag in one.to and one.state == "sent" for one in self.attempts
+            )
+        ]
+
     def attempts_of(self, key: str, channel: str) -> list[Attempt]:
         """Return the tries to deliver an occurrence by a channel."""
         return [one for one in self.attempts if (one.key, one.channel) == (key, channel)]
@@ -73,23 +86,28 @@ class Ledger:
 
     def raise_occurrence(self, occurrence: Occurrence) -> bool:
         """Keep an occurrence; tell whether it was new."""
-        path = self.folder / occurrence.subject / f"{occurrence.key}.json"
+        path = self.folder / occurrence.subject / OCCURRENCES / f"{occurrence.key}.json"
         return write_once(path, _content(occurrence))
 
     def order_drill(self, subject: str, order: DrillOrder) -> bool:
         """Let a test burst notify as a live one does; tell whether that is new."""
         return write_once(self.folder / subject / DRILL_ORDER, _content(order))
 
-    def subjects(self) -> Iterator[str]:
-        """Yield the subjects of which something is kept."""
-        for path in self.folder.glob("*"):
-            if re.fullmatch(SUBJECT_PATTERN, path.name):
-                yield path.name
+    def subjects(self, since: datetime | None = None) -> Iterator[str]:
+        """Yield the subjects of which something is kept; with a moment, of which something occurred since."""
+        earliest = since.timestamp() if since else 0.0
+        for path in sorted(self.folder.glob(f"*/{OCCURRENCES}")):
+            if re.fullmatch(SUBJECT_PATTERN, path.parent.name) and (changed_at(path) or 0.0) >= earliest:
+                yield path.parent.name
+
+    def has(self, subject: str) -> bool:
+        """Tell whether something of a subject occurred."""
+        return (self.folder / subject / OCCURRENCES).is_dir()
 
     def record(self, subject: str) -> SubjectRecord:
         """Read all of a subject; what cannot be read is set aside and logged."""
         folder = self.folder / subject
-        paths = [path for path in folder.glob("[!.]*.json") if path.name != DRILL_ORDER]
+        paths = (folder / OCCURRENCES).glob("[!.]*.json")
         found = [one for path in paths if (one := read_or_set_aside(path, Occurrence)) is not None]
         acknowledged = read_records(folder / ACKNOWLEDGED, Acknowledgement)
         return SubjectRecord(
@@ -129,7 +147,7 @@ class Ledger:
             Nobody was notified of such a subject, or another person took it meanwhile: the message names
             them.
         """
-        if not (self.folder / subject).is_dir():
+        if not self.has(subject):
             raise InvalidInput(f"{subject}: nobody was notified of it")
         with self._alone(subject):
             before = self.record(subject).acknowledgement

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from math import degrees, radians
-
-import erfa
-
+from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import second_text
 from mxtvhf.notices.alert import Alert
@@ -15,18 +12,12 @@ from mxtvhf.reporting.report.model import Report
 ACKNOWLEDGE = 'Open the page and press "I have it", so that nobody else is woken.'
 
 
-def galactic_text(position: Position) -> str:
-    """Write a position in Galactic coordinates: ``l 101.27 b +59.71``."""
-    longitude, latitude = map(degrees, erfa.icrs2g(radians(position.ra_deg), radians(position.dec_deg)))
-    return f"l {longitude % 360.0:.2f} b {latitude:+.2f}"
-
-
 def where_text(position: Position) -> str:
     """Write a position with its error radius, and who measured it, in one line."""
     ra, dec = position.sexagesimal_text
     return (
         f"RA {ra} Dec {dec} ({' '.join(position.degrees_text)} deg), R90 {position_radius_text(position)}, "
-        f"{galactic_text(position)}, from {position.origin} {position.label}"
+        f"{galactic_text(position.ra_deg, position.dec_deg)}, from {position.origin} {position.label}"
     )
 
 

@@ -18,7 +18,7 @@ SUBJECT_PATTERN = rf"{BURST_ID_PATTERN.rstrip('$')}({TEST_MARK})?$|^{INSTALLATIO
 
 
 class Occurrence(KeptModel):
-    """Something that people are notified of, as written to ``<subject>/<key>.json``; it never changes."""
+    """Something that people are notified of, as written to ``<subject>/occurrences/<key>.json``, once."""
 
     key: str = Field(pattern=r"^[A-Za-z0-9._~:+-]{1,200}$")
     """The same occurrence has the same key, so that it is kept once."""
@@ -68,8 +68,8 @@ class Attempt(KeptModel):
     key: str
     channel: str
     """Name of the channel; its URL is a secret."""
-    to: str
-    """The tag for which it was used."""
+    to: tuple[str, ...]
+    """The channel's tags."""
     state: Literal["sent", "failed"]
     """``sent``: the channel's service took it."""
     reason: str = ""

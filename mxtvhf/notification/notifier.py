@@ -19,7 +19,7 @@ from pathlib import Path
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import changed_at, safe_name
+from mxtvhf.models.files import safe_name
 from mxtvhf.models.kept import log_once
 from mxtvhf.models.times import utc_text
 from mxtvhf.notification.answers import answers_about
@@ -30,7 +30,7 @@ from mxtvhf.notification.ledger import Ledger, SubjectRecord
 from mxtvhf.notification.message import plain_body
 from mxtvhf.notification.model import INSTALLATION, Addressed, Attempt, Occurrence
 from mxtvhf.notification.rota import Rota, read_rota
-from mxtvhf.notification.sending import TIMEOUT_S, Sending
+from mxtvhf.notification.sending import TIMEOUT_S, Sending, warm_up
 from mxtvhf.settings import NotificationPolicy, Settings
 
 log = logging.getLogger(__name__)
@@ -51,11 +51,10 @@ OWN_PART = "notifications"
 
 @dataclass(frozen=True)
 class Message:
-    """An occurrence on its way to a tag by a channel."""
+    """An occurrence on its way by a channel."""
 
     occurrence: Occurrence
     addressed: Addressed
-    tag: str
     channel: Channel
 
     @property
@@ -113,6 +112,8 @@ class Notifier:
         try:
             while not stop.is_set():
                 with self._only_one() as is_alone:
+                    if is_alone:
+                        warm_up()
                     while is_alone and not stop.is_set():
                         self.round(datetime.now(UTC))
                         works()
@@ -132,7 +133,7 @@ class Notifier:
             self._watch_intake(now)
             self._remind(now)
             self._minute = minute
-        for subject in sorted(self.ledger.subjects()):
+        for subject in self.ledger.subjects(since=now - ACTIVE):
             if self._is_due(subject, now):
                 self._notify(subject, now)
 
@@ -212,22 +213,16 @@ class Notifier:
 
     def _is_due(self, subject: str, now: datetime) -> bool:
         """Tell whether a subject changed, or something of it is due by now."""
-        signature = self._signature(subject)
         seen, again = self._quiet.get(subject, (None, None))
-        if signature == seen:
-            return again is not None and now >= again
-        return self._is_active(subject, now)
-
-    def _is_active(self, subject: str, now: datetime) -> bool:
-        changed = changed_at(self.ledger.folder / subject)
-        return changed is not None and now.timestamp() - changed < ACTIVE.total_seconds()
+        return self._signature(subject) != seen or (again is not None and now >= again)
 
     def _signature(self, subject: str) -> object:
         with os.scandir(self.ledger.folder / subject) as entries:
             return sorted((one.name, one.stat().st_mtime_ns) for one in entries if one.name[0] != ".")
 
     def _notify(self, subject: str, now: datetime) -> None:
-        record = self.ledger.record(subject)
+        # Taken before: what is written meanwhile is looked at in the next round.
+        signature, record = self._signature(subject), self.ledger.record(subject)
         addresses, again = due_addresses(
             record,
             self._policy,
@@ -252,7 +247,7 @@ class Notifier:
                 continue
             if due > now or not self._start(message):
                 moments.append(max(due, now))
-        self._quiet[subject] = self._signature(subject), min(moments, default=None)
+        self._quiet[subject] = signature, min(moments, default=None)
 
     def _messages(self, record: SubjectRecord, addressed: list[Addressed]) -> Iterator[Message]:
         """Yield what goes out, each occurrence once by each channel."""
@@ -262,7 +257,7 @@ class Notifier:
                 for channel in self._channels_of(tag):
                     if one.key in occurrences and (one.key, channel.name) not in seen:
                         seen.add((one.key, channel.name))
-                        yield Message(occurrences[one.key], one, tag, channel)
+                        yield Message(occurrences[one.key], one, channel)
 
     def _channels_of(self, tag: str) -> list[Channel]:
         return [channel for channel in self._channels if tag in channel.tags]
@@ -297,7 +292,9 @@ class Notifier:
             state, reason = outcome
             del self._sending[identity]
             subject, key, channel = identity
-            attempt = Attempt(key=key, channel=channel, to=message.tag, state=state, reason=reason, time=now)
+            attempt = Attempt(
+                key=key, channel=channel, to=message.channel.tags, state=state, reason=reason, time=now
+            )
             self.ledger.log_attempt(subject, attempt)
             level = logging.INFO if state == "sent" else logging.WARNING
             log.log(level, "%s: %s by %s: %s %s", subject, key, channel, state, reason)

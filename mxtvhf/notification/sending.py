@@ -73,6 +73,18 @@ class Sending:
         self._answer.close()
 
 
+def warm_up() -> None:
+    """Have the server of the processes load Apprise now, so that the first message need not wait for it."""
+    process = _context().Process(target=_send_nothing, daemon=True)
+    process.start()
+    process.join()
+    process.close()
+
+
+def _send_nothing() -> None:
+    """Do nothing; the target of `warm_up`."""
+
+
 def _send(answer: Connection, channel: Channel, title: str, body: str) -> None:
     from mxtvhf.notification.service import send
 

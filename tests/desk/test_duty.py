@@ -73,7 +73,7 @@ def test_who_has_a_burst_is_seen_by_all_and_may_be_relieved_by_who_may_decide(in
 
 def test_each_channel_is_shown_with_what_became_of_it(installation, ledger, settings):
     def attempt(channel, state, minutes, reason=""):
-        one = Attempt(key="k", channel=channel, to="ada", state=state, reason=reason, time=after(minutes))
+        one = Attempt(key="k", channel=channel, to=("ada",), state=state, reason=reason, time=after(minutes))
         ledger.log_attempt(BURST, one)
 
     ledger.address(BURST, Addressed(key="k", stage=0, to=("ada",), reason="on duty", time=NOW))

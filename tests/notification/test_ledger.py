@@ -41,8 +41,8 @@ def test_what_nobody_was_notified_of_cannot_be_acknowledged(ledger):
 
 def test_a_damaged_record_is_set_aside(ledger):
     ledger.raise_occurrence(occurrence("second"))
-    (ledger.folder / BURST / "second.json").write_text("{")
-    attempt = Attempt(key="first_notice", channel="ada/json", to="ada", state="sent", time=NOW)
+    (ledger.folder / BURST / "occurrences" / "second.json").write_text("{")
+    attempt = Attempt(key="first_notice", channel="ada/json", to=("ada",), state="sent", time=NOW)
     ledger.log_attempt(BURST, attempt)
     with (ledger.folder / BURST / "attempts.jsonl").open("a") as file:
         file.write("half a li")

@@ -48,6 +48,7 @@ class Installation:
     """The files of an installation; each person has the channel of a URL."""
 
     def __init__(self, folder, *, rota=ROTA, **policy):
+        folder.mkdir(exist_ok=True)
         (folder / "rota.toml").write_text(rota)
         self.channels = folder / "channels"
         self.channels.touch()

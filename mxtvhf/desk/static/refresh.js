@@ -73,7 +73,7 @@ function swapAround(form, fresh) {
   for (const part of parts(fresh)) {
     const old = document.getElementById(part.id);
     if (!old || shown.get(part.id) === part.outerHTML || old.contains(form)) continue;
-    if (isSame || part.id === "banners") swapPart(old, part);
+    if (isSame || (part.id === "banners" && main.dataset.run !== run)) swapPart(old, part);
   }
   hold.hidden = isSame && isOpen;
   hold.querySelector("span").textContent = isSame ? "This question is closed." : `${news || "A newer result is available."} Your comment is kept.`;

@@ -35,8 +35,8 @@ class OutdatedAnswer(Retriable):
 
 
 PRELIMINARY = (
-    "**Preliminary**, without the analysis of GP. The final report updates the question on the desk; an "
-    "answer given here after it does not count, and the question is put again."
+    "**Preliminary**, without the analysis of GP. This form takes an answer until the final report is there; "
+    "from then on decide on the desk."
 )
 
 
