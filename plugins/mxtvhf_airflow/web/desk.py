@@ -19,7 +19,6 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
-from pydantic import BaseModel
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
@@ -115,7 +114,7 @@ def burst(
     return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
 
 
-class AcknowledgementRequest(BaseModel):
+class AcknowledgementRequest(Model):
     """What the button "I have it" sends."""
 
     subject: str
