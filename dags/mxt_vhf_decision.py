@@ -39,7 +39,8 @@ with DAG(
         "weight_rule": LiveAlertsFirst(),
     },
 ) as dag:
-    ba_decision = BADecisionOperator(task_id="ba_decision")
+    # Each answer about a report that is not the newest one costs a try.
+    ba_decision = BADecisionOperator(task_id="ba_decision", retries=50)
     announce = AnnounceOperator(
         task_id="announce", decided_by="ba_decision", execution_timeout=timedelta(minutes=5)
     )

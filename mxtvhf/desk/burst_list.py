@@ -45,6 +45,8 @@ class BurstLine:
     """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
     updates: int
     """Runs."""
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
     is_updating: bool = False
     """True while a run that is newer than the one that is shown goes on."""
     is_announced: bool = False
@@ -174,10 +176,12 @@ def _line(
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
     by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
     is_other = release is not None and (best is None or best.label != release.position.label)
+    state = files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id))
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
-        state=files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id)),
+        state=state,
+        state_words=files.state_words(run, state),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time)
         or (by_notices and by_notices.trigger_time)

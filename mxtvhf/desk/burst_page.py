@@ -14,6 +14,7 @@ from mxtvhf.archive.products import REPORT_FOLDERS, ReportSummary, product_folde
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
+from mxtvhf.desk.announced import AnnouncementBox, announcement_box
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
 from mxtvhf.desk.charts import Chart
 from mxtvhf.desk.context import ContextRow, context_links, context_rows
@@ -65,6 +66,8 @@ class HistoryLine:
     state: State
     report: ReportSummary | None
     is_shown: bool
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,10 @@ class BurstPage:
     """What the notices say, shown while there is no report."""
     is_question_due: bool = False
     """True when a report was just written and the Burst Advocate is about to be asked."""
-    published: Release | None = None
-    """The latest announcement of the burst, by whichever of its runs of this kind."""
+    announcement: AnnouncementBox | None = None
+    """What of the burst is announced, by whichever of its runs of this kind; None: nothing."""
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
     earlier_curves: tuple[LightCurve, ...] = ()
     """Light curves of the burst's other runs of this kind, the newest first."""
     context: tuple[ContextRow, ...] = ()
@@ -139,8 +144,12 @@ class BurstPage:
 
     @property
     def announced(self) -> Release | None:
-        """The announcement of this run; None where nothing was announced."""
-        return self.decision.release if self.decision else None
+        """The announcement of this run that is out; None where there is none."""
+        box = self.announcement
+        if box is None or not box.is_out or self.run is None:
+            return None
+        last = box.last.release
+        return last if last.decision.run_id == self.run.run_id else None
 
     @property
     def trigger_time(self) -> datetime | None:
@@ -378,7 +387,10 @@ def burst_page(
     report = read[0] if read else None
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
     best = report.best_position if report else None
-    closed = _why_closed(line, history, is_retracted=line.state is State.RETRACTED)
+    announcement = _announcement(
+        burst_id, line, files, report, retracted=retraction.received if retraction else None
+    )
+    closed = _why_closed(line, history, announcement, is_retracted=line.state is State.RETRACTED)
     decision = _decision(burst_id, shown.run_id, questions, files, read, airflow, closed=closed)
     is_due = _is_question_due(line, decision, now)
     by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
@@ -398,8 +410,9 @@ def burst_page(
         notices=notices,
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
+        announcement=announcement,
+        state_words=line.state_words,
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
-        published=_published(burst_id, history, line.kind, files),
         by_notices=by_notices,
         context=_context(decision.release.position if decision.release else best, by_notices, now),
     )
@@ -441,7 +454,14 @@ def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files
     answer = question.standing_answer if question else None
     state = files.state(run, report, is_asked=is_asked, answer=answer)
     kind = kind_of(run.run_id, report, is_test=run.is_test)
-    return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
+    return HistoryLine(
+        run=run,
+        kind=kind,
+        state=state,
+        state_words=files.state_words(run, state),
+        report=report,
+        is_shown=run.run_id == shown.run_id,
+    )
 
 
 def _decision(
@@ -474,10 +494,18 @@ def _decision(
     )
 
 
-def _why_closed(line: HistoryLine, history: Sequence[HistoryLine], *, is_retracted: bool) -> str | None:
+def _why_closed(
+    line: HistoryLine,
+    history: Sequence[HistoryLine],
+    announcement: AnnouncementBox | None,
+    *,
+    is_retracted: bool,
+) -> str | None:
     """Tell why the question about a run needs no answer any more; None where it does."""
     if is_retracted:
         return "The burst was retracted."
+    if announcement and announcement.last.release.decision.run_id == line.run.run_id:
+        return f"This result was decided about with announcement {announcement.last.release.number}."
     newer = next((one for one in newer_lines(history, line.kind) if one.report is not None), None)
     return f"Superseded by update {newer.run.sequence}." if newer else None
 
@@ -520,11 +548,19 @@ def _latency(report: ReportSummary | None, files: DeskFiles) -> float | None:
     return first_report_latency(report, files.first_written(report.burst_id, report.run_id))
 
 
-def _published(
-    burst_id: str, history: Sequence[HistoryLine], kind: RunKind, files: DeskFiles
-) -> Release | None:
-    releases = [files.decided(burst_id, line.run.run_id).release for line in history if line.kind is kind]
-    return max(filter(None, releases), key=lambda release: release.number, default=None)
+def _announcement(
+    burst_id: str, line: HistoryLine, files: DeskFiles, report: Report | None, *, retracted: datetime | None
+) -> AnnouncementBox | None:
+    if line.kind is RunKind.REPLAY:
+        return None
+    return announcement_box(
+        burst_id,
+        files,
+        is_test=line.kind is RunKind.TEST,
+        run_id=line.run.run_id,
+        choices=announceable_first(report) if report else (),
+        retracted=retracted,
+    )
 
 
 def _earlier_curves(

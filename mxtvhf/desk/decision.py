@@ -12,10 +12,11 @@ from mxtvhf.archive.products import ReportStatus
 from mxtvhf.models.kept import SET_ASIDE
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import second_text
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, SUBMISSION, Decision, Release
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 
 DECISION_TASK_ID = "ba_decision"
+RECORDS = (DECISION, RELEASE, REFUSAL, SUBMISSION)
 MAX_DRAFT = 100_000
 """Characters of a text that is shown on the page; the file itself is whole."""
 
@@ -91,8 +92,8 @@ class DecisionBox:
 
     @property
     def is_asked(self) -> bool:
-        """True while Airflow waits for an answer."""
-        return self.question is not None and self.question.is_open and self.decision is None
+        """True while Airflow waits for an answer, also once more after a decision of which nothing came."""
+        return self.question is not None and self.question.is_open and self.release is None
 
     @property
     def is_pending(self) -> bool:
@@ -117,21 +118,19 @@ class DecisionBox:
         report_sha256
             Of the report that was read.
         """
-        question = self.question
+        question, decision = self.question, self.decision
         if self.is_asked and self.closed is not None:
             return f"{self.closed} No decision is needed."
-        if self.decision is not None:
-            return (
-                f"Already decided by {self.decision.decided_by}, {second_text(self.decision.decided_at)} UTC."
-            )
-        if question is not None and question.answered is not None:
-            return f"Already answered by {question.answered_by}, {second_text(question.answered)} UTC."
-        if question is None:
-            return "No decision is open."
-        if report_sha256 != self.report_sha256:
+        if self.is_asked and report_sha256 == self.report_sha256:
+            return None
+        if self.is_asked:
             changed = f": {'; '.join(self.changes)}" if self.changes else ""
             return f"A newer result exists, the {self.report_status} report{changed}. Read it, then decide."
-        return None
+        if decision is not None:
+            return f"Already decided by {decision.decided_by}, {second_text(decision.decided_at)} UTC."
+        if question is not None and question.answered is not None:
+            return f"Already answered by {question.answered_by}, {second_text(question.answered)} UTC."
+        return "No decision is open."
 
 
 def answer_address(airflow: str, run_id: str) -> str:
@@ -152,7 +151,7 @@ def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
     return tuple(
         Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
         for path in sorted(folder.glob("[!.]*"))
-        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL) and path.suffix != SET_ASIDE
+        if path.is_file() and path.name not in RECORDS and path.suffix != SET_ASIDE
     )
 
 

@@ -19,7 +19,15 @@ from mxtvhf.models.ids import RunKind
 from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.model import (
+    DECISION,
+    REFUSAL,
+    RELEASE,
+    SUBMISSION,
+    Decision,
+    Release,
+    Submission,
+)
 from mxtvhf.reporting.announcement.question import report_at
 from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
@@ -110,6 +118,32 @@ class DeskFiles:
             return Decided(decision, release, fault=str(error))
         return Decided(decision, release)
 
+    def announced(self, burst_id: str) -> list[tuple[str, Release, Submission | None]]:
+        """Return all announcements of a burst: folder, release, and what is recorded of its circular."""
+        found = []
+        for path in sorted((self.releases / burst_id).glob(f"*/{RELEASE}")):
+            release = _left_out(_read, path, Release)
+            if release is not None:
+                submission = _left_out(_read, path.with_name(SUBMISSION), Submission)
+                found.append((path.parent.name, release, submission))
+        return found
+
+    def circular(self, burst_id: str, run_id: str) -> int | None:
+        """Return the number of the GCN Circular about a run's announcement; None where none is recorded."""
+        mine = self._of_run(burst_id, run_id)
+        return mine[-1][1].circular if mine and mine[-1][1] else None
+
+    def _of_run(self, burst_id: str, run_id: str) -> list[tuple[Release, Submission | None]]:
+        """Return what was announced of a run and what retracts it, oldest first."""
+        found = [(release, recorded) for _, release, recorded in self.announced(burst_id)]
+        mine = [one for one in found if one[0].decision.run_id == run_id]
+        return sorted(mine, key=lambda one: one[0].number)
+
+    def state_words(self, run: Run, state: State) -> str:
+        """Write the state of a run with the number of its circular: ``submitted, GCN 44454``."""
+        circular = self.circular(str(run.burst_id), run.run_id) if state is State.SUBMITTED else None
+        return f"{state}, GCN {circular}" if circular else str(state)
+
     def first_written(self, burst_id: str, run_id: str) -> datetime | None:
         """Return when the first report of a run was written; None without a sound one."""
         found = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
@@ -122,6 +156,8 @@ class DeskFiles:
         burst_id = str(run.burst_id)
         is_test = kind_of(run.run_id, report, is_test=run.is_test) is RunKind.TEST
         decided = self.decided(burst_id, run.run_id)
+        of_run = self._of_run(burst_id, run.run_id)
+        last, recorded = of_run[-1] if of_run else (None, None)
         return state_of(
             run,
             report,
@@ -131,7 +167,8 @@ class DeskFiles:
             answer=answer,
             is_refused=(self.release_folder(burst_id, run.run_id) / REFUSAL).exists(),
             decision=decided.decision,
-            release=decided.release,
+            release=last or decided.release,
+            is_submitted=recorded is not None,
             is_unreadable=decided.fault is not None,
         )
 

@@ -164,6 +164,16 @@ def test_an_answer_is_refused_with_the_reason(settings, put):
     assert closed.objection(digest) == "Retracted. No decision is needed."
 
 
+def test_who_rejected_can_decide_again_once_the_question_is_put_again(settings, put):
+    put(f"{BURST}__1")
+    folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
+    folder.mkdir(parents=True)
+    (folder / "decision.json").write_text(decision("reject").model_dump_json())
+    box = asked(settings).decision
+    assert box.is_open
+    assert box.objection(box.report_sha256) is None
+
+
 def test_what_was_announced_with_the_preliminary_report_says_so(settings, put):
     put(f"{BURST}__1", "preliminary")
     early = decision("approve").model_copy(update={"report_status": "preliminary"})

@@ -30,6 +30,7 @@ from support.desk import BURST, NOW, decision, page_of, release_of, run
         ("success", "final", {"decision": decision("reject")}, State.REJECTED),
         ("success", "final", {"decision": decision("approve"), "is_refused": True}, State.NOT_RELEASED),
         ("success", "final", {"decision": decision("reject"), "is_refused": True}, State.REJECTED),
+        ("success", "final", {"decision": decision("reject"), "is_asked": True}, State.AWAITING_DECISION),
         ("success", "final", {"answer": "Approve"}, State.APPROVED),
         ("success", "final", {"answer": "Reject"}, State.REJECTED),
         ("success", "final", {"is_asked": True, "is_retracted": True}, State.RETRACTED),

@@ -12,7 +12,7 @@ document.addEventListener("desk:changed", () => {
   said = now;
 });
 
-async function copy(text) {
+export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   // Over plain HTTP from another machine there is no clipboard: the old way.
   const area = document.createElement("textarea");

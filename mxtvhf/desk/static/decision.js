@@ -67,6 +67,12 @@ function countComment() {
   if (comment) document.getElementById("comment-left").textContent = `${comment.maxLength - comment.value.length} characters left`;
 }
 
+// The menu cuts long lines: what is chosen stands below it.
+function showPlace() {
+  const position = form()?.elements.position;
+  if (position) document.getElementById("chosen-place").textContent = position.selectedOptions[0]?.dataset.place ?? "";
+}
+
 // A comment survives an update, and a reload of the page.
 const draftKey = () => `mxtvhf-comment-${form().dataset.burst}`;
 
@@ -84,12 +90,15 @@ function restoreDraft() {
 }
 
 document.addEventListener("input", (event) => {
+  if (event.target.id === "position") showPlace();
   if (event.target.id !== "comment") return;
   keepDraft();
   countComment();
 });
 document.addEventListener("desk:changed", restoreDraft);
+document.addEventListener("desk:changed", showPlace);
 restoreDraft();
+showPlace();
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");

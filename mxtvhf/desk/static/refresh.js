@@ -23,7 +23,7 @@ function keepState(before, after) {
     const same = after.querySelector(`#${CSS.escape(open.id)}`);
     if (same) same.open = true;
   }
-  for (const field of before.querySelectorAll("select, textarea")) {
+  for (const field of before.querySelectorAll("select, textarea, input")) {
     const same = after.querySelector(`[name="${field.name}"]`);
     // A position of one result is not chosen for another one.
     if (!same || field.form?.dataset.report !== same.form?.dataset.report) continue;
@@ -57,10 +57,9 @@ function swapPart(old, part) {
 
 // The form that somebody is filling in: one of its fields has the focus or a value of its own.
 function heldForm() {
-  const form = document.querySelector("form[data-keep]");
-  const fields = form ? [...form.querySelectorAll("select, textarea")] : [];
-  const own = (field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== "");
-  return fields.some((field) => field === document.activeElement || own(field)) ? form : null;
+  const own = (field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== field.defaultValue.trim());
+  const isHeld = (form) => [...form.querySelectorAll("select, textarea, input")].some((field) => field === document.activeElement || own(field));
+  return [...document.querySelectorAll("form[data-keep]")].find(isHeld) ?? null;
 }
 
 // Beside a form that is held only what belongs to the same result changes; of a newer one it is told.
@@ -68,16 +67,17 @@ function swapAround(form, fresh) {
   const { run, report } = fresh.querySelector("main").dataset;
   const isSame = main.dataset.run === run && main.dataset.report === report;
   const hold = form.querySelector("[data-hold]");
-  const isOpen = fresh.querySelector("form[data-keep]")?.dataset.report === form.dataset.report;
+  const same = fresh.querySelector(`#${form.id}`);
+  const isOpen = ["address", "report", "about"].every((fact) => same?.dataset[fact] === form.dataset[fact]);
   const news = main.dataset.run === run ? fresh.querySelector("[data-news]")?.textContent : "";
   for (const part of parts(fresh)) {
     const old = document.getElementById(part.id);
     if (!old || shown.get(part.id) === part.outerHTML || old.contains(form)) continue;
-    if (isSame || part.id === "banners") swapPart(old, part);
+    if (isSame || (part.id === "banners" && main.dataset.run !== run)) swapPart(old, part);
   }
   hold.hidden = isSame && isOpen;
   hold.querySelector("span").textContent = isSame ? "This question is closed." : `${news || "A newer result is available."} Your comment is kept.`;
-  for (const button of form.querySelectorAll("[data-choice]")) button.disabled = isSame && !isOpen;
+  for (const button of form.querySelectorAll("[data-choice], [data-change]")) button.disabled = isSame && !isOpen;
 }
 
 function swap(fresh, { force = false } = {}) {

@@ -105,9 +105,26 @@ def resume(burst_folder: Path, channels: Channels, *, desk_url: str | None = Non
     return None
 
 
+def unfinished(burst_folder: Path, *, is_test: bool) -> str | None:
+    """Return who corrects or retracts the newest announcement, where that stopped; None where none did."""
+    before, _ = reservations(burst_folder, is_test=is_test)
+    if not before or before[-1].action == "announce":
+        return None
+    folder = folder_of(burst_folder, before[-1])
+    return None if (folder / RELEASE).exists() else read_kept(folder / DECISION, Decision).decided_by
+
+
 def draft_of_retraction(burst_folder: Path, out: Release, reason: str) -> Announcement:
-    """Return the retraction of what is out as it would be released, for people to read before."""
-    before, _ = reservations(burst_folder, is_test=out.is_test)
+    """Return the retraction of what is out as it would be released, for people to read before.
+
+    Raises
+    ------
+    InvalidInput, OSError
+        A record of what is out is damaged or missing.
+    """
+    before, damaged = reservations(burst_folder, is_test=out.is_test)
+    if damaged or not before:
+        raise InvalidInput(f"{burst_folder.name}: the record of announcement {out.number} cannot be read")
     folder = folder_of(burst_folder, before[-1])
     report = read_kept(folder / REPORT, Report)
     decision = out.decision.model_copy(update={"action": "retract", "comment": reason})

@@ -22,6 +22,7 @@ def message(announced: Announcement) -> str:
         announced.headline,
         *([] if announced.is_retraction else [_place(position), SEPARATOR.join(_measured(announced))]),
         *([f"Comment: {announced.comment}"] if announced.comment else []),
+        "" if announced.is_retraction else announced.stage_words,
         _origin(announced),
     ]
     links = {"Desk": announced.desk_url} if announced.desk_url else {}

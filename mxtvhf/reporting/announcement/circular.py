@@ -24,9 +24,9 @@ from mxtvhf.reporting.announcement.numbers import at_90, interval_text, quantity
 DRAFT = "DRAFT made by MXT-VHF. Read it, complete the authors, remove this line, and submit it at GCN."
 TEST = "TEST: this is not about a real burst. Do not submit."
 ERRORS = "All errors are at the 90% confidence level."
-PRELIMINARY = (
-    "These results are preliminary: they are from the photons that were received over the VHF link, and the "
-    "analysis of the full data set may change them."
+VHF_DATA = (
+    "The results are from the photons that were received over the VHF link; the analysis of the full data "
+    "set may change them."
 )
 FLUX = "erg/cm^2/s"
 FADING_FROM = 0.3
@@ -108,8 +108,13 @@ def _result(announced: Announcement) -> list[str]:
         _spectrum(announced),
         announced.other_sources_words,
         announced.comment,
-        announced.stage_words,
-        " ".join([*[ERRORS] * announced.is_from_photons, *[PRELIMINARY] * bool(announced.observation)]),
+        " ".join(
+            [
+                *[ERRORS] * announced.is_from_photons,
+                *[VHF_DATA] * bool(announced.observation),
+                *filter(None, [announced.stage_words]),
+            ]
+        ),
     ]
 
 

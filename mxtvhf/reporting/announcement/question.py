@@ -27,6 +27,7 @@ from mxtvhf.reporting.announcement.release import announcement_of, next_reservat
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.assembly import position_radius_text
+from mxtvhf.settings import AnnouncementTexts
 
 
 class OutdatedAnswer(Retriable):
@@ -34,8 +35,8 @@ class OutdatedAnswer(Retriable):
 
 
 PRELIMINARY = (
-    "**Preliminary**, without the analysis of GP. The final report updates the question on the desk; an "
-    "answer given here after it does not count, and the question is put again."
+    "**Preliminary**, without the analysis of GP. This form takes an answer until the final report is there; "
+    "from then on decide on the desk."
 )
 
 
@@ -51,7 +52,13 @@ class Question:
 
 
 def write_question(
-    report: Report, *, out: Path, releases: Path, desk_url: str | None, page: str | None
+    report: Report,
+    *,
+    out: Path,
+    releases: Path,
+    desk_url: str | None,
+    page: str | None,
+    texts: AnnouncementTexts | None = None,
 ) -> Question:
     """Write the drafts of an announcement, and ask about it.
 
@@ -61,8 +68,11 @@ def write_question(
         As for `write_drafts`.
     page
         Web address of the product folder.
+    texts
+        Authors and acknowledgement of the circular.
     """
-    drafts, folder = write_drafts(report, out=out, releases=releases, desk_url=desk_url), _folder(report)
+    drafts = write_drafts(report, out=out, releases=releases, desk_url=desk_url, texts=texts)
+    folder = _folder(report)
     _, damaged = reservations(releases / report.burst_id, is_test=report.is_test)
     links = {"The desk": desk_url, "Report": f"{page}/{folder}report.html"} if page and desk_url else {}
     if page:
@@ -86,7 +96,14 @@ def write_question(
     )
 
 
-def write_drafts(report: Report, *, out: Path, releases: Path, desk_url: str | None) -> dict[str, Product]:
+def write_drafts(
+    report: Report,
+    *,
+    out: Path,
+    releases: Path,
+    desk_url: str | None,
+    texts: AnnouncementTexts | None = None,
+) -> dict[str, Product]:
     """Write the texts that would be announced of a report.
 
     Parameters
@@ -99,6 +116,8 @@ def write_drafts(report: Report, *, out: Path, releases: Path, desk_url: str | N
         The archive of what was announced: tells the number that the announcement would get.
     desk_url
         Address of the burst on the desk.
+    texts
+        Authors and acknowledgement of the circular.
 
     Returns
     -------
@@ -110,8 +129,9 @@ def write_drafts(report: Report, *, out: Path, releases: Path, desk_url: str | N
     InvalidInput
         The report has no position to announce.
     """
-    before, _ = reservations(releases / report.burst_id, is_test=report.is_test)
-    reservation = next_reservation(report, before, moment=report.written)
+    folder = releases / report.burst_id
+    before, _ = reservations(folder, is_test=report.is_test)
+    reservation = next_reservation(report, before, moment=report.written, burst_folder=folder, texts=texts)
     draft = announcement_of(report, reservation, desk_url=desk_url)
     return write_texts(draft, out / _folder(report) / DRAFTS)
 

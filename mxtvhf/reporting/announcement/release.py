@@ -127,6 +127,23 @@ def carry_out(
     return released
 
 
+def announcement_at(folder: Path) -> Announcement:
+    """Return a released announcement, with the name of its event as it is known now.
+
+    Raises
+    ------
+    InvalidInput, OSError
+        A record of it is damaged or missing.
+    """
+    reservation = _reservation(folder)
+    if reservation is None:
+        raise InvalidInput(f"{folder.name}: nothing was released")
+    event = event_of(folder.parent)
+    current = reservation if event is None else reservation.model_copy(update={"event": event})
+    report, decision = read_kept(folder / REPORT, Report), read_kept(folder / DECISION, Decision)
+    return announcement_of(report, current, decision, desk_url=None)
+
+
 def announcement_of(
     report: Report, reservation: Reservation, decision: Decision | None = None, *, desk_url: str | None = None
 ) -> Announcement:

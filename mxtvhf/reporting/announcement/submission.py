@@ -15,10 +15,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import safe_name, write_atomically, write_once
+from mxtvhf.models.files import safe_name, sha256_of, write_atomically, write_once
 from mxtvhf.models.kept import Kept, KeptModel, first_error, read_kept, read_or_set_aside
 from mxtvhf.reporting.announcement.deliveries import RECORD
 from mxtvhf.reporting.announcement.model import EVENT, RELEASE, SUBMISSION, NamedEvent, Release, Submission
+from mxtvhf.reporting.messages.model import CircularMessage
+from mxtvhf.reporting.messages.outbox import Outbox
 
 
 def record_submission(folder: Path, circular: int, *, by: str, at: datetime) -> Submission:
@@ -93,3 +95,42 @@ def _record(path: Path, model: type[Kept], **fields: object) -> Kept:
 def record_content(record: KeptModel) -> bytes:
     """Return a record as its file holds it."""
     return record.model_dump_json(indent=1).encode() + b"\n"
+
+
+def send_submission(folder: Path, outbox: Path | None) -> None:
+    """Queue the message that the circular of a release was submitted.
+
+    Parameters
+    ----------
+    folder
+        Of the release; its submission is recorded.
+    outbox
+        Of the messages for NATS; None: no NATS.
+
+    Raises
+    ------
+    OSError
+        A record is missing.
+    """
+    submission = read_kept(folder / SUBMISSION, Submission)
+    release = read_kept(folder / RELEASE, Release)
+    if outbox is None:
+        return
+    message = CircularMessage(
+        # The same record is the same message, whenever it is queued again.
+        id=sha256_of(record_content(submission))[:32],
+        time=submission.recorded_at,
+        burst_id=release.decision.burst_id,
+        run_id=release.decision.run_id,
+        is_test=release.is_test,
+        ivorn=release.ivorn,
+        circular=submission.circular,
+        recorded_by=submission.recorded_by,
+        text=submitted_words(submission),
+    )
+    Outbox(outbox).put(message)
+
+
+def submitted_words(submission: Submission) -> str:
+    """Write the state of an announcement whose circular was submitted: ``submitted, GCN 44454``."""
+    return f"submitted, GCN {submission.circular}"

@@ -82,6 +82,7 @@ class BADecisionOperator(HITLOperator):
                 releases=settings.releases,
                 desk_url=desk_url(report.burst_id, report.run_id),
                 page=web_address(f"/runs/{quote(report.run_id, safe='')}"),
+                texts=settings.announcement,
             )
         context["ti"].xcom_push(key=REPORT_KEY, value=digest)
         self.subject, self.body = question.subject, question.body
@@ -154,10 +155,16 @@ class AnnounceOperator(BaseOperator):
                 now=datetime.now(UTC),
                 retracted_by=retraction.ivorn if retraction else None,
                 desk_url=desk_url(report.burst_id, report.run_id),
+                texts=settings.announcement,
             )
         for delivery in released.deliveries:
             self.log.info(
-                "%s: %s: %s %s", released.ivorn, delivery.channel, delivery.state, delivery.reason or ""
+                "%s: %s: %s after %d attempts %s",
+                released.ivorn,
+                delivery.channel,
+                delivery.state,
+                delivery.attempts,
+                delivery.reason or "",
             )
         return released.model_dump(mode="json")
 

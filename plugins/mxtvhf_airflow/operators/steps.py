@@ -262,6 +262,7 @@ class UpdateBAOperator(StepOperator):
                 out=run.out,
                 releases=run.settings.releases,
                 desk_url=desk_url(run.burst_id, run.run_id),
+                texts=run.settings.announcement,
             )
         return written
 

@@ -7,18 +7,21 @@ functions: every Airflow process imports this module.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
+from pydantic import BaseModel, Field
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
@@ -28,11 +31,13 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.position import BEST
+from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
-from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.links import PREFIX, web_address
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
@@ -40,9 +45,46 @@ if TYPE_CHECKING:
 
     from mxtvhf.desk.burst_page import BurstPage
     from mxtvhf.desk.render import Viewer
+    from mxtvhf.reporting.announcement.deliveries import Channels
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 router = APIRouter(prefix="/desk", include_in_schema=False)
+
+
+def _checked_advocate(user: GetUserDep) -> None:
+    """Refuse who may not answer the question about a burst."""
+    if not _viewer(user).may_decide:
+        raise HTTPException(403, f"{user.get_name()} may not decide about announcements")
+
+
+may_decide = Depends(_checked_advocate)
+
+
+class EventForm(BaseModel):
+    """The name of an event."""
+
+    name: str
+
+
+class SubmissionForm(BaseModel):
+    """The GCN Circular about an announcement."""
+
+    run: Annotated[str, Field(pattern=RUN_ID_PATTERN)]
+    """Folder of its release."""
+    circular: Annotated[int, Field(ge=1)]
+
+
+class ChangeForm(BaseModel):
+    """The correction or retraction of an announcement."""
+
+    action: Literal["correct", "retract"]
+    about: Annotated[str, Field(max_length=200)]
+    """Ivorn of the announcement that was out when it was decided."""
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    run: Annotated[str, Field(pattern=RUN_ID_PATTERN)] | None = None
+    """Of a correction: the run of the report to announce."""
+    position: Annotated[str, Field(max_length=200)] | None = None
+
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
 RunId = Annotated[
@@ -205,6 +247,92 @@ def answer(
         raise HTTPException(409, objection)
     # 307: the browser sends the same request there.
     return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
+
+
+@router.post("/{burst_id}/event", dependencies=[may_decide], status_code=204)
+def name_event(burst_id: BurstId, named: EventForm, request: Request, user: GetUserDep) -> None:
+    """Record the name of a burst's event."""
+    from mxtvhf.reporting.announcement import submission
+
+    with _refusals():
+        submission.name_event(
+            _settings(request).releases / burst_id, named.name, by=user.get_name(), at=datetime.now(UTC)
+        )
+
+
+@router.post("/{burst_id}/submission", dependencies=[may_decide], status_code=204)
+def record_submission(burst_id: BurstId, given: SubmissionForm, request: Request, user: GetUserDep) -> None:
+    """Record the number of the GCN Circular about an announcement, and send it as a message."""
+    from mxtvhf.reporting.announcement import submission
+
+    settings = _settings(request)
+    folder = product_folder(settings.releases, burst_id, given.run)
+    with _refusals():
+        submission.record_submission(folder, given.circular, by=user.get_name(), at=datetime.now(UTC))
+        submission.send_submission(folder, settings.outbox if settings.nats_url else None)
+
+
+@router.post("/{burst_id}/change", dependencies=[may_decide], status_code=204)
+def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUserDep) -> None:
+    """Correct or retract the announcement that is out."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.reporting.announcement.change import change as change_announcement
+    from mxtvhf.reporting.announcement.model import Decision
+
+    settings, now = _settings(request), datetime.now(UTC)
+    report = DeskFiles(settings).report(burst_id, given.run) if given.run else None
+    if given.action == "correct" and report is None:
+        raise HTTPException(409, f"{burst_id}: no report of {given.run or 'a run'} to announce")
+    is_test = "#" in given.about and given.about.partition("#")[2].startswith(f"{burst_id}_test_")
+    retraction = Archive(settings.archive).retraction(burst_id, is_test=is_test)
+    with _refusals():
+        change_announcement(
+            Decision(
+                run_id=given.run or "",
+                burst_id=burst_id,
+                choice="approve",
+                action=given.action,
+                position=None if given.position == BEST else given.position,
+                comment=given.reason,
+                decided_by=user.get_name(),
+                decided_at=now,
+            ),
+            about=given.about,
+            report=report if given.action == "correct" else None,
+            releases=settings.releases,
+            channels=_channels(settings),
+            now=now,
+            retracted_by=retraction.ivorn if retraction else None,
+            desk_url=web_address(f"/desk/{burst_id}"),
+            texts=settings.announcement,
+        )
+
+
+@router.post("/{burst_id}/resume", dependencies=[may_decide], status_code=204)
+def resume(burst_id: BurstId, request: Request) -> None:
+    """Go on with a correction or retraction that stopped before its end."""
+    from mxtvhf.reporting.announcement.change import resume as resume_change
+
+    settings = _settings(request)
+    with _refusals():
+        resume_change(
+            settings.releases / burst_id, _channels(settings), desk_url=web_address(f"/desk/{burst_id}")
+        )
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer what is refused with 409 and its reason."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise HTTPException(409, one_line(error)) from None
+
+
+def _channels(settings: Settings) -> Channels:
+    from mxtvhf.reporting.announcement.deliveries import Channels
+
+    return Channels(outbox=settings.outbox if settings.nats_url else None, webhook=settings.webhook_file)
 
 
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:

@@ -179,7 +179,7 @@ def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSumm
         question = asked.get(run.run_id)
         is_asked = question is not None and question.is_open
         answer = question.standing_answer if question else None
-        return files.state(run, report, is_asked=is_asked, answer=answer).value
+        return files.state_words(run, files.state(run, report, is_asked=is_asked, answer=answer))
 
     return word
 
