@@ -7,8 +7,9 @@ A photon at time t in region R (source or background, see `analysis.regions`) ha
 over the good time T, where G is the integral of g: a fraction f of the photons of both regions comes from the
 fading source, the rest from a constant background. Other sources in the field are also assumed to be constant
 and are treated as additional background pixels. The likelihood is evaluated for a series of indices, each
-with the best f. Its maximum gives the index, and the points where it is lower by 1/2 give the 68 % interval
-(profile likelihood; Wilks 1938). The photons are not binned.
+with the best f. Its maximum gives the index. The points where it is lower by 1/2 give the 68 % interval, and
+those where it is lower by 1.353 the 90 % interval (profile likelihood; Wilks 1938). The photons are not
+binned.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from mxtvhf.analysis.model import DecayFit, Measurement
 from mxtvhf.analysis.powerlaw import decay_integral
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
+
+DROP_90 = 1.353
+"""Half the 90 % quantile of chi-squared with one degree of freedom."""
 
 
 def fit_decay(photons: RegionPhotons, t0: float | None) -> tuple[DecayFit | None, str | None]:
@@ -57,11 +61,16 @@ def fit_decay(photons: RegionPhotons, t0: float | None) -> tuple[DecayFit | None
         return None, f"{n_source[best]:.1f} fading source photons, fewer than the required {least:g}"
     if best in (0, indices.size - 1):
         return None, f"the index is outside {rules.lowest:g} .. {rules.highest:g}"
-    index = _interval(indices, profile)
+    index = _interval(indices, profile, 0.5)
     fractions = photons.regions.source_fraction + photons.regions.background_fraction
     amount = float(np.interp(index.value, indices, n_source)) / fractions
     fading = float(_integral(photons.gti - t0, np.array([index.value]), reference)[0])
-    fit = DecayFit(index=index, reference_s=reference, rate_at_reference=amount / fading)
+    fit = DecayFit(
+        index=index,
+        index_90=_interval(indices, profile, DROP_90),
+        reference_s=reference,
+        rate_at_reference=amount / fading,
+    )
     open_end = index.error_low is None or index.error_high is None
     return fit, "the interval of the index extends beyond the fitted range" if open_end else None
 
@@ -107,13 +116,13 @@ def _integral(since: Floats, indices: Floats, reference: float) -> Floats:
     return np.asarray(reference * decay_integral(start, stop, indices[:, np.newaxis]).sum(axis=1))
 
 
-def _interval(indices: Floats, profile: Floats) -> Measurement:
-    """Return the maximum of a sampled log-likelihood and the distances to a decrease by 1/2."""
+def _interval(indices: Floats, profile: Floats, drop: float) -> Measurement:
+    """Return the maximum of a sampled log-likelihood and the distances to a decrease by ``drop``."""
     curve = CubicSpline(indices, profile)
     best = int(np.argmax(profile))
     around = (indices[best - 1], indices[best + 1])
     peak = float(minimize_scalar(lambda index: -curve(index), bounds=around, method="bounded").x)
-    ends = np.sort(curve.solve(float(curve(peak)) - 0.5, extrapolate=False))
+    ends = np.sort(curve.solve(float(curve(peak)) - drop, extrapolate=False))
     below, above = ends[ends < peak], ends[ends > peak]
     return Measurement(
         value=peak,

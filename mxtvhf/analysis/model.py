@@ -15,7 +15,7 @@ MOST_DECIMALS = 6
 
 
 class Measurement(Model):
-    """A value with its 68 % errors."""
+    """A value with its errors, at 68 % unless the field gives another probability."""
 
     value: float
     error_low: float | None
@@ -98,6 +98,8 @@ class DecayFit(Model):
     """A power law in time, rate(t) = rate_at_reference ((t - T0) / reference_s)^-index."""
 
     index: Measurement
+    index_90: Measurement | None = None
+    """The same with its 90 % interval; None in results of versions before this field."""
     reference_s: float
     """Seconds after T0."""
     rate_at_reference: float
@@ -158,6 +160,12 @@ class SpectralFit(Model):
     """Observed (absorbed) flux, erg/cm2/s in ``flux_band_kev``."""
     unabsorbed_flux: Measurement
     """Unabsorbed flux, erg/cm2/s in the same band."""
+    photon_index_90: Measurement | None = None
+    """Photon index with its 90 % interval; None in older results."""
+    flux_90: Measurement | None = None
+    """``flux`` with its 90 % interval; None in older results."""
+    nh_90_1e22_cm2: Measurement | None = None
+    """Hydrogen column density with its 90 % interval; None in older results."""
     flux_band_kev: tuple[float, float]
     nh_1e22_cm2: Measurement
     """Hydrogen column density, 1e22/cm2; its errors are 0 if it was fixed. The unit avoids numbers such as

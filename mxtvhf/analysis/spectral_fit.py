@@ -205,11 +205,15 @@ def _result(
     expected, sigma = expected_statistic(spectrum.data.means(folded, best), best.levels.size + 1)
     excess = (float(best.statistic) - expected) / sigma
     doubts = _doubts(found, n_source, excess)
+    log_flux = log_energy_flux(found.index, found.column)
     return SpectralFit(
         photon_index=found.index_measured(),
         norm=found.amplitude_measured(np.zeros(1)),
-        flux=found.amplitude_measured(log_energy_flux(found.index, found.column)),
+        flux=found.amplitude_measured(log_flux),
         unabsorbed_flux=found.amplitude_measured(log_energy_flux(found.index, np.zeros(1))),
+        photon_index_90=found.index_measured(0.9),
+        flux_90=found.amplitude_measured(log_flux, 0.9),
+        nh_90_1e22_cm2=found.column_measured(_NH_UNIT, 0.9),
         flux_band_kev=analysis_constants().spectrum.flux_band_kev,
         nh_1e22_cm2=found.column_measured(_NH_UNIT),
         nh_free=True,

@@ -24,7 +24,8 @@ Folding = Callable[[Floats, Floats], Floats]
 """Function from photon indices and columns (1/cm2) to counts/s for unit norm, shape (indices, columns,
 bins)."""
 
-_LOW, _HIGH = ndtr(-1.0), ndtr(1.0)
+_CONTENT = float(ndtr(1.0) - ndtr(-1.0))
+"""Probability within an interval of one standard deviation on each side, 68 %."""
 _KEPT = np.log(1e4)
 """Log ratio of the maximum density to that at the edges of the grid."""
 _NODES_KEPT = 25
@@ -84,25 +85,27 @@ class SpectralPosterior:
         ends = [density[k] for k, limit in zip((0, -1), limits, strict=True) if self.index[k] == limit]
         return bool(max(ends, default=0.0) > _CUT * density.max())
 
-    def index_measured(self) -> Measurement:
-        """Return median and 68 % interval of the photon index."""
-        return _measurement(*_quantiles(self.index, self.probability.sum(axis=1)))
+    def index_measured(self, content: float = _CONTENT) -> Measurement:
+        """Return median and central interval of the photon index, with the probability ``content``."""
+        return _measurement(*_quantiles(self.index, self.probability.sum(axis=1), content))
 
-    def column_measured(self, unit: float) -> Measurement:
-        """Return median and 68 % interval of the column in a unit, given in 1/cm2."""
-        quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0))
+    def column_measured(self, unit: float, content: float = _CONTENT) -> Measurement:
+        """Return median and central interval of the column in a unit, given in 1/cm2."""
+        quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0), content)
         return _measurement(*(column_of(quantiles) / unit))
 
-    def amplitude_measured(self, log_factor: Floats) -> Measurement:
-        """Return median and shortest 68 % interval of the logarithm of a quantity that scales with the norm.
+    def amplitude_measured(self, log_factor: Floats, content: float = _CONTENT) -> Measurement:
+        """Return median and shortest interval of the logarithm of a quantity that scales with the norm.
 
         Parameters
         ----------
         log_factor
             Logarithm of the quantity for unit norm, broadcast to shape (I, J).
+        content
+            Probability within the interval.
         """
         value, distribution = self._amplitude_distribution(log_factor)
-        low, high = _shortest(value, distribution)
+        low, high = _shortest(value, distribution, content)
         median = np.interp(0.5, distribution, value)
         return _measurement(*np.exp([low, median, high]))
 
@@ -173,17 +176,18 @@ def _span(nodes: Floats, kept: Floats) -> tuple[float, float]:
     return float(nodes[max(found[0] - 1, 0)]), float(nodes[min(found[-1] + 1, nodes.size - 1)])
 
 
-def _quantiles(value: Floats, density: Floats) -> Floats:
-    """Return lower end of the 68 % interval, median and upper end of a sampled density."""
+def _quantiles(value: Floats, density: Floats, content: float = _CONTENT) -> Floats:
+    """Return lower end of the central interval, median and upper end of a sampled density."""
     steps = 0.5 * (density[1:] + density[:-1]) * np.diff(value)
     cumulative = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.asarray(np.interp(np.array([_LOW, 0.5, _HIGH]) * cumulative[-1], cumulative, value))
+    ends = 0.5 + 0.5 * content * np.array([-1.0, 0.0, 1.0])
+    return np.asarray(np.interp(ends * cumulative[-1], cumulative, value))
 
 
-def _shortest(value: Floats, distribution: Floats) -> tuple[float, float]:
-    """Return the shortest 68 % interval of a distribution function."""
-    start = np.linspace(distribution[0], distribution[-1] - (_HIGH - _LOW), 8 * _STEPS)
-    low, high = (np.interp(start + add, distribution, value) for add in (0.0, _HIGH - _LOW))
+def _shortest(value: Floats, distribution: Floats, content: float) -> tuple[float, float]:
+    """Return the shortest interval with the probability ``content`` of a distribution function."""
+    start = np.linspace(distribution[0], distribution[-1] - content, 8 * _STEPS)
+    low, high = (np.interp(start + add, distribution, value) for add in (0.0, content))
     shortest = int(np.argmin(high - low))
     return float(low[shortest]), float(high[shortest])
 

@@ -18,13 +18,18 @@ from mxtvhf.models.times import TimelineEntry
 FINAL_REPORT = "report.json"
 PRELIMINARY_REPORT = "preliminary/report.json"
 
+ReportStatus = Literal["preliminary", "final"]
+"""``preliminary``: at once, without GP; ``final``: at the end of the run."""
+REPORT_FOLDERS: dict[ReportStatus, str] = {"preliminary": "preliminary/", "final": ""}
+"""Folder of a report and its own files, below the product folder of its run."""
+
 
 class ReportSummary(KeptModel):
     """Fields of a written report that lists and statistics need; other fields are not read."""
 
     burst_id: str
     run_id: str
-    status: Literal["preliminary", "final"]
+    status: ReportStatus
     is_test: bool
     is_replay: bool
     is_retracted: bool

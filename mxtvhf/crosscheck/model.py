@@ -100,16 +100,41 @@ class ClaimCheck(Model):
         return "not checked" if self.recomputed == NOTHING_RECOMPUTED else "unclear"
 
 
+class GpProgress(StrEnum):
+    """How far GP's analysis of a burst came."""
+
+    RUNNING = "running"
+    """Requested, and not ended yet."""
+    RECEIVED = "received"
+    """GP gave a position."""
+    NO_DETECTION = "no detection"
+    """GP found no source: a result."""
+    FAILED = "failed"
+    """GP ended with an error, or gave an answer that cannot be used."""
+    TIMED_OUT = "timed out"
+    NOT_REACHED = "not reached"
+    NOT_ASKED = "not asked"
+    """No observation is known for the burst, or nobody wanted GP."""
+
+
 class GpOutcome(Model):
     """Outcome of GP: its result, or the reason why there is none."""
 
     available: bool
+    """True when GP gave a result: a position, or that it found no source."""
+    progress: GpProgress | None = None
+    """None in reports of version 0.2.0; `word` names it for them, too."""
     reason: str | None = None
-    """Reason why there is no result."""
+    """Reason why there is no result or no position."""
     process_id: str | None = None
     position: Position | None = None
     is_reference: bool = False
     """True if the reference GP answered, which uses our method, and our photons unless its data are XBand."""
+
+    @property
+    def word(self) -> GpProgress:
+        """How far the analysis came."""
+        return self.progress or (GpProgress.RECEIVED if self.available else GpProgress.FAILED)
 
 
 class BurstVerdict(StrEnum):

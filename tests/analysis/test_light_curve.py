@@ -168,13 +168,15 @@ def test_decay_over_gaps():
 
 
 def test_the_decay_interval_has_the_nominal_coverage():
-    held = []
+    held, held_90 = [], []
     for seed in range(100):
         fit, _ = fit_decay(fading(np.random.default_rng([9, seed]), 120.0, 200.0, 1.2), START - 200.0)
         away = fit.index.value - 1.2
         held.append(-fit.index.error_high <= away <= fit.index.error_low)
+        held_90.append(-fit.index_90.error_high <= away <= fit.index_90.error_low)
     # 68 of 100 expected; the limits are those of 4 standard deviations.
     assert 49 <= sum(held) <= 86
+    assert 78 <= sum(held_90) <= 100
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,11 @@ def test_counts_as_expected_give_the_truth(index, nh):
     assert fit.nh_1e22_cm2.value == pytest.approx(nh / 1e22, rel=0.1)
     assert fit.flux.value == pytest.approx(flux, rel=0.02)
     assert fit.photon_index.error_high < 0.05
+    # So many photons have nearly normal errors: 90 % are within 1.645 standard deviations.
+    for narrow, wide in ((fit.photon_index, fit.photon_index_90), (fit.flux, fit.flux_90)):
+        assert wide.value == narrow.value
+        assert 1.4 < wide.error_high / narrow.error_high < 1.9
+        assert 1.4 < wide.error_low / narrow.error_low < 1.9
     assert fit.nh_determined
 
 

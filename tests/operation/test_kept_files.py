@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import mxtvhf
 from mxtvhf.archive.archive import Archive, ArchivedInput, QuarantineNote, Receipt, Retraction
+from mxtvhf.archive.failures import PartFailure
 from mxtvhf.archive.products import ReportSummary, report_summaries
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.catalogues.store import CatalogueStore
@@ -29,11 +30,11 @@ from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs
-from mxtvhf.intake.parts import PartFailure
 from mxtvhf.intake.spool import Label
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.kept import KeptModel, parse_kept, read_kept
+from mxtvhf.notification.model import Acknowledgement, Addressed, Attempt, DrillOrder, Occurrence
 from mxtvhf.operation.backup_file import Manifest
 from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
@@ -75,6 +76,11 @@ KINDS = {
     Submission: "archive/sb*/planned/*.posted.json",
     Decision: "releases/*/*/decision.json",
     Reservation: "releases/*/*/record/claim.json",
+    Occurrence: "notifications/*/occurrences/*.json",
+    Addressed: "notifications/*/addressed.jsonl",
+    Attempt: "notifications/*/attempts.jsonl",
+    Acknowledgement: "notifications/*/acknowledged.jsonl",
+    DrillOrder: "notifications/*/drill-order.json",
     Delivery: "releases/*/*/record/[nw]*.json",
     Release: "releases/*/*/release.json",
     Report: "**/report.json",
@@ -89,8 +95,9 @@ KINDS = {
     IntakeMessage: "outbox/*-intake-*.json",
     AnnouncementMessage: "outbox/*-announcement-*.json",
 }
-NOT_IN_0_1_0 = {Manifest, PartFailure}
-"""A backup lies outside the state folder; the parts of the listener ended together."""
+NOTIFICATIONS = {Occurrence, Addressed, Attempt, Acknowledgement, DrillOrder}
+NOT_IN_0_1_0 = {Manifest, PartFailure, *NOTIFICATIONS}
+"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified."""
 
 FACTS = {
     "0.1.0": {

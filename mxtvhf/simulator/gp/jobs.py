@@ -175,6 +175,10 @@ class JobStore:
         """End a job with its result."""
         self._end(process_id, GpState.COMPLETED, None, result.model_dump_json())
 
+    def complete_without_source(self, process_id: str, message: str) -> None:
+        """End a job that found no source; the message says how deep it looked."""
+        self._end(process_id, GpState.COMPLETED, message, None)
+
     def fail(self, process_id: str, message: str) -> None:
         """End a job without a result."""
         self._end(process_id, GpState.FAILED, message, None)

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from mxtvhf.errors import MxtVhfError
+from mxtvhf.errors import MxtVhfError, NothingToDo
 from mxtvhf.simulator.gp.analysis import Localiser, analyse, localise_events
 from mxtvhf.simulator.gp.jobs import Job, JobStore
 
@@ -88,6 +88,8 @@ class Workers:
     def _do(self, job: Job) -> None:
         try:
             result = analyse(job.known_request(), self._data, self._localise)
+        except NothingToDo as nothing:
+            self._jobs.complete_without_source(job.process_id, str(nothing))
         except MxtVhfError as error:
             self._jobs.fail(job.process_id, str(error))
         except Exception:

@@ -21,6 +21,7 @@ import schemathesis
 import uvicorn
 from fastapi import FastAPI
 
+from mxtvhf.crosscheck.model import GpProgress
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Origin
@@ -145,7 +146,6 @@ def test_the_same_request_twice_is_two_jobs(service):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("nothing", "no detection in e.fits: TS 3.1 is below 25"),
         ("garbage", "event file e.fits: not FITS"),
         ("bug", "the analysis failed unexpectedly; see the log of the service"),
         (None, "no event file e.fits"),
@@ -157,6 +157,14 @@ def test_a_job_that_fails_says_why_and_harms_no_other(service, data, content, me
     end = service.end_of(service.start("e.fits", orbit="3"))
     assert (end.state, end.message) == (GpState.FAILED, message)
     assert service.end_of(service.start()).state is GpState.COMPLETED
+
+
+def test_a_job_that_finds_no_source_is_completed(service, data):
+    (data / "e.fits").write_text("nothing")
+    end = service.end_of(service.start("e.fits", orbit="3"))
+    assert (end.state, end.position) == (GpState.COMPLETED, None)
+    assert end.message == "no detection in e.fits: TS 3.1 is below 25"
+    assert gp_outcome(end).word is GpProgress.NO_DETECTION
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../gp/jobs.sqlite", "burst/../../x", "link"])
