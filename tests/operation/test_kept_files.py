@@ -562,11 +562,11 @@ def test_jobs_of_a_later_version_are_refused_and_damaged_ones_fail(old):
         database.execute("UPDATE jobs SET request = '{', state = 'PENDING' WHERE number = 2")
     jobs = JobStore(path.parent)
     job = jobs.claim()
-    with pytest.raises(InvalidInput, match="kept request is damaged; submit it again"):
+    with pytest.raises(InvalidInput, match="stored request is damaged; submit it again"):
         job.known_request()
     *_, second, first = jobs.latest(10)
     assert (first.state, first.result, first.message) == (
-        GpState.FAILED, None, "the kept result is damaged; submit the request again",
+        GpState.FAILED, None, "the stored result is damaged; submit the request again",
     )  # fmt: skip
     assert second.request is None
     assert all(other.request for other in jobs.latest(10)[:-2])
