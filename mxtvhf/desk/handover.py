@@ -11,7 +11,7 @@ from mxtvhf.desk.comments import Comment
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.times import second_text
-from mxtvhf.reporting.announcement.model import Decision, Release, Submission
+from mxtvhf.reporting.announcement.model import Decision, Release, SubmittedCircular
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class HandoverEntry:
     line: BurstLine
     decisions: tuple[Decision, ...]
     """Made in the shift, oldest first."""
-    announcements: tuple[tuple[Release, Submission | None], ...]
+    announcements: tuple[tuple[Release, SubmittedCircular | None], ...]
     """Released in the shift, retractions included, each with the number of its circular."""
     comments: tuple[Comment, ...]
     """Written in the shift, oldest first."""
@@ -102,7 +102,7 @@ def _is_of_shift(entry: HandoverEntry, since: datetime, until: datetime) -> bool
     return has_news or any(since <= moment <= until for moment in moments)
 
 
-def announcement_text(release: Release, submission: Submission | None) -> str:
+def announcement_text(release: Release, submission: SubmittedCircular | None) -> str:
     """Say what an announcement is and what became of it: ``announcement 2, sent, GCN 44454``."""
     what = " (retraction)" if release.is_retraction else ""
     circular = f", GCN {submission.circular}" if submission else ""

@@ -23,9 +23,11 @@ from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.desk.burst_list import burst_lines
 from mxtvhf.desk.burst_page import burst_page
-from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.comments import Comment
+from mxtvhf.desk.files import DeskFiles, MeasuredCurve
 from mxtvhf.desk.render import render_burst
 from mxtvhf.desk.states import State
+from mxtvhf.desk.unreadable import Dismissal
 from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
@@ -40,11 +42,19 @@ from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.operation.retention import retention
 from mxtvhf.reporting.announcement.deliveries import Channels
-from mxtvhf.reporting.announcement.model import Decision, Delivery, Release, Reservation
+from mxtvhf.reporting.announcement.model import (
+    Decision,
+    Delivery,
+    NamedEvent,
+    Release,
+    Reservation,
+    SubmittedCircular,
+)
 from mxtvhf.reporting.announcement.question import write_question
 from mxtvhf.reporting.announcement.release import release, reservations
 from mxtvhf.reporting.messages import (
     AnnouncementMessage,
+    CircularMessage,
     IntakeMessage,
     ReportMessage,
     RunMessage,
@@ -83,21 +93,31 @@ KINDS = {
     DrillOrder: "notifications/*/drill-order.json",
     Delivery: "releases/*/*/record/[nw]*.json",
     Release: "releases/*/*/release.json",
+    SubmittedCircular: "releases/*/*/submission.json",
+    NamedEvent: "releases/*/event.json",
     Report: "**/report.json",
     ReportSummary: "products/**/report.json",
+    MeasuredCurve: "products/**/report.json",
     Comparison: "products/*/*/comparison.json",
     RejectedPackets: "products/*/*/rejected_packets.json",
     CatalogueVersion: "catalogues/*/*.json",
+    Comment: "desk/comments/*.jsonl",
+    Dismissal: "desk/dismissed.jsonl",
     Manifest: "backup/manifest.json",
     RunMessage: "outbox/*-run-*.json",
     StepMessage: "outbox/*-step-*.json",
     ReportMessage: "outbox/*-report-*.json",
     IntakeMessage: "outbox/*-intake-*.json",
     AnnouncementMessage: "outbox/*-announcement-*.json",
+    CircularMessage: "outbox/*-circular-*.json",
 }
 NOTIFICATIONS = {Occurrence, Addressed, Attempt, Acknowledgement, DrillOrder}
-NOT_IN_0_1_0 = {Manifest, PartFailure, *NOTIFICATIONS}
-"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified."""
+ON_THE_DESK = {Comment, Dismissal}
+NOT_IN_0_1_0 = {
+    Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS, *ON_THE_DESK,
+}  # fmt: skip
+"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified,
+nobody recorded what GCN made of an announcement, and nobody could write on the desk."""
 
 FACTS = {
     "0.1.0": {
@@ -423,7 +443,7 @@ def test_an_input_in_quarantine_is_listed_without_its_note(old):
     assert {note.sha256 for note in notes} == {
         path.stem for path in files_of(old.home, "archive/quarantine/*.bin")
     }
-    assert all("no readable note" in note.reason for note in notes)
+    assert all("is missing or unreadable" in note.reason for note in notes)
 
 
 def test_a_torn_line_among_the_gaps_is_copied_aside_and_the_audit_goes_on(old):
@@ -549,11 +569,11 @@ def test_jobs_of_a_later_version_are_refused_and_damaged_ones_fail(old):
         database.execute("UPDATE jobs SET request = '{', state = 'PENDING' WHERE number = 2")
     jobs = JobStore(path.parent)
     job = jobs.claim()
-    with pytest.raises(InvalidInput, match="kept request is damaged; submit it again"):
+    with pytest.raises(InvalidInput, match="stored request is damaged; submit it again"):
         job.known_request()
     *_, second, first = jobs.latest(10)
     assert (first.state, first.result, first.message) == (
-        GpState.FAILED, None, "the kept result is damaged; submit the request again",
+        GpState.FAILED, None, "the stored result is damaged; submit the request again",
     )  # fmt: skip
     assert second.request is None
     assert all(other.request for other in jobs.latest(10)[:-2])
@@ -580,7 +600,7 @@ def test_damaged_arrays_are_an_error_that_names_them(old, name, part):
     )
     assert read(path) is not None
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; run the step again"):
+    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; rerun the step"):
         read(path)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.catalogues.ingest import add_catalogue
+from mxtvhf.desk.comments import Comments
+from mxtvhf.desk.unreadable import UnreadableInputs
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import ReceivedMessage, Spool
@@ -33,6 +35,7 @@ from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.question import read_report
 from mxtvhf.reporting.announcement.release import release
+from mxtvhf.reporting.announcement.submission import name_event, record_submission, send_submission
 from mxtvhf.reporting.messages import IntakeMessage, Outbox, RunMessage, StepMessage
 from mxtvhf.reporting.messages.report_message import report_message
 from mxtvhf.settings import Settings
@@ -68,6 +71,7 @@ def write_state(settings, work):
     _streams(settings)
     _failures(settings)
     _notify(settings)
+    _write_on_the_desk(settings)
     _other_rooms(settings, work)
 
 
@@ -119,6 +123,10 @@ def _announce(settings):
     except InvalidInput:
         pass
     release(report, Decision(choice="approve", comment="bright", **told), **channels)
+    folder = settings.releases / ANALYSED / report.run_id
+    record_submission(folder, 44454, by="ada", at=NOW)
+    send_submission(folder, settings.outbox)
+    name_event(folder.parent, "GRB 260611A", by="ada", at=NOW)
 
 
 def _tell(settings):
@@ -161,6 +169,14 @@ def _notify(settings):
     ledger.log_attempt(ANALYSED, Attempt(channel="ada/mailto", state="failed", reason="error=502", **address))
     ledger.acknowledge(ANALYSED, "ada", instead_of=None, now=NOW)
     ledger.order_drill(f"{ANALYSED}__test", DrillOrder(by="ada", time=NOW))
+
+
+def _write_on_the_desk(settings):
+    """Comment on a burst, dismiss an unreadable input."""
+    Comments(settings.desk_records / "comments").add(ANALYSED, "VT sees it fade.", author="ada", now=NOW)
+    archive = Archive(settings.archive)
+    note = archive.quarantined()[0]
+    UnreadableInputs(archive, settings.desk_records).dismiss(note.sha256, by="ada", now=NOW)
 
 
 def _other_rooms(settings, work):

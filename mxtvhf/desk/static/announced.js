@@ -1,25 +1,13 @@
 // What is announced: its circular's number, the event's name, and its correction or retraction, asked once more.
 
 import { refresh } from "./refresh.js";
+import { post } from "./send.js";
 
+const WEBHOOK_MS = 60000; // A webhook that does not answer is waited for.
 const WORDS = { retract: "Retract", correct: "Correct" };
 let changing = null;
 
 const dialog = () => document.getElementById("change");
-
-async function post(form, content) {
-  const answer = await fetch(form.dataset.address, {
-    method: "POST",
-    credentials: "same-origin",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(content),
-    // A webhook that does not answer is waited for.
-    signal: AbortSignal.timeout(60000),
-  });
-  if (answer.ok) return;
-  const body = await answer.json().catch(() => ({}));
-  throw new Error(typeof body.detail === "string" ? body.detail : `HTTP ${answer.status}`);
-}
 
 const values = (form) => Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, field.value.trim()]));
 
@@ -36,7 +24,7 @@ async function record(form) {
   try {
     const content = values(form);
     if (form.dataset.run) content.run = form.dataset.run;
-    await post(form, content);
+    await post(form.dataset.address, content);
     settle(form);
     document.getElementById("announcement").textContent = "Saved.";
     await refresh();
@@ -68,7 +56,7 @@ async function change() {
   yes.disabled = true;
   document.getElementById("change-text").textContent = "Releasing ...";
   try {
-    await post(changing, { action, about, ...(run ? { run } : {}), ...values(changing) });
+    await post(changing.dataset.address, { action, about, ...(run ? { run } : {}), ...values(changing) }, WEBHOOK_MS);
     settle(changing);
     dialog().close();
     document.getElementById("announcement").textContent = "Released.";

@@ -2,17 +2,22 @@
 
 const trouble = document.getElementById("trouble");
 
+export async function post(address, content, timeout = 30000) {
+  const answer = await fetch(address, {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(content),
+    signal: AbortSignal.timeout(timeout),
+  });
+  if (answer.ok) return;
+  const body = await answer.json().catch(() => ({}));
+  throw new Error(typeof body.detail === "string" ? body.detail : `HTTP ${answer.status}`);
+}
+
 export async function send(address, content) {
   try {
-    const answer = await fetch(address, {
-      method: "POST",
-      credentials: "same-origin",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(content),
-      signal: AbortSignal.timeout(30000),
-    });
-    const body = answer.ok ? {} : await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(`HTTP ${answer.status} ${typeof body.detail === "string" ? body.detail : ""}`);
+    await post(address, content);
     trouble.hidden = true;
     return true;
   } catch (error) {

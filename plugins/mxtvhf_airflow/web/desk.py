@@ -219,7 +219,7 @@ def burst(
     return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
 
 
-class AcknowledgementRequest(BaseModel):
+class AcknowledgementRequest(Model):
     """What the button "I have it" sends."""
 
     subject: str
