@@ -65,11 +65,11 @@ function ask(form) {
 
 async function change() {
   const yes = document.getElementById("change-yes");
-  const { action, about, run } = changing.dataset;
+  const { action, about, run, report } = changing.dataset;
   yes.disabled = true;
   document.getElementById("change-text").textContent = "Releasing ...";
   try {
-    await post(changing, { action, about, ...(run ? { run } : {}), ...values(changing) });
+    await post(changing, { action, about, ...(run ? { run, report } : {}), ...values(changing) });
     settle(changing);
     dialog().close();
     document.getElementById("announcement").textContent = "Released.";
