@@ -420,6 +420,11 @@ class Settings(BaseSettings):
         """Address of the Burst Advocate's desk, as it stands in notifications."""
         return f"{self.public_url or self.airflow_url}/mxtvhf/desk"
 
+    @property
+    def desk_records(self) -> Path:
+        """Comments, and which unreadable inputs somebody has seen."""
+        return self.home / "desk"
+
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.
 

@@ -45,18 +45,27 @@ class BurstLine:
     """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
     updates: int
     """Runs."""
+    latest: datetime
+    """When the newest run was created; without any, when something of the burst came."""
     state_words: str = ""
     """The state in full, with the number of a circular."""
     is_updating: bool = False
     """True while a run that is newer than the one that is shown goes on."""
+    run_ids: tuple[str, ...] = ()
+    """Of the burst's runs of this kind, newest first."""
     is_announced: bool = False
-    """True when an announcement of the run that is shown is out."""
+    """True when an announcement of the burst is out and was not retracted."""
 
     @property
     def needs_you(self) -> bool:
         """True when only a person can go on: a decision, an announcement to retract, a damaged record."""
         is_to_retract = self.state is State.RETRACTED and self.is_announced
         return is_to_retract or self.state in (State.AWAITING_DECISION, State.UNREADABLE)
+
+    @property
+    def is_main(self) -> bool:
+        """True for the line that the burst's own page shows; its replays have others."""
+        return self.kind is not RunKind.REPLAY
 
     @property
     def has_notices_only(self) -> bool:
@@ -193,8 +202,17 @@ def _line(
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
-        is_announced=release is not None,
+        is_announced=_is_announced(burst_id, kind, files),
+        run_ids=tuple(member.run_id for member, _ in members),
+        latest=members[0][0].created,
     )
+
+
+def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
+    if kind is RunKind.REPLAY:
+        return False
+    mine = [one for _, one, _ in files.announced(burst_id) if one.is_test == (kind is RunKind.TEST)]
+    return bool(mine) and not max(mine, key=lambda one: one.number).is_retraction
 
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:
@@ -218,4 +236,5 @@ def _waiting(burst_id: str, since: datetime, files: DeskFiles) -> BurstLine:
         best=by_notices.position if by_notices else None,
         latency_s=None,
         updates=0,
+        latest=since,
     )

@@ -17,6 +17,7 @@ from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.desk.announced import AnnouncementBox, announcement_box
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
 from mxtvhf.desk.charts import Chart
+from mxtvhf.desk.comments import Comment
 from mxtvhf.desk.context import ContextRow, context_links, context_rows
 from mxtvhf.desk.decision import (
     AskedQuestion,
@@ -139,6 +140,8 @@ class BurstPage:
     """The state in full, with the number of a circular."""
     earlier_curves: tuple[LightCurve, ...] = ()
     """Light curves of the burst's other runs of this kind, the newest first."""
+    comments: tuple[Comment, ...] = ()
+    """About the burst, oldest first."""
     context: tuple[ContextRow, ...] = ()
     """What is known about the direction of the burst; empty without a position."""
 
@@ -380,7 +383,7 @@ def burst_page(
     """
     notices = tuple(files.notices(burst_id))
     if shown is None:
-        return _received_only(burst_id, notices, now) if files.archive.has(burst_id) else None
+        return _received_only(burst_id, notices, files, now) if files.archive.has(burst_id) else None
     history = tuple(_history(run, shown, questions, files) for run in runs)
     line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
     read = files.digested_report(burst_id, shown.run_id)
@@ -410,6 +413,7 @@ def burst_page(
         notices=notices,
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
+        comments=tuple(files.comments.of(burst_id)),
         announcement=announcement,
         state_words=line.state_words,
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
@@ -418,7 +422,9 @@ def burst_page(
     )
 
 
-def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...], now: datetime) -> BurstPage:
+def _received_only(
+    burst_id: str, notices: tuple[tuple[datetime, Alert], ...], files: DeskFiles, now: datetime
+) -> BurstPage:
     alerts = [alert for _, alert in notices]
     kind = kind_of_notices(alerts)
     by_notices = notice_result(alerts, is_test=kind is RunKind.TEST)
@@ -439,6 +445,7 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...], n
         refresh_s=REFRESH_S,
         by_notices=by_notices,
         context=_context(None, by_notices, now),
+        comments=tuple(files.comments.of(burst_id)),
     )
 
 

@@ -12,16 +12,21 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from mxtvhf import __version__
+from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
+from mxtvhf.desk.comments import MAX_COMMENT
 from mxtvhf.desk.duty import DutyBox
+from mxtvhf.desk.handover import Handover, announcement_text
 from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
+from mxtvhf.desk.statistics import Month, statistics_charts
 from mxtvhf.models.galactic import galactic_text
+from mxtvhf.models.ids import RunKind
 from mxtvhf.reporting.report.page import page_environment
 from mxtvhf.reporting.report.plots import detector_frame
 from mxtvhf.workflow.runs import Run
@@ -102,6 +107,29 @@ def render_burst(
     )
 
 
+def render_handover(shift: Handover, *, base: str, viewer: Viewer | None = None) -> str:
+    """Render the hand-over of a shift; arguments as in `render_list`."""
+    template = _environment().get_template("handover.html.j2")
+    return template.render(shift=shift, base=base, viewer=viewer, refresh_s=0)
+
+
+def render_statistics(
+    every: Sequence[Month], kind: RunKind, *, base: str, viewer: Viewer | None = None
+) -> str:
+    """Render the statistics of the runs of a kind by month; arguments as in `render_list`."""
+    template = _environment().get_template("statistics.html.j2")
+    charts = statistics_charts(every)
+    return template.render(
+        months=every, charts=charts, kind=kind, kinds=list(RunKind), base=base, viewer=viewer, refresh_s=0
+    )
+
+
+def render_unreadable(notes: Sequence[QuarantineNote], *, base: str, viewer: Viewer | None = None) -> str:
+    """Render the inputs that could not be read; arguments as in `render_list`."""
+    template = _environment().get_template("unreadable.html.j2")
+    return template.render(notes=notes, base=base, viewer=viewer, refresh_s=LIST_REFRESH_S)
+
+
 def render_aladin(page: BurstPage, *, base: str) -> str:
     """Render the frame with Aladin Lite and the overlays of the sky view; ``base`` as in `render_list`."""
     return _environment().get_template("aladin.html.j2").render(page=page, base=base, aladin=ALADIN)
@@ -166,6 +194,11 @@ def _environment() -> Environment:
         "snr": snr_text,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
-    environment.globals |= {"version": __version__, "detector_frame": detector_frame()}
+    environment.globals |= {
+        "version": __version__,
+        "detector_frame": detector_frame(),
+        "max_comment": MAX_COMMENT,
+        "announcement_text": announcement_text,
+    }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
     return environment

@@ -59,6 +59,7 @@ def test_old_bursts_with_notices_only_are_folded_where_they_are_many():
             burst_id=f"sb260228{number:02d}", kind=RunKind.LIVE, state=State.RECEIVING, address="x",
             since=NOW - timedelta(hours=hours), verdict="", verdict_words="", best=None, latency_s=None,
             updates=0,
+            latest=NOW,
         )  # fmt: skip
 
     few, young = [waiting(number, 30) for number in range(5)], waiting(9, 1)

@@ -30,6 +30,7 @@ def line(number, **more):
         "best": position(ra=(37.3 * number) % 360.0, r90=10.0 + (7 * number) % 90),
         "latency_s": 2.5,
         "updates": 1,
+        "latest": NOW,
     }
     return BurstLine(**(fields | more))
 

@@ -436,7 +436,7 @@ def test_an_input_in_quarantine_is_listed_without_its_note(old):
     assert {note.sha256 for note in notes} == {
         path.stem for path in files_of(old.home, "archive/quarantine/*.bin")
     }
-    assert all("no readable note" in note.reason for note in notes)
+    assert all("is missing or unreadable" in note.reason for note in notes)
 
 
 def test_a_torn_line_among_the_gaps_is_copied_aside_and_the_audit_goes_on(old):
@@ -562,11 +562,11 @@ def test_jobs_of_a_later_version_are_refused_and_damaged_ones_fail(old):
         database.execute("UPDATE jobs SET request = '{', state = 'PENDING' WHERE number = 2")
     jobs = JobStore(path.parent)
     job = jobs.claim()
-    with pytest.raises(InvalidInput, match="kept request is damaged; submit it again"):
+    with pytest.raises(InvalidInput, match="stored request is damaged; submit it again"):
         job.known_request()
     *_, second, first = jobs.latest(10)
     assert (first.state, first.result, first.message) == (
-        GpState.FAILED, None, "the kept result is damaged; submit the request again",
+        GpState.FAILED, None, "the stored result is damaged; submit the request again",
     )  # fmt: skip
     assert second.request is None
     assert all(other.request for other in jobs.latest(10)[:-2])
@@ -593,7 +593,7 @@ def test_damaged_arrays_are_an_error_that_names_them(old, name, part):
     )
     assert read(path) is not None
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; run the step again"):
+    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; rerun the step"):
         read(path)
 
 

@@ -1,26 +1,13 @@
 // What is announced: its circular's number, the event's name, and its correction or retraction, asked once more.
 
-import { copy } from "./burst.js";
 import { refresh } from "./refresh.js";
+import { post } from "./send.js";
 
+const WEBHOOK_MS = 60000; // A webhook that does not answer is waited for.
 const WORDS = { retract: "Retract", correct: "Correct" };
 let changing = null;
 
 const dialog = () => document.getElementById("change");
-
-async function post(form, content) {
-  const answer = await fetch(form.dataset.address, {
-    method: "POST",
-    credentials: "same-origin",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(content),
-    // A webhook that does not answer is waited for.
-    signal: AbortSignal.timeout(60000),
-  });
-  if (answer.ok) return;
-  const body = await answer.json().catch(() => ({}));
-  throw new Error(typeof body.detail === "string" ? body.detail : `HTTP ${answer.status}`);
-}
 
 const values = (form) => Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, field.value.trim()]));
 
@@ -37,7 +24,7 @@ async function record(form) {
   try {
     const content = values(form);
     if (form.dataset.run) content.run = form.dataset.run;
-    await post(form, content);
+    await post(form.dataset.address, content);
     settle(form);
     document.getElementById("announcement").textContent = "Saved.";
     await refresh();
@@ -69,7 +56,8 @@ async function change() {
   yes.disabled = true;
   document.getElementById("change-text").textContent = "Releasing ...";
   try {
-    await post(changing, { action, about, ...(run ? { run, report } : {}), ...values(changing) });
+    const read = run ? { run, report } : {};
+    await post(changing.dataset.address, { action, about, ...read, ...values(changing) }, WEBHOOK_MS);
     settle(changing);
     dialog().close();
     document.getElementById("announcement").textContent = "Released.";
@@ -88,18 +76,9 @@ document.addEventListener("submit", (event) => {
   if (event.target.querySelector("[data-record]")) record(event.target);
 });
 
-document.addEventListener("click", async (event) => {
+document.addEventListener("click", (event) => {
   const button = event.target.closest("#announced button");
   if (!button) return;
-  if (button.dataset.copyOf) {
-    try {
-      await copy(document.getElementById(button.dataset.copyOf).textContent);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Not allowed";
-    }
-    setTimeout(() => (button.textContent = "Copy"), 1500);
-  }
   if ("record" in button.dataset && button.form.reportValidity()) record(button.form);
   if ("change" in button.dataset) ask(button.form);
   if (button.id === "change-yes") change();

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,16 +21,17 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.comments import CommentText
 from mxtvhf.desk.decision import answer_address
 from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
-from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind
 from mxtvhf.models.position import BEST
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
@@ -43,6 +44,7 @@ from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
+    from mxtvhf.desk.burst_list import BurstLine
     from mxtvhf.desk.burst_page import BurstPage
     from mxtvhf.desk.render import Viewer
     from mxtvhf.reporting.announcement.deliveries import Channels
@@ -89,6 +91,16 @@ class ChangeForm(BaseModel):
 
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
+SHIFT = timedelta(hours=12)
+"""What the hand-over covers when it is asked for no time."""
+
+
+class NewComment(BaseModel):
+    """What the form of a comment sends."""
+
+    text: CommentText
+
+
 RunId = Annotated[
     str | None,
     Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest one with a report"),
@@ -98,24 +110,13 @@ RunId = Annotated[
 @router.get("")
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
-    from mxtvhf.desk.burst_list import burst_lines
     from mxtvhf.desk.duty import duty_box
-    from mxtvhf.desk.files import DeskFiles
     from mxtvhf.desk.render import render_list
-    from mxtvhf.intake.open_bursts import OpenBursts
+    from mxtvhf.desk.unreadable import UnreadableInputs
 
     settings = _settings(request)
-    opened = OpenBursts(settings.archive).all().items()
-    asked = questions(session, just_answered=True)
-    lines = burst_lines(
-        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
-        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
-        {question.run_id for question in asked if question.is_open},
-        DeskFiles(settings),
-        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
-    )
-    unread = len(Archive(settings.archive).quarantined())
-    duty = duty_box(settings, now=datetime.now(UTC))
+    unread = len(UnreadableInputs(Archive(settings.archive), settings.desk_records).open())
+    lines, duty = _list_lines(settings, session), duty_box(settings, now=datetime.now(UTC))
     html = render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user), duty=duty)
     return _page(request, html)
 
@@ -142,6 +143,68 @@ def of_run(
     return RedirectResponse(f"{_base(request)}/desk/{found[0].burst_id}?run={quote(run_id, safe='')}")
 
 
+@router.get("/handover")
+def handover(
+    request: Request,
+    session: SessionDep,
+    user: GetUserDep,
+    since: Annotated[
+        AwareDatetime | None, Query(description="ISO 8601 with zone; default: 12 hours ago")
+    ] = None,
+) -> Response:
+    """Return the hand-over of a shift."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.handover import handover as of_shift
+    from mxtvhf.desk.render import render_handover
+
+    settings, now = _settings(request), datetime.now(UTC)
+    shift = of_shift(
+        _list_lines(settings, session), DeskFiles(settings), since=since or now - SHIFT, until=now
+    )
+    return _page(request, render_handover(shift, base=_base(request), viewer=_viewer(user)))
+
+
+@router.get("/statistics")
+def statistics(
+    request: Request, session: SessionDep, user: GetUserDep, kind: RunKind = RunKind.LIVE
+) -> Response:
+    """Return the statistics of the runs of a kind."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.render import render_statistics
+    from mxtvhf.desk.statistics import months
+
+    runs = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
+    every = months(runs, DeskFiles(_settings(request)), kind)
+    return _page(request, render_statistics(every, kind, base=_base(request), viewer=_viewer(user)))
+
+
+@router.get("/unreadable")
+def unreadable(request: Request, user: GetUserDep) -> Response:
+    """Return the inputs that could not be read and that nobody has dismissed."""
+    from mxtvhf.desk.render import render_unreadable
+    from mxtvhf.desk.unreadable import UnreadableInputs
+
+    settings = _settings(request)
+    notes = UnreadableInputs(Archive(settings.archive), settings.desk_records).open()
+    return _page(request, render_unreadable(notes, base=_base(request), viewer=_viewer(user)))
+
+
+@router.post("/unreadable/{sha256}", status_code=204, dependencies=[may_decide])
+def dismiss(
+    sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], request: Request, user: GetUserDep
+) -> None:
+    """Take an unreadable input from the list; the quarantine keeps it."""
+    from mxtvhf.desk.unreadable import UnreadableInputs
+
+    settings = _settings(request)
+    try:
+        UnreadableInputs(Archive(settings.archive), settings.desk_records).dismiss(
+            sha256, by=user.get_name(), now=datetime.now(UTC)
+        )
+    except InvalidInput as error:
+        raise HTTPException(404, str(error)) from error
+
+
 @router.get("/{burst_id}")
 def burst(
     burst_id: BurstId, request: Request, session: SessionDep, user: GetUserDep, run: RunId = None
@@ -158,7 +221,7 @@ def burst(
     return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
 
 
-class AcknowledgementRequest(BaseModel):
+class AcknowledgementRequest(Model):
     """What the button "I have it" sends."""
 
     subject: str
@@ -167,7 +230,7 @@ class AcknowledgementRequest(BaseModel):
     """Who has it by what the page showed."""
 
 
-@router.post("/{burst_id}/acknowledge")
+@router.post("/{burst_id}/acknowledge", dependencies=[may_decide])
 def acknowledge(
     burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
 ) -> dict[str, str]:
@@ -175,14 +238,12 @@ def acknowledge(
     from mxtvhf.notification.burst_events import subject_of
     from mxtvhf.notification.ledger import Ledger
 
-    viewer, now = _viewer(user), datetime.now(UTC)
-    if not viewer.may_decide:
-        raise HTTPException(403, "only who may decide about a burst can acknowledge it")
+    now = datetime.now(UTC)
     if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
         raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
     ledger = Ledger(_settings(request).notifications)
     try:
-        kept = ledger.acknowledge(body.subject, viewer.name, instead_of=body.instead_of, now=now)
+        kept = ledger.acknowledge(body.subject, user.get_name(), instead_of=body.instead_of, now=now)
     except InvalidInput as error:
         raise HTTPException(409, str(error)) from None
     return {"by": kept.by, "time": utc_text(kept.time)}
@@ -224,6 +285,17 @@ def release(
     if path.parent != folder or not path.is_file():
         raise HTTPException(404, f"no text {name!r} of {run}")
     return FileResponse(path, headers=HEADERS, filename=name)
+
+
+@router.post("/{burst_id}/comments", status_code=201, dependencies=[may_decide])
+def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserDep) -> None:
+    """Add a comment about a burst, in the name of who is logged in."""
+    from mxtvhf.desk.files import DeskFiles
+
+    files = DeskFiles(_settings(request))
+    if not files.archive.has(burst_id):
+        raise HTTPException(404, f"nothing is known of {burst_id}")
+    files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
 
 
 class Answer(Model):
@@ -361,6 +433,22 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
     if page is None:
         raise HTTPException(404, f"nothing is known of {burst_id}")
     return page
+
+
+def _list_lines(settings: Settings, session: SessionDep) -> list[BurstLine]:
+    from mxtvhf.desk.burst_list import burst_lines
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.intake.open_bursts import OpenBursts
+
+    opened = OpenBursts(settings.archive).all().items()
+    asked = questions(session, just_answered=True)
+    return burst_lines(
+        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
+        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
+        {question.run_id for question in asked if question.is_open},
+        DeskFiles(settings),
+        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
+    )
 
 
 def _viewer(user: BaseUser) -> Viewer:
