@@ -23,9 +23,11 @@ from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.desk.burst_list import burst_lines
 from mxtvhf.desk.burst_page import burst_page
+from mxtvhf.desk.comments import Comment
 from mxtvhf.desk.files import DeskFiles, MeasuredCurve
 from mxtvhf.desk.render import render_burst
 from mxtvhf.desk.states import State
+from mxtvhf.desk.unreadable import Dismissal
 from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
@@ -99,6 +101,8 @@ KINDS = {
     Comparison: "products/*/*/comparison.json",
     RejectedPackets: "products/*/*/rejected_packets.json",
     CatalogueVersion: "catalogues/*/*.json",
+    Comment: "desk/comments/*.jsonl",
+    Dismissal: "desk/dismissed.jsonl",
     Manifest: "backup/manifest.json",
     RunMessage: "outbox/*-run-*.json",
     StepMessage: "outbox/*-step-*.json",
@@ -108,9 +112,12 @@ KINDS = {
     CircularMessage: "outbox/*-circular-*.json",
 }
 NOTIFICATIONS = {Occurrence, Addressed, Attempt, Acknowledgement, DrillOrder}
-NOT_IN_0_1_0 = {Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS}
-"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified, and
-nobody recorded what GCN made of an announcement."""
+ON_THE_DESK = {Comment, Dismissal}
+NOT_IN_0_1_0 = {
+    Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS, *ON_THE_DESK,
+}  # fmt: skip
+"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified,
+nobody recorded what GCN made of an announcement, and nobody could write on the desk."""
 
 FACTS = {
     "0.1.0": {

@@ -18,6 +18,8 @@ from pathlib import Path
 from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.catalogues.ingest import add_catalogue
+from mxtvhf.desk.comments import Comments
+from mxtvhf.desk.unreadable import UnreadableInputs
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import ReceivedMessage, Spool
@@ -69,6 +71,7 @@ def write_state(settings, work):
     _streams(settings)
     _failures(settings)
     _notify(settings)
+    _write_on_the_desk(settings)
     _other_rooms(settings, work)
 
 
@@ -166,6 +169,14 @@ def _notify(settings):
     ledger.log_attempt(ANALYSED, Attempt(channel="ada/mailto", state="failed", reason="error=502", **address))
     ledger.acknowledge(ANALYSED, "ada", instead_of=None, now=NOW)
     ledger.order_drill(f"{ANALYSED}__test", DrillOrder(by="ada", time=NOW))
+
+
+def _write_on_the_desk(settings):
+    """Comment on a burst, dismiss an unreadable input."""
+    Comments(settings.desk_records / "comments").add(ANALYSED, "VT sees it fade.", author="ada", now=NOW)
+    archive = Archive(settings.archive)
+    note = archive.quarantined()[0]
+    UnreadableInputs(archive, settings.desk_records).dismiss(note.sha256, by="ada", now=NOW)
 
 
 def _other_rooms(settings, work):
