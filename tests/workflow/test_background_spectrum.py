@@ -140,7 +140,7 @@ def test_faults_of_the_input_are_told(made: MadeBackground, runs: list[Path], tm
 def test_a_background_without_components_is_refused(runs: list[Path], tmp_path: Path) -> None:
     for name in ("psf_001", "effective_area_001", "gain_001", "redistribution_001", "bad_pixels_001"):
         shutil.copy(packaged_folder() / f"{name}.toml", tmp_path)
-    for name in ("alignment_001", "background_001"):
+    for name in ("alignment_002", "background_001"):
         shutil.copy(packaged_folder() / f"{name}.toml", tmp_path)
     with pytest.raises(InvalidInput, match="has no spectral components"):
         make_background(runs[:2], tmp_path, store=CalibrationStore(tmp_path))
