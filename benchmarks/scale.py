@@ -37,7 +37,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "wait_mxt_gp": ("start_mxt_gp_pipeline",),
     "crosscheck_positions": ("vhf_localisation", "wait_mxt_gp"),
     "update_BA": ("crosscheck_positions", "source_analysis"),
-    "ask_ba": ("update_BA",),
+    "ask_ba": ("preliminary_report",),
     "run_complete": ("update_BA", "preliminary_report"),
 }
 """The tasks of ``mxt_vhf`` and what each one waits for."""

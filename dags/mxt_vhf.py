@@ -9,12 +9,14 @@
    Beside them **vhf_localisation** finds the source in the VHF photons and **preliminary_report** sends it
    at once, and **source_analysis** makes light curve and spectrum. **remote_catalogues** queries catalogue
    services on the net, where the installation names some, and no report waits for it.
+   **ask_ba** starts a run of `mxt_vhf_decision` under the same run id as soon as the preliminary report is
+   there: the Burst Advocate decides whether the result is announced, and does not wait for GP. It is skipped
+   for a replay, a retracted burst, a run without a position.
 5. **crosscheck_positions** compares every position known of the burst.
 6. **update_BA** brings the result to the Burst Advocate, also when GP failed: the report says why it is
-   missing. **run_complete** then marks the run failed, so that the operator sees that GP, or a step
-   beside it, gave nothing.
-7. **ask_ba** starts a run of `mxt_vhf_decision` under the same run id, where the Burst Advocate decides
-   whether the result is announced. It is skipped for a replay, a retracted burst, a run without a position.
+   missing. An open question is about this final report from then on. **ask_ba_final** asks where the
+   preliminary report was missing or had no position, and is skipped otherwise.
+7. **run_complete** marks the run failed, so that the operator sees that GP, or a step beside it, failed.
 
 Start it with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id
 `<burst_id>__<sequence>` makes sure that the same input never runs twice.
@@ -98,6 +100,7 @@ def alert_dag(kind: RunKind) -> DAG:
         )
         # What becomes of the question is told by its own run: the answer may take hours.
         ask_ba = AskBAOperator(task_id="ask_ba")
+        ask_ba_final = AskBAOperator(task_id="ask_ba_final")
         run_complete = EmptyOperator(task_id="run_complete")
 
         chain(reception_message, photons_extraction, fits_feed)
@@ -105,7 +108,8 @@ def alert_dag(kind: RunKind) -> DAG:
         chain(fits_feed, vhf_localisation, [preliminary_report, crosscheck_positions, remote_catalogues])
         chain(vhf_localisation, source_analysis, update_BA)
         chain(fits_feed, crosscheck_positions)
-        chain(update_BA, ask_ba)
+        chain(preliminary_report, ask_ba)
+        chain(update_BA, ask_ba_final)
         chain([wait_mxt_gp, preliminary_report, source_analysis, update_BA], run_complete)
     return dag
 

@@ -1,12 +1,14 @@
 """
 ### The Burst Advocate decides, MXT-VHF announces
 
-A run of `mxt_vhf` that has found a position starts a run of this DAG, under the same run id.
+A run of `mxt_vhf` that has found a position starts a run of this DAG under the same run id, with its
+preliminary report.
 
 1. **ba_decision** shows the result and the drafts, here under *Required Actions* and on the burst's desk,
    and waits for *Approve* or *Reject*, with another position than the best one and a comment where wanted.
-   Nothing runs while it waits. Without an answer in time (7 days, where the installation says nothing else)
-   nothing is announced.
+   Nothing runs while it waits. An answer counts if the report that was read was the newest one of the run;
+   otherwise the question is put again. Without an answer in time (7 days, where the installation says nothing
+   else) nothing is announced.
 2. **announce** archives the decision with the name and the time of who answered. Approved, it releases a
    VOEvent, a GCN notice, the draft of a circular and a message, and tells NATS and the webhook, once. A test
    is archived and told nobody.
@@ -37,7 +39,8 @@ with DAG(
         "weight_rule": LiveAlertsFirst(),
     },
 ) as dag:
-    ba_decision = BADecisionOperator(task_id="ba_decision")
+    # Each answer about a report that is not the newest one costs a try.
+    ba_decision = BADecisionOperator(task_id="ba_decision", retries=50)
     announce = AnnounceOperator(
         task_id="announce", decided_by="ba_decision", execution_timeout=timedelta(minutes=5)
     )

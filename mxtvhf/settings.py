@@ -41,6 +41,23 @@ Role = Literal["viewer", "robot", "user", "op", "admin"]
 ADMIN = "admin"
 """The user with all rights, in every installation."""
 
+EventKind = Literal["live", "test", "drill"]
+"""A drill is a test that wakes people on purpose; replays are no events."""
+
+NotifiedEvent = Literal[
+    "first_notice",
+    "first_position",
+    "decision_wanted",
+    "result_changed",
+    "retraction",
+    "run_failed",
+    "intake_silent",
+]
+"""What people are notified of by rules."""
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$", strip_whitespace=True)]
+"""Text on one line."""
+
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -107,6 +124,90 @@ class IntakePolicy(Model):
         le=LONGEST_S,
         description="a burst of which nothing new came for so long is left alone",
     )
+
+
+class NotificationRule(Model):
+    """Which events are notified to whom."""
+
+    events: tuple[NotifiedEvent, ...] = Field(min_length=1)
+    kinds: tuple[EventKind, ...] = Field(default=("live", "drill"), min_length=1)
+    to: str = Field(
+        default="duty",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="duty: who is on duty; all: everybody; else a tag of the file of channels",
+    )
+    escalate: bool = Field(
+        default=False, description="notify the next person, then everybody, until somebody acknowledges"
+    )
+
+    @model_validator(mode="after")
+    def _tests_wake_nobody(self) -> NotificationRule:
+        if "test" in self.kinds and self.to in ("duty", "all"):
+            raise ValueError(f'to = "{self.to}": a test wakes nobody; expected the tag of a chat')
+        if self.escalate and self.to != "duty":
+            raise ValueError(f'to = "{self.to}": only what goes to duty can be escalated')
+        return self
+
+
+class NotificationPolicy(Model):
+    """Who is notified of what, and by which channels."""
+
+    channels: Path = Field(description="file with a line 'tag[, tag] = URL' for each channel; a secret")
+    rota: Path | None = Field(
+        default=None, description="TOML file: who is on duty when; None: everybody always is"
+    )
+    escalate_minutes: float = Field(
+        default=5.0, gt=0.0, le=1440.0, description="without an acknowledgement, until the next one"
+    )
+    reminder_minutes: float = Field(
+        default=30.0, ge=0.0, le=10_080.0, description="before a shift its person is reminded; 0: never"
+    )
+    silent_minutes: float = Field(
+        default=5.0, gt=0.0, le=1440.0, description="an intake that fails for so long is silent"
+    )
+    rules: tuple[NotificationRule, ...] = Field(
+        default=(
+            NotificationRule(events=("first_notice", "intake_silent")),
+            NotificationRule(
+                events=("first_position", "decision_wanted", "result_changed", "retraction", "run_failed"),
+                escalate=True,
+            ),
+        ),
+        description="all that fit an event apply",
+    )
+
+
+class AnnouncementTexts(Model):
+    """What the texts of an announcement say beside the result."""
+
+    authors: tuple[Line, ...] = Field(
+        default=(),
+        description="authors of circulars after the Burst Advocate, as they are printed",
+        examples=[["A. Lovelace (CEA)"]],
+    )
+    advocates: dict[str, Line] = Field(
+        default={},
+        description="login of a Burst Advocate -> their name, as it is printed",
+        examples=[{"ada": "A. Lovelace (CEA)"}],
+    )
+    acknowledgement: Line | None = Field(
+        default=None, description="last paragraph of circulars; None: the one of announcement.toml"
+    )
+
+    def byline(self, decided_by: str | None) -> tuple[str, ...]:
+        """Return the authors of a circular, the Burst Advocate first.
+
+        Parameters
+        ----------
+        decided_by
+            Login of the Burst Advocate; None: nobody has decided yet. A login without a printed name is
+            named only where no authors are configured.
+        """
+        advocate = self.advocates.get(decided_by) if decided_by is not None else None
+        if advocate is None and not self.authors:
+            advocate = decided_by
+        first = () if advocate is None else (advocate,)
+        return (*first, *(author for author in self.authors if author not in first))
 
 
 class NatsTls(Model):
@@ -187,6 +288,19 @@ class Settings(BaseSettings):
         default=None,
         description="file with the URL of a Mattermost or Slack webhook that is told what is announced;"
         " None: no webhook",
+    )
+    notification: Annotated[NotificationPolicy | None, *FromJson] = Field(
+        default=None,
+        description="who is notified of bursts, and how (JSON: channels, rota, ...); None: nobody",
+        examples=['{"channels": "/etc/mxtvhf/channels"}'],
+    )
+    public_url: HttpUrl | None = Field(
+        default=None, description="address of the web UI in notifications; None: airflow_url"
+    )
+    announcement: Annotated[AnnouncementTexts, *FromJson] = Field(
+        default=AnnouncementTexts(),
+        description="authors and acknowledgement of circulars (JSON)",
+        examples=['{"authors": ["A. Lovelace (CEA)"]}'],
     )
     answer_within_days: float = Field(
         default=7.0,
@@ -292,9 +406,24 @@ class Settings(BaseSettings):
         return self.home / "catalogues"
 
     @property
+    def notifications(self) -> Path:
+        """What people were notified of, and who has acknowledged it."""
+        return self.home / "notifications"
+
+    @property
     def releases(self) -> Path:
         """What was decided and announced, ``<burst>/<run>/``."""
         return self.home / "releases"
+
+    @property
+    def desk(self) -> str:
+        """Address of the Burst Advocate's desk, as it stands in notifications."""
+        return f"{self.public_url or self.airflow_url}/mxtvhf/desk"
+
+    @property
+    def desk_records(self) -> Path:
+        """Comments, and which unreadable inputs somebody has seen."""
+        return self.home / "desk"
 
     def readable_roots(self) -> tuple[Path, ...]:
         """All folders from which inputs may be read, resolved.

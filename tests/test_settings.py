@@ -20,6 +20,8 @@ WRONG = [
     ("INTAKE", '{"growth": 0.5}', "growth: found 0.5, expected a value greater than 1"),
     ("INTAKE", '{"quiet_seconds": 1e999}', "quiet_seconds: found inf, expected"),
     ("INTAKE", '{"colour": 1}', "colour: unknown key"),
+    ("ANNOUNCEMENT", '{"authors": "Ada"}', "authors: found 'Ada', expected"),
+    ("ANNOUNCEMENT", '{"authors": ["two\\nlines"]}', "authors.0: found"),
     ("KEEP_DAYS", "x", "found 'x', expected a valid integer"),
     ("KEEP_DAYS", "999999999", "found '999999999', expected a value less than or equal to 36500"),
     ("REPLAYS_AT_ONCE", "0", "found '0', expected a value greater than or equal to 1"),
@@ -37,6 +39,19 @@ WRONG = [
     ("NATS_TLS", '{"certificate": "/c.pem"}', "expected both certificate and key, or neither"),
     ("NATS_TLS", '{"cert": "/c.pem"}', "unknown key"),
     ("STATE", __file__, "expected a folder"),
+    ("PUBLIC_URL", "mxt.example.org", "found 'mxt.example.org', expected a URL"),
+    ("NOTIFICATION", '{"rota": "/r"}', "channels: missing"),
+    ("NOTIFICATION", '{"channels": "/c", "escalate_minutes": 0}', "escalate_minutes: found 0, expected"),
+    (
+        "NOTIFICATION",
+        '{"channels": "/c", "rules": [{"events": ["first_notice"], "kinds": ["test"]}]}',
+        'rules.0: to = "duty": a test wakes nobody; expected the tag of a chat',
+    ),
+    (
+        "NOTIFICATION",
+        '{"channels": "/c", "rules": [{"events": ["first_notice"], "to": "all", "escalate": true}]}',
+        "only what goes to duty can be escalated",
+    ),
 ]
 
 

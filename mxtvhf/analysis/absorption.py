@@ -1,4 +1,4 @@
-"""Absorption of X-rays by the gas on their way: photoelectric, cold gas of solar abundances."""
+"""Photoelectric absorption of X-rays by cold gas of solar abundances."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mxtvhf.models.toml import SourcedConstants, read_toml
 
 
 class AbsorptionTable(SourcedConstants):
-    """``absorption.toml``: the cross-section is (c0 + c1 E + c2 E^2) E^-3 x 1e-24 cm2, E in keV."""
+    """Contents of ``absorption.toml``: cross-section (c0 + c1 E + c2 E^2) E^-3 x 1e-24 cm2, E in keV."""
 
     version: Text
     lower_kev: GridKev
-    """Lower ends of the ranges of energy."""
+    """Lower ends of the energy ranges, keV."""
     c0: tuple[Finite, ...]
-    """Of each range."""
+    """Coefficients of each range."""
     c1: tuple[Finite, ...]
     c2: tuple[Finite, ...]
 
@@ -35,24 +35,24 @@ class AbsorptionTable(SourcedConstants):
 
 @cache
 def absorption_constants() -> AbsorptionTable:
-    """Return the table of the cross-section; see the file for its source."""
+    """Return the cross-section table; the TOML file gives its source."""
     return read_toml(Path(__file__).with_name("absorption.toml"), AbsorptionTable)
 
 
 @cache
 def _ranges() -> tuple[Floats, Floats]:
-    """Lower ends of the ranges, keV, and c0, c1 and c2 of each, shape (3, ranges)."""
+    """Return the lower ends of the ranges, keV, and c0, c1 and c2 of each, shape (3, ranges)."""
     table = absorption_constants()
     return np.array(table.lower_kev), np.array([table.c0, table.c1, table.c2])
 
 
 def cross_section(energy_kev: npt.ArrayLike) -> Floats:
-    """Photoelectric cross-section per hydrogen atom, cm2, by Morrison & McCammon 1983, ApJ 270, 119.
+    """Return the photoelectric cross-section per hydrogen atom, cm2 (Morrison & McCammon 1983, ApJ 270, 119).
 
     Parameters
     ----------
     energy_kev
-        At least 0.03 keV; above 10 keV the last range of the table goes on.
+        Energies of at least 0.03 keV; above 10 keV the last range of the table is extrapolated.
     """
     energy = np.asarray(energy_kev, dtype=np.float64)
     lower, coefficients = _ranges()
@@ -62,5 +62,5 @@ def cross_section(energy_kev: npt.ArrayLike) -> Floats:
 
 
 def transmission(energy_kev: npt.ArrayLike, nh_cm2: float) -> Floats:
-    """Part of the photons that a column of ``nh_cm2`` hydrogen atoms per cm2 lets through."""
+    """Return the fraction of photons transmitted by a column of ``nh_cm2`` hydrogen atoms per cm2."""
     return np.asarray(np.exp(-nh_cm2 * cross_section(energy_kev)))

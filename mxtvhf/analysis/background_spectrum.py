@@ -1,14 +1,14 @@
-"""The background's smooth spectrum, by the photons of both regions and the calibrated components.
+"""Smooth spectrum of the background from the photons of both regions and calibrated components.
 
-Particles are about flat in pulse height, the sky comes through the optics and falls steeply, fluorescence
-makes lines: what the mixture is changes with the orbit and the field. So the parts of the components of the
-calibration file ``background`` are fitted to the photons, which are mostly those far from the source, with
-source spectra of several kinds beside them. Parts are found by expectation maximisation with a Dirichlet
-prior of equal parts (Dempster et al. 1977, J. R. Stat. Soc. B 39, 1).
+The particle background is about flat in pulse height, the sky background comes through the optics and falls
+steeply, and fluorescence makes lines; their mixture changes with the orbit and the field. The fractions of
+the components of the calibration file ``background`` are therefore fitted to the photons, most of which are
+far from the source, together with several source spectra. The fractions are found by expectation maximisation
+with a Dirichlet prior of equal fractions (Dempster et al. 1977, J. R. Stat. Soc. B 39, 1).
 
-The true background is nearly a mixture of these components, not quite. What is wrong with the mixture would
-be taken for source photons, so its level is free in pieces of the band (see `analysis.cstat`): the more
-photons, the more pieces.
+The true background is only approximately a mixture of these components. Deviations would be mistaken for
+source photons, so the level of the background is free in pieces of the band (see `analysis.cstat`). More
+photons allow more pieces.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _ITERATIONS = 200
 
 
 def component_spectra(background: Background, response: Response, edges: Floats) -> Floats:
-    """Return the spectrum of each component per bin with the sum 1: continua, then lines.
+    """Return the normalised spectrum of each component per bin: continua, then lines.
 
     Parameters
     ----------
     background
-        The components; one that is flat in pulse height where it names none.
+        Background calibration; if it has no components, one that is flat in pulse height is used.
     response
-        Of the detector, its matrix summed over the channels of each bin.
+        Response of the detector, with the matrix summed over the channels of each bin.
     edges
-        Of the bins, keV.
+        Edges of the bins, keV.
     """
     energy, widths, middle = response.energies, np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
     seen = response.area * np.diff(response.energy_edges)
@@ -58,18 +58,18 @@ def background_shape(
     components: Floats,
     others: Floats | float = 0.0,
 ) -> Floats:
-    """Return the spectrum of the background with the sum 1.
+    """Return the normalised spectrum of the background.
 
     Parameters
     ----------
     counts
         Photons of the source and the background region per bin, shape (2, bins).
     regions
-        Where they were taken.
+        Source and background region.
     sources
-        Spectra that the source may be a mixture of, shape (sources, bins).
+        Spectra whose mixture stands for the source, shape (sources, bins).
     components
-        Of the background, see `component_spectra`.
+        Spectra of the background components, see `component_spectra`.
     others
         Expected photons of other sources in the field, shape (2, bins).
     """
@@ -92,17 +92,17 @@ def background_shape(
 
 
 def background_pieces(shape: Floats, photons: int) -> npt.NDArray[np.intp]:
-    """Return the first bin of each piece in which the background's level is free; the first is 0.
+    """Return the first bin of each piece with a free background level; the first is 0.
 
-    Pieces hold equal parts of the fitted spectrum, as far as bins allow. They do not follow the photons
-    themselves: a piece that ends behind a photon would be too bright on the average.
+    Pieces contain equal fractions of the fitted spectrum, as far as the bins allow. They do not depend on the
+    photons themselves: a piece that ends just after a photon would be too bright on average.
 
     Parameters
     ----------
     shape
         Spectrum of the background per bin.
     photons
-        In the background region.
+        Number of photons in the background region.
     """
     rules = analysis_constants().spectrum
     wanted = int(np.clip(photons // rules.background_photons_per_piece, 1, rules.most_background_pieces))

@@ -1,12 +1,14 @@
-"""What is known of the absorbing hydrogen column before the photons are looked at.
+"""Prior of the absorbing hydrogen column.
 
-The column is the Galactic one of the HI4PI map, or that and more in the host galaxy, or anything, as for a
-source in front of the gas. The last has no scale of its own: its density is uniform in the coordinate
+The column is the Galactic one of the HI4PI map, or the sum of this and a column in the host galaxy, or
+arbitrary, as for a source in front of the gas. The last case has no scale: its density is uniform in the
+coordinate
 
     u = ln(N + scale),
 
-in which the photons tell columns about equally well (below ``scale`` they hardly absorb; above, the error is
-about a constant part of the column). All are as if at redshift 0. Numbers: ``analysis.toml``.
+in which the photons constrain all columns about equally well (columns below ``scale`` hardly absorb; above,
+the relative error is about constant). All gas is assumed to be at redshift 0. ``analysis.toml`` gives the
+numbers.
 """
 
 from __future__ import annotations
@@ -18,25 +20,25 @@ from mxtvhf.models.arrays import Floats
 
 
 def coordinate_limits() -> tuple[float, float]:
-    """Return u of no column, and of the largest."""
+    """Return u of a zero column, and of the largest column."""
     rules = analysis_constants().column
     return float(np.log(rules.scale_cm2)), float(np.log(rules.highest_cm2 + rules.scale_cm2))
 
 
 def column_of(u: Floats) -> Floats:
-    """Return the column, 1/cm2, of coordinates u."""
+    """Return the columns, 1/cm2, for coordinates u."""
     return np.maximum(np.exp(u) - analysis_constants().column.scale_cm2, 0.0)
 
 
 def prior_density(u: Floats, galactic_cm2: float | None) -> Floats:
-    """Return the density of the prior per u.
+    """Return the prior density per u.
 
     Parameters
     ----------
     u
         Coordinates of columns.
     galactic_cm2
-        The Galactic column, 1/cm2; None: not known, the prior is uniform in u.
+        Galactic column, 1/cm2; None if unknown, which gives a prior uniform in u.
     """
     rules = analysis_constants().column
     low, high = coordinate_limits()
@@ -45,7 +47,7 @@ def prior_density(u: Floats, galactic_cm2: float | None) -> Floats:
         return anything
     column, per_u = column_of(u), np.exp(u)
     sigma = np.log(10.0) * rules.galactic_sigma_dex
-    # Below this the density is zero anyhow.
+    # The density is practically zero below this value.
     above_zero = np.maximum(column, 1e-3 * galactic_cm2)
     away = np.log(above_zero / galactic_cm2) / sigma
     galactic = np.exp(-0.5 * away**2) / (np.sqrt(2.0 * np.pi) * sigma * above_zero) * per_u

@@ -1,4 +1,4 @@
-"""How light curves and spectra are made: the constants of ``analysis.toml``."""
+"""Constants of light curves and spectra, read from ``analysis.toml``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Photons = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
 class Band(Constants):
-    """The photons that are used."""
+    """Energy band of the photons that are used."""
 
     energy_kev: BandKev
 
@@ -38,7 +38,7 @@ class Region(Constants):
     """Radius of the source region."""
     largest_pixel: Pixels
     gap_pixel: Pixels
-    """Between the two regions."""
+    """Gap between the two regions."""
     least_background_pixels: int = Field(ge=1)
 
     @model_validator(mode="after")
@@ -51,42 +51,42 @@ class Region(Constants):
 
 
 class WidthRules(Constants):
-    """How well the width of the PSF's core is known beforehand."""
+    """Prior of the width of the PSF core."""
 
     least_sigma: Positive
 
 
 class Others(Constants):
-    """How other sources are kept out of the background region."""
+    """Exclusion of other sources from the background region."""
 
     largest_pixel: Pixels
-    """Radius of a circle around one."""
+    """Largest radius of a circle around another source."""
     least_left: Probability
-    """Part of the exposed pixels that circles leave."""
+    """Smallest fraction of the exposed pixels outside the circles."""
     told_from: Probability
-    """Part of the net counts that is of others, from which a warning tells it."""
+    """Smallest fraction of the net counts from other sources that causes a warning."""
 
 
 class LightCurveBins(Constants):
     """Bins of equal width."""
 
     photons_per_bin: Positive
-    """Of the source region."""
+    """Mean number of source-region photons per bin."""
     most_bins: int = Field(ge=1)
     sigma: Positive
-    """Error bars hold the truth with the probability of so many standard deviations."""
+    """Size of the error bars in standard deviations."""
 
 
 class Blocks(Constants):
     """Bayesian blocks."""
 
     false_alarm_rate: Probability
-    """Of seeing a change in a constant rate."""
+    """Probability of detecting a change in a constant rate."""
     most_cells: int = Field(ge=1)
 
 
 class DecayGrid(Constants):
-    """The indices for which the likelihood of a decay is evaluated."""
+    """Decay indices at which the likelihood is evaluated."""
 
     lowest: float = Field(ge=-10.0, le=20.0)
     highest: float = Field(ge=-10.0, le=20.0)
@@ -107,32 +107,32 @@ class HardnessBands(Constants):
     soft_kev: BandKev
     hard_kev: BandKev
     draws: int = Field(ge=100)
-    """Random draws that its errors come from."""
+    """Number of random draws for its errors."""
 
 
 class SpectrumRules(Constants):
-    """The fit of the spectrum."""
+    """Constants of the spectral fit."""
 
     flux_band_kev: BandKev
     bin_ranges_kev: GridKev
     bin_widths_kev: tuple[Positive, ...]
-    """Width of the fit's bins in each range."""
+    """Width of the fit bins in each range."""
     background_prior_photons: Positive
-    """Weight of equal parts of the background's components."""
+    """Weight of the prior of equal background components, in photons."""
     background_photons_per_piece: int = Field(ge=1)
-    """In each piece the level of the background is free."""
+    """Mean number of background photons per piece; the background level is free in each piece."""
     most_background_pieces: int = Field(ge=1)
     least_photons: Photons
-    """Fewer source photons are not fitted."""
+    """Smallest number of source photons for a fit."""
     trusted_photons: Photons
     photon_index_limits: Annotated[tuple[PhotonIndex, PhotonIndex], RISING]
     photon_index_prior: tuple[PhotonIndex, Positive]
     """Mean and standard deviation of a normal distribution."""
     grid_points: int = Field(ge=9, le=201)
-    """Of each axis."""
+    """Number of grid points of each axis."""
     worst_fit_sigma: Positive
     photons_per_bin: int = Field(ge=1)
-    """Of the plot."""
+    """Number of source-region photons per bin of the plot."""
     most_bins: int = Field(ge=1)
 
     @model_validator(mode="after")
@@ -143,7 +143,7 @@ class SpectrumRules(Constants):
 
 
 class ColumnPriorRules(Constants):
-    """What is known of the absorbing column beforehand, see `mxtvhf.analysis.column_prior`."""
+    """Prior of the absorbing column, see `mxtvhf.analysis.column_prior`."""
 
     galactic_part: Fraction
     host_part: Fraction
@@ -152,8 +152,8 @@ class ColumnPriorRules(Constants):
     scale_cm2: ColumnCm2
     highest_cm2: ColumnCm2
     undetermined_width: Positive
-    """Half the width of the 68 % interval, in the logarithm of column + scale, without the Galactic value:
-    wider ones are not determined by the photons."""
+    """Half width of the 68 % interval of the logarithm of column + scale, without the Galactic value, above
+    which the photons do not determine the column."""
 
     @model_validator(mode="after")
     def _leaves_a_part(self) -> ColumnPriorRules:
@@ -163,7 +163,7 @@ class ColumnPriorRules(Constants):
 
 
 class AnalysisConstants(Constants):
-    """``analysis.toml``."""
+    """Contents of ``analysis.toml``."""
 
     version: Text
     band: Band
@@ -180,5 +180,5 @@ class AnalysisConstants(Constants):
 
 @cache
 def analysis_constants() -> AnalysisConstants:
-    """Return how the analysis is made; see the file for meaning and sources."""
+    """Return the constants of the analysis; the TOML file gives their meaning and sources."""
     return read_toml(Path(__file__).with_name("analysis.toml"), AnalysisConstants)

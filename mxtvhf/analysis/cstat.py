@@ -1,15 +1,16 @@
-"""Likelihood of a spectrum when the background region holds source photons, too.
+"""Likelihood of a spectrum whose background region also contains source photons.
 
-In bin k, of background piece p, the two regions (see `analysis.regions`) hold Poisson numbers of the means
+In bin k, of background piece p, the two regions (see `analysis.regions`) contain Poisson numbers with the
+means
 
     T f_s a m_k + A_s b_p s_k + o_sk,      T f_b a m_k + A_b b_p s_k + o_bk,
 
-m being the source's spectrum folded through the response, per second, a its amplitude, s the background's
-smooth spectrum (see `analysis.background_spectrum`) and b its level per pixel, free in each of some pieces;
-o is the light of other sources, which is known (see `analysis.other_sources`).
-For any m the best a and b are found together by Newton's method: the likelihood is concave in them. The W
-statistic of XSPEC is the same with a piece for each channel, and is biased where channels without background
-photons are many (XSPEC manual, appendix B).
+where m is the source spectrum folded through the response, per second, a its amplitude, s the smooth
+background spectrum (see `analysis.background_spectrum`) and b its level per pixel, which is free in each
+piece; o are the known counts of other sources (see `analysis.other_sources`). For given m the best a and b
+are found jointly by Newton's method, since the likelihood is concave in them. The W statistic of XSPEC is the
+special case of one piece per channel, and is biased if many channels have no background photons (XSPEC
+manual, appendix B).
 """
 
 from __future__ import annotations
@@ -26,29 +27,29 @@ from mxtvhf.models.arrays import Floats
 
 Counts = npt.NDArray[np.int64]
 _ITERATIONS = 8
-"""Of Newton's method: the statistic is then exact to 1e-5 where it is near its minimum."""
+"""Number of Newton steps; the statistic is then exact to 1e-5 near its minimum."""
 _SHRINK, _GROW = 0.1, 8.0
-"""Bounds of a step, as factors: keep amplitude and levels positive."""
+"""Bounds of a step as factors, which keep amplitude and levels positive."""
 _LEAST = 1e-30
-"""Photons of a bin: keeps logarithms and quotients finite."""
+"""Smallest mean of a bin, which keeps logarithms and quotients finite."""
 _MANY = 60.0
-"""Above this mean the moments of the C statistic are those of large numbers."""
+"""Mean above which the large-number moments of the C statistic are used."""
 
 
 @dataclass(frozen=True, eq=False)
 class BestFits:
-    """The best amplitude for each of some spectra.
+    """Best amplitudes and background levels for a set of spectra.
 
     Attributes
     ----------
     amplitude
         Factor of the spectrum.
     levels
-        Background of each piece, in a last axis of its own.
+        Background level of each piece, along an additional last axis.
     statistic
         C statistic (Cash 1979, ApJ 228, 939), 2 sum(m - n + n ln(n / m)).
     information
-        Inverse variance of the logarithm of the amplitude, with free levels.
+        Inverse variance of the logarithm of the amplitude with free levels.
     """
 
     amplitude: Floats
@@ -59,7 +60,7 @@ class BestFits:
 
 @dataclass(frozen=True, eq=False)
 class SpectralData:
-    """The counts that are fitted.
+    """Counts to be fitted.
 
     Attributes
     ----------
@@ -70,7 +71,7 @@ class SpectralData:
     pieces
         First bin of each background piece; the first is 0.
     regions
-        Where they were taken.
+        Source and background region.
     exposure
         Good time, s.
     others
@@ -86,7 +87,7 @@ class SpectralData:
 
     @cached_property
     def _bins(self) -> npt.NDArray[np.intp]:
-        """Bins of each piece."""
+        """Number of bins of each piece."""
         return np.diff([*self.pieces, self.counts.shape[1]])
 
     @cached_property
@@ -95,27 +96,27 @@ class SpectralData:
 
     @cached_property
     def _members(self) -> Floats:
-        """1 where a bin of the two regions, one after the other, is in a piece, shape (2 bins, pieces)."""
+        """Membership (0 or 1) of the bins of both regions in the pieces, shape (2 bins, pieces)."""
         return np.tile(np.repeat(np.eye(self.pieces.size), self._bins, axis=0), (2, 1))
 
     @cached_property
     def _background(self) -> Floats:
-        """Background photons for levels of 1, shape (2, bins)."""
+        """Background photons for unit levels, shape (2, bins)."""
         return np.outer(self.regions.areas, self.shape)
 
     def source_means(self, folded: Floats) -> Floats:
-        """Source photons, shape (..., 2, bins), for spectra ``folded`` (counts/s, whole detector)."""
+        """Return source photons, shape (..., 2, bins), for spectra ``folded`` (counts/s, whole detector)."""
         fractions = np.array([self.regions.source_fraction, self.regions.background_fraction])
         return np.asarray((fractions * self.exposure)[:, np.newaxis] * folded[..., np.newaxis, :])
 
     def means(self, folded: Floats, fits: BestFits) -> Floats:
-        """Return the photons expected by the best fits of ``best``, shape (..., 2, bins)."""
+        """Return the expected photons of the best fits, shape (..., 2, bins)."""
         source = fits.amplitude[..., np.newaxis, np.newaxis] * self.source_means(folded)
         levels = np.repeat(fits.levels, self._bins, axis=-1)[..., np.newaxis, :]
         return np.maximum(source + levels * self._background + self.others, _LEAST)
 
     def best(self, folded: Floats) -> BestFits:
-        """Find the best amplitude and background for spectra.
+        """Find the best amplitudes and background levels for spectra.
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class SpectralData:
         """
         source, background = self.source_means(folded), self._background
         source_sum, level_sum = source.sum(axis=(-2, -1)), self._pieces_of(background.sum(axis=0))
-        # A bin without photons is in these sums only.
+        # Bins without photons only contribute to these sums.
         some = self.counts.ravel() > 0
         counts = self.counts.ravel()[some].astype(np.float64)
         source = source.reshape(*source_sum.shape, -1)[..., some]
@@ -135,7 +136,7 @@ class SpectralData:
             of_source = amplitude[..., np.newaxis] * source
             return np.asarray(np.maximum(of_source + levels @ by_piece.T + others, _LEAST))
 
-        # Half of the photons to each: any start will do.
+        # Start with half of the photons each; the result does not depend on the start.
         amplitude = (0.5 * counts.sum() + 1.0) / source_sum
         level = (0.5 * self._pieces_of(self.counts.sum(axis=0)) + 0.5) / level_sum
         levels = np.broadcast_to(level, (*amplitude.shape, level.size))
@@ -150,11 +151,11 @@ class SpectralData:
             bend = (by_amplitude * source).sum(axis=-1)
             mixed = by_amplitude @ by_piece
             bends = weighted @ by_piece**2 + 1e-12 * level_sum**2
-            # The levels do not touch each other: the matrix is a diagonal with one full row and column.
+            # The levels are not coupled: the matrix is diagonal except for one full row and column.
             curvature = np.maximum(bend - (mixed**2 / bends).sum(axis=-1), 1e-3 * bend + _LEAST)
             step = (slope - (mixed * slopes / bends).sum(axis=-1)) / curvature
             steps = (slopes - mixed * step[..., np.newaxis]) / bends
-            # Of the amplitude before the step, which is the last one's to within the convergence.
+            # Evaluated at the amplitude before the last step, which is equal within the convergence.
             information = curvature * amplitude**2
             amplitude = np.clip(amplitude + step, _SHRINK * amplitude, _GROW * amplitude)
             levels = np.clip(levels + steps, _SHRINK * levels, _GROW * levels)
@@ -164,22 +165,22 @@ class SpectralData:
         return BestFits(amplitude, levels, statistic, information)
 
     def _pieces_of(self, values: Floats) -> Floats:
-        """Sum over the bins of each piece, in the last axis."""
+        """Sum over the bins of each piece along the last axis."""
         return np.asarray(np.add.reduceat(values, self.pieces, axis=-1))
 
 
 def expected_statistic(means: Floats, fitted: int = 0) -> tuple[float, float]:
-    """Mean and standard deviation of the C statistic were ``means`` true (as Kaastra 2017, A&A 605, A51).
+    """Return mean and standard deviation of the C statistic for true ``means`` (Kaastra 2017, A&A 605, A51).
 
-    Below `_MANY` summed over the Poisson numbers themselves, above by the large-number values 1 + 1/(6 m)
-    and 2.
+    Up to `_MANY` the moments are summed over the Poisson distribution; above, the large-number values 1 +
+    1/(6 m) and 2 are used.
 
     Parameters
     ----------
     means
         Expected photons.
     fitted
-        Parameters that were fitted to the same photons: each takes 1 off the mean (Wilks 1938).
+        Number of parameters fitted to the same photons; each reduces the mean by 1 (Wilks 1938).
     """
     few = np.unique(np.round(means[means <= _MANY], 6), return_counts=True)
     mean, square = _moments(few[0])
@@ -190,7 +191,7 @@ def expected_statistic(means: Floats, fitted: int = 0) -> tuple[float, float]:
 
 
 def _moments(means: Floats) -> tuple[Floats, Floats]:
-    """First and second moment of the C statistic of one bin, for each mean up to ``_MANY``."""
+    """Return the first and second moment of the C statistic of one bin, for each mean up to ``_MANY``."""
     number = np.arange(int(_MANY + 10.0 * np.sqrt(_MANY)) + 2)
     cumulative = pdtr(number, means[:, np.newaxis])
     probability = np.diff(cumulative, axis=1, prepend=0.0)

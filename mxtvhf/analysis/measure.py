@@ -1,4 +1,4 @@
-"""All that the photons of a source say beyond its position, in one call and without any file."""
+"""Measure light curve, hardness and spectrum of a source in one call, without files."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ from mxtvhf.models.arrays import Floats
 
 @dataclass(frozen=True, eq=False)
 class SourceMeasurements:
-    """What was measured, and what the products are made of.
+    """Results of the measurement, and the data from which the products are made.
 
     Attributes
     ----------
     photons
         Of the source and the background region.
     fraction_sigma
-        Relative error of the regions' effective fraction.
+        Relative error of the effective fraction of the regions.
     others_fraction
         See `mxtvhf.analysis.model.ExtractionRegions`.
     counts
-        Of the two regions per PI channel, shape (2, channels).
+        Counts of the two regions per PI channel, shape (2, channels).
     response
-        Of the detector.
+        Response of the detector.
     light_curve, hardness, spectrum, spectrum_reason
-        As in `mxtvhf.analysis.model.SourceAnalysis`.
+        Same as in `mxtvhf.analysis.model.SourceAnalysis`.
     """
 
     photons: RegionPhotons
@@ -89,27 +89,28 @@ def measure_source(
     Parameters
     ----------
     photons
-        All of the detector's usable pixels; those out of the good time intervals or the energy band are
-        left out. Their exposure map gives the areas of the regions and the source's part in them.
+        Photons of all usable pixels; those outside the GTIs or the energy band are ignored. Their exposure
+        map determines the areas and enclosed fractions of the regions.
     gti
         Good time intervals, s of MET, shape (intervals, 2).
     x, y
         Position on the detector, continuous 0-based drift-corrected pixels.
     n_source, n_background
-        Photons of each on the detector, about: they choose the size of the source region.
+        Approximate numbers of source and background photons on the detector, which determine the size of the
+        source region.
     t0
-        The burst's T0, s of MET; None when unknown.
+        T0 of the burst, s of MET; None if unknown.
     calibration
         PSF, gain and response.
     galactic
-        The Galactic column towards the source; None: not known.
+        Galactic column towards the source; None if unknown.
     others
         Other sources in the field.
 
     Raises
     ------
     InvalidInput
-        No good time, intervals that are not in order or not finite, or no regions (see
+        There is no GTI, the GTIs are not sorted or not finite, or no regions can be chosen (see
         `mxtvhf.analysis.regions.choose_regions`).
     """
     check_good_time(gti)
@@ -163,11 +164,11 @@ def measure_source(
 
 
 def check_good_time(gti: Floats) -> None:
-    """Refuse good time intervals that a light curve cannot be made of, see `measure_source`."""
+    """Raise an error if the GTIs are invalid; see `measure_source`."""
     if not len(gti) or not np.isfinite(gti).all() or not (gti[:, 1] > gti[:, 0]).any():
-        raise InvalidInput("good time intervals: there is no good time")
+        raise InvalidInput("good time intervals: empty; expected at least one")
     if (np.diff(gti.ravel()) < 0.0).any():
-        raise InvalidInput("good time intervals: they run backwards or overlap")
+        raise InvalidInput("good time intervals: reversed or overlapping")
 
 
 def _in_good_time(time: Floats, gti: Floats) -> npt.NDArray[np.bool_]:
@@ -176,16 +177,16 @@ def _in_good_time(time: Floats, gti: Floats) -> npt.NDArray[np.bool_]:
 
 
 def light_curve(photons: RegionPhotons, t0: float | None, scale_sigma: float = 0.0) -> LightCurve:
-    """Make the light curve; its times count from T0, or from the first good time.
+    """Return the light curve, with times relative to T0 or to the start of the first GTI.
 
     Parameters
     ----------
     photons
-        Of the two regions.
+        Photons of the two regions.
     t0
-        The burst's T0, s of MET; None when unknown.
+        T0 of the burst, s of MET; None if unknown.
     scale_sigma
-        Relative error that all rates have in common: it is in that of the mean rate.
+        Relative error common to all rates; it is included in the error of the mean rate.
     """
     zero = photons.gti[0, 0] if t0 is None else t0
     decay, reason = fit_decay(photons, t0)

@@ -1,4 +1,4 @@
-"""How large a part of some photons is of one of two kinds that they are a mixture of."""
+"""Maximum-likelihood fraction of one component in a mixture of two kinds of photons."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import numpy as np
 from mxtvhf.models.arrays import Floats
 
 _HALVINGS = 40
-"""Of the interval 0..1 of f."""
+"""Number of bisections of the interval 0..1 of f."""
 
 
 def best_part(excess: Floats, number: Floats) -> tuple[Floats, Floats]:
-    """Maximise ln L = sum number ln(1 + f excess) over 0 <= f <= 1, by halving: it is concave in f.
+    """Maximise ln L = sum number ln(1 + f excess) over 0 <= f <= 1 by bisection; it is concave in f.
 
     Parameters
     ----------
     excess
-        Ratio of the density of the first kind to that of the second at each photon, less 1, shape (models,
-        photons): what is best is found for each model of the first kind.
+        Ratio of the densities of the first and the second kind at each photon, minus 1, shape (models,
+        photons); f is optimised for each model of the first kind.
     number
-        Of the photons of each column, shape (photons,).
+        Number of photons of each column, shape (photons,).
 
     Returns
     -------
     tuple
-        ln L against "all of the second kind", and f, the part of the first kind; shape (models,) each.
+        ln L relative to "all of the second kind", and f, the fraction of the first kind; shape (models,)
+        each.
     """
     low, high = np.zeros(len(excess)), np.ones(len(excess))
     for _ in range(_HALVINGS):

@@ -1,4 +1,4 @@
-"""What the analysis of a source gives: light curve, decay, hardness and spectrum, with errors of 1 sigma."""
+"""Results of the source analysis: light curve, decay, hardness and spectrum, with 1 sigma errors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mxtvhf.models.product import Product
 from mxtvhf.models.rounding import decimals
 
 MOST_DECIMALS = 6
-"""Of a number beside its errors, however small they are."""
+"""Largest number of digits of a value with errors, however small these are."""
 
 
 class Measurement(Model):
-    """A number and how far the truth may be from it, at 68 %."""
+    """A value with its errors, at 68 % unless the field gives another probability."""
 
     value: float
     error_low: float | None
-    """How much lower it may be, a positive number; None: no end was found."""
+    """Lower error, a positive number; None if the interval has no lower end."""
     error_high: float | None
-    """How much higher."""
+    """Upper error; None if the interval has no upper end."""
 
     def scaled(self, factor: float) -> Measurement:
-        """Return the same in a unit that is smaller by a factor."""
+        """Return the value multiplied by a factor, e.g. to convert it to a smaller unit."""
         low, high = self.error_low, self.error_high
         return Measurement(
             value=factor * self.value,
@@ -33,7 +33,7 @@ class Measurement(Model):
         )
 
     def with_error(self, sigma: float) -> Measurement:
-        """Return the same with a further, independent error."""
+        """Return the value with an additional, independent error."""
         low, high = self.error_low, self.error_high
         return Measurement(
             value=self.value,
@@ -43,99 +43,102 @@ class Measurement(Model):
 
 
 class ExtractionRegions(Model):
-    """Where on the detector photons of the source and of the background were taken."""
+    """Source and background region on the detector."""
 
     x: float
     """Centre, continuous 0-based pixel column."""
     y: float
     radius_pixel: float
-    """Of the source region, a circle."""
+    """Radius of the source region, a circle, pixels."""
     inner_radius_pixel: float
-    """The background region is what is farther away."""
+    """Inner radius of the background region, pixels."""
     source_pixels: int
-    """Good pixels; where the pointing moved each counts by its exposure, and the sum is rounded."""
+    """Number of good pixels; if the pointing moved, the rounded sum of their exposures."""
     background_pixels: int
     source_fraction: float
-    """Part of the source's photons in the source region; 1 are those that the whole detector would count,
-    were the source in its middle."""
+    """Enclosed fraction of the source region, relative to the photons that the whole detector would count
+    from a source at its centre."""
     background_fraction: float
-    """Part of the source's photons in the background region: no place on the detector is free of them."""
+    """Fraction of the source photons in the background region; the PSF covers the whole detector."""
     effective_fraction: float
-    """What is left of the source when the background region is subtracted: ``source_fraction`` less
+    """Fraction of the source left after subtraction of the background region: ``source_fraction`` minus
     ``background_fraction`` times the ratio of the areas."""
     effective_fraction_sigma: float
-    """Its relative uncertainty, 1 sigma, by that of the fitted width of the PSF's core. The intervals of
-    norm, fluxes and the mean rate contain it; the rates of bins have it in common, beside their own."""
+    """Relative uncertainty of the effective fraction, 1 sigma, due to the fitted width of the PSF core. It is
+    included in the intervals of norm, fluxes and mean rate, and is common to the rates of all bins, whose
+    errors do not include it."""
     core_fwhm_arcmin: float | None = None
-    """Width of the PSF's core that the fractions are for, arcmin: fitted for them at the source's place. None
-    in results of versions before 0.3, which took the calibration's."""
+    """Width of the PSF core fitted at the position of the source and used for the fractions, arcmin. None in
+    results of versions before 0.3, which used that of the calibration."""
     source_photons: int
-    """Photons in the source region, energy band and good time intervals."""
+    """Photons in the source region, energy band and GTIs."""
     background_photons: int
     others_fraction: float | None = None
-    """Expected part of the net counts that is of other sources of the field, which the circles around them
-    leave: it is subtracted from rates, spectrum and fluxes. None: there are none, and in results of versions
-    before this field."""
+    """Expected fraction of the net counts from other sources in the field, outside the circles around them;
+    it is subtracted from rates, spectrum and fluxes. None if there are no other sources, and in older
+    results."""
 
 
 class RateBin(Model):
     """A time interval of the light curve."""
 
     start_s: float
-    """Seconds since the zero of time."""
+    """Seconds since the time zero."""
     stop_s: float
     exposure_s: float
-    """Good time in it."""
+    """Exposure of the bin, seconds."""
     source_photons: int
     background_photons: int
     rate: Measurement | None
-    """Source photons per second that the whole detector would count, were the source in its middle; None
-    with less exposure than a frame of the detector."""
+    """Source photons per second that the whole detector would count from the source at its centre; None if
+    the exposure is shorter than a detector frame."""
 
 
 class DecayFit(Model):
     """A power law in time, rate(t) = rate_at_reference ((t - T0) / reference_s)^-index."""
 
     index: Measurement
+    index_90: Measurement | None = None
+    """The same with its 90 % interval; None in results of versions before this field."""
     reference_s: float
     """Seconds after T0."""
     rate_at_reference: float
-    """Counts per second, as of ``RateBin``."""
+    """Counts per second, as in ``RateBin``."""
 
 
 class LightCurve(Model):
-    """The source's rate against time."""
+    """Source rate as a function of time."""
 
     zero: AwareDatetime
-    """Zero of the bins' times, UTC."""
+    """Time zero of the bins, UTC."""
     zero_is_trigger: bool
-    """True: T0 of the burst; False: the start of the good time intervals."""
+    """True if the time zero is T0 of the burst, False if it is the start of the first GTI."""
     exposure_s: float
     mean: Measurement
     """Mean rate over the exposure."""
     bins: tuple[RateBin, ...]
-    """Of equal width."""
+    """Bins of equal width."""
     blocks: tuple[RateBin, ...]
-    """Bayesian blocks: between their edges a constant rate describes the photons."""
+    """Bayesian blocks, within which the rate is consistent with a constant."""
     decay: DecayFit | None
     decay_reason: str | None = None
-    """Why there is no decay index, or what is doubtful about it."""
+    """Reason why there is no decay index, or a caveat about it."""
 
 
 class Hardness(Model):
-    """Counts in two bands, compared."""
+    """Hardness ratio from the counts in two bands."""
 
     soft_kev: tuple[float, float]
     hard_kev: tuple[float, float]
     soft_photons: int
-    """Photons of the band in the source region, background included."""
+    """Photons of the band in the source region, including background."""
     hard_photons: int
     ratio: Measurement
-    """(H - S) / (H + S) of the source's counts."""
+    """(H - S) / (H + S) of the source counts."""
 
 
 class SpectrumBin(Model):
-    """Some channels of the spectrum together."""
+    """A group of channels of the spectrum."""
 
     low_kev: float
     high_kev: float
@@ -144,66 +147,73 @@ class SpectrumBin(Model):
     rate: Measurement
     """Net counts per second and keV in the source region."""
     model: float
-    """What the fitted model, folded through the response, gives for it."""
+    """Prediction of the fitted model folded through the response."""
 
 
 class SpectralFit(Model):
-    """An absorbed power law that was fitted to the spectrum, averaged over the exposure."""
+    """Absorbed power law fitted to the spectrum, averaged over the exposure."""
 
     photon_index: Measurement
     norm: Measurement
     """Photons / keV / cm2 / s at 1 keV before absorption."""
     flux: Measurement
-    """As it arrives (absorbed), erg/cm2/s in ``flux_band_kev``."""
+    """Observed (absorbed) flux, erg/cm2/s in ``flux_band_kev``."""
     unabsorbed_flux: Measurement
-    """The same before absorption."""
+    """Unabsorbed flux, erg/cm2/s in the same band."""
+    photon_index_90: Measurement | None = None
+    """Photon index with its 90 % interval; None in older results."""
+    flux_90: Measurement | None = None
+    """``flux`` with its 90 % interval; None in older results."""
+    nh_90_1e22_cm2: Measurement | None = None
+    """Hydrogen column density with its 90 % interval; None in older results."""
     flux_band_kev: tuple[float, float]
     nh_1e22_cm2: Measurement
-    """Column of absorbing hydrogen, 1e22/cm2; errors are 0 when it was fixed. In this unit because 1e21 comes
-    back from Airflow's XCom as an integer of more than 64 bits, which Airflow cannot pass on."""
+    """Hydrogen column density, 1e22/cm2; its errors are 0 if it was fixed. The unit avoids numbers such as
+    1e21, which Airflow's XCom returns as an integer of more than 64 bits that Airflow cannot process."""
     nh_free: bool
-    """True: fitted, with the Galactic column as a prior; the intervals of index and fluxes contain its
-    uncertainty. False in results of versions before 0.3."""
+    """True if the column was fitted with the Galactic column as a prior; the intervals of index and fluxes
+    then include its uncertainty. False in results of versions before 0.3."""
     nh_galactic_1e22_cm2: float | None = None
-    """The Galactic column towards the position, 1e22/cm2; None: the position was not known."""
+    """Galactic column towards the position, 1e22/cm2; None if the position was unknown."""
     nh_galactic_source: str | None = None
-    """Survey, resolution and package that it is from."""
+    """Survey, resolution and package of the Galactic column."""
     nh_determined: bool | None = None
-    """False: the photons say little about the column; it is mostly what was expected, and the flux before
-    absorption as uncertain as its interval says."""
+    """False if the photons hardly constrain the column, so that the prior dominates and the unabsorbed flux
+    is as uncertain as its interval."""
     statistic: float
-    """C statistic of both regions' channels (Cash 1979, ApJ 228, 939)."""
+    """C statistic of the channels of both regions (Cash 1979, ApJ 228, 939)."""
     expected_statistic: float
-    """What it would be on the average, were the model true."""
+    """Expected C statistic for a true model."""
     expected_sigma: float
     trusted: bool
     doubts: tuple[str, ...]
-    """Why not to trust it."""
+    """Reason why the fit is unreliable."""
     bins: tuple[SpectrumBin, ...]
 
 
 class SourceAnalysis(Model):
-    """What the photons say about the source beyond its position."""
+    """Results of the analysis of the source beyond its position."""
 
     analysed: bool
-    """False: nothing was made, ``reason`` says why."""
+    """False if there is no analysis; ``reason`` gives the reason."""
     reason: str | None = None
     regions: ExtractionRegions | None = None
     light_curve: LightCurve | None = None
     hardness: Hardness | None = None
     spectrum: SpectralFit | None = None
     spectrum_reason: str | None = None
-    """Why there is no fit."""
+    """Reason why there is no fit."""
     products: dict[str, Product] = Field(default_factory=dict)
-    """Name -> file, relative to the run's product folder."""
+    """File relative to the run's product folder, by name."""
     calibration: dict[str, str] = Field(default_factory=dict)
-    """Calibration item -> version used."""
+    """Version used, by calibration item."""
 
 
 def measurement_text(measured: Measurement, unit: str = "") -> str:
-    """Write a measurement with its errors: ``2.03 -0.34 +0.37``; the smaller error decides about the digits.
+    """Format a measurement with its errors: ``2.03 -0.34 +0.37``; the smaller error determines the digits.
 
-    Very small and very large numbers have a common power of ten: ``(7.2 -2.4 +3.7)e-12 erg/cm2/s``.
+    Very small and very large numbers are written with a common power of ten: ``(7.2 -2.4 +3.7)e-12
+    erg/cm2/s``.
     """
     errors = [error for error in (measured.error_low, measured.error_high) if error]
     power = floor(log10(abs(measured.value))) if measured.value else 0
@@ -221,17 +231,17 @@ def measurement_text(measured: Measurement, unit: str = "") -> str:
 
 
 def column_text(fit: SpectralFit) -> str:
-    """Say in a few words where the hydrogen column of a fit is from."""
+    """Describe the origin of the hydrogen column of a fit."""
     if not fit.nh_free:
         return "fixed"
-    determined = "mostly the prior, not determined by the photons" if fit.nh_determined is False else "fitted"
+    determined = "dominated by the prior" if fit.nh_determined is False else "fitted"
     if fit.nh_galactic_1e22_cm2 is None:
         return determined
-    return f"{determined}; Galactic {fit.nh_galactic_1e22_cm2:.2g}e22 by {fit.nh_galactic_source}"
+    return f"{determined}; Galactic {fit.nh_galactic_1e22_cm2:.2g}e22 from {fit.nh_galactic_source}"
 
 
 def analysis_text(found: SourceAnalysis) -> list[str]:
-    """Say in a few lines of plain text what was found."""
+    """Summarise the results in a few lines of plain text."""
     if found.light_curve is None or found.hardness is None:
         return [f"not analysed: {found.reason}"]
     curve, fit = found.light_curve, found.spectrum

@@ -1,8 +1,8 @@
-"""Other sources in the field, when one of them is measured: what they put into its regions is subtracted.
+"""Subtract the contribution of other sources in the field from the measured source.
 
-The optics spread every source over the whole detector. Circles around the others take out where they outshine
-the background; what is left of them in the two regions is estimated by their fitted photons, and subtracted.
-In time the others are taken as constant.
+The optics spread every source over the whole detector. Circles around the other sources exclude the area
+where they are brighter than the background; their remaining contribution to the two regions is estimated from
+their fitted photons and subtracted. Other sources are assumed to be constant in time.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from mxtvhf.models.arrays import Floats
 
 @dataclass(frozen=True)
 class OtherSource:
-    """A source beside the one that is measured."""
+    """A source other than the measured one."""
 
     x: float
     """Continuous 0-based drift-corrected pixels."""
     y: float
     counts: float
-    """Its photons on the good pixels."""
+    """Number of its photons on the good pixels."""
     counts_sigma: float = 0.0
-    """Their standard error."""
+    """Standard error of this number."""
     spectrum: PowerLaw = field(default_factory=PowerLaw)
 
 
@@ -48,22 +48,22 @@ def exposure_without(
 ) -> ExposureMap:
     """Return the exposure map without circles around the other sources.
 
-    A circle has the area in which its source is brighter than the background. It reaches at most half the way
-    to the source that is measured, and circles stop where a part of the exposed pixels is left
-    (``analysis/analysis.toml``): the brightest sources go first.
+    A circle covers the area in which its source is brighter than the background, but reaches at most half way
+    to the measured source. Circles are drawn from the brightest source on, until only a certain fraction of
+    the exposed pixels is left (``analysis/analysis.toml``).
 
     Parameters
     ----------
     exposure
         The exposure map.
     x, y
-        The source that is measured.
+        Position of the measured source.
     others
-        The others; may be empty.
+        Other sources; may be empty.
     n_background
         Background photons on the good pixels.
     psf
-        The point spread function.
+        Point spread function.
     """
     rules = analysis_constants().others
     exposed = float(exposure.sum())
@@ -90,13 +90,13 @@ def rest_image(
     Parameters
     ----------
     exposure
-        The exposure map that the numbers refer to, without circles.
+        Exposure map to which the numbers refer, without circles.
     others
-        The other sources.
+        Other sources.
     n_background
-        Background photons on the good pixels; at least one is taken.
+        Background photons on the good pixels; at least one is assumed.
     psf
-        The point spread function.
+        Point spread function.
     """
     flat = max(n_background, 1.0) * exposure / max(float(exposure.sum()), 1.0)
     return np.asarray(flat + sum(_image(other, exposure, psf) for other in others))
@@ -104,14 +104,14 @@ def rest_image(
 
 @dataclass(frozen=True, eq=False)
 class OthersLight:
-    """What other sources put into the two regions, over the whole good time.
+    """Expected counts of other sources in the two regions over the whole exposure.
 
     Attributes
     ----------
     spectra
         Expected photons per PI channel of the source and the background region, shape (2, channels).
     net_sigma
-        Standard error of their part in the net counts of the source region.
+        Standard error of their contribution to the net counts of the source region.
     """
 
     spectra: Floats
@@ -119,7 +119,7 @@ class OthersLight:
 
     @cached_property
     def counts(self) -> Floats:
-        """Expected photons of both regions in the band of the analysis, shape (2,)."""
+        """Return the expected photons of both regions in the energy band of the analysis, shape (2,)."""
         low, high = analysis_constants().band.energy_kev
         middle = 0.5 * (channel_edges()[1:] + channel_edges()[:-1])
         return np.asarray(self.spectra[:, (middle >= low) & (middle < high)].sum(axis=1))
@@ -136,23 +136,23 @@ def others_light(
     width_sigma: float,
     response: Response,
 ) -> OthersLight:
-    """Return what other sources put into the regions, by their fitted photons and the PSF.
+    """Return the contribution of other sources to the regions, from their fitted photons and the PSF.
 
-    The error is that of their numbers of photons and of the PSF's width, which moves photons between core and
-    wings of all sources together.
+    The error includes that of their numbers of photons and that of the PSF width, which moves photons between
+    core and wings of all sources.
 
     Parameters
     ----------
     regions
         Source and background region, with the PSF.
     others
-        The others.
+        Other sources.
     exposure
-        The exposure map that the sources' counts refer to, without circles.
+        Exposure map to which the source counts refer, without circles.
     width_sigma
-        Relative error of the width of the PSF's core.
+        Relative error of the width of the PSF core.
     response
-        Of the detector.
+        Response of the detector.
     """
     spectra, net_sigmas, changes = NO_OTHERS.spectra, [0.0], [0.0]
     for other in others:
@@ -169,9 +169,9 @@ def others_light(
 
 
 def others_fraction(regions: Regions, light: OthersLight, source: int, background: int) -> float | None:
-    """Return what part of the net counts of two regions is of other sources.
+    """Return the fraction of the net counts of two regions that comes from other sources.
 
-    Negative where they are more in the background region; None without other sources or net counts.
+    It is negative if they contribute more to the background region; None without other sources or net counts.
     """
     net = source - regions.area_ratio * background
     return _net(light.counts, regions) / net if light.counts.any() and net > 0.0 else None

@@ -1,4 +1,4 @@
-"""Power laws: the spectrum that an afterglow is expected to have, and the integral of its decay."""
+"""Power laws: the expected spectrum of an afterglow, and the integral of its decay."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ERG_PER_KEV = 1.602176634e-9
 
 
 class TypicalSource(SourcedConstants):
-    """The typical X-ray afterglow."""
+    """Spectrum of a typical X-ray afterglow."""
 
     photon_index: PhotonIndex
     nh_cm2: ColumnCm2
     flux_band_kev: BandKev
-    """Fluxes are quoted in it."""
+    """Band in which fluxes are quoted, keV."""
 
 
 class SpectrumConstants(Constants):
-    """``spectrum.toml``."""
+    """Contents of ``spectrum.toml``."""
 
     version: Text
     source: TypicalSource
@@ -36,7 +36,7 @@ class SpectrumConstants(Constants):
 
 @cache
 def spectrum_constants() -> SpectrumConstants:
-    """Return the spectrum that sources are expected to have."""
+    """Return the constants of the expected source spectrum."""
     return read_toml(Path(__file__).with_name("spectrum.toml"), SpectrumConstants)
 
 
@@ -49,22 +49,22 @@ class PowerLaw:
     photon_index
         N(E) ~ E^-index.
     nh_cm2
-        Column of absorbing hydrogen, 1/cm2; see `analysis.absorption`.
+        Hydrogen column density, 1/cm2; see `analysis.absorption`.
     """
 
     photon_index: float = field(default_factory=lambda: spectrum_constants().source.photon_index)
     nh_cm2: float = field(default_factory=lambda: spectrum_constants().source.nh_cm2)
 
     def density(self, energy_kev: npt.ArrayLike) -> Floats:
-        """Photons per keV, with 1 at 1 keV before absorption."""
+        """Return photons per keV, normalised to 1 at 1 keV before absorption."""
         energy = np.asarray(energy_kev, dtype=np.float64)
         return np.asarray(energy**-self.photon_index * transmission(energy, self.nh_cm2))
 
 
 def decay_integral(first: npt.ArrayLike, last: npt.ArrayLike, index: npt.ArrayLike) -> Floats:
-    """Integral of t^-index from ``first`` to ``last`` (both > 0), all of them of any shapes that broadcast.
+    """Return the integral of t^-index from ``first`` to ``last`` (both > 0); the shapes must broadcast.
 
-    Written so that nothing cancels where the index is nearly 1, and the integral a logarithm.
+    The formula avoids cancellation for an index near 1, where the integral is a logarithm.
     """
     start, stop = np.log(first), np.log(last)
     power = 1.0 - np.asarray(index, dtype=np.float64)

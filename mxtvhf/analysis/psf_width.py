@@ -1,4 +1,4 @@
-"""How well the width of the PSF's core is known, and what that means for rates and fluxes."""
+"""Fit the width of the PSF core, and propagate its error to rates and fluxes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.models.arrays import Floats
 
 WIDTH_STEP = 0.05
-"""Relative step of the width for derivatives."""
+"""Relative step of the width for numerical derivatives."""
 _CELL = 4
-"""Pixels per side of the cells in which photons are counted: a tenth of the core's width."""
+"""Side of the cells in which photons are counted, pixels: a tenth of the core width."""
 _SIZE = detector_pixels()
 _REACH, _NODES, _ROUNDS = 2.5, 13, 8
-"""Standard deviations of the prior, values of the width and finer and finer grids that are looked at."""
+"""Half width of the first grid in standard deviations of the prior, grid points, and largest number of
+grids."""
 _KEPT, _FILLED = 8.0, 5
-"""Logarithm of the density below its maximum that counts; a grid with more such values is the last one."""
+"""Decrease of the log density that still counts; a grid with enough such values is the last one."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SourcePsf:
     Attributes
     ----------
     psf
-        With the most probable width of its core.
+        PSF with the most probable core width.
     width_sigma
         Relative error of the width.
     """
@@ -50,21 +51,21 @@ class SourcePsf:
         y: float,
         background: Floats,
     ) -> SourcePsf:
-        """Return the PSF with the width that the photons tell, and its error.
+        """Fit the core width to the photons; return the PSF with this width and its error.
 
-        The width's logarithm has a normal prior about that of the calibration; mean and standard deviation of
-        its posterior are taken, with the source's part of the photons free.
+        The logarithm of the width has a normal prior about the calibrated value. The result is the mean and
+        standard deviation of its posterior, with a free fraction of source photons.
 
         Parameters
         ----------
         calibration
-            Of the PSF.
+            Calibrated PSF.
         photons
-            Of the source and the background.
+            Photons of source and background.
         x, y
-            Place of the source, continuous 0-based drift-corrected pixels.
+            Position of the source, continuous 0-based drift-corrected pixels.
         background
-            Image of all that is not of the source, in any unit, ``[row, column]``, positive where exposed.
+            Image of everything but the source, in any unit, ``[row, column]``, positive where exposed.
         """
         psf = LobsterEyePsf.of(calibration)
         if psf.width_sigma == 0.0:
@@ -93,7 +94,7 @@ class SourcePsf:
         return cls(psf.scaled(float(np.exp(mean))), spread)
 
     def fraction_sigma(self, regions: Regions) -> float:
-        """Return the relative error of the effective fraction of regions, by that of the width."""
+        """Return the relative error of the effective fraction of regions due to the error of the width."""
         narrow, wide = (
             regions_at(
                 regions.x, regions.y, regions.radius, psf=self.psf.scaled(factor), exposure=regions.exposure
@@ -105,7 +106,7 @@ class SourcePsf:
 
 
 def _cells(image: npt.ArrayLike) -> Floats:
-    """Sum an image over square cells, flat."""
+    """Sum an image over square cells; return a flat array."""
     cells = _SIZE // _CELL
     blocks = np.asarray(image, dtype=np.float64).reshape(cells, _CELL, cells, _CELL)
     return np.asarray(blocks.sum(axis=(1, 3)).ravel())

@@ -1,15 +1,15 @@
-"""Where on the detector the photons of a source, and of the background, are taken.
+"""Source and background regions on the detector.
 
-The image of a source fills the whole detector, so a background region holds source photons too. A source of S
-photons and a background of b per pixel put
+The image of a source fills the whole detector, so a background region also contains source photons. A source
+of S photons and a background of b photons per pixel give
 
     N_s = S f_s + b A_s,      N_b = S f_b + b A_b
 
-photons on the source region and the background region, of A_s and A_b good pixels. With a = A_s / A_b the
-difference N_s - a N_b has the mean S (f_s - a f_b): the effective fraction, which corrects rates and
-effective area. S counts the photons that the whole detector would get of the same source in its middle, as
-the effective area does; so vignetting by the detector's edges is in the fractions. Where the pointing moved,
-addresses are drift-corrected and a pixel counts by its exposure, 0..1, in areas and fractions.
+photons in the source and the background region, which have A_s and A_b good pixels. With a = A_s / A_b the
+difference N_s - a N_b has the mean S (f_s - a f_b); f_s - a f_b is the effective fraction, which corrects
+rates and effective area. Like the effective area, S refers to the photons that the whole detector would count
+from the source at its centre, so the fractions include the loss at the detector's edges. If the pointing
+moved, positions are drift-corrected, and areas and fractions weight each pixel by its exposure, 0..1.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class Regions:
     x, y
         Centre, continuous 0-based drift-corrected pixels.
     radius, inner_radius
-        Of the circle, and of where the background begins, pixels.
+        Radius of the circle and inner radius of the background region, pixels.
     psf
-        The point spread function that the fractions are for.
+        Point spread function used for the fractions.
     exposure
         The exposure map.
     source, background
-        Exposed pixels of each, ``[row, column]`` of drift-corrected addresses.
+        Masks of the exposed pixels of each region, ``[row, column]`` in drift-corrected pixels.
     source_fraction, background_fraction
-        f_s and f_b, see the module.
+        Enclosed fractions f_s and f_b, see the module.
     """
 
     x: float
@@ -61,25 +61,25 @@ class Regions:
 
     @property
     def areas(self) -> tuple[float, float]:
-        """Pixels of the source and the background region, each by its exposure."""
+        """Sum of the exposure of the pixels in the source and the background region."""
         return float(self.exposure[self.source].sum()), float(self.exposure[self.background].sum())
 
     @property
     def area_ratio(self) -> float:
-        """A, the source region's pixels over those of the background region."""
+        """Ratio a of the areas of source and background region."""
         source, background = self.areas
         return source / background
 
     @property
     def effective_fraction(self) -> float:
-        """f_s - a f_b, see the module."""
+        """Effective fraction f_s - a f_b, see the module."""
         return self.source_fraction - self.area_ratio * self.background_fraction
 
 
 def choose_regions(
     x: float, y: float, *, n_source: float, n_background: float, psf: LobsterEyePsf, exposure: ExposureMap
 ) -> Regions:
-    """Choose the circle with the best expected signal to noise.
+    """Choose the circle with the best expected signal-to-noise ratio.
 
     The noise is that of the difference, N_s + a^2 N_b.
 
@@ -88,29 +88,31 @@ def choose_regions(
     x, y
         Position of the source, continuous 0-based drift-corrected pixels.
     n_source, n_background
-        Expected photons of each on the good pixels; at least some of the source.
+        Expected numbers of photons on the good pixels; ``n_source`` is positive.
     psf
         The point spread function.
     exposure
-        The exposure map; pixels with 0 are not used.
+        Exposure map; pixels with 0 are not used.
 
     Raises
     ------
     InvalidInput
-        A position off the detector, no source photons, a number that is not finite, or too few good pixels
-        for a source and a background region.
+        The position is off the detector, there are no source photons, a number is not finite, or there are
+        too few good pixels for a source and a background region.
     """
     edge = detector_pixels() - 0.5
     if not (-0.5 <= x <= edge and -0.5 <= y <= edge):
-        raise InvalidInput(f"source region: position ({x}, {y}) is not on the detector")
+        raise InvalidInput(f"source region: position ({x}, {y}) is outside the detector")
     if not (0.0 < n_source < np.inf and 0.0 <= n_background < np.inf):
-        raise InvalidInput(f"source region: {n_source} source and {n_background} background photons")
+        raise InvalidInput(
+            f"source region: invalid numbers of source ({n_source}) and background photons ({n_background})"
+        )
     rules = analysis_constants().region
     radii = np.arange(rules.smallest_pixel, rules.largest_pixel + 1.0)
     signal_to_noise = _expected(x, y, radii, n_source, n_background, psf, exposure)
     if not (signal_to_noise > 0.0).any():
         raise InvalidInput(
-            f"source region at ({x:.1f}, {y:.1f}): too few of the detector's pixels are good for it "
+            f"source region at ({x:.1f}, {y:.1f}): too few good detector pixels for a source "
             f"and a background region ({np.count_nonzero(exposure)})"
         )
     return regions_at(x, y, float(radii[np.argmax(signal_to_noise)]), psf=psf, exposure=exposure)
@@ -137,13 +139,13 @@ def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, exposur
 
 
 def distances(x: float, y: float) -> Floats:
-    """Distance (pixels) of every pixel's centre from a position, ``[row, column]``."""
+    """Return the distance (pixels) of every pixel centre from a position, ``[row, column]``."""
     pixel = np.arange(detector_pixels())
     return np.asarray(np.hypot((pixel - y)[:, np.newaxis], pixel - x))
 
 
 def _reference(psf: LobsterEyePsf) -> float:
-    """Part of the PSF that the detector encloses of a source in its middle."""
+    """Return the enclosed fraction of the whole detector for a source at its centre."""
     middle = 0.5 * (detector_pixels() - 1)
     return psf.enclosed(middle, middle)
 
@@ -157,7 +159,7 @@ def _expected(
     psf: LobsterEyePsf,
     exposure: ExposureMap,
 ) -> Floats:
-    """Signal to noise for each radius; 0 without a source or a large enough background region."""
+    """Return the signal-to-noise ratio per radius; 0 without source or sufficient background region."""
     rules, used = analysis_constants().region, exposure > 0.0
     weight = exposure[used]
     distance, image = distances(x, y)[used], weight * psf.image(x, y)[used]

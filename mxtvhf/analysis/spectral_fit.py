@@ -1,7 +1,8 @@
-"""A first fit of the spectrum: an absorbed power law, with intervals that contain what is not known of it.
+"""Fit an absorbed power law to the spectrum, with intervals that include all uncertainties.
 
-The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `analysis.absorption`). Values are medians, intervals
-hold 68 % of the posterior (see `analysis.spectral_posterior`). Numbers are means over the exposure.
+The model is N(E) = norm E^-index exp(-nH sigma(E)) (see `analysis.absorption`). Values are medians, and
+intervals contain 68 % of the posterior (see `analysis.spectral_posterior`). All values are means over the
+exposure.
 """
 
 from __future__ import annotations
@@ -29,22 +30,21 @@ Counts = npt.NDArray[np.int64]
 
 _NH_UNIT = 1e22
 _SOURCE_KINDS = np.array([1.0, 2.0, 3.0]), np.array([3e20, 3e21, 2e22])
-"""Photon indices and columns (1/cm2) of the spectra that stand for the source while the background's is
-found."""
+"""Photon indices and columns (1/cm2) of the spectra that represent the source in the background fit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The bins of the fit, with what belongs to them.
+    """Binned data of the fit, with the response.
 
     Attributes
     ----------
     data
-        The counts, and the background's smooth spectrum.
+        Counts and smooth background spectrum.
     edges
-        Of the bins, keV.
+        Edges of the bins, keV.
     response
-        Of the detector, its matrix summed over the channels of each bin.
+        Response of the detector, with the matrix summed over the channels of each bin.
     """
 
     data: SpectralData
@@ -60,18 +60,18 @@ class Spectrum:
         response: Response,
         components: Background,
     ) -> Spectrum:
-        """Bin the spectra of the two regions, see ``analysis.toml``.
+        """Bin the spectra of the two regions as defined in ``analysis.toml``.
 
         Parameters
         ----------
         photons
-            Give regions, exposure and the light of other sources.
+            Photons of the regions, which provide regions, exposure and the contribution of other sources.
         source, background
             Counts of the two regions per PI channel.
         response
-            Of the detector.
+            Response of the detector.
         components
-            What the background's spectrum is a mixture of.
+            Components of the background spectrum.
         """
         starts = _fit_bin_starts()
         inside = slice(starts[0], starts[-1])
@@ -91,7 +91,7 @@ class Spectrum:
         return cls(data, edges, binned)
 
     def folded(self, index: Floats, nh_cm2: Floats) -> Floats:
-        """Counts/s per bin on the whole detector for 1 photon/keV/cm2/s at 1 keV before absorption.
+        """Return counts/s per bin on the whole detector for 1 photon/keV/cm2/s at 1 keV before absorption.
 
         Parameters
         ----------
@@ -101,13 +101,13 @@ class Spectrum:
         Returns
         -------
         ndarray
-            Of each index with each column, shape (indices, columns, bins).
+            Rates for each combination of index and column, shape (indices, columns, bins).
         """
         return _folded(self.response, index, nh_cm2)
 
     @cached_property
     def source_photons(self) -> float:
-        """Estimate the source's photons in both regions, by the difference of the regions."""
+        """Estimate the source photons in both regions from the difference of the regions."""
         regions = self.data.regions
         on, off = (self.data.counts - self.data.others).sum(axis=1)
         net = (on - regions.area_ratio * off) / regions.effective_fraction
@@ -116,7 +116,7 @@ class Spectrum:
 
 @cache
 def _fit_bin_starts() -> npt.NDArray[np.intp]:
-    """First channels of the fit's bins, and the channel after the last."""
+    """Return the first channels of the fit bins, and the channel after the last."""
     rules, edges = analysis_constants().spectrum, channel_edges()
     width = edges[1] - edges[0]
     ends = np.rint(np.array(rules.bin_ranges_kev) / width).astype(np.intp)
@@ -128,7 +128,7 @@ def _fit_bin_starts() -> npt.NDArray[np.intp]:
 
 
 def _folded(response: Response, index: Floats, nh_cm2: Floats) -> Floats:
-    """Fold power laws through a response, see ``Spectrum.folded``."""
+    """Fold power laws through a response; see ``Spectrum.folded``."""
     energy = response.energies
     counted = response.matrix * (response.area * np.diff(response.energy_edges))[:, np.newaxis]
     unabsorbed = energy ** -index[:, np.newaxis]
@@ -137,7 +137,7 @@ def _folded(response: Response, index: Floats, nh_cm2: Floats) -> Floats:
 
 
 def log_energy_flux(index: Floats, nh_cm2: Floats) -> Floats:
-    """Logarithm of the energy flux (erg/cm2/s) in the flux band for a norm of 1, shape (indices, columns)."""
+    """Return the log energy flux (erg/cm2/s) in the flux band for unit norm, shape (indices, columns)."""
     energy, width, sigma = _flux_grid()
     unabsorbed = energy ** (1.0 - index[:, np.newaxis]) * width
     return np.asarray(np.log(ERG_PER_KEV * unabsorbed @ np.exp(-np.outer(sigma, nh_cm2))))
@@ -145,7 +145,7 @@ def log_energy_flux(index: Floats, nh_cm2: Floats) -> Floats:
 
 @cache
 def _flux_grid() -> tuple[Floats, Floats, Floats]:
-    """Middles and widths of bins of the flux band, keV, and the cross-sections there, cm2."""
+    """Return centres and widths of bins of the flux band, keV, and their cross-sections, cm2."""
     low, high = analysis_constants().spectrum.flux_band_kev
     edges = np.geomspace(low, high, 501)
     energy = np.sqrt(edges[1:] * edges[:-1])
@@ -167,28 +167,28 @@ def fit_spectrum(
     Parameters
     ----------
     photons
-        Give regions, exposure and the light of other sources.
+        Photons of the regions, which provide regions, exposure and the contribution of other sources.
     source, background
         Counts of the two regions per PI channel.
     response
-        Of the detector.
+        Response of the detector.
     components
-        What the background's spectrum is a mixture of.
+        Components of the background spectrum.
     galactic
-        The Galactic column towards the source; None: not known.
+        Galactic column towards the source; None if unknown.
     scale_sigma
-        Relative error of what the regions hold of the source: it is in the intervals of norm and fluxes.
+        Relative error of the effective fraction, which is included in the intervals of norm and fluxes.
 
     Returns
     -------
     tuple
-        The fit and None, or None and the reason why there is none.
+        The fit and None, or None and the reason why there is no fit.
     """
     rules = analysis_constants().spectrum
     spectrum = Spectrum.of(photons, source, background, response, components)
     n_source = spectrum.source_photons
     if n_source < rules.least_photons:
-        return None, f"{n_source:.1f} source photons in the band are fewer than {rules.least_photons:g}"
+        return None, f"{n_source:.1f} source photons, fewer than the required {rules.least_photons:g}"
     column = None if galactic is None else galactic.nh_cm2
     found = spectral_posterior(spectrum.data, spectrum.folded, column, scale_sigma)
     return _result(spectrum, found, n_source, galactic), None
@@ -205,11 +205,15 @@ def _result(
     expected, sigma = expected_statistic(spectrum.data.means(folded, best), best.levels.size + 1)
     excess = (float(best.statistic) - expected) / sigma
     doubts = _doubts(found, n_source, excess)
+    log_flux = log_energy_flux(found.index, found.column)
     return SpectralFit(
         photon_index=found.index_measured(),
         norm=found.amplitude_measured(np.zeros(1)),
-        flux=found.amplitude_measured(log_energy_flux(found.index, found.column)),
+        flux=found.amplitude_measured(log_flux),
         unabsorbed_flux=found.amplitude_measured(log_energy_flux(found.index, np.zeros(1))),
+        photon_index_90=found.index_measured(0.9),
+        flux_90=found.amplitude_measured(log_flux, 0.9),
+        nh_90_1e22_cm2=found.column_measured(_NH_UNIT, 0.9),
         flux_band_kev=analysis_constants().spectrum.flux_band_kev,
         nh_1e22_cm2=found.column_measured(_NH_UNIT),
         nh_free=True,
@@ -242,7 +246,7 @@ def _doubts(found: SpectralPosterior, n_source: float, excess: float) -> list[st
 
 
 def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]:
-    """Join channels for a plot: net counts of the source region beside what the model makes expect."""
+    """Group channels for a plot: net counts of the source region and prediction of the model."""
     data, edges = spectrum.data, spectrum.edges
     starts = _bin_starts(data.counts[0])
     stops = np.append(starts[1:], data.counts.shape[1])
@@ -265,7 +269,7 @@ def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]
 
 
 def _bin_starts(counts: Counts) -> npt.NDArray[np.intp]:
-    """First channels of bins with about equal numbers of photons."""
+    """Return the first channels of bins with about equal numbers of photons."""
     rules = analysis_constants().spectrum
     total = int(counts.sum())
     bins = int(np.clip(total // rules.photons_per_bin, 1, rules.most_bins))

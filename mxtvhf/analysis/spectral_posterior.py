@@ -1,9 +1,9 @@
-"""Posterior of an absorbed power law, on a grid of photon index and column.
+"""Posterior of an absorbed power law on a grid of photon index and column.
 
 For each index and column the best amplitude and background are found (`analysis.cstat`); the amplitude has a
-gamma distribution about it, of the curvature there. Priors are uniform in the logarithm of the amplitude, of
-`analysis.column_prior` for the column, and a wide normal distribution for the index. Fluxes are mixtures over
-the grid, so their intervals contain what is not known of index and column.
+gamma distribution about this value, with the curvature of the likelihood there. The priors are uniform in the
+logarithm of the amplitude, that of `analysis.column_prior` for the column, and a wide normal distribution for
+the index. Fluxes are mixtures over the grid, so their intervals include the uncertainty of index and column.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ from mxtvhf.analysis.model import Measurement
 from mxtvhf.models.arrays import Floats
 
 Folding = Callable[[Floats, Floats], Floats]
-"""From photon indices and columns (1/cm2) to counts/s, shape (indices, columns, bins), for a norm of 1."""
+"""Function from photon indices and columns (1/cm2) to counts/s for unit norm, shape (indices, columns,
+bins)."""
 
-_LOW, _HIGH = ndtr(-1.0), ndtr(1.0)
+_CONTENT = float(ndtr(1.0) - ndtr(-1.0))
+"""Probability within an interval of one standard deviation on each side, 68 %."""
 _KEPT = np.log(1e4)
-"""Logarithm of the density over that at the edges of the grid."""
+"""Log ratio of the maximum density to that at the edges of the grid."""
 _NODES_KEPT = 25
-"""Nodes that a finer grid spans at least: those along the ridge of index and column."""
+"""Smallest number of nodes spanned by a finer grid, along the ridge of index and column."""
 _FILLED = 0.4
-"""A grid is the last one if the next one would cover more than this part of it."""
+"""A grid is the last one if the next one would cover more than this fraction of it."""
 _CUT = 0.05
-"""Density at a limit over the highest one, from which on the limit counts."""
+"""Ratio of the density at a limit to the maximum density above which the limit truncates the posterior."""
 _ROUNDS = 8
 _STEPS = 241
-"""Of a distribution function, over five standard deviations on each side."""
+"""Number of points of a distribution function, over five standard deviations on each side."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpectralPosterior:
-    """The posterior on its last grid.
+    """Posterior on its last grid.
 
     Attributes
     ----------
@@ -48,14 +50,14 @@ class SpectralPosterior:
     coordinate
         u of the columns (see `analysis.column_prior`), shape (J,).
     fits
-        Best amplitude and background for each, shape (I, J).
+        Best amplitude and background for each node, shape (I, J).
     probability
-        Of each node, with the sum 1, shape (I, J).
+        Probability of each node, with the sum 1, shape (I, J).
     information
-        Inverse variance of the logarithm of the amplitude, shape (I, J), with the error of the regions'
-        fractions.
+        Inverse variance of the logarithm of the amplitude, including the error of the effective fraction,
+        shape (I, J).
     column_width
-        Half the width of the 68 % interval of u without what is known of the Galactic column.
+        Half width of the 68 % interval of u without the prior of the Galactic column.
     """
 
     index: Floats
@@ -72,41 +74,43 @@ class SpectralPosterior:
 
     @property
     def best(self) -> tuple[int, int]:
-        """Node of the highest probability."""
+        """Node with the highest probability."""
         i, j = np.unravel_index(int(self.probability.argmax()), self.probability.shape)
         return int(i), int(j)
 
     @property
     def is_cut(self) -> bool:
-        """Whether the photon index would go on beyond its limits."""
+        """True if the limits truncate the posterior of the photon index."""
         density, limits = self.probability.sum(axis=1), analysis_constants().spectrum.photon_index_limits
         ends = [density[k] for k, limit in zip((0, -1), limits, strict=True) if self.index[k] == limit]
         return bool(max(ends, default=0.0) > _CUT * density.max())
 
-    def index_measured(self) -> Measurement:
-        """Return median and 68 % interval of the photon index."""
-        return _measurement(*_quantiles(self.index, self.probability.sum(axis=1)))
+    def index_measured(self, content: float = _CONTENT) -> Measurement:
+        """Return median and central interval of the photon index, with the probability ``content``."""
+        return _measurement(*_quantiles(self.index, self.probability.sum(axis=1), content))
 
-    def column_measured(self, unit: float) -> Measurement:
-        """Return median and 68 % interval of the column in a unit, 1/cm2."""
-        quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0))
+    def column_measured(self, unit: float, content: float = _CONTENT) -> Measurement:
+        """Return median and central interval of the column in a unit, given in 1/cm2."""
+        quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0), content)
         return _measurement(*(column_of(quantiles) / unit))
 
-    def amplitude_measured(self, log_factor: Floats) -> Measurement:
-        """Return median and shortest 68 % interval of the logarithm of what scales with the norm.
+    def amplitude_measured(self, log_factor: Floats, content: float = _CONTENT) -> Measurement:
+        """Return median and shortest interval of the logarithm of a quantity that scales with the norm.
 
         Parameters
         ----------
         log_factor
-            Logarithm of the quantity for a norm of 1, broadcast to shape (I, J).
+            Logarithm of the quantity for unit norm, broadcast to shape (I, J).
+        content
+            Probability within the interval.
         """
         value, distribution = self._amplitude_distribution(log_factor)
-        low, high = _shortest(value, distribution)
+        low, high = _shortest(value, distribution, content)
         median = np.interp(0.5, distribution, value)
         return _measurement(*np.exp([low, median, high]))
 
     def _amplitude_distribution(self, log_factor: Floats) -> tuple[Floats, Floats]:
-        """Values of the quantity's logarithm, and the probability that it is lower."""
+        """Return values of the logarithm of the quantity, and the cumulative probability."""
         weight = self.probability.ravel()
         kept = weight > 1e-6 * weight.max()
         weight = weight[kept] / weight[kept].sum()
@@ -116,7 +120,7 @@ class SpectralPosterior:
         mean = float(weight @ middle)
         sigma = float(np.sqrt(weight @ ((middle - mean) ** 2 + 1.0 / information)))
         value = mean + sigma * np.linspace(-5.0, 5.0, _STEPS)
-        # Wilson & Hilferty 1931, PNAS 17, 684: the cube root of a gamma variate is about normal.
+        # Wilson & Hilferty 1931, PNAS 17, 684: the cube root of a gamma variate is approximately normal.
         root = np.exp(np.minimum((value[:, np.newaxis] - middle) / 3.0, 10.0)) * np.cbrt(information / shape)
         normal = 3.0 * np.sqrt(shape) * (root - 1.0 + 1.0 / (9.0 * shape))
         return value, ndtr(normal) @ weight
@@ -125,18 +129,18 @@ class SpectralPosterior:
 def spectral_posterior(
     data: SpectralData, folding: Folding, galactic_cm2: float | None, scale_sigma: float
 ) -> SpectralPosterior:
-    """Evaluate the posterior on finer and finer grids, until it fills one.
+    """Evaluate the posterior on successively finer grids until it fills one.
 
     Parameters
     ----------
     data
-        Counts, with at least one of them.
+        Spectral data with at least one count.
     folding
-        From parameters to counts.
+        Function from parameters to counts.
     galactic_cm2
-        The Galactic column, 1/cm2; None: not known.
+        Galactic column, 1/cm2; None if unknown.
     scale_sigma
-        Relative error of what the regions hold of the source.
+        Relative error of the effective fraction.
     """
     rules = analysis_constants().spectrum
     limits, u_limits = rules.photon_index_limits, coordinate_limits()
@@ -167,22 +171,23 @@ def spectral_posterior(
 
 
 def _span(nodes: Floats, kept: Floats) -> tuple[float, float]:
-    """Return the range of the kept nodes and one more on each side."""
+    """Return the range of the kept nodes, extended by one on each side."""
     found = np.flatnonzero(kept)
     return float(nodes[max(found[0] - 1, 0)]), float(nodes[min(found[-1] + 1, nodes.size - 1)])
 
 
-def _quantiles(value: Floats, density: Floats) -> Floats:
-    """Return lower end of the 68 % interval, median and upper end of a sampled density."""
+def _quantiles(value: Floats, density: Floats, content: float = _CONTENT) -> Floats:
+    """Return lower end of the central interval, median and upper end of a sampled density."""
     steps = 0.5 * (density[1:] + density[:-1]) * np.diff(value)
     cumulative = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.asarray(np.interp(np.array([_LOW, 0.5, _HIGH]) * cumulative[-1], cumulative, value))
+    ends = 0.5 + 0.5 * content * np.array([-1.0, 0.0, 1.0])
+    return np.asarray(np.interp(ends * cumulative[-1], cumulative, value))
 
 
-def _shortest(value: Floats, distribution: Floats) -> tuple[float, float]:
-    """Return the shortest interval with 68 % of a distribution function."""
-    start = np.linspace(distribution[0], distribution[-1] - (_HIGH - _LOW), 8 * _STEPS)
-    low, high = (np.interp(start + add, distribution, value) for add in (0.0, _HIGH - _LOW))
+def _shortest(value: Floats, distribution: Floats, content: float) -> tuple[float, float]:
+    """Return the shortest interval with the probability ``content`` of a distribution function."""
+    start = np.linspace(distribution[0], distribution[-1] - content, 8 * _STEPS)
+    low, high = (np.interp(start + add, distribution, value) for add in (0.0, content))
     shortest = int(np.argmin(high - low))
     return float(low[shortest]), float(high[shortest])
 

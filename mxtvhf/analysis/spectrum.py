@@ -1,9 +1,9 @@
-"""The spectra of the source and the background region as OGIP type I files.
+"""Write the spectra of the source and the background region as OGIP type I files.
 
-Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the region's part of the detector's pixels. The background
-file holds source photons, too; the ARF's effective area is what is left of the source after it was
-subtracted, with their ratio of ``BACKSCAL`` (see `analysis.regions`), so that any tool that subtracts or
-models the background file gets the source's flux.
+Format: OGIP/92-007 and 92-007a. ``BACKSCAL`` is the fraction of the detector's pixels in the region. The
+background file also contains source photons. The effective area of the ARF is therefore that of the source
+after subtraction of the background file with the ratio of ``BACKSCAL`` (see `analysis.regions`), so that any
+tool that subtracts or models the background file obtains the flux of the source.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from mxtvhf.models.product import Product
 Counts = npt.NDArray[np.int64]
 
 SPECTRUM, BACKGROUND, ARF, RMF = "spectrum.pha", "background.pha", "mxt.arf", "mxt.rmf"
-"""File names; the spectrum's header names the other three."""
+"""File names; the header of the spectrum names the other three files."""
 
 
 def spectrum_counts(channels: npt.NDArray[np.int32]) -> Counts:
-    """Count photons per PI channel; those outside the channels' range are left out."""
+    """Count photons per PI channel; photons outside the channel range are ignored."""
     size = len(channel_edges()) - 1
     inside = channels[(channels >= 0) & (channels < size)]
     return np.bincount(inside, minlength=size)
@@ -43,7 +43,7 @@ def write_spectra(
     out
         Folder.
     photons
-        Give regions and exposure.
+        Photons of the regions, which provide regions and exposure.
     source, background
         Counts per PI channel of the two regions.
     """
@@ -75,10 +75,10 @@ def _spectrum_cards(kind: str, channels: int, photons: RegionPhotons) -> list[Ca
         ("HDUCLAS2", kind, "which photons"),
         ("HDUCLAS3", "COUNT", "counts, no rate"),
         ("HDUVERS", "1.2.1", "version of the format"),
-        ("EXPOSURE", photons.exposure, "[s] sum of good time intervals"),
-        ("TSTART", photons.gti[0, 0], "[s] start of good times"),
-        ("TSTOP", photons.gti[-1, 1], "[s] end of good times"),
-        ("BACKSCAL", pixels / photons.regions.source.size, "part of the detector's pixels"),
+        ("EXPOSURE", photons.exposure, "[s] sum of the GTIs"),
+        ("TSTART", photons.gti[0, 0], "[s] start of the first GTI"),
+        ("TSTOP", photons.gti[-1, 1], "[s] end of the last GTI"),
+        ("BACKSCAL", pixels / photons.regions.source.size, "fraction of the detector's pixels"),
         ("AREASCAL", 1.0, "no scale of the area"),
         ("CORRSCAL", 0.0, "no correction file"),
         ("BACKFILE", BACKGROUND if is_source else "none", "background"),
@@ -98,7 +98,7 @@ def _spectrum_cards(kind: str, channels: int, photons: RegionPhotons) -> list[Ca
 
 
 def region_cards(regions: Regions) -> list[Card]:
-    """Return the regions as keywords."""
+    """Return the keywords that describe the regions."""
     return [
         ("SRC_X", regions.x, "[pixel] source, detector column from 0"),
         ("SRC_Y", regions.y, "[pixel] source, detector row from 0"),
@@ -106,7 +106,7 @@ def region_cards(regions: Regions) -> list[Card]:
         ("BKG_RAD", regions.inner_radius, "[pixel] background region is beyond"),
         ("PSFSRC", regions.source_fraction, "source photons in source region"),
         ("PSFBKG", regions.background_fraction, "source photons in background region"),
-        ("PSFEFF", regions.effective_fraction, "of them left after subtraction"),
+        ("PSFEFF", regions.effective_fraction, "fraction left after subtraction"),
         ("COMMENT", "PSFSRC, PSFBKG: 1 are the photons that the whole detector would count of", ""),
         ("COMMENT", "the source in its middle. PSFEFF = PSFSRC - ratio of BACKSCAL x PSFBKG.", ""),
     ]

@@ -1,4 +1,4 @@
-"""From the flux of a source to its photons on the detector."""
+"""Convert the flux of a source to its photons on the detector."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def expected_counts(
     spectrum: PowerLaw | None = None,
     calibration: Calibration | None = None,
 ) -> float:
-    """Photons that a source puts on the detector.
+    """Return the expected photons of a source on the detector.
 
     Parameters
     ----------
     flux
-        Mean flux in 0.3-10 keV as it arrives (absorbed), erg/cm2/s.
+        Mean observed (absorbed) flux in 0.3-10 keV, erg/cm2/s.
     exposure_s
         Duration, s.
     x, y
-        Position on the detector; the area scales with the part of the PSF that the detector encloses.
+        Position on the detector; the area scales with the enclosed fraction of the PSF.
     spectrum
-        By default the one of ``spectrum.toml``.
+        Spectrum; by default that of ``spectrum.toml``.
     calibration
-        Gives effective area and PSF; by default the package's latest.
+        Calibration with effective area and PSF; by default the latest one of the package.
     """
     spectrum = spectrum or PowerLaw()
     calibration = calibration or default_calibration()
     energy = energy_bins(*spectrum_constants().source.flux_band_kev)
     erg = ERG_PER_KEV * ENERGY_STEP_KEV * (energy * spectrum.density(energy)).sum()
-    # Photons of the whole band of the detector are counted, as they are drawn.
+    # Photons of the whole detector band are counted, in agreement with the simulated photons.
     energy = energy_bins(*instrument().energy.band_kev)
     counted = (calibration.effective_area.at(energy) * spectrum.density(energy)).sum() * ENERGY_STEP_KEV
     middle, psf = 0.5 * (detector_pixels() - 1), LobsterEyePsf.of(calibration.psf)
@@ -49,6 +49,6 @@ def expected_counts(
 
 
 def energy_bins(low: float, high: float) -> Floats:
-    """Centres of small equal bins from ``low`` to ``high`` keV."""
+    """Return the centres of small equal bins from ``low`` to ``high`` keV."""
     bins = round((high - low) / ENERGY_STEP_KEV)
     return low + (high - low) * (np.arange(bins) + 0.5) / bins

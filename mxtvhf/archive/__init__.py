@@ -1,1 +1,1 @@
-"""What is kept on disk: inputs as received, products of the runs, gaps of the streams."""
+"""Archive on disk: inputs as received, products of the runs, and gaps of the streams."""

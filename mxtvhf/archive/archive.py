@@ -1,24 +1,23 @@
-"""The archive: raw inputs as received, kept before anything else is done with them.
+"""Archive of raw inputs, which are stored as received before they are processed.
 
 ::
 
-    archive/<burst>/alerts/<sha256>.xml           content-addressed: the same bytes are kept once
-    archive/<burst>/alerts/received.jsonl         when which sound notice of the burst was received
-    archive/<burst>/vhf/<sha256>.bin              VHF messages, as the network sends them: some packets each
-    archive/<burst>/vhf/received.jsonl
-    archive/<burst>/packets/<sha256>.bin          of a run: a file as given, or all messages so far
-    archive/<burst>/packets/received.jsonl
-    archive/<burst>/planned/<sequence>.json       the runs that the intake wants, see ``mxtvhf.intake``
-    archive/<burst>/retracted.json                what took the burst back; -test: a test of its id
-    archive/<burst>/inputs/<run>__<digest>.json   which alert and packets a run was given
-    archive/quarantine/<sha256>.bin + .json       what could not be read, with the reason
-    archive/alive                                 empty; touched by every round of the intake
-    archive/failing/<part>.json                   a part of the intake that fails, until it works again
+    archive/<burst>/alerts/<sha256>.xml           content-addressed: equal files are stored once
+    archive/<burst>/alerts/received.jsonl         reception times of the valid notices of the burst
+    archive/<burst>/vhf/<sha256>.bin              VHF messages as the network sends them, some packets each
+    archive/<burst>/vhf/received.jsonl archive/<burst>/packets/<sha256>.bin          packets of a run: a file
+    as given, or all messages so far archive/<burst>/packets/received.jsonl
+    archive/<burst>/planned/<sequence>.json       runs planned by the intake, see ``mxtvhf.intake``
+    archive/<burst>/retracted.json                retraction of the burst; -test: of a test with its id
+    archive/<burst>/inputs/<run>__<digest>.json   alert and packets of a run archive/quarantine/<sha256>.bin +
+    .json       unreadable inputs, with the reason archive/alive empty; touched in every cycle of the intake
+    archive/failing/<part>.json                   failing part of the intake, until it works again
 
-Nothing is ever changed or removed: ``received.jsonl`` only grows, every other file is written once, under a
-temporary name, synced and then named. (Only the waiting rooms ``incoming/`` and ``open/`` of the intake empty
-themselves, when what they held is filed, and ``failing/``, when the part works again.) A record that
-cannot be read is renamed to ``<name>.<digest>.unreadable``, see `mxtvhf.models.kept`.
+Nothing is ever changed or removed: ``received.jsonl`` only grows, and every other file is written once, under
+a temporary name, synced and then renamed. (The exceptions are the intake's spool folders ``incoming/`` and
+``open/``, whose files are removed when they are filed, and ``failing/``, whose files are removed when the
+part works again.) A record that cannot be read is renamed to ``<name>.<digest>.unreadable``, see
+`mxtvhf.models.kept`.
 """
 
 from __future__ import annotations
@@ -42,95 +41,96 @@ from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import escaped
 
 MAX_RECORD_NAME = 150
-"""Characters of a run id in the name of its record; a digest makes the name unique."""
+"""Number of characters of the run id in the name of its record; a digest makes the name unique."""
 
 
 class ArchivedInput(KeptModel):
-    """What one run was given, as kept."""
+    """Record of the input of one run."""
 
     run_id: str
     burst_id: BurstId
     conf: RunConf
-    """The run's configuration with ``alert``, ``packets`` and ``attitude`` pointing into the archive; what
-    could not be kept is named as the run named it."""
+    """Run configuration whose ``alert``, ``packets`` and ``attitude`` point into the archive; an input that
+    could not be archived keeps the name given by the run."""
     received: AwareDatetime
     is_replay: bool = False
 
     @property
     def content(self) -> tuple[str, str | None, str | None]:
-        """Alert, packets and attitude: equal for two runs that were given the same bytes."""
+        """Return alert, packets and attitude; equal for two runs with the same input bytes."""
         return self.conf.alert, self.conf.packets, self.conf.attitude
 
 
 class Receipt(KeptModel):
-    """A line of ``received.jsonl``: something came at this moment."""
+    """A line of ``received.jsonl``: one reception of a file."""
 
     file: str
-    """Name of the kept file."""
+    """Name of the archived file."""
     received: AwareDatetime
     source: str | None = None
-    """By which way, e.g. ``NATS mxtvhf.in.packets.hbk``; None: a run named it."""
+    """Source, e.g. ``NATS mxtvhf.in.packets.hbk``; None if a run named the file."""
 
 
 class Retraction(KeptModel):
-    """A notice took a burst back."""
+    """Retraction of a burst by a notice."""
 
     ivorn: str
     received: AwareDatetime
 
 
 class QuarantineNote(KeptModel):
-    """What could not be read, and why."""
+    """Note about an unreadable input, with the reason."""
 
     sha256: str = ""
-    """Of the kept bytes, ``quarantine/<sha256>.bin``. Not in files of version 0.1.0, but in their names."""
+    """SHA-256 of the bytes in ``quarantine/<sha256>.bin``. Notes of version 0.1.0 have it only in their file
+    names."""
     input: str
-    """What the run, or the intake, named it."""
+    """Name given by the run or the intake."""
     reason: str
     size: int
-    """Bytes kept."""
+    """Number of bytes in quarantine."""
     time: AwareDatetime
 
 
 class Archive:
-    """The archive below one folder."""
+    """Archive below one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def keep_alert(self, burst_id: str, raw: bytes) -> Path:
-        """Keep a VOEvent as received and return where; the same bytes are kept once."""
+        """Archive a VOEvent as received and return its path; equal files are stored once."""
         return self._keep(self.root / burst_id / "alerts", raw, ".xml")
 
     def keep_packets(self, burst_id: str, raw: bytes) -> Path:
-        """Keep a packet stream as received and return where; the same bytes are kept once."""
+        """Archive a packet stream as received and return its path; equal files are stored once."""
         return self._keep(self.root / burst_id / "packets", raw, ".bin")
 
     def keep_vhf(self, burst_id: str, raw: bytes) -> Path:
-        """Keep a VHF message as received and return where; the same bytes are kept once."""
+        """Archive a VHF message as received and return its path; equal files are stored once."""
         return self._keep(self.root / burst_id / "vhf", raw, ".bin")
 
     def keep_attitude(self, burst_id: str, raw: bytes) -> Path:
-        """Keep an attitude product as received and return where; the same bytes are kept once."""
+        """Archive an attitude product as received and return its path; equal files are stored once."""
         return self._keep(self.root / burst_id / "attitude", raw, ".fits")
 
     def log_receipt(self, kept: Path, received: datetime, source: str | None = None) -> None:
-        """Note when something kept was received; once, however often it is said.
+        """Record when an archived file was received; identical records are written once.
 
         Parameters
         ----------
         kept
-            What `keep_alert`, `keep_vhf`, `keep_packets` or `keep_attitude` returned.
+            Path returned by `keep_alert`, `keep_vhf`, `keep_packets` or `keep_attitude`.
         received
-            The moment.
+            Reception time, UTC.
         source
-            By which way it came.
+            Source of the file.
         """
         receipt = Receipt(file=kept.name, received=received, source=source)
         append_record(_receipts(kept.parent), receipt, once=True)
 
     def notices(self, burst_id: str, *, until: datetime) -> dict[Path, datetime]:
-        """Sound notices of a burst received up to a moment, with the last time when each one was."""
+        """Return the valid notices of a burst received up to a time, each with its last reception time."""
         folder = self.root / burst_id / "alerts"
         found: dict[Path, datetime] = {}
         for receipt in read_records(_receipts(folder), Receipt):
@@ -140,26 +140,26 @@ class Archive:
         return found
 
     def first_notices(self, burst_id: str) -> dict[Path, datetime]:
-        """Sound notices of a burst in the order in which they first came, with that moment."""
+        """Return the valid notices of a burst in order of first reception, with that time."""
         return _first_receptions(self.root / burst_id / "alerts")
 
     def vhf(self, burst_id: str) -> dict[Path, datetime]:
-        """VHF messages of a burst in the order in which they first came, with that moment."""
+        """Return the VHF messages of a burst in order of first reception, with that time."""
         return _first_receptions(self.root / burst_id / "vhf")
 
     def attitudes(self, burst_id: str) -> dict[Path, datetime]:
-        """Attitude products of a burst in the order in which they first came, with that moment."""
+        """Return the attitude products of a burst in order of first reception, with that time."""
         return _first_receptions(self.root / burst_id / "attitude")
 
     def mark_retracted(self, burst_id: str, retraction: Retraction, *, is_test: bool) -> None:
-        """Note that a burst, or a test under its id, was retracted; the first note stays."""
+        """Record that a burst, or a test with its id, was retracted; the first record stays."""
         content = retraction.model_dump_json().encode() + b"\n"
         write_once(self._retraction_path(burst_id, is_test=is_test), content)
 
     def retraction(self, burst_id: str, *, is_test: bool) -> Retraction | None:
-        """Return the notice that retracted a burst, or a test under its id; None when it was not retracted.
+        """Return the retraction of a burst, or of a test with its id; None if it was not retracted.
 
-        A record that cannot be read counts, too: a retracted burst must never be announced.
+        An unreadable record also counts as a retraction, because a retracted burst must never be announced.
         """
         path = self._retraction_path(burst_id, is_test=is_test)
         try:
@@ -167,7 +167,7 @@ class Archive:
         except FileNotFoundError:
             return None
         except (InvalidInput, OSError) as error:
-            log_once(f"{error}; the burst counts as retracted")
+            log_once(f"{error}; the burst is treated as retracted")
             moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             return Retraction(ivorn=f"unknown, {path.name} is unreadable", received=moment)
 
@@ -176,7 +176,7 @@ class Archive:
 
     @contextmanager
     def burst_lock(self, burst_id: str) -> Iterator[None]:
-        """Hold a burst's folder alone among all processes that ask so."""
+        """Hold an exclusive lock on the folder of a burst."""
         folder = self.root / burst_id
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("a") as file:
@@ -184,21 +184,21 @@ class Archive:
             yield
 
     def last_receipt(self, kept: Path, *, until: datetime) -> datetime | None:
-        """Return when a kept notice, or kept packets, were last received up to a moment; None: not logged."""
+        """Return the last reception of an archived file up to a time; None if there is no record of one."""
         receipts = read_records(_receipts(kept.parent), Receipt)
         moments = (receipt.received for receipt in receipts if receipt.file == kept.name)
         return max((moment for moment in moments if moment <= until), default=None)
 
     def keep_input(self, entry: ArchivedInput) -> ArchivedInput:
-        """Record what a run was given.
+        """Record the input of a run.
 
-        The first record stays. A run that was tried again keeps the time at which its alert came first; when
-        it found other packets then, it gets a further record.
+        The first record stays. A retried run keeps the time at which its alert first arrived; if it found
+        other packets, another record is added.
 
         Returns
         -------
         ArchivedInput
-            The entry with the time of the first record of this run and alert.
+            The record, with the time of the first record of this run and alert.
         """
         folder, name = self.root / entry.burst_id / "inputs", safe_name(entry.run_id)[:MAX_RECORD_NAME]
         earlier = [
@@ -212,7 +212,7 @@ class Archive:
         return entry
 
     def original_of(self, replay: ArchivedInput) -> ArchivedInput | None:
-        """Return the newest input that a replay repeats: the same bytes, and no replay itself."""
+        """Return the newest input with the same bytes that is not a replay itself."""
         same = (
             entry
             for entry in self.inputs(replay.burst_id)
@@ -221,10 +221,9 @@ class Archive:
         return max(same, key=lambda entry: entry.received, default=None)
 
     def quarantine(self, raw: bytes, *, name: str, reason: str) -> Path:
-        """Keep an unreadable input with the reason, for inspection; both may quote any name, see `escaped`.
+        """Store an unreadable input in quarantine with the reason; names in it are escaped, see `escaped`.
 
-        The same bytes under another name or for another reason get a further note,
-        ``<sha256>.<digest>.json``.
+        The same bytes with another name or reason get an additional note, ``<sha256>.<digest>.json``.
         """
         path = self._keep(self.root / "quarantine", raw, ".bin")
         name, reason = escaped(name), escaped(reason)
@@ -241,7 +240,7 @@ class Archive:
         return path
 
     def quarantined(self) -> list[QuarantineNote]:
-        """All notes of the quarantine, newest first; kept bytes without a readable note are listed, too."""
+        """Return all notes of the quarantine, newest first, also for files without a readable note."""
         folder = self.root / "quarantine"
         notes = [
             note.model_copy(update={"sha256": path.name.split(".")[0]})
@@ -253,17 +252,17 @@ class Archive:
         return sorted(notes, key=lambda note: (note.time, note.sha256), reverse=True)
 
     def bursts(self) -> list[str]:
-        """Return the bursts of which something was kept, ascending."""
+        """Return the ids of the archived bursts, ascending."""
         return sorted(
             path.name for path in self.root.glob("sb*") if re.fullmatch(BURST_ID_PATTERN, path.name)
         )
 
     def has(self, burst_id: str) -> bool:
-        """Tell whether something of a burst was kept."""
+        """Return True if the archive has files of a burst."""
         return (self.root / burst_id).is_dir()
 
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
-        """All recorded inputs that can be read, of one burst or of all, oldest burst first."""
+        """Yield all readable input records of one burst or of all bursts, oldest burst first."""
         yield from _inputs(sorted(self.root.glob(f"{burst_id or 'sb*'}/inputs/*.json")))
 
     def _keep(self, folder: Path, raw: bytes, suffix: str) -> Path:
@@ -288,7 +287,7 @@ def _without_note(path: Path) -> QuarantineNote:
     return QuarantineNote(
         sha256=path.stem,
         input="unknown",
-        reason=f"no readable note about {path.name}; see quarantine/{path.stem}*",
+        reason=f"the note of {path.name} is missing or unreadable; see quarantine/{path.stem}*",
         size=about.st_size,
         time=datetime.fromtimestamp(about.st_mtime, UTC),
     )

@@ -1,4 +1,4 @@
-"""Waiting while a disk is full: what an alert needs is worth the wait, and nobody has to start it again."""
+"""Wait while a disk is full, so that nobody has to restart the analysis of an alert."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Result = TypeVar("Result")
 
 
 def once_there_is_room(work: Callable[[], Result], tell: Callable[[str], object]) -> Result:
-    """Do some work that writes files; when a disk or quota is full, wait and do it once more, without end.
+    """Run a function that writes files; if a disk or quota is full, wait and retry without limit.
 
     Parameters
     ----------
     work
-        May be done again from its start.
+        Function that can be restarted from its beginning.
     tell
-        Gets a line for each wait.
+        Called with a line of text for each wait.
 
     Raises
     ------
     OSError
-        Another one than that a disk is full.
+        Any error other than a full disk or quota.
     """
     while True:
         try:

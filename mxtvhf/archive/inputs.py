@@ -1,4 +1,4 @@
-"""Reading an input that a run names: a file URI, a path, or the alert's XML itself."""
+"""Read an input given by a run: a file URI, a path, or the XML of the alert itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MAX_ALERT_BYTES = 1 << 20
 MAX_PACKETS_BYTES = 1 << 28
 _PIECE = 1 << 22
 MAX_SHOWN = 400
-"""Longest name of an input in a message; what should be a path may be anything."""
+"""Longest name of an input in a message, since the given path may be arbitrary text."""
 
 
 class TooLarge(InvalidInput):
-    """An input over its limit; ``start`` holds the bytes up to the limit."""
+    """An input that exceeds its size limit; ``start`` holds the bytes up to the limit."""
 
     def __init__(self, message: str, start: bytes) -> None:
         super().__init__(message)
@@ -26,39 +26,39 @@ class TooLarge(InvalidInput):
 
 
 def is_inline(text: str) -> bool:
-    """Tell whether an ``alert`` holds the VOEvent itself instead of naming a file."""
+    """Return True if ``alert`` holds the VOEvent itself instead of a file name."""
     return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def local_path(uri: str, roots: Sequence[Path]) -> Path:
-    """Return the file that a URI or path names.
+    """Return the file given by a URI or path.
 
     Parameters
     ----------
     uri
-        ``file:///...`` or an absolute path; no other scheme is read.
+        ``file:///...`` or an absolute path; other schemes are not supported.
     roots
-        Folders (resolved) below which the file must lie, links followed.
+        Folders (resolved) below which the file must lie after following links.
 
     Raises
     ------
     InvalidInput
-        Another scheme or host, a file outside the roots, no regular file, or a path that the system refuses
-        (too long, a loop of links, no permission).
+        The scheme or host is not supported, the file lies outside the roots or is not a regular file, or the
+        system rejects the path (too long, a loop of links, no permission).
     """
     shown = repr(uri if len(uri) <= MAX_SHOWN else uri[:MAX_SHOWN] + "...")
     try:
         path = _named_path(uri).resolve()
         if not any(path.is_relative_to(root) for root in roots):
             raise InvalidInput(f"outside the folders that may be read ({', '.join(map(str, roots))})")
-        if path.is_symlink():  # before Python 3.13, `resolve` raises a RuntimeError for it
+        if path.is_symlink():  # before Python 3.13, `resolve` raises a RuntimeError for a loop
             raise InvalidInput("a loop of links")
         if not path.is_file():
             raise InvalidInput("no such file")
     except InvalidInput as error:
         raise InvalidInput(f"{shown}: {error}") from None
     except (OSError, RuntimeError, ValueError) as error:
-        cause = (error.strerror if isinstance(error, OSError) else None) or f"no usable path ({error})"
+        cause = (error.strerror if isinstance(error, OSError) else None) or f"invalid path ({error})"
         raise InvalidInput(f"{shown}: {cause}") from error
     return path
 
@@ -86,7 +86,7 @@ def read_open_file(file: BinaryIO, limit: int, *, name: str) -> bytes:
     Raises
     ------
     TooLarge
-        As `read_limited`.
+        Same as for `read_limited`.
     OSError
         The file cannot be read.
     """
@@ -97,38 +97,38 @@ def read_open_file(file: BinaryIO, limit: int, *, name: str) -> bytes:
 
 
 def _pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
-    """Yield what a file holds up to the limit; asked for all at once, Python takes room for the limit."""
+    """Yield the content of a file up to the limit in pieces; one large read would allocate the limit."""
     while limit and (piece := file.read(min(limit, _PIECE))):
         limit -= len(piece)
         yield piece
 
 
 def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:
-    """Return the bytes of an input: the text itself where it is XML, else the file's that it names.
+    """Return the bytes of an input: those of the text itself if it is XML, else those of the named file.
 
     Raises
     ------
     InvalidInput
-        As `local_path` and `read_limited`, or the text holds half of a surrogate pair.
+        Same as for `local_path` and `read_limited`, or the text contains half of a surrogate pair.
     """
     if not is_inline(source):
         return read_limited(local_path(source, roots), limit)
     try:
         return source.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"inline alert: character {error.start} is no Unicode character") from None
+        raise InvalidInput(f"inline alert: character {error.start} is not a Unicode character") from None
 
 
 def source_name(source: str) -> str:
-    """Return what messages call an input."""
+    """Return the name of an input in messages."""
     return "inline alert" if is_inline(source) else escaped(source, MAX_SHOWN)
 
 
 def _named_path(uri: str) -> Path:
     parts = urlsplit(uri) if "://" in uri or uri.startswith("file:") else None
     if parts is not None and (parts.scheme != "file" or parts.netloc not in ("", "localhost")):
-        raise InvalidInput("only local files are read (file:///... or an absolute path)")
-    # A name need not be UTF-8: `Path.as_uri` quotes its bytes, and they come back as the same name.
+        raise InvalidInput("only local files are supported (file:///... or an absolute path)")
+    # A name need not be UTF-8: `Path.as_uri` quotes its bytes, which are converted back to the same name.
     named = unquote(parts.path, errors="surrogateescape") if parts is not None else uri
     if "\0" in named or not Path(named).is_absolute():
         raise InvalidInput("not an absolute path or file URI")

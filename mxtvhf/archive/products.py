@@ -1,4 +1,4 @@
-"""The product folders, ``products/<burst>/<run>/``, and what the reports in them say, in short."""
+"""Product folders, ``products/<burst>/<run>/``, and summaries of the reports in them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ from mxtvhf.models.times import TimelineEntry
 FINAL_REPORT = "report.json"
 PRELIMINARY_REPORT = "preliminary/report.json"
 
+ReportStatus = Literal["preliminary", "final"]
+"""``preliminary``: at once, without GP; ``final``: at the end of the run."""
+REPORT_FOLDERS: dict[ReportStatus, str] = {"preliminary": "preliminary/", "final": ""}
+"""Folder of a report and its own files, below the product folder of its run."""
+
 
 class ReportSummary(KeptModel):
-    """What lists and statistics need of a written report; the rest of it is not read."""
+    """Fields of a written report that lists and statistics need; other fields are not read."""
 
     burst_id: str
     run_id: str
-    status: Literal["preliminary", "final"]
+    status: ReportStatus
     is_test: bool
     is_replay: bool
     is_retracted: bool
@@ -33,26 +38,26 @@ class ReportSummary(KeptModel):
     trigger_time: AwareDatetime | None
     best_position: Position | None
     verdict: str = ""
-    """Empty in reports older than the verdict."""
+    """Empty in reports older than this field."""
     packets: dict[str, int] | None = None
-    """What became of the packets, by the names of `PacketCounts`."""
+    """Packet counts by outcome, with the names of `PacketCounts`."""
     products: dict[str, Product]
     timeline: tuple[TimelineEntry, ...]
 
     def time_of(self, name: str) -> AwareDatetime | None:
-        """Return the moment of this name in the timeline, None when there is none."""
+        """Return the time of a timeline entry, None if there is no such entry."""
         return next((entry.time for entry in self.timeline if entry.name == name), None)
 
 
 def product_folder(products: Path, burst_id: str, run_id: str) -> Path:
-    """Return the folder of a run's products; the run id is made safe as a file name."""
+    """Return the folder of a run's products; the run id is converted to a safe file name."""
     return products / burst_id / safe_name(run_id)
 
 
 def product_file(products: Path, run_id: str, name: str) -> Path | None:
-    """Return a product of a run, None when there is none of this name.
+    """Return a product of a run, None if there is none of this name.
 
-    Only files inside the run's own folder are found, whatever the name holds.
+    Only files inside the run's own folder are found, whatever the name contains.
     """
     for folder in products.glob(f"sb*/{safe_name(run_id)}"):
         path = (folder / name).resolve()
@@ -62,7 +67,7 @@ def product_file(products: Path, run_id: str, name: str) -> Path | None:
 
 
 def report_summary(products: Path, run_id: str) -> ReportSummary | None:
-    """Return the final report of a run in short, else the preliminary one; None without a readable one."""
+    """Return the summary of a run's final or else preliminary report; None if neither is readable."""
     for name in (FINAL_REPORT, PRELIMINARY_REPORT):
         path = product_file(products, run_id, name)
         if path is not None and (found := _summary(path)) is not None:
@@ -71,16 +76,16 @@ def report_summary(products: Path, run_id: str) -> ReportSummary | None:
 
 
 def report_summaries(products: Path, *, newest: int = 1000) -> Iterator[ReportSummary]:
-    """Yield the reports, preliminary and final, of the runs whose products changed last.
+    """Yield the preliminary and final reports of the runs whose products changed last.
 
     Parameters
     ----------
     products
-        The products folder.
+        Folder of all products.
     newest
-        How many runs.
+        Number of runs.
     """
-    # Retention may remove a folder between the listing and the question.
+    # Retention may remove a folder after it was listed.
     folders = sorted(products.glob("sb*/*/"), key=lambda folder: changed_at(folder) or 0.0)
     for folder in folders[-newest:]:
         for name in (PRELIMINARY_REPORT, FINAL_REPORT):
@@ -92,5 +97,5 @@ def _summary(path: Path) -> ReportSummary | None:
     try:
         return read_kept(path, ReportSummary)
     except (InvalidInput, OSError) as error:
-        log_once(f"{error}; the report is left out")
+        log_once(f"{error}; the report is ignored")
         return None

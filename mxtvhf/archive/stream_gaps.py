@@ -1,6 +1,6 @@
-"""Messages that were lost inside a stream before they arrived here, as the intake noticed it.
+"""Messages that were lost in a stream before the intake received them.
 
-One line each in ``archive/streams/gaps.jsonl``.
+Each gap is one line in ``archive/streams/gaps.jsonl``.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from mxtvhf.models.kept_lines import append_record, read_records
 
 
 class StreamGap(KeptModel):
-    """Messages of a stream that never arrived here."""
+    """Consecutive messages of a stream that were not received."""
 
     stream: str
     first: int
-    """Number in the stream."""
+    """Sequence number in the stream."""
     last: int
     account: int
-    """How many times the stream's numbers had begun anew before."""
+    """Number of restarts of the stream's sequence numbers before."""
     cause: Literal["unreadable in the stream", "the stream lost its end"]
     noticed: AwareDatetime
 
     @property
     def messages(self) -> int:
-        """How many."""
+        """Number of lost messages."""
         return self.last - self.first + 1
 
 
 def write_gap(archive_root: Path, gap: StreamGap) -> None:
-    """Write down a loss, durably."""
+    """Record a gap durably."""
     append_record(_path(archive_root), gap)
 
 
 def read_gaps(archive_root: Path) -> list[StreamGap]:
-    """Return the noticed losses of all streams, in the order in which they were noticed."""
+    """Return the gaps of all streams in the order in which they were recorded."""
     return read_records(_path(archive_root), StreamGap)
 
 

@@ -1,1 +1,1 @@
-"""Catalogues of known sources: kept as ingested, searched by place, asked also of remote services."""
+"""Catalogues of known sources: local store, cone search, and remote services."""

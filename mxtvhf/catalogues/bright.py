@@ -1,4 +1,4 @@
-"""The famous bright X-ray sources, part of the package: a new installation knows them."""
+"""Catalogue of bright X-ray sources that is part of the package."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from mxtvhf.models.quantities import BandKev, Text
 from mxtvhf.models.toml import Constants, read_toml
 
 BRIGHT_XRAY = "bright-xray"
-"""Name of the catalogue; no other may have it."""
+"""Name of the catalogue, which is reserved."""
 NEIGHBOURHOOD_DEG = 10.0
-"""Radius within which its sources are counted: it is small, and half of it lies along the Milky Way."""
+"""Radius of the density count; large, because the catalogue is small and concentrated to the Milky Way."""
 NEIGHBOURHOOD_DEG2 = 313.4
 """Area of a cap of that radius, 2 pi (1 - cos 10 deg) (180 / pi)^2."""
 
 
 class BrightXrayOrigin(Constants):
-    """``bright_xray.toml``: where the catalogue is from."""
+    """Contents of ``bright_xray.toml``: origin of the catalogue."""
 
     version: Text
     flux_band_kev: BandKev
-    """Of the column ``flux``."""
+    """Energy band of the column ``flux``, keV."""
     positions: Text
-    """Where they are from and how exact they are."""
+    """Origin and accuracy of the positions."""
     errors: Text
     fluxes: Text
     references: dict[Text, Text]
-    """Abbreviation in the column ``reference`` -> list of sources."""
+    """Source list by its abbreviation in the column ``reference``."""
 
 
 class BrightSources:
-    """The catalogue ``bright_xray.csv``; ``bright_xray.toml`` says where it is from."""
+    """The catalogue ``bright_xray.csv``; ``bright_xray.toml`` gives its origin."""
 
     def __init__(self) -> None:
         path = Path(__file__).with_name("bright_xray.csv")
@@ -65,18 +65,18 @@ class BrightSources:
         )
 
     def named(self, name: str) -> CatalogueSource | None:
-        """Return the source of a name, None when it is not among them."""
+        """Return the source with a name, None if there is none."""
         return self._by_name.get(plain_name(name))
 
     def _counted(self, source: CatalogueSource, density: float) -> CatalogueSource:
-        """Add how many sources are at least as bright, where the density of all is known; see `answer`."""
+        """Add the density of sources that are at least as bright, if the total density is known."""
         if not source.flux:
             return source
         part = sum((one.flux or 0.0) >= source.flux for one in self.sources) / len(self.sources)
         return source.model_copy(update={"brighter_per_deg2": density * part})
 
     def answer(self, ra_deg: float, dec_deg: float, radius_arcsec: float, limit: int) -> CatalogueAnswer:
-        """Return those whose error circle reaches into a cone, as of any catalogue."""
+        """Return the sources whose error circle overlaps a cone, like any other catalogue."""
         distances = sorted(
             (
                 (separation_arcsec(ra_deg, dec_deg, source.ra_deg, source.dec_deg), source)
@@ -102,23 +102,23 @@ class BrightSources:
 
 @cache
 def bright_sources() -> BrightSources:
-    """Return the catalogue, read once in a process."""
+    """Return the catalogue, which is read once per process."""
     return BrightSources()
 
 
 def known_source(name: str) -> CatalogueSource | None:
-    """Return the famous source that a label means, None when it is none of them.
+    """Return the bright source meant by a label, None if there is none.
 
-    Blanks, case, the kind of dash and the number of zeros do not matter: SVOM writes ``GX 340-00`` for
-    GX 340+0.
+    Blanks, case, the type of dash and the number of zeros are ignored: SVOM writes ``GX 340-00`` for GX
+    340+0.
     """
     return bright_sources().named(name)
 
 
 def plain_name(name: str) -> str:
-    """Reduce a name so that its spellings are equal: ``GX 340-00``, ``gx340+0`` -> ``GX340+0``.
+    """Normalise a name so that different spellings are equal: ``GX 340-00``, ``gx340+0`` -> ``GX340+0``.
 
-    A number after a sign loses its leading zeros, and a zero its sign: ``-00`` is a latitude of zero.
+    Leading zeros after a sign are removed, and so is the sign of zero: ``-00`` is a latitude of zero.
     """
     text = re.sub(r"[\s_*]", "", name).translate(
         {0x2010: "-", 0x2011: "-", 0x2012: "-", 0x2013: "-", 0x2212: "-"}

@@ -1,7 +1,7 @@
-"""How many sources of a catalogue are at least as bright as one of them.
+"""Count the sources of a catalogue that are at least as bright as a given one.
 
-The counts are kept as a ladder: the fluxes of the 1st, 2nd, 4th, 8th, ... brightest source. Between its rungs
-the number of sources is a power law of the flux, as counts of X-ray sources are.
+The counts are stored as a ladder: the fluxes of the 1st, 2nd, 4th, 8th, ... brightest source. Between its
+rungs the number of sources is interpolated as a power law of flux, which X-ray source counts follow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def flux_ladder(fluxes: Iterable[float]) -> tuple[float, ...]:
     Parameters
     ----------
     fluxes
-        Those of the catalogue that are known, larger than 0, in any order; there may be millions.
+        Known fluxes of the catalogue, larger than 0, in any order; there may be millions.
     """
     ordered = np.sort(np.fromiter(fluxes, dtype=np.float64))[::-1]
     ranks = [1 << power for power in range(len(ordered).bit_length())]
@@ -27,15 +27,15 @@ def flux_ladder(fluxes: Iterable[float]) -> tuple[float, ...]:
 
 
 def as_bright(flux: float, ladder: Sequence[float]) -> float:
-    """Return how many sources have at least this flux, 1 or more: one of them has it.
+    """Return the number of sources with at least this flux; at least 1, the source itself.
 
     Parameters
     ----------
     flux
-        Of a source of the catalogue, larger than 0.
+        Flux of a source of the catalogue, larger than 0.
     ladder
-        As of ``flux_ladder``, not empty. Of a flux below its last rung the number is not known; then it is
-        the upper limit, twice the last rank.
+        Result of ``flux_ladder``, not empty. For a flux below its last rung, the upper limit of the number is
+        returned, twice the last rank.
     """
     rungs = bisect_right(ladder, -flux, key=lambda rung: -rung)
     if rungs == 0:

@@ -1,6 +1,7 @@
-"""Which column of a catalogue holds what: by names and UCDs, or as the user says.
+"""Identify the columns of a catalogue by name and UCD, or as given by the user.
 
-What is not certain is a doubt, in words with the option that settles it: the user confirms or corrects it.
+An uncertain identification is a doubt: a text with the option that resolves it, which the user confirms or
+corrects.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from mxtvhf.models.text import one_line
 ROLES = ("name", "ra", "dec", "error", "flux", "class", "identifiers")
 NEEDED = ("ra", "dec")
 MEASURED = ("ra", "dec", "error", "flux")
-"""They have units."""
+"""Roles whose columns have units."""
 
 ANY_EQUATORIAL = "equatorial"
-"""The names say right ascension and declination, but not of which equinox."""
+"""Names of right ascension and declination without an equinox."""
 POSITIONS = tuple(
     (longitude, latitude, frame)
     for frame, pairs in {
@@ -44,8 +45,7 @@ POSITIONS = tuple(
     }.items()
     for longitude, latitude in (pair.split("/") for pair in pairs.split())
 )
-"""Usual names of longitude and latitude as `_plain` gives them, and the frame that they tell; in the order of
-preference."""
+"""Usual names of longitude and latitude in the form of `_plain`, by frame, in order of preference."""
 POSITION_UCDS = (
     ("pos.eq.ra;meta.main", "pos.eq.dec;meta.main", ANY_EQUATORIAL),
     ("pos_eq_ra_main", "pos_eq_dec_main", ANY_EQUATORIAL),
@@ -64,9 +64,10 @@ USUAL_NAMES = {
         "identifiers": "identifiers id alias aliases other_names other_name alt_name counterpart",
     }.items()
 }
-"""In the order of preference, as `_plain` gives them; a column whose UCD fits comes before them."""
+"""Usual column names in the form of `_plain`, in order of preference; a column with a matching UCD has
+priority."""
 VAGUE_NAMES = ("error", "err")
-"""They may be the error of anything."""
+"""Names that may denote the error of any quantity."""
 UCDS: dict[str, tuple[str, ...]] = {
     "name": ("meta.id;meta.main", "id_main"),
     "error": ("stat.error;pos.eq", "stat.error;pos", "pos.errorellipse"),
@@ -77,7 +78,7 @@ UCDS: dict[str, tuple[str, ...]] = {
 
 
 def _rayleigh(part: float) -> float:
-    """Radius with a part of a circular Gaussian, in units of its sigma per axis."""
+    """Return the radius that holds a fraction of a circular Gaussian, in units of sigma per axis."""
     return sqrt(-2.0 * log(1.0 - part))
 
 
@@ -85,60 +86,60 @@ ERROR_KINDS = {
     "sigma": _rayleigh(0.90),
     **{f"r{percent}": _rayleigh(0.90) / _rayleigh(percent / 100.0) for percent in (68, 90, 95, 99)},
 }
-"""What a position error may be -> its factor to the 90 % radius of a circular Gaussian: ``sigma`` is one
-standard deviation per axis, ``r68`` the radius that holds 68 % of the probability."""
+"""Factor from a kind of position error to the 90 % radius of a circular Gaussian: ``sigma`` is one standard
+deviation per axis, ``r68`` the radius that holds 68 % of the probability."""
 ASSUMED_ERROR_KIND = "sigma"
-"""Assumption where neither user nor column name tells: the largest factor, so that no error is too small."""
+"""Kind assumed if neither the user nor the column name gives it; its factor is the largest, to be safe."""
 ASSUMED_UNITS = {"ra": u.deg, "dec": u.deg, "error": u.arcsec}
-"""By convention, where neither the file nor the name of a column tells a unit."""
+"""Conventional units, used if neither the file nor the column name gives a unit."""
 SEXAGESIMAL = re.compile(r"[+-]?(\d+)(?:\s*([:hd°])\s*|\s+)\d")
-"""The beginning of an angle such as ``17 06 15.3`` or ``17h06m15.3s``: its first number, what follows."""
+"""First number of an angle such as ``17 06 15.3`` or ``17h06m15.3s``, and the text that follows."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user says of a file; the rest is found out."""
+    """Options given by the user for a file; the rest is detected."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Role -> column."""
+    """Column by role."""
     units: Mapping[str, str] = field(default_factory=dict)
-    """Role -> unit, instead of the file's."""
+    """Unit by role, overriding that of the file."""
     error_kind: str | None = None
     default_r90_arcsec: float | None = None
-    """For sources whose position error is not given."""
+    """90 % radius of sources without a position error."""
     frame: str | None = None
-    """Reference frame of the positions, instead of the file's."""
+    """Reference frame of the positions, overriding that of the file."""
     missing: tuple[str, ...] = ()
-    """Values that mean "not given"."""
+    """Values that stand for missing data."""
     table: str | None = None
-    """Name or number of the table in a file with several."""
+    """Name or number of the table, for a file with several."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """Where each role is read from."""
+    """Columns from which the roles are read."""
 
     columns: dict[str, str]
     units: dict[str, u.UnitBase | None]
     error_kind: str
     frame: Frame
     frame_origin: str
-    """How the frame is known."""
+    """How the frame was determined."""
     assumed_units: frozenset[str]
-    """Roles whose unit is `ASSUMED_UNITS`."""
+    """Roles whose unit is from `ASSUMED_UNITS`."""
     obeyed_units: frozenset[str]
-    """Roles whose unit the user said."""
+    """Roles whose unit the user gave."""
     is_sexagesimal: bool
-    """Right ascensions are text such as ``17 06 15.3``."""
+    """True if right ascensions are text such as ``17 06 15.3``."""
     left_out: dict[str, str]
-    """Role -> why its column is of no use."""
+    """Reason why the column of a role is not used, by role."""
     doubts: tuple[str, ...]
-    """What is not certain of all this."""
+    """Uncertain identifications, with the options that resolve them."""
     missing: tuple[str, ...] = ()
     table: str = ""
 
     def described(self) -> dict[str, str]:
-        """Say it for people: role -> column, unit, conversion."""
+        """Return column, unit and conversion as text, by role."""
         text = {role: self.columns[role] for role in ROLES if role in self.columns}
         for role, unit in self.units.items():
             if unit is not None:
@@ -148,7 +149,7 @@ class Mapped:
             factor = ERROR_KINDS[self.error_kind]
             text["error"] += f" as {self.error_kind}, times {factor:.3f} for 90 %"
         for role, why in self.left_out.items():
-            text[role] = f"{self.columns.get(role, '')} (left out: {why})".strip()
+            text[role] = f"{self.columns.get(role, '')} (ignored: {why})".strip()
         epoch = f", epoch {self.frame.epoch}, proper motions not applied" if self.frame.epoch else ""
         text["frame"] = f"{self.frame} ({self.frame_origin}){epoch}"
         if self.table:
@@ -157,25 +158,25 @@ class Mapped:
 
 
 def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
-    """Find out which column holds what.
+    """Determine the columns of all roles.
 
     Parameters
     ----------
     table
         The first rows of a file, or all of them.
     choice
-        What the user says.
+        Options given by the user.
 
     Raises
     ------
     InvalidInput
-        No position, a column that is not there or used twice, a unit that does not fit, or a frame that is
-        not clear.
+        There is no position, a column is missing or used twice, a unit does not fit, or the frame is
+        ambiguous.
     """
     rows = table.rows
     for wanted in choice.columns.values():
         if wanted not in rows.colnames:
-            raise InvalidInput(f"no column {wanted} among {_names(rows)}")
+            raise InvalidInput(f"no column {wanted} among {_names(rows)}; use one of these names")
     (ra, dec, tells), doubts = _position_columns(rows, choice)
     columns = {"ra": ra, "dec": dec}
     for role, usual in USUAL_NAMES.items():
@@ -187,7 +188,7 @@ def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
     if "error" not in columns and choice.default_r90_arcsec is None:
         raise InvalidInput(
             f"no column for the position error among {_names(rows)}; "
-            "say --column error=NAME or --error ARCSEC"
+            "use --column error=NAME or --error ARCSEC"
         )
     left_out = _not_scalar(rows, columns, choice)
     _refuse_twice({role: name for role, name in columns.items() if role in MEASURED})
@@ -200,10 +201,10 @@ def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
     is_sexagesimal = _is_text(rows[ra]) and any(SEXAGESIMAL.match(str(text).strip()) for text in rows[ra])
     units = {role: _unit(rows[columns[role]], role, choice, is_sexagesimal) for role in measured}
     if "flux" in units and units["flux"] is None:
-        left_out["flux"] = "no energy flux by its unit; --unit flux=UNIT"
+        left_out["flux"] = "its unit is not an energy flux; use --unit flux=UNIT"
     kind = choice.error_kind or _error_kind(columns.get("error", ""))
     if kind is None:
-        doubts.append(f"the errors in {columns['error']} are taken as {ASSUMED_ERROR_KIND} (--error-is KIND)")
+        doubts.append(f"{columns['error']} is assumed to be {ASSUMED_ERROR_KIND} (--error-is KIND)")
     frame, origin = _frame(table, ra, dec, tells, choice)
     return Mapped(
         columns={role: name for role, name in columns.items() if role not in left_out or role == "flux"},
@@ -222,10 +223,10 @@ def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
 
 
 def scalars(column: Any) -> Any:
-    """Return the cells of a column as a masked array; None where a cell has several values."""
+    """Return the cells of a column as a masked array; None if the cells have several values."""
     if not hasattr(column, "dtype"):
         return None
-    # ECSV holds also quantities and angles; of them the numbers are taken.
+    # ECSV can also contain quantities and angles; their numbers are used.
     data = getattr(column, "value", column)
     values = np.ma.MaskedArray(
         np.asarray(getattr(data, "unmasked", data)), mask=getattr(column, "mask", np.ma.nomask)
@@ -240,7 +241,7 @@ def scalars(column: Any) -> Any:
 
 
 def _plain(name: str) -> str:
-    """Reduce a column's name so that its spellings are equal: ``RA (deg)`` -> ``ra``."""
+    """Normalise a column name so that different spellings are equal: ``RA (deg)`` -> ``ra``."""
     text = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return re.sub(r"_(deg|degrees|arcsec|arcmin|mas|hours?)$", "", text)
 
@@ -262,7 +263,7 @@ def _ucd(rows: Table, name: str) -> str:
 
 
 def _position_columns(rows: Table, choice: Choice) -> tuple[tuple[str, str, str | None], list[str]]:
-    """Return longitude, latitude, and the frame that their names tell; and what is doubtful of it."""
+    """Return longitude and latitude columns, the frame given by their names, and any doubts."""
     pairs = list(dict.fromkeys(_pairs(rows)))
     ra, dec = (choice.columns.get(role) for role in NEEDED)
     if ra or dec:
@@ -272,8 +273,8 @@ def _position_columns(rows: Table, choice: Choice) -> tuple[tuple[str, str, str 
         pairs = [pair for pair in pairs if pair[:2] == said] or [(*said, None)]
     for i, role in enumerate(NEEDED):
         if not pairs or not pairs[0][i]:
-            raise InvalidInput(f"no column for {role} among {_names(rows)}; say --column {role}=NAME")
-    # Galactic coordinates beside the equatorial ones are the same positions once more.
+            raise InvalidInput(f"no column for {role} among {_names(rows)}; use --column {role}=NAME")
+    # Galactic coordinates in addition to equatorial ones are the same positions.
     rivals = [
         pair for pair in pairs[1:] if pair[2] == pairs[0][2] or pair[2] in (ANY_EQUATORIAL, "ICRS", "J2000")
     ]
@@ -282,7 +283,7 @@ def _position_columns(rows: Table, choice: Choice) -> tuple[tuple[str, str, str 
     others = ", ".join(f"{ra} and {dec}" for ra, dec, _ in rivals)
     (ra, dec, _) = pairs[0]
     return pairs[0], [
-        f"the positions are those of {ra} and {dec}, there is also {others} (--column ra=NAME,dec=NAME)"
+        f"positions are read from {ra} and {dec}, but there are also {others} (--column ra=NAME,dec=NAME)"
     ]
 
 
@@ -291,7 +292,7 @@ def _is_main(rows: Table, pair: tuple[str, str, str | None]) -> bool:
 
 
 def _pairs(rows: Table) -> Iterator[tuple[str, str, str | None]]:
-    """Yield all columns that may be a position, the likeliest first."""
+    """Yield all pairs of columns that may be a position, the most likely first."""
     names = _by_plain_name(rows)
     usual = [
         (ra, dec, frame)
@@ -310,7 +311,7 @@ def _pairs(rows: Table) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _candidates(rows: Table, role: str, usual: list[str], choice: Choice) -> list[str]:
-    """Return the columns that may have a role, the likeliest first."""
+    """Return the columns that may have a role, the most likely first."""
     if role in choice.columns:
         return [choice.columns[role]]
     by_ucd = [str(name) for ucd in UCDS[role] for name in rows.colnames if _ucd(rows, name) == ucd]
@@ -322,22 +323,20 @@ def _error_doubts(rows: Table, found: list[str]) -> list[str]:
     column = rows[found[0]]
     if len(found) > 1:
         return [
-            f"the position error is {found[0]}, there is also {', '.join(found[1:])} (--column error=NAME)"
+            f"the error is read from {found[0]}, there is also {', '.join(found[1:])} (--column error=NAME)"
         ]
     if _plain(found[0]) in VAGUE_NAMES and not stated(column.unit) and unit_in_name(found[0]) is None:
-        return [
-            f"{found[0]} is taken for the position error, in arcsec (--column error=NAME --unit error=UNIT)"
-        ]
+        return [f"{found[0]} is assumed to be the error in arcsec (--column error=NAME --unit error=UNIT)"]
     return []
 
 
 def _not_scalar(rows: Table, columns: dict[str, str], choice: Choice) -> dict[str, str]:
-    """Return the optional roles whose column has several values in a cell.
+    """Return the optional roles whose columns have several values per cell.
 
     Raises
     ------
     InvalidInput
-        A column that is needed, or that the user named, is such.
+        A required column, or one given by the user, has several values per cell.
     """
     left_out = {}
     for role, name in columns.items():
@@ -345,7 +344,7 @@ def _not_scalar(rows: Table, columns: dict[str, str], choice: Choice) -> dict[st
             continue
         if role in (*NEEDED, "error") or role in choice.columns:
             raise InvalidInput(
-                f"column {name} has several values in each row; expected one: --column {role}=NAME"
+                f"column {name} has several values in each row; expected one, use --column {role}=NAME"
             )
         left_out[role] = "several values in each row"
     return left_out
@@ -355,7 +354,7 @@ def _refuse_twice(columns: Mapping[str, str]) -> None:
     for role, name in columns.items():
         others = [other for other, column in columns.items() if column == name and other != role]
         if others:
-            raise InvalidInput(f"column {name} is both {role} and {others[0]}; say --column {role}=NAME")
+            raise InvalidInput(f"column {name} is both {role} and {others[0]}; use --column {role}=NAME")
 
 
 def _is_text(column: Column) -> bool:
@@ -363,12 +362,12 @@ def _is_text(column: Column) -> bool:
 
 
 def _said_unit(column: Column, role: str, choice: Choice) -> Any:
-    """Return the unit that the user, the file or the column's name tells; None for none of them."""
+    """Return the unit given by the user, the file or the column name; None if there is none."""
     return choice.units.get(role) or stated(column.unit) or unit_in_name(str(column.info.name))
 
 
 def _unit(column: Column, role: str, choice: Choice, is_sexagesimal: bool) -> u.UnitBase | None:
-    """Return the unit of a column; None for a flux that is none."""
+    """Return the unit of a column; None for a flux column that is not an energy flux."""
     said = _said_unit(column, role, choice)
     if role == "flux":
         unit = flux_unit(str(said)) if said else None
@@ -378,53 +377,53 @@ def _unit(column: Column, role: str, choice: Choice, is_sexagesimal: bool) -> u.
             )
         return unit
     if said is None:
-        # Right ascensions written as text with blanks or colons are hours, all other angles as usual.
+        # Right ascensions written with blanks or colons are in hours; other angles follow the usual rules.
         return u.hourangle if role == "ra" and is_sexagesimal else ASSUMED_UNITS[role]
     unit = said if isinstance(said, u.UnitBase) else angle_unit(str(said))
     if unit is None or (unit == u.hourangle and role != "ra"):
-        raise InvalidInput(f"column {column.info.name}: unit {said} does not fit; say --unit {role}=UNIT")
+        raise InvalidInput(f"column {column.info.name}: unit {said} does not fit; use --unit {role}=UNIT")
     if role == "ra" and is_sexagesimal and unit != u.hourangle and role not in choice.units:
         raise InvalidInput(
-            f"column {column.info.name} is written as h:m:s or d:m:s, its unit is {said}; "
-            "say --unit ra=hour or --unit ra=deg"
+            f"column {column.info.name} is written as h:m:s or d:m:s, but its unit is {said}; "
+            "use --unit ra=hour or --unit ra=deg"
         )
     return unit
 
 
 def _frame(table: CatalogueTable, ra: str, dec: str, tells: str | None, choice: Choice) -> tuple[Frame, str]:
-    """Return the frame of the positions, and how it is known.
+    """Return the frame of the positions, and how it was determined.
 
     Raises
     ------
     InvalidInput
-        File and names contradict each other, or what the file states is not clear.
+        The file and the column names contradict each other, or the frame in the file is ambiguous.
     """
     if choice.frame:
         return frame_by_name(choice.frame), "as said"
     of_file = table.frames.get(ra)
-    unclear = f"; say --frame, e.g. --frame ICRS, for columns {ra} and {dec}"
+    unclear = f"; use --frame, e.g. --frame ICRS, for columns {ra} and {dec}"
     if tells not in (None, ANY_EQUATORIAL) and (told := frame_by_name(tells)).system not in EQUATORIAL:
-        return told, f"by the names {ra} and {dec}"
+        return told, f"from the names {ra} and {dec}"
     if of_file != table.frames.get(dec):
         raise InvalidInput(f"{ra} and {dec} are in different reference frames{unclear}")
     if isinstance(of_file, str):
-        raise InvalidInput(f"the reference frame is not clear: {of_file}{unclear}")
+        raise InvalidInput(f"the reference frame is ambiguous: {of_file}{unclear}")
     if tells not in (None, ANY_EQUATORIAL):
         told = frame_by_name(tells)
         if of_file is not None and not of_file.is_like(told):
             raise InvalidInput(
-                f"the file states the reference frame {of_file}, the name {ra} says {tells}{unclear}"
+                f"the file gives the reference frame {of_file}, but the name {ra} implies {tells}{unclear}"
             )
-        return of_file or told, f"by the names {ra} and {dec}"
+        return of_file or told, f"from the names {ra} and {dec}"
     if of_file is None:
-        return Frame("ICRS"), "assumed, the file states none"
+        return Frame("ICRS"), "assumed; the file gives none"
     if tells and of_file.system not in EQUATORIAL:
-        raise InvalidInput(f"the file states the reference frame {of_file} for a right ascension{unclear}")
-    return of_file, "as the file states"
+        raise InvalidInput(f"the file gives the reference frame {of_file} for a right ascension{unclear}")
+    return of_file, "given by the file"
 
 
 def _error_kind(column: str) -> str | None:
-    """Return the kind of error that a column's name tells; the assumed kind where there is no column."""
+    """Return the kind of error given by a column name; the assumed kind if there is no column."""
     if not column:
         return ASSUMED_ERROR_KIND
     if "sigma" in column.lower():

@@ -1,9 +1,9 @@
-"""Catalogue services on the net, asked by Simple Cone Search (IVOA recommendation 1.03).
+"""Search remote catalogue services by Simple Cone Search (IVOA recommendation 1.03).
 
-An answer counts when it came in time from the host that was asked, is one VOTable of sane size that
-refers to nothing else, reports no error and says where its sources are. Else the catalogue is not
-checked, and the reason is given. The request is one GET, so it is made with ``requests``: pyvo takes 1 s
-to import and limits neither the time nor the size of an answer.
+An answer is accepted if it arrives in time from the host that was queried, is one VOTable of reasonable size
+without external references, reports no error and gives positions. Otherwise the catalogue counts as not
+checked, with the reason. The query is a single GET with ``requests``, because pyvo takes 1 s to import and
+limits neither the time nor the size of an answer.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 8.0
 MAX_ANSWER_BYTES = 4_000_000
-"""Some thousand rows: more is no answer about a cone of some arcmin, and would take long to read."""
+"""Largest answer, a few thousand rows; more is implausible for a cone of some arcmin and slow to read."""
 NEIGHBOURHOOD_ARCSEC = 900.0
-"""A cone is asked at least so wide, to count how dense the catalogue is here."""
+"""Smallest cone radius of a query, large enough to estimate the local density of the catalogue."""
 
 Cone = tuple[float, float, float]
 ColumnRole = Annotated[str, Field(pattern="^(name|ra|dec|error|flux|class|identifiers)$")]
@@ -49,18 +49,18 @@ class ServiceEntry(Constants):
     url: str = Field(pattern=r"^https?://")
     columns: dict[ColumnRole, Text]
     units: dict[MeasuredRole, Text]
-    """Of columns for which the service states none."""
+    """Units of columns for which the service gives none."""
     error_kind: Literal["sigma", "r68", "r90", "r95", "r99"] | None = None
     default_r90_arcsec: RadiusArcsec | None = None
-    """Of sources without an error."""
+    """90 % radius of sources without an error."""
     largest_r90_arcsec: RadiusArcsec
-    """A cone is asked so much wider, for sources whose error circle reaches into it."""
+    """Radius added to a cone to include sources whose error circle overlaps it."""
     density_per_deg2: NonNegative
-    """Sources over the area that the catalogue covers."""
+    """Mean density over the area that the catalogue covers."""
     flux_band_kev: BandKev | None = None
     reference: Text
     tried: bool
-    """False: nobody has seen it work yet."""
+    """False if the entry has never been tested with the real service."""
 
     @model_validator(mode="after")
     def _has_errors(self) -> ServiceEntry:
@@ -70,13 +70,13 @@ class ServiceEntry(Constants):
 
 
 class RemoteService(ServiceEntry):
-    """A service that can be asked."""
+    """A remote service."""
 
     name: Text
 
 
 class RemoteServices(RootModel[dict[str, ServiceEntry]]):
-    """``cone_search.toml``: services by name."""
+    """Contents of ``cone_search.toml``: services by name."""
 
 
 def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
@@ -85,7 +85,7 @@ def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
     Raises
     ------
     InvalidInput
-        There is no such service.
+        There is no service with this name.
     """
     known = read_toml(Path(__file__).with_name("cone_search.toml"), RemoteServices).root
     names = tuple(names)
@@ -103,26 +103,27 @@ def ask_remote(
     services: Sequence[RemoteService],
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[CatalogueAnswer, ...]:
-    """Ask services for the sources whose error circle reaches into a cone, all at the same time.
+    """Query services in parallel for the sources whose error circle overlaps a cone.
 
     Parameters
     ----------
     ra_deg, dec_deg, radius_arcsec
         The cone, degrees ICRS and arcsec.
     services
-        Whom to ask.
+        Services to query.
     timeout_s
-        After so many seconds this returns, whoever has not answered.
+        Time after which the function returns, even if services have not answered, seconds.
 
     Returns
     -------
     tuple of CatalogueAnswer
-        One of each service, in their order; a service's fault makes it unchecked and never an exception.
+        One answer per service, in their order. A failing service counts as not checked and never raises an
+        exception.
     """
     cone, deadline = (ra_deg, dec_deg, radius_arcsec), time.monotonic() + timeout_s
     came: queue.Queue[tuple[int, CatalogueAnswer]] = queue.Queue()
     for number, service in enumerate(services):
-        # Daemons: one that hangs in a name lookup must not keep the process from ending.
+        # Daemon threads: one that hangs in a name lookup must not keep the process from exiting.
         threading.Thread(
             target=lambda i=number, s=service: came.put((i, _ask(s, cone, deadline))), daemon=True
         ).start()
@@ -140,7 +141,7 @@ def ask_remote(
 def _ask(service: RemoteService, cone: Cone, deadline: float) -> CatalogueAnswer:
     try:
         return _answer(service, cone, *_sources(service, _get(service, cone, deadline)))
-    # Nothing that an answer holds may end the thread: the catalogue is not checked, with the reason.
+    # No content of an answer may end the thread; the catalogue is then not checked, with the reason.
     except Exception as error:
         return _unchecked(service, cone, f"{type(error).__name__}: {error}")
 
@@ -162,15 +163,15 @@ def _asked_arcsec(service: RemoteService, radius_arcsec: float) -> float:
 
 
 class _OneHost(requests.Session):
-    """Follows redirects within the host that was asked, never to another or from https to http."""
+    """Follows redirects only within the queried host, and never from https to http."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where a response redirects to; None where it does not."""
+        """Return the target of a redirect; None if the response is not a redirect."""
         target = super().get_redirect_target(resp)
         if target:
             old, new = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
             if new.hostname != old.hostname or (old.scheme, new.scheme) == ("https", "http"):
-                raise Failure(f"redirected to {new.scheme}://{new.hostname}, which is not asked")
+                raise Failure(f"redirected to {new.scheme}://{new.hostname}, which is not allowed")
         return target
 
 
@@ -180,9 +181,9 @@ def _get(service: RemoteService, cone: Cone, deadline: float) -> bytes:
     Raises
     ------
     Failure
-        It is too long or too late.
+        The answer is too long or too late.
     requests.RequestException
-        There is none, or its status says that the service failed.
+        There is no answer, or its status reports a failure.
     """
     ra, dec, radius = cone
     asked = {"RA": f"{ra:.6f}", "DEC": f"{dec:.6f}", "SR": f"{_asked_arcsec(service, radius) / 3600.0:.6f}"}
@@ -197,14 +198,14 @@ def _get(service: RemoteService, cone: Cone, deadline: float) -> bytes:
         for part in response.iter_content(65_536):
             body += part
             if len(body) > MAX_ANSWER_BYTES:
-                raise Failure(f"more than {MAX_ANSWER_BYTES} bytes, no answer for a small cone")
+                raise Failure(f"more than {MAX_ANSWER_BYTES} bytes, implausible for a small cone")
             if time.monotonic() > deadline:
-                raise Failure("the answer does not end")
+                raise Failure("the answer did not end in time")
     return bytes(body)
 
 
 def _sources(service: RemoteService, body: bytes) -> tuple[list[CatalogueSource], int]:
-    """Return the sources of an answer, and how many of its rows are no use."""
+    """Return the sources of an answer, and the number of unusable rows."""
     from mxtvhf.catalogues.columns import MEASURED, Choice, map_columns
     from mxtvhf.catalogues.rows import sources_of
 
@@ -226,30 +227,30 @@ def _table(body: bytes) -> CatalogueTable:
     Raises
     ------
     Failure
-        It is not a VOTable with exactly one table, or says that the query failed or that rows are missing.
+        The answer is not a VOTable with exactly one table, or reports a failed query or missing rows.
     InvalidInput
-        It is damaged, or names something to be opened.
+        The VOTable is damaged or has external references.
     """
     from mxtvhf.catalogues.votable import catalogue_table, read_votable, tables_of
 
     if b"VOTABLE" not in body[:2000]:
-        raise Failure(f"no VOTable but {body[:60].decode('ascii', 'replace')!r}")
+        raise Failure(f"not a VOTable: {body[:60].decode('ascii', 'replace')!r}")
     document = read_votable(BytesIO(body))
     infos = [*document.infos, *(info for resource in document.resources for info in resource.infos)]
     for info in (*infos, *document.params):
         _refuse_error(info)
     tables = tables_of(document)
     if len(tables) != 1:
-        raise Failure(f"expected one table, the answer has {'no table' if not tables else len(tables)}")
+        raise Failure(f"expected one table, but the answer has {'no table' if not tables else len(tables)}")
     ((_, _, table),) = tables
     return catalogue_table(document, "", table)
 
 
 def _refuse_error(info: Any) -> None:
-    """Raise what an INFO reports: ``Error``, or by DALI a ``QUERY_STATUS`` of ``ERROR`` or ``OVERFLOW``."""
+    """Raise the error of an INFO: ``Error``, or the DALI ``QUERY_STATUS`` ``ERROR`` or ``OVERFLOW``."""
     name, value = str(info.name).lower(), str(info.value)
     if name == "query_status" and value.upper() == "OVERFLOW":
-        raise Failure("the service left out rows beyond its limit")
+        raise Failure("the service omitted rows beyond its limit")
     if name == "error" or (name == "query_status" and value.upper() == "ERROR"):
         raise Failure(f"the service reports: {getattr(info, 'content', None) or value}")
 

@@ -1,4 +1,4 @@
-"""Celestial reference frames of catalogues: named in any usual way, converted to ICRS by astropy."""
+"""Celestial reference frames of catalogues: parse common names and convert to ICRS with astropy."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ SYSTEMS = {
     "supergalactic": "supergalactic",
     "ecliptic": "ecliptic", "eclfk5": "ecliptic",
 }  # fmt: skip
-"""Lower case without blanks and signs -> system: FITS 4.0 (table 24), the vocabularies of VOTable's COOSYS up
-to 1.2 and since 1.5 (IVOA refframe), and what people type. ``ecl_FK4`` is missing: astropy has none."""
+"""System by its name in lower case without blanks and signs: FITS 4.0 (table 24), the vocabularies of
+VOTable's COOSYS up to 1.2 and since 1.5 (IVOA refframe), and common names. ``ecl_FK4`` is missing because
+astropy does not support it."""
 DEFAULT_EQUINOX = {"FK5": "J2000", "FK4": "B1950", "FK4-NO-E": "B1950", "ecliptic": "J2000"}
 EQUATORIAL = ("ICRS", "FK5", "FK4", "FK4-NO-E")
 FIRST_FK5_YEAR = 1984.0
-"""FITS 4.0, section 8.3: an equinox before is of FK4 and Besselian, a later one of FK5 and Julian."""
+"""FITS 4.0, section 8.3: an earlier equinox is Besselian and FK4, a later one Julian and FK5."""
 KNOWN = "ICRS, FK5, FK4, galactic, supergalactic or ecliptic, with an equinox where needed: 'FK4 B1950'"
 
 
@@ -49,9 +50,9 @@ class Frame:
     system
         A value of `SYSTEMS`.
     equinox
-        ``J2000``, ``B1950``, ...; None: the usual one, or none is needed.
+        ``J2000``, ``B1950``, ...; None for the usual one, or if none is needed.
     epoch
-        At which positions in FK4 were observed; None: its equinox.
+        Epoch of observation of FK4 positions; None for the equinox.
     """
 
     system: str
@@ -65,7 +66,7 @@ class Frame:
         return self.equinox or DEFAULT_EQUINOX.get(self.system)
 
     def is_like(self, other: Frame) -> bool:
-        """Tell whether positions in both frames are equal to 0.1 arcsec."""
+        """Return True if positions in both frames agree within 0.1 arcsec."""
         return self._kind() == other._kind()
 
     def _kind(self) -> str:
@@ -89,7 +90,7 @@ class Frame:
         directions = UnitSphericalRepresentation(longitude_deg * u.deg, latitude_deg * u.deg)
         found = self._astropy().realize_frame(directions).transform_to(ICRS())
         ra = found.ra.deg
-        ra[ra >= 360.0] = 0.0  # by rounding
+        ra[ra >= 360.0] = 0.0  # due to rounding
         return ra, found.dec.deg
 
     def _astropy(self) -> Any:
@@ -110,14 +111,15 @@ def frame(system: str, equinox: object = None, epoch: object = None) -> Frame:
     Parameters
     ----------
     system
-        In any usual spelling.
+        Name in any common spelling.
     equinox, epoch
-        ``J2000``, ``1950.0``, ...; a year without a letter before 1984 is Besselian. None or empty: none.
+        ``J2000``, ``1950.0``, ...; a year before 1984 without a letter is Besselian. None or empty if not
+        given.
 
     Raises
     ------
     InvalidInput
-        There is no such frame, or the equinox or epoch is invalid.
+        The frame is unknown, or the equinox or epoch is invalid.
     """
     plain = re.sub(r"[^a-z0-9]", "", system.lower())
     if plain not in SYSTEMS:
@@ -135,29 +137,29 @@ def frame_by_name(text: str) -> Frame:
     Raises
     ------
     InvalidInput
-        As `frame`.
+        Same as for `frame`.
     """
     system, _, equinox = text.strip().partition(" ")
     return frame(system, equinox)
 
 
 def fits_frame(headers: tuple[Mapping[str, Any], ...]) -> Frame | None:
-    """Return the frame that a FITS file states (FITS 4.0, section 8.3).
+    """Return the frame given in a FITS file (FITS 4.0, section 8.3).
 
     Parameters
     ----------
     headers
-        Of the table, and of what it inherits from; the first that says something counts.
+        Headers of the table and of those it inherits from; the first one that gives a frame is used.
 
     Returns
     -------
     Frame or None
-        None where no header names a frame.
+        None if no header gives a frame.
 
     Raises
     ------
     InvalidInput
-        The frame is not known.
+        The frame is unknown.
     """
     for header in headers:
         system = str(header.get("RADESYS") or header.get("RADECSYS") or "").strip()
@@ -170,18 +172,18 @@ def fits_frame(headers: tuple[Mapping[str, Any], ...]) -> Frame | None:
 
 
 def _old_equinox(epoch: object) -> object:
-    """Return ``EPOCH`` as what it once meant, the equinox; a recent year is the time of observation."""
+    """Return ``EPOCH`` in its old meaning, the equinox; a recent year is the time of observation."""
     year = _year(epoch) if epoch is not None else None
     return epoch if year and (year.startswith("B") or year == "J2000") else None
 
 
 def _epoch(system: str, epoch: object) -> str | None:
-    """Return an epoch; that of a frame which does not depend on it is only shown."""
+    """Return an epoch; for a frame that does not depend on it, it is only displayed."""
     return _year(epoch) if system.startswith("FK4") else str(epoch or "").strip() or None
 
 
 def _year(text: object, letter: str = "") -> str | None:
-    """Return an equinox or epoch as ``J2000`` or ``B1950``; ``letter`` is that of a year without one."""
+    """Return an equinox or epoch as ``J2000`` or ``B1950``; ``letter`` is used for a bare year."""
     if text is None or not str(text).strip():
         return None
     found = re.fullmatch(r"([JB]?)((?:1[89]|2[01])\d\d(?:\.\d*)?)", str(text).strip().upper())

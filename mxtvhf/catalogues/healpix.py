@@ -1,7 +1,7 @@
-"""HEALPix cells (Gorski et al. 2005, ApJ 622, 759), nested, by which catalogues are sorted and counted.
+"""HEALPix cells (Gorski et al. 2005, ApJ 622, 759), nested, used to sort and count catalogues.
 
-``hpgeom`` and not ``astropy-healpix``: it needs numpy only, so that a process's first search does not wait a
-second for astropy's imports.
+``hpgeom`` replaces ``astropy-healpix`` because it needs only numpy; the first search of a process does not
+wait a second for astropy's imports.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 from mxtvhf.models.angles import WHOLE_SKY_DEG2
 
 ORDER = 29
-"""Of the index that sorts the sources: the finest that fits into 64 bits, 0.4 mas."""
+"""Order of the index that sorts the sources; the highest that fits into 64 bits, 0.4 mas."""
 PIXEL_DEG = degrees((pi / 3.0) ** 0.5)
-"""Side of a cell of order 0."""
+"""Side of a cell of order 0, degrees."""
 SMALLEST_CELL = 18
-"""Order below whose cells, 0.8 arcsec, no cone is resolved."""
+"""Highest order used to resolve a cone, with cells of 0.8 arcsec."""
 
 
 def cells(ra_deg: Any, dec_deg: Any, order: int = ORDER) -> Any:
-    """Return the cells in which directions lie."""
+    """Return the cells that contain the given directions."""
     return hpgeom.angle_to_pixel(1 << order, ra_deg, dec_deg, nest=True, lonlat=True, degrees=True)
 
 
 def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> list[tuple[int, int]]:
-    """Return ranges (first, end) of finest cells that cover a cone and somewhat more.
+    """Return ranges (first, end) of finest cells that cover slightly more than a cone.
 
-    The cone is covered with cells of about its radius, so that there are few ranges.
+    The cone is covered with cells of about its radius, which keeps the number of ranges small.
     """
     if radius_deg >= 90.0:
         return [(0, 12 << 2 * ORDER)]
@@ -44,14 +44,14 @@ def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> list[tuple[
 
 
 def surroundings(ra_deg: float, dec_deg: float, order: int) -> list[int]:
-    """Return the cell of a direction and those that touch it."""
+    """Return the cell of a direction and its neighbours."""
     own = cells(ra_deg, dec_deg, order)
     around = hpgeom.neighbors(1 << order, own, nest=True)
     return [int(own), *(int(cell) for cell in around if cell >= 0)]
 
 
 def cell_area_deg2(order: int) -> float:
-    """Return the area of a cell, square degrees; all of an order are equal."""
+    """Return the area of a cell, square degrees; all cells of one order have the same area."""
     return float(WHOLE_SKY_DEG2 / (12 << 2 * order))
 
 

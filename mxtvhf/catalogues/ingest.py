@@ -1,4 +1,4 @@
-"""A catalogue file becomes a new version in the store: complete, or not at all."""
+"""Ingest a catalogue file atomically as a new version in the store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FROM (
 WHERE copy = 1 ORDER BY error_class, healpix, number"""
 CACHE_KIB = 65_536
 SOURCES_PER_CELL = 4
-"""On average in the cells by which the density is counted; it is taken from nine of them."""
+"""Mean number of sources in the cells of the density count; the density is averaged over nine cells."""
 FINEST_DENSITY_ORDER = 8
 
 
@@ -55,7 +55,7 @@ def add_catalogue(
     flux_band_kev: tuple[float, float] | None = None,
     confirmed: bool = False,
 ) -> CatalogueVersion:
-    """Ingest a catalogue file as the new version in use of a catalogue.
+    """Ingest a catalogue file as the new current version of a catalogue.
 
     Parameters
     ----------
@@ -64,27 +64,27 @@ def add_catalogue(
     file
         FITS, VOTable, CSV or ECSV.
     name
-        The catalogue's name.
+        Name of the catalogue.
     choice
-        What is said of its columns.
+        Options given by the user for its columns.
     reference
-        Where it was published.
+        Publication of the catalogue.
     flux_band_kev
-        Band of its fluxes, keV.
+        Energy band of its fluxes, keV.
     confirmed
-        Whether to add it although something of it is doubtful.
+        True to add the catalogue in spite of doubts.
 
     Raises
     ------
     InvalidInput
-        The file has no usable source, a name, column, unit or frame is wrong, or something is doubtful and
-        not confirmed.
+        The file has no usable source, a name, column, unit or frame is wrong, or there are unconfirmed
+        doubts.
     Failure
-        The store could not be written.
+        The store cannot be written.
     """
     choice = choice or Choice()
     if name == BRIGHT_XRAY:
-        raise InvalidInput(f"catalogue {name}: this name belongs to the package's own catalogue")
+        raise InvalidInput(f"catalogue {name}: reserved name of the package; choose another")
     folder = catalogue_folder(root, name)
     with (
         only_one(folder),
@@ -98,7 +98,7 @@ def add_catalogue(
             doubts = [*mapped.doubts, *evidence.doubts(mapped)]
             if doubts and not confirmed:
                 raise InvalidInput(
-                    f"{escaped(file)}: not added, not certain: {'; '.join(doubts)}; confirm with --yes"
+                    f"{escaped(file)}: not added, uncertain: {'; '.join(doubts)}; confirm with --yes"
                 )
             rows, unusable = evidence.rows, evidence.unusable
             sources, staged = _sort(database), rows - unusable.total()
@@ -130,17 +130,17 @@ def add_catalogue(
 
 @contextmanager
 def _told_as_failure(folder: Path) -> Iterator[None]:
-    """Raise `Failure` where SQLite could not write, as on a full disk."""
+    """Raise `Failure` if SQLite cannot write, e.g. on a full disk."""
     try:
         yield
     except sqlite3.Error as error:
-        raise Failure(f"{folder}: could not be written, {error}") from error
+        raise Failure(f"{folder}: cannot be written: {error}") from error
 
 
 def _staging(path: Path, part: Path) -> sqlite3.Connection:
-    """Open the database of unsorted rows, with the one to be made beside it.
+    """Open the database of unsorted rows, with the new database attached.
 
-    Neither needs a journal: they are thrown away when anything fails.
+    Neither needs a journal, because both are discarded if anything fails.
     """
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("ATTACH ? AS made", (str(part),))
@@ -161,7 +161,7 @@ def _staging(path: Path, part: Path) -> sqlite3.Connection:
 
 
 def _stage(database: sqlite3.Connection, file: Path, choice: Choice) -> tuple[Mapped, Evidence]:
-    """Write all usable rows, and the places of the others; return how they were read and what was found."""
+    """Write all usable rows and the positions of the others; return the mapping and the evidence."""
     evidence, mapped = Evidence(), None
     database.execute("BEGIN")
     for table in read_parts(file, choice.table):
@@ -182,12 +182,12 @@ def _stage(database: sqlite3.Connection, file: Path, choice: Choice) -> tuple[Ma
 
 
 def _count(database: sqlite3.Connection, table: str) -> int:
-    (count,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  # one of ours
+    (count,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  # a constant name
     return int(count)
 
 
 def _sort(database: sqlite3.Connection) -> int:
-    """Write the rows in their order, one for each name and position; return how many there are."""
+    """Write the rows in sorted order, one per name and position; return their number."""
     database.execute("BEGIN")
     database.execute(SORT)
     database.execute("COMMIT")
@@ -211,7 +211,7 @@ def _error_classes(database: sqlite3.Connection) -> tuple[ErrorClass, ...]:
 
 
 def _count_density(database: sqlite3.Connection, sources: int) -> int:
-    """Count the sources by cells; return the order of the cells."""
+    """Count the sources by cell; return the order of the cells."""
     order = min(max(floor(log(sources / (12 * SOURCES_PER_CELL), 4)), 0), FINEST_DENSITY_ORDER)
     database.execute(
         "INSERT INTO made.density SELECT healpix >> ? AS cell, count(*) FROM made.source GROUP BY cell",
@@ -221,7 +221,7 @@ def _count_density(database: sqlite3.Connection, sources: int) -> int:
 
 
 def _publish(root: Path, part: Path, version: CatalogueVersion) -> CatalogueVersion:
-    """Put the data in its place, then say that it is there."""
+    """Move the data file into place, then write the description of the version."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
     whole = version.model_copy(

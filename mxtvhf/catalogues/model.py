@@ -1,4 +1,4 @@
-"""What a catalogue says of a place on the sky."""
+"""Data model of catalogue sources and search results."""
 
 from __future__ import annotations
 
@@ -12,62 +12,62 @@ class CatalogueSource(Model):
     """A source of a catalogue."""
 
     catalogue: str
-    """The catalogue's name, in the local store or at the remote service."""
+    """Name of the catalogue in the local store or at the remote service."""
     name: str
-    """What the catalogue calls it."""
+    """Name in the catalogue."""
     identifiers: tuple[str, ...] = ()
     """Other names of the same source."""
     ra_deg: RightAscension
     dec_deg: Declination
     r90_arcsec: NonNegative
-    """90 % radius of its position, systematic error included, arcsec."""
+    """90 % radius of the position including the systematic error, arcsec."""
     flux: NonNegative | None = None
-    """erg/cm2/s in the catalogue's band; None where unknown or in another unit."""
+    """Flux, erg/cm2/s in the catalogue's band; None if unknown or in another unit."""
     flux_band_kev: tuple[float, float] | None = None
     brighter_per_deg2: NonNegative | None = None
-    """Sources of the catalogue per square degree, as dense as it is here, that are at least as bright; None
-    where that was not counted."""
+    """Local density of catalogue sources that are at least as bright, per square degree; None if not
+    counted."""
     classification: str | None = None
-    """The catalogue's own word: ``LMXB``, ``Seyfert_1``, ..."""
+    """Classification in the catalogue: ``LMXB``, ``Seyfert_1``, ..."""
     reference: str
-    """Where it was published."""
+    """Publication of the catalogue."""
 
 
 class CatalogueAnswer(Model):
-    """What one catalogue gave for a cone, or why it could not be asked."""
+    """Result of one catalogue for a cone, or the reason why it could not be searched."""
 
     catalogue: str
     version: str | None = None
-    """Of the catalogue as ingested; None for a remote service."""
+    """Version of the ingested catalogue; None for a remote service."""
     checked: bool
-    """False: not asked, or no sound answer. Then nothing is known, least of all that there is no match."""
+    """False if the catalogue was not searched or gave no valid answer; this does not mean that there is no
+    match."""
     reason: str | None = None
-    """Why it was not checked."""
+    """Reason why the catalogue was not checked."""
     ra_deg: RightAscension
     dec_deg: Declination
     radius_arcsec: NonNegative
-    """The cone that was asked for."""
+    """Cone that was searched."""
     density_per_deg2: NonNegative | None = None
-    """Sources of the catalogue per square degree around here: how often an unrelated one lies here by chance.
-    The larger of the local and the mean density; None when not checked."""
+    """Density of catalogue sources around the position, per square degree, which gives the rate of chance
+    coincidences; the larger of the local and the mean density. None if not checked."""
     sources: tuple[CatalogueSource, ...] = ()
-    """All whose error circle reaches into the cone, nearest first."""
+    """Sources whose error circle overlaps the cone, nearest first."""
     omitted: int = 0
-    """How many farther ones were left out of a very full cone."""
+    """Number of farther sources omitted from a crowded cone."""
     unusable_here: int = 0
-    """Rows of the catalogue inside the cone that are not among its sources, since their error is not known:
-    the catalogue is not checked for them."""
+    """Number of catalogue rows inside the cone that are unusable because their position error is unknown."""
     unusable_anywhere: int = 0
-    """Rows of the catalogue that are not among its sources and whose place is not known."""
+    """Number of unusable catalogue rows whose position is unknown."""
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether all of the catalogue was checked here, as far as it has positions."""
+        """Return True if all catalogue rows with a position here were checked."""
         return self.checked and not self.unusable_here
 
     @property
     def gap(self) -> str | None:
-        """Say what of the catalogue was not checked; None where all of it was."""
+        """Return which rows of the catalogue were not checked; None if all were."""
         here, anywhere = self.unusable_here, self.unusable_anywhere
         parts = [
             f"{here} row{'s' if here != 1 else ''} here without a usable position error" if here else "",
@@ -76,13 +76,13 @@ class CatalogueAnswer(Model):
         return " and ".join(filter(None, parts)) or None
 
     def is_around(self, position: Position) -> bool:
-        """Tell whether a position is the centre of the cone that was asked for."""
+        """Return True if a position is the centre of the searched cone."""
         return (self.ra_deg, self.dec_deg) == (position.ra_deg, position.dec_deg)
 
 
 class Catalogues(Protocol):
-    """What can be asked for the sources around a place."""
+    """Interface of a set of catalogues that can be searched."""
 
     def cone(self, ra_deg: float, dec_deg: float, radius_arcsec: float) -> tuple[CatalogueAnswer, ...]:
-        """Return one answer of each catalogue, also of one that could not be read."""
+        """Return one answer per catalogue, also for an unreadable one."""
         ...

@@ -1,7 +1,7 @@
-"""Catalogue files, read in parts: FITS, VOTable, CSV and ECSV, also packed by gzip, bzip2 or xz.
+"""Read catalogue files in parts: FITS, VOTable, CSV and ECSV, also compressed by gzip, bzip2 or xz.
 
-Libraries get open files, never names: a name that looks like an address would be fetched, and a text of one
-line be taken for a name.
+Libraries receive open files, never names: they would fetch a name that looks like a URL, and treat one line
+of text as a file name.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.text import escaped, one_line
 
 ROWS = 100_000
-"""Of one part."""
+"""Number of rows of one part."""
 BEGINNING = 2000
-"""Bytes by which a format is recognised."""
+"""Number of bytes used to recognise a format."""
 MAX_UNPACKED_BYTES = 20_000_000_000
-"""Of a packed file: more is refused before it fills the disk."""
+"""Largest uncompressed size; a larger file is refused before it fills the disk."""
 
 READABLE = "FITS, VOTable, CSV or ECSV"
 PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
@@ -46,57 +46,56 @@ PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
-"""First bytes -> what unpacks the file."""
+"""Decompression module by the first bytes of a file."""
 OTHERS = {
-    rb"PK\x03\x04|7z\xbc\xaf|\x1f\x9d|\x28\xb5\x2f\xfd|Rar!": "an archive or a packed file; unpack it first",
+    rb"PK\x03\x04|7z\xbc\xaf|\x1f\x9d|\x28\xb5\x2f\xfd|Rar!": "an archive or packed file; unpack it first",
     rb"\x89HDF|PAR1|SQLite format|%PDF|\xd0\xcf\x11\xe0|ARROW1": f"not {READABLE}; convert it first",
     rb"\xff\xfe|\xfe\xff": "text in UTF-16; convert it with: iconv -f utf-16 -t utf-8",
-    rb"\s*<(?:!doctype )?html": "an HTML page, not a catalogue; fetch the file itself",
+    rb"\s*<(?:!doctype )?html": "an HTML page, not a catalogue; download the file itself",
 }
-"""First bytes of files that are often given, and what they are."""
+"""Advice for unsupported file types, by their first bytes."""
 LONGEST_LINE = 1_000_000
-"""Characters of the names of columns."""
+"""Largest number of characters of the line with the column names."""
 DELIMITERS = ",;\t|"
 
 
 def read_parts(path: Path, table: str | None = None) -> Iterator[CatalogueTable]:
-    """Yield the rows of a table of a file, some at a time, at least one part.
+    """Yield the rows of a table of a file in parts, at least one part.
 
-    FITS and CSV files may be of any size; VOTable and ECSV files are read whole, as astropy does it.
+    FITS and CSV files may have any size; astropy reads VOTable and ECSV files as a whole.
 
     Parameters
     ----------
     path
         The file.
     table
-        Name or number of its table, where it has several: the number of the HDU in a FITS file, in a VOTable
-        counted from 1.
+        Name or number of the table if the file has several: the HDU number in a FITS file, or the number in a
+        VOTable counted from 1.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, holds no table, or several and ``table`` is None.
+        The file cannot be read, contains no table, or contains several and ``table`` is None.
     """
     try:
         with warnings.catch_warnings(), _unpacked(path) as file:
-            # Files by other hands are full of units and types that astropy remarks on; what matters of them
-            # comes out of the columns.
+            # Astropy warns of many units and types in real files; relevant problems are found in the columns.
             warnings.simplefilter("ignore", AstropyWarning)
             yield from _parts(file, table)
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(path)}: {error}") from error
     except Failure:
         raise
-    # astropy's readers let out whatever a damaged file makes the libraries below them raise.
+    # For a damaged file astropy's readers pass on any exception of the libraries they use.
     except Exception as error:
         raise InvalidInput(f"{escaped(path)}: cannot be read as a table: {one_line(error, 200)}") from error
 
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file; a packed one is unpacked into a temporary file, since FITS is read in steps."""
+    """Open a file; a compressed one is unpacked into a temporary file, since FITS is read in steps."""
     if path.is_dir():
-        raise InvalidInput("this is a folder; expected a file")
+        raise InvalidInput("is a folder; expected a file")
     if path.exists() and not path.is_file():
         raise InvalidInput("not a regular file")
     try:
@@ -127,10 +126,10 @@ def _unpack(packed: IO[bytes], whole: IO[bytes]) -> None:
                 raise InvalidInput(f"more than {MAX_UNPACKED_BYTES} bytes when unpacked; unpack it yourself")
             whole.write(content)
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        if isinstance(error, OSError) and error.errno:  # of the disk; those of damaged data have no number
+        if isinstance(error, OSError) and error.errno:  # damaged data give no errno
             raise Failure(f"{tempfile.gettempdir()}: cannot unpack: {error.strerror}") from error
         raise InvalidInput(
-            f"cut or damaged, cannot be unpacked: {one_line(error, 100)}; fetch it again"
+            f"truncated or damaged, cannot be unpacked: {one_line(error, 100)}; download it again"
         ) from error
     whole.flush()
 
@@ -148,7 +147,7 @@ def _parts(file: IO[bytes], table: str | None) -> Iterator[CatalogueTable]:
         name, element = _chosen(tables_of(document), table)
         yield from _slices(catalogue_table(document, name, element))
     elif table is not None:
-        raise InvalidInput(f"--table {table}: only FITS files and VOTables hold several tables")
+        raise InvalidInput(f"--table {table}: only FITS files and VOTables contain several tables")
     elif start.startswith(b"# %ECSV"):
         with _decoded(file) as text:
             lines = text.read().splitlines()
@@ -159,14 +158,14 @@ def _parts(file: IO[bytes], table: str | None) -> Iterator[CatalogueTable]:
 
 
 def _chosen(tables: Sequence[tuple[int, str, Any]], wanted: str | None) -> tuple[str, Any]:
-    """Return the only table, with an empty name, or the one of a name or number."""
+    """Return the only table with an empty name, or the table with the given name or number."""
     if not tables:
-        raise InvalidInput("there is no table in this file")
+        raise InvalidInput("the file contains no table")
     if wanted is None and len(tables) == 1:
         return "", tables[0][2]
     names = ", ".join(f"{number} {name}".strip() for number, name, _ in tables)[:200]
     if wanted is None:
-        raise InvalidInput(f"{len(tables)} tables ({names}); say which: --table NAME or --table NUMBER")
+        raise InvalidInput(f"{len(tables)} tables ({names}); use --table NAME or --table NUMBER")
     found = [(name or str(number), one) for number, name, one in tables if wanted in (name, str(number))]
     if len(found) != 1:
         raise InvalidInput(f"--table {wanted}: expected one of {names}")
@@ -186,7 +185,7 @@ def _hdus(file: IO[bytes]) -> Iterator[fits.HDUList]:
 def _fits_parts(file: IO[bytes], table: str | None) -> Iterator[CatalogueTable]:
     first, rows = 0, 1
     while first < rows:
-        # Opened for each part: what was mapped of the file is given back with it.
+        # The file is opened for each part, so that its memory map is released.
         with _hdus(file) as hdus:
             name, hdu = _chosen(
                 [
@@ -214,12 +213,12 @@ def _fits_frames(part: Table, headers: tuple[Any, ...]) -> dict[str, Any]:
 
 def _binary_rows(_: IO[bytes], hdu: fits.BinTableHDU, first: int, end: int) -> Table:
     header = hdu.header.copy()
-    # astropy writes into comments of which columns it would build objects.
+    # Astropy writes into comments from which columns it would construct objects.
     header.remove("COMMENT", ignore_missing=True, remove_all=True)
     table = Table.read(fits.BinTableHDU(data=hdu.data[first:end], header=header))
     for column in hdu.columns:
         if column.null is not None and (column.bscale or column.bzero):
-            # astropy compares the null with the scaled numbers.
+            # Astropy compares the null value with the scaled numbers.
             null = float(column.null) * float(column.bscale or 1.0) + float(column.bzero or 0.0)
             values = np.ma.asarray(table[column.name])
             table[column.name] = np.ma.masked_where(np.isclose(values.data, null, rtol=1e-12), values)
@@ -227,12 +226,12 @@ def _binary_rows(_: IO[bytes], hdu: fits.BinTableHDU, first: int, end: int) -> T
 
 
 def _ascii_rows(file: IO[bytes], hdu: fits.TableHDU, first: int, end: int) -> Table:
-    """Return the columns as text: astropy makes a blank or null number 0."""
+    """Return the columns as text, because astropy converts a blank or null number to 0."""
     header, width = hdu.header, int(hdu.header["NAXIS1"])
     file.seek(hdu.fileinfo()["datLoc"] + first * width)
     content = file.read((end - first) * width)
     if len(content) < (end - first) * width:
-        raise InvalidInput("cut in its table; fetch it again")
+        raise InvalidInput("truncated table; download it again")
     table = Table()
     for number in range(1, int(header["TFIELDS"]) + 1):
         start, size = int(header[f"TBCOL{number}"]) - 1, re.search(r"\d+", header[f"TFORM{number}"])
@@ -260,11 +259,11 @@ def _decoded(file: IO[bytes]) -> Iterator[io.TextIOWrapper]:
     try:
         yield text
     finally:
-        text.detach()  # whoever opened the file closes it
+        text.detach()  # the opener of the file closes it
 
 
 def _csv_parts(file: io.TextIOWrapper) -> Iterator[CatalogueTable]:
-    """Yield the rows of a CSV file, all cells as text: what is a number is seen row by row."""
+    """Yield the rows of a CSV file with all cells as text; numbers are recognised row by row."""
     try:
         before, header = _header_line(file)
         delimiter = max(DELIMITERS, key=header.count)
@@ -285,7 +284,7 @@ def _csv_parts(file: io.TextIOWrapper) -> Iterator[CatalogueTable]:
 
 
 def _header_line(file: io.TextIOWrapper) -> tuple[int, str]:
-    """Return the first line that is neither blank nor a comment, and how many lines end with it."""
+    """Return the first line that is neither blank nor a comment, and its line number."""
     for number in count(1):
         line = file.readline(LONGEST_LINE)
         if len(line) == LONGEST_LINE:
@@ -294,7 +293,7 @@ def _header_line(file: io.TextIOWrapper) -> tuple[int, str]:
             return number, line
         if not line:
             break
-    raise InvalidInput("no line with the names of columns, without '#' before it")
+    raise InvalidInput("no line with column names found; expected one without '#'")
 
 
 def _column_names(fields: Sequence[str]) -> list[str]:
@@ -303,7 +302,7 @@ def _column_names(fields: Sequence[str]) -> list[str]:
         raise InvalidInput(f"not {READABLE}: {one_line(''.join(names), 60)!r} has no commas")
     if sum(bool(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", name, re.IGNORECASE)) for name in names) > 1:
         raise InvalidInput(
-            f"the first line without '#' is {one_line(','.join(names), 60)!r}; expected names of columns"
+            f"the first line without '#' is {one_line(','.join(names), 60)!r}; expected column names"
         )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidInput(f"two columns have the name {twice[0]!r}; rename one")
@@ -311,7 +310,7 @@ def _column_names(fields: Sequence[str]) -> list[str]:
 
 
 def _csv_rows(rows: Any, names: Sequence[str], before: int) -> Table:
-    """Return the next rows; ``before``: lines of the file up to the header."""
+    """Return the next rows; ``before`` is the number of lines up to the header."""
     cells = []
     for row in islice((row for row in rows if row), ROWS):
         if len(row) != len(names):
@@ -320,7 +319,7 @@ def _csv_rows(rows: Any, names: Sequence[str], before: int) -> Table:
             )
         if row[0].startswith("#"):
             raise InvalidInput(
-                f"line {before + rows.line_num} starts with '#'; comments stand before the header only"
+                f"line {before + rows.line_num} starts with '#'; comments are only allowed before the header"
             )
         cells.append(row)
     columns = zip(*cells, strict=True) if cells else [()] * len(names)

@@ -1,9 +1,9 @@
-"""Catalogues taken out of use: for a time, or with their files.
+"""Disable catalogues or delete them with their files.
 
 ::
 
-    catalogues/<name>/disabled            exists while the catalogue is not asked
-    catalogues/<name>/<version>.removed   marks the number of a deleted version, which is never given again
+    catalogues/<name>/disabled            exists while the catalogue is disabled
+    catalogues/<name>/<version>.removed   marks the number of a deleted version, which is never reused
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def remove_catalogue(root: Path, wanted: str) -> list[int]:
     root
         Folder of the store.
     wanted
-        ``name``, or ``name@2`` for its second version only; then the last one that is left is in use.
+        ``name``, or ``name@2`` for its second version only; the last remaining version is then current.
 
     Returns
     -------
     list of int
-        The versions that were deleted.
+        The deleted versions.
 
     Raises
     ------
     InvalidInput
-        There is no such catalogue or version.
+        The catalogue or version does not exist.
     """
     name, numbers = versions_named(root, wanted)
     folder = catalogue_folder(root, name)
@@ -58,12 +58,12 @@ def remove_catalogue(root: Path, wanted: str) -> list[int]:
 
 
 def set_enabled(root: Path, name: str, *, is_enabled: bool) -> None:
-    """Ask a catalogue from now on, or no longer.
+    """Enable or disable a catalogue.
 
     Raises
     ------
     InvalidInput
-        There is no such catalogue, or a version was named: of a catalogue only the last one is in use.
+        The catalogue does not exist, or a version was given; only catalogues as a whole can be disabled.
     """
     if "@" in name:
         raise InvalidInput(f"catalogue {name}: expected a name without a version")
@@ -76,21 +76,21 @@ def set_enabled(root: Path, name: str, *, is_enabled: bool) -> None:
 
 
 def versions_named(root: Path, wanted: str) -> tuple[str, list[int]]:
-    """Return the name of a catalogue and its versions, or the one that was asked for as ``name@2``.
+    """Return the name of a catalogue and all its versions, or the single one given as ``name@2``.
 
     Raises
     ------
     InvalidInput
-        There is no such catalogue or version.
+        The catalogue or version does not exist.
     """
     name, at, number = wanted.partition("@")
     if name == BRIGHT_XRAY:
-        raise InvalidInput(f"catalogue {name}: part of the package, it stays in use")
+        raise InvalidInput(f"catalogue {name}: part of the package; it cannot be removed")
     there = version_numbers(root, name)
     if not there:
-        raise InvalidInput(f"catalogue {name}: there is none of this name in {root}")
+        raise InvalidInput(f"catalogue {name}: not found in {root}")
     if not at:
         return name, there
     if number not in map(str, there):
-        raise InvalidInput(f"catalogue {wanted}: its versions are {', '.join(map(str, there))}")
+        raise InvalidInput(f"catalogue {wanted}: no such version; expected {', '.join(map(str, there))}")
     return name, [int(number)]

@@ -1,4 +1,4 @@
-"""The rows of a catalogue file as sources of ours: units, 90 % radii, ICRS, and which rows are no use."""
+"""Convert the rows of a catalogue file to sources: units, 90 % radii, ICRS; and count unusable rows."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from mxtvhf.models.text import one_line
 
 LARGEST_R90_ARCSEC = 180.0 * 3600.0
 ERROR_CLASS_FACTOR = 4.0
-"""Within a class of errors."""
+"""Ratio of the largest to the smallest error in an error class."""
 
 NINES = (99.99, 99.999, 999.0, 999.9, 999.99, 999.999, 9999.0, 9999.9, 9999.99, 99999.0, 999999.0)
-"""What catalogues write for "not given"; with a minus sign, also 99 and 99.9."""
+"""Values that catalogues use for missing data; with a minus sign, also 99 and 99.9."""
 NEGATIVE_NINES = (*(-value for value in NINES), -99.0, -99.9)
 NO_TEXT = frozenset(
     {"", "-", "--", "---", "n/a", "nan", "none", "null", "-99", "-999", "-9999", "-99.0", "-999.0"}
 )
-"""Texts that mean "not given", lower case."""
+"""Texts for missing data, in lower case."""
 MANY_OUT_OF_RANGE = 0.01
-"""Part of the positions; more are a sign of a wrong unit or column."""
+"""Fraction of positions out of range above which a wrong unit or column is suspected."""
 
 StagedRow = tuple[int, int, float, float, float, str, str, float | None, str | None]
 """Error class, cell, RA, Dec, R90, name, identifiers (JSON or empty), flux, classification."""
@@ -41,65 +41,65 @@ StagedRow = tuple[int, int, float, float, float, str, str, float | None, str | N
 
 @dataclass
 class Evidence:
-    """What the values of a file say of how it was read; filled part by part."""
+    """Statistics of the values of a file that reveal a wrong interpretation; filled part by part."""
 
     rows: int = 0
     unusable: Counter[str] = field(default_factory=Counter)
-    """Why rows were left out -> how many."""
+    """Number of ignored rows by reason."""
     negative: int = 0
-    """Right ascensions from -180 up to 0, to which 360 deg were added."""
+    """Number of right ascensions from -180 up to 0, to which 360 deg were added."""
     above_180: int = 0
     smallest_ra: float = np.inf
     largest_ra: float = -np.inf
     largest_dec: float = 0.0
-    """Degrees, as read, without its sign."""
+    """Largest absolute declination as read, degrees."""
     largest_error: float = 0.0
-    """In the column's unit."""
+    """Largest position error in the unit of the column."""
     at_origin: int = 0
-    """Positions of exactly 0, 0."""
+    """Number of positions that are exactly 0, 0."""
     zero_errors: int = 0
     nines: Counter[tuple[str, float]] = field(default_factory=Counter)
-    """Column and value -> how often it stands there."""
+    """Number of occurrences by column and value."""
 
     def described(self) -> dict[str, str]:
-        """Say for people what was changed in the values."""
+        """Return a description of changed values."""
         return {"RA below 0": f"360 deg added to {self.negative}"} if self.negative else {}
 
     def doubts(self, mapped: Mapped) -> Iterator[str]:
-        """Yield what is not certain, with the option that settles it."""
+        """Yield the doubts, with the option that resolves each of them."""
         ra, width = mapped.columns["ra"], self.largest_ra - self.smallest_ra
         is_decimal = "ra" in mapped.assumed_units and not mapped.is_sexagesimal
         if is_decimal and self.smallest_ra >= 0.0 and self.largest_ra <= 24.0 and width >= 12.0:
-            yield f"{ra} is taken as degrees, but all of it is from 0 to 24 (--unit ra=deg or ra=hour)"
+            yield f"{ra} is read as degrees, but all values are from 0 to 24 (--unit ra=deg or ra=hour)"
         elif (
             is_decimal
             and abs(self.smallest_ra) <= 2 * np.pi >= self.largest_ra
             and self.largest_dec <= np.pi / 2
             and width >= np.pi
         ):
-            yield f"{ra} is taken as degrees, but may be radians (--unit ra=deg,dec=deg or ra=rad,dec=rad)"
+            yield f"{ra} is read as degrees, but may be in radians (--unit ra=deg,dec=deg or ra=rad,dec=rad)"
         if "error" in mapped.assumed_units and 0.0 < self.largest_error < 0.1:
-            yield f"{mapped.columns['error']} is taken as arcsec, but is below 0.1 (--unit error=UNIT)"
+            yield f"{mapped.columns['error']} is read as arcsec, but all are below 0.1 (--unit error=UNIT)"
         if self.zero_errors:
-            yield f"{mapped.columns['error']} is 0 in {self.zero_errors} rows (--missing 0 if not known)"
+            yield f"{mapped.columns['error']} is 0 in {self.zero_errors} rows (--missing 0 if unknown)"
         if self.at_origin > 1:
-            yield f"{self.at_origin} positions are exactly 0, 0; remove those rows if they are not known"
+            yield f"{self.at_origin} positions are exactly 0, 0; remove these rows if unknown"
         if self.negative and self.above_180:
             yield f"{ra} is below 0 and above 180; 360 deg added to {self.negative} rows (--missing VALUE)"
         out_of_range = self.unusable["position out of range"]
         if out_of_range > MANY_OUT_OF_RANGE * self.rows:
-            yield f"{out_of_range} of {self.rows} positions are out of range, as of a wrong unit or column"
+            yield f"{out_of_range} of {self.rows} positions are out of range; check unit and column"
         for (column, value), count in self.nines.items():
-            yield f"{column} is {value:g} in {count} rows, taken as a number (--missing {value:g})"
+            yield f"{column} is {value:g} in {count} rows, read as a number (--missing {value:g})"
 
 
 @dataclass(frozen=True)
 class ConvertedRows:
-    """A part of a file, converted."""
+    """A converted part of a file."""
 
     usable: Iterator[StagedRow]
     left_out: list[tuple[int, float, float]]
-    """Cell, RA and Dec of rows that are no use for another reason than their position."""
+    """Cell, RA and Dec of rows that are unusable for another reason than their position."""
 
 
 def convert(table: Table, mapped: Mapped, default_r90: float | None, evidence: Evidence) -> ConvertedRows:
@@ -108,16 +108,16 @@ def convert(table: Table, mapped: Mapped, default_r90: float | None, evidence: E
     Parameters
     ----------
     table, mapped
-        The part, and which column holds what.
+        Part of the file, and its column mapping.
     default_r90
-        90 % radius, arcsec, of sources without a position error; None: they are no use.
+        90 % radius, arcsec, of sources without a position error; None if such rows are unusable.
     evidence
-        Counts what was found.
+        Statistics, which this function updates.
 
     Raises
     ------
     InvalidInput
-        Right ascensions are partly decimal and partly sexagesimal, or hours beyond 24.
+        Right ascensions are partly decimal and partly sexagesimal, or are hours beyond 24.
     """
     table = table[list(dict.fromkeys(mapped.columns.values()))]
     ra, dec = (_degrees(table, mapped, role) for role in ("ra", "dec"))
@@ -152,14 +152,14 @@ def sources_of(
     reference: str,
     flux_band_kev: tuple[float, float] | None,
 ) -> tuple[list[CatalogueSource], int]:
-    """Convert a whole small table to sources; return also how many of its rows are no use.
+    """Convert a whole small table to sources; also return the number of unusable rows.
 
     Raises
     ------
     Failure
-        None of its rows is usable, though it has some.
+        The table has rows, but none is usable.
     InvalidInput
-        As `convert`.
+        Same as for `convert`.
     """
     evidence = Evidence()
     rows = convert(table, mapped, default_r90, evidence).usable
@@ -171,7 +171,7 @@ def sources_of(
 
 
 def _wrapped(ra: Any, dec: Any, mapped: Mapped, evidence: Evidence) -> Any:
-    """Bring right ascensions from -180 to 360 deg into the range from 0 up to 360; note their range."""
+    """Wrap right ascensions from -180 to 360 deg to the range 0 to 360, and record their range."""
     placed = ~np.isnan(ra) & (np.abs(dec) <= 90.0) & (ra >= -180.0) & (ra <= 360.0)
     if placed.any():
         evidence.smallest_ra = min(evidence.smallest_ra, float(ra[placed].min()))
@@ -208,7 +208,7 @@ def _cells(ra: Any, dec: Any) -> Any:
 def _degrees(table: Table, mapped: Mapped, role: str) -> Any:
     column, unit = table[mapped.columns[role]], mapped.units[role]
     values, scale = scalars(column), u.Unit(unit).to(u.deg)
-    # -99 may be a right ascension.
+    # -99 may be a valid right ascension.
     nines = [nine for nine in NEGATIVE_NINES if role == "dec" or nine < -180.0]
     degrees = _numbers(values, mapped.missing, nines) * scale
     if values.dtype.kind in "SUO":
@@ -223,19 +223,17 @@ def _degrees(table: Table, mapped: Mapped, role: str) -> Any:
         and (degrees > 360.0).any()
         and (degrees[degrees > 360.0] <= 5400.0).any()
     ):
-        raise InvalidInput(
-            f"column {column.info.name} has right ascensions in hours beyond 24; degrees? say --unit ra=deg"
-        )
+        raise InvalidInput(f"column {column.info.name} has hours beyond 24; for degrees use --unit ra=deg")
     return degrees
 
 
 def _refuse_mixed(texts: list[str], mapped: Mapped) -> None:
-    """Refuse decimal numbers among sexagesimal ones: one of them is in degrees, the other in hours.
+    """Refuse a mixture of decimal and sexagesimal numbers, which may be in degrees and hours.
 
     Raises
     ------
     InvalidInput
-        They are mixed and no unit is said, or numbers that should be hours are beyond 24.
+        They are mixed and no unit is given, or hours are beyond 24.
     """
     if "ra" in mapped.obeyed_units:
         return
@@ -245,15 +243,15 @@ def _refuse_mixed(texts: list[str], mapped: Mapped) -> None:
         is_sexagesimal = found is not None
         if is_sexagesimal != mapped.is_sexagesimal and (is_sexagesimal or not np.isnan(_number(text))):
             raise InvalidInput(
-                f"column {name} has decimal numbers and others such as 17:06:15, as {text!r}: degrees or "
-                "hours? Write all in one way, or say --unit ra=deg or ra=hour for all"
+                f"column {name} has both decimal and sexagesimal numbers, such as {text!r}, in degrees or "
+                "hours; use one format, or give --unit ra=deg or ra=hour"
             )
         if found and int(found[1]) >= 24 and found[2] not in ("d", "°"):
-            raise InvalidInput(f"column {name}: {text!r} is not a time; degrees? say --unit ra=deg")
+            raise InvalidInput(f"column {name}: {text!r} is not a time; for degrees use --unit ra=deg")
 
 
 def _angle(text: str, unit: u.UnitBase | None) -> float:
-    """Degrees of an angle such as ``17 06 15.3``; NaN where it is none."""
+    """Return the degrees of an angle such as ``17 06 15.3``; NaN if it is invalid."""
     try:
         return float(Angle(text, unit).deg) if np.isnan(_number(text)) else float("nan")
     except (ValueError, TypeError, u.UnitsError):
@@ -261,7 +259,7 @@ def _angle(text: str, unit: u.UnitBase | None) -> float:
 
 
 def _r90(table: Table, mapped: Mapped, ra: Any, dec: Any, default: float | None, evidence: Evidence) -> Any:
-    """90 % radii, arcsec; NaN where unknown. What the file's number format rounded away is part of them."""
+    """Return 90 % radii, arcsec, including the rounding error of the file's number format; NaN if unknown."""
     r90 = np.full(len(table), np.nan)
     if "error" in mapped.columns:
         errors = _numbers(scalars(table[mapped.columns["error"]]), mapped.missing)
@@ -280,7 +278,7 @@ def _r90(table: Table, mapped: Mapped, ra: Any, dec: Any, default: float | None,
 
 
 def _rounding_arcsec(column: Column, degrees: Any) -> Any:
-    """Half a unit in the last place of single-precision coordinates: up to 0.05 arcsec; else nothing."""
+    """Return half a unit in the last place of single-precision coordinates (up to 0.05 arcsec), else 0."""
     if column.dtype.kind != "f" or column.dtype.itemsize > 4:
         return np.zeros(len(degrees))
     return 0.5 * 3600.0 * np.abs(np.spacing(degrees.astype(np.float32))).astype(float)
@@ -302,7 +300,7 @@ def _note_nines(column: str, values: Any, evidence: Evidence, nines: Sequence[fl
 
 
 def _numbers(values: Any, missing: tuple[str, ...], nines: Sequence[float] = NEGATIVE_NINES) -> Any:
-    """Return cells as numbers; NaN where there is none, or one that means "not given"."""
+    """Return cells as numbers; NaN for invalid or missing values."""
     if values.dtype.kind in "fiu":
         numbers = np.ma.filled(values.astype(float), np.nan)
     else:
@@ -313,7 +311,7 @@ def _numbers(values: Any, missing: tuple[str, ...], nines: Sequence[float] = NEG
 
 
 def _number(text: str) -> float:
-    """Return a number as text, also with an exponent of Fortran, ``1.5D+02``; NaN where it is none."""
+    """Parse a number, also with a Fortran exponent, ``1.5D+02``; NaN if it is invalid."""
     for spelling in (text, text.upper().replace("D", "E")):
         try:
             return float("nan") if "_" in text else float(spelling)
@@ -323,7 +321,7 @@ def _number(text: str) -> float:
 
 
 def _texts(table: Table, mapped: Mapped, role: str) -> list[str]:
-    """Texts of a role, empty where there is none."""
+    """Return the texts of a role, empty if there are none."""
     if role not in mapped.columns:
         return [""] * len(table)
     texts = _strings(scalars(table[mapped.columns[role]]), mapped.missing)
@@ -332,7 +330,7 @@ def _texts(table: Table, mapped: Mapped, role: str) -> list[str]:
 
 
 def _strings(values: Any, missing: tuple[str, ...]) -> list[str]:
-    """Texts without blanks around them, empty where masked or not given."""
+    """Return stripped texts, empty if masked or missing."""
     hidden = np.ma.getmaskarray(values)
     data = values.data
     if data.dtype.kind == "S":

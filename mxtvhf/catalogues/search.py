@@ -1,8 +1,8 @@
-"""The data file of a catalogue version: an SQLite database that is written once and then only read.
+"""Search the data file of a catalogue version, an SQLite database that is written once.
 
-Its sources are stored in the order of (error class, HEALPix cell), so that a cone is a few short ranges. A
-class holds 90 % radii within a factor of 4: the few sources with a large error do not widen the search of the
-others. Sources are counted by coarse cells, too: how dense the catalogue is at a place.
+The sources are sorted by (error class, HEALPix cell), so that a cone is a few short ranges. An error class
+contains 90 % radii within a factor of 4, so that the few sources with large errors do not widen the search of
+the others. Sources are also counted in coarse cells, which gives the local density.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.models.files import sha256_of_file
 
 HASHED_BYTES = 1 << 24
-"""Files up to this size are compared with their digest before a process reads them (20 ms); of larger ones
-the size is, and SQLite finds what breaks its structure. ``mxtvhf catalogue list --check`` compares all."""
+"""Largest file whose digest is checked before a process reads it (20 ms). For larger files only the size is
+checked, and SQLite detects structural damage; ``mxtvhf catalogue list --check`` checks all bytes."""
 
 _CHECKED: set[tuple[str, int, str]] = set()
 
@@ -38,30 +38,30 @@ Row = tuple[float, float, float, str, str, float | None, str | None]
 
 
 class Found(NamedTuple):
-    """What a catalogue has around a place."""
+    """Search result of a catalogue."""
 
     sources: tuple[CatalogueSource, ...]
-    """Nearest first."""
+    """Sources, nearest first."""
     omitted: int
-    """How many farther ones there are."""
+    """Number of farther sources."""
     density_per_deg2: float
     unusable_here: int
-    """Rows inside the cone that are no sources, see `CatalogueAnswer`."""
+    """Number of unusable rows inside the cone, see `CatalogueAnswer`."""
 
 
 def search(
     path: Path, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius_arcsec: float, limit: int
 ) -> Found:
-    """Find the sources whose error circle reaches into a cone.
+    """Find the sources whose error circle overlaps a cone.
 
     Parameters
     ----------
     path, version
-        The data file and what is known of it.
+        Data file and its description.
     ra_deg, dec_deg, radius_arcsec
-        The cone.
+        Cone: centre in degrees ICRS, radius in arcsec.
     limit
-        Sources at most, the nearest.
+        Largest number of sources; the nearest are returned.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def search(
     """
     _check_once(path, version)
     cone = ra_deg, dec_deg, radius_arcsec
-    numbers = count()  # so that equal distances are never told apart by comparing rows
-    # Immutable: no locks are taken and no journal is looked for.
+    numbers = count()  # unique numbers, so that rows with equal distances are never compared
+    # Immutable: SQLite takes no locks and looks for no journal.
     address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as database:
@@ -80,7 +80,7 @@ def search(
             density = _density(database, version, ra_deg, dec_deg)
             unusable = _unusable_here(database, version, *cone)
     except sqlite3.Error as error:
-        raise Failure(f"{path}: damaged, {error}") from error
+        raise Failure(f"{path}: damaged: {error}; restore it or add it again") from error
     about = version.catalogue, version.reference, version.flux_band_kev
     sources = tuple(
         source_of(row, *about).model_copy(update={"brighter_per_deg2": _as_bright(row[5], version, density)})
@@ -92,7 +92,7 @@ def search(
 def source_of(
     row: Row, catalogue: str, reference: str, flux_band_kev: tuple[float, float] | None
 ) -> CatalogueSource:
-    """Return a row of a catalogue as its source."""
+    """Convert a catalogue row to a source."""
     ra, dec, r90, name, identifiers, flux, classification = row
     return CatalogueSource(
         catalogue=catalogue,
@@ -109,23 +109,23 @@ def source_of(
 
 
 def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
-    """Compare the size, and where wanted the digest, of a data file with what was written.
+    """Check the size, and optionally the digest, of a data file.
 
     Raises
     ------
     Failure
-        They differ, or the file is missing.
+        The size or digest differs, or the file is missing.
     """
     if not path.is_file():
         raise Failure(f"{path}: missing")
     if (size := path.stat().st_size) != version.data_bytes:
-        raise Failure(f"{path}: damaged, has {size} of {version.data_bytes} bytes")
+        raise Failure(f"{path}: damaged: {size} of {version.data_bytes} bytes")
     if thorough and sha256_of_file(path) != version.data_sha256:
-        raise Failure(f"{path}: damaged, its content is not what was written")
+        raise Failure(f"{path}: damaged: its content has changed")
 
 
 def _check_once(path: Path, version: CatalogueVersion) -> None:
-    """Check a file, its content only the first time in a process that it is seen as it is now."""
+    """Check a file; its content only once per process and state of the file."""
     check(path, version, thorough=False)
     seen = str(path), path.stat().st_mtime_ns, version.data_sha256
     if version.data_bytes <= HASHED_BYTES and seen not in _CHECKED:
@@ -136,7 +136,7 @@ def _check_once(path: Path, version: CatalogueVersion) -> None:
 def _reaching(
     database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius: float
 ) -> Iterator[tuple[float, Row]]:
-    """Yield the sources whose error circle reaches into a cone, and their distances, arcsec."""
+    """Yield the sources whose error circle overlaps a cone, and their distances, arcsec."""
     for group in version.error_classes:
         reach_deg = (radius + group.largest_r90_arcsec) / 3600.0
         for first, end in cone_ranges(ra_deg, dec_deg, reach_deg):
@@ -149,7 +149,7 @@ def _reaching(
 def _unusable_here(
     database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float, radius: float
 ) -> int:
-    """Count the rows inside a cone that could not be used."""
+    """Count the unusable rows inside a cone."""
     if not version.unusable_placed:
         return 0
     return sum(
@@ -162,7 +162,7 @@ def _unusable_here(
 
 
 def _as_bright(flux: float | None, version: CatalogueVersion, density: float) -> float | None:
-    """Return how many sources per square degree are at least as bright, as dense as the catalogue is here."""
+    """Return the local density of sources that are at least as bright, per square degree."""
     if not flux or not version.brightest:
         return None
     return density * min(as_bright(flux, version.brightest) / version.sources, 1.0)
@@ -171,7 +171,7 @@ def _as_bright(flux: float | None, version: CatalogueVersion, density: float) ->
 def _density(database: sqlite3.Connection, version: CatalogueVersion, ra_deg: float, dec_deg: float) -> float:
     around = surroundings(ra_deg, dec_deg, version.density_order)
     marks = ",".join("?" * len(around))
-    # Only question marks are put into the text.
+    # Only question marks are inserted into the text.
     query = f"SELECT coalesce(sum(sources), 0) FROM density WHERE cell IN ({marks})"  # noqa: S608
     (number,) = database.execute(query, around).fetchone()
     local = number / (len(around) * cell_area_deg2(version.density_order))

@@ -1,4 +1,4 @@
-"""The local store of catalogues: one question, one answer of each catalogue."""
+"""Local store of catalogues."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from mxtvhf.catalogues.version import (
 from mxtvhf.errors import Failure, InvalidInput
 
 LIMIT = 100
-"""Sources of one answer, if nothing else is said."""
+"""Default for the largest number of sources in one answer."""
 
 
 class CatalogueStore:
-    """The catalogues below a folder, and the package's own bright X-ray sources.
+    """Catalogues in a folder, and the bright X-ray sources of the package.
 
-    It holds no open file: threads may share it, and a version added meanwhile is used from then on.
+    The store keeps no open file: threads may share it, and a version added later is used from then on.
 
     Parameters
     ----------
     folder
-        Where catalogues were ingested; need not exist.
+        Folder of ingested catalogues; need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class CatalogueStore:
         catalogue: str | None = None,
         limit: int = LIMIT,
     ) -> tuple[CatalogueAnswer, ...]:
-        """Ask for the sources whose error circle reaches into a cone.
+        """Return the sources whose error circle overlaps a cone.
 
         Parameters
         ----------
@@ -57,23 +57,23 @@ class CatalogueStore:
         radius_arcsec
             Radius, up to half the sky's circumference.
         catalogue
-            Only this one; ``name@2`` is its second version. None: all that are not disabled, in their current
-            version.
+            Only this catalogue; ``name@2`` is its second version. None for the current versions of all
+            enabled catalogues.
         limit
-            Sources at most in each answer, the nearest.
+            Largest number of sources in each answer; the nearest are returned.
 
         Returns
         -------
         tuple of CatalogueAnswer
-            One of each catalogue. One that is damaged is not checked, with the reason.
+            One answer per catalogue. A damaged catalogue counts as not checked, with the reason.
 
         Raises
         ------
         InvalidInput
-            The cone is none, or there is no such catalogue.
+            The cone is invalid, or the catalogue does not exist.
         """
         if not (0.0 <= ra_deg < 360.0 and -90.0 <= dec_deg <= 90.0 and 0.0 <= radius_arcsec <= 648_000.0):
-            raise InvalidInput(f"no cone: RA {ra_deg}, Dec {dec_deg} deg, radius {radius_arcsec} arcsec")
+            raise InvalidInput(f"invalid cone: RA {ra_deg}, Dec {dec_deg} deg, radius {radius_arcsec} arcsec")
         names = [BRIGHT_XRAY, *self._enabled()] if catalogue is None else [catalogue]
         return tuple(self._answer(name, ra_deg, dec_deg, radius_arcsec, limit) for name in names)
 
@@ -81,15 +81,15 @@ class CatalogueStore:
         return [name for name in catalogue_names(self.folder) if not self.is_disabled(name)]
 
     def is_disabled(self, name: str) -> bool:
-        """Tell whether a catalogue is only asked when it is named."""
+        """Return True if a catalogue is disabled, so that it is searched only when named."""
         return disabled_file(self.folder, name).exists()
 
     def versions(self) -> tuple[CatalogueVersion, ...]:
-        """Return all readable versions of all ingested catalogues, those in use last of their catalogue."""
+        """Return all readable versions of all ingested catalogues, the current one of each last."""
         return tuple(version for version in self._described() if isinstance(version, CatalogueVersion))
 
     def unreadable(self) -> tuple[str, ...]:
-        """Return for each version whose description cannot be read why."""
+        """Return the reason for each version with an unreadable description."""
         return tuple(str(error) for error in self._described() if isinstance(error, Failure))
 
     def _described(self) -> Iterator[CatalogueVersion | Failure]:
@@ -101,7 +101,7 @@ class CatalogueStore:
                     yield error
 
     def fault(self, version: CatalogueVersion) -> str | None:
-        """Compare all bytes of a version's data with what was written; return what is wrong with them."""
+        """Check all bytes of a version's data; return the fault, None if there is none."""
         from mxtvhf.catalogues.search import check
 
         try:
@@ -115,7 +115,7 @@ class CatalogueStore:
     ) -> CatalogueAnswer:
         if wanted == BRIGHT_XRAY:
             return bright_sources().answer(ra_deg, dec_deg, radius_arcsec, limit)
-        # Imported when used: an installation without catalogues of its own does not wait for numpy.
+        # Imported on demand, so that an installation without local catalogues does not wait for numpy.
         from mxtvhf.catalogues.search import search
 
         name, number = self._which(wanted)
@@ -136,6 +136,6 @@ class CatalogueStore:
         return answer(checked=True, unusable_anywhere=version.unusable_anywhere, **found._asdict())
 
     def _which(self, wanted: str) -> tuple[str, int]:
-        """Return name and version of what was asked for; without a version it is the one in use."""
+        """Return name and version of a requested catalogue; by default the current version."""
         name, numbers = versions_named(self.folder, wanted)
         return name, numbers[-1]

@@ -1,4 +1,4 @@
-"""A table as it comes out of a file, and what the file says of it."""
+"""A table as read from a catalogue file, with its metadata."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class CatalogueTable:
     Parameters
     ----------
     rows
-        With units and UCDs as the file states them.
+        Rows with the units and UCDs given in the file.
     frames
-        Column -> reference frame that the file states for it, or why that is not clear; a column of which
-        the file says nothing is missing.
+        Reference frame of each column as given in the file, or the reason why it is ambiguous; columns
+        without a frame are missing.
     name
-        Of the table in the file; empty where there is only one.
+        Name of the table in the file; empty if there is only one.
     """
 
     rows: Table

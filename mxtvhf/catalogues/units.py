@@ -1,4 +1,4 @@
-"""Units as catalogue files spell them, read as astropy's."""
+"""Parse the unit strings of catalogue files into astropy units."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ SEXAGESIMAL = {
     u.hourangle: re.compile(r"\"?h+[: ]?m+[: ]?s+(\.s*)?\"?"),
     u.deg: re.compile(r"\"?d+[: ]?(a?m+)[: ]?(a?s+)(\.s*)?\"?"),
 }
-"""How tables say that a column is written as ``17 06 15.3``: VizieR has ``"h:m:s"``, CDS ``hms``."""
+"""Unit strings of sexagesimal columns such as ``17 06 15.3``: VizieR writes ``"h:m:s"``, CDS ``hms``."""
 NO_UNIT = frozenset({"", "-", "--", "---", "none", "null", "n/a", "unitless", "unknown"})
 IN_A_NAME = re.compile(
     r"(?:^|[^a-z])(deg|degrees|arcsec|arcmin|mas|hours?|radians)[)\]]?$|^(?:ra|de|dec)(deg)$"
 )
-"""The end of a column's name that tells its unit: ``r90_arcsec``, ``RA (deg)``, ``RAdeg``."""
+"""Unit at the end of a column name: ``r90_arcsec``, ``RA (deg)``, ``RAdeg``."""
 
 
 def stated(text: object) -> str | None:
-    """Return the unit that a file states; None where it is blank or a dash."""
+    """Return the unit given in a file; None if it is blank or a dash."""
     plain = str(text if text is not None else "").strip()
     return None if plain.lower() in NO_UNIT else plain
 
 
 def angle_unit(text: str) -> u.UnitBase | None:
-    """Return the unit of an angle, hours as those of right ascension; None where it is no angle."""
+    """Return the unit of an angle, with hours as hour angle; None if it is not an angle."""
     plain = text.strip().lower()
     if inner := re.fullmatch(r"angle\[(.*)\]", plain):
         plain = inner[1].strip()
@@ -54,13 +54,13 @@ def angle_unit(text: str) -> u.UnitBase | None:
 
 
 def unit_in_name(column: str) -> u.UnitBase | None:
-    """Return the unit that the name of a column ends with."""
+    """Return the unit at the end of a column name."""
     found = IN_A_NAME.search(column.strip().lower())
     return ANGLES[found[1] or found[2]] if found else None
 
 
 def flux_unit(text: str) -> u.UnitBase | None:
-    """Return the unit of an energy flux; None where it is another quantity."""
+    """Return the unit of an energy flux; None for another quantity."""
     for spelling in (text, text.lower()):
         plain = re.sub(r"\bergs\b", "erg", spelling)
         plain = re.sub(r"\bsec\b", "s", plain)

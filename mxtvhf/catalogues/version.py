@@ -1,12 +1,12 @@
-"""One catalogue as ingested: what is known of it, and where it lies.
+"""Version of an ingested catalogue: its description and its files.
 
 ::
 
-    catalogues/<name>/<version>.json      what was ingested, from what, how; names the data file's digest
-    catalogues/<name>/<version>.sqlite    its sources, see ``mxtvhf.catalogues.search``
+    catalogues/<name>/<version>.json      description: source file, mapping, digest of the data file
+    catalogues/<name>/<version>.sqlite    sources, see ``mxtvhf.catalogues.search``
 
-The JSON file is written last: a version without it does not exist. Neither file is ever changed; the largest
-number is the version in use, the others can still be asked for.
+The JSON file is written last, so a version without it does not exist. Neither file is ever changed. The
+largest number is the current version; older versions can still be searched by name.
 """
 
 from __future__ import annotations
@@ -25,58 +25,58 @@ from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.kept import KeptModel, read_kept
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-"""Of a catalogue; it is also a folder's name."""
+"""Pattern of a catalogue name, which is also a folder name."""
 
 
 class ErrorClass(Model):
-    """Sources of similar position errors: a cone must be wider by the largest of them."""
+    """Sources with similar position errors; a search cone is widened by the largest of them."""
 
     number: int
     largest_r90_arcsec: NonNegative
 
 
 class CatalogueVersion(KeptModel):
-    """What was ingested, when, and how; its schema version is that of the file with the sources, too."""
+    """Description of an ingested version; its schema version also applies to the data file."""
 
     catalogue: str
     version: int
     added: AwareDatetime
     file: str
-    """Name of the file that was ingested."""
+    """Name of the ingested file."""
     file_sha256: str
     reference: str
-    """Where the catalogue was published, as the user said; else the file's name."""
+    """Publication of the catalogue as given by the user; else the file name."""
     mapping: dict[str, str]
-    """What was read -> from which column, in which unit, by which conversion."""
+    """Column, unit and conversion of each role."""
     doubts: tuple[str, ...] = ()
-    """What was not certain of it, and was confirmed."""
+    """Doubts that the user confirmed."""
     flux_band_kev: tuple[float, float] | None = None
     brightest: tuple[float, ...] = ()
-    """Flux of the 1st, 2nd, 4th, 8th, ... brightest source, erg/cm2/s; empty without fluxes, and in versions
-    older than this field."""
+    """Flux of the 1st, 2nd, 4th, 8th, ... brightest source, erg/cm2/s; empty without fluxes and in older
+    versions."""
     rows: int
-    """In the file."""
+    """Number of rows in the file."""
     unusable: dict[str, int]
-    """Why rows were left out -> how many."""
+    """Number of ignored rows by reason."""
     unusable_placed: int | None = None
-    """How many of them have a position, which is kept; None: written by a version that kept none of them."""
+    """Number of ignored rows with a stored position; None if written by a version that stored none."""
     repeated: int
-    """Rows left out since name and position stood there already."""
+    """Number of rows ignored because name and position repeat an earlier row."""
     repeated_names: int
-    """Names that stand at more than one position; all of them were kept."""
+    """Number of names with more than one position; all of these rows were stored."""
     sources: int
-    """Kept."""
+    """Number of stored sources."""
     error_classes: tuple[ErrorClass, ...]
     density_order: int
-    """HEALPix order of the cells by which sources were counted."""
+    """HEALPix order of the cells of the density count."""
     data_bytes: int
     data_sha256: str
     software: str
-    """Version of this software that ingested it."""
+    """Software version that ingested the catalogue."""
 
     @property
     def unusable_anywhere(self) -> int:
-        """How many rows were left out whose position is not kept."""
+        """Number of ignored rows whose position is not stored."""
         return sum(self.unusable.values()) - (self.unusable_placed or 0)
 
 
@@ -86,35 +86,35 @@ def catalogue_folder(root: Path, name: str) -> Path:
     Raises
     ------
     InvalidInput
-        The name is none.
+        The name is invalid.
     """
     if not NAME.fullmatch(name):
-        raise InvalidInput(f"catalogue {name!r}: a name has letters, digits and ._+- only, 64 at most")
+        raise InvalidInput(f"catalogue {name!r}: invalid name; expected at most 64 letters, digits and ._+-")
     return root / name
 
 
 def data_file(root: Path, name: str, version: int) -> Path:
-    """Return where the sources of a version are."""
+    """Return the path of the data file of a version."""
     return catalogue_folder(root, name) / f"{version}.sqlite"
 
 
 def version_file(root: Path, name: str, version: int) -> Path:
-    """Return where it says what a version is."""
+    """Return the path of the description of a version."""
     return catalogue_folder(root, name) / f"{version}.json"
 
 
 def removed_file(root: Path, name: str, version: int) -> Path:
-    """Return the file that says that a version was removed."""
+    """Return the path of the file that marks a removed version."""
     return catalogue_folder(root, name) / f"{version}.removed"
 
 
 def disabled_file(root: Path, name: str) -> Path:
-    """Return the file that exists while a catalogue is not asked."""
+    """Return the path of the file that exists while a catalogue is disabled."""
     return catalogue_folder(root, name) / "disabled"
 
 
 def next_number(root: Path, name: str) -> int:
-    """Return the version that the next file added will be: no number is given twice."""
+    """Return the number of the next version; numbers are never reused."""
     files = catalogue_folder(root, name).iterdir()
     used = [
         int(path.stem) for path in files if path.suffix in (".json", ".removed") and path.stem.isdecimal()
@@ -124,7 +124,7 @@ def next_number(root: Path, name: str) -> int:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Keep others from changing a catalogue meanwhile; remove what one that was killed left."""
+    """Lock a catalogue for changes, and remove leftovers of a killed process."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -134,13 +134,13 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def version_numbers(root: Path, name: str) -> list[int]:
-    """Return the versions of a catalogue, oldest first; none when there is no such catalogue."""
+    """Return the versions of a catalogue, oldest first; empty if the catalogue does not exist."""
     folder = catalogue_folder(root, name)
     return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
 
 
 def catalogue_names(root: Path) -> list[str]:
-    """Return the names of all catalogues below a folder that may not exist."""
+    """Return the names of all catalogues in a folder, which need not exist."""
     if not root.is_dir():
         return []
     names = sorted(path.name for path in root.iterdir() if path.is_dir() and NAME.fullmatch(path.name))
@@ -148,7 +148,7 @@ def catalogue_names(root: Path) -> list[str]:
 
 
 def read_version(root: Path, name: str, version: int) -> CatalogueVersion:
-    """Read what is known of a version.
+    """Read the description of a version.
 
     Raises
     ------

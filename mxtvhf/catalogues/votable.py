@@ -1,4 +1,4 @@
-"""VOTables (IVOA 1.5 and before), read by astropy after it is certain that they name nothing to be opened."""
+"""Read VOTables (up to IVOA 1.5) with astropy after checking that they have no external references."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.text import one_line
 
 LOSSES = (votable_warnings.W46, votable_warnings.W51)
-"""Text that is longer than its FIELD allows, a number too large for it: astropy cuts them."""
+"""Warnings of text too long or numbers too large for their FIELD, which astropy truncates."""
 STC_FRAME = "spaceframe.coordrefframe"
-"""End of the utype of a PARAM by which VOTable 1.2 names a frame (IVOA note "Referencing STC in VOTable")."""
+"""End of the utype of a PARAM that gives a frame in VOTable 1.2 (IVOA note "Referencing STC in VOTable")."""
 EMBEDDED = ("", "base64", "none")
-"""Encodings of a STREAM that stands in the file itself; what is packed besides may have any size."""
+"""Accepted encodings of an inline STREAM; compressed data could have any size."""
 
 
 def read_votable(stream: IO[bytes]) -> VOTableFile:
@@ -32,12 +32,12 @@ def read_votable(stream: IO[bytes]) -> VOTableFile:
     Parameters
     ----------
     stream
-        Its bytes, from the beginning.
+        Stream of its bytes, from the beginning.
 
     Raises
     ------
     InvalidInput
-        It is not well-formed, names something outside of it, or values would be cut by the FIELD they are in.
+        The VOTable is not well-formed, has external references, or has values that its FIELDs would truncate.
     """
     try:
         untyped = _untyped_fields(stream)
@@ -47,25 +47,25 @@ def read_votable(stream: IO[bytes]) -> VOTableFile:
             document = parse(stream, verify="warn")
     except InvalidInput:
         raise
-    # astropy lets out whatever a damaged document makes the libraries below it raise, its own warnings, too.
+    # For a damaged document astropy passes on any exception of its libraries, and its own warnings.
     except Exception as error:
         raise InvalidInput(f"invalid VOTable: {_told(error)}") from error
     for warning in told:
         if isinstance(warning.message, LOSSES):
             which = f"FIELD {', '.join(untyped)} has no datatype" if untyped else _told(warning.message)
             raise InvalidInput(
-                f"invalid VOTable: {which}, values would be cut; correct datatype and arraysize"
+                f"invalid VOTable: {which}; values would be truncated, correct datatype and arraysize"
             )
     return document
 
 
 def _told(message: object) -> str:
-    """Return a message of astropy, which begins with file, line and column, on one line."""
+    """Return an astropy message, which begins with file, line and column, as one line."""
     return re.sub(r"^[^:]*:(\d+):\d+: ", r"line \1: ", one_line(message, 200))
 
 
 def tables_of(document: VOTableFile) -> list[tuple[int, str, TableElement]]:
-    """Return the tables of a VOTable with their numbers, from 1, and names."""
+    """Return the tables of a VOTable with their names and numbers, counted from 1."""
     return [
         (number, str(table.name or table.ID or ""), table)
         for number, table in enumerate(document.iter_tables(), start=1)
@@ -73,7 +73,7 @@ def tables_of(document: VOTableFile) -> list[tuple[int, str, TableElement]]:
 
 
 def catalogue_table(document: VOTableFile, name: str, table: TableElement) -> CatalogueTable:
-    """Return a table with the frames that its document states for it."""
+    """Return a table with the frames given in its document."""
     rows = table.to_table(use_names_over_ids=True)
     by_field = _frames(document, table)
     frames = {
@@ -85,12 +85,12 @@ def catalogue_table(document: VOTableFile, name: str, table: TableElement) -> Ca
 
 
 def _untyped_fields(stream: IO[bytes]) -> list[str]:
-    """Return the names of FIELDs without a datatype, of a file that names nothing to be opened.
+    """Return the names of FIELDs without a datatype, and refuse external references.
 
     Raises
     ------
     InvalidInput
-        It declares entities, or a STREAM is elsewhere: astropy would open any file or address that it names.
+        The file declares entities or has an external STREAM; astropy would open any file or URL given there.
     """
     untyped = []
 
@@ -102,7 +102,7 @@ def _untyped_fields(stream: IO[bytes]) -> list[str]:
         if kind == "STREAM" and "href" in given:
             elsewhere = one_line(given["href"], 80)
             raise InvalidInput(
-                f"the table is elsewhere ({elsewhere}), never opened from here; add that file itself"
+                f"the table data are external ({elsewhere}) and not opened; add that file itself"
             )
         if kind == "STREAM" and given.get("encoding", "").lower() not in EMBEDDED:
             raise InvalidInput(f"STREAM with encoding {given['encoding']!r:.40}; expected base64")
@@ -118,7 +118,7 @@ def _untyped_fields(stream: IO[bytes]) -> list[str]:
 
 
 def _frames(document: VOTableFile, table: TableElement) -> dict[str, Frame | str]:
-    """Return the frames by the ids of FIELDs: by reference, else the only one that the document knows."""
+    """Return the frames by FIELD id: the referenced one, else the only one in the document."""
     systems = {one.ID: _coosys(one) for one in _coosys_of(document)}
     stated = [*systems.values(), *_stc_frames(table.groups)]
     distinct = list(dict.fromkeys(map(str, stated)))
@@ -129,7 +129,7 @@ def _frames(document: VOTableFile, table: TableElement) -> dict[str, Frame | str
         elif len(distinct) == 1:
             found[one.ID] = stated[0]
         elif distinct:
-            found[one.ID] = f"one of {', '.join(distinct)}, and it is not said which"
+            found[one.ID] = f"one of {', '.join(distinct)}, but not specified which"
     for group in _groups(table.groups):
         if group.ref in systems:
             found |= {entry.ref: systems[group.ref] for entry in group.entries if isinstance(entry, FieldRef)}

@@ -33,9 +33,10 @@ def announce(
     from mxtvhf.reporting.announcement.release import announcement_of, next_reservation
     from mxtvhf.reporting.announcement.request import APPROVE
 
-    found, _ = report_at(report)
+    found, digest = report_at(report)
     decision = decision_of(
         found,
+        digest,
         options=[APPROVE],
         answers={"position": position, "comment": comment or ""},
         decided_by=by,

@@ -42,6 +42,10 @@ def check(
     from mxtvhf.operation.deployment.configuration import read_deployment, warnings_of
 
     deployment = read_deployment(file)
+    if deployment.notification is not None:
+        from mxtvhf.notification.check import check_policy
+
+        check_policy(deployment.notification)
     for line in warnings_of(deployment):
         print(f"{file}: warning: {line}", file=sys.stderr)
     print(f"{file}: good; Airflow at {deployment.airflow.public_url}, state in {deployment.home}")

@@ -18,7 +18,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from mxtvhf import __version__
-from mxtvhf.cli import announce, catalogue, deploy, maintenance, messages, replay, runs, science, services
+from mxtvhf.cli import (
+    announce,
+    catalogue,
+    deploy,
+    duty,
+    maintenance,
+    messages,
+    replay,
+    runs,
+    science,
+    services,
+)
 from mxtvhf.cli.arguments import input_file
 from mxtvhf.cli.extras import missing_extra
 from mxtvhf.errors import Failure, InvalidInput, MxtVhfError, NothingToDo, SeveralFaults
@@ -35,7 +46,7 @@ OWN_CONFIG = ("service", "config", "cluster")
 """Commands that read their configuration file themselves: only some services may know its secrets."""
 OF_AN_INSTALLATION = (
     "start", "info", "replay", "log-queue", "announce", "catalogue",
-    "health", "backup", "restore", "retention", "listen",
+    "health", "backup", "restore", "retention", "listen", "duty",
 )  # fmt: skip
 """Commands that work on the installation of this machine where nothing else is named."""
 STATE = "MXTVHF_STATE"
@@ -207,4 +218,5 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel="Analyse files")
+app.add_typer(duty.app, name="duty", rich_help_panel="Operate")
 app.add_typer(deploy.config_app, name="config", rich_help_panel="Operate")

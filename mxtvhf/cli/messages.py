@@ -18,6 +18,7 @@ from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.reporting.messages.model import (
     AnnouncementMessage,
+    CircularMessage,
     IntakeMessage,
     OutgoingMessage,
     ReportMessage,
@@ -27,8 +28,9 @@ from mxtvhf.reporting.messages.model import (
 from mxtvhf.settings import Settings, read_settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-COLOURS = {"succeeded": "green", "released": "green", "failed": "red", "quarantined": "red", "gap": "red",
-           "retrying": "yellow", "skipped": "yellow", "preliminary": "cyan", "final": "cyan"}  # fmt: skip
+COLOURS = {"succeeded": "green", "released": "green", "corrected": "green", "retracted": "red",
+           "failed": "red", "quarantined": "red", "gap": "red", "retrying": "yellow", "skipped": "yellow",
+           "preliminary": "cyan", "final": "cyan"}  # fmt: skip
 
 
 def log_queue(
@@ -134,7 +136,10 @@ def _words(message: OutgoingMessage) -> tuple[str, str]:
     if isinstance(message, ReportMessage):
         return message.status, f"{message.headline}  {message.page_url or message.path}"
     if isinstance(message, AnnouncementMessage):
-        return "released", f"{message.ivorn}  {message.text.splitlines()[0]}"
+        word = {"announce": "released", "correct": "corrected", "retract": "retracted"}[message.action]
+        return word, f"{message.ivorn}  {message.text.splitlines()[0]}"
+    if isinstance(message, CircularMessage):
+        return message.text, f"{message.ivorn}  recorded by {message.recorded_by}"
     if isinstance(message, IntakeMessage):
         lost = f" ({message.lost} lost)" if message.lost else ""
         return message.what, f"{message.source}: {message.reason}{lost}"

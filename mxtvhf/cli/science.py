@@ -252,7 +252,7 @@ def crosscheck(
     from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck.bayes import probability_text
-    from mxtvhf.crosscheck.model import GpOutcome
+    from mxtvhf.crosscheck.model import GpOutcome, GpProgress
     from mxtvhf.notices.voevent import read_alert
     from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
@@ -263,7 +263,7 @@ def crosscheck(
         raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
     settings = read_settings()
     found = vhf_localisation(events, alerts=notices, store=_calibration_store()) if events else None
-    no_gp = GpOutcome(available=False, reason="not asked")
+    no_gp = GpOutcome(available=False, progress=GpProgress.NOT_ASKED, reason="not asked")
     catalogues = CatalogueStore(settings.catalogues)
     result = crosscheck_positions(notices, found, no_gp, catalogues=catalogues)
     if as_json:

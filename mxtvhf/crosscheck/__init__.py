@@ -1,4 +1,4 @@
-"""Step 6's science: positions against each other and against catalogues, and what follows from it."""
+"""Cross-check: compare positions with each other and with catalogues, and recommend one."""
 
 from mxtvhf.crosscheck.crosscheck import crosscheck
 from mxtvhf.crosscheck.model import BurstVerdict, CrossCheck, SourceMatch

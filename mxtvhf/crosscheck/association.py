@@ -1,11 +1,11 @@
-"""Which catalogued source a position may be.
+"""Associate positions with catalogued sources.
 
-For the sources i of one catalogue, of density n around the position, and a prior probability f that what
-triggered is in the catalogue at all, the odds of source i against a new one are ``f / (1 - f) N_i / n``,
-where N_i is the density of its separation from the position (see ``bayes``): a catalogue that is dense enough
-for chance coincidences says little. Where the flux at the position is measured and that of the source is
-catalogued, they are compared, too (see ``flux``). The probabilities of all sources and of a new one add up to
-one.
+For the sources i of one catalogue, of density n around the position, and a prior probability f that the
+source of the trigger is in the catalogue, the odds of source i against a new source are ``f / (1 - f) N_i /
+n``, where N_i is the density of its separation from the position (see ``bayes``). A match in a catalogue
+dense enough for chance coincidences therefore has little weight. If both the measured flux at the position
+and the catalogued flux are known, they are also compared (see ``flux``). The probabilities of all sources and
+of a new source add up to one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CATALOGUE_TRIGGER = 203
 """Packet_Type of ``eclairs-catalog``: ECLAIRs triggered on a source of its on-board catalogue."""
 
 CONE_R90 = 2.0
-"""Radius that catalogues are asked for, in 90 % radii of the position: 0.01 % of sources are farther away."""
+"""Search radius, in 90 % radii of the position; 0.01 % of true counterparts are farther away."""
 
 
 def associate(
@@ -39,23 +39,23 @@ def associate(
     alerts: Sequence[Alert],
     fluxes: Iterable[MeasuredFlux] = (),
 ) -> tuple[SourceMatch, ...]:
-    """Weigh every catalogued source near every position.
+    """Compute the association probability of every catalogued source near every position.
 
     Parameters
     ----------
     positions
-        Those to be compared; one without a 90 % radius matches nothing.
+        Positions to compare; one without a 90 % radius has no match.
     answers
-        What catalogues gave around them; each is compared with the positions inside its cone's centre.
+        Results of the cone searches around them; each is compared with the position at its centre.
     alerts
-        The notices of the burst: a trigger on ECLAIRs' own catalogue makes a known source likelier.
+        Notices of the burst; a trigger on ECLAIRs' on-board catalogue makes a known source more probable.
     fluxes
-        What was measured at some of the positions.
+        Fluxes measured at some of the positions.
 
     Returns
     -------
     tuple of SourceMatch
-        The likeliest first.
+        Matches, the most probable first.
     """
     prior = known_source_prior(alerts)
     measured = {one.label: one for one in fluxes}
@@ -71,14 +71,14 @@ def associate(
 
 
 def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tuple[CatalogueAnswer, ...]:
-    """Ask catalogues around the last position of each origin; see `asked`."""
+    """Search catalogues around the last position of each origin; see `asked`."""
     return asked(latest_of_origins(positions), catalogues)
 
 
 def asked(positions: Iterable[Position], catalogues: Catalogues | None) -> tuple[CatalogueAnswer, ...]:
-    """Ask catalogues around positions.
+    """Search catalogues around positions.
 
-    Positions without a 90 % radius, or with one too wide for a catalogue to say anything, are left out.
+    Positions without a 90 % radius, or with a radius too large for a useful comparison, are left out.
     """
     if catalogues is None:
         return ()
@@ -92,7 +92,7 @@ def asked(positions: Iterable[Position], catalogues: Catalogues | None) -> tuple
 
 
 def known_source_prior(alerts: Sequence[Alert]) -> float:
-    """Prior probability that what triggered is a source of a catalogue."""
+    """Return the prior probability that the source of the trigger is in a given catalogue."""
     settings = crosscheck_settings().association
     by_catalogue = any(alert.packet_type == CATALOGUE_TRIGGER for alert in alerts)
     return settings.known_source_catalogue_trigger if by_catalogue else settings.known_source
@@ -139,7 +139,7 @@ def _distance(position: Position, source: CatalogueSource) -> tuple[float, float
 
 
 def _shares(odds: Iterable[float]) -> list[float]:
-    """Turn odds against "none of them", as decimal logarithms, into probabilities: their sum is below 1."""
+    """Convert odds against "none of them" (decimal logarithms) into probabilities with a sum below 1."""
     weights = np.array([0.0, *(min(max(one, -300.0), 300.0) for one in odds)]) * np.log(10.0)
     parts = np.exp(weights - weights.max())
     return [float(share) for share in (parts / parts.sum())[1:]]
@@ -163,7 +163,7 @@ def _share_text(compared: FluxMatch | None, density: float, share: float) -> str
 
 
 def _flux_text(measured: MeasuredFlux | None, source: CatalogueSource, compared: FluxMatch | None) -> str:
-    """Say how the measured flux compares with the catalogued one, or why they were not compared."""
+    """Describe the ratio of measured to catalogued flux, or why they were not compared."""
     if compared is None or source.flux is None:
         missing = "no flux of this position" if measured is None else "no X-ray flux in the catalogue"
         return f"Fluxes not compared: {missing}."

@@ -1,15 +1,16 @@
-"""Is it one source, two, or none? Bayesian association (Budavari & Szalay 2008, ApJ 679, 301).
+"""Bayesian association: one source, two sources, or none (Budavari & Szalay 2008, ApJ 679, 301).
 
 Errors are circular Gaussians, as in ``pairs``. The Bayes factor of one source against two unrelated ones is
-their equation 16, ``B = 2 / (s1^2 + s2^2) exp(-psi^2 / 2 (s1^2 + s2^2))``, angles in radians, s per axis:
-4 pi times the density N(psi) of one source's two measurements. The finer one of two positions may be of
+their equation 16, ``B = 2 / (s1^2 + s2^2) exp(-psi^2 / 2 (s1^2 + s2^2))``, angles in radians, s per axis: 4
+pi times the density N(psi) of one source's two measurements. The more precise of two positions may be that of
 
-- the source of the other: the other one is real and the finer instrument sees its counterpart, N(psi);
-- an unrelated source: as many as there are on the sky, n per square degree;
-- no source: as often as the instrument gives such positions, anywhere in its field of view.
+- the source of the other position: the other one is real and the more precise instrument detects its
+  counterpart, N(psi);
+- an unrelated source: their density on the sky is n per square degree;
+- no source: the instrument gives such positions with a certain probability, anywhere in its field of view.
 
-The prior odds of the first against the others are their equation 20, with densities in place of numbers on
-the whole sky.
+The prior odds of the first hypothesis against the others follow their equation 20, with densities in place of
+numbers on the whole sky.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from mxtvhf.models.position import Origin
 
 
 class Hypotheses(Model):
-    """What the finer one of two positions is; the probabilities add up to one."""
+    """Probabilities of the hypotheses for the more precise of two positions; they add up to one."""
 
     one_source: float
-    """The source of the other position."""
+    """It is the source of the other position."""
     unrelated: float
-    """Another source."""
+    """It is an unrelated source."""
     no_source: float
 
 
 def log10_bayes_factor(separation_arcsec: float, combined_r90_arcsec: float) -> float:
-    """Weigh one source against two unrelated ones by the separation of two positions.
+    """Return the Bayes factor of one source against two unrelated ones for a separation.
 
     Parameters
     ----------
     separation_arcsec
-        Between the positions.
+        Separation of the positions.
     combined_r90_arcsec
-        Their 90 % radii in quadrature; larger than 0.
+        Quadratic sum of their 90 % radii; larger than 0.
 
     Returns
     -------
     float
-        Decimal logarithm of B: above 0 for one source.
+        Decimal logarithm of B; positive values favour one source.
     """
     # r90^2 = 2 ln 10 s^2 for the sum of the variances s^2 = s1^2 + s2^2.
     variance = radians(combined_r90_arcsec / 3600.0) ** 2 / (2.0 * log(10.0))
@@ -53,16 +54,16 @@ def log10_bayes_factor(separation_arcsec: float, combined_r90_arcsec: float) -> 
 
 
 def log10_odds(factor: float, seen: float, density_per_deg2: float) -> float:
-    """Return the posterior odds of one source, as a decimal logarithm.
+    """Return the decimal logarithm of the posterior odds of one source.
 
     Parameters
     ----------
     factor
         Decimal logarithm of the Bayes factor.
     seen
-        Prior odds or probability that the counterpart is among what is seen.
+        Prior odds or probability that the counterpart is among the detected sources.
     density_per_deg2
-        Unrelated sources per square degree; without any there is no doubt.
+        Unrelated sources per square degree; if there are none, the association is certain.
     """
     if density_per_deg2 <= 0.0:
         return float("inf")
@@ -70,7 +71,7 @@ def log10_odds(factor: float, seen: float, density_per_deg2: float) -> float:
 
 
 def probability(factor: float, seen: float, density_per_deg2: float) -> float:
-    """Return the posterior probability of one source; parameters as of ``log10_odds``."""
+    """Return the posterior probability of one source; parameters as for ``log10_odds``."""
     return _share(log10_odds(factor, seen, density_per_deg2))
 
 
@@ -82,14 +83,14 @@ def _share(odds: float) -> float:
 
 
 def hypotheses(factor: float, finer: Origin, coarser: Origin) -> Hypotheses:
-    """Weigh what the finer one of two independent positions is.
+    """Return the probabilities of the hypotheses for the more precise of two independent positions.
 
     Parameters
     ----------
     factor
         Decimal logarithm of the Bayes factor of the pair.
     finer, coarser
-        Who measured the positions: their priors are those of ``crosscheck.toml``.
+        Origins of the more and the less precise position; ``crosscheck.toml`` gives their priors.
     """
     priors = source_priors(finer)
     false_per_deg2 = priors.no_source / priors.field_deg2
@@ -105,7 +106,7 @@ def hypotheses(factor: float, finer: Origin, coarser: Origin) -> Hypotheses:
 
 
 def source_priors(origin: Origin) -> SourcePriors:
-    """Return what is known of an instrument's positions before they are compared."""
+    """Return the priors of an instrument's positions."""
     known = crosscheck_settings().unrelated
     if origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
         return known.MXT
@@ -113,7 +114,7 @@ def source_priors(origin: Origin) -> SourcePriors:
 
 
 def probability_text(value: float) -> str:
-    """Write a probability so that what is nearly sure is told from what is sure: ``99.9 %``, ``< 0.01 %``."""
+    """Format a probability so that 0 and 1 are never shown: ``99.9 %``, ``< 0.01 %``."""
     percent = 100.0 * value
     if percent < 0.01:
         return "< 0.01 %"

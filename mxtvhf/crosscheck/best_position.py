@@ -1,19 +1,19 @@
 """Choose the position that is recommended to observers.
 
-The burst was found by ECLAIRs, MXT looks into ECLAIRs' circle, and VT into that of MXT. The positions are
-taken in this order (within MXT first GP's, then ours, then the on-board one), and each is compared with those
-before it:
+ECLAIRs finds the burst, MXT observes the ECLAIRs error circle, and VT that of MXT. The positions are
+processed in this order (for MXT: first GP's, then ours, then the on-board one), and each is compared with the
+previous ones:
 
-- one that contradicts a position of the chain is not of the chain;
-- one that may well be of another source (verdict "unclear", probability of one source below ``agrees_from``)
-  stays in the chain, but *in doubt*: it is not recommended until another measurement confirms it, and neither
-  is what contradicts it;
-- one from the same data as another adds no evidence. It replaces the other one only where it is the more
-  precise of the two and lies inside the other's 90 % circle, or the photons support it; else it shares the
-  other's fate;
-- all others agree.
+- a position that contradicts one of the chain is excluded from the chain;
+- a position that may belong to another source (verdict "unclear", probability of one source below
+  ``agrees_from``) stays in the chain *in doubt*: neither it nor a position that contradicts it is recommended
+  until another measurement confirms it;
+- a position from the same data as another one adds no evidence. It replaces the other one only if it is more
+  precise and lies inside the other's 90 % error circle, or if the photons support it; otherwise it is treated
+  like the other one;
+- all other positions agree.
 
-Recommended is the agreeing position with the smallest total 90 % radius.
+The agreeing position with the smallest total 90 % radius is recommended.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHAIN = (
     Origin.GRM,
     Origin.OTHER,
 )
-"""In this order positions are compared: each with those before it. GRM gives hardly ever an error radius."""
+"""Order of comparison: each position is compared with those before it. GRM rarely gives an error radius."""
 
 PREFERENCE = (
     Origin.VT,
@@ -48,26 +48,26 @@ PREFERENCE = (
     Origin.GRM,
     Origin.OTHER,
 )
-"""Which of two equally good positions is recommended: the one of the finer or later analysis."""
+"""Preference among equally precise positions: that of the better or later analysis."""
 
 Comparison = Callable[[Position, Position], PositionPair]
-"""Compares two positions of the burst."""
+"""Function that compares two positions of the burst."""
 
 
 @dataclass
 class Chain:
-    """The positions that may be of the burst, in the order of ``CHAIN``."""
+    """Positions that may belong to the burst, in the order of ``CHAIN``."""
 
     comparison: Comparison
     agreeing: list[Position] = field(default_factory=list)
     repeated: list[Position] = field(default_factory=list)
-    """Agreeing ones that are from the same data as a better one, and not counted beside it."""
+    """Agreeing positions that are from the same data as a better one and therefore not counted."""
     doubtful: list[tuple[Position, PositionPair]] = field(default_factory=list)
-    """With the comparison that leaves them in doubt."""
+    """Positions in doubt, with the comparison that causes the doubt."""
     contradicted: list[tuple[Position, PositionPair]] = field(default_factory=list)
 
     def add(self, position: Position) -> None:
-        """Compare a position with those before it and sort it in."""
+        """Compare a position with those before it and add it to its group."""
         agreeing = [self.comparison(one, position) for one in self.agreeing]
         if against := _first(agreeing, Verdict.INCONSISTENT):
             self.contradicted.append((position, against))
@@ -79,7 +79,7 @@ class Chain:
             self.agreeing.append(position)
 
     def _doubt(self, position: Position) -> PositionPair | None:
-        """Return what leaves a position in doubt though it fits all that agree."""
+        """Return the comparison that leaves a position in doubt although it agrees with all others."""
         refused = (*self.doubtful, *self.contradicted)
         repeats = (pair for one, pair in refused if self._is_repeated(one, position))
         return next(repeats, None) or _first(
@@ -87,7 +87,7 @@ class Chain:
         )
 
     def _is_repeated(self, better: Position, position: Position) -> bool:
-        """Tell whether a position is of the same data and source as a better one, and cannot replace it."""
+        """Return True if a position has the data and source of a better one and cannot replace it."""
         if not share_data(better, position):
             return False
         pair = self.comparison(better, position)
@@ -100,14 +100,14 @@ class Chain:
 
     @property
     def best(self) -> Position:
-        """The recommended position; there is always one, since the first position agrees."""
+        """Recommended position; it always exists, because the first position agrees."""
         return min(
             self.agreeing, key=lambda position: (position.r90_arcsec, PREFERENCE.index(position.origin))
         )
 
     @property
     def reason(self) -> str:
-        """Why it is recommended and others are not, in sentences with the numbers."""
+        """Reason for the recommendation, in sentences with numbers."""
         best = self.best
         radius = radius_text(best.r90_arcsec or 0.0)
         independent = self._independent()
@@ -144,14 +144,14 @@ class Chain:
         return len(counted)
 
     def _not_counted(self, position: Position) -> str:
-        """Say that a position adds no evidence, and where it contradicts the best one all the same."""
+        """Explain that a position adds no evidence, and mention a contradiction with the best one."""
         best, pair = self.best, self.comparison(self.best, position)
         beside = (
             best
             if share_data(best, position)
             else next(one for one in self.agreeing if share_data(one, position))
         )
-        sentence = f"{name(position)} is from the same data as {name(beside)} and not counted beside it."
+        sentence = f"{name(position)} is from the same data as {name(beside)} and not counted separately."
         return f"{sentence} {pair.explanation}" if pair.verdict is Verdict.INCONSISTENT else sentence
 
 
@@ -166,21 +166,21 @@ def recommend(
     Parameters
     ----------
     positions
-        All positions, in order of publication: of each origin only the last one counts.
+        All positions in order of publication; only the last one of each origin is used.
     comparison
-        Compares two of them.
+        Function that compares two of them.
     gp_is_reference
-        True when GP's position is the reference service's: where it is from our photons, it does not count
-        beside our own.
+        True if GP's position comes from the reference GP; if it is also from our photons, it does not count
+        in addition to our own.
 
     Returns
     -------
     position, reason
-        None when no position has an error radius; the reason in plain sentences.
+        The position, None if none has an error radius, and the reason in sentences.
     """
     latest = [one for one in latest_of_origins(positions, gp_is_reference=gp_is_reference) if one.r90_arcsec]
     if not latest:
-        return None, "No position with an error radius is at hand."
+        return None, "No position has an error radius."
     chain = Chain(comparison)
     for position in sorted(latest, key=lambda one: CHAIN.index(one.origin)):
         chain.add(position)
@@ -188,9 +188,9 @@ def recommend(
 
 
 def latest_of_origins(positions: Sequence[Position], *, gp_is_reference: bool = False) -> list[Position]:
-    """Return the last position of each origin, one with an error radius before one without.
+    """Return the last position of each origin, preferably one with an error radius.
 
-    A position of the reference GP does not count beside our own, unless it is from the X band.
+    A position of the reference GP does not count in addition to our own, unless it is from the X band.
     """
     latest = current_positions(positions)
     gp = latest.get(Origin.GP)
@@ -204,6 +204,6 @@ def _first(pairs: Sequence[PositionPair], verdict: Verdict) -> PositionPair | No
 
 
 def _leaves_doubt(pair: PositionPair) -> bool:
-    """Tell whether two positions may well be of different sources, though they do not contradict."""
+    """Return True if two positions may belong to different sources without contradicting each other."""
     agrees_from = crosscheck_settings().recommendation.agrees_from
     return pair.verdict is Verdict.UNCLEAR and (pair.probability or 0.0) < agrees_from

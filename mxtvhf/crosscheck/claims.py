@@ -1,9 +1,9 @@
-"""What MXT notices claim about themselves, recomputed.
+"""Recompute the claims of MXT notices.
 
 ``Within_ECLAIRs_R90`` does not follow from the published numbers in many real notices: it is False at 1.4
 arcmin within a radius of 4.9 arcmin, and True at 2.54 arcmin outside the 2.44 arcmin of the notice whose
-angle it gives. By which rule it is made is not published, so that it can agree with the numbers but never be
-contradicted by them. ``Mean_Flux`` is no flux. Such claims are checked, not passed on.
+angle it gives. The rule behind it is not published, so the numbers can confirm but never contradict it.
+``Mean_Flux`` is not a flux. Such claims are verified instead of being passed on.
 """
 
 from __future__ import annotations
@@ -21,32 +21,31 @@ from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import notice_positions
 
 RULE_UNKNOWN = "the rule by which SVOM sets this flag is not published"
-NOT_CHECKED = "not checked: no ECLAIRs position at hand"
+NOT_CHECKED = "not checked: no ECLAIRs position available"
 
 
 AGREES = {Verdict.CONSISTENT: True, Verdict.UNCLEAR: None, Verdict.INCONSISTENT: False}
-"""What the comparison of two positions says about the claim that they are of one source."""
+"""Verdict on the claim that two positions have one source, by the verdict of their comparison."""
 
 
 def check_claims(alerts: Sequence[Alert], matches: Sequence[SourceMatch] = ()) -> tuple[ClaimCheck, ...]:
-    """Recompute what the notices of one burst claim.
+    """Recompute the claims of the notices of one burst.
 
-    ``ECLAIRs_Angle`` and ``Within_ECLAIRs_R90`` are recomputed against the ECLAIRs notice that reproduces
-    the published angle (the latest such), or else against the latest ECLAIRs notice; every explanation
-    names it. A claim that cannot be recomputed has ``agrees`` None, and so has one that the numbers do not
-    decide.
+    ``ECLAIRs_Angle`` and ``Within_ECLAIRs_R90`` are recomputed with the latest ECLAIRs notice that reproduces
+    the published angle, or else with the latest ECLAIRs notice; every explanation names it. ``agrees`` is
+    None for a claim that cannot be recomputed or that the numbers do not decide.
 
     Parameters
     ----------
     alerts
-        The notices of one burst, in order of publication.
+        Notices of one burst, in order of publication.
     matches
-        Their positions against catalogued sources, the likeliest first: what a position really is.
+        Matches of their positions with catalogued sources, the most probable first.
 
     Returns
     -------
     tuple of ClaimCheck
-        In the order of the notices; empty when no notice claims anything.
+        Checks in the order of the notices; empty if there are no claims.
     """
     eclairs = [position for position in notice_positions(alerts) if position.origin is Origin.ECLAIRS]
     checks: list[ClaimCheck] = []
@@ -64,7 +63,7 @@ def check_claims(alerts: Sequence[Alert], matches: Sequence[SourceMatch] = ()) -
 
 
 def _separations(alert: Alert, eclairs: Sequence[Position]) -> list[tuple[Position, float]]:
-    """ECLAIRs positions with their distance from the notice's position, the reference of its claims first."""
+    """Return ECLAIRs positions and their distance from the notice's position, its reference first."""
     if alert.position is None:
         return []
     here = alert.position
@@ -122,13 +121,13 @@ def _inside_text(there: Position, separation: float) -> str:
 def _check_source_name(
     alert: Alert, label: str, here: Position, matches: Sequence[SourceMatch]
 ) -> ClaimCheck:
-    """Compare the notice's own name of the source with what is at its position."""
+    """Compare the source name given by the notice with the catalogued source at its position."""
     likeliest = next((match for match in matches if match.position == here.label), None)
     known = likeliest is not None and likeliest.probability >= 0.5
     agrees, recomputed = None, NOTHING_RECOMPUTED
     meant = known_source(label)
     if meant is None:
-        explanation = f"no bright X-ray source is known by the name {label}"
+        explanation = f"no bright X-ray source has the name {label}"
     else:
         away = separation_arcsec(here.ra_deg, here.dec_deg, meant.ra_deg, meant.dec_deg)
         explanation = f"{meant.name} is {angle_text(away)} from the position of {here.label}"

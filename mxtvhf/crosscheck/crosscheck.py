@@ -1,4 +1,4 @@
-"""The cross-check as a whole."""
+"""The complete cross-check of a burst."""
 
 from __future__ import annotations
 
@@ -42,35 +42,35 @@ def crosscheck(
     Parameters
     ----------
     positions
-        All positions, in order of publication (of one origin, the last supersedes the others). May be empty.
+        All positions in order of publication (the last of one origin supersedes the others). May be empty.
     alerts
-        The notices of the burst, in order of publication.
+        Notices of the burst, in order of publication.
     gp
-        What GP gave, or why it gave nothing; its position must be among ``positions``.
+        Outcome of GP; its position must be among ``positions``.
     uses_eclairs
-        True when our position was found with the help of ECLAIRs' circle.
+        True if our position was found with the help of the ECLAIRs error circle.
     catalogues
-        What catalogues gave around the positions, and which could not be asked.
+        Results of the catalogue searches around the positions, including failed ones.
     evidence
-        What our photons say about positions that share them.
+        Evidence of our photons about positions derived from the same photons.
     fluxes
-        Fluxes measured at positions of MXT: they hold for all of its positions that do not contradict these.
-        Catalogued ones are compared with them.
+        Fluxes measured at MXT positions; they apply to all MXT positions that do not contradict these. They
+        are compared with catalogued fluxes.
 
     Returns
     -------
     CrossCheck
-        Complete also without GP, without our own position, without catalogues and without any position.
+        The result, which is complete also without GP, our own position, catalogues or any position.
 
     Raises
     ------
     InvalidInput
-        Two positions have the same label, so that a pair could not be told.
+        Two positions have the same label, so that a pair would be ambiguous.
     """
     labels = [position.label for position in positions]
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
-        raise InvalidInput(f"cross-check: more than one position is called {', '.join(repeated)}")
+        raise InvalidInput(f"cross-check: more than one position has the label {', '.join(repeated)}")
     comparison = partial(compare_of_burst, gp=gp, uses_eclairs=uses_eclairs, evidence=evidence)
     best, reason = recommend(positions, comparison, gp_is_reference=gp.is_reference)
     pairs = tuple(comparison(first, second) for first, second in combinations(positions, 2))
@@ -97,7 +97,7 @@ def crosscheck(
 def _of_one_source(
     fluxes: Sequence[MeasuredFlux], positions: Sequence[Position], pairs: Sequence[PositionPair]
 ) -> list[MeasuredFlux]:
-    """Return fluxes also for the other positions of MXT that may be of the same source."""
+    """Extend fluxes to the other MXT positions that may belong to the same source."""
     contradicted = [{pair.first, pair.second} for pair in pairs if pair.verdict is Verdict.INCONSISTENT]
     others = [position.label for position in positions if is_of_mxt(position)]
     shared = [

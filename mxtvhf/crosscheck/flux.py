@@ -1,13 +1,14 @@
-"""Weigh a catalogued source by whether it can be as bright as what was measured.
+"""Weigh a catalogued source by comparing its flux with the measured one.
 
-A match is weighed by the likelihood ratio of Sutherland & Saunders (1992, MNRAS 259, 413),
-``q(F) N(psi) / n(F)``: q is the distribution of the catalogued flux F of a true counterpart, n(F) the density
-of the catalogue's sources of that flux, both per decade, and N(psi) the density of the separation (see
-``bayes``). q is a lognormal about the measured flux: sources vary. A small part of them has a much wider one:
-outbursts. With N(>F) the number of sources at least as bright and its slope s, n(F) is ``s ln 10 N(>F)``.
+The weight of a match is the likelihood ratio of Sutherland & Saunders (1992, MNRAS 259, 413), ``q(F) N(psi) /
+n(F)``: q is the distribution of the catalogued flux F of a true counterpart, n(F) the density of the
+catalogue's sources of that flux, both per decade, and N(psi) the density of the separation (see ``bayes``). q
+is a lognormal about the measured flux, because sources vary; a small fraction of sources (outbursts) has a
+much wider one. With N(>F) the number of sources at least as bright and its slope s, n(F) is ``s ln 10
+N(>F)``.
 
-So a bright source is hardly ever there by chance, however many faint ones the catalogue has, and a faint one
-is hardly ever what was measured, however near it is.
+A bright source is therefore rarely a chance coincidence, however many faint sources the catalogue has, and a
+faint one is rarely the measured source, however near it is.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.base import Model
 
 LOWEST_KEV = 0.05
-"""Fluxes of bands that begin lower are not compared: neither spectrum nor absorption is known there."""
+"""Fluxes in bands that begin below this energy, keV, are not compared: spectrum and absorption are
+unknown."""
 
 
 class FluxMatch(Model):
-    """A catalogued source's flux against the measured one."""
+    """Comparison of a catalogued flux with the measured one."""
 
     ratio: float
-    """Measured over catalogued flux, in the band of the measurement."""
+    """Ratio of measured to catalogued flux, in the band of the measurement."""
     log10_weight: float
-    """By which the odds of the match are multiplied, as a decimal logarithm."""
+    """Decimal logarithm of the factor on the odds of the match."""
     per_deg2: float
-    """Sources per square degree that are at least as bright, or all of them where that was not counted."""
+    """Sources per square degree that are at least as bright; all sources if this is unknown."""
     is_counted: bool
 
 
@@ -48,17 +50,17 @@ def flux_match(
     Parameters
     ----------
     measured
-        At the position that is compared with the source; None: not measured.
+        Flux at the position that is compared with the source; None if not measured.
     source
-        The source.
+        The catalogued source.
     density_per_deg2
-        All sources of its catalogue per square degree.
+        Number of all sources of its catalogue per square degree.
 
     Returns
     -------
     FluxMatch or None
-        The weight is against odds of the position alone, ``N(psi)`` over all sources. None where a flux or
-        its band is not known, or the band is not one of X-rays.
+        The weight applies to the odds by position alone, ``N(psi)`` over the density of all sources. None if
+        a flux or its band is unknown, or the band is not in X-rays.
     """
     if measured is None or not source.flux or not _is_xray(source.flux_band_kev):
         return None
@@ -71,7 +73,7 @@ def flux_match(
     expected = _likelihood(log10(ratio), known)
     is_counted = source.brighter_per_deg2 is not None and density_per_deg2 > 0.0
     if source.brighter_per_deg2 is None or not is_counted:
-        # How rare so bright a source is was not counted: its flux can only speak against it.
+        # The density of sources this bright is unknown, so the flux can only count against the match.
         weight, per_deg2 = expected / _likelihood(0.0, known), density_per_deg2
     else:
         per_deg2 = source.brighter_per_deg2
@@ -86,14 +88,14 @@ def _is_xray(band_kev: tuple[float, float] | None) -> TypeGuard[tuple[float, flo
 
 
 def _likelihood(dex: float, known_dex: float) -> float:
-    """Density per decade of a source's distance from its catalogued flux.
+    """Return the probability density per decade of a flux ratio.
 
     Parameters
     ----------
     dex
-        Decimal logarithm of measured over catalogued flux.
+        Decimal logarithm of the ratio of measured to catalogued flux.
     known_dex
-        1 sigma that measurement and conversion add.
+        Additional 1 sigma uncertainty from measurement and conversion.
     """
     priors = crosscheck_settings().flux
     parts = (
@@ -105,14 +107,14 @@ def _likelihood(dex: float, known_dex: float) -> float:
 
 @cache
 def band_factor(band_kev: tuple[float, float], wanted_kev: tuple[float, float]) -> float:
-    """Return the flux in one band over that in another, of the spectrum that sources are expected to have.
+    """Return the ratio of the fluxes in two bands for the spectrum expected of sources.
 
     Parameters
     ----------
     band_kev
         Band of the known flux.
     wanted_kev
-        Band to which it is converted.
+        Band to which the flux is converted.
     """
     known, wanted = (_energy_flux(*band) for band in (band_kev, wanted_kev))
     return wanted / known

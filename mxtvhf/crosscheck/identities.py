@@ -1,7 +1,7 @@
-"""What catalogues say about each of several sources that the photons show.
+"""Identify each of several detected sources with catalogued sources.
 
-Which of them is the burst was chosen before, by their place and their fading. Each is weighed like a position
-of the burst (see `mxtvhf.crosscheck.association`), with the same prior: it may be the one that triggered.
+The source of the burst was already chosen by position and fading. Each source is treated like a position of
+the burst (see `mxtvhf.crosscheck.association`) with the same prior, since it may be the one that triggered.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ def identify(
     alerts: Sequence[Alert],
     fluxes: Iterable[MeasuredFlux] = (),
 ) -> tuple[SourceIdentity, ...]:
-    """Weigh the catalogued sources near each source.
+    """Compute the association probabilities of the catalogued sources near each detected source.
 
     Parameters
     ----------
     sources
-        Their positions, labelled with their names.
+        Positions of the detected sources, labelled with their names.
     answers
-        What catalogues gave around them; answers for other places are ignored.
+        Results of the catalogue searches around them; results for other positions are ignored.
     alerts
-        The notices of the burst, for the prior.
+        Notices of the burst, which determine the prior.
     fluxes
-        What was measured of the sources, by their names.
+        Measured fluxes, by the names of the sources.
     """
     sound, _ = without_impossible(answers, ())
     matches = associate(sources, sound, alerts, fluxes)

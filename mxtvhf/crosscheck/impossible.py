@@ -1,4 +1,4 @@
-"""Published values that cannot be: told, and kept out of every result."""
+"""Flag unphysical published values and exclude them from all results."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mxtvhf.notices.alert import Alert
 def without_impossible(
     catalogues: Sequence[CatalogueAnswer], alerts: Sequence[Alert]
 ) -> tuple[tuple[CatalogueAnswer, ...], tuple[str, ...]]:
-    """Take impossible values out of catalogue answers; tell of these and of the notices'.
+    """Remove unphysical values from catalogue results, and list them and those of the notices.
 
     Returns
     -------
     answers, flags
-        The answers without the values; one sentence for each value, each once.
+        The results without the values, and one sentence for each distinct value.
     """
     flags = [
-        f"{alert.notice_type}: Mean_Flux {alert.mean_flux:g} erg/cm2/s is impossible; it is not used."
+        f"{alert.notice_type}: Mean_Flux {alert.mean_flux:g} erg/cm2/s is unphysical and ignored."
         for alert in alerts
         if alert.mean_flux is not None and not alert.flux_credible
     ]
     limit = crosscheck_settings().impossible.catalogue_flux_above
     bad = [source for answer in catalogues for source in answer.sources if (source.flux or 0.0) > limit]
     flags += [
-        f"{source.catalogue}: flux {source.flux:g} erg/cm2/s of {source.name} is impossible; it is not used."
+        f"{source.catalogue}: flux {source.flux:g} erg/cm2/s of {source.name} is unphysical and ignored."
         for source in bad
     ]
     answers = tuple(

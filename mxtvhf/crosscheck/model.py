@@ -1,4 +1,4 @@
-"""What the cross-check finds."""
+"""Results of the cross-check."""
 
 from __future__ import annotations
 
@@ -12,164 +12,191 @@ from mxtvhf.models.position import Position
 
 
 class Verdict(StrEnum):
-    """How two positions compare."""
+    """Result of the comparison of two positions."""
 
     CONSISTENT = "consistent"
     INCONSISTENT = "inconsistent"
     UNCLEAR = "unclear"
     NOT_INDEPENDENT = "not independent"
-    """Both are from the same data, which allow either: their distance tests nothing."""
+    """Both are from the same data, so that their distance is not a test."""
 
 
 class PhotonEvidence(Model):
-    """What the VHF photons say about a position that was measured from the same photons.
+    """Evidence of the VHF photons about a position that was measured from the same photons.
 
-    By their likelihood at that position, not by its distance from ours.
+    It is based on their likelihood at that position, not on its distance from ours.
     """
 
     label: str
-    """Of the position that was judged."""
+    """Label of the tested position."""
     supported: bool | None
-    """False: the photons contradict it; None: they do not decide."""
+    """True if the photons support the position, False if they contradict it, None if undecided."""
     p_value: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Probability of a likelihood ratio at least this large, were the position right."""
+    """Probability of a likelihood ratio at least this large if the position is right."""
 
 
 class MeasuredFlux(Model):
-    """The flux of the source at one of the positions."""
+    """Measured flux of the source at one of the positions."""
 
     label: str
-    """Of the position."""
+    """Label of the position."""
     flux: float = Field(gt=0.0, allow_inf_nan=False)
-    """Mean, as it arrives, erg/cm2/s."""
+    """Mean observed (absorbed) flux, erg/cm2/s."""
     relative_error: float = Field(ge=0.0, allow_inf_nan=False)
-    """1 sigma."""
+    """1 sigma error, erg/cm2/s."""
     band_kev: tuple[float, float]
 
 
 class PositionPair(Model):
-    """Two positions of one burst against each other."""
+    """Comparison of two positions of one burst."""
 
     first: str
     """Label of the first position."""
     second: str
     separation_arcsec: float
     combined_r90_arcsec: float | None
-    """90 % radius expected for the separation of two measurements of one source, arcsec."""
+    """Expected 90 % radius of the separation of two measurements of one source, arcsec."""
     p_value: float | None
-    """Probability of a disagreement at least this large, were both the same source: of the separation, or of
-    the photons' likelihood ratio for positions that share them. None where neither can be tested."""
+    """Probability of a disagreement at least this large if both positions have the same source: of the
+    separation, or of the likelihood ratio for positions from the same photons. None if neither can be
+    tested."""
     log10_bayes_factor: float | None = None
-    """Of one source against two unrelated ones; None where an error radius is unknown, or for positions that
-    are not independent."""
+    """Decimal logarithm of the Bayes factor of one source against two unrelated ones; None if an error radius
+    is unknown or the positions are not independent."""
     probability: float | None = None
-    """That both are of one source, by the priors of ``crosscheck/crosscheck.toml``; None as above."""
+    """Probability of one source, with the priors of ``crosscheck/crosscheck.toml``; None as above."""
     probability_unrelated: float | None = None
-    """That the finer one is of a source unrelated to the other; None also in older reports."""
+    """Probability that the more precise one is an unrelated source; None also in older reports."""
     probability_no_source: float | None = None
-    """That the finer one is of no source at all."""
+    """Probability that the more precise one belongs to no source."""
     independent: bool = True
-    """False: from the same data, or one found with the help of the other."""
+    """False if both are from the same data or one was found with the help of the other."""
     verdict: Verdict
     explanation: str
-    """One sentence with the numbers."""
+    """Explanation in one sentence, with the numbers."""
 
 
 NOTHING_RECOMPUTED = "-"
-"""Result of a claim that could not be recomputed."""
+"""Result for a claim that could not be recomputed."""
 
 
 class ClaimCheck(Model):
-    """A statement of a notice, recomputed."""
+    """Check of a claim of a notice."""
 
     ivorn: str
     claim: str
     published: str
     recomputed: str
     agrees: bool | None
-    """None: could not be checked, or the numbers do not decide it; ``explanation`` says why."""
+    """None if the claim could not be checked or the numbers do not decide it; ``explanation`` gives the
+    reason."""
     explanation: str
 
     @property
     def word(self) -> str:
-        """What became of the claim: ``agrees``, ``contradicted``, ``unclear`` or ``not checked``."""
+        """Return the result of the check: ``agrees``, ``contradicted``, ``unclear`` or ``not checked``."""
         if self.agrees is not None:
             return "agrees" if self.agrees else "contradicted"
         return "not checked" if self.recomputed == NOTHING_RECOMPUTED else "unclear"
 
 
+class GpProgress(StrEnum):
+    """How far GP's analysis of a burst came."""
+
+    RUNNING = "running"
+    """Requested, and not ended yet."""
+    RECEIVED = "received"
+    """GP gave a position."""
+    NO_DETECTION = "no detection"
+    """GP found no source: a result."""
+    FAILED = "failed"
+    """GP ended with an error, or gave an answer that cannot be used."""
+    TIMED_OUT = "timed out"
+    NOT_REACHED = "not reached"
+    NOT_ASKED = "not asked"
+    """No observation is known for the burst, or nobody wanted GP."""
+
+
 class GpOutcome(Model):
-    """What GP gave, or why it gave nothing."""
+    """Outcome of GP: its result, or the reason why there is none."""
 
     available: bool
+    """True when GP gave a result: a position, or that it found no source."""
+    progress: GpProgress | None = None
+    """None in reports of version 0.2.0; `word` names it for them, too."""
     reason: str | None = None
-    """Why there is no result."""
+    """Reason why there is no result or no position."""
     process_id: str | None = None
     position: Position | None = None
     is_reference: bool = False
-    """True when the reference service answered: our method, and our photons too unless its data are XBand."""
+    """True if the reference GP answered, which uses our method, and our photons unless its data are XBand."""
+
+    @property
+    def word(self) -> GpProgress:
+        """How far the analysis came."""
+        return self.progress or (GpProgress.RECEIVED if self.available else GpProgress.FAILED)
 
 
 class BurstVerdict(StrEnum):
-    """What all positions and catalogues together say, in a word."""
+    """Overall verdict from all positions and catalogues."""
 
     KNOWN_SOURCE = "known source"
     """The best position is that of a catalogued source."""
     INCONSISTENT = "inconsistent"
-    """Positions of the burst that cannot be of one source."""
+    """Positions of the burst are inconsistent with one source."""
     UNCATALOGUED = "uncatalogued"
-    """The positions agree, and no catalogue that was asked has a source there."""
+    """The positions agree, and no searched catalogue has a source there."""
     NO_MXT_SOURCE = "no MXT source"
-    """MXT detected nothing: the best position is another instrument's."""
+    """MXT detected nothing; the best position is that of another instrument."""
     CONSISTENT = "consistent"
-    """The positions agree; no catalogue could be asked."""
+    """The positions agree; no catalogue could be searched."""
     UNCLEAR = "unclear"
 
     @classmethod
     def _missing_(cls, value: object) -> BurstVerdict | None:
-        # Reports of version 0.1 and 0.2.0 say it so.
+        # Reports of versions 0.1 and 0.2.0 use this value.
         return cls.UNCATALOGUED if value == "new source" else None
 
 
 class SourceMatch(Model):
-    """A position of the burst against a source of a catalogue."""
+    """Comparison of a position of the burst with a catalogued source."""
 
     position: str
     """Label of the position."""
     catalogue: str
     source: str
-    """What the catalogue calls it."""
+    """Name in the catalogue."""
     separation_arcsec: float
     combined_r90_arcsec: float
-    """90 % radius expected for the separation of two measurements of one source, arcsec."""
+    """Expected 90 % radius of the separation of two measurements of one source, arcsec."""
     log10_bayes_factor: float
-    """Of one source against two unrelated ones."""
+    """Decimal logarithm of the Bayes factor of one source against two unrelated ones."""
     flux_ratio: float | None = None
-    """Measured over catalogued flux, in the band of the measurement; None where they were not compared."""
+    """Ratio of measured to catalogued flux, in the band of the measurement; None if not compared."""
     probability: float = Field(ge=0.0, le=1.0)
-    """That the position is this source's, the priors of ``crosscheck.toml``, the catalogue's other sources
-    and, where they are known, the fluxes considered."""
+    """Probability that the position belongs to this source, given the priors of ``crosscheck.toml``, the
+    other sources of the catalogue and, if known, the fluxes."""
     explanation: str
 
 
 class SourceIdentity(Model):
-    """One of the sources that the photons show, against the catalogues."""
+    """Comparison of one detected source with the catalogues."""
 
     name: str
-    """``S1``, as the localisation names it."""
+    """Name given by the localisation, e.g. ``S1``."""
     checked: bool
-    """True when a catalogue was checked completely around it."""
+    """True if at least one catalogue was searched completely around it."""
     matches: tuple[SourceMatch, ...] = ()
-    """Catalogued sources near it, the likeliest first; ``position`` is the source's name."""
+    """Catalogued sources near it, the most probable first; ``position`` is the source's name."""
 
     @property
     def known(self) -> SourceMatch | None:
-        """The catalogued source that it is, likelier than not; None where there is none."""
+        """Catalogued source that it is with more than 50 % probability; None if there is none."""
         return next((match for match in self.matches if match.probability > 0.5), None)
 
 
 class CrossCheck(Model):
-    """Every position of the burst, compared with the others and with catalogues."""
+    """Comparison of all positions of the burst with each other and with catalogues."""
 
     positions: tuple[Position, ...]
     pairs: tuple[PositionPair, ...]
@@ -179,12 +206,12 @@ class CrossCheck(Model):
     best_reason: str
     verdict: BurstVerdict = BurstVerdict.UNCLEAR
     verdict_reason: str = ""
-    """In sentences, with the numbers."""
+    """Reason in sentences, with the numbers."""
     catalogues: tuple[CatalogueAnswer, ...] = ()
-    """What each catalogue gave for each position asked for, also that it could not be asked."""
+    """Result of each catalogue search around each position, including failed searches."""
     associations: tuple[SourceMatch, ...] = ()
-    """Every position against every catalogued source near it, the likeliest first."""
+    """Comparison of every position with every catalogued source near it, the most probable first."""
     flags: tuple[str, ...] = ()
-    """Published values that are impossible: they are in no result."""
+    """Unphysical published values, which are excluded from all results."""
     identities: tuple[SourceIdentity, ...] = ()
-    """What the catalogues say about each source that the photons show; empty where there is only one."""
+    """Identification of each detected source; empty if there is only one."""

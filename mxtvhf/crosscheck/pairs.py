@@ -1,16 +1,16 @@
 """Compare two positions of one burst with each other.
 
-Errors are taken as circular Gaussians: a 90 % radius r90 is ``sigma sqrt(-2 ln 0.1)`` = 2.146 sigma, sigma
-per axis, since the radius of a two-dimensional normal has the distribution ``1 - exp(-r^2 / 2 sigma^2)``
-(Rayleigh). Total radii, statistical and systematic in quadrature, are compared. Two measurements of one
-source are then apart by more than ``s`` with the probability ``p = exp(-s^2 / 2 (sigma1^2 + sigma2^2))``,
-which is ``0.1 ** (s^2 / (r1^2 + r2^2))``.
+Errors are assumed to be circular Gaussians: a 90 % radius r90 is ``sigma sqrt(-2 ln 0.1)`` = 2.146 sigma,
+sigma per axis, since the radius of a two-dimensional normal has the distribution ``1 - exp(-r^2 / 2
+sigma^2)`` (Rayleigh). Total radii, statistical and systematic in quadrature, are compared. The separation of
+two measurements of one source then exceeds ``s`` with the probability ``p = exp(-s^2 / 2 (sigma1^2 +
+sigma2^2))``, which is ``0.1 ** (s^2 / (r1^2 + r2^2))``.
 
-Positions from the same data (see ``shared_data``) are correlated: they are closer to each other than that,
-and how much closer is not known. Such a pair is never called consistent by its distance, and inconsistent
-only where the separation is too large even for two independent measurements. What decides between positions
-that share photons is the likelihood of these photons at either place, where that is known. A position that
-was found with the help of another is compared in the same way.
+Positions from the same data (see ``shared_data``) are correlated, and therefore closer to each other by an
+unknown amount. Such a pair is never called consistent because of its distance, and inconsistent only if the
+separation is too large even for two independent measurements. For positions from the same photons, the
+likelihood of these photons at either position decides, if it is known. A position that was found with the
+help of another one is compared in the same way.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 
 SMALLEST_P_SHOWN = 1e-12
-"""Below this a p-value only says "impossible": no error distribution is known that far out."""
+"""Smallest p-value that is given as a number; no error distribution is known that far out."""
 
 NOT_INDEPENDENT = (
     "They are not independent: the reference GP uses our method on data that include these photons"
 )
-"""Why the comparison of MXT's other positions with the reference GP's tests little, whatever its data."""
+"""Reason why the comparison of other MXT positions with that of the reference GP tests little."""
 
-FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of ECLAIRs' circle"
-"""Why the comparison of our position with ECLAIRs' tests little, where the photons alone showed no source."""
+FOUND_BY_ECLAIRS = "They are not independent: the source was found with the help of the ECLAIRs error circle"
+"""Reason why the comparison of our position with ECLAIRs tests little if the photons alone show no source."""
 
 
 def compare(
@@ -44,22 +44,22 @@ def compare(
     evidence: PhotonEvidence | None = None,
     not_independent: str | None = None,
 ) -> PositionPair:
-    """Tell whether two positions can be of the same source.
+    """Compare two positions and decide if they can be of the same source.
 
     Parameters
     ----------
     first, second
         The positions. One without a 90 % radius gives ``p_value`` None and the verdict "unclear".
     evidence
-        What the photons that both positions are from say about one of them.
+        Evidence about one of them from the photons on which both are based.
     not_independent
-        Why the positions are not independent: one clause; by default that they are from the same data, where
-        they are.
+        Clause that explains why the positions are not independent; by default that they are from the same
+        data, if they are.
 
     Returns
     -------
     PositionPair
-        Separation, the 90 % radius expected for it, p-value, verdict, and the numbers in sentences.
+        Separation, its expected 90 % radius, p-value, verdict, and an explanation with the numbers.
     """
     if not_independent is None and share_data(first, second):
         not_independent = f"They are not independent: both are from the same data ({data_group(first)})"
@@ -69,7 +69,7 @@ def compare(
     combined = p_value = factor = weighed = None
     if unknown:
         verdict = Verdict.UNCLEAR
-        explanation = f"{apart}, which says nothing: no error radius is known of {' and '.join(unknown)}."
+        explanation = f"{apart}; not tested: the error radius of {' and '.join(unknown)} is unknown."
     else:
         combined = hypot(first.r90_arcsec or 0.0, second.r90_arcsec or 0.0)
         p_value = separation_p_value(separation, combined)
@@ -101,14 +101,14 @@ def compare(
 def _without_independence(
     p_value: float, evidence: PhotonEvidence | None
 ) -> tuple[Verdict, float | None, str]:
-    """Judge two positions that are not independent: verdict, p-value where one is known, and a clause.
+    """Compare two positions that are not independent; return verdict, p-value if known, and a clause.
 
     Parameters
     ----------
     p_value
-        As of independent positions: an upper limit, since these are correlated.
+        p-value for independent positions; an upper limit, since these are correlated.
     evidence
-        What the photons say, where they were asked.
+        Evidence of the photons, if available.
     """
     if evidence is not None and evidence.supported is not None:
         verdict = Verdict.CONSISTENT if evidence.supported else Verdict.INCONSISTENT
@@ -121,11 +121,11 @@ def _without_independence(
             p_value,
             f"inconsistent even if they were independent ({p_text(p_value)})",
         )
-    return Verdict.NOT_INDEPENDENT, None, "their distance tests nothing"
+    return Verdict.NOT_INDEPENDENT, None, "their distance is not a test"
 
 
 def _weighed(factor: float, first: Position, second: Position) -> Hypotheses:
-    """Weigh what the finer position is; of two equally fine ones the answer that is worse for one source."""
+    """Return the hypotheses for the more precise position; for equal radii, the less favourable result."""
     if first.r90_arcsec != second.r90_arcsec:
         finer, coarser = sorted((first, second), key=lambda position: position.r90_arcsec or 0.0)
         return hypotheses(factor, finer.origin, coarser.origin)
@@ -142,12 +142,12 @@ def _hypotheses_text(weighed: Hypotheses) -> str:
 
 
 def separation_p_value(separation_arcsec: float, combined_r90_arcsec: float) -> float:
-    """Probability of a separation at least this large, were both of one source; see the module."""
+    """Return the probability of a separation at least this large for one source; see the module."""
     return float(0.1 ** ((separation_arcsec / combined_r90_arcsec) ** 2))
 
 
 def verdict_of(p_value: float) -> Verdict:
-    """Verdict of a p-value by the limits of ``crosscheck.toml``."""
+    """Return the verdict for a p-value, with the limits of ``crosscheck.toml``."""
     limits = crosscheck_settings().verdict
     if p_value >= limits.consistent_from:
         return Verdict.CONSISTENT
@@ -162,18 +162,18 @@ def compare_of_burst(
     uses_eclairs: bool = False,
     evidence: Sequence[PhotonEvidence] = (),
 ) -> PositionPair:
-    """Compare two positions of a burst by all that is known of how they were made.
+    """Compare two positions of a burst, taking their shared data into account.
 
     Parameters
     ----------
     first, second
         The positions.
     gp
-        What GP gave; whether it is the reference service.
+        Outcome of GP, which says if it is the reference GP.
     uses_eclairs
-        True when our position was found with the help of ECLAIRs' circle.
+        True if our position was found with the help of the ECLAIRs error circle.
     evidence
-        What the photons say about positions that share them; it compares these with ours.
+        Evidence of the photons about positions derived from them, relative to ours.
     """
     origins, labels = {first.origin, second.origin}, {first.label, second.label}
     not_independent = None
@@ -187,18 +187,18 @@ def compare_of_burst(
 
 
 def name(position: Position) -> str:
-    """Name of a position for people: ``ECLAIRs slewing``, ``MXT-VHF photons``."""
+    """Return the name of a position for people: ``ECLAIRs slewing``, ``MXT-VHF photons``."""
     return f"{position.origin} {position.label}"
 
 
 def p_text(p_value: float) -> str:
-    """Write a p-value as a clause: ``p = 0.48``."""
+    """Format a p-value as a clause: ``p = 0.48``."""
     number = p_number(p_value)
     return f"p {number}" if number[0] in "<>" else f"p = {number}"
 
 
 def p_number(p_value: float) -> str:
-    """Write a p-value with two digits: ``0.50``, ``0.0012``, ``> 0.99``, ``< 1e-12``."""
+    """Format a p-value with two digits: ``0.50``, ``0.0012``, ``> 0.99``, ``< 1e-12``."""
     if p_value < SMALLEST_P_SHOWN:
         return f"< {SMALLEST_P_SHOWN:g}"
     return "> 0.99" if p_value > 0.99 else f"{p_value:#.2g}"

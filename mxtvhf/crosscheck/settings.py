@@ -1,4 +1,4 @@
-"""The cross-check's limits and priors, ``crosscheck.toml``."""
+"""Limits and priors of the cross-check, read from ``crosscheck.toml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 
 class VerdictLimits(SourcedConstants):
-    """p-values of a separation, were both positions the same source."""
+    """Limits of the p-value of a separation under the hypothesis of one source."""
 
     consistent_from: Probability
     inconsistent_below: Probability
@@ -27,32 +27,32 @@ class VerdictLimits(SourcedConstants):
 
 
 class ClaimTolerance(SourcedConstants):
-    """When a published number counts as reproduced."""
+    """Tolerance within which a published number counts as reproduced."""
 
     angle_tolerance_arcmin: float = Field(ge=0.0, le=10.0)
-    """Of ECLAIRs_Angle."""
+    """Tolerance of ECLAIRs_Angle."""
 
 
 class Recommendation(SourcedConstants):
-    """Which positions may be recommended."""
+    """Criterion for recommended positions."""
 
     agrees_from: Probability
-    """Probability of one source from which a position whose verdict is "unclear" counts as agreeing."""
+    """Smallest probability of one source for which a position with the verdict "unclear" agrees."""
 
 
 class AssociationPriors(SourcedConstants):
-    """Known sources: priors, and the probabilities of the verdicts."""
+    """Priors of known sources, and probability limits of the verdicts."""
 
     known_source: Probability
-    """Prior probability that what triggered is a source of a given catalogue."""
+    """Prior probability that the source of the trigger is in a given catalogue."""
     known_source_catalogue_trigger: Probability
-    """The same where ECLAIRs triggered on a source of its on-board catalogue."""
+    """The same if ECLAIRs triggered on a source of its on-board catalogue."""
     known_from: Probability
     uncatalogued_below: Probability
     deep_from_per_deg2: float = Field(gt=0.0, le=1e6)
-    """Mean density of a catalogue that is as deep as MXT."""
+    """Smallest mean density of a catalogue that is as deep as MXT."""
     widest_r90_arcmin: float = Field(gt=0.0, le=1200.0)
-    """A wider position is not compared with catalogues."""
+    """Largest R90 of a position that is compared with catalogues."""
 
     @model_validator(mode="after")
     def _leaves_no_overlap(self) -> AssociationPriors:
@@ -63,17 +63,17 @@ class AssociationPriors(SourcedConstants):
 
 
 class FluxPriors(SourcedConstants):
-    """How far a source may be from its catalogued flux."""
+    """Distribution of source fluxes relative to the catalogued flux."""
 
     variability_dex: float = Field(gt=0.0, le=3.0)
-    """1 sigma of the decimal logarithm of the ratio."""
+    """1 sigma of the decimal logarithm of the flux ratio."""
     outburst_part: Probability
-    """Of the sources: those with the wider distribution."""
+    """Fraction of the sources with the wider distribution."""
     outburst_dex: float = Field(gt=0.0, le=10.0)
     photon_index_sigma: float = Field(ge=0.0, le=3.0)
-    """Of the spectrum by which fluxes of two bands are compared."""
+    """1 sigma of the photon index used to convert between bands."""
     counts_slope: float = Field(gt=0.0, le=5.0)
-    """Of the number of sources above a flux."""
+    """Slope of the number of sources above a flux."""
 
     @model_validator(mode="after")
     def _is_wider(self) -> FluxPriors:
@@ -84,21 +84,21 @@ class FluxPriors(SourcedConstants):
 
 
 class SourcePriors(Constants):
-    """What an instrument's position may be, before it is compared with another."""
+    """Priors of the hypotheses for a position of an instrument."""
 
     per_deg2: float = Field(gt=0.0, le=1e6)
-    """Unrelated sources that it would take for the counterpart, per square degree."""
+    """Unrelated sources that could be mistaken for the counterpart, per square degree."""
     counterpart_seen: Fraction
-    """Probability that it sees the counterpart of a real source."""
+    """Probability that the instrument detects the counterpart of a real source."""
     no_source: Probability
-    """Probability that it gives a position of no source."""
+    """Probability that a position belongs to no source."""
     field_deg2: float = Field(gt=0.0, le=WHOLE_SKY_DEG2)
-    """Field of view, square degrees: such a position may be anywhere in it."""
+    """Field of view, square degrees; a position of no source may be anywhere in it."""
     source: Text
 
 
 class UnrelatedByInstrument(Constants):
-    """Of each instrument, ECLAIRs' also for all that are not named."""
+    """Priors by instrument; those of ECLAIRs also apply to instruments not listed."""
 
     assumed: bool
     MXT: SourcePriors
@@ -107,13 +107,13 @@ class UnrelatedByInstrument(Constants):
 
 
 class ImpossibleValues(SourcedConstants):
-    """Limits of values that are in another unit, or wrong."""
+    """Limits above which a value is wrong or in another unit."""
 
     catalogue_flux_above: FluxErgCm2S
 
 
 class CrosscheckSettings(Constants):
-    """``crosscheck.toml``."""
+    """Contents of ``crosscheck.toml``."""
 
     version: Text
     verdict: VerdictLimits
@@ -127,5 +127,5 @@ class CrosscheckSettings(Constants):
 
 @cache
 def crosscheck_settings() -> CrosscheckSettings:
-    """Return the limits and priors; see the file for the reason of each."""
+    """Return the limits and priors; the TOML file gives the reason for each."""
     return read_toml(Path(__file__).with_name("crosscheck.toml"), CrosscheckSettings)

@@ -1,4 +1,4 @@
-"""The verdict about the burst, in a word and in sentences with the numbers behind it."""
+"""Derive the overall verdict on a burst and explain it with numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mxtvhf.models.angles import angle_text
 from mxtvhf.models.position import Origin, Position
 
 BEFORE_MXT = (Origin.ECLAIRS, Origin.GRM)
-"""Origins of positions that trigger the observation of MXT."""
+"""Origins of positions that trigger an MXT observation."""
 
 
 def burst_verdict(
@@ -24,25 +24,25 @@ def burst_verdict(
     answers: Sequence[CatalogueAnswer],
     matches: Sequence[SourceMatch],
 ) -> tuple[BurstVerdict, str]:
-    """Judge a burst by its current positions and the catalogues around the best of them.
+    """Derive the verdict from the current positions and the catalogues around the best one.
 
     Parameters
     ----------
     best
-        The recommended position; None without any.
+        Recommended position; None if there is none.
     current
-        The last position of each origin.
+        Last position of each origin.
     pairs
-        All comparisons of positions.
+        Comparisons of all pairs of positions.
     answers
-        What catalogues gave.
+        Results of the catalogue searches.
     matches
-        Every position against every source, the likeliest first.
+        Comparisons of every position with every source, the most probable first.
 
     Returns
     -------
     verdict, reason
-        A known source is called so whatever else disagrees; what disagrees is always told.
+        A known source is reported even if other positions disagree; disagreements are always reported.
     """
     if best is None:
         return BurstVerdict.UNCLEAR, "There is no position to judge."
@@ -70,7 +70,7 @@ def burst_verdict(
 def _by_catalogues(
     best: Position, answers: Sequence[CatalogueAnswer], matches: Sequence[SourceMatch]
 ) -> tuple[BurstVerdict, str]:
-    """Judge the best position by the catalogues alone."""
+    """Derive the verdict on the best position from the catalogues alone."""
     limits = crosscheck_settings().association
     here = [match for match in matches if match.position == best.label]
     asked = [answer for answer in answers if answer.checked and answer.is_around(best)]
@@ -84,13 +84,13 @@ def _by_catalogues(
             BurstVerdict.UNCLEAR,
             f"It may be a known source ({probability_text(likely)}): {here[0].explanation}",
         )
-    # Where rows of a catalogue could not be used, it does not tell that nothing is there.
+    # A catalogue with unusable rows cannot show that there is no source.
     complete = [answer for answer in asked if answer.is_complete]
     if not complete:
         return BurstVerdict.CONSISTENT, "No catalogue was checked completely, so it may be a known source."
     catalogues = ", ".join(sorted({answer.catalogue for answer in complete}))
     if here:
-        closest = f"; the likeliest, {here[0].source}, has {probability_text(here[0].probability)}"
+        closest = f"; the most probable, {here[0].source}, has {probability_text(here[0].probability)}"
     else:
         closest = f" within {angle_text(max(answer.radius_arcsec for answer in complete))}"
     words = [f"No source of {catalogues} is at {name(best)}{closest}."]
@@ -100,13 +100,13 @@ def _by_catalogues(
 
 
 def is_deep(answer: CatalogueAnswer) -> bool:
-    """Tell whether a catalogue was checked completely and holds sources as faint as MXT detects."""
+    """Return True if a catalogue was searched completely and is as deep as MXT."""
     density, limit = answer.density_per_deg2, crosscheck_settings().association.deep_from_per_deg2
     return answer.is_complete and density is not None and density >= limit
 
 
 def _known_probability(matches: Sequence[SourceMatch]) -> float:
-    """Probability that the position is any source of the catalogue that says most for it."""
+    """Return the largest probability over the catalogues that the position is one of their sources."""
     sums: dict[str, float] = {}
     for match in matches:
         sums[match.catalogue] = sums.get(match.catalogue, 0.0) + match.probability
@@ -114,7 +114,7 @@ def _known_probability(matches: Sequence[SourceMatch]) -> float:
 
 
 def _independent(best: Position, current: Sequence[Position], pairs: Sequence[PositionPair]) -> set[str]:
-    """Return the labels of positions that are independent of each other: the best one first."""
+    """Return the labels of mutually independent positions, the best one first."""
     dependent = [{pair.first, pair.second} for pair in pairs if not pair.independent]
     chosen: list[str] = []
     for position in (best, *sorted(current, key=lambda one: CHAIN.index(one.origin))):
@@ -124,7 +124,7 @@ def _independent(best: Position, current: Sequence[Position], pairs: Sequence[Po
 
 
 def _agreement(pairs: Sequence[PositionPair]) -> list[str]:
-    """Say which independent positions agree."""
+    """Describe which independent positions agree."""
     agreeing = [pair for pair in pairs if pair.verdict is Verdict.CONSISTENT and pair.independent]
     if not agreeing:
         return []
@@ -135,7 +135,7 @@ def _agreement(pairs: Sequence[PositionPair]) -> list[str]:
 
 
 def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[SourceMatch]) -> list[str]:
-    """Tell of positions beside the best one that are those of known sources."""
+    """Describe positions other than the best one that belong to known sources."""
     limit = crosscheck_settings().association.known_from
     known = {
         match.position: match
@@ -143,14 +143,14 @@ def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[So
         if match.probability >= limit and match.position != best.label
     }
     return [
-        f"{name(position)} is that of a known source: {known[position.label].explanation}"
+        f"{name(position)} belongs to a known source: {known[position.label].explanation}"
         for position in current
         if position.label in known
     ]
 
 
 def not_checked(answers: Sequence[CatalogueAnswer]) -> list[str]:
-    """Say which catalogues or parts of them could not be checked, and why; a sentence each."""
+    """List the catalogues or parts of them that could not be searched, with the reason, one sentence each."""
     unchecked = {answer.catalogue: answer.reason for answer in answers if not answer.checked}
     parts = {answer.catalogue: answer.gap for answer in answers if answer.checked and answer.unusable_here}
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary
@@ -17,6 +17,11 @@ from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.reporting.announcement.model import Release
 from mxtvhf.workflow.runs import Run
+
+FOLDED_AFTER = timedelta(days=1)
+"""Age of a burst after which it may be folded away while only notices came."""
+MOST_UNFOLDED = 5
+"""So many of them bury nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,66 @@ class BurstLine:
     """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
     updates: int
     """Runs."""
+    latest: datetime
+    """When the newest run was created; without any, when something of the burst came."""
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
     is_updating: bool = False
     """True while a run that is newer than the one that is shown goes on."""
+    run_ids: tuple[str, ...] = ()
+    """Of the burst's runs of this kind, newest first."""
+    is_announced: bool = False
+    """True when an announcement of the burst is out and was not retracted."""
+
+    @property
+    def needs_you(self) -> bool:
+        """True when only a person can go on: a decision, an announcement to retract, a damaged record."""
+        is_to_retract = self.state is State.RETRACTED and self.is_announced
+        return is_to_retract or self.state in (State.AWAITING_DECISION, State.UNREADABLE)
+
+    @property
+    def is_main(self) -> bool:
+        """True for the line that the burst's own page shows; its replays have others."""
+        return self.kind is not RunKind.REPLAY
+
+    @property
+    def has_notices_only(self) -> bool:
+        """True while nothing but notices came."""
+        return self.state in (State.RECEIVING, State.NO_PHOTONS)
+
+
+@dataclass(frozen=True)
+class ListSections:
+    """The list of bursts by what the reader has to do with them."""
+
+    needs_you: tuple[BurstLine, ...]
+    """An answer or an action is wanted."""
+    bursts: tuple[BurstLine, ...]
+    notices_only: tuple[BurstLine, ...]
+    """Old ones of which only notices came; empty where they are few: they stand among the others then."""
+
+
+def list_sections(lines: Sequence[BurstLine], now: datetime) -> ListSections:
+    """Divide the list; the order of the lines stays.
+
+    Parameters
+    ----------
+    lines
+        As of `burst_lines`.
+    now
+        A burst whose T0 is younger than ``FOLDED_AFTER`` is never folded away: its first notice is news.
+    """
+    old = [
+        line
+        for line in lines
+        if line.has_notices_only and not line.needs_you and now - line.since > FOLDED_AFTER
+    ]
+    folded = frozenset(old) if len(old) > MOST_UNFOLDED else frozenset()
+    return ListSections(
+        needs_you=tuple(line for line in lines if line.needs_you),
+        bursts=tuple(line for line in lines if not line.needs_you and line not in folded),
+        notices_only=tuple(line for line in lines if line in folded),
+    )
 
 
 def burst_lines(
@@ -70,7 +133,7 @@ def burst_lines(
     Returns
     -------
     list of BurstLine
-        Those that need a decision first, then the youngest burst.
+        Those that need somebody first, then the youngest burst.
     """
     groups: dict[tuple[str, RunKind], list[tuple[Run, ReportSummary | None]]] = {}
     for run in runs:
@@ -84,7 +147,7 @@ def burst_lines(
     ]
     known = {burst for burst, _ in groups}
     lines += [_waiting(burst, since, files) for burst, since in receiving.items() if burst not in known]
-    return sorted(lines, key=lambda line: (line.state is State.AWAITING_DECISION, line.since), reverse=True)
+    return sorted(lines, key=lambda line: (line.needs_you, line.since), reverse=True)
 
 
 def first_report_latency(report: ReportSummary, first_written: datetime | None) -> float | None:
@@ -122,10 +185,12 @@ def _line(
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
     by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
     is_other = release is not None and (best is None or best.label != release.position.label)
+    state = files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id))
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
-        state=files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id)),
+        state=state,
+        state_words=files.state_words(run, state),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
         since=(report and report.trigger_time)
         or (by_notices and by_notices.trigger_time)
@@ -137,7 +202,17 @@ def _line(
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
+        is_announced=_is_announced(burst_id, kind, files),
+        run_ids=tuple(member.run_id for member, _ in members),
+        latest=members[0][0].created,
     )
+
+
+def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
+    if kind is RunKind.REPLAY:
+        return False
+    mine = [one for _, one, _ in files.announced(burst_id) if one.is_test == (kind is RunKind.TEST)]
+    return bool(mine) and not max(mine, key=lambda one: one.number).is_retraction
 
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:
@@ -161,4 +236,5 @@ def _waiting(burst_id: str, since: datetime, files: DeskFiles) -> BurstLine:
         best=by_notices.position if by_notices else None,
         latency_s=None,
         updates=0,
+        latest=since,
     )

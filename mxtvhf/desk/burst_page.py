@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from urllib.parse import quote
 
-from mxtvhf.archive.products import ReportSummary, product_folder
+from mxtvhf.analysis.model import LightCurve
+from mxtvhf.archive.products import REPORT_FOLDERS, ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
+from mxtvhf.desk.announced import AnnouncementBox, announcement_box
 from mxtvhf.desk.burst_list import first_report_latency, headline_words
+from mxtvhf.desk.charts import Chart
+from mxtvhf.desk.comments import Comment
+from mxtvhf.desk.context import ContextRow, context_links, context_rows
 from mxtvhf.desk.decision import (
     AskedQuestion,
     DecisionBox,
     Draft,
-    answer_address,
     drafts_in,
     form_address,
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.gp_line import GpLine, gp_line
+from mxtvhf.desk.headline import Candidate, candidates, depth_text, pair_of
+from mxtvhf.desk.names import instrument_name, position_name, superseded
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
+from mxtvhf.desk.source_charts import PositionOfUpdate, light_curve_chart, spectrum_chart, trend_chart
 from mxtvhf.desk.states import State, kind_of
-from mxtvhf.errors import NothingToDo
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.announcement.content import announceable_first
+from mxtvhf.reporting.announcement.content import announceable_first, known_sources, recommended
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
-from mxtvhf.reporting.announcement.request import check_askable
+from mxtvhf.reporting.announcement.request import is_askable
 from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import Report
+from mxtvhf.reporting.report.page import pairs_by_weight
 from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.workflow.runs import Run
 
@@ -43,9 +51,11 @@ REFRESH_S = 2
 """While something goes on."""
 SLOW_REFRESH_S = 30
 """Afterwards, on the first day: an update or a retraction may still come."""
+MOST_CURVES = 10
+"""Other updates whose light curves are read."""
 SETTLED_AFTER = timedelta(days=1)
 ASKED_WITHIN = timedelta(minutes=1)
-"""A question that is not put so long after the end of its run is not coming by itself."""
+"""A question that is not put so long after the report is not coming by itself."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,8 @@ class HistoryLine:
     state: State
     report: ReportSummary | None
     is_shown: bool
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,15 @@ class ComparedPosition:
     is_best: bool
     pair: PositionPair | None
     """None for the best one itself, and where they were not compared."""
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """Two positions against each other, with the names that the desk gives them."""
+
+    first: str
+    second: str
+    pair: PositionPair
 
 
 @dataclass(frozen=True)
@@ -112,14 +133,26 @@ class BurstPage:
     by_notices: NoticeResult | None = None
     """What the notices say, shown while there is no report."""
     is_question_due: bool = False
-    """True when the run has just ended and the Burst Advocate is about to be asked."""
-    published: Release | None = None
-    """The latest announcement of the burst, by whichever of its runs of this kind."""
+    """True when a report was just written and the Burst Advocate is about to be asked."""
+    announcement: AnnouncementBox | None = None
+    """What of the burst is announced, by whichever of its runs of this kind; None: nothing."""
+    state_words: str = ""
+    """The state in full, with the number of a circular."""
+    earlier_curves: tuple[LightCurve, ...] = ()
+    """Light curves of the burst's other runs of this kind, the newest first."""
+    comments: tuple[Comment, ...] = ()
+    """About the burst, oldest first."""
+    context: tuple[ContextRow, ...] = ()
+    """What is known about the direction of the burst; empty without a position."""
 
     @property
     def announced(self) -> Release | None:
-        """The announcement of this run; None where nothing was announced."""
-        return self.decision.release if self.decision else None
+        """The announcement of this run that is out; None where there is none."""
+        box = self.announcement
+        if box is None or not box.is_out or self.run is None:
+            return None
+        last = box.last.release
+        return last if last.decision.run_id == self.run.run_id else None
 
     @property
     def trigger_time(self) -> datetime | None:
@@ -183,10 +216,9 @@ class BurstPage:
         return best is not None and any(is_deep(answer) for answer in answers if answer.is_around(best))
 
     @property
-    def is_waiting_for_gp(self) -> bool:
-        """True while the run waits for GP's analysis."""
-        is_preliminary = self.report is not None and self.report.status == "preliminary"
-        return is_preliminary and self.run is not None and self.run.ended is None
+    def gp(self) -> GpLine | None:
+        """How GP's analysis stands; None without a report."""
+        return gp_line(self.run, self.report) if self.report else None
 
     @property
     def cautions(self) -> list[str]:
@@ -210,9 +242,78 @@ class BurstPage:
         return self.update is not None and self.update.run.ended is None
 
     @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The position in the headline and those that contradict it; empty without a position."""
+        return candidates(self.report, self.best) if self.report and self.best else ()
+
+    @property
+    def depth(self) -> str:
+        """Against which catalogues the position was checked, where none of them is as deep as MXT."""
+        return depth_text(self.report, self.best) if self.report else ""
+
+    @property
+    def pairs(self) -> list[NamedPair]:
+        """Every two positions that were compared, those that disagree first."""
+        if self.report is None:
+            return []
+        old = superseded(self.report.positions)
+        names = {
+            one.label: position_name(one) if one.label in old else instrument_name(one.origin)
+            for one in self.report.positions
+        }
+        return [
+            NamedPair(
+                first=names.get(pair.first, pair.first), second=names.get(pair.second, pair.second), pair=pair
+            )
+            for pair in pairs_by_weight(self.report)
+        ]
+
+    @property
+    def superseded(self) -> frozenset[str]:
+        """Labels of the positions that a later one of their origin replaced."""
+        return superseded(self.report.positions) if self.report else frozenset()
+
+    @property
+    def caveats(self) -> list[str]:
+        """Warnings of the report that the page does not tell elsewhere."""
+        if self.report is None:
+            return []
+        told = {*self.report.flags, *(pair.explanation for pair in self.report.crosscheck)}
+        return [warning for warning in self.report.warnings if warning not in told]
+
+    @property
+    def light_curve(self) -> Chart | None:
+        """Light curve of the source over the updates; None where none was measured."""
+        curve = self.report.analysis.light_curve if self.report and self.report.analysis else None
+        return light_curve_chart(curve, self.earlier_curves) if curve else None
+
+    @property
+    def spectrum(self) -> Chart | None:
+        """Spectrum of the source; None where none was fitted."""
+        fit = self.report.analysis.spectrum if self.report and self.report.analysis else None
+        return spectrum_chart(fit) if fit and fit.bins else None
+
+    @property
+    def trend(self) -> Chart | None:
+        """Position and radius by update; None with fewer than two of this kind that have a position."""
+        return trend_chart(
+            [
+                PositionOfUpdate(line.run.sequence or 0, line.report.best_position)
+                for line in reversed(self.history)
+                if line.kind is self.kind and line.report and line.report.best_position
+            ]
+        )
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Services that show the position in the headline, before a report that of the notices."""
+        place = self.best or (self.by_notices.position if self.by_notices else None)
+        return context_links(self.burst_id, place) if place else {}
+
+    @property
     def report_folder(self) -> str:
         """Where the report's own files lie in the run's folder."""
-        return "preliminary/" if self.report and self.report.status == "preliminary" else ""
+        return REPORT_FOLDERS[self.report.status] if self.report else ""
 
     @property
     def catalogues(self) -> list[CatalogueLine]:
@@ -282,15 +383,20 @@ def burst_page(
     """
     notices = tuple(files.notices(burst_id))
     if shown is None:
-        return _received_only(burst_id, notices) if files.archive.has(burst_id) else None
+        return _received_only(burst_id, notices, files, now) if files.archive.has(burst_id) else None
     history = tuple(_history(run, shown, questions, files) for run in runs)
     line = next((line for line in history if line.is_shown), _history(shown, shown, questions, files))
-    report = files.report(burst_id, shown.run_id)
+    read = files.digested_report(burst_id, shown.run_id)
+    report = read[0] if read else None
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
     best = report.best_position if report else None
-    closed = _why_closed(line, history, is_retracted=line.state is State.RETRACTED)
-    decision = _decision(burst_id, shown.run_id, questions, files, report, airflow, closed=closed)
+    announcement = _announcement(
+        burst_id, line, files, report, retracted=retraction.received if retraction else None
+    )
+    closed = _why_closed(line, history, announcement, is_retracted=line.state is State.RETRACTED)
+    decision = _decision(burst_id, shown.run_id, questions, files, read, airflow, closed=closed)
     is_due = _is_question_due(line, decision, now)
+    by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
         run=shown,
@@ -307,14 +413,21 @@ def burst_page(
         notices=notices,
         refresh_s=REFRESH_S if is_due else _refresh(history, decision, now),
         is_question_due=is_due,
-        published=_published(burst_id, history, line.kind, files),
-        by_notices=notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST),
+        comments=tuple(files.comments.of(burst_id)),
+        announcement=announcement,
+        state_words=line.state_words,
+        earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
+        by_notices=by_notices,
+        context=_context(decision.release.position if decision.release else best, by_notices, now),
     )
 
 
-def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -> BurstPage:
+def _received_only(
+    burst_id: str, notices: tuple[tuple[datetime, Alert], ...], files: DeskFiles, now: datetime
+) -> BurstPage:
     alerts = [alert for _, alert in notices]
     kind = kind_of_notices(alerts)
+    by_notices = notice_result(alerts, is_test=kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
         run=None,
@@ -330,17 +443,32 @@ def _received_only(burst_id: str, notices: tuple[tuple[datetime, Alert], ...]) -
         history=(),
         notices=notices,
         refresh_s=REFRESH_S,
-        by_notices=notice_result(alerts, is_test=kind is RunKind.TEST),
+        by_notices=by_notices,
+        context=_context(None, by_notices, now),
+        comments=tuple(files.comments.of(burst_id)),
     )
+
+
+def _context(best: Position | None, by_notices: NoticeResult | None, now: datetime) -> tuple[ContextRow, ...]:
+    place = best or (by_notices.position if by_notices else None)
+    return context_rows(place, now) if place else ()
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:
     burst_id = str(run.burst_id)
     report, question = files.summary(burst_id, run.run_id), questions.get(run.run_id)
-    is_asked, answer = question is not None and question.is_open, question.answer if question else None
+    is_asked = question is not None and question.is_open
+    answer = question.standing_answer if question else None
     state = files.state(run, report, is_asked=is_asked, answer=answer)
     kind = kind_of(run.run_id, report, is_test=run.is_test)
-    return HistoryLine(run=run, kind=kind, state=state, report=report, is_shown=run.run_id == shown.run_id)
+    return HistoryLine(
+        run=run,
+        kind=kind,
+        state=state,
+        state_words=files.state_words(run, state),
+        report=report,
+        is_shown=run.run_id == shown.run_id,
+    )
 
 
 def _decision(
@@ -348,41 +476,64 @@ def _decision(
     run_id: str,
     questions: Mapping[str, AskedQuestion],
     files: DeskFiles,
-    report: Report | None,
+    read: tuple[Report, str] | None,
     airflow: str,
     *,
     closed: str | None,
 ) -> DecisionBox:
     decided = files.decided(burst_id, run_id)
+    report, digest = read or (None, None)
     return DecisionBox(
         question=questions.get(run_id),
         decision=decided.decision,
         release=decided.release,
         fault=decided.fault,
+        report_status=report.status if report else None,
+        report_sha256=digest,
+        changes=files.changes(burst_id, run_id),
+        known_as=_known_as(report) if report else None,
         choices=announceable_first(report) if report else (),
-        drafts=_texts(burst_id, run_id, files),
+        drafts=_texts(burst_id, run_id, files, REPORT_FOLDERS[report.status] if report else ""),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),
         closed=closed,
-        answer_address=answer_address(airflow, run_id),
+        answer_address=f"desk/{burst_id}/answer?run={quote(run_id, safe='')}",
         form_address=form_address(airflow, run_id),
     )
 
 
-def _why_closed(line: HistoryLine, history: Sequence[HistoryLine], *, is_retracted: bool) -> str | None:
+def _why_closed(
+    line: HistoryLine,
+    history: Sequence[HistoryLine],
+    announcement: AnnouncementBox | None,
+    *,
+    is_retracted: bool,
+) -> str | None:
     """Tell why the question about a run needs no answer any more; None where it does."""
     if is_retracted:
         return "The burst was retracted."
+    if announcement and announcement.last.release.decision.run_id == line.run.run_id:
+        return f"This result was decided about with announcement {announcement.last.release.number}."
     newer = next((one for one in newer_lines(history, line.kind) if one.report is not None), None)
     return f"Superseded by update {newer.run.sequence}." if newer else None
 
 
-def _texts(burst_id: str, run_id: str, files: DeskFiles) -> tuple[Draft, ...]:
+def _known_as(report: Report) -> str | None:
+    """Name the catalogued source that is likelier than not at the position that would be announced."""
+    best = recommended(report)
+    known = known_sources(report, best) if best else ()
+    return known[0].source if known else None
+
+
+def _texts(burst_id: str, run_id: str, files: DeskFiles, below: str) -> tuple[Draft, ...]:
+    """Read what was announced, before that the drafts beside the report in the folder ``below``."""
     run, folder = quote(run_id, safe=""), product_folder(files.products, burst_id, run_id)
     told = drafts_in(
         files.release_folder(burst_id, run_id),
         lambda name: f"desk/{burst_id}/release/{quote(name)}?run={run}",
     )
-    return told or drafts_in(folder / DRAFTS, lambda name: f"runs/{run}/{DRAFTS}/{quote(name)}")
+    return told or drafts_in(
+        folder / below / DRAFTS, lambda name: f"runs/{run}/{below}{DRAFTS}/{quote(name)}"
+    )
 
 
 def _sky(report: Report, best: Position) -> SkyView:
@@ -392,8 +543,7 @@ def _sky(report: Report, best: Position) -> SkyView:
 
 def _comparison(report: Report, position: Position) -> ComparedPosition:
     best = report.best_position
-    labels = {position.label, best.label} if best else set()
-    pair = next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
+    pair = pair_of(report, position, best) if best else None
     return ComparedPosition(
         position=position, is_best=best is not None and position.label == best.label, pair=pair
     )
@@ -405,23 +555,37 @@ def _latency(report: ReportSummary | None, files: DeskFiles) -> float | None:
     return first_report_latency(report, files.first_written(report.burst_id, report.run_id))
 
 
-def _published(
+def _announcement(
+    burst_id: str, line: HistoryLine, files: DeskFiles, report: Report | None, *, retracted: datetime | None
+) -> AnnouncementBox | None:
+    if line.kind is RunKind.REPLAY:
+        return None
+    return announcement_box(
+        burst_id,
+        files,
+        is_test=line.kind is RunKind.TEST,
+        run_id=line.run.run_id,
+        choices=announceable_first(report) if report else (),
+        retracted=retracted,
+    )
+
+
+def _earlier_curves(
     burst_id: str, history: Sequence[HistoryLine], kind: RunKind, files: DeskFiles
-) -> Release | None:
-    releases = [files.decided(burst_id, line.run.run_id).release for line in history if line.kind is kind]
-    return max(filter(None, releases), key=lambda release: release.number, default=None)
+) -> Iterator[LightCurve]:
+    others = [line for line in history if line.kind is kind and line.report and not line.is_shown]
+    for line in others[:MOST_CURVES]:
+        curve = files.light_curve(burst_id, line.run.run_id)
+        if curve is not None:
+            yield curve
 
 
 def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:
-    """Tell whether a run has just ended whose question is not put yet: Airflow starts a second run for it."""
-    ended, report = line.run.ended, line.report
-    if ended is None or report is None or report.status != "final" or decision.question or decision.decision:
+    """Tell whether a report was just written whose question is not put yet: Airflow starts a run for it."""
+    report = line.report
+    if report is None or decision.question or decision.decision or not is_askable(report):
         return False
-    try:
-        check_askable(report)
-    except NothingToDo:
-        return False
-    return timedelta(0) <= now - ended < ASKED_WITHIN
+    return timedelta(0) <= now - report.written < ASKED_WITHIN
 
 
 def _refresh(history: Sequence[HistoryLine], decision: DecisionBox, now: datetime) -> int:

@@ -8,12 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.models.kept import SET_ASIDE
 from mxtvhf.models.position import Position
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.models.times import second_text
+from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, SUBMISSION, Decision, Release
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 
 DECISION_TASK_ID = "ba_decision"
+RECORDS = (DECISION, RELEASE, REFUSAL, SUBMISSION)
 MAX_DRAFT = 100_000
 """Characters of a text that is shown on the page; the file itself is whole."""
 
@@ -28,11 +31,18 @@ class AskedQuestion:
     """None while it is open."""
     answered: datetime | None = None
     answered_by: str | None = None
+    is_failed: bool = False
+    """True when it was answered and its run ended without carrying the answer out."""
 
     @property
     def is_open(self) -> bool:
         """True while nobody has answered."""
         return self.answered is None
+
+    @property
+    def standing_answer(self) -> str | None:
+        """The answer, unless it was not carried out."""
+        return None if self.is_failed else self.answer
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,14 @@ class DecisionBox:
     release: Release | None
     fault: str | None
     """Why one of the two cannot be read."""
+    report_status: ReportStatus | None
+    """Which report is shown; None without any."""
+    report_sha256: str | None
+    """Of its file: an answer is about this report."""
+    changes: tuple[str, ...] | None
+    """What the final report changed of the preliminary one; None while there are not both."""
+    known_as: str | None
+    """The catalogued source that the burst probably is; None where it is probably none."""
     choices: tuple[Position, ...]
     """Positions that can be announced, the recommended one first."""
     drafts: tuple[Draft, ...]
@@ -63,7 +81,7 @@ class DecisionBox:
     closed: str | None
     """Why an open question must not be answered any more: the burst was retracted, a newer result exists."""
     answer_address: str
-    """Where Airflow takes the answer."""
+    """Where the answer is checked, relative to the app's."""
     form_address: str
     """Airflow's own page of the question."""
 
@@ -74,8 +92,8 @@ class DecisionBox:
 
     @property
     def is_asked(self) -> bool:
-        """True while Airflow waits for an answer."""
-        return self.question is not None and self.question.is_open and self.decision is None
+        """True while Airflow waits for an answer, also once more after a decision of which nothing came."""
+        return self.question is not None and self.question.is_open and self.release is None
 
     @property
     def is_pending(self) -> bool:
@@ -84,7 +102,35 @@ class DecisionBox:
             return False
         if self.decision is not None:
             return self.decision.choice == "approve" and not (self.release or self.refusal)
-        return self.question is not None and not self.question.is_open
+        return self.question is not None and not self.question.is_open and not self.question.is_failed
+
+    @property
+    def is_of_preliminary(self) -> bool:
+        """True when the decision was made with the preliminary report and the final one is shown."""
+        was_preliminary = self.decision is not None and self.decision.report_status == "preliminary"
+        return was_preliminary and self.report_status == "final"
+
+    def objection(self, report_sha256: str | None) -> str | None:
+        """Say why an answer about a report is not taken now; None when it is.
+
+        Parameters
+        ----------
+        report_sha256
+            Of the report that was read.
+        """
+        question, decision = self.question, self.decision
+        if self.is_asked and self.closed is not None:
+            return f"{self.closed} No decision is needed."
+        if self.is_asked and report_sha256 == self.report_sha256:
+            return None
+        if self.is_asked:
+            changed = f": {'; '.join(self.changes)}" if self.changes else ""
+            return f"A newer result exists, the {self.report_status} report{changed}. Read it, then decide."
+        if decision is not None:
+            return f"Already decided by {decision.decided_by}, {second_text(decision.decided_at)} UTC."
+        if question is not None and question.answered is not None:
+            return f"Already answered by {question.answered_by}, {second_text(question.answered)} UTC."
+        return "No decision is open."
 
 
 def answer_address(airflow: str, run_id: str) -> str:
@@ -105,7 +151,7 @@ def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
     return tuple(
         Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
         for path in sorted(folder.glob("[!.]*"))
-        if path.is_file() and path.name not in (DECISION, RELEASE, REFUSAL) and path.suffix != SET_ASIDE
+        if path.is_file() and path.name not in RECORDS and path.suffix != SET_ASIDE
     )
 
 

@@ -9,15 +9,28 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
+from mxtvhf.desk.comments import Comments
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.ids import RunKind
-from mxtvhf.models.kept import Kept, log_once, read_kept
+from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release
+from mxtvhf.reporting.announcement.model import (
+    DECISION,
+    REFUSAL,
+    RELEASE,
+    SUBMISSION,
+    Decision,
+    Release,
+    SubmittedCircular,
+)
+from mxtvhf.reporting.announcement.question import report_at
+from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.runs import Run
@@ -35,13 +48,25 @@ class Decided:
     """Why one of the two cannot be read; it is not known then whether something was announced."""
 
 
+class MeasuredCurve(KeptModel):
+    """Of a report only the light curve."""
+
+    class Analysis(Model):
+        """Of the analysis only the light curve."""
+
+        light_curve: LightCurve | None = None
+
+    analysis: Analysis | None = None
+
+
 class DeskFiles:
-    """Reports, releases and raw notices of an installation."""
+    """Reports, releases, comments and raw notices of an installation."""
 
     def __init__(self, settings: Settings) -> None:
         self.products = settings.products
         self.releases = settings.releases
         self.archive = Archive(settings.archive)
+        self.comments = Comments(settings.desk_records / "comments")
 
     def summary(self, burst_id: str, run_id: str) -> ReportSummary | None:
         """Return the final report of a run in short, else the preliminary one; None without a sound one."""
@@ -49,8 +74,29 @@ class DeskFiles:
 
     def report(self, burst_id: str, run_id: str) -> Report | None:
         """Return the final report of a run, else the preliminary one; None without a readable one."""
+        found = self.digested_report(burst_id, run_id)
+        return found[0] if found else None
+
+    def digested_report(self, burst_id: str, run_id: str) -> tuple[Report, str] | None:
+        """Return a report as `report` does, with the SHA-256 of its file."""
         # Not remembered: a whole report is large, and one at a time is looked at.
-        return _first(_left_out(_parse, path, Report) for path in self._reports(burst_id, run_id))
+        for path in self._reports(burst_id, run_id):
+            try:
+                if path.exists():
+                    return report_at(path)
+            except InvalidInput as error:
+                log_once(f"{error}; the file is left out")
+        return None
+
+    def changes(self, burst_id: str, run_id: str) -> tuple[str, ...] | None:
+        """Name what the final report of a run changed; None unless both of its reports can be read."""
+        after, before = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
+        return None if before is None or after is None else changes(before, after)
+
+    def light_curve(self, burst_id: str, run_id: str) -> LightCurve | None:
+        """Return the light curve of the source that a run measured; None without a readable one."""
+        found = _first(_left_out(_read, path, MeasuredCurve) for path in self._reports(burst_id, run_id))
+        return found.analysis.light_curve if found and found.analysis else None
 
     def _reports(self, burst_id: str, run_id: str) -> list[Path]:
         folder = product_folder(self.products, burst_id, run_id)
@@ -74,6 +120,32 @@ class DeskFiles:
             return Decided(decision, release, fault=str(error))
         return Decided(decision, release)
 
+    def announced(self, burst_id: str) -> list[tuple[str, Release, SubmittedCircular | None]]:
+        """Return all announcements of a burst: folder, release, and what is recorded of its circular."""
+        found = []
+        for path in sorted((self.releases / burst_id).glob(f"*/{RELEASE}")):
+            release = _left_out(_read, path, Release)
+            if release is not None:
+                submission = _left_out(_read, path.with_name(SUBMISSION), SubmittedCircular)
+                found.append((path.parent.name, release, submission))
+        return found
+
+    def circular(self, burst_id: str, run_id: str) -> int | None:
+        """Return the number of the GCN Circular about a run's announcement; None where none is recorded."""
+        mine = self._of_run(burst_id, run_id)
+        return mine[-1][1].circular if mine and mine[-1][1] else None
+
+    def _of_run(self, burst_id: str, run_id: str) -> list[tuple[Release, SubmittedCircular | None]]:
+        """Return what was announced of a run and what retracts it, oldest first."""
+        found = [(release, recorded) for _, release, recorded in self.announced(burst_id)]
+        mine = [one for one in found if one[0].decision.run_id == run_id]
+        return sorted(mine, key=lambda one: one[0].number)
+
+    def state_words(self, run: Run, state: State) -> str:
+        """Write the state of a run with the number of its circular: ``submitted, GCN 44454``."""
+        circular = self.circular(str(run.burst_id), run.run_id) if state is State.SUBMITTED else None
+        return f"{state}, GCN {circular}" if circular else str(state)
+
     def first_written(self, burst_id: str, run_id: str) -> datetime | None:
         """Return when the first report of a run was written; None without a sound one."""
         found = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
@@ -86,6 +158,8 @@ class DeskFiles:
         burst_id = str(run.burst_id)
         is_test = kind_of(run.run_id, report, is_test=run.is_test) is RunKind.TEST
         decided = self.decided(burst_id, run.run_id)
+        of_run = self._of_run(burst_id, run.run_id)
+        last, recorded = of_run[-1] if of_run else (None, None)
         return state_of(
             run,
             report,
@@ -95,7 +169,8 @@ class DeskFiles:
             answer=answer,
             is_refused=(self.release_folder(burst_id, run.run_id) / REFUSAL).exists(),
             decision=decided.decision,
-            release=decided.release,
+            release=last or decided.release,
+            is_submitted=recorded is not None,
             is_unreadable=decided.fault is not None,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from urllib.parse import quote
 
@@ -11,14 +12,23 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from mxtvhf import __version__
+from mxtvhf.archive.archive import QuarantineNote
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.pairs import p_number
-from mxtvhf.desk.burst_list import BurstLine
+from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
+from mxtvhf.desk.comments import MAX_COMMENT
+from mxtvhf.desk.duty import DutyBox
+from mxtvhf.desk.handover import Handover, announcement_text
+from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
+from mxtvhf.desk.statistics import Month, statistics_charts
+from mxtvhf.models.galactic import galactic_text
+from mxtvhf.models.ids import RunKind
 from mxtvhf.reporting.report.page import page_environment
+from mxtvhf.reporting.report.plots import detector_frame
 from mxtvhf.workflow.runs import Run
 
 LIST_REFRESH_S = 5
@@ -41,7 +51,13 @@ class Viewer:
 
 
 def render_list(
-    lines: Sequence[BurstLine], *, quarantined: int, base: str, viewer: Viewer | None = None
+    lines: Sequence[BurstLine],
+    *,
+    quarantined: int,
+    base: str,
+    viewer: Viewer | None = None,
+    duty: DutyBox | None = None,
+    now: datetime | None = None,
 ) -> str:
     """Render the list of bursts.
 
@@ -55,27 +71,63 @@ def render_list(
         Path under which the app is reached, e.g. ``/mxtvhf``.
     viewer
         Who looks at it; None: the page names nobody.
+    duty
+        Who is on duty; None: no notifications are configured.
+    now
+        The moment of the page; None: the present.
     """
     template = _environment().get_template("list.html.j2")
     return template.render(
-        lines=lines,
+        sections=list_sections(lines, now or datetime.now(UTC)),
+        total=len(lines),
         open_decisions=sum(line.state is State.AWAITING_DECISION for line in lines),
         quarantined=quarantined,
         base=base,
         viewer=viewer,
+        duty=duty,
         refresh_s=LIST_REFRESH_S,
     )
 
 
-def render_burst(page: BurstPage, *, base: str, viewer: Viewer | None = None) -> str:
+def render_burst(
+    page: BurstPage, *, base: str, viewer: Viewer | None = None, duty: DutyBox | None = None
+) -> str:
     """Render the page of a burst; arguments as in `render_list`. Without a viewer everybody may decide."""
     return (
         _environment()
         .get_template("burst.html.j2")
         .render(
-            page=page, base=base, viewer=viewer, run_files=_run_files(page, base), refresh_s=page.refresh_s
+            page=page,
+            base=base,
+            viewer=viewer,
+            duty=duty,
+            run_files=_run_files(page, base),
+            refresh_s=page.refresh_s,
         )
     )
+
+
+def render_handover(shift: Handover, *, base: str, viewer: Viewer | None = None) -> str:
+    """Render the hand-over of a shift; arguments as in `render_list`."""
+    template = _environment().get_template("handover.html.j2")
+    return template.render(shift=shift, base=base, viewer=viewer, refresh_s=0)
+
+
+def render_statistics(
+    every: Sequence[Month], kind: RunKind, *, base: str, viewer: Viewer | None = None
+) -> str:
+    """Render the statistics of the runs of a kind by month; arguments as in `render_list`."""
+    template = _environment().get_template("statistics.html.j2")
+    charts = statistics_charts(every)
+    return template.render(
+        months=every, charts=charts, kind=kind, kinds=list(RunKind), base=base, viewer=viewer, refresh_s=0
+    )
+
+
+def render_unreadable(notes: Sequence[QuarantineNote], *, base: str, viewer: Viewer | None = None) -> str:
+    """Render the inputs that could not be read; arguments as in `render_list`."""
+    template = _environment().get_template("unreadable.html.j2")
+    return template.render(notes=notes, base=base, viewer=viewer, refresh_s=LIST_REFRESH_S)
 
 
 def render_aladin(page: BurstPage, *, base: str) -> str:
@@ -133,12 +185,20 @@ def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
         "chance": p_number,
+        "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
+        "instrument_name": instrument_name,
+        "position_name": position_name,
         "origin_word": origin_word,
         "probability": probability_text,
         "row": _row,
         "snr": snr_text,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),
     }
-    environment.globals["version"] = __version__
+    environment.globals |= {
+        "version": __version__,
+        "detector_frame": detector_frame(),
+        "max_comment": MAX_COMMENT,
+        "announcement_text": announcement_text,
+    }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
     return environment

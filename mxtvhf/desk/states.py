@@ -29,6 +29,10 @@ class State(StrEnum):
     """The texts of the announcement are in the archive; nobody was sent any of them."""
     SENT = "released, sent"
     """The texts are in the archive, and at least one channel took the announcement."""
+    SUBMITTED = "submitted"
+    """A person submitted its circular to GCN and recorded the number."""
+    WITHDRAWN = "announcement retracted"
+    """We retracted what we had announced."""
     REJECTED = "rejected"
     RETRACTED = "retracted"
     UNREADABLE = "unreadable record"
@@ -66,6 +70,7 @@ def state_of(
     is_refused: bool = False,
     decision: Decision | None = None,
     release: Release | None = None,
+    is_submitted: bool = False,
     is_unreadable: bool = False,
 ) -> State:
     """Tell where the burst of a run stands; what is decided about it comes before what is computed.
@@ -83,7 +88,9 @@ def state_of(
     is_refused
         What was approved may not be announced: a newer result was, or the burst was retracted.
     decision, release
-        What was decided and announced.
+        What was decided, and announced last.
+    is_submitted
+        The number of its GCN Circular was recorded.
     is_unreadable
         What was decided or announced cannot be read.
     """
@@ -92,13 +99,17 @@ def state_of(
     if is_unreadable:
         return State.UNREADABLE
     if release is not None:
+        if release.is_retraction:
+            return State.WITHDRAWN
+        if is_submitted:
+            return State.SUBMITTED
         return State.SENT if release.is_sent else State.RELEASED
+    if is_asked:
+        return State.AWAITING_DECISION
     if decision is not None:
         if decision.choice == "reject":
             return State.REJECTED
         return State.NOT_RELEASED if is_refused else State.APPROVED
-    if is_asked:
-        return State.AWAITING_DECISION
     if answer is not None:
         return State.APPROVED if answer == APPROVE else State.REJECTED
     return _state_of_run(run, report)

@@ -1,14 +1,14 @@
-"""The attitude as a product of its own, SVO-ATT-VHF: reading it, and writing it for the simulator.
+"""Read the attitude product SVO-ATT-VHF, and write it for the simulator.
 
 ::
 
     PRIMARY       no data; SVOM's product keywords
     ATTITUDE      TIME, QUATERNION, STABLE       one row per sample, as the event file's table of this name
 
-Known publicly are the card, ``CREATOR`` VHF-ATTITUDE, ``TIMESYS`` TT, ``TIMEUNIT`` s and ``MJDREFI`` 57754;
-name and columns of the table are assumed. Times are counted from the moment that the file itself names
-(``MJDREFI`` + ``MJDREFF``, or ``MJDREF``, and ``TIMEZERO``) and are converted to MET exactly: both are
-counted in TT, which has no leap seconds, so they differ by a constant.
+The card, ``CREATOR`` VHF-ATTITUDE, ``TIMESYS`` TT, ``TIMEUNIT`` s and ``MJDREFI`` 57754 are public; the name
+and the columns of the table are assumed. Times are counted from the epoch given in the file (``MJDREFI`` +
+``MJDREFF``, or ``MJDREF``, and ``TIMEZERO``) and are converted to MET exactly: both are counted in TT, which
+has no leap seconds, so they differ by a constant.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ CARD = "SVO-ATT-VHF"
 """SVOM's product card."""
 TABLE = "ATTITUDE"
 MAX_ATTITUDE_BYTES = 1 << 26
-"""A day of ten samples a second has half of this."""
+"""Largest accepted number of samples: twice that of a day at ten samples per second."""
 
 _COLUMNS: dict[str, tuple[str, tuple[int, ...], str | None]] = {
     "TIME": ("f8", (), "s"),
     "QUATERNION": ("f8", (4,), None),
     "STABLE": ("?", (), None),
 }
-"""Columns that are read, with type and shape of a cell, and unit."""
+"""Columns that are read, with the type and shape of a cell, and the unit."""
 _UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, ArithmeticError,
     fits.VerifyError, Warning,
 )  # fmt: skip
-"""What astropy raises on damaged files."""
+"""Exceptions that astropy raises on damaged files."""
 
 
 @dataclass(frozen=True, eq=False)
 class AttitudeProduct:
-    """What a product SVO-ATT-VHF holds.
+    """Contents of an SVO-ATT-VHF product.
 
     Attributes
     ----------
     attitude
-        Its samples, times in MET.
+        The samples, with times in MET.
     burst_id
-        The burst that it was made for; None where it names none.
+        The burst that the product was made for; None if the file gives no burst id.
     """
 
     attitude: AttitudeHistory
@@ -70,7 +70,7 @@ class AttitudeProduct:
 
 
 def is_fits(raw: bytes) -> bool:
-    """Tell whether bytes begin as a FITS file does."""
+    """Return True if the bytes begin like a FITS file."""
     return raw.startswith(b"SIMPLE  =")
 
 
@@ -80,16 +80,16 @@ def read_attitude_product(content: bytes, *, name: str) -> AttitudeProduct:
     Parameters
     ----------
     content
-        The file's bytes. Samples may be in any order; one that is repeated counts once.
+        The file's bytes. Samples may be in any order; repeated samples are used once.
     name
-        What to call the file in errors.
+        Name of the file in error messages.
 
     Raises
     ------
     InvalidInput
-        Not FITS, cut, damaged (wrong checksum), another product, another time system, unit or frame, no
-        sample, a time that is no number, a quaternion that is not of unit length, two attitudes at one time;
-        the message names the file and the HDU.
+        The file is not FITS, truncated, damaged (wrong checksum), or another product; it has another time
+        system, unit or frame, no sample, an invalid time, a quaternion that is not of unit length, or two
+        attitudes at one time. The message names the file and the HDU.
     """
     part = "PRIMARY"
     try:
@@ -111,16 +111,16 @@ def read_attitude_product(content: bytes, *, name: str) -> AttitudeProduct:
 
 
 def attitude_product_bytes(attitude: AttitudeHistory, burst_id: str, date: datetime) -> bytes:
-    """Return an attitude product, as the ground segment sends it.
+    """Return the bytes of an attitude product, as the ground segment sends it.
 
     Parameters
     ----------
     attitude
         The samples.
     burst_id
-        The burst that it is made for.
+        The burst that the product is made for.
     date
-        When it is made, UTC.
+        Creation date, UTC.
     """
     cards = product_cards(CARD, dstream="VHF", date=date, obs_id=burst_id, burst_id=burst_id)
     columns = [
@@ -153,9 +153,9 @@ def _check_keywords(keywords: Mapping[str, Any]) -> None:
 
 
 def _seconds_of_met(keywords: Mapping[str, Any]) -> float:
-    """Return the MET of the file's time zero, seconds, to the millisecond.
+    """Return the MET of the file's time zero, in seconds, rounded to the millisecond.
 
-    In decimal: a fraction of a day in binary would lose the last digits of it.
+    The computation is decimal: a binary fraction of a day would lose the last digits.
     """
     ours = instrument().time
     if "MJDREFI" in keywords:
@@ -163,7 +163,7 @@ def _seconds_of_met(keywords: Mapping[str, Any]) -> float:
     elif "MJDREF" in keywords:
         whole, fraction = Decimal(str(keywords["MJDREF"])), Decimal(0)
     else:
-        raise ValueError("MJDREFI is missing: the zero of its times is not known")
+        raise ValueError("MJDREFI is missing; expected MJDREFI or MJDREF")
     seconds = 86400 * (whole - ours.mjdrefi + fraction) + Decimal(str(keywords.get("TIMEZERO", 0.0)))
     return float(round(seconds - Decimal(str(ours.tt_minus_utc_s)), 3))
 
@@ -182,7 +182,7 @@ def _history(
     time: npt.NDArray[np.float64], quaternion: npt.NDArray[np.float64], stable: npt.NDArray[np.bool_]
 ) -> AttitudeHistory:
     if not len(time):
-        raise ValueError("no attitude sample")
+        raise ValueError("the table has no attitude sample")
     rows = np.unique(np.column_stack([time, quaternion, stable]), axis=0)
     repeated = np.flatnonzero(np.diff(rows[:, 0]) == 0.0)
     if len(repeated):

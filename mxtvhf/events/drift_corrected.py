@@ -1,4 +1,4 @@
-"""Photons at drift-corrected addresses: what the localisation and the source analysis work on."""
+"""Photons at drift-corrected positions, the input of the localisation and the source analysis."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mxtvhf.instrument.pixels import ExposureMap, RawMask
 
 @dataclass(frozen=True, eq=False)
 class DriftCorrectedPhotons:
-    """Photons of usable pixels, at the addresses that they would have had at the mean pointing.
+    """Photons of usable pixels, at the pixel addresses that they would have had at the mean pointing.
 
-    They are no `PhotonList`, so that masks of the detector's pixels cannot be applied to them: bad and hot
-    pixels were left out before, at their raw addresses.
+    This class is not a `PhotonList`, so that masks of detector pixels cannot be applied to it by mistake: bad
+    and hot pixels have already been excluded at their raw coordinates.
 
     Attributes
     ----------
     time, pha
-        As in `PhotonList`.
+        Time and pulse height, as in `PhotonList`.
     x, y
         Drift-corrected column and row, 0..255.
     exposure
-        The exposure map for these addresses: what all areas and fractions of the source are measured with.
+        Exposure map for these positions; all areas and enclosed fractions are computed with it.
     """
 
     time: npt.NDArray[np.float64]
@@ -39,19 +39,19 @@ class DriftCorrectedPhotons:
         return len(self.time)
 
     def selected(self, chosen: npt.NDArray[np.bool_]) -> DriftCorrectedPhotons:
-        """Return those that a mask of the photons tells, with the same exposure map."""
+        """Return the photons selected by a mask, with the same exposure map."""
         return replace(self, time=self.time[chosen], x=self.x[chosen], y=self.y[chosen], pha=self.pha[chosen])
 
     @classmethod
     def of_steady(cls, photons: PhotonList, usable: RawMask) -> DriftCorrectedPhotons:
-        """Take photons of a steady pointing: their raw addresses need no correction.
+        """Build the list from photons of a steady pointing; their raw coordinates need no correction.
 
         Parameters
         ----------
         photons
-            As read out.
+            Photons as read out.
         usable
-            Pixels to use; the photons of all others are left out.
+            Pixels to use; the photons of all other pixels are left out.
         """
         kept = photons.selected(usable[photons.y, photons.x])
         return cls(kept.time, kept.x, kept.y, kept.pha, ExposureMap(usable.astype(np.float64)))

@@ -1,4 +1,4 @@
-"""The event file: photons as an OGIP event list, and back.
+"""Write and read the event file, an OGIP event list.
 
 ::
 
@@ -7,14 +7,14 @@
     GTI        START, STOP            when the pointing was stable and every photon was received
     ATTITUDE   TIME, QUATERNION, STABLE                   the samples as received
 
-Times are mission elapsed seconds, TT (``MJDREFI + MJDREFF`` is the epoch). X and Y are pixels of a TAN image
-about the mean boresight, North up, each photon's from the attitude at its own time; RAWX and RAWY the
-detector's column and row, 0..255. ``PNTSPRD`` says how far the pointing moved, ``CALxxx`` which calibration
-was valid. The same input gives the same bytes.
+Times are mission elapsed seconds in TT (``MJDREFI + MJDREFF`` is the epoch). X and Y are pixels of a TAN
+image centred on the mean boresight, North up, computed for each photon with the attitude at its own time;
+RAWX and RAWY are detector column and row, 0..255. ``PNTSPRD`` gives the largest deviation of the pointing
+from the mean, ``CALxxx`` the calibration versions. The same input gives the same bytes.
 
-The pixel entries that one photon made are one row, ``GRADE`` is the number of their pattern (see
-`mxtvhf.events.patterns`); entries of patterns that no photon makes have a row each, of grade 13. ``RECONSTR``
-is true in such a table. A table without ``GRADE`` holds pixel entries: they are joined when it is read.
+The pixel entries of one photon form one row, and ``GRADE`` is the number of their pattern (see
+`mxtvhf.events.patterns`); entries of invalid patterns have one row each, with grade 13. ``RECONSTR`` is true
+in such a table. A table without ``GRADE`` holds pixel entries, which are joined when the file is read.
 
 Sources: OGIP/93-003 (event lists: HDUCLASn, GTI); OGIP/94-001 (TLMIN, TLMAX, EXPOSURE); Greisen & Calabretta
 2002, A&A 395, 1061 (WCS of pixel lists); Rots et al. 2015, A&A 574, A36 (time); SVOM product cards.
@@ -60,12 +60,12 @@ from mxtvhf.models.intervals import ALL_TIME, difference, overlap
 from mxtvhf.models.text import escaped, one_line
 
 _MOMENTS = 16
-"""Of the good time, at which it is asked where the pixels looked."""
+"""Number of moments in the GTIs at which the exposure map samples the pointing."""
 
 
 @dataclass(frozen=True)
 class EventFileInfo:
-    """An event file that was written."""
+    """Summary of a written event file."""
 
     path: Path
     sha256: str
@@ -75,32 +75,32 @@ class EventFileInfo:
     n_unstable: int
     """Photons left out because the pointing was not stable."""
     n_incomplete: int
-    """Photons left out because not all of their time were received."""
+    """Photons left out because other photons of the same time may be missing."""
     lost: Floats
-    """Intervals of stable pointing of which not every photon was received, seconds of MET."""
+    """Intervals of stable pointing during which photons were lost, seconds of MET."""
     tstart: float
     tstop: float
     """Start and stop of the good time intervals, seconds of MET."""
     exposure_s: float
     pointing: Pointing
-    """Mean of the good times."""
+    """Mean pointing in the GTIs."""
     spread_arcsec: float
-    """Largest angle of an attitude sample in the good times from the mean."""
+    """Largest angle between an attitude sample in the GTIs and the mean pointing."""
     calibration: Calibration
-    """What X, Y and PI were made with: the one for ``tstart``."""
+    """Calibration used for X, Y and PI: the one valid at ``tstart``."""
 
 
 class DriftCorrectedPixels(NamedTuple):
-    """Pixel addresses at the mean pointing.
+    """Drift-corrected pixel addresses: those at the mean pointing.
 
     Attributes
     ----------
     x, y
-        Column and row of each photon; where ``on_detector`` is False they mean nothing.
+        Column and row of each photon; meaningless where ``on_detector`` is False.
     on_detector
-        False for photons that would have fallen beside the detector.
+        False for photons that would have fallen outside the detector.
     moved
-        False: the pointing was steady, these are the addresses as they were seen.
+        False if the pointing was steady, so that these are the raw coordinates.
     """
 
     x: npt.NDArray[np.int16]
@@ -111,26 +111,26 @@ class DriftCorrectedPixels(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EventFile:
-    """What an event file holds.
+    """Contents of an event file.
 
     Attributes
     ----------
     photons
-        In time order, as `PhotonList`: the valid events, one entry for each photon.
+        The valid events in time order, one entry for each photon.
     rejected
-        Pixel entries in patterns that no photon makes (particles, readout noise, dense pile-up).
+        Pixel entries of invalid patterns (particles, readout noise, dense pile-up).
     gti
         Good time intervals, seconds of MET, shape (intervals, 2).
     pointing
-        The mean boresight, that X and Y refer to.
+        The mean boresight, to which X and Y refer.
     spread_arcsec
-        How far the attitude was from the mean in the good times, at most.
+        Largest angle between the attitude in the GTIs and the mean pointing.
     attitude
-        The samples that were received.
+        The attitude samples as received.
     header
-        Keywords of the primary header; ``CALxxx`` are the versions that X, Y and PI were made with.
+        Keywords of the primary header; ``CALxxx`` are the calibration versions used for X, Y and PI.
     tstart
-        Start of the good time intervals, seconds of MET; the calibration to use is the one for it.
+        Start of the first GTI, seconds of MET; use the calibration valid at this time.
     """
 
     photons: PhotonList
@@ -144,26 +144,26 @@ class EventFile:
 
     @property
     def exposure_s(self) -> float:
-        """Sum of the good time intervals, seconds."""
+        """Sum of the GTIs, seconds."""
         return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
 
     def __repr__(self) -> str:
-        """Say in one line what it is; a notebook would print all arrays."""
+        """Return a one-line summary; the default would print all arrays in a notebook."""
         where = f"RA {self.pointing.ra_deg:.4f} Dec {self.pointing.dec_deg:+.4f} deg"
         return f"<EventFile: {len(self.photons)} photons, exposure {self.exposure_s:.0f} s, pointing {where}>"
 
     def drift_corrected_photons(self, usable: RawMask, alignment: Alignment) -> DriftCorrectedPhotons:
-        """Return the photons of usable pixels at the mean pointing, and the exposure map that goes with them.
+        """Return the photons of usable pixels at drift-corrected positions, and their exposure map.
 
-        A moving pointing draws bad and hot pixels out to lines; so their photons are left out at the raw
-        addresses, and the exposure map tells what is missing.
+        A moving pointing smears bad and hot pixels into lines. Their photons are therefore excluded at the
+        raw coordinates, and the exposure map accounts for the missing exposure.
 
         Parameters
         ----------
         usable
             Pixels that are neither bad nor hot.
         alignment
-            How the detector lay in the satellite's frame.
+            Orientation of the detector in the satellite's body frame.
         """
         photons, corrected = self.photons, self.drift_corrected_pixels(alignment)
         if not corrected.moved:
@@ -173,18 +173,17 @@ class EventFile:
         ).selected(corrected.on_detector & usable[photons.y, photons.x])
 
     def drift_corrected_pixels(self, alignment: Alignment) -> DriftCorrectedPixels:
-        """Return the pixels in which the photons would have fallen at the mean pointing.
+        """Return the drift-corrected pixels of the photons: their pixels at the mean pointing.
 
-        A source that drifted over the detector is sharp again in these addresses. What belongs to the
-        detector (hot and bad pixels) is sharp in the addresses as seen: take it out before.
+        A source that drifted over the detector is sharp again at these positions. Detector features (hot and
+        bad pixels) are sharp in raw coordinates, so exclude them first.
 
-        As long as the pointing was steady (``instrument/pointing.toml``) the addresses are returned
-        unchanged.
+        If the pointing was steady (``instrument/pointing.toml``), the raw coordinates are returned unchanged.
 
         Parameters
         ----------
         alignment
-            How the detector lay in the satellite's frame.
+            Orientation of the detector in the satellite's body frame.
         """
         photons = self.photons
         if self.spread_arcsec <= pointing_limits().steady.spread_arcsec:
@@ -199,20 +198,20 @@ class EventFile:
     def exposure_map(self, usable: RawMask, alignment: Alignment) -> ExposureMap:
         """Return the exposure map: fraction of the GTI during which each drift-corrected pixel was exposed.
 
-        Where the pointing moved, bad pixels and the detector's edges leave no holes in the addresses of
-        ``drift_corrected_pixels`` but strips with fewer photons.
+        If the pointing moved, bad pixels and the detector's edges do not leave holes in the drift-corrected
+        image, but strips of reduced exposure.
 
         Parameters
         ----------
         usable
-            Pixels of the detector that are in use.
+            Detector pixels that are in use.
         alignment
-            How the detector lay in the satellite's frame.
+            Orientation of the detector in the satellite's body frame.
 
         Returns
         -------
         ExposureMap
-            0 everywhere when there is no good time.
+            Zero everywhere if there is no GTI.
         """
         if not self.exposure_s > 0.0:
             return ExposureMap(np.zeros(usable.shape))
@@ -234,28 +233,30 @@ def write_event_file(
     store: CalibrationStore | None = None,
     received: Floats | None = None,
 ) -> EventFileInfo:
-    """Write an event file; it is seen complete or not at all.
+    """Write an event file atomically.
 
     Parameters
     ----------
     path
-        Where; an existing file is replaced.
+        Destination; an existing file is replaced.
     photons
-        Pixel entries as read out; may be empty. Those outside stable pointing, and those of incompletely
-        received time, are left out, the others joined to events.
+        Pixel entries as read out; may be empty. Entries outside stable pointing or outside the received time
+        are left out; the others are joined to events.
     attitude
         At least one sample.
     header
-        The observation.
+        Keywords of the observation.
     store
-        Where the calibration for the start of the observation comes from; by default the package.
+        Calibration store that provides the calibration valid at the start of the observation; by default the
+        one of the package.
     received
-        The time of which every photon was received, seconds of MET, shape (intervals, 2); by default all.
+        Intervals for which every photon was received, seconds of MET, shape (intervals, 2); by default all
+        time.
 
     Raises
     ------
     InvalidInput
-        There is no attitude sample, or no calibration is valid at the start.
+        The attitude has no sample, or no calibration is valid at the start.
     """
     observation = observe(photons, attitude, header, store or packaged_store(), received)
     content = event_file_bytes(observation)
@@ -284,9 +285,9 @@ def observe(
     store: CalibrationStore,
     received: Floats | None = None,
 ) -> Observation:
-    """Find pointing, good times and calibration, and join the pixel entries in the good times to events."""
+    """Find pointing, GTIs and calibration, and join the pixel entries in the GTIs to events."""
     if not len(attitude):
-        raise InvalidInput("attitude: no sample")
+        raise InvalidInput("attitude: no sample; expected at least one")
     start, stop = attitude.time[0], attitude.time[-1]
     if len(photons):
         start = min(start, photons.time[0])
@@ -321,7 +322,7 @@ def observe(
 
 
 def _within(time: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
-    """Tell which moments, in order, are in intervals that are in order; a stop is not in its interval."""
+    """Return a mask of the sorted times that lie in the sorted intervals; an interval excludes its stop."""
     inside = np.zeros(len(time), np.bool_)
     for first, last in np.searchsorted(time, intervals):
         inside[first:last] = True
@@ -329,7 +330,7 @@ def _within(time: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
 
 
 def event_file_bytes(observation: Observation) -> bytes:
-    """Return the whole file."""
+    """Return the bytes of the complete file."""
     attitude, gti = observation.attitude, observation.gti
     axes = "QUATERNION is scalar last: body (+X boresight, +Z up) to ICRS."
     tables: list[tuple[str, list[Column], list[Card]]] = [
@@ -381,11 +382,11 @@ def _event_columns(observation: Observation) -> list[Column]:
 def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]:
     """Return the pulse-invariant channel of pulse heights: energy over the channel width, rounded down.
 
-    What lies below the first or above the last channel is counted in that one.
+    Energies below the first or above the last channel are counted in that channel.
     """
     pi = instrument().pi
     energy = gain.energy(np.arange(instrument().energy.pha_channels))
-    # A PHA channel's centre may lie on the edge of a PI channel: do not let a rounding error decide.
+    # The centre of a PHA channel may lie on the edge of a PI channel; avoid dependence on rounding errors.
     channels = np.floor(energy / pi.channel_width_kev + 1e-9)
     return np.asarray(np.clip(channels, 0, pi.channels - 1), np.int32)[pha]
 
@@ -406,7 +407,7 @@ def _events(
     pha: npt.NDArray[np.int32],
     grade: npt.NDArray[np.int16] | None = None,
 ) -> GradedEvents:
-    """Return the events as they were graded; without grades the rows are pixel entries, to be joined."""
+    """Return the graded events; a table without grades holds pixel entries, which are joined here."""
     rows = PhotonList(time, x, y, pha)
     return reconstruct(rows) if grade is None else GradedEvents(rows, grade)
 
@@ -419,40 +420,41 @@ _TABLES: dict[str, tuple[dict[str, tuple[str, tuple[int, ...]]], Callable[..., A
     "GTI": ({"START": ("f8", ()), "STOP": ("f8", ())}, _intervals),
     "ATTITUDE": ({"TIME": ("f8", ()), "QUATERNION": ("f8", (4,)), "STABLE": ("?", ())}, AttitudeHistory),
 }
-"""Columns that are read, with type and shape of a cell, and what is made of them."""
+"""Columns that are read: type and shape of a cell, and the type after conversion."""
 _OPTIONAL = {"GRADE"}
-"""Columns that a table may lack."""
+"""Optional columns."""
 _UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
 )  # fmt: skip
-"""What astropy raises on damaged files."""
+"""Exceptions that astropy raises on damaged files."""
 
 _NUMBERS = {
     "RA_PNT": (0.0, 360.0),
     "DEC_PNT": (-90.0, 90.0),
     "PA_PNT": (-360.0, 360.0),
     "PNTSPRD": (0.0, 180.0 * 3600.0),
-    # Seconds of a hundred years.
+    # A hundred years, in seconds.
     "TSTART": (0.0, 3.2e9),
 }
-"""Numbers of the primary header that are used, with the least and the greatest value that can be."""
+"""Numeric keywords of the primary header that are used, with their allowed ranges."""
 _TEXTS = {"BURST_ID": BURST_ID_PATTERN, "DSTREAM": "^(VHF|XBand)$", "DATE": r"^\d{4}-\d\d-\d\dT[\d:.]+$"}
-"""Texts of the primary header that are used, with their patterns."""
+"""Text keywords of the primary header that are used, with their patterns."""
 _UNITS = {"TIME": "s", "START": "s", "STOP": "s", "RAWX": "pixel", "RAWY": "pixel", "PHA": "chan"}
-"""Units in which the columns are read."""
+"""Expected units of the columns."""
 _SAME_TIME_S = 1e-4
-"""Two times of MET that differ by less are equal, seconds."""
+"""Two times that differ by less are considered equal, seconds."""
 
 
 def read_event_file(path: Path | str) -> EventFile:
-    """Read what ``write_event_file`` wrote.
+    """Read an event file.
 
     Raises
     ------
     InvalidInput
-        No such file, not FITS, cut, damaged (wrong checksum), of another instrument, time system, unit or
-        frame, a keyword that is used out of its range, a table or column missing, photons or attitude samples
-        that cannot be (see `PhotonList`, `AttitudeHistory`); the message names the file and the HDU.
+        The file does not exist, is not FITS, is truncated or damaged (wrong checksum), is of another
+        instrument, time system, unit or frame, has a keyword out of range, lacks a table or column, or has
+        invalid photons or attitude samples (see `PhotonList`, `AttitudeHistory`). The message names the file
+        and the HDU.
     """
     path = Path(path)
     shown = escaped(path.name)
@@ -465,8 +467,9 @@ def read_event_file(path: Path | str) -> EventFile:
         raise InvalidInput(f"{shown}: not a FITS file")
     part, tables = "PRIMARY", dict[str, Any]()
     try:
-        # Astropy only warns of a cut file or a wrong checksum. Given ``True`` it checks all HDUs before it
-        # returns the first, and the error could not name the one at fault; 1 checks each when it is read.
+        # Astropy only warns of a truncated file or a wrong checksum. With ``True`` it checks all HDUs before
+        # it returns the first one, and the error could not name the HDU at fault; 1 checks each HDU when it
+        # is read.
         with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=1) as parts:
             header = _primary_header(parts[0])
             ra, dec, roll, spread, tstart = (_number(header, key) for key in _NUMBERS)
@@ -491,7 +494,7 @@ def read_event_file(path: Path | str) -> EventFile:
 
 
 def _primary_header(part: fits.PrimaryHDU) -> dict[str, Any]:
-    """Return the keywords of the primary header, if the file is of MXT and in our time system and frame."""
+    """Return the keywords of the primary header after checking instrument, time system and frame."""
     header = dict(part.header)
     _check_frame(header, required=("TELESCOP", "INSTRUME", "TIMESYS", "MJDREFI"))
     for key, pattern in _TEXTS.items():
@@ -501,9 +504,9 @@ def _primary_header(part: fits.PrimaryHDU) -> dict[str, Any]:
 
 
 def _check_frame(header: Mapping[str, Any], *, required: Sequence[str]) -> None:
-    """Check that what a header says of times, units and directions is what its columns are read as.
+    """Check that the time system, units and frame in a header are those in which the columns are read.
 
-    A keyword that is missing, and not required, has this value by the standards.
+    An optional keyword that is missing has the expected value by default, according to the standards.
     """
     time = instrument().time
     expected: dict[str, str | int | float] = {
@@ -536,7 +539,7 @@ def _number(header: Mapping[str, Any], key: str) -> float:
 
 
 def _check_start(tstart: float, gti: Floats) -> None:
-    """Check that ``TSTART``, which chooses the calibration, is the start of the good time intervals."""
+    """Check that ``TSTART``, which selects the calibration, is the start of the first GTI."""
     if len(gti) and abs(tstart - gti[0, 0]) > _SAME_TIME_S:
         raise ValueError(f"TSTART is {tstart!r}, but the good time intervals begin at {float(gti[0, 0])!r}")
 

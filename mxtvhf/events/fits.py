@@ -1,8 +1,8 @@
-"""Binary tables as FITS bytes: what event files and sky maps need, written at the speed of their data.
+"""Write binary tables as FITS bytes, fast enough for event files and sky maps.
 
-Here because building a header of a few hundred cards with astropy takes ten times as long as all else (see
-``docs/performance.md``). Reading is left to astropy. Source: FITS standard 4.0 (2016), sections 4.2 (values),
-4.4.2.7 and appendix J (checksums), 7.3 (binary tables).
+This module exists because building a header of a few hundred cards with astropy takes ten times as long as
+everything else (see ``docs/performance.md``). Astropy does the reading. Source: FITS standard 4.0 (2016),
+sections 4.2 (values), 4.4.2.7 and appendix J (checksums), 7.3 (binary tables).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import numpy as np
 import numpy.typing as npt
 
 Card = tuple[str, Any, str]
-"""Keyword, value (text, truth value, whole or real number), comment; of COMMENT the value is the text."""
+"""Keyword, value (text, boolean, integer or float) and comment; for COMMENT the value is the text."""
 
 BLOCK = 2880
 _FORMS = {"f8": ("D", ">f8"), "i2": ("I", ">i2"), "i4": ("J", ">i4"), "i8": ("K", ">i8"), "b1": ("L", "u1")}
-"""Type of a numpy column -> letter of TFORM, type in the file."""
+"""TFORM letter and type in the file, by type of the numpy column."""
 _ROWS = 4096
-"""Rows that are filled at once."""
+"""Number of rows filled at a time."""
 _UNSET = "0" * 16
-"""The checksum while it is computed."""
+"""Placeholder for the checksum while it is computed."""
 _PUNCTUATION = {*range(0x3A, 0x41), *range(0x5B, 0x61)}
-"""Characters between digits and letters, which a checksum may not hold."""
+"""Characters between digits and letters, which a checksum must not contain."""
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column.
+    """One column of a binary table.
 
-    ``values`` are of shape (rows,) or (rows, n), float64, int16, int32, int64 or bool; or of shape (rows,),
-    ASCII text of numpy's type ``S``.
+    ``values`` have shape (rows,) or (rows, n) and type float64, int16, int32, int64 or bool; or shape (rows,)
+    and numpy's type ``S`` for ASCII text.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Column:
 
 
 Parts = tuple[bytes | memoryview, ...]
-"""Bytes that follow each other in the file, not yet joined: the data may be large."""
+"""Consecutive pieces of the file; not joined, because the data may be large."""
 
 
 def primary_hdu(cards: bytes) -> Parts:
@@ -86,7 +86,7 @@ def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
 
 
 def _form(values: npt.NDArray[Any]) -> tuple[str, str, int]:
-    """Return the letter of TFORM, the type in the file and how many of them are in a row."""
+    """Return the letter of TFORM, the type in the file and the number of elements per row."""
     if values.dtype.kind == "S":
         return "A", values.dtype.str, values.dtype.itemsize
     letter, dtype = _FORMS[values.dtype.str[1:]]
@@ -94,7 +94,7 @@ def _form(values: npt.NDArray[Any]) -> tuple[str, str, int]:
 
 
 def _rows(columns: list[Column], layout: np.dtype[np.void]) -> npt.NDArray[np.void]:
-    """Bring columns into rows, block by block: a block stays in the processor's cache until complete."""
+    """Convert columns to rows, block by block; a block stays in the processor's cache until complete."""
     rows = np.empty(len(columns[0].values), layout)
     for start in range(0, len(rows), _ROWS):
         part = slice(start, start + _ROWS)
@@ -111,14 +111,14 @@ def card_images(cards: Iterable[Card]) -> bytes:
     Raises
     ------
     ValueError
-        Text that is not ASCII or too long for its card, or a number that is not finite.
+        A text is not ASCII or too long for its card, or a number is not finite.
     """
     return "".join([_image(*card) for card in cards]).encode("ascii")
 
 
 @lru_cache(maxsize=4096, typed=True)
 def _image(keyword: str, value: Any, comment: str) -> str:
-    # Kept, for most cards of a file are those of the file before.
+    # The images are cached, because most cards are the same in successive files.
     if keyword == "COMMENT":
         return f"COMMENT {value:72}"[:80]
     text = f"{keyword:8}= {_value(keyword, value)}"
@@ -128,7 +128,7 @@ def _image(keyword: str, value: Any, comment: str) -> str:
 
 
 def _value(keyword: str, value: Any) -> str:
-    """Write a value in fixed format, a long real number in free format."""
+    """Format a value in fixed format, or a long float in free format."""
     if isinstance(value, str):
         return "'{:8}'".format(value.replace("'", "''")).ljust(20)
     if isinstance(value, bool):
@@ -137,7 +137,7 @@ def _value(keyword: str, value: Any) -> str:
         return f"{value:>20d}"
     if not isfinite(value):
         raise ValueError(f"{keyword} {value} is not a finite number")
-    # Of equal numbers the image is the same: no negative zero.
+    # Equal numbers must have equal images, so negative zero becomes zero.
     return f"{float(value) + 0.0!r:>20}".upper()
 
 
@@ -158,19 +158,19 @@ def _padded(size: int) -> int:
 
 
 def _datasum(content: memoryview) -> int:
-    """Sum of big-endian 32-bit words in ones' complement; zeros are added to fill the last one."""
+    """Return the ones' complement sum of the big-endian 32-bit words; the last word is zero-padded."""
     whole = len(content) // 4 * 4
     rest = int.from_bytes(content[whole:].tobytes().ljust(4, b"\0"), "big")
     return _folded(int(np.frombuffer(content[:whole], ">u4").sum(dtype=np.uint64)) + rest)
 
 
 def _folded(total: int) -> int:
-    """Bring the carries of a sum of 32-bit words back at the low end."""
+    """Add the carries of a sum of 32-bit words back at the low end."""
     return total % 0xFFFFFFFF or min(total, 0xFFFFFFFF)
 
 
 def _ascii(checksum: int) -> bytes:
-    """Write a checksum so that the 16 characters add up to it (and four times the digit zero)."""
+    """Encode a checksum as 16 ASCII characters (FITS standard, appendix J)."""
     text = np.zeros((4, 4), np.uint8)
     for index, byte in enumerate(checksum.to_bytes(4, "big")):
         parts = [byte // 4 + byte % 4 + 0x30, *3 * [byte // 4 + 0x30]]

@@ -35,30 +35,30 @@ _VERSION_KEYWORDS = {
     "alignment": "CALALIGN",
     "background": "CALBKG",
 }
-"""Calibration item -> keyword of the version that was valid for the observation."""
+"""Keyword of the calibration version used for the observation, by calibration item."""
 
 PRINTABLE = r"^[\x20-\x7e]*$"
 """FITS headers hold printable ASCII only."""
 
 
 class EventHeader(Model):
-    """What the file says about the observation, beyond what its tables hold."""
+    """Information about the observation that is not in the tables."""
 
     burst_id: BurstId
     ivorn: str = Field(max_length=68, pattern=PRINTABLE)
-    """The notice that the observation belongs to."""
+    """Identifier of the notice that the observation belongs to."""
     obs_id: str = Field(max_length=68, pattern=PRINTABLE)
     date: AwareDatetime
-    """``DATE``; given, not read from a clock, so that the same input gives the same bytes."""
+    """``DATE``; given by the caller, not read from a clock, so that the same input gives the same bytes."""
     dstream: Literal["VHF", "XBand"] = "VHF"
-    """The data stream: the few photons sent at once by VHF, or all of them hours later by X-band."""
+    """Data stream: the few photons sent immediately by VHF, or all photons sent hours later by X-band."""
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """All that the tables and headers are made of; ``events`` are those in the good times.
+    """Contents of the tables and headers; ``events`` are the events in the GTIs.
 
-    ``stable`` are the intervals of stable pointing; the good times are those of them of which every photon
+    ``stable`` are the intervals of stable pointing. The GTIs are those parts of them for which every photon
     was received.
     """
 
@@ -66,7 +66,7 @@ class Observation:
     n_unstable: int
     """Photons left out because the pointing was not stable."""
     n_incomplete: int
-    """Photons left out because not all of their time were received."""
+    """Photons left out because other photons of the same time may be missing."""
     attitude: AttitudeHistory
     header: EventHeader
     calibration: Calibration
@@ -79,7 +79,7 @@ class Observation:
 
     @cached_property
     def exposure(self) -> float:
-        """Sum of the good time intervals, seconds."""
+        """Sum of the GTIs, seconds."""
         return float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
 
 
@@ -103,20 +103,20 @@ class SkyImage(SourcedConstants):
     """The square image of the columns X and Y."""
 
     pixels: int = Field(ge=1, le=32_767)
-    """Of an axis."""
+    """Number of pixels of each axis."""
 
 
 class PatternLimits(SourcedConstants):
-    """From which fractions on the reader of a report is told of the patterns."""
+    """Fractions above which the report mentions the patterns."""
 
     pile_up: Fraction
-    """Of the events: those that hold the charge of several photons."""
+    """Fraction of the events that hold the charge of several photons."""
     invalid_pixels: Fraction
-    """Of the pixel entries: those in patterns that no photon makes."""
+    """Fraction of the pixel entries in invalid patterns."""
 
 
 class EventFileConstants(Constants):
-    """``event_file.toml``."""
+    """Contents of ``event_file.toml``."""
 
     primary: ProductKeywords
     sky: SkyImage
@@ -125,7 +125,7 @@ class EventFileConstants(Constants):
 
 @cache
 def event_file_constants() -> EventFileConstants:
-    """Return what the event file says of itself; see the file for the sources."""
+    """Return the keyword values of the event file; the TOML file gives their sources."""
     return read_toml(Path(__file__).with_name("event_file.toml"), EventFileConstants)
 
 
@@ -137,11 +137,11 @@ def product_cards(card: str, *, dstream: str, date: datetime, obs_id: str, burst
     card
         The product card, e.g. ``QPO_MXT``.
     dstream
-        The data stream.
+        Data stream, ``VHF`` or ``XBand``.
     date
-        When all inputs existed, UTC.
+        Time at which all inputs existed, UTC.
     obs_id, burst_id
-        The observation and the burst.
+        Identifiers of the observation and the burst.
     """
     says = event_file_constants().primary
     return [
@@ -203,7 +203,7 @@ def _calibration(calibration: Calibration) -> list[Card]:
 
 
 def time_system_cards() -> list[Card]:
-    """Return the keywords of the time system that all times of our files are in."""
+    """Return the keywords of the time system used in all our files."""
     time = instrument().time
     return [
         ("TIMEREF", "LOCAL", "times as at the satellite"),
@@ -215,14 +215,14 @@ def time_system_cards() -> list[Card]:
 
 
 def _span(observation: Observation) -> list[Card]:
-    # No dead time is known: the frame-store detector is taken as live all the time.
+    # No dead time is known; the frame-store detector is assumed to be always live.
     return [
-        ("TSTART", observation.tstart, "[s] start of good times"),
-        ("TSTOP", observation.tstop, "[s] end of good times"),
+        ("TSTART", observation.tstart, "[s] start of the first GTI"),
+        ("TSTOP", observation.tstop, "[s] end of the last GTI"),
         ("DATE-OBS", _tt(observation.tstart), "[TT] start"),
         ("DATE-END", _tt(observation.tstop), "[TT] end"),
         ("TELAPSE", observation.tstop - observation.tstart, "[s] elapsed time"),
-        ("ONTIME", observation.exposure, "[s] sum of good times"),
+        ("ONTIME", observation.exposure, "[s] sum of the GTIs"),
         ("LIVETIME", observation.exposure, "[s] no dead time known"),
         ("EXPOSURE", observation.exposure, "[s] exposure"),
         ("TIMEDEL", instrument().detector.frame_time_s, "[s] detector frame"),
@@ -254,7 +254,7 @@ def event_cards(observation: Observation) -> list[Card]:
 
 
 def _limits() -> list[Card]:
-    """Legal ranges of the columns, by their number in the table."""
+    """Return the allowed ranges of the columns, by column number."""
     size, channels = event_file_constants().sky.pixels, instrument().pi.channels
     detector, energy = instrument().detector, instrument().energy
     ranges = {
@@ -274,12 +274,12 @@ def _limits() -> list[Card]:
 
 
 def sky_image() -> tuple[float, float]:
-    """Centre of the sky image (pixel, both axes) and its scale, degrees per pixel."""
+    """Return the centre of the sky image (pixel, both axes) and its scale in degrees per pixel."""
     return (event_file_constants().sky.pixels + 1) / 2.0, pixel_scale_arcsec() / 3600.0
 
 
 def _sky_wcs(pointing: Pointing) -> list[Card]:
-    """World coordinates of the columns X (2) and Y (3)."""
+    """Return the world coordinate keywords of the columns X (2) and Y (3)."""
     centre, scale = sky_image()
     cards: list[Card] = []
     for column, kind, value, step in (
@@ -293,12 +293,12 @@ def _sky_wcs(pointing: Pointing) -> list[Card]:
             (f"TCRVL{column}", value, "[deg] mean boresight"),
             (f"TCDLT{column}", step, "[deg] per pixel"),
         ]
-    # The default is 0 for a boresight exactly at the North pole, 180 everywhere else.
+    # The default is 0 for a boresight exactly at the North pole and 180 everywhere else.
     return [*cards, ("LONP3", 180.0, "[deg] native longitude of the pole")]
 
 
 def _tt(met: float) -> str:
-    """Date of a mission elapsed time in TT, which has no leap seconds."""
+    """Return the TT date of a mission elapsed time; TT has no leap seconds."""
     time = instrument().time
     since = timedelta(days=time.mjdrefi, seconds=round(time.tt_minus_utc_s + met, 3))
     return (_MJD_ZERO + since).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""The part of an observation of which not every photon was received."""
+"""Time of an observation during which photons were lost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from mxtvhf.models.intervals import length
 from mxtvhf.models.times import second_text
 
 MOST_GAPS = 10
-"""Gaps that are listed."""
+"""Largest number of gaps that are listed."""
 LEAST_FRACTION = 0.01
-"""A smaller fraction needs no warning: the good time is without it, and every rate has a larger error."""
+"""Smallest fraction that needs a warning. The GTIs exclude the lost time, and every rate has a larger
+error."""
 
 
 class LostGap(Model):
-    """A stretch of time of which not every photon was received."""
+    """An interval during which photons were lost."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -27,32 +28,32 @@ class LostGap(Model):
 
 
 class LostTime(Model):
-    """Time of the observation of which not every photon was received; it is not in the exposure."""
+    """Total time during which photons were lost; the exposure does not include it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     seconds: NonNegative
     fraction: float = Field(ge=0.0, le=1.0)
-    """Of this time and the exposure together."""
+    """Fraction of the sum of lost time and exposure."""
     gaps: int
-    """How many."""
+    """Number of gaps."""
     longest: tuple[LostGap, ...]
-    """The longest of them, at most ten, in order of time."""
+    """The longest gaps, at most ten, in time order."""
     n_photons: int
-    """Photons that were received and are not used, since others of their frame may be lost."""
+    """Photons that were received but not used, because others of the same frame may be lost."""
 
     @classmethod
     def of(cls, lost: Floats, exposure_s: float, n_photons: int) -> LostTime:
-        """Sum up what was lost.
+        """Summarise the lost time.
 
         Parameters
         ----------
         lost
-            Intervals, seconds of MET, shape (gaps, 2), in order and apart.
+            Intervals, seconds of MET, shape (gaps, 2), in order and disjoint.
         exposure_s
-            The good time.
+            Sum of the GTIs.
         n_photons
-            See the attribute.
+            Number of received photons that are not used.
         """
         seconds = length(lost)
         longest = np.sort(np.argsort(lost[:, 0] - lost[:, 1], kind="stable")[:MOST_GAPS])
@@ -69,14 +70,13 @@ class LostTime(Model):
 
     @property
     def warning(self) -> str | None:
-        """What a reader should know of it; None where it is hardly anything."""
+        """Return a warning for the report; None if the lost fraction is negligible."""
         if self.fraction < LEAST_FRACTION:
             return None
         gap = max(self.longest, key=lambda gap: gap.stop - gap.start)
         when = f"from {second_text(gap.start)} to {second_text(gap.stop)} UTC"
         where = when if self.gaps == 1 else f"in {self.gaps} gaps, the longest {when}"
-        rest = "exposure, rates and limits are those of the rest" if self.fraction < 1.0 else "no exposure"
+        rest = "exposure, rates and limits refer to the rest" if self.fraction < 1.0 else "no exposure"
         return (
-            f"{100.0 * self.fraction:.0f} % of the observation was not received, {self.seconds:.0f} s {where}"
-            f": {rest}"
+            f"{100.0 * self.fraction:.0f} % of the observation is lost: {self.seconds:.0f} s {where}: {rest}"
         )

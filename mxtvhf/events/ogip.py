@@ -1,4 +1,4 @@
-"""What the light curve, the spectra and the responses have in common as FITS files."""
+"""Common FITS keywords and writer of the light curve, the spectra and the responses."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _COPIED = (
     "ORIGIN", "CREATOR", "PROGRAM", "PRDM_VER", "GLDM_VER", "PROC_VER", "PIP_VER", "DSTREAM", "DATE",
     "TIMEREF", "TIMESYS", "TIMEUNIT", "MJDREFI", "MJDREFF", "OBS_ID", "BURST_ID", "IVORN",
 )  # fmt: skip
-"""Keywords of the event file's primary header that its products repeat, where it has them."""
+"""Keywords that products copy from the primary header of the event file, if present."""
 _COPIED_TIME = ("TIMEREF", "TIMESYS", "TIMEUNIT", "MJDREFI", "MJDREFF")
 
 
 @dataclass(frozen=True)
 class ProductHeader:
-    """What every file made of an event file says.
+    """Header keywords of every product made from an event file.
 
     Attributes
     ----------
     events
         Primary header of the event file.
     calibration
-        Calibration item -> version used.
+        Version used, by calibration item.
     """
 
     events: dict[str, Any]
@@ -49,7 +49,7 @@ class ProductHeader:
         return part
 
     def table(self, name: str, columns: list[fits.Column], cards: Iterable[Card]) -> fits.BinTableHDU:
-        """Return a table with the keywords that OGIP wants everywhere, and its own."""
+        """Return a table with the keywords that OGIP requires in all tables, and with its own."""
         part = fits.BinTableHDU.from_columns(fits.ColDefs(columns), name=name)
         common: list[Card] = [
             ("TELESCOP", "SVOM", "mission"),
@@ -62,13 +62,13 @@ class ProductHeader:
         return part
 
     def time_cards(self) -> list[Card]:
-        """Return the time system of the event file."""
+        """Return the time system keywords of the event file."""
         return [
             (name, self.events[name], "as the event file") for name in _COPIED_TIME if name in self.events
         ]
 
     def calibration_cards(self) -> list[Card]:
-        """Return the calibration that was used, as ``CALn`` = item and version."""
+        """Return the calibration versions that were used, as ``CALn`` = item and version."""
         used = sorted(self.calibration.items())
         return [
             (f"CAL{k}", f"{item} {version}", "calibration used") for k, (item, version) in enumerate(used, 1)
@@ -76,7 +76,7 @@ class ProductHeader:
 
 
 def write_fits(path: Path, parts: list[Any]) -> Product:
-    """Write HDUs with checksums, complete or not at all; the same input gives the same bytes."""
+    """Write HDUs with checksums atomically; the same input gives the same bytes."""
     for part in parts:
         part.add_checksum(when="")
     file = BytesIO()

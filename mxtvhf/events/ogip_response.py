@@ -1,4 +1,4 @@
-"""The response as OGIP files: effective area (ARF) and redistribution matrix (RMF).
+"""Write the response as OGIP files: effective area (ARF) and redistribution matrix (RMF).
 
 Formats: OGIP/92-002 (CAL/GEN/92-002, RMF ``MATRIX`` and ``EBOUNDS``, ARF ``SPECRESP``) and its addendum
 92-002a.
@@ -17,12 +17,12 @@ from mxtvhf.instrument.response import Response, channel_edges
 from mxtvhf.models.product import Product
 
 _SUBSETS = 2
-"""Elements of ``F_CHAN`` and ``N_CHAN``. One would do, but FITS readers make a scalar of a vector of one, and
-programs that index it by channel subset, as the format says, then fail."""
+"""Number of elements of ``F_CHAN`` and ``N_CHAN``. One would be enough, but FITS readers convert a vector of
+length one to a scalar, and programs that index it by channel subset, as the format defines, then fail."""
 
 
 def write_arf(path: Path, response: Response, fraction: float, header: ProductHeader) -> Product:
-    """Write the effective area of a source region: ``fraction`` (see `extraction`) of the detector's."""
+    """Write the effective area of a source region: that of the detector times the enclosed ``fraction``."""
     columns = [
         fits.Column("ENERG_LO", "1E", unit="keV", array=response.energy_edges[:-1]),
         fits.Column("ENERG_HI", "1E", unit="keV", array=response.energy_edges[1:]),
@@ -31,7 +31,7 @@ def write_arf(path: Path, response: Response, fraction: float, header: ProductHe
     cards: list[Card] = [
         *_classes("RESPONSE", "SPECRESP", "1.1.0"),
         ("ARFVERSN", "1992a", "OGIP version"),
-        ("PSFEFF", fraction, "part of the detector's area that is in SPECRESP"),
+        ("PSFEFF", fraction, "enclosed fraction included in SPECRESP"),
     ]
     return write_fits(path, [header.primary("QARF_MXT"), header.table("SPECRESP", columns, cards)])
 
@@ -45,7 +45,7 @@ def _matrix(response: Response, header: ProductHeader) -> fits.BinTableHDU:
     filled = response.matrix > 0.0
     first = filled.argmax(axis=1)
     number = filled.sum(axis=1)
-    # Rows of one length, filled up with zeros, as the format allows.
+    # All rows have the same length, padded with zeros, as the format allows.
     rows = np.zeros((len(first), number.max()), dtype=np.float32)
     for filling, row, k, n in zip(rows, response.matrix, first, number, strict=True):
         filling[:n] = row[k : k + n]
@@ -74,7 +74,7 @@ def _matrix(response: Response, header: ProductHeader) -> fits.BinTableHDU:
 
 
 def _by_subset(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
-    """Return the vectors of a column by channel subset: each row has one subset, the rest is 0."""
+    """Return the vectors of a column by channel subset; each row has one subset, the rest is zero."""
     rows = np.zeros((len(values), _SUBSETS), dtype=np.int16)
     rows[:, 0] = values
     return rows

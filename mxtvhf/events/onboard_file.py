@@ -1,14 +1,14 @@
-"""The positions that the satellite itself found: the product QPO_MXT, and back.
+"""Write and read the on-board positions, product QPO_MXT.
 
 ::
 
-    PRIMARY       no data; SVOM's product keywords
-    QPO_MXT_S1    TIME, RA, DEC, R90, SNR, KNOWN_SOURCE     first source, one row per on-board result
-    QPO_MXT_S2    the same of the second source
-    QPO_MXT_S3    the same of the third source
+    PRIMARY       no data; SVOM's product keywords QPO_MXT_S1    TIME, RA, DEC, R90, SNR, KNOWN_SOURCE first
+    source, one row per on-board result QPO_MXT_S2    the same columns for the second source QPO_MXT_S3    the
+    same columns for the third source
 
-Names of the card, the tables and the columns RA, DEC, R90, KNOWN_SOURCE: as read by ``celexta/svom_fsc.py``
-(github.com/JPalmerio/Celexta). TIME and SNR are assumed. The same input gives the same bytes.
+The names of the card, the tables and the columns RA, DEC, R90 and KNOWN_SOURCE are those that
+``celexta/svom_fsc.py`` (github.com/JPalmerio/Celexta) reads. TIME and SNR are assumed. The same input gives
+the same bytes.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ CARD = "QPO_MXT"
 """SVOM's product card."""
 MAX_SOURCES = 3
 LARGEST_R90_ARCSEC = 36_000.0
-"""A larger error radius is no result: 10 deg, ten times the field."""
+"""Largest accepted error radius: 10 deg, ten times the field of view."""
 
 _COLUMNS = {"TIME": "f8", "RA": "f8", "DEC": "f8", "R90": "f8", "SNR": "f8", "KNOWN_SOURCE": "i2"}
 _UNITS = {"TIME": "s", "RA": "deg", "DEC": "deg", "R90": "arcsec"}
 _UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, fits.VerifyError, Warning
 )  # fmt: skip
-"""What astropy raises on damaged files."""
+"""Exceptions that astropy raises on damaged files."""
 
 
 class OnboardSource(Model):
-    """A source as the on-board software found it."""
+    """A source found by the on-board software."""
 
     ra_deg: RightAscension
     dec_deg: Declination
@@ -58,34 +58,34 @@ class OnboardSource(Model):
     """Statistical 90 % radius."""
     snr: float = Field(ge=0.0, allow_inf_nan=False)
     known_source: bool
-    """True when it is in the on-board catalogue."""
+    """True if the source is in the on-board catalogue."""
 
 
 class OnboardMessage(Model):
     """One result of the on-board localisation."""
 
     met: float = Field(allow_inf_nan=False)
-    """When it was made, seconds of MET."""
+    """Time of the result, seconds of MET."""
     sources: tuple[OnboardSource, ...] = Field(max_length=MAX_SOURCES)
-    """S1, S2, S3; none: the on-board software found no source."""
+    """Sources S1, S2, S3; empty if the on-board software found no source."""
 
     @property
     def time(self) -> datetime:
-        """When it was made, UTC."""
+        """Time of the result, UTC."""
         return utc_from_met(self.met)
 
 
 def write_onboard_file(path: Path, messages: Sequence[OnboardMessage], burst_id: BurstId) -> None:
-    """Write the product; it is seen complete or not at all.
+    """Write the product atomically.
 
     Parameters
     ----------
     path
-        Where; an existing file is replaced.
+        Destination; an existing file is replaced.
     messages
-        In time order, at least one; those without a source have no row.
+        Results in time order, at least one; results without a source have no row.
     burst_id
-        The burst that they belong to.
+        The burst that the results belong to.
     """
     last = messages[-1].time
     cards = product_cards(CARD, dstream="VHF", date=last, obs_id=burst_id, burst_id=burst_id)
@@ -97,13 +97,13 @@ def write_onboard_file(path: Path, messages: Sequence[OnboardMessage], burst_id:
 
 
 def read_onboard_file(path: Path) -> tuple[OnboardMessage, ...]:
-    """Read what ``write_onboard_file`` wrote; results without a source are not in the file.
+    """Read the on-board results; the file does not contain results without a source.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, is damaged, is another product, or a value in it cannot be; the message names
-        the file and the table.
+        The file cannot be read, is damaged, is another product, or contains an invalid value. The message
+        names the file and the table.
     """
     shown, part = escaped(path.name), "PRIMARY"
     found: dict[float, list[OnboardSource]] = {}
@@ -119,7 +119,7 @@ def read_onboard_file(path: Path) -> tuple[OnboardMessage, ...]:
                 for met, source in _rows(parts[part]):
                     found.setdefault(met, []).append(source)
                     if len(found[met]) != number + 1:
-                        raise ValueError(f"time {met!r} has no source before this one, or two of them")
+                        raise ValueError(f"time {met!r} is repeated or has no row in the table before")
     except (ValidationError, *_UNREADABLE) as error:
         raise InvalidInput(f"{shown}: HDU {part}: {one_line(error)}") from error
     return tuple(OnboardMessage(met=met, sources=tuple(found[met])) for met in sorted(found))

@@ -1,14 +1,14 @@
-"""Event reconstruction: pixel entries of one detector frame that one photon made become one event.
+"""Event reconstruction: join the pixel entries that one photon made in a detector frame to one event.
 
 The charge of one X-ray can spread over up to four pixels (Robinet et al. 2026, arXiv 2603.05342; Schneider et
-al. 2022, arXiv 2212.09863), and the telemetry carries each of them as an entry of its own. Entries of one
-frame that touch side by side are joined when they fit into 2 x 2 pixels: no other pattern comes from one
-photon, for the charge cloud is much smaller than a pixel. Pixels that touch at a corner only are two photons,
-since the two pixels between them would have received more charge than the farther one.
+al. 2022, arXiv 2212.09863), and the telemetry carries each pixel as a separate entry. Entries of one frame
+that share an edge are joined if they fit into 2 x 2 pixels; one photon makes no other pattern, because the
+charge cloud is much smaller than a pixel. Pixels that touch only at a corner are two photons, since the two
+pixels between them would have received more charge than the farther one.
 
 ``GRADE`` is the number of the pattern, in the order of XMM-Newton's EPIC-pn (0 single, 1-4 double, 5-8
-triple, 9-12 quadruple). Within each group it tells on which side of the main pixel, the one with the greatest
-pulse height, the others lie:
+triple, 9-12 quadruple). Within each group it gives the side of the main pixel, the one with the greatest
+pulse height, on which the others lie:
 
 =====  =================  =====================
 grade  double: other at   grades 5-8 and 9-12
@@ -19,8 +19,8 @@ grade  double: other at   grades 5-8 and 9-12
 4      RAWX - 1           8, 12: RAWX-, RAWY+
 =====  =================  =====================
 
-The event has the address of the main pixel. A charge-weighted position is not worth a column: it moves an
-event by less than half a pixel (7 arcsec) where the core of the point spread function is 10 arcmin wide.
+The event has the address of the main pixel. A charge-weighted position is not stored: it would move an event
+by less than half a pixel (7 arcsec), while the core of the point spread function is 10 arcmin wide.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ from mxtvhf.models.base import Model
 from mxtvhf.models.quantities import Fraction
 
 INVALID_GRADE = 13
-"""Grade of pixel entries whose pattern no single photon makes."""
+"""Grade of pixel entries in invalid patterns, which no single photon makes."""
 _SAME_FRAME = 1e-3
-"""Two times that differ by less are of one frame, in frames."""
+"""Two times that differ by less belong to one frame, in frames."""
 _GRADES = np.full((5, 3, 3), INVALID_GRADE, np.int16)
-"""Grade by number of pixels and by where the others lie from the main one: ``[n, dy + 1, dx + 1]``."""
+"""Grade by number of pixels and by direction of the other pixels from the main one: ``[n, dy + 1, dx +
+1]``."""
 _GRADES[1, 1, 1] = 0
 _GRADES[2, [2, 1, 0, 1], [1, 2, 1, 0]] = (1, 2, 3, 4)
 _GRADES[3, [2, 0, 0, 2], [2, 2, 0, 0]] = (5, 6, 7, 8)
@@ -56,20 +57,20 @@ Indices = npt.NDArray[np.intp]
 
 
 class PatternCounts(Model):
-    """How many events of each kind were made of pixel entries."""
+    """Number of reconstructed events of each kind."""
 
     singles: int = Field(ge=0)
     doubles: int = Field(ge=0)
     triples: int = Field(ge=0)
     quadruples: int = Field(ge=0)
     invalid_pixels: int = Field(ge=0)
-    """Pixel entries in patterns that no single photon makes; they are left out."""
+    """Pixel entries in invalid patterns; they are left out."""
     pile_up: Fraction
     """Estimated fraction of the events that hold the charge of more than one photon."""
 
     @property
     def pixels(self) -> int:
-        """Number of pixel entries that the patterns were made of."""
+        """Number of pixel entries in all patterns."""
         return self.singles + 2 * self.doubles + 3 * self.triples + 4 * self.quadruples + self.invalid_pixels
 
 
@@ -80,32 +81,32 @@ class GradedEvents:
     Attributes
     ----------
     rows
-        In time order: one entry for each valid event, with the address of its main pixel and the summed pulse
-        height, and the pixel entries of invalid patterns as they were read out.
+        Rows in time order: one for each valid event, with the address of its main pixel and the summed pulse
+        height, and one for each pixel entry of an invalid pattern, as read out.
     grade
-        Of each row: 0..12, or another number (`INVALID_GRADE`) for what is no photon.
+        Grade of each row: 0..12 for photons, another number (`INVALID_GRADE`) for invalid patterns.
     """
 
     rows: PhotonList
     grade: Grades
 
     def __repr__(self) -> str:
-        """Say in one line what it is; a notebook would print all arrays."""
+        """Return a one-line summary; the default would print all arrays in a notebook."""
         return f"<GradedEvents: {len(self.photons)} valid of {len(self.rows)} rows>"
 
     @cached_property
     def is_valid(self) -> npt.NDArray[np.bool_]:
-        """Of each row, whether one photon can have made it."""
+        """Mask of the rows with a valid pattern."""
         return np.asarray((self.grade >= 0) & (self.grade < INVALID_GRADE))
 
     @cached_property
     def photons(self) -> PhotonList:
-        """The valid events: what position, spectrum and light curve are made from."""
+        """Valid events, from which position, spectrum and light curve are derived."""
         return self.rows if self.is_valid.all() else self.rows.selected(self.is_valid)
 
     @property
     def rejected(self) -> PhotonList:
-        """The pixel entries of invalid patterns: tracks of particles, readout noise, dense pile-up."""
+        """Pixel entries of invalid patterns: particle tracks, readout noise, dense pile-up."""
         return self.rows.selected(~self.is_valid)
 
     def counts(self) -> PatternCounts:
@@ -132,17 +133,20 @@ def reconstruct(pixels: PhotonList, bad_pixels: RawMask | None = None) -> Graded
     pixels
         Pixel entries as read out, each with its own pulse height.
     bad_pixels
-        True for pixels whose charge is not to be trusted: their entries join no other. By default none.
+        True for pixels with unreliable charge; their entries are not joined with others. By default none.
 
     Returns
     -------
     GradedEvents
-        Pulse heights are sums, exact where the gain is linear through zero; a sum above the last channel is
-        counted in that one, outside the energy band. Events are joined no further when they are given again.
+        Pulse heights are sums, which are exact if the gain is linear through zero. A sum above the last
+        channel is counted in that channel, outside the energy band. Reconstructing events again changes
+        nothing.
 
-    Notes ----- A photon that falls beside another in the same frame is joined with it, or makes an invalid
-    pattern: pile-up, whose extent `pile_up_fraction` estimates. Several entries with one address in one
-    frame, which no detector reads out, join no other.
+    Notes
+    -----
+    A photon that falls next to another one in the same frame is joined with it or makes an invalid pattern.
+    This is pile-up; `pile_up_fraction` estimates its extent. Several entries of one pixel in one frame, which
+    no detector reads out, are not joined.
     """
     grade = np.zeros(len(pixels), np.int16)
     first, second = _touching(pixels, bad_pixels)
@@ -154,7 +158,7 @@ def reconstruct(pixels: PhotonList, bad_pixels: RawMask | None = None) -> Graded
     of_links = np.ones(len(first), np.bool_), (number[first], number[second])
     links = coo_array(of_links, shape=(len(member), len(member)))
     cluster = connected_components(links, directed=False)[1]
-    # Cluster by cluster, the greatest pulse height first; of equal ones the first in the list.
+    # Sort by cluster, then by descending pulse height, then by position in the list.
     channels = instrument().energy.pha_channels
     order = np.argsort(cluster * np.int64(channels) - pixels.pha[member], kind="stable")
     member = member[order]
@@ -175,13 +179,13 @@ def reconstruct(pixels: PhotonList, bad_pixels: RawMask | None = None) -> Graded
 
 
 def pile_up_fraction(photons: PhotonList) -> float:
-    """Estimate the fraction of events that hold the charge of more than one photon, or that were lost by it.
+    """Estimate the fraction of events affected by pile-up: merged with another photon, or lost.
 
-    Two photons of one frame pile up when they fall in one pixel or in two that touch. The number of such
-    pairs is the number of pairs of events in one frame times the probability that two events fall so close,
-    which all pairs of events tell whatever their frames. The pairs in one pixel are taken as an eighth of
-    those in neighbouring ones, so that a hot pixel does not count. The shape of the image is taken to be the
-    same all the time.
+    Two photons of one frame pile up if they fall in the same pixel or in adjacent pixels. The number of such
+    pairs is the number of pairs of events in one frame times the probability that two events fall that close,
+    which is estimated from all pairs of events regardless of frame. The number of pairs in the same pixel is
+    taken as an eighth of that in adjacent pixels, so that a hot pixel has no effect. The image is assumed to
+    have a constant shape.
 
     Parameters
     ----------
@@ -198,7 +202,7 @@ def pile_up_fraction(photons: PhotonList) -> float:
         return 0.0
     in_frame = np.bincount(_frames(photons.time)).astype(np.float64)
     pairs = 0.5 * np.sum(in_frame * (in_frame - 1.0))
-    # A column more than there are keeps the end of one row from the start of the next.
+    # One extra column separates the end of a row from the start of the next.
     row = instrument().detector.columns + 1
     image = np.bincount(photons.y * np.intp(row) + photons.x, minlength=row * row + row + 2)
     seen = np.flatnonzero(image)
@@ -208,15 +212,15 @@ def pile_up_fraction(photons: PhotonList) -> float:
 
 
 def _frames(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the number of each entry's frame, counted from 0 over the frames that have any."""
+    """Return the frame number of each entry, counting only frames that have entries, from 0."""
     later = np.diff(time, prepend=time[:1]) > _SAME_FRAME * instrument().detector.frame_time_s
     return np.cumsum(later, dtype=np.int64)
 
 
 def _touching(pixels: PhotonList, bad_pixels: RawMask | None) -> tuple[Indices, Indices]:
-    """Return the pairs of entries of one frame in pixels that lie side by side."""
+    """Return the pairs of entries of one frame whose pixels share an edge."""
     detector = instrument().detector
-    # A column and a row more than there are: the end of one row touches not the start of the next.
+    # One extra column and row keep the end of a row (frame) from touching the start of the next.
     row = detector.columns + 1
     key = (_frames(pixels.time) * (detector.rows + 1) + pixels.y) * row + pixels.x
     order = np.argsort(key)
@@ -238,6 +242,6 @@ def _touching(pixels: PhotonList, bad_pixels: RawMask | None) -> tuple[Indices, 
 def _extent(
     address: npt.NDArray[np.int16], start: Indices, main: npt.NDArray[np.int16]
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
-    """Return to which side of its main pixel each cluster reaches on an axis, and whether by one at most."""
+    """Return the side of its main pixel to which each cluster extends on an axis, and if by at most one."""
     low, high = np.minimum.reduceat(address, start), np.maximum.reduceat(address, start)
     return (low + high - 2 * main).astype(np.int16), high - low <= 1

@@ -1,4 +1,4 @@
-"""The photon list: what the decoded packets hold, as columns."""
+"""Photon list: the decoded photons as columns."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mxtvhf.models.arrays import read_arrays
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PhotonList:
-    """Photons in time order: pixel entries as read out, or the events that were made of them.
+    """Photons in time order: pixel entries as read out, or reconstructed events.
 
     Attributes
     ----------
     time
-        Start of the detector frame, seconds of mission elapsed time (see ``missiontime``), float64.
+        Start of the detector frame, seconds of mission elapsed time (see `mxtvhf.instrument.time`), float64.
     x, y
         Detector column and row, 0..255, int16.
     pha
@@ -31,8 +31,8 @@ class PhotonList:
     Raises
     ------
     InvalidInput
-        Columns of unequal length, a time that is none or earlier than the one before, an address off the
-        detector, or a pulse height that it does not know.
+        The columns have different lengths, a time is not finite or earlier than the one before, an address is
+        outside the detector, or a pulse height is out of range.
     """
 
     time: npt.NDArray[np.float64]
@@ -50,12 +50,12 @@ class PhotonList:
         _check_range("x", self.x, detector.columns)
         _check_range("y", self.y, detector.rows)
         _check_range("pha", self.pha, instrument().energy.pha_channels)
-        # A NaN anywhere fails the comparison with its neighbour.
+        # A NaN fails the comparison with its neighbour.
         if not (np.isfinite(self.time[[0, -1]]).all() and (self.time[1:] >= self.time[:-1]).all()):
-            raise InvalidInput("photons: not in time order, or a time that is no number")
+            raise InvalidInput("photons: times are not in ascending order or not finite")
 
     def __repr__(self) -> str:
-        """Say in one line what it is; a notebook would print all arrays."""
+        """Return a one-line summary; the default would print all arrays in a notebook."""
         return f"<PhotonList: {len(self)} photons>"
 
     def __len__(self) -> int:
@@ -68,11 +68,11 @@ class PhotonList:
         return self.time, self.x, self.y, self.pha
 
     def selected(self, chosen: npt.NDArray[np.bool_]) -> PhotonList:
-        """Return those that a mask tells."""
+        """Return the photons selected by a mask."""
         return PhotonList(*(column[chosen] for column in self.columns))
 
     def merged(self, other: PhotonList) -> PhotonList:
-        """Return both lists together in time order; of one time this one's photons come first."""
+        """Return both lists merged in time order; at equal times the photons of this list come first."""
         columns = [np.concatenate(pair) for pair in zip(self.columns, other.columns, strict=True)]
         order = np.argsort(columns[0], kind="stable")
         return PhotonList(*(column[order] for column in columns))
@@ -85,7 +85,7 @@ class PhotonList:
 
     @classmethod
     def load(cls, path: Path) -> PhotonList:
-        """Read a file of what ``to_bytes`` gave; further arrays in it are ignored.
+        """Read a file written from ``to_bytes``; additional arrays in it are ignored.
 
         Raises
         ------

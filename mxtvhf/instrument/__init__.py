@@ -1,1 +1,1 @@
-"""The instrument: constants, calibration, PSF, response, attitude, pointing and mission time."""
+"""Instrument model: constants, calibration, PSF, response, attitude, pointing and mission time."""

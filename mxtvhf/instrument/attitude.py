@@ -1,12 +1,12 @@
-"""The attitude of the satellite over time, and when it pointed stably.
+"""Attitude of the satellite over time, and intervals of stable pointing.
 
 Conventions:
 
 * A quaternion is scalar last (x, y, z, w) and rotates vectors of the satellite's body frame into ICRS.
 * Between two samples the attitude turns about one axis at one rate (slerp).
-* Before the first and after the last sample it is that sample's.
+* Before the first and after the last sample the attitude is that of the nearest sample.
 
-The limits of what is stable are data: ``pointing.toml`` says why they are as they are.
+The limits of stable pointing are in ``pointing.toml``, with their justification.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 Flags = npt.NDArray[np.bool_]
 
 QUATERNION_TOLERANCE = 1e-6
-"""How far a quaternion's length may be from 1 (float64 elements: anything more is no attitude)."""
+"""Largest accepted deviation of a quaternion's length from 1 (the elements are float64)."""
 
 
 class StableLimits(SourcedConstants):
-    """What counts as stable pointing."""
+    """Criteria for stable pointing."""
 
     max_gap_s: float = Field(gt=0.0, le=86_400.0)
-    """Between two samples; a longer gap is bridged where the pointing is the same on both sides."""
+    """Longest time between two samples; a longer gap is bridged if the pointing is the same on both sides."""
     max_gap_motion_arcsec: float = Field(ge=0.0, le=3600.0)
-    """Of the attitudes on both sides of a longer gap: up to this the pointing is the same."""
+    """Largest angle between the attitudes on both sides of a longer gap for the same pointing."""
     max_rate_arcsec_per_s: float = Field(gt=0.0, le=3600.0)
-    """Of the motion between two samples."""
+    """Largest rate of motion between two samples."""
     noise_arcsec: float = Field(ge=0.0, le=3600.0)
-    """What two samples may differ by from their noise alone."""
+    """Angle by which two samples may differ due to noise alone."""
     max_offset_arcmin: float = Field(gt=0.0, le=600.0)
-    """From the main pointing of the observation."""
+    """Largest distance from the main pointing of the observation."""
 
 
 class SteadyLimits(SourcedConstants):
-    """What counts as one pointing."""
+    """Criterion for a single, steady pointing."""
 
     spread_arcsec: float = Field(ge=0.0, le=3600.0)
-    """Up to this distance from the mean attitude, detector addresses are used as they are."""
+    """Largest distance from the mean attitude up to which raw coordinates are used without correction."""
 
 
 class PointingLimits(Constants):
-    """``pointing.toml``."""
+    """Contents of ``pointing.toml``."""
 
     stable: StableLimits
     steady: SteadyLimits
@@ -64,7 +64,7 @@ class PointingLimits(Constants):
 
 @cache
 def pointing_limits() -> PointingLimits:
-    """Return the limits of stable and of steady pointing; see the file for the reasons."""
+    """Return the limits of stable and of steady pointing; the TOML file gives their justification."""
     return read_toml(Path(__file__).with_name("pointing.toml"), PointingLimits)
 
 
@@ -75,17 +75,17 @@ class AttitudeHistory:
     Attributes
     ----------
     time
-        Seconds of mission elapsed time, shape (N,), each later than the one before.
+        Seconds of mission elapsed time, shape (N,), strictly ascending.
     quaternion
         Body to ICRS, scalar last, unit length, shape (N, 4).
     stable
-        True where the platform said that it points stably, shape (N,).
+        True where the platform reported stable pointing, shape (N,).
 
     Raises
     ------
     InvalidInput
-        Columns of unequal length, times that repeat, run backwards or are no numbers, a quaternion that is
-        not of unit length (within 1e-6). `from_samples` takes samples in any order.
+        The columns have different lengths, the times are not finite and strictly ascending, or a quaternion
+        is not of unit length (within 1e-6). Use `from_samples` for unsorted samples.
     """
 
     time: Floats
@@ -99,7 +99,7 @@ class AttitudeHistory:
             raise InvalidInput(f"attitude: {count} times, but quaternions and flags of shapes {shapes}")
         bad = np.flatnonzero(~np.isfinite(self.time))
         if len(bad):
-            raise InvalidInput(f"attitude: sample {bad[0]}: time {self.time[bad[0]]} is no time")
+            raise InvalidInput(f"attitude: sample {bad[0]}: time {self.time[bad[0]]} is invalid")
         late = np.flatnonzero(np.diff(self.time) <= 0.0)
         if len(late):
             before, after = self.time[late[0] : late[0] + 2]
@@ -116,17 +116,17 @@ class AttitudeHistory:
     def from_samples(
         cls, time: npt.ArrayLike, quaternion: npt.ArrayLike, stable: npt.ArrayLike
     ) -> AttitudeHistory:
-        """Bring samples into time order; of several at one time the first given is kept.
+        """Sort samples by time; of several samples at one time keep the first given.
 
         Parameters
         ----------
         time, quaternion, stable
-            As the attributes, in any order.
+            Same as the attributes, in any order.
 
         Raises
         ------
         InvalidInput
-            As the class, but for the order.
+            Same as for the class, except for the order.
         """
         unique, first = np.unique(np.asarray(time, np.float64), return_index=True)
         return cls(unique, np.asarray(quaternion, np.float64)[first], np.asarray(stable, np.bool_)[first])
@@ -147,14 +147,14 @@ class AttitudeHistory:
         Raises
         ------
         InvalidInput
-            There is no sample.
+            The attitude has no sample.
         """
         if not len(self):
-            raise InvalidInput("attitude: no sample")
+            raise InvalidInput("attitude: no sample; expected at least one")
         quaternion = self.quaternion / np.sqrt((self.quaternion**2).sum(axis=1, keepdims=True))
         place = np.interp(time, self.time, np.arange(len(self), dtype=np.float64))
         step = place.astype(np.intp)
-        # After the last sample comes a step without motion.
+        # The step after the last sample has no motion.
         return slerp(quaternion, np.append(quaternion[1:], quaternion[-1:], axis=0), step, place - step)
 
     def to_bytes(self) -> bytes:
@@ -165,7 +165,7 @@ class AttitudeHistory:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> AttitudeHistory:
-        """Read what ``to_bytes`` wrote; further arrays in it are ignored.
+        """Read a file written by ``to_bytes``; additional arrays in it are ignored.
 
         Raises
         ------
@@ -176,7 +176,7 @@ class AttitudeHistory:
 
 
 def is_unit(quaternion: Floats) -> Flags:
-    """Tell which quaternions, shape (N, 4), are of unit length; NaN is not."""
+    """Return a mask of the quaternions, shape (N, 4), that have unit length; NaN has not."""
     with np.errstate(over="ignore"):
         length = np.sqrt((quaternion**2).sum(axis=1))
     return np.asarray(np.abs(length - 1.0) < QUATERNION_TOLERANCE)
@@ -184,16 +184,16 @@ def is_unit(quaternion: Floats) -> Flags:
 
 @dataclass(frozen=True, eq=False)
 class StablePointing:
-    """When an observation pointed stably, and where.
+    """Stable pointing of an observation.
 
     Attributes
     ----------
     gti
         Good time intervals, seconds of MET, shape (intervals, 2), in time order, none empty.
     mean
-        Mean attitude of the good times (quaternion, body to ICRS).
+        Mean attitude in the GTIs (quaternion, body to ICRS).
     spread_arcsec
-        Largest angle between a sample of the good times and the mean (rotation about any axis).
+        Largest angle between a sample in the GTIs and the mean (rotation about any axis).
     """
 
     gti: Floats
@@ -202,36 +202,35 @@ class StablePointing:
 
 
 def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> StablePointing:
-    """Find the stable times between two moments, and the mean attitude in them.
+    """Find the intervals of stable pointing between two times, and the mean attitude in them.
 
-    The time between two samples is good when the platform called both stable, the motion between them is
-    slower than ``max_rate_arcsec_per_s`` (of samples farther apart than ``max_gap_s``: not larger than
-    ``max_gap_motion_arcsec``), and both are within ``max_offset_arcmin`` of the main pointing: that of the
-    longest stretch of time that is good in the other respects. So of a history with a slew between two
-    targets one target is left.
+    The time between two samples is good if the platform reported both as stable, the motion between them is
+    slower than ``max_rate_arcsec_per_s`` (for samples farther apart than ``max_gap_s``: at most
+    ``max_gap_motion_arcsec``), and both are within ``max_offset_arcmin`` of the main pointing. The main
+    pointing is that of the longest interval that meets the other criteria. If the attitude slews between two
+    targets, only one target is therefore kept.
 
-    Whether anything was observed in a long gap the attitude cannot tell: see `observing_time`.
+    The attitude alone does not show whether the instrument observed during a long gap: see `observing_time`.
 
     Parameters
     ----------
     attitude
         The samples.
     start, stop
-        The time span of the observation, seconds of MET.
+        Start and stop of the observation, seconds of MET.
 
     Returns
     -------
     StablePointing
-        Without any good time the mean is that of the samples that were called stable, or of all where none
-        was.
+        If there is no GTI, the mean is that of all samples reported as stable, or of all samples if none was.
 
     Raises
     ------
     InvalidInput
-        There is no sample.
+        The attitude has no sample.
     """
     if not len(attitude):
-        raise InvalidInput("attitude: no sample")
+        raise InvalidInput("attitude: no sample; expected at least one")
     held = _Held.of(attitude)
     edges = np.clip(held.time, start, stop)
     good = held.good_steps(held.stable) & (np.diff(edges) > 0.0)
@@ -249,21 +248,21 @@ def stable_pointing(attitude: AttitudeHistory, start: float, stop: float) -> Sta
 
 
 def observing_time(samples: Floats, frames: Floats) -> Floats:
-    """Return the time in which the instrument observed, by its signs of life.
+    """Return the intervals in which the instrument observed, judged by its samples and photons.
 
     Parameters
     ----------
     samples
         Times of the attitude samples, seconds of MET, in order.
     frames
-        Starts of detector frames with photons, in order.
+        Start times of detector frames with photons, seconds of MET, in order.
 
     Returns
     -------
     Floats
-        All time but the pauses longer than ``max_gap_s`` without a sample or a photon, shape (intervals, 2).
-        In such a pause the instrument was off (the background alone gives a photon each two seconds), or all
-        that it sent was lost.
+        All time except pauses longer than ``max_gap_s`` without a sample or a photon, shape (intervals, 2).
+        In such a pause the instrument was off (the background alone gives a photon every two seconds), or all
+        its data were lost.
     """
     longest = pointing_limits().stable.max_gap_s
     if not (np.diff(samples) > longest).any():
@@ -275,13 +274,13 @@ def observing_time(samples: Floats, frames: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Held:
-    """An attitude history with its ends held: the first and the last sample once more, beside themselves."""
+    """An attitude history extended at both ends by a copy of the first and the last sample."""
 
     time: Floats
     quaternion: Floats
     stable: Flags
     moves: Flags
-    """Of each step, from a sample to the next: faster or farther than the limit."""
+    """Flag for each step between two samples: faster or farther than the limit."""
 
     @classmethod
     def of(cls, attitude: AttitudeHistory) -> _Held:
@@ -298,33 +297,33 @@ class _Held:
         )
         moves = _angles(quaternion[:-1], quaternion[1:]) > farthest
         if count > 1:
-            # What moves at the first or the last sample moved before or moves on.
+            # If the pointing moves at the first or the last sample, it also moved before or after it.
             moves[[0, -1]] = moves[[1, -2]]
         return cls(time, quaternion, attitude.stable[index], moves)
 
     def good_steps(self, usable: Flags) -> Flags:
-        """Tell between which samples the pointing was stable, given the samples that may be used."""
+        """Return a mask of the steps with stable pointing, given the samples that may be used."""
         return np.asarray(usable[:-1] & usable[1:] & ~self.moves)
 
 
 def _weights(edges: Floats, good: Flags) -> Floats:
-    """Good time that each sample stands for: half of the good steps beside it, seconds."""
+    """Return the good time assigned to each sample: half of the good steps on either side, seconds."""
     half = np.where(good, 0.5 * np.diff(edges), 0.0)
     return np.asarray(np.append(half, 0.0) + np.append(0.0, half))
 
 
 def _angles(first: Floats, second: Floats) -> Floats:
-    """Angles between attitudes, arcsec.
+    """Return the angles between attitudes, arcsec.
 
-    Unit quaternions of attitudes an angle apart are 2 sin(angle / 4) apart, up to the sign of one of them;
-    unlike their scalar product that keeps small angles.
+    The distance of two unit quaternions is 2 sin(angle / 4), up to the sign of one of them. Unlike their
+    scalar product, it is precise for small angles.
     """
     chord = np.minimum(*(np.sqrt(((first - sign * second) ** 2).sum(axis=-1)) for sign in (1.0, -1.0)))
     return np.asarray(3600.0 * np.degrees(4.0 * np.arcsin(0.5 * chord)))
 
 
 def _longest_run(edges: Floats, good: Flags) -> Flags:
-    """Of the good steps those that make up the longest uninterrupted time."""
+    """Return the good steps that form the longest uninterrupted interval."""
     run = np.cumsum(~good)
     length = np.bincount(run, weights=np.where(good, np.diff(edges), 0.0))
     return np.asarray(good & (run == np.argmax(length)))

@@ -1,4 +1,4 @@
-"""The instrument's constants, read from ``constants.toml`` (each with its source there)."""
+"""Instrument constants, read from ``constants.toml``, which gives their sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MJD_ZERO = date(1858, 11, 17)
 
 
 class Detector(SourcedConstants):
-    """The pnCCD: a square of pixels."""
+    """The pnCCD, a square array of pixels."""
 
     columns: int = Field(ge=1, le=32_768)
     rows: int = Field(ge=1, le=32_768)
@@ -38,11 +38,11 @@ class Optics(SourcedConstants):
 
 
 class EnergyRange(SourcedConstants):
-    """What the detector measures of a photon's energy."""
+    """Energy measurement of the detector."""
 
     band_kev: BandKev
     pha_channels: int = Field(ge=2, le=65_536)
-    """Pulse height channels."""
+    """Number of pulse height channels."""
 
 
 class PiChannels(SourcedConstants):
@@ -53,7 +53,7 @@ class PiChannels(SourcedConstants):
 
 
 class EclairsPosition(SourcedConstants):
-    """Positions of ECLAIRs."""
+    """Systematic error of ECLAIRs positions."""
 
     systematic_r90_arcsec: float = Field(ge=10.0, le=3600.0)
 
@@ -65,7 +65,7 @@ class MissionClock(SourcedConstants):
     mjdrefi: int
     """Modified Julian Date of the epoch."""
     tt_minus_utc_s: float = Field(ge=32.184, le=100.0)
-    """At the epoch."""
+    """TT - UTC at the epoch, seconds."""
 
     @model_validator(mode="after")
     def _has_one_epoch(self) -> MissionClock:
@@ -81,16 +81,16 @@ class SnrRadius(SourcedConstants):
     amplitude_arcsec: float = Field(ge=1.0, le=3600.0)
     index: float = Field(ge=-5.0, lt=0.0)
     scatter: Fraction
-    """Relative, 1 sigma."""
+    """Relative scatter, 1 sigma."""
     snr_saturation: Positive
-    """Largest SNR that a notice states."""
+    """Largest SNR that a notice can give."""
 
 
 class Instrument(Constants):
-    """``constants.toml``."""
+    """Contents of ``constants.toml``."""
 
     version: Annotated[Text, Field(max_length=68)]
-    """A FITS keyword of every event file."""
+    """Version; a FITS keyword of every event file."""
     detector: Detector
     optics: Optics
     energy: EnergyRange
@@ -102,11 +102,11 @@ class Instrument(Constants):
 
 @cache
 def instrument() -> Instrument:
-    """Return the instrument as it was built; see the file for the sources."""
+    """Return the constants of the instrument as built; the TOML file gives their sources."""
     return read_toml(Path(__file__).with_name("constants.toml"), Instrument)
 
 
 def pixel_scale_arcsec() -> float:
-    """Angle of one pixel at the detector's centre, arcsec: pixel size over focal length."""
+    """Return the angle of one pixel at the detector's centre, arcsec: pixel size over focal length."""
     this = instrument()
     return 3600.0 * degrees(this.detector.pixel_size_mm / this.optics.focal_length_mm)

@@ -1,8 +1,8 @@
-"""Two kinds of pixel addresses, as types, so that one cannot be taken for the other.
+"""Raw and drift-corrected pixel addresses as separate types, so that they cannot be confused.
 
-Raw addresses are those of the detector: hot and bad pixels keep theirs. Drift-corrected addresses are those
-that a photon would have had at the mean pointing: a source keeps its own. Where the pointing was steady both
-are the same numbers.
+Raw coordinates (RAWX, RAWY) are those of the detector; hot and bad pixels are fixed in them. Drift-corrected
+addresses are those that a photon would have had at the mean pointing; a source is fixed in them. If the
+pointing was steady, both are equal.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy.typing as npt
 from mxtvhf.instrument.constants import instrument
 
 RawMask = NewType("RawMask", npt.NDArray[np.bool_])
-"""A flag for each pixel of the detector, ``[row, column]`` of raw addresses."""
+"""Flag for each pixel of the detector, ``[row, column]`` in raw coordinates."""
 
 ExposureMap = NewType("ExposureMap", npt.NDArray[np.float64])
-"""Fraction of the good time, 0..1, during which usable pixels covered each drift-corrected address,
-``[row, column]``."""
+"""Fraction of the GTI, 0..1, during which usable pixels covered each drift-corrected pixel, ``[row,
+column]``."""
 
 
 class RawPixel(NamedTuple):
-    """The raw address of a pixel."""
+    """Raw coordinates of a pixel."""
 
     column: int
     row: int
@@ -49,7 +49,7 @@ class RawBlock(NamedTuple):
 
 
 def line_mask(lines: Iterable[RawLine]) -> RawMask:
-    """Flag all pixels of some rows and columns."""
+    """Return a mask of all pixels of the given rows and columns."""
     detector = instrument().detector
     mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
     for axis, number in lines:
@@ -58,7 +58,7 @@ def line_mask(lines: Iterable[RawLine]) -> RawMask:
 
 
 def blocks_mask(blocks: Iterable[RawBlock]) -> RawMask:
-    """Flag all pixels of some blocks."""
+    """Return a mask of all pixels of the given blocks."""
     detector = instrument().detector
     mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
     for column, row, side in blocks:
@@ -67,7 +67,7 @@ def blocks_mask(blocks: Iterable[RawBlock]) -> RawMask:
 
 
 def pixel_mask(pixels: Iterable[RawPixel]) -> RawMask:
-    """Flag some pixels."""
+    """Return a mask of the given pixels."""
     detector = instrument().detector
     mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
     for column, row in pixels:
@@ -76,17 +76,17 @@ def pixel_mask(pixels: Iterable[RawPixel]) -> RawMask:
 
 
 def lines_text(lines: Iterable[RawLine]) -> str:
-    """Name rows and columns for people: ``row 12, column 200``."""
+    """Format rows and columns as text: ``row 12, column 200``."""
     return ", ".join(f"{axis} {number}" for axis, number in lines)
 
 
 def blocks_text(blocks: Iterable[RawBlock]) -> str:
-    """Name blocks for people: ``columns 32-47 of rows 0-15``."""
+    """Format blocks as text: ``columns 32-47 of rows 0-15``."""
     return ", ".join(
         f"columns {column}-{column + side - 1} of rows {row}-{row + side - 1}" for column, row, side in blocks
     )
 
 
 def pixels_of(mask: RawMask) -> tuple[RawPixel, ...]:
-    """Return the addresses of the pixels that a mask flags, row by row."""
+    """Return the addresses of the flagged pixels of a mask, row by row."""
     return tuple(RawPixel(int(column), int(row)) for row, column in np.argwhere(mask))

@@ -1,6 +1,6 @@
-"""Where the telescope looks: boresight, detector to sky and back.
+"""Pointing of the telescope: boresight, and transformation between detector and sky.
 
-Conventions, once and for all:
+Conventions:
 
 * Attitudes rotate vectors of the satellite's body frame into ICRS; see ``attitude``.
 * Body frame: +X is the boresight, +Z is "up" on the sky, +Y completes it (left of up, seen from inside:
@@ -10,8 +10,8 @@ Conventions, once and for all:
 * The detector is the tangent plane of the sky (gnomonic, TAN): a pixel at a distance d from the boresight
   pixel sees the angle arctan(d pixel_size / focal_length) from the boresight.
 
-The body axes are an assumption. How the detector lies in the body frame is calibration: an ``Alignment``.
-Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
+The body axes are an assumption. The orientation of the detector in the body frame is a calibration item, the
+``Alignment``. Formulae: Calabretta & Greisen 2002, A&A 395, 1077, sections 2.4 and 5.1.3.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from mxtvhf.instrument.quaternions import rotation_matrices
 from mxtvhf.models.arrays import Floats
 
 _BLOCK = 8192
-"""Photons projected at once: what each of them needs stays in the processor's cache."""
+"""Number of photons projected at a time; their intermediate results stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Pointing:
-    """A fixed pointing: the boresight in ICRS and the roll about it, degrees, and how the detector lies."""
+    """A fixed pointing: boresight (ICRS) and roll in degrees, and the alignment of the detector."""
 
     ra_deg: float
     dec_deg: float
     roll_deg: float
     alignment: Alignment = field(default_factory=lambda: default_calibration().alignment, repr=False)
-    """How the detector lies about the boresight; by default the package's latest."""
+    """Alignment of the detector with the boresight; by default the latest one of the package."""
 
     @classmethod
     def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
@@ -60,7 +60,7 @@ class Pointing:
         return quaternion_of(self.ra_deg, self.dec_deg, self.roll_deg)
 
     def pixel_to_sky(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Right ascension (0 <= ra < 360) and declination of detector pixels, degrees ICRS.
+        """Return right ascension (0 <= ra < 360) and declination of detector pixels, degrees ICRS.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Pointing:
         return _wrapped(ra), dec
 
     def sky_to_pixel(self, ra_deg: npt.ArrayLike, dec_deg: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """0-based continuous column and row of sky positions; NaN for the far half of the sky.
+        """Return 0-based continuous column and row of sky positions; NaN for the opposite hemisphere.
 
         A position outside the field gives a pixel outside the detector.
         """
@@ -88,18 +88,18 @@ class Pointing:
         return column + a * xi + b * eta, row + c * xi + d * eta
 
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Offsets of detector pixels from the boresight in the tangent plane, degrees East and North."""
+        """Return tangent-plane offsets of detector pixels from the boresight, degrees East and North."""
         column, row = self.alignment.column, self.alignment.row
         (a, b), (c, d) = np.degrees(self._plane_per_pixel())
         dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
         return a * dx + b * dy, c * dx + d * dy
 
     def _plane_per_pixel(self) -> Floats:
-        """Matrix from pixels to the tangent plane (xi East, eta North; unit: radians at the centre)."""
+        """Return the matrix from pixels to the tangent plane (xi East, eta North; radians at the centre)."""
         return _plane_per_pixel(self.alignment, self.roll_deg)
 
     def _to_plane(self, ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
-        """Gnomonic projection; NaN where the position is 90 degrees or more from the boresight."""
+        """Apply the gnomonic projection; NaN for positions 90 degrees or more from the boresight."""
         dra, dec, dec0 = np.radians(ra_deg - self.ra_deg), np.radians(dec_deg), radians(self.dec_deg)
         towards = sin(dec0) * np.sin(dec) + cos(dec0) * np.cos(dec) * np.cos(dra)
         towards = np.where(towards > 0, towards, np.nan)
@@ -109,7 +109,7 @@ class Pointing:
 
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
-    """Attitude (body to ICRS, scalar last, w >= 0) that looks at a position with a roll, degrees."""
+    """Return the attitude (body to ICRS, scalar last, w >= 0) for a boresight position and roll, degrees."""
     axes = _body_axes(ra_deg, dec_deg, roll_deg)
     quaternion: Floats = Rotation.from_matrix(axes).as_quat(canonical=True)
     return quaternion
@@ -118,27 +118,28 @@ def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
 def drift_corrected_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Return where photons would have fallen on the detector at one fixed pointing.
+    """Return the detector positions that photons would have had at one fixed pointing.
 
-    Each pixel's direction, by the attitude at its own time, is projected (gnomonic) onto the detector at the
-    fixed pointing; ``pointing.pixel_to_sky`` of the result is where the photon came from.
+    The direction of each photon's pixel, computed with the attitude at the photon's time, is projected
+    (gnomonic) onto the detector at the fixed pointing. ``pointing.pixel_to_sky`` of the result gives the
+    direction of origin.
 
     Parameters
     ----------
     pointing
-        The fixed pointing, as a rule the mean one.
+        The fixed pointing, usually the mean pointing.
     attitude
-        At least one sample.
+        Attitude with at least one sample.
     time
-        Of the photons, seconds of MET, shape (N,); quick where photons of one time follow each other.
+        Times of the photons, seconds of MET, shape (N,); faster if photons with equal times are adjacent.
     x, y
-        0-based continuous columns and rows that the photons were seen at, shape (N,).
+        0-based continuous columns and rows at which the photons were detected, shape (N,).
 
     Returns
     -------
     tuple
-        Continuous columns and rows, not bound to the detector; NaN where the pixel looked away from the fixed
-        pointing by 90 degrees or more.
+        Continuous columns and rows, which may lie outside the detector; NaN if the pixel pointed 90 degrees
+        or more away from the fixed pointing.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def drift_corrected_pixels(
 def seen_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Return where photons fall that at a fixed pointing fall on ``x``, ``y``.
+    """Return the detector positions of photons that fall on ``x``, ``y`` at a fixed pointing.
 
     The inverse of `drift_corrected_pixels`.
     """
@@ -161,32 +162,32 @@ def seen_pixels(
 
 
 def exposure_map(pointing: Pointing, attitude: AttitudeHistory, moments: Floats, good: Flags) -> Floats:
-    """Return the exposure map at a fixed pointing: the fraction of the time that good pixels covered it.
+    """Return the exposure map at a fixed pointing: the fraction of time that good pixels covered each pixel.
 
     Parameters
     ----------
     pointing, attitude
-        As of ``drift_corrected_pixels``.
+        Same as for ``drift_corrected_pixels``.
     moments
-        Seconds of MET, shape (M,), at least one, spread evenly over the time.
+        Sampling times, seconds of MET, shape (M,), at least one, spread evenly over the GTIs.
     good
         Pixels of the detector that are good, ``[row, column]``.
 
     Returns
     -------
     numpy.ndarray
-        0..1, the shape of ``good``.
+        Fractions 0..1, with the shape of ``good``.
     """
     back = np.linalg.inv(np.moveaxis(_steady_maps(pointing, attitude, moments), -1, 0)).astype(np.float32)
     rows, columns = good.shape
     row, column = np.indices(good.shape, dtype=np.float32).reshape(2, -1)
     places = np.stack([np.ones_like(row), column, row])
-    # Whatever lies beside the detector is in a frame of pixels that are not good.
+    # The area outside the detector is a border of pixels that are not good.
     framed = np.pad(good, 1).ravel().view(np.int8)
     looking = np.zeros(good.size, np.int32)
     for towards, x, y in back @ places:
         towards[towards <= 0.0] = np.nan
-        # Unlike clip, fmin and fmax make NaN one of the limits.
+        # Unlike clip, fmin and fmax replace NaN by one of the limits.
         across = np.fmin(np.fmax(np.rint(x / towards), -1.0), columns)
         up = np.fmin(np.fmax(np.rint(y / towards), -1.0), rows)
         looking += framed.take(((up + 1.0) * (columns + 2) + across + 1.0).astype(np.intp))
@@ -197,14 +198,14 @@ def image_pixels(
     pointing: Pointing, attitude: AttitudeHistory, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike,
     *, centre: float, scale_deg: float,
 ) -> tuple[Floats, Floats]:  # fmt: skip
-    """Where photons fall on a TAN image of the sky about the boresight of a pointing, North up, East left.
+    """Return the positions of photons on a TAN sky image about the boresight, North up, East left.
 
     Parameters
     ----------
     pointing
-        Its boresight is the image's reference position, its alignment the detector's.
+        Pointing whose boresight is the reference position of the image, with the alignment of the detector.
     attitude, time, x, y
-        As of ``drift_corrected_pixels``.
+        Same as for ``drift_corrected_pixels``.
     centre
         Pixel of the boresight on both axes.
     scale_deg
@@ -213,7 +214,7 @@ def image_pixels(
     Returns
     -------
     tuple
-        As of ``drift_corrected_pixels``, but pixels of the image.
+        Same as for ``drift_corrected_pixels``, but in pixels of the image.
     """
     scale = radians(scale_deg)
     per_pixel = np.array([[1.0, 0.0, 0.0], [scale * centre, -scale, 0.0], [-scale * centre, 0.0, scale]])
@@ -228,15 +229,15 @@ def _steady_maps(pointing: Pointing, attitude: AttitudeHistory, time: Floats) ->
 
 
 def _maps(to_sky: Floats, alignment: Alignment, attitude: AttitudeHistory, time: Floats) -> Floats:
-    """From pixels as seen to pixels of a fixed plane: a map for each distinct time, shape (3, 3, times).
+    """Return the maps from raw pixels to pixels of a fixed plane, one per distinct time, shape (3, 3, times).
 
-    Between two planes that look at the sky a rotation is a projective map: three numbers linear in (1, x, y),
-    of which the last two over the first are the new pixel.
+    A rotation between two tangent planes is a projective map: three numbers linear in (1, x, y); the last two
+    divided by the first give the new pixel.
 
     Parameters
     ----------
     to_sky
-        From (1, x, y) of the fixed plane to a vector in ICRS.
+        Matrix from (1, x, y) of the fixed plane to a vector in ICRS.
     """
     turned = rotation_matrices(attitude.at(time[_is_new(time)]))
     from_sky = np.linalg.inv(to_sky) @ turned.reshape(3, -1)
@@ -244,12 +245,12 @@ def _maps(to_sky: Floats, alignment: Alignment, attitude: AttitudeHistory, time:
 
 
 def _is_new(time: Floats) -> Flags:
-    """Tell which times differ from the one before."""
+    """Return a mask of the times that differ from the one before."""
     return np.append(True, time[1:] != time[:-1])[: len(time)]
 
 
 def _projected(maps: Floats, time: Floats, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Apply to each photon the map of its time."""
+    """Apply the map of its time to each photon."""
     x, y = np.asarray(x), np.asarray(y)
     index = np.cumsum(_is_new(time), dtype=np.intp) - 1
     across, up = np.empty((2, len(time)))
@@ -274,7 +275,7 @@ def _plane_per_pixel(alignment: Alignment, roll_deg: float) -> Floats:
 
 
 def _body_per_pixel(alignment: Alignment) -> Floats:
-    """Matrix from (1, column, row) to a vector of the body frame; East is left (+Y), North up (+Z)."""
+    """Return the matrix from (1, column, row) to the body frame; East is left (+Y), North is up (+Z)."""
     matrix = np.zeros((3, 3))
     matrix[0, 0] = 1.0
     matrix[1:, 1:] = _plane_per_pixel(alignment, 0.0)
@@ -283,7 +284,7 @@ def _body_per_pixel(alignment: Alignment) -> Floats:
 
 
 def _body_axes(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
-    """Columns: unit vectors of the body's axes (boresight, left, up) in ICRS."""
+    """Return the unit vectors of the body axes (boresight, left, up) in ICRS as columns."""
     boresight, east, north = _sky_axes(radians(ra_deg), radians(dec_deg)).T
     roll = radians(roll_deg)
     up = cos(roll) * north + sin(roll) * east
@@ -292,7 +293,7 @@ def _body_axes(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
 
 
 def _sky_axes(ra: float, dec: float) -> Floats:
-    """Columns: unit vectors towards a position (radians), East and North there."""
+    """Return the unit vectors towards a position (radians), East and North as columns."""
     return np.array(
         [
             [cos(dec) * cos(ra), -sin(ra), -sin(dec) * cos(ra)],
@@ -303,6 +304,6 @@ def _sky_axes(ra: float, dec: float) -> Floats:
 
 
 def _wrapped(angle: npt.ArrayLike) -> Floats:
-    """Degrees in 0 <= angle < 360; -1e-20 must not become 360."""
+    """Wrap degrees to 0 <= angle < 360; -1e-20 must not become 360."""
     wrapped = np.mod(angle, 360.0)
     return np.where(wrapped == 360.0, 0.0, wrapped)

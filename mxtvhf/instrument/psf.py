@@ -1,9 +1,8 @@
-"""The point spread function of a lobster-eye telescope on its detector.
+"""Point spread function of a lobster-eye telescope on its detector.
 
-A square-pore optic reflects once in the plane of the rows, once in the plane of the columns, both or
-neither, so its image is a product of two profiles: a core (both), two cross arms (one of them) and a
-diffuse patch (neither). The product makes everything here cheap: an image is an outer product of two
-256-vectors.
+A square-pore optic reflects once in the plane of the rows, once in the plane of the columns, both or neither,
+so its image is a product of two profiles: a core (both), two cross arms (one of them) and a diffuse patch
+(neither). The product form makes all computations cheap: an image is an outer product of two 256-vectors.
 
 Coordinates are continuous 0-based detector pixels, x along columns and y along rows; pixel ``i`` covers
 ``i - 0.5 .. i + 0.5``. Images are indexed ``[row, column]``.
@@ -24,31 +23,32 @@ from mxtvhf.instrument.constants import instrument, pixel_scale_arcsec
 from mxtvhf.models.arrays import Floats
 
 _NODES = np.linspace(-3.6, 3.6, 13)
-"""Standard deviations: points of the trapezoidal sum over a normal distribution. It converges exponentially
-with the width of the PSF's core over the gap between them: to 1 % of the peak for 45 pixels."""
+"""Points, in standard deviations, of the trapezoidal sum over a normal distribution. The sum converges
+exponentially with the ratio of the PSF core width to the spacing of the points: to 1 % of the peak for 45
+pixels."""
 _NODE_WEIGHTS = np.exp(-0.5 * _NODES**2)
 _NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
 
 
 def detector_pixels() -> int:
-    """Return the number of columns, and of rows, of the square detector."""
+    """Return the number of columns (equal to the number of rows) of the square detector."""
     return instrument().detector.columns
 
 
 class SeparablePsf(Protocol):
-    """What the localisation asks of a PSF: P(x, y) = X(x) X(y), integrated over pixels. Hashable."""
+    """PSF interface of the localisation: P(x, y) = X(x) X(y), integrated over pixels; hashable."""
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return the part of X that falls on each of the pixels 0..size-1 of an axis.
+        """Return the fraction of X that falls on each of the pixels 0..size-1 of an axis.
 
-        Shape ``centre.shape + (size,)``; 1 in total over the whole plane, not over the detector.
+        The shape is ``centre.shape + (size,)``; the sum is 1 over the whole plane, not over the detector.
         """
         ...
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return ``fractions`` and its first and second derivative by ``centre``, stacked in front.
+        """Return ``fractions`` and its first and second derivative by ``centre`` along a new first axis.
 
-        Shape ``(3,) + centre.shape + (size,)``.
+        The shape is ``(3,) + centre.shape + (size,)``.
         """
         ...
 
@@ -57,11 +57,11 @@ class SeparablePsf(Protocol):
 
 @runtime_checkable
 class VariableWidthPsf(SeparablePsf, Protocol):
-    """A PSF whose core's width is not known exactly, and that can be had with another one."""
+    """A PSF with an uncertain core width, which can be scaled."""
 
     @property
     def width_sigma(self) -> float:
-        """Standard error of the logarithm of the core's width; 0: known exactly."""
+        """Standard error of the logarithm of the core width; 0 if it is known exactly."""
         ...
 
     def scaled(self, factor: float) -> VariableWidthPsf:
@@ -71,14 +71,14 @@ class VariableWidthPsf(SeparablePsf, Protocol):
 
 @dataclass(frozen=True)
 class ExtendedPsf:
-    """The image of an extended source: a PSF convolved with a round Gaussian brightness.
+    """Image of an extended source: a PSF convolved with a round Gaussian brightness profile.
 
-    A round Gaussian is a product as the PSF is, so that each axis is convolved alone.
+    A round Gaussian is separable like the PSF, so each axis is convolved on its own.
 
     Parameters
     ----------
     psf
-        Of a point source.
+        PSF of a point source.
     sigma_pixel
         Standard deviation of the brightness per axis, pixels.
     """
@@ -87,7 +87,7 @@ class ExtendedPsf:
     sigma_pixel: float
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return the part on each of the pixels 0..size-1 of an axis; see ``SeparablePsf``."""
+        """Return the fraction on each of the pixels 0..size-1 of an axis; see ``SeparablePsf``."""
         return np.asarray(_NODE_WEIGHTS @ self.psf.fractions(self._points(centre), size))
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
@@ -100,19 +100,19 @@ class ExtendedPsf:
 
 @dataclass(frozen=True)
 class CoreShape:
-    """How the shape of a PSF differs from that of its formula.
+    """Deviation of the shape of a PSF from its formula.
 
     Attributes
     ----------
     roll
         Angle by which the pore axes are rotated from the detector's, radians, from +column to +row.
     stretch
-        Natural logarithm of a factor of the core's width.
+        Natural logarithm of a factor on the core width.
     elongation
-        Natural logarithm of the ratio of the core's widths along its first and second axis, halved.
+        Half the natural logarithm of the ratio of the core widths along the first and second axis.
     skew_x, skew_y
-        Part by which the core is wider on the side of growing columns, or rows, and narrower on the other
-        one.
+        Fraction by which the core is wider on the side of increasing columns (or rows) and narrower on the
+        other side.
     """
 
     roll: float = 0.0
@@ -123,21 +123,21 @@ class CoreShape:
 
     @property
     def parameters(self) -> Floats:
-        """All of them, in this order, shape (5,)."""
+        """All parameters in the order above, shape (5,)."""
         return np.array(astuple(self))
 
 
 @dataclass(frozen=True)
 class LobsterEyePsf:
-    """Analytic lobster-eye PSF P(x, y) = X(x) X(y), by default that of the package's latest calibration.
+    """Analytic lobster-eye PSF P(x, y) = X(x) X(y); by default that of the package's latest calibration.
 
     ::
 
         X(u) ~ 1 / (1 + (2u/G)^2) + eta (G/H) (1 - (u/H)^2)     for |u| < H, 0 beyond
 
-    a Lorentzian core of full width G at half maximum on an arm of half length H (R. Willingale, QSOFT
-    ``qri_lepsf`` with alp = 1). It is normalised to 1 over its whole support |u| < H, which is wider than
-    the detector: part of the flux falls beside it, and ``enclosed`` tells which part does not.
+    X is a Lorentzian core with full width G at half maximum on an arm of half length H (R. Willingale, QSOFT
+    ``qri_lepsf`` with alp = 1). It is normalised to 1 over its whole support |u| < H, which is wider than the
+    detector: a fraction of the flux falls outside it, and ``enclosed`` gives the fraction inside.
 
     Parameters
     ----------
@@ -148,20 +148,20 @@ class LobsterEyePsf:
     eta
         Strength of the arms.
     core_fwhm_sigma
-        Relative standard error of G; 0: known exactly.
+        Relative standard error of G; 0 if it is known exactly.
     shape
-        What is known of the deviations from this form: only ``density`` has them.
+        Known deviations from this form; only ``density`` applies them.
     shape_errors
-        Standard errors of these; 0: known exactly. That of ``stretch`` is ``core_fwhm_sigma``; those of the
-        skews are for a core that is skewed at all.
+        Standard errors of these deviations; 0 if they are known exactly. That of ``stretch`` is
+        ``core_fwhm_sigma``; those of the skews apply to a core that is skewed.
     skew_probability
-        Of a skewed core, beforehand.
+        Prior probability that the core is skewed.
 
     Raises
     ------
     InvalidInput
-        A parameter that is not finite, a width or length that is not positive, a negative ``eta``, a
-        ``skew_probability`` outside of 0..1.
+        A parameter is not finite, a width or length is not positive, ``eta`` is negative, or
+        ``skew_probability`` is outside 0..1.
     """
 
     core_fwhm_arcmin: float = field(default_factory=lambda: default_calibration().psf.core_fwhm_arcmin)
@@ -177,12 +177,14 @@ class LobsterEyePsf:
     def __post_init__(self) -> None:
         for name in ("core_fwhm_arcmin", "arm_half_length_pixel"):
             if not 0.0 < getattr(self, name) < np.inf:
-                raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a positive number")
+                raise InvalidInput(f"PSF: {name} = {getattr(self, name)}; expected a positive number")
         for name in ("eta", "core_fwhm_sigma"):
             if not 0.0 <= getattr(self, name) < np.inf:
-                raise InvalidInput(f"PSF: {name} = {getattr(self, name)} is not a number >= 0")
+                raise InvalidInput(f"PSF: {name} = {getattr(self, name)}; expected a number >= 0")
         if not 0.0 <= self.skew_probability <= 1.0:
-            raise InvalidInput(f"PSF: skew_probability = {self.skew_probability} is not a number from 0 to 1")
+            raise InvalidInput(
+                f"PSF: skew_probability = {self.skew_probability}; expected a value from 0 to 1"
+            )
 
     @classmethod
     def of(cls, calibration: PsfCalibration) -> LobsterEyePsf:
@@ -204,18 +206,18 @@ class LobsterEyePsf:
 
     @property
     def shape_sigma(self) -> Floats:
-        """Standard errors of the parameters of the shape, in their order; 0: known exactly."""
+        """Standard errors of the shape parameters, in their order; 0 if known exactly."""
         return replace(self.shape_errors, stretch=self.core_fwhm_sigma).parameters
 
     @property
     def width_sigma(self) -> float:
-        """Standard error of the logarithm of the core's width; see ``VariableWidthPsf``."""
+        """Standard error of the logarithm of the core width; see ``VariableWidthPsf``."""
         return self.core_fwhm_sigma
 
     def scaled(self, factor: float) -> LobsterEyePsf:
-        """Return the PSF with another width of its core, see ``VariableWidthPsf``.
+        """Return the PSF with another core width; see ``VariableWidthPsf``.
 
-        Spot and arms keep their parts of the photons.
+        Spot and arms keep their fractions of the photons.
         """
         return replace(self, core_fwhm_arcmin=factor * self.core_fwhm_arcmin)
 
@@ -230,7 +232,7 @@ class LobsterEyePsf:
 
     @cached_property
     def _norm(self) -> float:
-        """Integral of X over its support."""
+        """Return the integral of X over its support."""
         return 2.0 * float(self._antiderivative(np.float64(self.arm_half_length_pixel)))
 
     def _antiderivative(self, u: npt.NDArray[np.float64] | np.float64) -> Floats:
@@ -239,7 +241,7 @@ class LobsterEyePsf:
         return np.asarray(0.5 * core * np.arctan(2.0 * u / core) + arm)
 
     def cumulative(self, u: npt.ArrayLike) -> Floats:
-        """Integral of the normalised profile from the centre to ``u`` pixels (-0.5 .. 0.5)."""
+        """Return the integral of the normalised profile from the centre to ``u`` pixels (-0.5 .. 0.5)."""
         half = self.arm_half_length_pixel
         inside = np.minimum(np.maximum(u, -half), half)
         return self._antiderivative(inside) / self._norm
@@ -252,14 +254,14 @@ class LobsterEyePsf:
         return np.where(np.abs(u) < half, value, 0.0) / self._norm
 
     def density(self, dx: npt.ArrayLike, dy: npt.ArrayLike, shape: CoreShape) -> Floats:
-        """Return P per pixel at offsets from the source, for a shape that differs from the formula's.
+        """Return P per pixel at offsets from the source, for a given deviation of the shape.
 
         Parameters
         ----------
         dx, dy
-            Columns and rows from the source, pixels; shapes that broadcast.
+            Column and row offsets from the source, pixels; their shapes must broadcast.
         shape
-            The deviations; the arms keep their form but for the rotation.
+            The deviations; of these, only the rotation affects the arms.
         """
         dx, dy = np.asarray(dx, dtype=np.float64), np.asarray(dy, dtype=np.float64)
         cos, sin = np.cos(shape.roll), np.sin(shape.roll)
@@ -267,14 +269,14 @@ class LobsterEyePsf:
         return first * self._profile(cos * dy - sin * dx, shape.stretch - shape.elongation, shape.skew_y)
 
     def _profile(self, u: Floats, stretch: float, skew: float) -> Floats:
-        """X at ``u`` pixels with a core exp(stretch) times as wide, skewed; its photons stay the same."""
+        """Return X at ``u`` pixels for a skewed core exp(stretch) times as wide, with the same total."""
         sides = self.core_fwhm_pixel * np.exp(stretch) * (1.0 + skew * np.sign(u))
         core = np.exp(-stretch) / (1.0 + (2.0 * u / sides) ** 2)
         value = core + self._arm * (1.0 - (u / self.arm_half_length_pixel) ** 2)
         return np.where(np.abs(u) < self.arm_half_length_pixel, value, 0.0) / self._norm
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return the part of X on each of the pixels 0..size-1; see ``SeparablePsf``."""
+        """Return the fraction of X on each of the pixels 0..size-1; see ``SeparablePsf``."""
         return np.diff(self.cumulative(_edges(centre, size)), axis=-1)
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
@@ -289,7 +291,7 @@ class LobsterEyePsf:
         return np.diff(at_edges, axis=-1) / self._norm
 
     def image(self, x: float, y: float) -> Floats:
-        """Probability of each detector pixel for a photon of a source at (x, y), shape (256, 256)."""
+        """Return the probability of each pixel for a photon of a source at (x, y), shape (256, 256)."""
         size = detector_pixels()
         return np.outer(self.fractions(y, size), self.fractions(x, size))
 
@@ -300,11 +302,11 @@ class LobsterEyePsf:
         return np.stack([np.outer(value[1], slope[0]), np.outer(slope[1], value[0])])
 
     def enclosed(self, x: float, y: float, good: npt.NDArray[np.bool_] | None = None) -> float:
-        """Part of the source's photons that falls on the detector, or on its ``good`` pixels only."""
+        """Return the enclosed fraction of source photons on the detector, or on its ``good`` pixels only."""
         image = self.image(x, y)
         return float(image.sum() if good is None else image[good].sum())
 
 
 def _edges(centre: npt.ArrayLike, size: int) -> Floats:
-    """Edges of the pixels 0..size-1 seen from ``centre``, shape ``centre.shape + (size + 1,)``."""
+    """Return the pixel edges relative to ``centre``, shape ``centre.shape + (size + 1,)``."""
     return np.arange(size + 1) - 0.5 - np.asarray(centre, dtype=np.float64)[..., np.newaxis]

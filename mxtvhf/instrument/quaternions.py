@@ -1,7 +1,8 @@
-"""Unit quaternions as attitudes: interpolation, mean and rotation matrices of whole columns.
+"""Unit quaternions as attitudes: vectorised interpolation, mean and rotation matrices.
 
-A quaternion is scalar last (x, y, z, w); it and its negative are the same rotation. Here, not scipy's
-``Rotation``, because making and checking its objects takes longer than all that a burst's attitude needs.
+A quaternion is scalar last (x, y, z, w); a quaternion and its negative are the same rotation. This module
+replaces scipy's ``Rotation``, because constructing and checking its objects takes longer than all
+computations on the attitude of a burst.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mxtvhf.models.arrays import Floats
 
 
 def slerp(first: Floats, second: Floats, step: npt.NDArray[np.intp], part: Floats) -> Floats:
-    """Turn from one attitude towards another about one axis, the short way round.
+    """Interpolate between two attitudes by rotation about one axis, the short way round.
 
     Source: Shoemake 1985, SIGGRAPH 19, 245.
 
@@ -22,9 +23,9 @@ def slerp(first: Floats, second: Floats, step: npt.NDArray[np.intp], part: Float
     first, second
         Unit quaternions at the ends of each step, shape (N, 4).
     step
-        Which step to interpolate in, shape (M,).
+        Index of the step to interpolate in, shape (M,).
     part
-        How far in it, 0 to 1, shape (M,).
+        Fraction of the step, 0 to 1, shape (M,).
 
     Returns
     -------
@@ -46,8 +47,8 @@ def _dot(first: Floats, second: Floats) -> Floats:
 def mean_quaternion(quaternion: Floats, weights: Floats) -> Floats:
     """Return the weighted mean attitude of unit quaternions, shape (N, 4).
 
-    It is the eigenvector of the largest eigenvalue of their weighted scatter matrix (Markley et al. 2007,
-    J. Guid. Control Dyn. 30, 1193), the sign of a quaternion does not matter.
+    The mean is the eigenvector of the largest eigenvalue of the weighted scatter matrix (Markley et al. 2007,
+    J. Guid. Control Dyn. 30, 1193); the sign of a quaternion does not matter.
     """
     return np.asarray(np.linalg.eigh((weights * quaternion.T) @ quaternion)[1][:, -1])
 

@@ -1,4 +1,4 @@
-"""The response of telescope and detector: effective area and redistribution, as arrays."""
+"""Response of telescope and detector: effective area and energy redistribution as arrays."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
 
 _REACH = 6.0
-"""Sigmas of a line's redistribution that are kept: 2e-9 of its photons lie beyond."""
+"""Half width of a line's redistribution that is kept, in sigma; 2e-9 of its photons lie beyond."""
 
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """What becomes of photons of an energy.
+    """Response to photons by energy.
 
     Attributes
     ----------
     energy_edges
-        Of the energy bins, keV, rising.
+        Edges of the energy bins, keV, ascending.
     area
-        Effective area in the middle of each bin, cm2, of all light that falls on the detector.
+        Effective area at the centre of each bin, cm2, for all light that falls on the detector.
     matrix
         Probability of each channel, shape (energy bins, channels).
     """
@@ -36,12 +36,12 @@ class Response:
 
     @property
     def energies(self) -> Floats:
-        """Middles of the energy bins, keV."""
+        """Centres of the energy bins, keV."""
         return np.asarray(0.5 * (self.energy_edges[1:] + self.energy_edges[:-1]))
 
 
 def channel_edges() -> Floats:
-    """Energies (keV) of the edges of the PI channels, one more than channels."""
+    """Return the energies (keV) of the PI channel edges, one more than there are channels."""
     pi = instrument().pi
     return np.asarray(pi.channel_width_kev * np.arange(pi.channels + 1.0))
 
@@ -57,7 +57,7 @@ def response_of(area: EffectiveArea, redistribution: Redistribution) -> Response
 
 @lru_cache(maxsize=4)
 def redistribution_matrix(redistribution: Redistribution, bins: int) -> Floats:
-    """Probability of each PI channel for photons in the middle of each energy bin: Gaussian lines."""
+    """Return the probability of each PI channel for photons at the centre of each energy bin (Gaussian)."""
     low, high = instrument().energy.band_kev
     energy = low + (high - low) * (np.arange(bins) + 0.5) / bins
     sigma = redistribution.fwhm(energy) / FWHM_PER_SIGMA

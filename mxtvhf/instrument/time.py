@@ -1,10 +1,9 @@
-"""Mission elapsed time (MET) and UTC.
+"""Convert between mission elapsed time (MET) and UTC.
 
-MET counts SI seconds from the epoch of ``constants.toml``. No leap second was inserted between the
-epoch (2017-01-01) and the date of this code, but one may come, so the conversion goes through astropy's
-leap-second table: the one that comes with its package ``astropy-iers-data``, never one from the network. When
-that is older than it says it is good for, it is used nevertheless; a leap second announced since then is
-missing, and the package is to be updated.
+MET counts SI seconds from the epoch of ``constants.toml``. No leap second was inserted between the epoch
+(2017-01-01) and the date of this code, but one may be announced, so the conversion uses astropy's leap-second
+table: the one of the package ``astropy-iers-data``, never one from the network. An expired table is still
+used; it lacks leap seconds announced since then, so update the package.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from astropy.utils import iers
 
 from mxtvhf.instrument.constants import instrument
 
-# Before the first conversion: it looks for a table that is good for long, by default in the network too, and
-# warns of one that is not.
+# Set before the first conversion, in which astropy looks for an up-to-date table, by default also in the
+# network, and warns if the table has expired.
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None
 
@@ -30,12 +29,12 @@ def _epoch() -> Time:
 
 
 def met_from_utc(moment: datetime) -> float:
-    """Seconds of MET of a time-zone aware datetime (precise to about 0.1 us)."""
+    """Return the MET in seconds of a time-zone aware datetime (precise to about 0.1 us)."""
     return float((Time(moment.astimezone(UTC).replace(tzinfo=None), scale="utc").tt - _epoch()).to_value("s"))
 
 
 def utc_from_met(met: float) -> datetime:
-    """UTC of a MET in seconds, to the microsecond."""
+    """Return the UTC of a MET in seconds, to the microsecond."""
     days, seconds = divmod(met, erfa.DAYSEC)
     epoch = _epoch()
     utc = erfa.taiutc(*erfa.tttai(epoch.jd1 + days, epoch.jd2 + seconds / erfa.DAYSEC))

@@ -20,6 +20,7 @@ from mxtvhf.intake.parts import Part, Work
 from mxtvhf.intake.signatures import check_signature, trusted_keys
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.files import sha256_of
+from mxtvhf.notification.notifier import OWN_PART, Notifier
 from mxtvhf.reporting.messages import IntakeMessage, Outbox
 from mxtvhf.reporting.messages.publisher import forward_until
 from mxtvhf.settings import Settings
@@ -88,15 +89,21 @@ class IntakeNotes:
 
 
 def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
-    """Return the intake, what it hears, and where NATS is what it tells, by name.
+    """Return the intake, what it hears, whom it notifies, and where NATS is what it tells, by name.
 
     Files of keys and credentials are read when a part starts, so that a wrong one is the fault of that part.
     """
     found: dict[str, Work] = {
         "intake": intake.run,
         "inbox": Inbox(settings.inbox, intake.keep, intake.refuse).run,
-        "open questions": OpenQuestions(intake.archive, api.separate()).run,
+        "open questions": OpenQuestions(intake.archive, settings.products, api.separate()).run,
     }
+    if (policy := settings.notification) is not None:
+
+        def notify(stop: threading.Event, works: Callable[[], None]) -> None:
+            Notifier(settings, policy).run(stop, works)
+
+        found[OWN_PART] = notify
     if (url := settings.nats_url) is not None:
 
         def hear_nats(stop: threading.Event, works: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """Ends questions to the Burst Advocate that need no answer any more.
 
-A question is a run of ``mxt_vhf_decision``. It needs no answer when the result of a later run of the burst
-was put to the Burst Advocate, or when the burst was retracted. Each open one costs the scheduler time, too.
+A question is a run of ``mxt_vhf_decision``. It needs no answer when a later run of the burst has a result
+that can be announced, or when the burst was retracted. Each open one costs the scheduler time, too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import InvalidInput, MxtVhfError
-from mxtvhf.models.ids import BURST_ID_PATTERN, TEST_MARK
+from mxtvhf.models.ids import BURST_ID_PATTERN, TEST_MARK, run_id_of
 from mxtvhf.models.kept import log_once
+from mxtvhf.reporting.announcement.request import is_askable
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 
 log = logging.getLogger(__name__)
@@ -26,7 +29,11 @@ RUN_ID = re.compile(rf"({BURST_ID_PATTERN.strip('^$')})__([0-9]+)({TEST_MARK})?"
 """Run ids of the intake and of REST; a person may choose another one, and answers its question."""
 
 
-def unneeded(run_ids: Iterable[str], is_retracted: Callable[[str, bool], bool]) -> dict[str, str]:
+def unneeded(
+    run_ids: Iterable[str],
+    is_retracted: Callable[[str, bool], bool],
+    later_result: Callable[[str, bool, int], int | None],
+) -> dict[str, str]:
     """Return the open questions that need no answer, and why.
 
     Parameters
@@ -35,6 +42,9 @@ def unneeded(run_ids: Iterable[str], is_retracted: Callable[[str, bool], bool]) 
         Ids of the runs whose questions are open.
     is_retracted
         Tells by burst id, and whether its tests are meant, whether the burst was retracted.
+    later_result
+        Returns by burst id, whether its tests are meant, and sequence, the sequence of a later run with a
+        result that can be announced; None without any.
 
     Returns
     -------
@@ -48,11 +58,12 @@ def unneeded(run_ids: Iterable[str], is_retracted: Callable[[str, bool], bool]) 
     reasons = {}
     for (burst_id, is_test), by_sequence in bursts.items():
         newest = max(by_sequence)
+        newest = later_result(burst_id, is_test, newest) or newest
         for sequence, run_id in by_sequence.items():
             if is_retracted(burst_id, is_test):
                 reasons[run_id] = "the burst was retracted"
             elif sequence != newest:
-                reasons[run_id] = f"superseded by the question about {by_sequence[newest]}"
+                reasons[run_id] = f"superseded by {run_id_of(burst_id, newest, is_test=is_test)}"
     return reasons
 
 
@@ -63,12 +74,15 @@ class OpenQuestions:
     ----------
     archive
         Where retractions are marked.
+    products
+        Where the reports of the runs are.
     api
         The Airflow that runs; used by this thread alone.
     """
 
-    def __init__(self, archive: Archive, api: AirflowApi) -> None:
+    def __init__(self, archive: Archive, products: Path, api: AirflowApi) -> None:
         self._archive = archive
+        self._products = products
         self._api = api
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
@@ -89,7 +103,7 @@ class OpenQuestions:
         Failure, Retriable
             Airflow cannot be reached, is in trouble, or refuses our user.
         """
-        reasons = unneeded(self._api.active_runs(DECISION_DAG_ID), self._is_retracted)
+        reasons = unneeded(self._api.active_runs(DECISION_DAG_ID), self._is_retracted, self._later_result)
         for run_id, reason in reasons.items():
             try:
                 self._api.stop_run(run_id, note=f"closed: {reason}", dag_id=DECISION_DAG_ID)
@@ -101,3 +115,12 @@ class OpenQuestions:
 
     def _is_retracted(self, burst_id: str, is_test: bool) -> bool:
         return self._archive.retraction(burst_id, is_test=is_test) is not None
+
+    def _later_result(self, burst_id: str, is_test: bool, sequence: int) -> int | None:
+        """Return the newest later run with a result, also where its question was answered already."""
+        found = map(RUN_ID.fullmatch, (folder.name for folder in self._products.glob(f"{burst_id}/*")))
+        runs = {int(one[2]): one[0] for one in found if one and (one[3] is not None) == is_test}
+        later = sorted((number for number in runs if number > sequence), reverse=True)
+        return next(
+            (number for number in later if is_askable(report_summary(self._products, runs[number]))), None
+        )

@@ -2,7 +2,7 @@
 
 ::
 
-    archive/failing/<part>.json    a part that fails now: why, since when, how often; see `failing_parts`
+    archive/failing/<part>.json    a part that fails now: why, since when, how often; see `PartFailure`
 
 No part ends another one. `mxtvhf health` shows a part as unhealthy until it says that it works again.
 """
@@ -14,14 +14,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime
-
+from mxtvhf.archive.failures import PartFailure, failing_folder
 from mxtvhf.errors import Failure, MxtVhfError, Retriable
 from mxtvhf.models.files import safe_name, write_atomically
-from mxtvhf.models.kept import KeptModel, read_or_set_aside
 from mxtvhf.models.text import escaped
 
 log = logging.getLogger(__name__)
@@ -34,21 +32,7 @@ LONGEST_OUTAGE_PAUSE_S = 5.0
 """Between two tries to reach a server or a disk: an outage can end at any moment."""
 LONGEST_PAUSE_S = 60.0
 """Between two starts of a part that has a wrong setting or a defect."""
-FAILING_S = 180.0
-"""A part that fails writes its record more often than this; an older one is of a listener that has ended."""
 MAX_REASON = 1000
-
-
-class PartFailure(KeptModel):
-    """A part of the intake that fails, as written to ``failing/<part>.json``."""
-
-    part: str
-    reason: str
-    failures: int
-    """In a row."""
-    since: AwareDatetime
-    """Time of the first of them."""
-    last: AwareDatetime
 
 
 class Part:
@@ -67,7 +51,7 @@ class Part:
     def __init__(self, name: str, work: Work, archive_root: Path) -> None:
         self.name = name
         self._work = work
-        self._record = _folder(archive_root) / f"{safe_name(name)}.json"
+        self._record = failing_folder(archive_root) / f"{safe_name(name)}.json"
         self._failures = 0
         self._reason = ""
         self._since = datetime.now(UTC)
@@ -125,14 +109,3 @@ class Part:
             write_atomically(self._record, failure.model_dump_json(indent=1).encode() + b"\n")
         except OSError as error:
             log.error("%s: its failure cannot be recorded: %s", self.name, error)
-
-
-def failing_parts(archive_root: Path) -> list[PartFailure]:
-    """Return the parts that fail now, of all listeners on an archive, by name."""
-    oldest = datetime.now(UTC) - timedelta(seconds=FAILING_S)
-    found = [read_or_set_aside(path, PartFailure) for path in sorted(_folder(archive_root).glob("*.json"))]
-    return [failure for failure in found if failure is not None and failure.last >= oldest]
-
-
-def _folder(archive_root: Path) -> Path:
-    return archive_root / "failing"

@@ -1,1 +1,1 @@
-"""What travels between the steps: positions, products and ids, with angles, times and files."""
+"""Data models exchanged between the steps: positions, products and ids, with angles, times and files."""

@@ -1,4 +1,4 @@
-"""Addresses of servers: base URLs and ``host:port``, checked for their form, not for an answer."""
+"""Server addresses: base URLs and ``host:port``, whose syntax is checked but not their reachability."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import AfterValidator
 
 
 def http_url(text: str) -> str:
-    """Return a base URL, ``http`` or ``https``, without the slash at its end.
+    """Return a base URL, ``http`` or ``https``, without the trailing slash.
 
     Raises
     ------
     ValueError
-        It is another text, or holds a user or password, which is then not shown.
+        The text is not such a URL, or contains a user or password; the message then does not show it.
     """
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError:  # a port that is no number or too large, brackets that do not close
+    except ValueError:  # the port is not a number or too large, or brackets are not closed
         raise ValueError(f"found {text!r}, expected a URL such as http://host:port") from None
     if "@" in parts.netloc:
         raise ValueError("expected a URL without user and password: both belong in a file")

@@ -1,4 +1,4 @@
-"""Angles on the sky: separation, tangent plane, and how angles are written."""
+"""Angles on the sky: separation, tangent plane, and formatting."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from math import atan2, cos, degrees, hypot, pi, radians, sin
 from mxtvhf.models.rounding import decimals
 
 WHOLE_SKY_DEG2 = 4.0 * pi * degrees(1.0) ** 2
-"""The whole sky in square degrees."""
+"""Area of the whole sky in square degrees."""
 
 
 def separation_arcsec(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: float) -> float:
-    """Great-circle separation of two directions, arcsec.
+    """Return the great-circle separation of two directions, arcsec.
 
     Vincenty's formula for the sphere, accurate at all separations from zero to 180 degrees.
 
@@ -30,7 +30,7 @@ def separation_arcsec(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg:
 def tangent_offset_arcmin(
     ra_deg: float, dec_deg: float, centre_ra_deg: float, centre_dec_deg: float
 ) -> tuple[float, float]:
-    """Offset to the East and to the North in the tangent plane of a centre, arcmin.
+    """Return the offset to the East and to the North in the tangent plane of a centre, arcmin.
 
     Gnomonic projection (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3); meaningless 90 degrees
     or more from the centre.
@@ -43,7 +43,7 @@ def tangent_offset_arcmin(
 
 
 def angle_text(arcsec: float) -> str:
-    """Write an angle with three digits or so in the unit that fits: ``32.0"``, ``1.81'``, ``10.5 deg``."""
+    """Format an angle with about three digits in a suitable unit: ``32.0"``, ``1.81'``, ``10.5 deg``."""
     if arcsec < 99.95:
         return f'{arcsec:.1f}"'
     arcmin = arcsec / 60.0
@@ -55,41 +55,41 @@ def angle_text(arcsec: float) -> str:
 
 
 def radius_text(arcsec: float) -> str:
-    """Write an error radius with two digits in the unit that fits: ``0.36"``, ``48"``, ``4.9'``."""
+    """Format an error radius with two digits in a suitable unit: ``0.36"``, ``48"``, ``4.9'``."""
     texts = [(_two_digits(arcsec / size), unit) for size, unit in ((1.0, '"'), (60.0, "'"), (3600.0, " deg"))]
     text, unit = next((one for one in texts if float(one[0]) < 100.0), texts[-1])
     return text + unit
 
 
 def radius_arcsec_text(arcsec: float) -> str:
-    """Write an error radius in arcsec, as circulars do: whole ones from 10 on, below with two digits."""
+    """Format an error radius in arcsec as in circulars: an integer from 10 on, two digits below."""
     return _two_digits(arcsec)
 
 
 def arcsec_decimals(r90_arcsec: float | None) -> int:
-    """Return the decimal places of a declination's arcsec by the error radius of the position.
+    """Return the decimal places of a declination's arcsec that suit the error radius of the position.
 
     Parameters
     ----------
     r90_arcsec
-        90 % error radius, arcsec; None or 0: unknown, then whole arcsec.
+        90 % error radius, arcsec; None or 0 if unknown, which gives whole arcsec.
     """
     return max(0, decimals(r90_arcsec)) if r90_arcsec else 0
 
 
 def right_ascension_text(ra_deg: float, digits: int = 2) -> str:
-    """Write a right ascension as ``hh:mm:ss.ss``; ``digits`` are the decimals of the seconds."""
+    """Format a right ascension as ``hh:mm:ss.ss``; ``digits`` is the number of decimals of the seconds."""
     return _sexagesimal(ra_deg / 15.0, digits, turn=24)
 
 
 def declination_text(dec_deg: float, digits: int = 1) -> str:
-    """Write a declination as ``+dd:mm:ss.s``; ``digits`` are the decimals of the arcsec."""
+    """Format a declination as ``+dd:mm:ss.s``; ``digits`` is the number of decimals of the arcsec."""
     text = _sexagesimal(abs(dec_deg), digits)
     return f"{'-' if dec_deg < 0 and text.strip('0:.') else '+'}{text}"
 
 
 def _sexagesimal(value: float, digits: int, *, turn: int | None = None) -> str:
-    """Write hours or degrees as ``00:00:00``; what rounds to a full turn begins anew."""
+    """Format hours or degrees as ``00:00:00``; a value that rounds to a full turn becomes zero."""
     parts = round(value * 3600 * 10**digits)
     if turn is not None:
         parts %= turn * 3600 * 10**digits

@@ -1,4 +1,4 @@
-"""The base of the models that travel between the steps: frozen, typed, strict."""
+"""Base class of the models exchanged between the steps: frozen, typed, strict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and their names."""
+"""Atomic writing of files, digests and file names."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file so that it is seen complete or not at all, also after a crash.
+    """Write a file atomically: it is complete or absent, also after a crash.
 
     Parameters
     ----------
     path
-        Final name; its folder is made when it is missing.
+        Final path; a missing folder is created.
     content
-        All bytes of the file.
+        Content of the file.
     mode
-        Its permissions; those of a secret are 0o600.
+        Permissions; use 0o600 for a secret.
     """
     _write(path, content, mode, lambda temporary: temporary.replace(path))
 
 
 def write_once(path: Path, content: bytes) -> bool:
-    """Write a file as `write_atomically` does, but never over another; tell whether it was written."""
+    """Write a file atomically, but never over an existing one; return True if it was written."""
     if path.exists():
         return False
     try:
@@ -53,7 +53,7 @@ def _write(path: Path, content: bytes, mode: int, give_name: Callable[[Path], ob
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the directory entries of a folder durable."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -62,7 +62,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sha256_of(content: bytes) -> str:
-    """Return the hexadecimal SHA-256 of some bytes."""
+    """Return the hexadecimal SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -73,12 +73,12 @@ def sha256_of_file(path: Path) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Text as a file name: all but letters, digits and ``._~:+-`` becomes ``_``; never starts with a dot."""
+    """Return a safe file name: letters, digits and ``._~:+-`` stay, others become ``_``; no leading dot."""
     return re.sub(r"[^A-Za-z0-9._~:+-]", "_", text).lstrip(".")[:200] or "_"
 
 
 def changed_at(path: Path) -> float | None:
-    """Return when a file or folder was changed, POSIX seconds; None when another process has removed it."""
+    """Return the modification time of a file or folder, POSIX seconds; None if it no longer exists."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

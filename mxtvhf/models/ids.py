@@ -1,4 +1,4 @@
-"""Identifiers: of bursts, and of runs, whose id says of which kind they are."""
+"""Identifiers of bursts and runs; a run id also gives the kind of the run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BURST_ID_PATTERN = r"^sb[0-9]{8}$"
 BurstId = Annotated[str, StringConstraints(pattern=BURST_ID_PATTERN)]
 
 REPLAY_MARK = "__replay_"
-"""In the run id of a replay, before its time."""
+"""Mark in the run id of a replay, before its time."""
 
 TEST_MARK = "__test"
-"""End of the run id of a test alert."""
+"""Suffix of the run id of a test alert."""
 
 
 def canonical_ivorn(ivorn: str) -> str:
-    """Return an IVOA identifier in the spelling by which two of them are compared.
+    """Normalise an IVOA identifier for comparison.
 
     The registry part (before ``?`` or ``#``) is case-insensitive, the rest is not (IVOA Identifiers 2.0,
     section 2.1): ``ivo://ORG.SVOM/fsc#sb26030704_a`` is ``ivo://org.svom/fsc#sb26030704_a``.
@@ -32,7 +32,7 @@ def canonical_ivorn(ivorn: str) -> str:
 
 
 class RunKind(StrEnum):
-    """What a run is for."""
+    """Purpose of a run."""
 
     LIVE = "live"
     TEST = "test"
@@ -40,14 +40,14 @@ class RunKind(StrEnum):
 
     @property
     def dag_id(self) -> str:
-        """The DAG in which runs of this kind are started."""
+        """Id of the DAG in which runs of this kind are started."""
         return _DAG_IDS[self]
 
 
 _DAG_IDS = {RunKind.LIVE: "mxt_vhf", RunKind.TEST: "mxt_vhf_test", RunKind.REPLAY: "mxt_vhf_rerun"}
 
 RUN_DAG_IDS = tuple(_DAG_IDS.values())
-"""The DAGs that analyse an alert. Until version 0.2 tests and replays were runs of the first one, too."""
+"""DAGs that analyse an alert. Up to version 0.2, tests and replays were also runs of the first one."""
 
 
 def run_id_of(burst_id: str, sequence: int, *, is_test: bool = False) -> str:
@@ -56,10 +56,10 @@ def run_id_of(burst_id: str, sequence: int, *, is_test: bool = False) -> str:
 
 
 def kind_of_run(run_id: str, dag_id: str | None = None) -> RunKind:
-    """Return the kind of a run by its id and, where it is known, its DAG.
+    """Return the kind of a run from its id and, if known, its DAG.
 
-    The intake and the REST API mark the ids of tests and replays. A test that a person started in the DAG
-    for live alerts looks like a live run here; the role of its alert tells that it is a test.
+    The intake and the REST API mark the ids of tests and replays. A test that a person started in the DAG for
+    live alerts looks like a live run here; only the role of its alert identifies it as a test.
     """
     if REPLAY_MARK in run_id or dag_id == RunKind.REPLAY.dag_id:
         return RunKind.REPLAY

@@ -1,7 +1,7 @@
-"""Sets of time intervals: their overlap, their difference, their union; and as a clock that runs in them.
+"""Sets of time intervals: overlap, difference, union, and the time elapsed in them.
 
-A set is an array of shape (intervals, 2), starts and stops in any unit. What these functions return is in
-order, its intervals are apart and none is empty. -inf and inf are ends like any other.
+A set is an array of shape (intervals, 2), starts and stops in any unit. The returned sets are sorted,
+disjoint and without empty intervals. -inf and inf are valid ends.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy.typing as npt
 from mxtvhf.models.arrays import Floats
 
 ALL_TIME = ((-np.inf, np.inf),)
-"""The set of all moments."""
+"""The set of all times."""
 
 
 def union(intervals: npt.ArrayLike) -> Floats:
-    """Join intervals, in any order, that overlap or touch each other; those that run backwards are empty."""
+    """Join overlapping or touching intervals, given in any order; reversed intervals are empty."""
     found = np.asarray(intervals, np.float64).reshape(-1, 2)
     found = found[found[:, 1] > found[:, 0]]
     found = found[np.argsort(found[:, 0], kind="stable")]
@@ -28,7 +28,7 @@ def union(intervals: npt.ArrayLike) -> Floats:
 
 
 def overlap(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
-    """Return what is in both of two sets."""
+    """Return the intersection of two sets."""
     one, other = union(first), union(second)
     edges = np.unique(np.concatenate([one.ravel(), other.ravel()]))
     pieces = np.stack([edges[:-1], edges[1:]], axis=1)
@@ -36,29 +36,29 @@ def overlap(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 
 
 def difference(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
-    """Return what is in the first of two sets and not in the second."""
+    """Return the times in the first of two sets that are not in the second."""
     edges = union(second).ravel()
     return overlap(first, np.concatenate([[-np.inf], edges, [np.inf]]))
 
 
 def length(intervals: Floats) -> float:
-    """Return the sum of the lengths of intervals that are apart."""
+    """Return the total length of disjoint intervals."""
     return float((intervals[:, 1] - intervals[:, 0]).sum())
 
 
 def live_time(time: npt.ArrayLike, intervals: Floats) -> Floats:
-    """Return the length of intervals, in order and apart, that is over at moments of any shape."""
+    """Return the time elapsed in sorted, disjoint intervals up to given times of any shape."""
     passed = np.cumsum(intervals[:, 1] - intervals[:, 0])
     edges = np.stack([np.append(0.0, passed[:-1]), passed], axis=1)
-    # Lost packets make thousands of intervals: no photon may be compared with each of them.
+    # Lost packets make thousands of intervals, too many to compare each photon with each of them.
     return np.asarray(np.interp(np.asarray(time, dtype=np.float64), intervals.ravel(), edges.ravel()))
 
 
 def elapsed(time: npt.ArrayLike, intervals: Floats) -> Floats:
-    """Return the part of intervals, in order, apart and not all empty, that is over at moments, 0..1."""
+    """Return the fraction 0..1 of sorted, disjoint, non-empty intervals elapsed at given times."""
     return live_time(time, intervals) / length(intervals)
 
 
 def _inside(pieces: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
-    """Tell which pieces begin in an interval; none of them holds an edge of one."""
+    """Return a mask of the pieces that begin in an interval; no piece contains an edge of one."""
     return np.asarray(np.searchsorted(intervals.ravel(), pieces[:, 0], side="right") % 2 == 1)

@@ -1,12 +1,12 @@
-"""Records that stay on disk: their schema version, and reading those of other versions of this software.
+"""Versioned records on disk, and reading of records written by other versions of this software.
 
-A record is strict when the program builds it (`Model`), and tolerant when it is read from a file: unknown
-fields are ignored, in nested models too, because pydantic's ``extra`` is set for the whole call. Missing
-fields take their defaults; so does ``schema_version``, which version 0.1.0 did not write.
+A record is strict when the program creates it (`Model`), and tolerant when it is read from a file. Unknown
+fields are ignored, also in nested models, because pydantic's ``extra`` is set for the whole call. Missing
+fields take their defaults, including ``schema_version``, which version 0.1.0 did not write.
 
-A field may be added with a default at any time. When a field changes its meaning, becomes required or is
-removed, or a choice gets another value, the default of the model's ``schema_version`` goes up by one, and a
-``model_validator(mode="before")`` of that model turns the earlier versions into the current one.
+A field may be added with a default at any time. If a field changes its meaning, becomes required or is
+removed, or a choice gets another value, increase the default of the model's ``schema_version`` by one, and
+convert earlier versions in a ``model_validator(mode="before")`` of that model.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ ADVICE = "restore it from a backup"
 BAD_FILE = (
     errno.EIO, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG,
 )  # fmt: skip
-"""Operating system errors that concern one file, not the disk as a whole."""
+"""Operating system errors that concern one file and not the whole disk."""
 
 
 class KeptModel(Model):
-    """A record that is kept on disk."""
+    """A record that is stored on disk."""
 
     schema_version: int = 1
-    """Version of the record's format. Its default is the current version."""
+    """Version of the record's format; the default is the current version."""
 
     @classmethod
     def current_version(cls) -> int:
-        """Return the highest schema version that can be read, the one that is written."""
+        """Return the current schema version, which is written and is the highest that can be read."""
         version: int = cls.model_fields["schema_version"].default
         return version
 
@@ -56,23 +56,23 @@ Kept = TypeVar("Kept", bound=KeptModel)
 
 
 def parse_kept(raw: bytes, model: type[Kept], *, name: str) -> Kept:
-    """Read a record from its JSON.
+    """Parse a record from JSON.
 
     Parameters
     ----------
     raw
-        Content of the file, or one line of it.
+        Content of the file or of one line.
     model
-        Kind of record.
+        Type of the record.
     name
-        Name of the file, for the error.
+        Name of the file in error messages.
 
     Raises
     ------
     NewerVersion
-        It was written by a later version of this software.
+        The record was written by a later version of this software.
     InvalidInput
-        It is damaged, or another kind of file.
+        The record is damaged or of another type.
     """
     try:
         check_version(raw, model.current_version(), name=name)
@@ -86,12 +86,12 @@ def parse_kept(raw: bytes, model: type[Kept], *, name: str) -> Kept:
 
 
 def read_kept(path: Path, model: type[Kept]) -> Kept:
-    """Read a record from its file, as `parse_kept`.
+    """Read a record from its file; see `parse_kept`.
 
     Raises
     ------
     NewerVersion, InvalidInput
-        As `parse_kept`.
+        Same as for `parse_kept`.
     OSError
         The file is missing or cannot be read.
     """
@@ -99,7 +99,7 @@ def read_kept(path: Path, model: type[Kept]) -> Kept:
 
 
 def read_or_set_aside(path: Path, model: type[Kept]) -> Kept | None:
-    """Read a record whose loss must not stop anything else.
+    """Read a record; if it is unreadable, set it aside and continue without it.
 
     A damaged file is renamed to ``<name>.<digest>.unreadable``. A file of a later version stays in place for
     that version. Both are logged.
@@ -107,7 +107,7 @@ def read_or_set_aside(path: Path, model: type[Kept]) -> Kept | None:
     Returns
     -------
     KeptModel or None
-        None when the file is missing or cannot be read.
+        None if the file is missing or cannot be read.
     """
     try:
         raw = path.read_bytes()
@@ -133,18 +133,18 @@ def check_version(raw: bytes, current: int, *, name: str) -> None:
     Parameters
     ----------
     raw
-        The JSON.
+        The JSON text.
     current
         Highest version that can be read.
     name
-        Name of the file, for the error.
+        Name of the file in error messages.
 
     Raises
     ------
     NewerVersion
         The version is higher than ``current``.
     InvalidInput
-        It is no JSON object, or its version is no positive integer.
+        The text is not a JSON object, or its version is not a positive integer.
     """
     try:
         fields: Any = from_json(raw)
@@ -162,7 +162,7 @@ def check_version(raw: bytes, current: int, *, name: str) -> None:
 
 
 def first_error(error: ValidationError) -> str:
-    """Return the first problem that pydantic found, with its field, in one line."""
+    """Return the first error that pydantic found, with its field, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     return f"{where}: {first['msg']}" if where else str(first["msg"])
@@ -170,7 +170,7 @@ def first_error(error: ValidationError) -> str:
 
 @lru_cache(maxsize=4096)
 def log_once(text: str) -> None:
-    """Log an error the first time it is met: files are read again and again."""
+    """Log an error only the first time it occurs, since files are read repeatedly."""
     log.error("%s", text)
 
 
@@ -179,7 +179,7 @@ def _set_aside(path: Path, raw: bytes, reason: str) -> None:
     try:
         path.replace(aside)
         if aside.read_bytes() != raw:
-            # Another process was faster, and what was renamed is the record that it wrote anew.
+            # Another process was faster; the renamed file is the new record that it wrote.
             os.link(aside, path)
             aside.unlink()
             return

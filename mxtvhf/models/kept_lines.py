@@ -1,7 +1,7 @@
-"""Files that grow by one line for each record, shared by several processes.
+"""Append-only files with one record per line, shared by several processes.
 
-Every line is appended under a lock and ends with a newline. What a crash left of a line is closed with a
-newline before the next one is written, so that it spoils no other line.
+Every line is appended under a lock and ends with a newline. If a crash left an incomplete line, it is
+terminated with a newline before the next one is written, so that it does not corrupt another line.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ log = logging.getLogger(__name__)
 
 
 def append_record(path: Path, record: KeptModel, *, once: bool = False) -> None:
-    """Append a record as one line of JSON, durably; fields that are None are left out.
+    """Append a record durably as one line of JSON; fields that are None are omitted.
 
     Parameters
     ----------
     path
-        File in a folder that exists.
+        File in an existing folder.
     record
         What to append.
     once
-        Do nothing when the same line is in the file. (Bytes are compared: with each record parsed, a file of
-        3000 receipts took 48 ms for one more.)
+        Do nothing if the file already contains the same line. (Bytes are compared: parsing each record took
+        48 ms per new record with 3000 receipts.)
 
     Raises
     ------
     OSError
-        It cannot be written.
+        The file cannot be written.
     """
     line = record.model_dump_json(exclude_none=True).encode()
     with _locked(path) as file:
@@ -48,23 +48,23 @@ def append_record(path: Path, record: KeptModel, *, once: bool = False) -> None:
 
 
 def append_line(path: Path, line: bytes, *, durable: bool) -> None:
-    """Append a line without its newline.
+    """Append a line, given without its newline.
 
     Parameters
     ----------
     path
-        File in a folder that exists.
+        File in an existing folder.
     line
         What to append.
     durable
-        Whether the line must survive the loss of power.
+        True if the line must survive a power failure.
     """
     with _locked(path) as file:
         _append(file, line, durable=durable)
 
 
 def read_records(path: Path, model: type[Kept]) -> list[Kept]:
-    """Read all records of a file, in order; none when there is no file.
+    """Read all records of a file in order; return none if the file does not exist.
 
     An unreadable line is copied to ``<name>.unreadable`` and logged, once. A line of a later version of this
     software is logged. All other lines are returned.
@@ -73,7 +73,7 @@ def read_records(path: Path, model: type[Kept]) -> list[Kept]:
 
 
 def read_content(path: Path, start: int = 0) -> bytes:
-    """Read a file from a byte on, without a line that is being written; nothing when there is no file."""
+    """Read a file from an offset, without an unfinished last line; nothing if the file does not exist."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -84,7 +84,7 @@ def read_content(path: Path, start: int = 0) -> bytes:
 
 
 def keep_unreadable(path: Path, line: bytes, reason: str) -> None:
-    """Copy an unreadable line to ``<name>.unreadable`` beside the file, and log it; once for each line."""
+    """Copy an unreadable line to ``<name>.unreadable`` in the same folder and log it, once per line."""
     aside = path.with_name(path.name + SET_ASIDE)
     if line in read_content(aside).split(b"\n"):
         return

@@ -1,4 +1,4 @@
-"""A position on the sky, in ICRS degrees, with its 90 % error radius in arcseconds."""
+"""Sky position in ICRS degrees, with its 90 % error radius in arcsec."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Declination = Annotated[float, Field(ge=-90.0, le=90.0, allow_inf_nan=False)]
 
 
 BEST = "best"
-"""How a report's recommended position is called where a position is chosen; no position has this label."""
+"""Label that stands for the recommended position of a report; no position itself has this label."""
 
 
 class Origin(StrEnum):
-    """Who measured a position."""
+    """Instrument or analysis that measured a position."""
 
     ECLAIRS = "ECLAIRs"
     MXT_ONBOARD = "MXT on-board"
@@ -30,7 +30,7 @@ class Origin(StrEnum):
     VT = "VT"
     GRM = "GRM"
     OTHER = "other"
-    """An instrument that no published notice type names today."""
+    """An instrument that has no published notice type."""
 
 
 class Position(Model):
@@ -38,40 +38,41 @@ class Position(Model):
 
     origin: Origin
     label: str
-    """What a person calls it, e.g. ``mxt-initial_qf1`` or ``photons``."""
+    """Name for people, e.g. ``mxt-initial_qf1`` or ``photons``."""
     ra_deg: RightAscension
     dec_deg: Declination
     r90_stat_arcsec: NonNegative | None
-    """Statistical 90 % radius, arcsec; None where the source gives only a total."""
+    """Statistical 90 % radius, arcsec; None if only a total is given."""
     r90_sys_arcsec: NonNegative
     """Systematic 90 % radius, arcsec."""
     r90_arcsec: NonNegative | None
-    """Total 90 % radius (statistical and systematic in quadrature), arcsec; None when unknown."""
+    """Total 90 % radius (statistical and systematic in quadrature), arcsec; None if unknown."""
     time: AwareDatetime | None = None
-    """When the measurement was made or published, UTC."""
+    """Time of the measurement or publication, UTC."""
     reference: str | None = None
-    """Where it was read: an ivorn or a product name."""
+    """Source of the position: an ivorn or a product name."""
     data_stream: str | None = None
-    """``VHF`` or ``XBand``: how the data of GP's position came to the ground; None where it is not known."""
+    """Downlink of the data behind GP's position, ``VHF`` or ``XBand``; None if unknown."""
 
     @property
     def degrees(self) -> tuple[float, float]:
-        """Right ascension and declination with the digits that the error radius allows, degrees.
+        """Return right ascension and declination with the digits that the error radius allows, degrees.
 
-        Four decimals (0.36 arcsec), more for radii below 10 arcsec. What rounds to 360 is 0, and -0 is 0.
+        Four decimals (0.36 arcsec), more for radii below 10 arcsec. A value that rounds to 360 becomes 0, and
+        -0 becomes 0.
         """
         digits = self._degree_decimals
         return round(self.ra_deg, digits) % 360.0, round(self.dec_deg, digits) + 0.0
 
     @property
     def degrees_text(self) -> tuple[str, str]:
-        """The same as text: ``212.5000``, ``-12.7300``."""
+        """Return `degrees` as text: ``212.5000``, ``-12.7300``."""
         (ra, dec), digits = self.degrees, self._degree_decimals
         return f"{ra:.{digits}f}", f"{dec:+.{digits}f}"
 
     @property
     def sexagesimal_text(self) -> tuple[str, str]:
-        """Right ascension and declination as text: ``14:10:00.0``, ``-12:43:48``.
+        """Return right ascension and declination as text: ``14:10:00.0``, ``-12:43:48``.
 
         Whole arcsec and tenths of a second of time (15 arcsec); more digits for radii below 10 arcsec.
         """
@@ -80,7 +81,7 @@ class Position(Model):
 
     @property
     def r90_deg(self) -> float | None:
-        """Total 90 % radius with the digits that it has itself, degrees; None when unknown."""
+        """Total 90 % radius in degrees, rounded to its own precision; None if unknown."""
         return None if self.r90_arcsec is None else round(self.r90_arcsec / 3600.0, self._degree_decimals)
 
     @property
@@ -89,12 +90,12 @@ class Position(Model):
 
 
 def current_positions(positions: Iterable[Position]) -> dict[Origin, Position]:
-    """Return the position of each origin that holds now: the last one, with an error radius if any has one.
+    """Return the current position of each origin: the last one, preferably with an error radius.
 
     Parameters
     ----------
     positions
-        In order of publication, retractions left out.
+        Positions in order of publication, retractions excluded.
     """
     current: dict[Origin, Position] = {}
     for position in positions:

@@ -1,4 +1,4 @@
-"""A file that a run made."""
+"""Product file of a run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from mxtvhf.models.base import Model
 
 
 class Product(Model):
-    """One file that a run made."""
+    """One product file of a run."""
 
     path: str
-    """Relative to the run's product folder."""
+    """Path relative to the run's product folder."""
     sha256: str

@@ -1,4 +1,4 @@
-"""How many digits a number has when people read it: as many as its error allows.
+"""Round numbers for people to the digits that their errors allow.
 
 Numbers of published texts are written through this module. Two digits of the error are kept (Particle Data
 Group, "Introduction", section 5.3, without its exception for errors from 3.55 to 9.49); an error that would
@@ -10,21 +10,21 @@ from __future__ import annotations
 from math import floor, isfinite, log10
 
 ROUNDS_UP = 0.95
-"""An error of 0.95 and more is written as 1.0, so it already has the next power of ten."""
+"""An error of at least 0.95 is written as 1.0, so it already has the next power of ten."""
 
 
 def decimals(error: float) -> int:
-    """Return the decimal places of a number by its error.
+    """Return the decimal places of a number that suit its error.
 
     Parameters
     ----------
     error
-        Uncertainty of the number, in its own unit; larger than 0.
+        Uncertainty of the number in the same unit; larger than 0.
 
     Returns
     -------
     int
-        Place of the second digit of the error: 2 for 0.34, 0 for 48, -1 for 480.
+        Decimal place of the second digit of the error: 2 for 0.34, 0 for 48, -1 for 480.
     """
     return 1 - floor(log10(error / ROUNDS_UP))
 
@@ -37,8 +37,7 @@ def rounded(value: float, error: float | None) -> float:
     value
         The number.
     error
-        Its uncertainty in the same unit. None, 0 or not finite: unknown, then three digits of the number
-        itself are kept.
+        Its uncertainty in the same unit. If it is None, 0 or not finite, three digits of the number are kept.
     """
     if error is not None and error > 0.0 and isfinite(error):
         return round(value, decimals(error))

@@ -1,4 +1,4 @@
-"""The configuration of a run: ``dag_run.conf`` of ``mxt_vhf``, and the words that it shares with GP."""
+"""Configuration of a run: ``dag_run.conf`` of ``mxt_vhf``, and the fields that it shares with GP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 
 TEXT_PATTERN = r"^[^\x00]*$"
-"""Any text that a database can hold."""
+"""Text that a database can store."""
 
 Apid = Annotated[str, StringConstraints(pattern=r"^\d{1,16}$")]
 
@@ -22,18 +22,18 @@ Mode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
 OBSERVATION_FIELDS = ("apid", "target", "orbit")
-"""Fields of `RunConf` that name GP's observation."""
+"""Fields of `RunConf` that identify GP's observation."""
 OBSERVATION_GIVEN: dict[str, Any] = {
     "required": list(OBSERVATION_FIELDS),
     "properties": {name: {"type": "string"} for name in OBSERVATION_FIELDS},
 }
-"""JSON schema: all of them are given."""
+"""JSON schema for all fields given."""
 OBSERVATION_UNKNOWN: dict[str, Any] = {"properties": {name: {"type": "null"} for name in OBSERVATION_FIELDS}}
-"""JSON schema: none of them is given."""
+"""JSON schema for no field given."""
 
 
 class Observation(Model):
-    """GP's names of an observation. No SVOM notice carries them."""
+    """GP's identifiers of an observation; no SVOM notice carries them."""
 
     apid: Apid
     target: Target
@@ -46,12 +46,12 @@ class Observation(Model):
 
 
 def observation_fields(observation: Observation | None) -> dict[str, str]:
-    """Return the names of an observation as keyword arguments; none where it is not known."""
+    """Return the identifiers of an observation as keyword arguments; none if it is unknown."""
     return observation.model_dump() if observation else {}
 
 
 class RunConf(Model):
-    """``dag_run.conf`` of ``mxt_vhf``: what a run needs to know, whoever starts it."""
+    """``dag_run.conf`` of ``mxt_vhf``: the input of a run, whoever starts it."""
 
     burst_id: BurstId = Field(description="SVOM burst id, sbYYMMDDnn", examples=["sb26030704"])
     alert: str = Field(
@@ -72,7 +72,7 @@ class RunConf(Model):
         default=None,
         max_length=4096,
         pattern=TEXT_PATTERN,
-        description="The attitude as a product of its own (SVO-ATT-VHF): a file URI or path",
+        description="The attitude product (SVO-ATT-VHF): a file URI or path",
         examples=["file:///data/inbox/sb26051102/attitude.fits"],
     )
     sequence: int = Field(
@@ -80,7 +80,7 @@ class RunConf(Model):
     )
     apid: Apid | None = Field(
         default=None,
-        description="APID of GP's observation; GP is asked where apid, target and orbit are given",
+        description="APID of GP's observation; GP is used if apid, target and orbit are given",
         examples=["00810300005"],
     )
     target: Target | None = Field(default=None, description="Target of GP's observation", examples=["2"])
@@ -92,7 +92,7 @@ class RunConf(Model):
 
     @property
     def observation(self) -> Observation | None:
-        """Return GP's observation; None where the run was not given all of its names."""
+        """Return GP's observation; None if the run was not given all of its identifiers."""
         if self.apid is None or self.target is None or self.orbit is None:
             return None
         return Observation(apid=self.apid, target=self.target, orbit=self.orbit)

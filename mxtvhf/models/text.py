@@ -1,4 +1,4 @@
-"""Text from elsewhere, made fit for a line of a log, a message or a terminal."""
+"""Make untrusted text safe for a line of a log, a message or a terminal."""
 
 from __future__ import annotations
 
@@ -6,45 +6,46 @@ import logging
 
 
 def one_line(text: object, longest: int | None = None) -> str:
-    """Return a text on one line that any terminal can show.
+    """Return text as one line that any terminal can show.
 
     Parameters
     ----------
     text
-        Anything; its ``str`` is taken.
+        Any object; its ``str`` is used.
     longest
-        Characters kept; a longer text ends with ``...``. None: all of them.
+        Maximum number of characters; a longer text ends with ``...``. None means no limit.
 
     Returns
     -------
     str
-        White space, line breaks included, is one space; control characters are ``?``.
+        White space, including line breaks, becomes one space; control characters become ``?``.
     """
     line = "".join(char if char.isprintable() else "?" for char in " ".join(str(text).split()))
     return _shortened(line, longest)
 
 
 def escaped(text: object, longest: int | None = None) -> str:
-    r"""Return a text on one line in which unprintable characters are escapes, so that a name can be found.
+    r"""Return text as one line with unprintable characters escaped, so that a name can be found.
 
     Parameters
     ----------
     text
-        Anything; its ``str`` is taken.
+        Any object; its ``str`` is used.
     longest
-        Characters kept; a longer text ends with ``...``. None: all of them.
+        Maximum number of characters; a longer text ends with ``...``. None means no limit.
 
     Returns
     -------
     str
-        Control characters are escapes such as ``\n`` and ``\x1b``; a byte of a file name that is not UTF-8,
-        which Python holds as a surrogate (PEP 383), is ``\xe9``. UTF-8 and JSON can hold the result.
+        Control characters become escapes such as ``\n`` and ``\x1b``; a byte of a file name that is not
+        UTF-8, which Python represents as a surrogate (PEP 383), becomes ``\xe9``. The result can be encoded
+        in UTF-8 and JSON.
     """
     return _shortened("".join(char if char.isprintable() else _escape(char) for char in str(text)), longest)
 
 
 def is_utf8(text: object) -> bool:
-    """Tell whether UTF-8 can hold a text; it cannot hold a file name of other bytes (see `escaped`)."""
+    """Return True if the text can be encoded in UTF-8; some file names cannot (see `escaped`)."""
     try:
         str(text).encode()
     except UnicodeEncodeError:
@@ -53,7 +54,7 @@ def is_utf8(text: object) -> bool:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats each log message as one line, whatever it quotes; a traceback keeps its lines."""
+    """Formats each log message as one line, whatever text it quotes; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # of logging
         """Format the message without its traceback."""

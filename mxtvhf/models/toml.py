@@ -1,4 +1,4 @@
-"""TOML files of constants and settings, read into models that name every fault by file and key."""
+"""Read TOML files of constants and settings into models; every error names file and key."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from mxtvhf.models.base import Model
 from mxtvhf.models.text import escaped
 
 LONGEST_VALUE = 60
-"""Characters of a wrong value that are shown."""
+"""Number of characters of a wrong value shown in a message."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class Constants(Model):
-    """A table of constants: strict, so that a text is not taken for a number, nor 1 for true."""
+    """A table of constants; strict, so that text is not accepted as a number, nor 1 as true."""
 
     model_config = ConfigDict(strict=True)
 
 
 class SourcedConstants(Constants):
-    """A table that says where its values come from."""
+    """A table of constants with their source."""
 
     source: str = Field(min_length=1)
     """Publication, measurement or reason."""
     assumed: bool
-    """True: no public source states at least one of the values."""
+    """True if at least one of the values has no public source."""
 
 
 def read_toml(path: Path, model: type[M], *, show_values: bool = True) -> M:
@@ -41,25 +41,25 @@ def read_toml(path: Path, model: type[M], *, show_values: bool = True) -> M:
     Parameters
     ----------
     path
-        The file, UTF-8.
+        The file, encoded in UTF-8.
     model
-        What the file must hold. Arrays arrive as tuples.
+        Model of the content; arrays become tuples.
     show_values
-        False: wrong values are not shown, since they may be secrets.
+        False to hide wrong values, which may be secrets.
 
     Raises
     ------
     InvalidInput
         The file cannot be read or is not TOML.
     SeveralFaults
-        Its content does not fit the model: one line for each fault, with file, key, what was found and what
-        is expected.
+        The content does not fit the model. The message has one line per error, with file, key, the value
+        found and the value expected.
     """
     return checked_toml(toml_content(path), model, name=str(path), show_values=show_values)
 
 
 def toml_content(path: Path) -> dict[str, Any]:
-    """Return what a TOML file holds, unchecked.
+    """Return the content of a TOML file without validation.
 
     Raises
     ------
@@ -76,12 +76,12 @@ def toml_content(path: Path) -> dict[str, Any]:
 
 
 def checked_toml(content: dict[str, Any], model: type[M], *, name: str, show_values: bool = True) -> M:
-    """Check the content of a TOML file, or of one of its tables, against a model; parameters as `read_toml`.
+    """Validate the content of a TOML file or table against a model; parameters as for `read_toml`.
 
     Raises
     ------
     SeveralFaults
-        It does not fit the model: one line for each fault, which begins with ``name``.
+        The content does not fit the model. The message has one line per error, which begins with ``name``.
     """
     try:
         return model.model_validate(_frozen(content))
@@ -92,27 +92,27 @@ def checked_toml(content: dict[str, Any], model: type[M], *, name: str, show_val
 
 
 def _frozen(value: Any) -> Any:
-    """Turn arrays into tuples, at all depths: a frozen model has no lists."""
+    """Convert arrays to tuples at all depths, since a frozen model has no lists."""
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _fault(fault: ErrorDetails, show_value: bool) -> str:
-    """Return ``key: cause``; the key is left out where a fault is of the file as a whole."""
+    """Return ``key: cause``; without the key if the error concerns the file as a whole."""
     key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
     return f"{key}: {fault_cause(fault, show_value)}" if key else fault_cause(fault, show_value)
 
 
 def fault_cause(fault: ErrorDetails, show_value: bool = True) -> str:
-    """Say in one line what pydantic found, and what it expected instead.
+    """Describe in one line what pydantic found and what it expected.
 
     Parameters
     ----------
     fault
-        One of ``ValidationError.errors()``.
+        An element of ``ValidationError.errors()``.
     show_value
-        False: the wrong value is not shown, since it may be a secret.
+        False to hide the wrong value, which may be a secret.
     """
     kind, message = fault["type"], fault["msg"]
     if kind == "missing":

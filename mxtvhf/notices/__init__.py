@@ -1,1 +1,1 @@
-"""Notices: VOEvents read and written, and what they say of a burst."""
+"""Notices: read and write VOEvents, and combine the notices of a burst."""

@@ -1,4 +1,4 @@
-"""A SVOM notice as the workflow knows it."""
+"""Data model of a SVOM notice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CITES: tuple[Cite, ...] = get_args(Cite)
 
 
 class Attitude(Model):
-    """Satellite attitude at one moment, degrees ICRS."""
+    """Satellite attitude at one time, degrees ICRS."""
 
     ra_deg: RightAscension
     dec_deg: Declination
@@ -25,7 +25,7 @@ class Attitude(Model):
 
 
 class SatellitePosition(Model):
-    """Where the satellite was when the notice was made, geographic."""
+    """Geographic position of the satellite when the notice was made."""
 
     longitude_deg: float
     latitude_deg: float
@@ -36,74 +36,74 @@ class Citation(Model):
     """One ``EventIVORN`` of a VOEvent."""
 
     ivorn: str
-    """As `Alert.ivorn`."""
+    """Same spelling as `Alert.ivorn`."""
     cite: Cite
 
 
 class Alert(Model):
-    """A SVOM notice, read from its VOEvent."""
+    """A SVOM notice, read from a VOEvent."""
 
     ivorn: str
-    """In the spelling by which ivorns are compared: the part before ``#`` in lower case."""
+    """Normalised for comparison: the part before ``#`` is in lower case."""
     burst_id: BurstId
     notice_type: str
-    """What follows the burst id in the ivorn: ``eclairs-wakeup``, ``mxt-initial_qf1``, ..."""
+    """Notice type, the part of the ivorn after the burst id: ``eclairs-wakeup``, ``mxt-initial_qf1``, ..."""
     packet_type: int | None
-    """SVOM Packet_Type: 201 grm-trigger ... 219 retraction; None where the notice has no readable one."""
+    """SVOM Packet_Type: 201 grm-trigger ... 219 retraction; None if missing or unreadable."""
     notice_level: str
-    """N1g, N1e, N2m, N2v, N3e ...; ``unknown`` where the notice has no readable one."""
+    """N1g, N1e, N2m, N2v, N3e ...; ``unknown`` if missing or unreadable."""
     instrument: str
-    """``unknown`` where the notice has no readable one."""
+    """``unknown`` if missing or unreadable."""
     role: Role
     published: AwareDatetime | None
-    """``Who/Date``, UTC; None where the notice has none."""
+    """``Who/Date``, UTC; None if missing."""
     event_time: AwareDatetime
     """``ISOTime`` of WhereWhen, UTC. For MXT notices this is the start of the MXT observation."""
     trigger_time: AwareDatetime | None = None
-    """T0 of the alert sequence where published (``Alert_Seq_T0``), UTC."""
+    """T0 of the alert sequence (``Alert_Seq_T0``), UTC; None if not published."""
     time_window: tuple[AwareDatetime, AwareDatetime] | None = None
-    """The trigger's time window, UTC."""
+    """Time window of the trigger, UTC."""
     position: Position | None
-    """None for a notice without a position (legal for GRM)."""
+    """None for a notice without a position (allowed for GRM)."""
     attitude: Attitude | None
     """As published; in MXT notices the attitude *before* the slew, not the MXT pointing."""
     satellite: SatellitePosition | None = None
     snr: float | None
     snr_saturated: bool = False
-    """True at 255, the largest number the on-board field holds."""
+    """True at 255, the largest value of the on-board field."""
     mean_flux: float | None = None
     """``Mean_Flux`` as published; see ``flux_credible``."""
     flux_error: float | None = None
     flux_credible: bool = True
-    """False where the published number cannot be a flux in erg/cm2/s."""
+    """False if the published number cannot be a flux in erg/cm2/s."""
     timescale_s: float | None = None
     """Length of the trigger's time window, s."""
     energy_band_kev: tuple[float, float] | None = None
     trigger_type: str | None = None
     """ECLAIRs: ``CRT`` count-rate trigger or ``IMT`` image trigger."""
     triggered_grds: str | None = None
-    """GRM: one digit per detector, 1 where it triggered."""
+    """GRM: one digit per detector, 1 if it triggered."""
     use_vt_attitude: bool | None = None
     """MXT: the VT steadied the platform in place of the star trackers (better localisation)."""
     within_eclairs_r90: bool | None = None
-    """``Within_ECLAIRs_R90`` as published: not to be trusted, recomputed by the cross-check."""
+    """``Within_ECLAIRs_R90`` as published; it is unreliable, so the cross-check recomputes it."""
     eclairs_angle_arcmin: float | None = None
     slew_status: str | None = None
     source_name: str | None = None
-    """On-board catalogue's label (eclairs-catalog notices)."""
+    """Name in the on-board catalogue (eclairs-catalog notices)."""
     catalog_id: int | None = None
     citations: tuple[Citation, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What was odd in the notice and is therefore left out, a clause for each."""
+    """One clause for each invalid value of the notice that is ignored."""
 
     @property
     def is_test(self) -> bool:
-        """True when the notice was sent as a test."""
+        """True if the notice was sent as a test."""
         return self.role == "test"
 
     @property
     def is_retraction(self) -> bool:
-        """True for Packet_Type 219, the type ``retraction`` or such a citation, whatever the role."""
+        """True for Packet_Type 219, the type ``retraction`` or a retraction citation, whatever the role."""
         return (
             self.packet_type == 219
             or self.notice_type == "retraction"

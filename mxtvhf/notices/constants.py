@@ -1,4 +1,4 @@
-"""What SVOM notices look like: the limits and conventions of ``notices.toml``."""
+"""Limits and conventions of SVOM notices, read from ``notices.toml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mxtvhf.models.quantities import FluxErgCm2S, RadiusDeg, Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 NOTICE_ORIGINS = (Origin.ECLAIRS, Origin.MXT_ONBOARD, Origin.VT, Origin.GRM, Origin.OTHER)
-"""Of the positions that notices have."""
+"""Largest credible error radius of a position, by instrument."""
 
 SystematicArcsec = Annotated[float, Field(ge=5.0, le=3600.0)]
 Days = Annotated[float, Field(gt=0.0, le=10_000.0)]
@@ -21,13 +21,13 @@ LatencyS = Annotated[float, Field(ge=0.0, le=86_400.0)]
 
 
 class FluxLimit(Constants):
-    """Mean_Flux in erg/cm2/s."""
+    """Limit of a credible Mean_Flux."""
 
     largest_credible_erg_cm2_s: FluxErgCm2S
 
 
 class MxtSystematic(SourcedConstants):
-    """Systematic part of published MXT radii."""
+    """Systematic error in published MXT radii."""
 
     r90_arcsec: SystematicArcsec
     older_r90_arcsec: SystematicArcsec
@@ -35,36 +35,36 @@ class MxtSystematic(SourcedConstants):
 
 
 class EclairsSnrRadius(Constants):
-    """Statistical R90 of ECLAIRs: amplitude / snr."""
+    """Statistical R90 of ECLAIRs positions: amplitude / snr."""
 
     amplitude_arcmin: float = Field(ge=1.0, le=1200.0)
 
 
 class QualityFactor(Constants):
-    """Classes of MXT's on-board positions."""
+    """Quality factors of MXT on-board positions."""
 
     limits_arcsec: tuple[SystematicArcsec, SystematicArcsec, SystematicArcsec]
-    """Smallest statistical R90 of the classes 1, 2, 3."""
+    """Smallest statistical R90 of classes 1, 2 and 3, arcsec."""
 
     @field_validator("limits_arcsec")
     @classmethod
     def _fall(cls, limits: tuple[float, float, float]) -> tuple[float, float, float]:
         if not limits[0] > limits[1] > limits[2]:
-            raise ValueError(f"expected falling radii, found {limits}")
+            raise ValueError(f"expected descending radii, found {limits}")
         return limits
 
 
 class Latency(Constants):
-    """Of simulated notices."""
+    """Latency of simulated notices."""
 
     eclairs_wakeup: LatencyS
-    """After the trigger."""
+    """Seconds after the trigger."""
     mxt_initial: LatencyS
-    """After the start of the MXT observation."""
+    """Seconds after the start of the MXT observation."""
 
 
 class PlausibleTimes(Constants):
-    """Which moments a notice cannot mean."""
+    """Limits of plausible times in a notice."""
 
     latest_after_now_days: Days
     t0_earliest_before_event_days: Days
@@ -72,7 +72,7 @@ class PlausibleTimes(Constants):
 
 
 class SimulatedAuthor(Constants):
-    """Who writes the notices of the simulator."""
+    """Author of the simulated notices."""
 
     author_ivorn: str = Field(pattern=r"^ivo://")
     title: Text
@@ -82,18 +82,18 @@ class SimulatedAuthor(Constants):
 
 
 class NoticeFacts(Constants):
-    """``notices.toml``."""
+    """Contents of ``notices.toml``."""
 
     flux: FluxLimit
     largest_radius_deg: dict[Annotated[Origin, Strict(False)], RadiusDeg]
-    """By who measured the position."""
+    """Largest credible radius by origin of the position."""
     mxt_systematic: MxtSystematic
     eclairs_snr_radius: EclairsSnrRadius
     quality_factor: QualityFactor
     older_names: dict[Text, Text]
-    """Today's name of a parameter -> that of the draft schema."""
+    """Parameter name of the draft schema, by current name."""
     trigger_words: dict[Text, Text]
-    """Word of a notice -> Trigger_Type."""
+    """Trigger_Type by the word used in a notice."""
     times: PlausibleTimes
     latency_s: Latency
     simulated: SimulatedAuthor
@@ -108,5 +108,5 @@ class NoticeFacts(Constants):
 
 @cache
 def notice_facts() -> NoticeFacts:
-    """Return the limits and conventions of SVOM notices; see the file for the sources."""
+    """Return the limits and conventions of SVOM notices; the TOML file gives their sources."""
     return read_toml(Path(__file__).with_name("notices.toml"), NoticeFacts)

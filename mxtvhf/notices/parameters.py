@@ -1,7 +1,7 @@
-"""The ``Param`` elements of a notice as checked values: here text from outside becomes numbers and times.
+"""Read the ``Param`` elements of a notice as validated numbers, times and texts.
 
-Every refusal is an `InvalidInput` that names the field and shows the value, escaped and shortened. What the
-notice can do without is read through `OddValues`, which turns the refusal into a warning.
+An invalid value raises `InvalidInput`, which names the field and shows the value, escaped and shortened.
+Optional values are read through `OddValues`, which turns the error into a warning.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ _UNITS: Mapping[str, tuple[str, float]] = {
     "km": ("length", 1.0),
     "m": ("length", 1e-3),
 }
-"""Unit -> what it measures and its size in the first unit of that kind."""
+"""Quantity and size in the first unit of that quantity, by unit."""
 
 
 LONGEST_TEXT = 100
-"""Characters of a name or a word in a notice; the longest in public notices has 21."""
+"""Largest number of characters of a name or a word in a notice; the longest in public notices has 21."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class OddValues:
-    """Reads what a notice can do without: an odd value is left out, and a warning says so."""
+    """Reads optional values of a notice: an invalid value is ignored with a warning."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
     def left_out(self, read: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T | None:
-        """Return what ``read`` returns; None, with a warning, where it refuses the value."""
+        """Return the result of ``read``; if it rejects the value, add a warning and return None."""
         try:
             return read(*arguments, **options)
         except InvalidInput as error:
-            self.warnings.append(f"{error}; it is left out")
+            self.warnings.append(f"{error}; value ignored")
             return None
 
 
@@ -67,9 +67,9 @@ class Parameters:
     Parameters
     ----------
     params
-        The XML attributes of each ``Param``: ``name``, ``value``, ``unit``.
+        XML attributes of each ``Param``: ``name``, ``value``, ``unit``.
     older_names
-        Name in use today -> the one that older notices have in its place.
+        Name used in older notices, by current name.
     """
 
     def __init__(self, params: Iterable[Mapping[str, str]], older_names: Mapping[str, str]) -> None:
@@ -85,32 +85,32 @@ class Parameters:
         return found[0] if found else {}
 
     def text(self, name: str) -> str | None:
-        """Give the value; None when absent, empty or a word for "not available"."""
+        """Return the value; None if it is absent, empty or a word for "not available"."""
         value = self._one(name).get("value", "").strip()
         return None if value.lower() in _NOT_AVAILABLE else word(value, name)
 
     def has(self, name: str) -> bool:
-        """Tell whether the notice has a parameter of this name with a value."""
+        """Return True if the notice has a parameter of this name with a value."""
         found = self._params.get(name) or self._params.get(self._older_names.get(name, name), [])
         return any(param.get("value", "").strip().lower() not in _NOT_AVAILABLE for param in found)
 
     def unit(self, name: str) -> str:
-        """Give the unit as written; empty without one."""
+        """Return the unit as written; empty if there is none."""
         return self._one(name).get("unit", "").strip()
 
     def number(
         self, name: str, unit: str | None = None, *, low: float = -inf, high: float = inf
     ) -> float | None:
-        """Give a finite number in ``unit``; a parameter without a unit is taken to have that one.
+        """Return a finite number in ``unit``; a parameter without a unit is assumed to have that unit.
 
         Parameters
         ----------
         name
-            Of the parameter.
+            Name of the parameter.
         unit
-            Of the result; None: the number has none.
+            Unit of the result; None if the number is dimensionless.
         low, high
-            The smallest and the largest possible value, in ``unit``.
+            Smallest and largest possible value, in ``unit``.
         """
         value = self.text(name)
         if value is None:
@@ -125,30 +125,30 @@ class Parameters:
         return number
 
     def whole_number(self, name: str) -> int | None:
-        """Give a non-negative integer of at most nine digits."""
+        """Return a non-negative integer of at most nine digits."""
         value = self.text(name)
         if value is not None and not re.fullmatch(r"[0-9]{1,9}", value):
-            raise InvalidInput(f"{name} {shown(value)} is not a whole number")
+            raise InvalidInput(f"{name} {shown(value)} is not an integer")
         return None if value is None else int(value)
 
     def flag(self, name: str) -> bool | None:
-        """Give a truth value."""
+        """Return a boolean."""
         value = self.text(name)
         if value is not None and value.lower() not in _FLAGS:
             raise InvalidInput(f"{name} {shown(value)} is neither True nor False")
         return None if value is None else _FLAGS[value.lower()]
 
     def time(self, name: str) -> datetime | None:
-        """Give a date and time in UTC."""
+        """Return a date and time in UTC."""
         value = self.text(name)
         return None if value is None else utc(value, name)
 
 
 def utc(text: str, field: str) -> datetime:
-    """Read an ISO 8601 date and time; without a zone it is UTC.
+    """Parse an ISO 8601 date and time; without a time zone it is UTC.
 
-    A leap second 23:59:60 becomes the first second of the next day, as in POSIX time: a datetime cannot hold
-    it, and the error stays below 1 s. Digits beyond the microsecond are cut.
+    A leap second 23:59:60 becomes the first second of the next day, as in POSIX time: a datetime cannot
+    represent it, and the error stays below 1 s. Digits beyond the microsecond are truncated.
     """
     match = _TIME.fullmatch(text)
     if match is None:
@@ -165,12 +165,12 @@ def utc(text: str, field: str) -> datetime:
 
 
 def word(text: str, field: str) -> str:
-    """Return a text that a report can show as it is: printable, and not too long.
+    """Return the text if a report can show it unchanged: printable, and not too long.
 
     Raises
     ------
     InvalidInput
-        It has control characters, or more than `LONGEST_TEXT` characters.
+        The text has control characters or more than `LONGEST_TEXT` characters.
     """
     if not text.isprintable() or len(text) > LONGEST_TEXT:
         raise InvalidInput(
@@ -180,7 +180,7 @@ def word(text: str, field: str) -> str:
 
 
 def finite(text: str, field: str) -> float:
-    """Read a plain decimal number; NaN, infinity and what overflows to it are refused."""
+    """Parse a plain decimal number; reject NaN, infinity and numbers that overflow."""
     value = float(text) if _NUMBER.fullmatch(text) else float("nan")
     if not isfinite(value):
         raise InvalidInput(f"{field} {shown(text)} is not a finite number")
@@ -188,7 +188,7 @@ def finite(text: str, field: str) -> float:
 
 
 def factor(given: str, wanted: str, field: str) -> float:
-    """Give the factor from one unit to another of the same kind."""
+    """Return the conversion factor between two units of the same quantity."""
     kind, size = _UNITS.get(given, ("", 0.0))
     wanted_kind, wanted_size = _UNITS[wanted]
     if kind != wanted_kind:

@@ -1,18 +1,17 @@
-"""The role of a notice, read from the root element of its VOEvent."""
+"""Read the role of a notice from the root element of its VOEvent."""
 
 from __future__ import annotations
 
 from lxml import etree
 
 BEGINNING = 16_384
-"""Bytes in which the root element of a VOEvent begins."""
+"""Number of bytes within which the root element of a VOEvent begins."""
 
 
 def is_test_notice(raw: bytes) -> bool | None:
-    """Tell whether a notice says ``role="test"``.
+    """Return True if the notice has ``role="test"``.
 
-    No more than the root element is parsed, so that a message about a run costs it nothing; the notice is
-    validated by the run itself.
+    Only the root element is parsed, so the check is fast; the run itself validates the notice.
 
     Parameters
     ----------
@@ -22,7 +21,7 @@ def is_test_notice(raw: bytes) -> bool | None:
     Returns
     -------
     bool or None
-        None where no VOEvent with a role can be read.
+        None if the input is not a VOEvent with a role.
     """
     try:
         parser = etree.XMLPullParser(

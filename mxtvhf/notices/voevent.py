@@ -1,15 +1,15 @@
-"""VOEvent bytes to an `Alert`: the only module that reads notices.
+"""Convert a VOEvent to an `Alert`; the only module that reads notices.
 
-The order matters: size, a hardened XML parse (no document type, no entities, no network), whose notice it is,
-its VOEvent version, its role, its time and position. Without these it is refused. All else is optional: an
-odd value is left out and the alert's ``warnings`` say so.
+A notice is checked in this order: size, hardened XML parse (no document type, no entities, no network),
+stream, VOEvent version, role, time and position. A notice that fails one of these checks is rejected.
+Everything else is optional: an invalid value is ignored, with an entry in the alert's ``warnings``.
 
 VOEvent 2.0 (IVOA recommendation of 11 July 2011) and 2.1 (proposed recommendation of 25 February 2026,
-https://github.com/ivoa-std/VOEvent, "Changes from VOEvent 2.0") are read. What 2.1 changes in the parts that
-we read: another namespace, a time may be an interval, ``Error2Radius`` is optional, each coordinate may have
-its own unit, and any coordinate system may be named. A document of 2.0 is compared with the schema that
-voevent-parse ships; what breaks it is a warning, because the schema also covers parts that nobody reads. No
-schema of 2.1 is final.
+https://github.com/ivoa-std/VOEvent, "Changes from VOEvent 2.0") are read. In the parts that we read, 2.1 has
+these changes: the namespace differs, a time may be an interval, ``Error2Radius`` is optional, each coordinate
+may have its own unit, and any coordinate system may be named. A document of version 2.0 is validated against
+the schema that voevent-parse ships; violations are warnings, because the schema also covers parts that we do
+not read. There is no final schema of 2.1.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _NAMESPACE = re.compile(r"http://www\.ivoa\.net/xml/VOEvent/v(2\.[01])")
 _VERSIONS = ("2.0", "2.1")
 _FRAME = re.compile(r"UTC-(ICRS|FK5)-(GEO|TOPO)")
 _SCHEMA_LOCK = Lock()
-"""The compiled schema keeps one error log: threads that validate at once would mix up their reasons."""
+"""Lock for the compiled schema, whose single error log threads must not share."""
 _ORIGINS = {"eclairs": Origin.ECLAIRS, "mxt": Origin.MXT_ONBOARD, "vt": Origin.VT, "grm": Origin.GRM}
 _FULL_TURN_DEG = 360.0
 LONGEST_IVORN = 300
-"""Characters of the ivorn of a cited event."""
+"""Largest number of characters of the ivorn of a cited event."""
 UNKNOWN = "unknown"
-"""Instrument or level of a notice that does not give a readable one."""
+"""Instrument or level of a notice that gives none or an unreadable one."""
 
 
 def read_alert(raw: bytes, *, name: str = "alert") -> Alert:
@@ -61,25 +61,26 @@ def read_alert(raw: bytes, *, name: str = "alert") -> Alert:
     raw
         The VOEvent as received: UTF-8 (with or without byte order mark) or UTF-16.
     name
-        What error messages call the input, e.g. its path.
+        Name of the input in error messages, e.g. its path.
 
     Returns
     -------
     Alert
         Times in UTC (``ISOTime`` has no zone and is UTC by its coordinate system), angles in ICRS degrees. A
-        position in FK5 is taken as ICRS: they differ by less than 0.1 arcsec, the last digit of a notice is
-        0.36 arcsec. An optional parameter that is absent, empty or a word for "not available" gives None, and
-        so does an attitude or a satellite position of which a part is missing. One that is odd gives None and
-        a clause in ``warnings``. Parameters without a field in `Alert` are ignored; an unknown packet type is
-        read like any other.
+        position in FK5 is used as ICRS: they differ by less than 0.1 arcsec, while the last digit of a notice
+        is 0.36 arcsec. An optional parameter that is absent, empty or a word for "not available" gives None,
+        and so does an incomplete attitude or satellite position. An invalid one gives None and a clause in
+        ``warnings``. Parameters without a field in `Alert` are ignored; an unknown packet type is read like
+        any other.
 
     Raises
     ------
     NotOurs
-        A VOEvent of another stream than ``ivo://org.svom/fsc``.
+        The VOEvent belongs to another stream than ``ivo://org.svom/fsc``.
     InvalidInput
-        Not XML, with a document type or entities, not VOEvent 2.0 or 2.1, or without a readable and possible
-        identity, role, time or position. One line that names the input, the field and the value.
+        The input is not XML, has a document type or entities, is not VOEvent 2.0 or 2.1, or lacks a valid
+        identity, role, time or position. The message is one line that names the input, the field and the
+        value.
     """
     try:
         return _read(raw)
@@ -88,10 +89,10 @@ def read_alert(raw: bytes, *, name: str = "alert") -> Alert:
 
 
 def systematic_r90(origin: Origin, moment: datetime) -> float:
-    """Systematic 90 % radius of a published position, arcsec.
+    """Return the systematic 90 % radius of a published position, arcsec.
 
-    MXT, on board or on ground: 25 arcsec, 35 before August 2025. ECLAIRs: 120 arcsec. Others: 0, nothing is
-    published. Sources in ``instrument/constants.toml`` and ``notices/notices.toml``.
+    MXT, on board or on ground: 25 arcsec, 35 before August 2025. ECLAIRs: 120 arcsec. Others: 0, since none
+    is published. The sources are in ``instrument/constants.toml`` and ``notices/notices.toml``.
     """
     if origin in (Origin.MXT_ONBOARD, Origin.GP):
         published = notice_facts().mxt_systematic
@@ -110,26 +111,26 @@ def notice_position(
     time: datetime,
     reference: str | None = None,
 ) -> Position:
-    """Position as a notice means it, its radius split into a statistical and a systematic part.
+    """Return the position of a notice, with its radius split into statistical and systematic error.
 
     Parameters
     ----------
     origin, label, reference
-        As in `Position`.
+        Same as in `Position`.
     ra_deg, dec_deg
         ICRS degrees.
     radius_arcsec
-        The published ``Error2Radius``, the total; None when unknown.
+        The published ``Error2Radius``, which is the total error; None if unknown.
     time
-        Event time, UTC; decides which systematic was in use.
+        Event time, UTC; selects the systematic error that was in use.
 
     Notes
     -----
-    ``stat = sqrt(radius^2 - sys^2)`` for MXT and ECLAIRs. That the published radius is the total is inferred,
-    not documented, but sharply: with it every public MXT notice falls into the statistical class of its
-    quality factor, and the 13 public ECLAIRs notices and 3 circulars looked at all have
-    ``stat = 77.0 arcmin / SNR`` within 0.2 %. A total smaller than the systematic cannot hold it: ``stat`` is
-    then None, as it is where the radius is a total of unknown parts (VT, others). For GRM it is the radius.
+    ``stat = sqrt(radius^2 - sys^2)`` for MXT and ECLAIRs. That the published radius is the total error is not
+    documented, but well supported: with this assumption every public MXT notice falls into the statistical
+    class of its quality factor, and 13 public ECLAIRs notices and 3 circulars all have ``stat = 77.0 arcmin /
+    SNR`` within 0.2 %. If the total is smaller than the systematic error, ``stat`` is None, and also if the
+    composition of the total is unknown (VT, others). For GRM ``stat`` is the radius.
     """
     systematic = systematic_r90(origin, time)
     known_parts = systematic > 0 or origin is Origin.GRM
@@ -159,7 +160,7 @@ def _read(raw: bytes) -> Alert:
     what = _parameters(root)
     stated = what.text("Burst_Id")
     if stated is None:
-        odd.warnings.append("What has no Burst_Id, it is taken from the ivorn")
+        odd.warnings.append("Burst_Id is missing in What; taken from the ivorn")
     elif stated != burst_id:
         raise InvalidInput(f"Burst_Id {shown(stated)} is not that of the ivorn {shown(ivorn)}")
     instrument_name = _expected(what.text, "Instrument", what, odd) or UNKNOWN
@@ -197,18 +198,18 @@ def _read(raw: bytes) -> Alert:
 
 
 def _parse(raw: bytes) -> etree._Element:
-    """Parse untrusted XML: nothing is fetched, expanded or run."""
+    """Parse untrusted XML; nothing is fetched, expanded or executed."""
     if len(raw) > MAX_ALERT_BYTES:
-        raise InvalidInput(f"{len(raw)} bytes, the largest notice accepted has {MAX_ALERT_BYTES}")
+        raise InvalidInput(f"{len(raw)} bytes is too large; expected at most {MAX_ALERT_BYTES}")
     start = raw[:512].removeprefix(b"\xef\xbb\xbf").strip().lower()
     if not start:
-        raise InvalidInput("empty, not a VOEvent")
+        raise InvalidInput("empty file; expected a VOEvent")
     if start.startswith((b"{", b"[")):
-        raise InvalidInput("JSON, not a VOEvent")
+        raise InvalidInput("JSON document; expected a VOEvent")
     if start.startswith((b"<!doctype html", b"<html")):
-        raise InvalidInput("an HTML page, not a VOEvent")
+        raise InvalidInput("HTML page; expected a VOEvent")
     no_doctype = "a document type (DOCTYPE) is not accepted"
-    if b"<!DOCTYPE" in raw:  # before the parser sees its entities; in UTF-16 the check below finds it
+    if b"<!DOCTYPE" in raw:  # checked before the parser sees the entities; in UTF-16 the check below finds it
         raise InvalidInput(no_doctype)
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -228,46 +229,46 @@ def _parse(raw: bytes) -> etree._Element:
 
 
 def _identity(root: etree._Element) -> tuple[str, str, str]:
-    """Give ivorn, burst id and notice type; refuse what is no notice of SVOM's French Science Centre."""
+    """Return ivorn, burst id and notice type; reject notices not from SVOM's French Science Centre."""
     tag = etree.QName(root).localname
     if tag != "VOEvent":
-        raise InvalidInput(f"the root element is {shown(tag)}, not VOEvent")
+        raise InvalidInput(f"the root element is {shown(tag)}; expected VOEvent")
     ivorn = (root.get("ivorn") or "").strip()
     if not ivorn:
-        raise InvalidInput("VOEvent without an ivorn")
+        raise InvalidInput("the VOEvent has no ivorn")
     if not _STREAM.match(ivorn):
-        raise NotOurs(f"a VOEvent of another stream: ivorn {shown(ivorn)} is not ivo://org.svom/fsc#...")
+        raise NotOurs(f"VOEvent of another stream: ivorn {shown(ivorn)}; expected ivo://org.svom/fsc#...")
     match = _IVORN.fullmatch(ivorn)
     if match is None:
-        raise InvalidInput(f"ivorn {shown(ivorn)} is not ivo://org.svom/fsc#sbYYMMDDnn_<type>")
+        raise InvalidInput(f"ivorn {shown(ivorn)} is invalid; expected ivo://org.svom/fsc#sbYYMMDDnn_<type>")
     return canonical_ivorn(ivorn), match["burst"], match["type"]
 
 
 def _version(root: etree._Element) -> str:
-    """Return the VOEvent version that the namespace names; refuse one that is not read."""
+    """Return the VOEvent version given by the namespace; reject an unsupported one."""
     namespace, stated = etree.QName(root).namespace or "", root.get("version")
     match = _NAMESPACE.fullmatch(namespace)
     if match is None or stated not in (None, *_VERSIONS):
         said = stated if match is not None else namespace
-        raise InvalidInput(f"VOEvent version {shown(said or '')} cannot be read; expected 2.0 or 2.1")
+        raise InvalidInput(f"VOEvent version {shown(said or '')} is not supported; expected 2.0 or 2.1")
     return match[1]
 
 
 def _role(root: etree._Element) -> str:
-    """Return the role, which must be written: the schema's default makes a test an observation."""
+    """Return the role, which must be explicit: the schema's default would make a test an observation."""
     role: str | None = root.get("role")
     if role is None:
-        raise InvalidInput("VOEvent without a role (observation, test, ...)")
+        raise InvalidInput("the VOEvent has no role; expected observation, test, ...")
     if role not in ROLES:
         raise InvalidInput(f"role {shown(role)} is not one of {', '.join(ROLES)}")
     return role
 
 
 def _schema_errors(root: etree._Element, version: str) -> list[str]:
-    """Say how a document breaks the schema of VOEvent 2.0."""
+    """Return how a document violates the schema of VOEvent 2.0."""
     if version != "2.0":
         return []
-    import voeventparse  # 0.8 s: only processes that read a notice pay for it
+    import voeventparse  # the import takes 0.8 s, so only processes that read a notice do it
 
     with _SCHEMA_LOCK:
         voeventparse.voevent_v2_0_schema.validate(root)
@@ -285,15 +286,15 @@ def _parameters(root: etree._Element) -> Parameters:
 
 
 def _expected(read: Callable[[str], _T | None], name: str, what: Parameters, odd: OddValues) -> _T | None:
-    """Read a parameter that every notice has; a warning says where this one does not."""
+    """Read a parameter that every notice should have; add a warning if it is missing."""
     if not what.has(name):
-        odd.warnings.append(f"What has no {name}")
+        odd.warnings.append(f"{name} is missing in What")
         return None
     return odd.left_out(read, name)
 
 
 def _trigger(what: Parameters, odd: OddValues) -> dict[str, object]:
-    """Give what triggered: time window, band, significance, flux."""
+    """Return the trigger fields: time window, energy band, significance, flux."""
     snr = odd.left_out(what.number, "SNR", low=0.0)
     flux, kind = odd.left_out(what.number, "Mean_Flux"), odd.left_out(what.text, "Trigger_Type")
     largest_flux = notice_facts().flux.largest_credible_erg_cm2_s
@@ -334,7 +335,7 @@ def _energy_band(what: Parameters) -> tuple[float, float] | None:
 
 
 def _target(what: Parameters, odd: OddValues) -> dict[str, object]:
-    """Give what is said about the source."""
+    """Return the fields that describe the source."""
     return {
         "within_eclairs_r90": odd.left_out(what.flag, "Within_ECLAIRs_R90"),
         "eclairs_angle_arcmin": odd.left_out(
@@ -346,7 +347,7 @@ def _target(what: Parameters, odd: OddValues) -> dict[str, object]:
 
 
 def _satellite(what: Parameters, odd: OddValues) -> dict[str, object]:
-    """Give attitude, place and slew of the satellite."""
+    """Return attitude, position and slew of the satellite."""
     slew = odd.left_out(what.text, "Slew_Status")
     return {
         "attitude": odd.left_out(_attitude, what),
@@ -375,33 +376,35 @@ def _satellite_position(what: Parameters) -> SatellitePosition | None:
 
 
 def _wrapped(ra_deg: float) -> float:
-    """Return a right ascension below 360 deg: one of 360.0000 was rounded up from below."""
+    """Return a right ascension below 360 deg; 360.0000 was rounded up and becomes 0."""
     return 0.0 if 0.0 <= ra_deg - _FULL_TURN_DEG < 1e-9 else ra_deg
 
 
 def _only(parent: etree._Element, path: str) -> etree._Element:
-    """Return the one element of this path."""
+    """Return the only element at this path."""
     found = parent.findall(path)
     if len(found) != 1:
-        raise InvalidInput(f"{len(found)} elements {path.rpartition('/')[2]}, expected 1")
+        raise InvalidInput(f"{len(found)} elements {path.rpartition('/')[2]}; expected 1")
     return found[0]
 
 
 def _coordinates(root: etree._Element) -> etree._Element:
-    """Give the one ``AstroCoords`` of the notice, in a frame and a time scale that we read."""
+    """Return the only ``AstroCoords`` of the notice, in a supported frame and time scale."""
     if root.find("WhereWhen") is None:
-        raise InvalidInput("VOEvent without WhereWhen")
+        raise InvalidInput("the VOEvent has no WhereWhen")
     places = root.findall("WhereWhen/ObsDataLocation/ObservationLocation")
     if len(places) != 1:
-        raise InvalidInput(f"WhereWhen has {len(places)} observation locations, not 1")
+        raise InvalidInput(f"WhereWhen has {len(places)} observation locations; expected 1")
     coordinates = _only(places[0], "AstroCoords")
     systems = [system.get("id") for system in places[0].findall("AstroCoordSystem")]
     for frame in (*systems, coordinates.get("coord_system_id")):
         if not _FRAME.fullmatch(frame or ""):
-            raise InvalidInput(f"coordinate system {shown(frame or '')} is not UTC with ICRS or FK5")
+            raise InvalidInput(
+                f"coordinate system {shown(frame or '')} is not supported; expected UTC with ICRS or FK5"
+            )
     scale = (coordinates.findtext("Time/TimeInstant/TimeScale") or "UTC").strip()
     if scale != "UTC":
-        raise InvalidInput(f"TimeScale {shown(scale)} is not UTC")
+        raise InvalidInput(f"TimeScale {shown(scale)} is not supported; expected UTC")
     return coordinates
 
 
@@ -409,24 +412,24 @@ def _event_time(root: etree._Element, odd: OddValues) -> datetime:
     time = "Time/TimeInstant/ISOTime"
     coordinates = _coordinates(root)
     if not coordinates.findall(time) and coordinates.findall("Time/TimeInterval/ISOTimeStart"):
-        time = "Time/TimeInterval/ISOTimeStart"  # of VOEvent 2.1
-        odd.warnings.append("the time of the event is an interval; its start is used")
+        time = "Time/TimeInterval/ISOTimeStart"  # VOEvent 2.1
+        odd.warnings.append("the event time is an interval; its start is used")
     if not coordinates.findall(time):
-        raise InvalidInput("no ISOTime in WhereWhen")
+        raise InvalidInput("ISOTime is missing in WhereWhen")
     field = time.rpartition("/")[2]
     text = (_only(coordinates, time).text or "").strip()
     if not text:
-        raise InvalidInput(f"no {field} in WhereWhen")
+        raise InvalidInput(f"{field} is missing in WhereWhen")
     return _plausible(utc(text, field), field)
 
 
 def _plausible(moment: datetime, field: str) -> datetime:
-    """Return a moment that can be one of the mission.
+    """Return a time after checking that it can belong to the mission.
 
     Raises
     ------
     InvalidInput
-        It is before the mission's epoch, or farther in the future than any clock is wrong.
+        The time is before the mission's epoch, or too far in the future for a clock error.
     """
     if moment < datetime.fromisoformat(instrument().time.epoch_utc):
         raise InvalidInput(f"{field} {moment.isoformat()} is before the mission's epoch")
@@ -437,9 +440,9 @@ def _plausible(moment: datetime, field: str) -> datetime:
 
 
 def _trigger_time(what: Parameters, event_time: datetime, odd: OddValues) -> datetime | None:
-    """Read T0: text that is no date is left out, a date that cannot be refuses the notice.
+    """Read T0: ignore text that is not a date, but reject the notice if the date is impossible.
 
-    The latter says that the clock is wrong by which the notice tells all its times.
+    An impossible date means that the clock behind all times of the notice is wrong.
     """
     trigger = odd.left_out(what.time, "Alert_Seq_T0")
     if trigger is None:
@@ -454,7 +457,7 @@ def _trigger_time(what: Parameters, event_time: datetime, odd: OddValues) -> dat
 
 
 def _published(root: etree._Element, event_time: datetime) -> datetime | None:
-    """Read when the notice was written, which is not before what it tells."""
+    """Read the publication time, which must not precede the event."""
     text = (root.findtext("Who/Date") or "").strip()
     if not text:
         return None
@@ -467,24 +470,24 @@ def _published(root: etree._Element, event_time: datetime) -> datetime | None:
 def _position(
     root: etree._Element, origin: Origin, odd: OddValues, *, label: str, time: datetime, reference: str
 ) -> Position | None:
-    """Read Position2D; None without one."""
+    """Read Position2D; return None if there is none."""
     coordinates = _coordinates(root)
     if coordinates.find("Position3D") is not None:
-        raise InvalidInput("Position3D cannot be read; expected Position2D")
+        raise InvalidInput("Position3D is not supported; expected Position2D")
     if coordinates.find("Position2D") is None:
         return None
     element = _only(coordinates, "Position2D")
     axes = [(element.findtext(axis) or "").strip() for axis in ("Name1", "Name2")]
     if [axis.lower() for axis in axes] not in (["ra", "dec"], ["", ""]):
-        raise InvalidInput(f"Position2D has the axes {shown(', '.join(axes))}, not RA, Dec")
+        raise InvalidInput(f"Position2D has the axes {shown(', '.join(axes))}; expected RA, Dec")
     ra = _wrapped(_degrees(element, "Value2/C1"))
     dec = _degrees(element, "Value2/C2")
     if not 0 <= ra < _FULL_TURN_DEG:
-        raise InvalidInput(f"C1 (right ascension) {ra:g} deg is not within 0 to 360")
+        raise InvalidInput(f"C1 (right ascension) {ra:g} deg is invalid; expected 0 to 360")
     if not -90 <= dec <= 90:
-        raise InvalidInput(f"C2 (declination) {dec:g} deg is not within -90 to 90")
+        raise InvalidInput(f"C2 (declination) {dec:g} deg is invalid; expected -90 to 90")
     if element.find("Error2Radius") is None:
-        odd.warnings.append("Position2D has no Error2Radius, its error radius is unknown")
+        odd.warnings.append("Position2D has no Error2Radius; the error radius is unknown")
         radius = None
     else:
         radius = odd.left_out(_radius_arcsec, element, origin)
@@ -494,7 +497,7 @@ def _position(
 
 
 def _degrees(position: etree._Element, path: str) -> float:
-    """Read an angle of a Position2D in degrees; in VOEvent 2.1 it may have a unit of its own."""
+    """Read an angle of a Position2D in degrees; in VOEvent 2.1 each angle may have its own unit."""
     element, field = _only(position, path), path.rpartition("/")[2]
     own = element.get("pos_unit")
     unit = (own if own is not None else position.get("unit") or "").strip()
@@ -503,10 +506,10 @@ def _degrees(position: etree._Element, path: str) -> float:
 
 
 def _radius_arcsec(position: etree._Element, origin: Origin) -> float | None:
-    """Give Error2Radius in arcsec, rounded to 1e-6 so that arcsec written as degrees come back unchanged.
+    """Return Error2Radius in arcsec, rounded to 1e-6 so that conversion to degrees and back is exact.
 
-    None where the instrument gives no radius: GRM writes -1; VT's, below 1 arcsec, may round to 0 in the four
-    decimals of a degree.
+    The result is None if the instrument gives no radius: GRM writes -1, and VT's radius, below 1 arcsec, may
+    round to 0 in four decimals of a degree.
     """
     radius_deg = _degrees(position, "Error2Radius")
     if (origin is Origin.GRM and radius_deg == -1) or (origin is Origin.VT and radius_deg == 0):
@@ -517,16 +520,18 @@ def _radius_arcsec(position: etree._Element, origin: Origin) -> float | None:
 
 
 def _citations(root: etree._Element, odd: OddValues) -> tuple[Citation, ...]:
-    """Give the cited events that can be read."""
+    """Return the valid citations."""
     found = (odd.left_out(_citation, event) for event in root.iterfind("Citations/EventIVORN"))
     return tuple(citation for citation in found if citation is not None)
 
 
 def _citation(event: etree._Element) -> Citation:
-    """Read a cited event; one without a ``cite`` attribute, which the schema allows, is a follow-up."""
+    """Read a citation; without a ``cite`` attribute, which the schema allows, it is a follow-up."""
     ivorn, cite = (event.text or "").strip(), event.get("cite", "followup")
     if not ivorn or len(ivorn) > LONGEST_IVORN or not ivorn.isprintable():
-        raise InvalidInput(f"EventIVORN {shown(ivorn)} is not an ivorn")
+        raise InvalidInput(f"EventIVORN {shown(ivorn)} is not a valid ivorn")
     if cite not in CITES:
-        raise InvalidInput(f"EventIVORN {shown(ivorn)} is cited as {shown(cite)}, not {', '.join(CITES)}")
+        raise InvalidInput(
+            f"EventIVORN {shown(ivorn)} is cited as {shown(cite)}; expected {', '.join(CITES)}"
+        )
     return Citation(ivorn=canonical_ivorn(ivorn), cite=cite)

@@ -1,4 +1,4 @@
-"""The parts of a VOEvent 2.0 that every writer of one needs, after the conventions of SVOM's notices."""
+"""Write the common parts of a VOEvent 2.0, following the conventions of SVOM's notices."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SCHEMA_LOCATION = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 FRAME = "UTC-ICRS-GEO"
 
 Param = tuple[str, object, str | None, str]
-"""Name, value (None: left out), unit, UCD."""
+"""Name, value (omitted if None), unit, UCD."""
 
 
 def new_event(*, role: str, ivorn: str) -> etree._Element:
-    """Begin a VOEvent."""
+    """Create the root element of a VOEvent."""
     root = etree.Element(f"{{{NAMESPACE}}}VOEvent", nsmap={"voe": NAMESPACE})
     root.set(SCHEMA_LOCATION, f"{NAMESPACE} http://www.ivoa.net/xml/VOEvent/VOEvent-v2.0.xsd")
     for name, value in (("role", role), ("version", "2.0"), ("ivorn", ivorn)):
@@ -25,7 +25,7 @@ def new_event(*, role: str, ivorn: str) -> etree._Element:
 
 
 def event_bytes(root: etree._Element) -> bytes:
-    """Write a VOEvent as UTF-8."""
+    """Serialise a VOEvent as UTF-8."""
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return written
 
@@ -46,7 +46,7 @@ def add_who(
     short_name: str,
     contact_name: str | None = None,
 ) -> None:
-    """Add who wrote it, and when."""
+    """Add the author and the date."""
     who = add(root, "Who")
     add(who, "AuthorIVORN", author_ivorn)
     if date is not None:
@@ -59,7 +59,7 @@ def add_who(
 
 
 def add_group(parent: etree._Element, name: str, params: Iterable[Param]) -> None:
-    """Add a group of the parameters that have a value; none where there is none."""
+    """Add a group of the parameters that have a value; add no group if none has."""
     given = [param for param in params if param[1] is not None]
     if given:
         group = add(parent, "Group")
@@ -68,7 +68,7 @@ def add_group(parent: etree._Element, name: str, params: Iterable[Param]) -> Non
 
 
 def add_params(parent: etree._Element, params: Iterable[Param]) -> None:
-    """Add the parameters that have a value; moments are written in UTC with ``Z``."""
+    """Add the parameters that have a value; times are written in UTC with ``Z``."""
     for name, value, unit, ucd in params:
         if value is None:
             continue
@@ -81,7 +81,7 @@ def add_params(parent: etree._Element, params: Iterable[Param]) -> None:
 
 
 def add_where_when(root: etree._Element, moment: datetime) -> etree._Element:
-    """Add the time of the event, UTC; return the element to which its position may be added."""
+    """Add the event time, UTC; return the element to which a position can be added."""
     place = add(add(root, "WhereWhen"), "ObsDataLocation")
     add(place, "ObservatoryLocation").set("id", "GEOLEO")
     observation = add(place, "ObservationLocation")
@@ -95,7 +95,7 @@ def add_where_when(root: etree._Element, moment: datetime) -> etree._Element:
 
 
 def add_position(coordinates: etree._Element, *, ra_deg: float, dec_deg: float, radius_deg: float) -> None:
-    """Add a position, ICRS degrees, and its error radius."""
+    """Add a position (ICRS degrees) and its error radius."""
     element = add(coordinates, "Position2D")
     element.set("unit", "deg")
     add(element, "Name1", "RA")
@@ -103,12 +103,12 @@ def add_position(coordinates: etree._Element, *, ra_deg: float, dec_deg: float, 
     values = add(element, "Value2")
     add(values, "C1", str(ra_deg))
     add(values, "C2", str(dec_deg))
-    # 12 decimals of a degree give any arcsec of 6 decimals back.
+    # With 12 decimals of a degree, arcsec with 6 decimals are read back exactly.
     add(element, "Error2Radius", str(round(radius_deg, 12)))
 
 
 def add_citations(root: etree._Element, citations: Iterable[tuple[str, str]]) -> None:
-    """Add the events that this one cites: ivorn and how (``followup``, ``supersedes``, ``retraction``)."""
+    """Add the cited events: ivorn and relation (``followup``, ``supersedes``, ``retraction``)."""
     cited = list(citations)
     if cited:
         parent = add(root, "Citations")

@@ -11,14 +11,17 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.errors import MxtVhfError
+from mxtvhf.archive.failures import failing_parts
+from mxtvhf.errors import InvalidInput, MxtVhfError
 from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.intake import alive_file
-from mxtvhf.intake.parts import failing_parts
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import changed_at, safe_name
+from mxtvhf.models.text import escaped
+from mxtvhf.notification.channels import read_channels
+from mxtvhf.notification.rota import read_rota
 from mxtvhf.reporting.messages.connection import connect
-from mxtvhf.settings import Settings
+from mxtvhf.settings import NotificationPolicy, Settings
 
 LISTENER_SILENT_S = 60.0
 """A round of the intake takes less, also in a storm."""
@@ -101,6 +104,9 @@ def _checks(
     yield _gp(gp_url, gp_fault)
     if settings.nats_url is not None:
         yield _nats(settings, settings.nats_url)
+    if settings.notification is not None:
+        yield _channels(settings.notification)
+        yield _rota(settings.notification)
 
 
 def _listener(settings: Settings) -> Check:
@@ -131,6 +137,35 @@ def _gp(url: str | None, fault: str | None) -> Check:
     except OSError as error:
         return Check(name="gp", is_healthy=False, detail=f"no connection: {error.strerror or error}")
     return Check(name="gp", is_healthy=True, detail="reachable")
+
+
+def _channels(policy: NotificationPolicy) -> Check:
+    """Look at the form of the channels' lines; `mxtvhf config check` has Apprise judge them, too."""
+    try:
+        channels, faults = read_channels(policy.channels)
+        people = read_rota(policy.rota).people if policy.rota else {}
+    except InvalidInput as error:
+        return Check(name="channels", is_healthy=False, detail=escaped(error))
+    tags = {tag for channel in channels for tag in channel.tags}
+    faults += [f"{key} of the rota has no channel" for key in people if key not in tags]
+    text = "; ".join(faults) or f"{len(channels)} channel{'s' * (len(channels) != 1)}"
+    return Check(name="channels", is_healthy=bool(channels) and not faults, detail=text)
+
+
+def _rota(policy: NotificationPolicy) -> Check:
+    """Tell whether exactly one person is on duty."""
+    if policy.rota is None:
+        return Check(name="rota", is_healthy=True, detail="none: everybody is always notified")
+    now = datetime.now(UTC)
+    try:
+        rota = read_rota(policy.rota)
+    except InvalidInput as error:
+        return Check(name="rota", is_healthy=False, detail=f"{escaped(error)}; everybody is notified")
+    if (problem := rota.problem(now)) is not None:
+        return Check(name="rota", is_healthy=False, detail=problem)
+    duty = rota.duty(now)
+    until = f" until {duty.until:%Y-%m-%d %H:%M} UTC" if duty.until else ""
+    return Check(name="rota", is_healthy=True, detail=f"{rota.name(duty.people[0])} is on duty{until}")
 
 
 def _nats(settings: Settings, url: str) -> Check:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -22,7 +22,8 @@ from prometheus_client.registry import Collector
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import ReportSummary, report_summaries
 from mxtvhf.desk.decision import AskedQuestion
-from mxtvhf.operation.announcements import live_releases, open_decisions, undelivered
+from mxtvhf.notification.ledger import Ledger
+from mxtvhf.operation.announcements import RECENT, live_releases, open_decisions, undelivered
 from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.reporting.messages import Outbox
 from mxtvhf.settings import Settings
@@ -32,6 +33,8 @@ BUCKETS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 1800.0)
 STAGES = {"received to preliminary report": "preliminary", "received to report": "final"}
 NEWEST_RUNS = 200
 """Of so many runs reports are read."""
+DELIVERED_WITHIN = timedelta(minutes=1)
+"""A notification that takes longer is late."""
 PACKETS = ("received", "good", "repeated", "missing", "corrupt")
 
 
@@ -73,6 +76,7 @@ class _Figures(Collector):
         yield _gauge("runs", "Runs of mxt_vhf in Airflow, by state", self._runs, "state")
         yield from _kept(self._settings)
         yield from _announcements(self._settings, self._questions)
+        yield from _notifications(self._settings)
         reports = list(report_summaries(self._settings.products, newest=NEWEST_RUNS))
         counts = _packets(reports)
         yield _gauge("packets", f"Packets of the newest {NEWEST_RUNS} runs, replays aside", counts, "kind")
@@ -109,6 +113,14 @@ def _announcements(settings: Settings, questions: Iterable[AskedQuestion]) -> It
     yield GaugeMetricFamily("mxtvhf_decisions_open", text, value=len(waiting))
     text = "How long the oldest decision about a real burst has been open"
     yield GaugeMetricFamily("mxtvhf_oldest_decision_seconds", text, value=max(waiting.values(), default=0.0))
+
+
+def _notifications(settings: Settings) -> Iterator[Metric]:
+    ledger, now = Ledger(settings.notifications), datetime.now(UTC)
+    records = map(ledger.record, ledger.subjects(since=now - 2 * RECENT))
+    late = [one for record in records for one in record.undelivered(now - RECENT, now - DELIVERED_WITHIN)]
+    text = "Notifications of the last day that no channel of their person or tag took within a minute"
+    yield GaugeMetricFamily("mxtvhf_notifications_undelivered", text, value=len(late))
 
 
 def _packets(reports: Iterable[ReportSummary]) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""The satellite, simulated: a burst, its photons, its notices and its downlink."""
+"""Simulator of a burst: photons, notices, on-board results and downlink."""

@@ -1,4 +1,4 @@
-"""Real SVOM bursts whose facts are public, so that one can be replayed with simulated photons."""
+"""Public facts of real SVOM bursts, which can be replayed with simulated photons."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class PublishedPosition(Constants):
     """A position of ``bursts.toml``, ICRS degrees."""
 
     origin: Annotated[Origin, Strict(False)] | None = None
-    """None: as the key says."""
+    """None if the key gives it."""
     label: Text
     ra_deg: RightAscension
     dec_deg: Declination
     r90_arcsec: RadiusArcsec | None = None
-    """Total 90 % radius."""
+    """Total 90 % radius, arcsec."""
     reference: Text | None = None
 
 
 class BurstFacts(Constants):
-    """What public notices and circulars say about one burst; a fact that is not public is left out."""
+    """Facts about one burst from public notices and circulars; facts that are not public are omitted."""
 
     burst_id: BurstId
     grb_name: Text | None = None
     trigger_time: AwareDatetime
     """T0 of the circular, else ``ISOTime`` of the first ECLAIRs notice, UTC."""
     mxt_start: AwareDatetime | None = None
-    """Start of the MXT observation, UTC; None when there was none or it is not public."""
+    """Start of the MXT observation, UTC; None if there was none or it is not public."""
     eclairs_snr: Positive | None = None
     mxt_snr: Positive | None = None
-    """On-board SNR; 255 means at least that."""
+    """On-board SNR; 255 means at least 255."""
     note: str = ""
     references: tuple[Text, ...] = Field(min_length=1)
     """Ivorns and GCN circulars."""
@@ -55,7 +55,7 @@ class PublishedBurstEntry(BurstFacts):
 
 
 class BurstList(Constants):
-    """``bursts.toml``."""
+    """Contents of ``bursts.toml``."""
 
     burst: tuple[PublishedBurstEntry, ...] = Field(min_length=1)
 
@@ -65,16 +65,16 @@ class KnownBurst(BurstFacts):
 
     eclairs: Position | None = None
     mxt: Position | None = None
-    """The on-board MXT position with the smallest radius."""
+    """On-board MXT position with the smallest radius."""
     refined: Position | None = None
     """A better position: full-data MXT, VT, Swift-XRT, or the catalogued source."""
 
     @property
     def best(self) -> Position:
-        """The refined position, else MXT's, else ECLAIRs': where a replay puts its source."""
+        """Position of the simulated source: the refined position, else that of MXT, else that of ECLAIRs."""
         best = self.refined or self.mxt or self.eclairs
         if best is None:
-            raise InvalidInput(f"{self.burst_id}: its position is not public; give one (--ra, --dec)")
+            raise InvalidInput(f"{self.burst_id}: its position is not public; give --ra and --dec")
         return best
 
 
@@ -86,11 +86,11 @@ def known_bursts() -> dict[str, KnownBurst]:
 
 
 def known_burst(burst_id: str) -> KnownBurst:
-    """Return one burst; `InvalidInput` that names the known ones when it is not among them."""
+    """Return one burst; raise `InvalidInput`, which lists the known bursts, if it is unknown."""
     bursts = known_bursts()
     if burst_id not in bursts:
         raise InvalidInput(
-            f"burst {burst_id!r} is not a known one: give its position (--ra, --dec), or choose one of"
+            f"burst {burst_id!r} is unknown: give its position (--ra, --dec), or choose one of"
             f" {', '.join(bursts)}"
         )
     return bursts[burst_id]

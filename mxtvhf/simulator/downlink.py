@@ -1,4 +1,4 @@
-"""The VHF link: what becomes of the satellite's packets on their way through the stations."""
+"""VHF link: loss, repetition, delay and corruption of the packets between satellite and ground."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ def downlink(
     corrupt: float,
     rng: np.random.Generator,
 ) -> bytes:
-    """Return the stream of bytes that the ground receives.
+    """Return the stream of bytes received on the ground.
 
     Parameters
     ----------
     photon_packets, pointing_packets, position_packets
-        As sent; they are merged in order of their times.
+        Packets as sent; they are merged in time order.
     loss
-        Probability that a packet never arrives at all, 0..1.
+        Probability that a packet is lost, 0..1.
     repeat
-        Mean number of further copies of a packet that arrives (several stations, several transmissions);
+        Mean number of additional copies of a received packet (several stations, several transmissions);
         Poisson distributed.
     shuffle
-        Delay of a copy: 0 keeps the order, 1 mixes the whole stream, between them a copy arrives late by up
-        to this fraction of the stream.
+        Largest delay of a copy as a fraction of the stream: 0 keeps the order, 1 shuffles the whole stream.
     corrupt
         Probability that a copy arrives with one bit flipped, 0..1.
     rng
-        Source of all randomness.
+        Random number generator.
     """
     kinds = layout()
     packets = [*pointing_packets, *photon_packets, *position_packets]

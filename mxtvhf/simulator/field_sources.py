@@ -1,4 +1,4 @@
-"""Steady sources in the field of view beside the burst."""
+"""Steady sources in the field of view in addition to the burst."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import seen_with
 
 MAX_COUNTS = 1e6
-"""Of one source; as for the burst."""
+"""Largest number of photons of one source; the same as for the burst."""
 
 
 class FieldSource(Model):
-    """A source of constant rate, with the spectrum of ``analysis/spectrum.toml``."""
+    """A source with a constant rate and the spectrum of ``analysis/spectrum.toml``."""
 
     ra_deg: RightAscension
     dec_deg: Declination
     counts: float = Field(ge=0.0, le=MAX_COUNTS)
-    """Expected photons on the detector during the observation sent by VHF."""
+    """Expected photons on the detector during the VHF observation."""
 
 
 def detector_places(sources: Sequence[FieldSource], pointing: Pointing) -> list[tuple[float, float]]:
-    """Return where on the detector the sources fall, continuous 0-based pixels.
+    """Return the detector positions of the sources, continuous 0-based pixels.
 
     Raises
     ------
     InvalidInput
-        One falls beside the detector.
+        A source is outside the detector.
     """
     edge, places = detector_pixels() - 0.5, []
     for source in sources:
@@ -62,24 +62,24 @@ def with_field_sources(
     seed: int,
     sent_s: float | None = None,
 ) -> PhotonList:
-    """Return photons together with those of the sources, each source from random numbers of its own.
+    """Add the photons of the sources; each source has its own random numbers.
 
     Parameters
     ----------
     photons
-        Of the burst and the background: they stay as they are.
+        Photons of the burst and the background, which are not changed.
     sources
-        May be empty.
+        Sources to add; may be empty.
     attitude
-        Of the observation, which ends with it: the sources move over the detector when the pointing does.
+        Attitude up to the end of the observation; if the pointing moves, the sources move over the detector.
     pointing
-        Its mean.
+        Mean pointing.
     calibration
         PSF, spectrum and bad pixels.
     seed
-        Of the simulation.
+        Seed of the simulation.
     sent_s
-        Draw what comes after so many seconds of the observation, those that were sent by VHF; None: all.
+        Draw only photons after this time since the start, when the VHF observation ends; None draws all.
     """
     start, stop = float(attitude.time[0]), float(attitude.time[-1])
     first = start + (sent_s or 0.0)

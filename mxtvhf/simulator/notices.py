@@ -1,4 +1,4 @@
-"""SVOM notices of a simulated burst: an `Alert` written as VOEvent 2.0, and the alerts of a burst."""
+"""Simulated SVOM notices: create the alerts of a burst, and write an `Alert` as VOEvent 2.0."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from mxtvhf.notices.voevent_writer import (
 
 
 def write_notice(alert: Alert) -> bytes:
-    """Write an alert as SVOM writes its notices, valid VOEvent 2.0.
+    """Write an alert as valid VOEvent 2.0 in the style of SVOM's notices.
 
-    The inverse of `mxtvhf.notices.voevent.read_alert`: what that can read comes back equal. The author is
-    this project, and a Description says that the notice is simulated; the ivorn is the alert's own.
+    This is the inverse of `mxtvhf.notices.voevent.read_alert`. The author is this project, and a Description
+    marks the notice as simulated; the ivorn is that of the alert.
 
     Parameters
     ----------
     alert
-        ``r90_arcsec`` of its position is what is published as ``Error2Radius``; None is written as -1 (GRM)
-        or 0 (VT), the only instruments that publish a position without a radius.
+        The alert. ``r90_arcsec`` of its position is published as ``Error2Radius``; None is written as -1
+        (GRM) or 0 (VT), the only instruments that publish a position without a radius.
     """
     root = new_event(role=alert.role, ivorn=alert.ivorn)
     author = notice_facts().simulated
@@ -72,7 +72,7 @@ def eclairs_wakeup_notice(
     attitude: Attitude | None = None,
     role: Literal["observation", "test"] = "test",
 ) -> Alert:
-    """Make the ``eclairs-wakeup`` alert of a burst.
+    """Create the ``eclairs-wakeup`` alert of a burst.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def eclairs_wakeup_notice(
     snr
         ECLAIRs' image SNR; the statistical R90 is 77.0 arcmin / SNR (``notices/notices.toml``).
     rng
-        Source of the scatter. The published radius, systematic included, holds the true position in 90 % of
-        cases.
+        Random number generator of the scatter. The published radius, including the systematic error, contains
+        the true position in 90 % of cases.
     attitude
         Satellite attitude before the slew.
     role
@@ -129,22 +129,22 @@ def onboard_mxt_notice(
     snr: float,
     rng: np.random.Generator,
 ) -> Alert:
-    """Make the ``mxt-initial_qfN`` alert of a burst whose photons are not simulated.
+    """Create the ``mxt-initial_qfN`` alert of a burst without simulated photons.
 
-    See ``mxt_notice_of``; the position is drawn about the true one.
+    The position is drawn about the true one; see ``mxt_notice_of``.
 
     Parameters
     ----------
     eclairs, start
-        As of ``mxt_notice_of``.
+        Same as for ``mxt_notice_of``.
     ra_deg, dec_deg
         True position, ICRS degrees.
     snr
         On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its
         scatter.
     rng
-        Source of the scatter. The position scatters with the statistical radius only: the systematic is one
-        of attitude and alignment, which the photons of the same observation share.
+        Random number generator of the scatter. The position scatters with the statistical radius only: the
+        systematic error comes from attitude and alignment, which the photons of the same observation share.
     """
     law = instrument().snr_radius
     stat = law.amplitude_arcsec * (snr / 100) ** law.index * (1 + law.scatter * rng.standard_normal())
@@ -154,17 +154,17 @@ def onboard_mxt_notice(
 
 
 def mxt_notice_of(eclairs: Alert, found: OnboardSource, *, start: datetime) -> Alert:
-    """Make the ``mxt-initial_qfN`` alert that follows an ECLAIRs alert, of a source found on board.
+    """Create the ``mxt-initial_qfN`` alert for an on-board source after an ECLAIRs alert.
 
-    As in real notices the event time is the start of the MXT observation, the attitude is that before the
-    slew, and the SNR stops at 255. Unlike in them ``within_eclairs_r90`` and ``eclairs_angle_arcmin`` follow
-    from the two published positions and the published ECLAIRs radius. No flux is given: its published unit is
-    unknown.
+    As in real notices, the event time is the start of the MXT observation, the attitude is that before the
+    slew, and the SNR saturates at 255. Unlike in real notices, ``within_eclairs_r90`` and
+    ``eclairs_angle_arcmin`` follow from the two published positions and the published ECLAIRs radius. No flux
+    is given, because its published unit is unknown.
 
     Parameters
     ----------
     eclairs
-        The alert of the same burst that it follows; gives burst id, role, T0 and attitude.
+        The preceding ECLAIRs alert, which gives burst id, role, T0 and attitude.
     found
         The on-board result.
     start
@@ -203,7 +203,7 @@ def mxt_notice_of(eclairs: Alert, found: OnboardSource, *, start: datetime) -> A
 def _scattered(
     ra_deg: float, dec_deg: float, r90_arcsec: float, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Measure a position: round Gaussian errors, 90 % of which lie within ``r90_arcsec``."""
+    """Draw a measured position with circular Gaussian errors, 90 % of them within ``r90_arcsec``."""
     distance = rng.rayleigh(r90_arcsec / sqrt(2 * log(10)))
     ra, dec = offset_by(radians(ra_deg), radians(dec_deg), rng.uniform(0, 2 * pi), radians(distance / 3600))
     return float(ra.deg), float(dec.deg)
@@ -218,7 +218,7 @@ def _published(
     time: datetime,
     ivorn: str,
 ) -> Position:
-    """Round a position as notices do: four decimals of a degree."""
+    """Round a position to four decimals of a degree, as in notices."""
     return notice_position(
         origin,
         label,

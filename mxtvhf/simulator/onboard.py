@@ -1,8 +1,8 @@
-"""The on-board localisation: the photons received so far, correlated with the PSF.
+"""Simulated on-board localisation: cross-correlation of the photons with the PSF.
 
 The method is that of Hussein et al. 2022 (arXiv 2209.13330): the image of all photons is correlated with the
-PSF, and the source is in the pixel where both agree best. It takes photons as they are, without their
-energies and times, and without a model of the background; so it scatters more than a fit, see
+PSF, and the source is in the pixel with the highest correlation. The method uses neither the energies and
+times of the photons nor a background model, so its scatter is larger than that of a fit, see
 ``ONBOARD_EXCESS``.
 """
 
@@ -25,11 +25,12 @@ from mxtvhf.localisation.position import localise
 from mxtvhf.models.arrays import Floats
 
 ONBOARD_EXCESS = 1.2
-"""The on-board cross-correlation's error over that of a likelihood fit (``docs/performance.md``)."""
+"""Ratio of the error of the on-board cross-correlation to that of a likelihood fit
+(``docs/performance.md``)."""
 FIRST_RESULT_S = 30.0
-"""Assumed: the first result comes after so many seconds, each further one after twice as many."""
+"""Assumed time of the first result, seconds; each further result takes twice as long as the one before."""
 NOISE_ARCSEC = 4.0
-"""Of an on-board position beside that of its photons, per axis: one star tracker sample, as in
+"""Additional error of an on-board position per axis: one star tracker sample, as in
 ``instrument/pointing.toml``."""
 
 
@@ -42,27 +43,27 @@ def onboard_results(
     rng: np.random.Generator,
     offset_arcsec: float = 0.0,
 ) -> list[OnboardMessage]:
-    """Localise on board at growing times, the last one at the end of the observation.
+    """Return on-board results at increasing times, the last one at the end of the observation.
 
     Parameters
     ----------
     photons
-        As read out, in time order.
+        Photons as read out, in time order.
     attitude
-        Of the observation; photons are taken from its first stable sample on.
+        Attitude of the observation; photons from its first stable sample on are used.
     pointing
-        The mean one of the stable time.
+        Mean pointing of the stable time.
     calibration
-        The instrument's.
+        Calibration of the instrument.
     rng
-        Source of the noise.
+        Random number generator of the noise.
     offset_arcsec
-        By how much all positions are wrong, in one direction that is drawn.
+        Common offset of all positions, in one random direction.
 
     Returns
     -------
     list
-        In time order; a result has no source where the photons show none.
+        Results in time order; a result has no source if the photons show none.
     """
     start, stop = float(attitude.time[attitude.stable][0]), float(attitude.time[-1])
     moments = [start + FIRST_RESULT_S]
@@ -82,14 +83,14 @@ def onboard_results(
 
 
 def correlation_peak(column: npt.ArrayLike, row: npt.ArrayLike, psf: LobsterEyePsf) -> tuple[int, int]:
-    """Return column and row of the pixel where the photons' image agrees best with the PSF.
+    """Return column and row of the pixel with the highest correlation of image and PSF.
 
     Parameters
     ----------
     column, row
         Pixel addresses of the photons, 0..255.
     psf
-        The on-board table of the PSF.
+        PSF used on board.
     """
     size = detector_pixels()
     image = np.zeros((size, size))
@@ -102,7 +103,7 @@ def correlation_peak(column: npt.ArrayLike, row: npt.ArrayLike, psf: LobsterEyeP
 
 @cache
 def _transform(psf: LobsterEyePsf) -> npt.NDArray[np.complex128]:
-    """Return the conjugate transform of the PSF by offset, twice as large as the field: nothing wraps."""
+    """Return the conjugate transform of the PSF, twice as large as the field to avoid wrap-around."""
     size = detector_pixels()
     offset = np.arange(2 * size)
     offset[size:] -= 2 * size
@@ -111,7 +112,7 @@ def _transform(psf: LobsterEyePsf) -> npt.NDArray[np.complex128]:
 
 
 def _steady(photons: PhotonList, attitude: AttitudeHistory, pointing: Pointing, start: float) -> PhotonList:
-    """Return the photons from ``start`` on, at their addresses at the mean pointing."""
+    """Return the photons from ``start`` on, at drift-corrected positions."""
     photons = photons.selected(photons.time >= start)
     x, y = np.rint(drift_corrected_pixels(pointing, attitude, photons.time, photons.x, photons.y))
     size = detector_pixels()
@@ -128,7 +129,7 @@ def _sources(
     shift: Floats,
     rng: np.random.Generator,
 ) -> tuple[OnboardSource, ...]:
-    """Return the source that the photons show, if any, with a radius by the law of the public notices."""
+    """Return the detected source, if any, with the radius given by the relation of public notices."""
     noise = NOISE_ARCSEC / pixel_scale_arcsec() * rng.standard_normal(2)
     scatter = rng.standard_normal()
     if not len(photons):

@@ -1,7 +1,7 @@
-"""The photons of a burst that fall on the detector: where, when and how energetic.
+"""Simulate the photons of a burst on the detector: positions, times and energies.
 
-What the detector makes of them (split events, pile-up) is in `mxtvhf.simulator.readout`. Left out on purpose:
-vignetting of the spectrum over the field.
+`mxtvhf.simulator.readout` simulates split events and pile-up. Energy-dependent vignetting over the field is
+not simulated.
 """
 
 from __future__ import annotations
@@ -44,39 +44,38 @@ def simulate_photons(
     x, y
         Position of the source on the detector, continuous 0-based pixels.
     counts
-        Expected number of source photons that fall on the detector (all of it: of those a part may fall on
-        bad pixels and is lost).
+        Expected number of source photons on the whole detector, including those lost on bad pixels.
     background
         Expected number of background photons on the whole detector, flat in position, time and pulse height
         (assumed).
     start, stop
         Of the observation, MET seconds.
     rng
-        Source of randomness; the same state gives the same photons.
+        Random number generator; the same state gives the same photons.
     burst_time, decay_index
-        The source's rate falls as (t - burst_time)^-decay_index; ``burst_time`` (MET) is before ``start``.
-        By default it is constant.
+        The source's rate falls as (t - burst_time)^-decay_index; ``burst_time`` (MET) is before ``start``. By
+        default the rate is constant.
     spectrum
-        By default the one of ``analysis/spectrum.toml``.
+        Spectrum; by default that of ``analysis/spectrum.toml``.
     calibration
-        By default the package's latest.
+        Calibration; by default the latest one of the package.
     psf
-        By default that of the calibration.
+        PSF; by default that of the calibration.
     bad_pixels
-        As for ``localise``; their photons are left out.
+        Same as for ``localise``; their photons are left out.
     exact
-        Take ``counts`` and ``background`` (whole numbers) as they are instead of drawing Poisson numbers.
+        Use ``counts`` and ``background`` (integers) as exact numbers instead of drawing Poisson numbers.
 
     Returns
     -------
     PhotonList
-        In time order; times are the starts of detector frames counted from ``start``.
+        Photons in time order; times are the starts of detector frames counted from ``start``.
 
     Raises
     ------
     InvalidInput
-        A position off the detector, a negative or infinite number, an empty time range, a decay without a
-        burst time before ``start``.
+        The position is off the detector, a number is negative or infinite, the time range is empty, or a
+        decay has no burst time before ``start``.
     """
     _check(x, y, counts, background, start, stop, burst_time, decay_index)
     calibration = calibration or default_calibration()
@@ -107,7 +106,7 @@ def simulate_photons(
 def draw_pixels(
     rng: np.random.Generator, number: int, x: float, y: float, psf: SeparablePsf
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Columns and rows of a source's photons, given that they fall on the detector."""
+    """Draw columns and rows of source photons, given that they fall on the detector."""
     column, row = psf.fractions((x, y), detector_pixels())
     return _draw(rng, number, column), _draw(rng, number, row)
 
@@ -120,7 +119,7 @@ def draw_times(
     burst_time: float | None,
     decay_index: float,
 ) -> Floats:
-    """Arrival times (MET) of a source that fades as (t - burst_time)^-decay_index, by inversion."""
+    """Draw arrival times (MET) of a source that fades as (t - burst_time)^-decay_index, by inversion."""
     uniform = rng.random(number)
     if burst_time is None or decay_index == 0.0:
         return np.asarray(start + uniform * (stop - start))
@@ -128,7 +127,7 @@ def draw_times(
     power = 1.0 - decay_index
     if abs(power) < 1e-9:
         return np.asarray(burst_time + first * (last / first) ** uniform)
-    # Relative to the first moment, so that steep laws neither overflow nor cancel.
+    # Computed relative to the first time, so that steep power laws neither overflow nor cancel.
     grown = np.log1p(uniform * np.expm1(power * np.log(last / first))) / power
     return np.asarray(burst_time + first * np.exp(grown))
 
@@ -136,7 +135,7 @@ def draw_times(
 def draw_pulse_heights(
     rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
 ) -> Floats:
-    """Pulse heights (channels, not yet whole) of photons of a spectrum, through optics and detector."""
+    """Draw pulse heights (unrounded channels) of photons of a spectrum, through optics and detector."""
     centre = energy_bins(*instrument().energy.band_kev)
     energy = centre[_draw(rng, number, spectrum.density(centre) * calibration.effective_area.at(centre))]
     energy += ENERGY_STEP_KEV * (rng.random(number) - 0.5)
@@ -145,15 +144,15 @@ def draw_pulse_heights(
 
 
 def _channels_of_the_band(gain: Gain) -> tuple[float, float]:
-    """First and last pulse height (whole numbers) in the energy band, as far as there are channels."""
+    """Return the first and last pulse height channel in the energy band."""
     energy = instrument().energy
     low, high = gain.channel(energy.band_kev)
-    # Not let a rounding error leave out a channel on the band's edge.
+    # A rounding error must not exclude a channel at the edge of the band.
     return max(np.ceil(low - 1e-9), 0.0), min(np.floor(high + 1e-9), energy.pha_channels - 1.0)
 
 
 def _draw(rng: np.random.Generator, number: int, weight: Floats) -> npt.NDArray[np.intp]:
-    """Random indices with the given weights, by inversion of their sum."""
+    """Draw random indices with the given weights, by inversion of their cumulative sum."""
     total = np.cumsum(weight)
     return np.asarray(np.searchsorted(total, rng.random(number) * total[-1], side="right"), dtype=np.intp)
 
@@ -170,12 +169,12 @@ def _check(
 ) -> None:
     edge = detector_pixels() - 0.5
     if not (-0.5 <= x <= edge and -0.5 <= y <= edge):
-        raise InvalidInput(f"simulated source: position ({x}, {y}) is not on the detector")
+        raise InvalidInput(f"simulated source: position ({x}, {y}) is outside the detector")
     for name, value in (("counts", counts), ("background", background)):
         if not 0.0 <= value < np.inf:
-            raise InvalidInput(f"simulated source: {name} = {value} is not a number >= 0")
+            raise InvalidInput(f"simulated source: {name} = {value}; expected a number >= 0")
     if not -np.inf < start < stop < np.inf:
-        raise InvalidInput(f"simulated source: no time between start {start} and stop {stop}")
+        raise InvalidInput(f"simulated source: start {start} is not before stop {stop}")
     if not np.isfinite(decay_index) or (decay_index and (burst_time is None or burst_time >= start)):
         raise InvalidInput(
             f"simulated source: a decay of index {decay_index} needs a burst time before {start}, "

@@ -1,12 +1,12 @@
-"""The detector's readout: photons become pixel entries.
+"""Simulate the detector readout, which converts photons to pixel entries.
 
-The charge of a photon is a round Gaussian cloud about the point of its pixel where it fell. Each pixel
-receives the part of the cloud within its edges, so that charge near an edge is shared by two pixels and near
-a corner by up to four. Charges of one pixel and frame add up, also those of several photons (pile-up). A
-pixel below the threshold is not sent; its charge is lost. How many photons are split by their energy follows
-from the size of the cloud and the threshold (``readout.toml``).
+The charge of a photon is a circular Gaussian cloud about its point of impact. Each pixel receives the
+fraction of the cloud within its edges, so that charge near an edge is shared by two pixels and near a corner
+by up to four. Charges in one pixel and frame add up, also those of several photons (pile-up). A pixel below
+the threshold is not sent, and its charge is lost. The fraction of split events as a function of energy
+follows from the size of the cloud and the threshold (``readout.toml``).
 
-Left out: the noise of the further pixels, charge transfer losses, photons that arrive during the frame
+Not simulated: noise of the neighbouring pixels, charge transfer losses, and photons during the frame
 transfer.
 """
 
@@ -28,25 +28,25 @@ from mxtvhf.models.arrays import Floats
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 _BLOCK = 65_536
-"""Photons whose charge is shared at once."""
+"""Number of photons processed at a time."""
 
 
 class ChargeSharing(SourcedConstants):
-    """How the charge of a photon spreads over the pixels."""
+    """Charge sharing between pixels."""
 
     cloud_sigma_um: float = Field(ge=0.1, le=30.0)
     threshold_kev: float = Field(ge=0.0, le=1.0)
 
 
 class ReadoutConstants(Constants):
-    """``readout.toml``."""
+    """Contents of ``readout.toml``."""
 
     charge_sharing: ChargeSharing
 
 
 @cache
 def readout_constants() -> ReadoutConstants:
-    """Return how the simulated detector reads out; see the file for the sources."""
+    """Return the readout constants of the simulated detector; the TOML file gives their sources."""
     return read_toml(Path(__file__).with_name("readout.toml"), ReadoutConstants)
 
 
@@ -58,26 +58,26 @@ def read_out(
     bad_pixels: RawMask | None = None,
     sharing: ChargeSharing | None = None,
 ) -> PhotonList:
-    """Return the pixel entries that the detector sends of photons.
+    """Return the pixel entries that the detector sends for photons.
 
     Parameters
     ----------
     photons
-        One entry for each photon: the pixel in which it fell and the pulse height of its whole charge.
+        Photons with the pixel of impact and the pulse height of the total charge.
     rng
-        Draws where in its pixel each photon fell.
+        Random number generator for the points of impact within the pixels.
     gain
-        Turns the threshold into a pulse height.
+        Gain, which converts the threshold to a pulse height.
     bad_pixels
-        True for pixels that send nothing. By default all send.
+        True for pixels that send nothing; by default none.
     sharing
-        By default that of ``readout.toml``.
+        Charge sharing; by default that of ``readout.toml``.
 
     Returns
     -------
     PhotonList
-        In time order, of each frame in the order of rows and columns; at most one entry of a pixel and frame.
-        A charge above the last channel is sent as that one.
+        Entries in time order, within a frame by row and column; at most one entry per pixel and frame. A
+        charge above the last channel is sent as that channel.
     """
     sharing = sharing or readout_constants().charge_sharing
     detector, energy = instrument().detector, instrument().energy
@@ -103,7 +103,7 @@ def read_out(
 
 
 def _frames(time: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the number of each photon's frame, counted over frames with photons, and the frames' times."""
+    """Return the frame number of each photon, counting only frames with photons, and the frame times."""
     frames, number = np.unique(time, return_inverse=True)
     return number, frames
 
@@ -115,12 +115,12 @@ def _shares(
     sharing: ChargeSharing,
     rng: np.random.Generator,
 ) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Return the parts of the charge of some photons: frame and pixel as one number, and pulse height."""
+    """Return the charge fractions of photons: combined number of frame and pixel, and pulse height."""
     detector = instrument().detector
     pha = photons.pha[block]
     sigma = 1e-3 * sharing.cloud_sigma_um / detector.pixel_size_mm
     inside = rng.uniform(-0.5, 0.5, (2, len(pha), 1))
-    # Edges of the pixel before, the pixel itself and the next one, about the pixel's centre.
+    # Edges of the previous pixel, the pixel itself and the next one, relative to the pixel centre.
     below = ndtr((np.array([-1.5, -0.5, 0.5, 1.5]) - inside) / sigma)
     in_x, in_y = np.diff(below, axis=-1)
     charge = pha[:, None, None] * in_y[:, :, None] * in_x[:, None, :]
@@ -128,7 +128,7 @@ def _shares(
     y = (photons.y[block].astype(np.int64)[:, None] + step)[:, :, None]
     x = (photons.x[block].astype(np.int64)[:, None] + step)[:, None, :]
     on_detector = (y >= 0) & (y < detector.rows) & (x >= 0) & (x < detector.columns)
-    # What rounds to no channel even where four photons meet is left out here: most of the nine pixels.
+    # Most of the nine pixels are dropped here: charges that round to zero even if four photons add up.
     some = on_detector & (charge > 0.1)
     key = (frame[block].astype(np.int64)[:, None, None] * detector.rows + y) * detector.columns + x
     return key[some], charge[some]

@@ -1,4 +1,4 @@
-"""A whole burst as the ground receives it: its notices, its VHF packets, and the truth to compare with."""
+"""Simulate a burst as received on the ground: notices and VHF packets, with the true values."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ from mxtvhf.telemetry import encode_onboard, encode_photons, encode_pointing
 
 DEFAULT_COUNTS = 300.0
 MAX_PHOTONS = 1e6
-"""Of source or background; a brighter burst takes minutes and gigabytes, and VHF cannot carry it."""
+"""Largest number of photons of source or background; more would exceed time, memory and the VHF link."""
 XBAND_FILE = "xband_events.fits"
 ATTITUDE_FILE = "attitude.fits"
 ONBOARD_STREAM = 771
-"""Sets the random numbers of the on-board localisation apart: photons and notices are the same without it."""
+"""Separate seed of the on-board localisation, so that it does not change photons and notices."""
 
 
 class Scenario(Model):
-    """A burst to be simulated; see ``mxtvhf simulate --help`` for the command line's names of these."""
+    """A burst to be simulated; ``mxtvhf simulate --help`` lists the corresponding options."""
 
     burst_id: BurstId
     ra_deg: RightAscension
@@ -64,51 +64,51 @@ class Scenario(Model):
     """Start of the MXT observation, UTC; after the trigger."""
     duration_s: float = Field(default=300.0, ge=1.0, le=86_400.0)
     counts: float | None = Field(default=None, ge=0.0, le=MAX_PHOTONS)
-    """Expected source photons on the detector; None: from ``flux``."""
+    """Expected source photons on the detector; None to compute them from ``flux``."""
     flux: NonNegative | None = None
     """Mean flux in 0.3-10 keV, erg/cm2/s."""
     background: float | None = Field(default=None, ge=0.0, le=MAX_PHOTONS)
-    """Expected background photons; None: the calibration's rate times the duration."""
+    """Expected background photons; None for the calibrated rate times the duration."""
     photon_index: float = Field(default=2.0, ge=-3.0, le=10.0)
     decay: float = Field(default=1.2, ge=0.0, le=10.0)
     roll_deg: float = Field(default=30.0, ge=-360.0, le=360.0)
     offset_arcmin: float = Field(default=4.0, ge=0.0, le=25.0)
-    """Distance of the burst from the boresight; its direction is drawn."""
+    """Distance of the burst from the boresight, in a random direction."""
     drift_arcsec: float = Field(default=0.0, ge=-3600.0, le=3600.0)
-    """Way of the boresight over the stable part of the observation."""
+    """Drift of the boresight during the stable part of the observation."""
     slew_s: float = Field(default=0.0, ge=0.0)
-    """So long after the start the platform still slews; shorter than the observation."""
+    """Duration of the slew after the start; shorter than the observation."""
     eclairs_snr: float = Field(default=10.0, gt=0.0, le=1000.0)
     loss: float = Field(default=0.0, ge=0.0, le=1.0)
     repeat: float = Field(default=1.0, ge=0.0, le=100.0)
     shuffle: float = Field(default=0.05, ge=0.0, le=1.0)
     corrupt: float = Field(default=0.0, ge=0.0, le=1.0)
     split_events: bool = True
-    """The charge of a photon is shared by up to four pixels; False: each photon is one pixel entry."""
+    """True if the charge of a photon is shared by up to four pixels; False for one pixel entry per photon."""
     sources: tuple[FieldSource, ...] = ()
-    """Steady sources in the field of view beside the burst."""
+    """Steady sources in the field of view in addition to the burst."""
     onboard_offset_arcsec: float = Field(default=0.0, ge=0.0, le=36_000.0)
-    """By how much the on-board position is wrong beyond its own scatter."""
+    """Offset of the on-board position in addition to its scatter."""
     attitude: Literal["packets", "product", "both"] = "packets"
-    """How the attitude comes: in pointing packets, as a product of its own, or both."""
+    """Form of the attitude: pointing packets, attitude product, or both."""
     role: Literal["test", "observation"] = "test"
-    """A simulated burst is a test unless asked otherwise: it must never be announced as real."""
+    """Role of the notices; a test by default, so that a simulated burst is never announced as real."""
     seed: int = Field(default=1, ge=0)
     xband_s: float | None = Field(default=None, gt=0.0, le=86_400.0)
-    """Length of the exposure that comes later by X-band, longer than ``duration_s``; None: there is none."""
+    """Duration of the later X-band exposure, longer than ``duration_s``; None for no X-band data."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.counts is None) == (self.flux is None):
             raise ValueError("give either counts or flux")
         if self.start <= self.trigger_time:
-            raise ValueError("start: the MXT observation begins after the trigger")
+            raise ValueError("start: the MXT observation must begin after the trigger")
         if self.xband_s is not None and self.xband_s <= self.duration_s:
-            raise ValueError("xband: the exposure is longer than the observation sent by VHF")
+            raise ValueError("xband: the exposure must be longer than the VHF observation")
         if self.xband_s is not None and (self.slew_s or self.drift_arcsec):
-            raise ValueError("xband: only of a pointing that neither slews nor drifts")
+            raise ValueError("xband: not supported with a slew or drift")
         if self.slew_s >= self.duration_s:
-            raise ValueError("slew_s: the slew ends before the observation")
+            raise ValueError("slew_s: the slew must end before the observation")
         return self
 
 
@@ -120,28 +120,28 @@ def scenario_of(
     start: datetime | None = None,
     **options: object,
 ) -> Scenario:
-    """Complete a scenario with the public facts of the burst, where it is a known one.
+    """Complete a scenario with the public facts of a known burst.
 
     Parameters
     ----------
     burst_id
-        SVOM burst id; of an unknown burst a position is needed, and T0 is noon of its day.
+        SVOM burst id; an unknown burst needs a position, and its T0 is noon of its date.
     ra_deg, dec_deg
         True position, ICRS degrees; by default the best public position of a known burst.
     start
         Start of the MXT observation, UTC; by default the public one, else T0 + 180 s.
     options
-        Further fields of ``Scenario``; None means the default.
+        Other fields of ``Scenario``; None means the default.
 
     Raises
     ------
     InvalidInput
-        The burst is not known and no position is given, or an option is out of its range.
+        The burst is unknown and no position is given, or an option is out of range.
     """
     if not re.fullmatch(BURST_ID_PATTERN, burst_id):
         raise InvalidInput(f"burst id {burst_id!r}: expected sbYYMMDDnn, e.g. sb26030704")
     if (ra_deg is None) != (dec_deg is None):
-        raise InvalidInput("give both --ra and --dec, or none of them")
+        raise InvalidInput("give both --ra and --dec, or neither")
     facts = known_bursts().get(burst_id)
     if ra_deg is None:
         best = known_burst(burst_id).best
@@ -155,7 +155,7 @@ def scenario_of(
         trigger = facts.trigger_time if facts else _noon_of(burst_id)
         start = start or (facts.mxt_start if facts else None) or trigger + timedelta(seconds=180)
         if start <= trigger:
-            # An observation given for another time than the public one: the burst moves with it.
+            # If the observation is moved to another time than the public one, the trigger moves with it.
             trigger = start - timedelta(seconds=180)
         fields = {"burst_id": burst_id, "ra_deg": ra_deg, "dec_deg": dec_deg, "trigger_time": trigger}
         return Scenario.model_validate({**fields, "start": start, **given})
@@ -168,21 +168,22 @@ def scenario_of(
 def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore | None = None) -> list[Path]:
     """Simulate a burst and write ``alert.xml``, ``eclairs-wakeup.xml``, ``packets.bin`` and ``truth.json``.
 
-    ``alert.xml`` is the on-board MXT notice; where the photons are too few for one it is the ECLAIRs notice.
-    With ``xband_s`` there is also ``xband_events.fits``, all photons of the longer exposure; those sent by
-    VHF are the same with and without it. With ``attitude`` "product" or "both" there is ``attitude.fits``.
-    Notices and on-board positions are those of the burst alone: ``sources`` change neither them nor any other
+    ``alert.xml`` is the on-board MXT notice, or the ECLAIRs notice if there are too few photons for one. With
+    ``xband_s`` there is also ``xband_events.fits`` with all photons of the longer exposure; the VHF photons
+    are the same with and without it. With ``attitude`` "product" or "both" there is ``attitude.fits``.
+    Notices and on-board positions refer to the burst alone: ``sources`` change neither them nor any other
     photon.
 
     Parameters
     ----------
     store
-        The instrument is as its calibration for the start of the observation says; by default the package's.
+        Calibration store; the calibration valid at the start of the observation is used. By default that of
+        the package.
 
     Returns
     -------
     list
-        The files, the alert first.
+        Paths of the files, the alert first.
     """
     out = Path(out)
     calibration = (store or packaged_store()).at(scenario.start)
@@ -204,8 +205,8 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
         pointing, start, stop, slew_s=scenario.slew_s, drift_arcsec=scenario.drift_arcsec
     )
     photons = _photons(scenario, draw, pointing, attitude, calibration, rng, counts, background)
-    # Random numbers of their own: photons and notices are the same with and without split events. The first
-    # of them are those of the later photons.
+    # Separate random numbers, so that split events change neither photons nor notices; the first ones are
+    # used for the later photons.
     _, of_readout, of_later_readout = np.random.default_rng(scenario.seed).spawn(3)
     in_field = partial(with_field_sources, sources=scenario.sources, pointing=pointing, seed=scenario.seed,
                        calibration=calibration)  # fmt: skip
@@ -276,7 +277,7 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
 def _later_photons(
     scenario: Scenario, draw: Callable[..., PhotonList], counts: float, background: float
 ) -> PhotonList:
-    """Draw the photons after those sent by VHF, from random numbers of their own."""
+    """Draw the photons after the VHF observation, with separate random numbers."""
     start, since = met_from_utc(scenario.start), (scenario.start - scenario.trigger_time).total_seconds()
     sent, whole = scenario.duration_s, scenario.xband_s or 0.0
     before, after = (
@@ -305,7 +306,7 @@ def _xband_header(scenario: Scenario, wakeup: Alert, *, end: datetime) -> EventH
 def _pointing(
     scenario: Scenario, calibration: Calibration, rng: np.random.Generator
 ) -> tuple[Pointing, tuple[float, float]]:
-    """Point the boresight beside the burst, in a direction drawn, and say on which pixel the burst falls."""
+    """Return a pointing with the burst off axis in a random direction, and the pixel of the burst."""
     source = SkyCoord(scenario.ra_deg, scenario.dec_deg, unit="deg")
     direction = rng.uniform(0.0, 360.0)
     boresight = source.directional_offset_by(direction * u.deg, scenario.offset_arcmin * u.arcmin)
@@ -340,7 +341,7 @@ def _photons(
     counts: float,
     background: float,
 ) -> PhotonList:
-    """Draw the photons; those of the source move over the detector when the pointing does."""
+    """Draw the photons; if the pointing moves, those of the source move over the detector."""
     bad_pixels = calibration.bad_pixels.mask()
     draw = partial(draw, start=attitude.time[0], stop=attitude.time[-1], rng=rng)
     if not (scenario.drift_arcsec or scenario.slew_s):
@@ -353,7 +354,7 @@ def _photons(
 def _pixels(
     scenario: Scenario, photons: PhotonList, calibration: Calibration, rng: np.random.Generator
 ) -> PhotonList:
-    """Return the pixel entries that the detector sends of the photons."""
+    """Return the pixel entries that the detector sends for the photons."""
     if not scenario.split_events:
         return photons
     return read_out(photons, rng, gain=calibration.gain, bad_pixels=calibration.bad_pixels.mask())
@@ -369,7 +370,7 @@ def _source_counts(scenario: Scenario, x: float, y: float, calibration: Calibrat
 def _notices(
     scenario: Scenario, results: Sequence[OnboardMessage], rng: np.random.Generator
 ) -> tuple[Alert, Alert]:
-    """Make the ECLAIRs notice and the notice that starts the run."""
+    """Create the ECLAIRs notice and the notice that starts the run."""
     wakeup = eclairs_wakeup_notice(
         scenario.burst_id,
         ra_deg=scenario.ra_deg,
@@ -389,4 +390,4 @@ def _noon_of(burst_id: str) -> datetime:
     try:
         return datetime.strptime(burst_id[:8], "sb%y%m%d").replace(hour=12, tzinfo=UTC)
     except ValueError:
-        raise InvalidInput(f"burst id {burst_id!r}: {burst_id[2:8]} is not a date (YYMMDD)") from None
+        raise InvalidInput(f"burst id {burst_id!r}: invalid date {burst_id[2:8]}; expected YYMMDD") from None

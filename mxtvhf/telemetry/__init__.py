@@ -1,7 +1,7 @@
-"""VHF packets: bytes to photons, attitude and on-board positions, and back.
+"""Decode and encode VHF packets: photons, attitude and on-board positions.
 
-The layout is data (``mxt_vhf.xtce.xml``); framing (where the packets are) is apart from decoding (what they
-say), so a bad content cannot spoil its neighbours.
+The packet layout is a data file (``mxt_vhf.xtce.xml``). Framing (finding the packets) is separate from
+decoding (reading their contents), so a packet with bad contents does not affect its neighbours.
 """
 
 from mxtvhf.telemetry.decode import DecodedStream, bursts_in, decode_stream

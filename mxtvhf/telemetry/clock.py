@@ -1,7 +1,7 @@
-"""The link's time code: whole seconds and 1/65536 s of mission elapsed time, and detector frames.
+"""Time code of the link: mission elapsed time in whole seconds and 1/65536 s, and detector frames.
 
-Times are counted in an integer unit that divides both the clock's tick and the frame time, so that a frame
-has the same time, to the last bit, whichever packet it came in.
+Times are counted in an integer unit that divides both the clock tick and the frame time, so that a frame has
+bit-identical times in all packets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def ticks(kind: PacketType, records: Records) -> Integers:
-    """Time of each packet, in ticks of the clock."""
+    """Return the time of each packet, in clock ticks."""
     coarse = kind.read(records, "TIME_COARSE").astype(np.int64)
     time: Integers = coarse * TICKS_PER_SECOND + kind.read(records, "TIME_FINE")
     return time
@@ -33,18 +33,18 @@ def ticks(kind: PacketType, records: Records) -> Integers:
 
 @dataclass(frozen=True)
 class FrameClock:
-    """Integer units common to ticks and frames."""
+    """Integer time units that divide both the clock tick and the detector frame."""
 
     units_per_tick: int
     units_per_frame: int
     units_per_second: int
     frames_per_whole_ticks: int
-    """Smallest number of frames that lasts a whole number of ticks."""
+    """Smallest number of frames whose duration is a whole number of ticks."""
 
 
 @cache
 def frame_clock() -> FrameClock:
-    """Return the clock of ``frame_time_s`` of the instrument file (0.1 s: 5 frames are 32768 ticks)."""
+    """Return the clock for ``frame_time_s`` of the instrument file (0.1 s: 5 frames are 32768 ticks)."""
     frame = Fraction(str(instrument().detector.frame_time_s))
     per_frame = frame * TICKS_PER_SECOND
     return FrameClock(

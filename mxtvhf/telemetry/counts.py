@@ -1,4 +1,4 @@
-"""What became of the packets of one input."""
+"""Packet counts of one input, by outcome."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from mxtvhf.models.base import Model
 
 
 class PacketCounts(Model):
-    """What became of the packets of one input."""
+    """Packet counts of one input, by outcome."""
 
     received: int
-    """Packets found in the stream, good or not."""
+    """All packets found in the stream, good or not."""
     good: int
     """Distinct packets of this burst that passed all checks."""
     repeated: int
     """Further copies of good packets."""
     missing: int
-    """Sequence numbers that never came."""
+    """Sequence numbers that were not received."""
     corrupt: int
-    """Wrong CRC, length or content, and stretches of bytes that are no packet."""
+    """Packets with a wrong CRC, length or content, and stretches of bytes that do not form a packet."""
     foreign: int
-    """Sound packets of other bursts or other APIDs."""
+    """Valid packets of other bursts or other APIDs."""
     out_of_order: int
-    """Good packets that came after a later one."""
+    """Good packets that arrived after a later one."""

@@ -1,4 +1,4 @@
-"""CRC-16/CCITT-FALSE of many packets at once (packet error control, ECSS-E-ST-70-41C annex B)."""
+"""Compute CRC-16/CCITT-FALSE of many packets at once (packet error control, ECSS-E-ST-70-41C annex B)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy.typing as npt
 PRESET = 0xFFFF
 _FOLD = 16
 _TERMS = (12, 5, 0)
-"""x^16 = x^12 + x^5 + 1 modulo the polynomial, and squared four times x^256 = x^192 + x^80 + 1: in words
-of 16 bits, a word may be added to those 4, 11 and 16 words later instead."""
+"""x^16 = x^12 + x^5 + 1 modulo the polynomial; squaring this four times gives x^256 = x^192 + x^80 + 1. In
+units of 16-bit words, a word can therefore be replaced by adding it to the words 4, 11 and 16 later."""
 _BLOCK = 4096
-"""Packets per block: their bytes stay in the processor's cache while the columns are walked."""
+"""Packets per block; small enough that their bytes stay in the processor's cache."""
 
 
 @cache
 def _table() -> npt.NDArray[np.uint16]:
-    """CRC of every 16-bit word, from ``binascii.crc_hqx`` (the same polynomial, 0x1021)."""
+    """Return the CRC of every 16-bit word, from ``binascii.crc_hqx`` (the same polynomial, 0x1021)."""
     byte = np.array([crc_hqx(bytes([value]), 0) for value in range(256)], np.uint16)
     high, low = np.divmod(np.arange(1 << 16, dtype=np.uint16), np.uint16(256))
     table: npt.NDArray[np.uint16] = (byte[high] << 8) ^ byte[(byte[high] >> 8) ^ low]
@@ -36,8 +36,8 @@ def crc16(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
 
     Notes
     -----
-    All words but the last 16 are added to later ones, whole rows at a time (in whatever byte order); these
-    are walked two bytes a step: ``crc = table[crc ^ word]``.
+    All words except the last 16 are folded into later words, a whole row at a time and in any byte order. The
+    last 16 words are processed one by one: ``crc = table[crc ^ word]``.
     """
     crc = np.empty(len(packets), np.uint16)
     for start in range(0, len(packets), _BLOCK):
@@ -57,15 +57,15 @@ def _crc16_block(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     for word in words.view(">u2").astype(np.uint16):
         crc = table.take(crc ^ word)
     if size % 2:
-        # One byte: the word's table entry for a zero high byte is the byte's own.
+        # A single byte remains: a word with a zero high byte has the table entry of that byte.
         crc = (crc << 8) ^ table[(crc >> 8) ^ packets[:, -1]]
     return crc
 
 
 def _columns_of_words(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
-    """Return the 16-bit words of packets as they stand in memory, shape (words, packets).
+    """Return the 16-bit words of packets in memory order, shape (words, packets).
 
-    Transposed by four bytes at a time, which is twice as fast as by two.
+    The transposition moves four bytes at a time, which is twice as fast as moving two.
     """
     rows, size = packets.shape
     words = np.empty((size // 2, rows), np.uint16)
@@ -80,7 +80,7 @@ def _columns_of_words(packets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
 
 
 def _folded(words: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    """Reduce the words of packets, shape (words, packets), to the last 16 of the same CRC (in place)."""
+    """Fold the words of packets, shape (words, packets), in place into their last 16 of equal CRC."""
     excess = len(words) - _FOLD
     step = _FOLD - _TERMS[0]
     for start in range(0, excess, step):

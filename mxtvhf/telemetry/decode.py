@@ -1,4 +1,4 @@
-"""Decoding: received bytes to photons, attitude, on-board positions and an account of every packet."""
+"""Decode received bytes into photons, attitude and on-board positions, and count every packet."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class DecodedStream:
-    """What a stream of VHF packets holds for one burst.
+    """Contents of a stream of VHF packets for one burst.
 
     Attributes
     ----------
     photons
-        In time order; photons of one frame in the order in which they were sent.
+        Photons in time order; photons of one frame in the order in which they were sent.
     attitude
-        In time order; empty where no pointing packet came.
+        Attitude samples in time order; empty if no pointing packet was received.
     onboard
-        The on-board results, in time order; empty where no position packet came.
+        On-board results in time order; empty if no position packet was received.
     counts
-        What became of the packets: ``received = good + repeated + foreign + corrupt``.
+        Packet counts by outcome: ``received = good + repeated + foreign + corrupt``.
     rejects
         The stretches of bytes counted as corrupt, in stream order.
     photon_sequence, pointing_sequence
-        Unwrapped sequence number of each good packet of these kinds.
+        Unwrapped sequence number of each good photon or pointing packet.
     received
-        The time of which every photon was received, see `received_time`.
+        Intervals for which every photon was received, see `received_time`.
     foreign
-        Sound packets that are not ours: "burst sb26051102" or "APID 801" -> number.
+        Number of valid packets of other bursts or APIDs, by "burst sb26051102" or "APID 801".
     """
 
     photons: PhotonList
@@ -60,7 +60,7 @@ class DecodedStream:
 
 @dataclass(eq=False)
 class _Account:
-    """Tally kept while decoding."""
+    """Rejected and foreign packets counted while decoding."""
 
     foreign: Counter[str] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
@@ -70,26 +70,27 @@ class _Account:
 
 
 def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
-    """Decode the packets of one burst from a stream as received.
+    """Decode the packets of one burst from a raw stream.
 
-    An empty stream and one without pointing packets are legal: early in a burst there may be no more.
+    An empty stream and a stream without pointing packets are valid: early in a burst nothing else may have
+    arrived.
 
     Parameters
     ----------
     raw
-        Packets of any stations one after the other: repeated, out of order, damaged, cut, with other
-        bursts' packets among them.
+        Concatenated packets of any stations. They may be repeated, out of order, damaged, truncated, or mixed
+        with packets of other bursts.
     burst_id
         ``sbYYMMDDnn``.
     name
-        What to call the input in errors.
+        Name of the input in error messages.
 
     Raises
     ------
     InvalidInput
-        It holds bytes, but no sound packet.
+        The stream is not empty, but contains no valid packet.
     NotOurs
-        All sound packets are of other bursts or APIDs.
+        All valid packets belong to other bursts or APIDs.
     """
     types = layout()
     frames = find_frames(raw, types)
@@ -114,12 +115,12 @@ def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
 
 
 def bursts_in(raw: bytes, *, name: str) -> dict[str, int]:
-    """Tell whose packets a message holds: burst ids, each with its number of packets that have a right CRC.
+    """Count the packets with a correct CRC in a message, by burst id.
 
     Raises
     ------
     InvalidInput
-        There is no packet with a right CRC and a burst id that begins with a date; names the first fault.
+        No packet has a correct CRC and a burst id that begins with a date; the message gives the first fault.
     """
     types = layout()
     frames = find_frames(raw, types)
@@ -130,15 +131,15 @@ def bursts_in(raw: bytes, *, name: str) -> dict[str, int]:
     if not found:
         reasons = [f"byte {fault.offset}: {fault.reason}" for fault in frames.rejects[:1]]
         reasons += [f"a packet of APID {apid}" for apid in frames.foreign]
-        reasons += [f"burst {_burst_name(number)} has no date" for number in numbers]
+        reasons += [f"burst id {_burst_name(number)} does not begin with a date" for number in numbers]
         raise InvalidInput(
-            f"{name}: no VHF packet of a burst in {len(raw)} bytes; {'; '.join(reasons) or 'empty'}"
+            f"{name}: no VHF packet with a valid burst id ({len(raw)} bytes); {'; '.join(reasons) or 'empty'}"
         )
     return found
 
 
 def _of_burst(kind: PacketType, frames: Frames, burst_id: str, account: _Account) -> tuple[Records, Sequence]:
-    """Packets of one type that are of this burst and make sense, each once, in sequence order."""
+    """Return the valid packets of one type and this burst, without repeats, in sequence order."""
     records, offsets = frames.records[kind.name], frames.offsets[kind.name]
     sound = np.ones(len(records), bool)
     for name, value in kind.required_inside.items():
@@ -156,12 +157,12 @@ def _of_burst(kind: PacketType, frames: Frames, burst_id: str, account: _Account
         records, offsets = records[sound], offsets[sound]
     count = kind.read(records, "SRC_SEQ_CTR").astype(np.int64)
     sequence = arrange(records, count, first_time(kind, records))
-    account.reject(kind, offsets[sequence.conflicts], "sequence number of an earlier packet, other content")
+    account.reject(kind, offsets[sequence.conflicts], "sequence number repeated with other content")
     return records if sequence.is_as_received else records[sequence.kept], sequence
 
 
 def _no_packets(account: _Account, size: int, burst_id: str, name: str) -> InvalidInput:
-    """Return the error of a stream without a packet of the burst: what it holds instead."""
+    """Return the error for a stream without a packet of the burst; it names what the stream contains."""
     if account.foreign:
         found = ", ".join(f"{number} of {what}" for what, number in sorted(account.foreign.items()))
         return NotOurs(f"{name}: no packet of burst {burst_id}; found {found}")

@@ -1,6 +1,6 @@
-"""Encoding: photons, attitude and on-board positions to VHF packets, as the satellite does.
+"""Encode photons, attitude and on-board positions into VHF packets, as the satellite does.
 
-For the simulator and tests.
+The simulator and the tests use this module.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mxtvhf.telemetry.layout import SEQUENCE_MODULUS, PacketType, Records, layou
 
 MAX_FRAME_OFFSET = 0xFFFF
 FRAME_TOLERANCE = 0.02
-"""How far a photon's time may be from the start of a frame, in frames."""
+"""Largest offset of a photon's time from the start of a frame, in frames."""
 
 Integers = npt.NDArray[np.int64]
 
 
 def encode_photons(photons: PhotonList, burst_id: str, first_sequence: int = 0) -> list[bytes]:
-    """Pack photons into photon packets, full ones as long as their frame offsets fit.
+    """Pack photons into photon packets; a packet is full unless the next frame offset does not fit.
 
     Parameters
     ----------
     photons
-        In time order; times on the grid of detector frames that the first one sets.
+        Photons in time order; their times lie on the grid of detector frames that the first photon sets.
     burst_id
         ``sbYYMMDDnn``.
     first_sequence
@@ -41,12 +41,12 @@ def encode_photons(photons: PhotonList, burst_id: str, first_sequence: int = 0) 
     Raises
     ------
     InvalidInput
-        A photon that no packet can carry: off the frame grid or before the epoch.
+        A photon cannot be encoded: its time is off the frame grid or before the epoch.
 
     Notes
     -----
-    The clock's tick (15 us) does not divide the frame time, so decoded times differ from the given ones by up
-    to a tenth of a tick, all by the same; times that were decoded once come back bit for bit.
+    The clock tick (15 us) does not divide the frame time, so decoded times differ from the given ones by a
+    common offset of up to a tenth of a tick. Times that come from decoded packets are reproduced exactly.
     """
     if not len(photons):
         return []
@@ -55,7 +55,7 @@ def encode_photons(photons: PhotonList, burst_id: str, first_sequence: int = 0) 
     starts, references = _partition(frames, kind.slots, clock)
     count = np.diff(np.append(starts, len(photons)))
     records = _blank(kind, len(starts), burst_id, first_sequence)
-    # References are multiples of a number of frames that lasts whole ticks: this product is exact.
+    # Reference times are multiples of a number of frames that spans whole ticks, so this product is exact.
     _write_time(kind, records, origin + references * clock.units_per_frame // clock.units_per_tick)
     kind.write(records, "PHOTON_COUNT", count)
     packet = np.repeat(np.arange(len(starts)), count)
@@ -77,7 +77,7 @@ def encode_pointing(attitude: AttitudeHistory, burst_id: str, first_sequence: in
     Raises
     ------
     InvalidInput
-        A time before the epoch or beyond the clock.
+        A time is before the epoch or beyond the range of the clock.
     """
     kind = layout().pointing
     records = _blank(kind, len(attitude), burst_id, first_sequence)
@@ -94,7 +94,7 @@ def encode_onboard(messages: Sequence[OnboardMessage], burst_id: str, first_sequ
     Raises
     ------
     InvalidInput
-        A time before the epoch or beyond the clock.
+        A time is before the epoch or beyond the range of the clock.
     """
     kind = layout().position
     records = _blank(kind, len(messages), burst_id, first_sequence)
@@ -110,9 +110,10 @@ def encode_onboard(messages: Sequence[OnboardMessage], burst_id: str, first_sequ
 
 
 def _frame_numbers(time: npt.NDArray[np.float64], clock: FrameClock) -> tuple[int, Integers]:
-    """Frame of each photon, counted from a frame whose start is (nearly) a tick of the clock.
+    """Return the frame number of each photon, counted from a frame that starts (nearly) on a clock tick.
 
-    Of the few frames up to the first photon's, the one closest to a tick is taken.
+    Of the last few frames up to that of the first photon, the one that starts closest to a tick is the
+    origin.
     """
     frame_s = clock.units_per_frame / clock.units_per_second
     back = np.arange(clock.frames_per_whole_ticks)
@@ -126,7 +127,7 @@ def _frame_numbers(time: npt.NDArray[np.float64], clock: FrameClock) -> tuple[in
 
 
 def _partition(frames: Integers, slots: int, clock: FrameClock) -> tuple[Integers, Integers]:
-    """First photon and reference frame of each packet."""
+    """Return the first photon and the reference frame of each packet."""
     numbers = frames.tolist()
     starts, references, start = [], [], 0
     while start < len(numbers):
@@ -146,13 +147,13 @@ def _blank(kind: PacketType, count: int, burst_id: str, first_sequence: int) -> 
 
 def _write_time(kind: PacketType, records: Records, ticks: Integers) -> None:
     if len(ticks) and not (ticks.min() >= 0 and ticks.max() < MAX_TICKS):
-        raise InvalidInput("time before the epoch or beyond the range of the on-board clock")
+        raise InvalidInput("time is before the epoch or beyond the range of the on-board clock")
     kind.write(records, "TIME_COARSE", ticks // TICKS_PER_SECOND)
     kind.write(records, "TIME_FINE", ticks % TICKS_PER_SECOND)
 
 
 def _finish(kind: PacketType, records: Records) -> list[bytes]:
-    """Set the packet error control and cut the packets apart."""
+    """Set the packet error control and return the packets one by one."""
     body = records.view(np.uint8).reshape(len(records), kind.size)[:, :-2]
     kind.write(records, "PACKET_ERROR_CONTROL", crc16(np.ascontiguousarray(body)))
     raw = records.tobytes()

@@ -1,8 +1,8 @@
-"""Framing: where in a stream of bytes the packets are, whatever else is between them.
+"""Find the packets in a stream of bytes, whatever lies between them.
 
-A packet is where a known primary header stands and the packet error control of what it announces is
-right. Nothing is trusted before that, so a damaged length field cannot swallow its neighbours. All steps
-are linear in the length of the stream.
+A packet is recognised by a known primary header and a correct packet error control over the length that this
+header requires. No header is trusted before that check, so a damaged length field cannot hide the packets
+that follow. All steps are linear in the length of the stream.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from mxtvhf.telemetry.crc import PRESET, crc16
 from mxtvhf.telemetry.layout import PRIMARY_HEADER_SIZE, Layout, PacketType, Records
 
 MAX_FOREIGN_SIZE = 1024
-"""Longest packet of another APID that is recognised, bytes. VHF packets are of order 90 bytes; the bound
-keeps the search linear when a damaged length field claims 65542."""
+"""Longest packet of another APID that is recognised, bytes. VHF packets have about 90 bytes; the limit keeps
+the search linear when a damaged length field claims 65542."""
 
 _STRETCH = 1 << 18
-"""Bytes that are searched for headers at once; they stay in the processor's cache."""
+"""Number of bytes searched for headers at a time; they stay in the processor's cache."""
 _BLOCK = 1 << 14
-"""Candidates whose CRC is checked at once, so that forged headers cannot exhaust the memory."""
+"""Number of candidates whose CRC is checked at a time, so that forged headers cannot exhaust the memory."""
 
 Offsets = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A stretch of the stream that is no sound packet, for quarantine."""
+    """A stretch of the stream that is not a valid packet; it goes to quarantine."""
 
     offset: int
-    """First byte, 0-based."""
+    """Index of the first byte, 0-based."""
     length: int
     reason: str
 
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """What a stream of bytes consists of: every byte is in exactly one of these.
+    """Decomposition of a stream; every byte is in exactly one of these groups.
 
     Attributes
     ----------
     records, offsets
-        Packets with a right CRC, by container name, in stream order, and their first bytes.
+        Packets with a correct CRC and the indices of their first bytes, by container name, in stream order.
     foreign
-        Sound packets of other APIDs: APID -> number.
+        Number of valid packets of other APIDs, by APID.
     rejects
         Everything else, in stream order.
     """
@@ -89,14 +89,14 @@ def find_frames(raw: bytes, layout: Layout) -> Frames:
 
 
 def _find_headers(data: npt.NDArray[np.uint8], kind: PacketType) -> Offsets:
-    """Positions of the fixed bits of a packet's primary header that leave room for the packet.
+    """Return the positions of primary headers of a packet type that leave room for the whole packet.
 
-    Stretch by stretch, so that many a byte that looks like a header's first cannot exhaust the memory.
+    The stream is searched in stretches, so that many false first bytes cannot exhaust the memory.
     """
     value, mask = (np.frombuffer(part, np.uint8) for part in kind.header)
     places, found = len(data) - kind.size + 1, [np.empty(0, np.int64)]
     for start in range(0, places, _STRETCH):
-        # The first byte is fixed entirely (version, type, flag, begin of the APID).
+        # All bits of the first byte are fixed (version, type, flag, start of the APID).
         here = start + np.flatnonzero(data[start : min(start + _STRETCH, places)] == value[0])
         for index in range(1, PRIMARY_HEADER_SIZE):
             here = here[(data[here + index] & mask[index]) == value[index]]
@@ -105,7 +105,7 @@ def _find_headers(data: npt.NDArray[np.uint8], kind: PacketType) -> Offsets:
 
 
 def _sound_packets(data: npt.NDArray[np.uint8], kind: PacketType) -> Offsets:
-    """Positions of packets of one type with a right CRC."""
+    """Return the positions of the packets of one type with a correct CRC."""
     found = _find_headers(data, kind)
     sound = [
         crc16(_gather(data, block, kind).view(np.uint8).reshape(len(block), kind.size)) == 0
@@ -116,7 +116,7 @@ def _sound_packets(data: npt.NDArray[np.uint8], kind: PacketType) -> Offsets:
 
 
 def _gather(data: npt.NDArray[np.uint8], found: Offsets, kind: PacketType) -> Records:
-    """Return the packets at some positions; a view where they follow each other without a gap."""
+    """Return the packets at the given positions; a view if they are contiguous."""
     if len(found) and np.all(np.diff(found) == kind.size):
         return data[found[0] : found[-1] + kind.size].view(kind.dtype)
     if not len(found):
@@ -126,7 +126,7 @@ def _gather(data: npt.NDArray[np.uint8], found: Offsets, kind: PacketType) -> Re
 
 
 def _without_overlaps(starts: Offsets, ends: Offsets) -> slice | list[int]:
-    """Which packets do not begin inside an earlier one (those are its content)."""
+    """Select the packets that do not begin inside an earlier one; those that do are its content."""
     if np.all(starts[1:] >= ends[:-1]):
         return slice(None)
     kept, free = [], 0
@@ -139,7 +139,7 @@ def _without_overlaps(starts: Offsets, ends: Offsets) -> slice | list[int]:
 
 @cache
 def _header_pattern(header: tuple[bytes, bytes]) -> bytes:
-    """Regular expression of a packet's primary header; made once, a short message is read in less time."""
+    """Return the regular expression of a packet's primary header; cached, since compiling it is slow."""
     return b"".join(
         b"[%s]" % b"".join(re.escape(bytes([byte])) for byte in range(256) if byte & mask == value)
         for value, mask in zip(*header, strict=True)
@@ -147,7 +147,7 @@ def _header_pattern(header: tuple[bytes, bytes]) -> bytes:
 
 
 class _Gaps:
-    """Says what the stretches between the sound packets are."""
+    """Classify the stretches between the valid packets."""
 
     def __init__(self, raw: bytes, layout: Layout) -> None:
         self.raw = raw
@@ -160,7 +160,7 @@ class _Gaps:
         self.rejects: list[Reject] = []
 
     def classify(self, start: int, end: int) -> None:
-        """Walk a stretch: foreign packets, damaged packets, garbage up to the next header."""
+        """Split a stretch into foreign packets, damaged packets, and garbage up to the next header."""
         while start < end:
             kind = self._known(start, end)
             if kind is not None and start + kind.size <= end:
@@ -178,12 +178,12 @@ class _Gaps:
             start += length
 
     def _known(self, start: int, end: int) -> PacketType | None:
-        """Return the packet whose header stands here."""
+        """Return the packet type whose header is at this position."""
         match = self.pattern.match(self.raw, start, end)
         return self.types[match.lastindex - 1] if match and match.lastindex else None
 
     def _next_known(self, start: int, end: int) -> int:
-        """Position of the next header in a stretch, or its end."""
+        """Return the position of the next header in a stretch, or the end of the stretch."""
         match = self.pattern.search(self.raw, start, end)
         return match.start() if match else end
 
@@ -191,7 +191,7 @@ class _Gaps:
         return int.from_bytes(self.raw[start : start + 2]) & 0x7FF
 
     def _foreign_size(self, start: int, end: int) -> int:
-        """Length of a sound packet of an APID that is not ours, or 0."""
+        """Return the length of a valid packet of another APID, or 0."""
         if start + PRIMARY_HEADER_SIZE + 3 > end or self.raw[start] >> 5 or self._apid(start) in self.apids:
             return 0
         size = PRIMARY_HEADER_SIZE + 1 + int.from_bytes(self.raw[start + 4 : start + 6])
@@ -200,7 +200,7 @@ class _Gaps:
         return 0 if crc_hqx(self.raw[start : start + size], PRESET) else size
 
     def _fault(self, start: int, end: int) -> str:
-        """Why the bytes here are not even a damaged packet of ours."""
+        """Return why the bytes at this position are not a packet of ours, not even a damaged one."""
         if start + PRIMARY_HEADER_SIZE > end:
             return f"{end - start} bytes left over"
         kind = self.apids.get(self._apid(start))

@@ -1,7 +1,7 @@
-"""The packet layout, derived from its XTCE definition.
+"""Derive the packet layout from its XTCE definition.
 
-The definition file is the only place that knows positions and sizes. Here its packet containers become
-numpy structured types (big-endian), so that thousands of packets are read at once.
+Only the definition file contains positions and sizes. This module turns its packet containers into big-endian
+numpy structured types, with which thousands of packets are read at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Records = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One entry of a packet: its name, length in bits and encoding."""
+    """One parameter of a packet: its name, length in bits and encoding."""
 
     name: str
     bits: int
@@ -42,7 +42,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class BitField:
-    """Where a parameter lies: the numpy field that holds it, and its bits within that."""
+    """Location of a parameter: the numpy field that holds it, and its bits within that field."""
 
     field: str
     shift: int
@@ -59,10 +59,10 @@ class PacketType:
     name
         Name of the XTCE container.
     dtype
-        Structured type of a whole packet. A repeated group (``FRAME_00``, ``FRAME_01``, ...) is the
-        subarray ``SLOTS`` with fields without the number (``FRAME``, ...).
+        Structured type of a whole packet. A repeated group (``FRAME_00``, ``FRAME_01``, ...) becomes the
+        subarray ``SLOTS``, whose field names have no number (``FRAME``, ...).
     places
-        Where each parameter outside ``SLOTS`` lies.
+        Location of each parameter outside ``SLOTS``.
     required
         Values that parameters must have in this packet: the XTCE restriction criteria.
     """
@@ -83,14 +83,14 @@ class PacketType:
         return int(self.dtype["SLOTS"].shape[0])
 
     def read(self, records: Records, name: str) -> npt.NDArray[Any]:
-        """Return one parameter of all records, in the machine's byte order."""
+        """Return one parameter of all records, in native byte order."""
         place = self.places[name]
         column = records[place.field]
         native = column.astype(column.dtype.newbyteorder("="))
         return native if place.mask is None else (native >> place.shift) & place.mask
 
     def write(self, records: Records, name: str, values: npt.ArrayLike) -> None:
-        """Set one parameter of all records that are zero there."""
+        """Set one parameter of all records; its bits must be zero before."""
         place = self.places[name]
         if place.mask is None:
             records[place.field] = values
@@ -100,7 +100,7 @@ class PacketType:
             )
 
     def blank(self, count: int) -> Records:
-        """Return packets that are zero but for the required values."""
+        """Return packets that contain the required values and are zero elsewhere."""
         records = np.zeros(count, self.dtype)
         for name, value in self.required.items():
             self.write(records, name, value)
@@ -108,7 +108,7 @@ class PacketType:
 
     @cached_property
     def required_inside(self) -> dict[str, int]:
-        """The required values of parameters after the primary header."""
+        """Required values of the parameters after the primary header."""
         places = self.places
         return {
             name: value
@@ -117,7 +117,7 @@ class PacketType:
         }
 
     def offset(self, field: str) -> int:
-        """First byte of a numpy field in the packet."""
+        """Return the index of the first byte of a numpy field in the packet."""
         fields = self.dtype.fields
         if fields is None:
             raise TypeError(f"{self.name} has no fields")
@@ -125,7 +125,7 @@ class PacketType:
 
     @cached_property
     def header(self) -> tuple[bytes, bytes]:
-        """The fixed bits of the primary header and their mask, 6 bytes each."""
+        """Fixed bits of the primary header and their mask, 6 bytes each."""
         records, mask = self.blank(1), np.zeros(1, self.dtype)
         for name in self.required:
             self.write(mask, name, self.places[name].mask or np.iinfo(self.dtype[name].str).max)
@@ -154,20 +154,20 @@ def layout() -> Layout:
 
 
 def packet_types(definition: bytes, *, name: str) -> dict[str, PacketType]:
-    """Derive the packets of an XTCE definition, by container name.
+    """Derive the packet types of an XTCE definition, by container name.
 
     Parameters
     ----------
     definition
         XTCE 1.2 document.
     name
-        What to call it in errors.
+        Name of the document in error messages.
 
     Raises
     ------
     InvalidInput
-        Not XML, or a layout of another kind: fields that do not end at byte boundaries,
-        a repeated group that is not regular, a missing type.
+        The document is not XML, or the layout is not supported: fields that do not end at byte boundaries, an
+        irregular repeated group, or a missing type.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -231,7 +231,7 @@ def _first_slot(entries: list[Parameter]) -> int:
 def _split_slots(
     entries: list[Parameter],
 ) -> tuple[list[Parameter], tuple[np.dtype[np.void], tuple[int]] | None]:
-    """Part the repeated group from the single parameters, and check that it is regular."""
+    """Separate the repeated group from the single parameters, and check that it is regular."""
     single = [p for p in entries if not _SLOT.fullmatch(p.name)]
     groups: dict[str, list[Parameter]] = {}
     for parameter in entries:
@@ -245,12 +245,12 @@ def _split_slots(
     start = _first_slot(entries)
     contiguous = all(_SLOT.fullmatch(p.name) for p in entries[start : start + len(first) * len(groups)])
     if not contiguous or any(other != first for other in others):
-        raise ValueError("the repeated group is not regular")
+        raise ValueError("the repeated group is irregular")
     return single, (np.dtype(_fields(first)[0]), (len(groups),))
 
 
 def _fields(entries: list[Parameter]) -> tuple[list[Any], dict[str, BitField]]:
-    """Pack parameters into numpy fields; bit fields share the shortest run that ends at a byte boundary."""
+    """Map parameters to numpy fields; adjacent bit fields share one field up to the next byte boundary."""
     fields: list[Any] = []
     places: dict[str, BitField] = {}
     run: list[Parameter] = []
@@ -260,7 +260,7 @@ def _fields(entries: list[Parameter]) -> tuple[list[Any], dict[str, BitField]]:
         if bits % 8:
             continue
         if bits not in (8, 16, 32, 64):
-            raise ValueError(f"{'+'.join(p.name for p in run)}: {bits} bits together, need 8, 16, 32 or 64")
+            raise ValueError(f"{'+'.join(p.name for p in run)}: {bits} bits; expected 8, 16, 32 or 64")
         name = "+".join(p.name for p in run)
         fields.append((name, f">{'f' if parameter.is_float else 'u'}{bits // 8}"))
         for part in run:
@@ -274,7 +274,7 @@ def _fields(entries: list[Parameter]) -> tuple[list[Any], dict[str, BitField]]:
 
 
 def _field_at(fields: list[Any], bits: int) -> int:
-    """Index of the field that starts at a bit position."""
+    """Return the index of the field that starts at a bit position."""
     starts = np.cumsum([0, *(np.dtype(kind).itemsize * 8 for _, kind in fields)])
     (found,) = np.flatnonzero(starts == bits)
     return int(found)

@@ -1,4 +1,4 @@
-"""What the packets say: their times, photons and attitude samples, and whether that makes sense."""
+"""Read and validate packet contents: times, photons, attitude samples and on-board results."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from mxtvhf.telemetry.clock import TICKS_PER_SECOND, Integers, frame_clock, tick
 from mxtvhf.telemetry.layout import PacketType, Records, layout
 
 DAYS_AROUND_BURST = (-2.0, 30.0)
-"""A time further than this from 0 h UTC of the burst id's date is absurd: MXT observes a burst from minutes
-after it to days later (repeats of old data may come late, but carry the time of observation)."""
+"""Accepted times, in days from 0 h UTC of the date in the burst id. MXT observes a burst from minutes to days
+after the trigger; repeats of old data may arrive late, but carry the time of observation."""
 _BLOCK = 4096
-"""Packets unpacked at once: their slots stay in the processor's cache."""
+"""Number of packets unpacked at a time; their slots stay in the processor's cache."""
 
 Flags = npt.NDArray[np.bool_]
 
 
 def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flags, str]]:
-    """Find faults of content behind a right CRC: which records have each, and what to call it."""
+    """Find records with a correct CRC but invalid contents; return a mask and a reason for each fault."""
     met = ticks(kind, records) / TICKS_PER_SECOND
     midnight = met_from_utc(burst_date(burst_id))
     first, last = (midnight + 86400.0 * days for days in DAYS_AROUND_BURST)
@@ -44,7 +44,7 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
 
 
 def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
-    """Find faults of the slots in use; slot by slot, which is faster than all slots of each packet."""
+    """Find faults of the slots in use; going slot by slot is faster than going packet by packet."""
     count = kind.read(records, "PHOTON_COUNT")
     highest = instrument().energy.pha_channels - 1
     backwards, beyond = np.zeros((2, len(records)), bool)
@@ -63,14 +63,14 @@ def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
 
 
 def _source_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:
-    """Find faults of the sources in use; NaN is in no range."""
+    """Find faults of the sources in use; NaN fails every range check."""
     count, slots = kind.read(records, "SOURCE_COUNT"), records["SLOTS"]
     used = np.arange(kind.slots) < count[:, None]
     ra, dec, r90, snr = (slots[name].astype(np.float64) for name in ("RA", "DEC", "R90", "SNR"))
     wrong = {
         "position is not on the sky": ~((ra >= 0.0) & (ra < 360.0) & (dec >= -90.0) & (dec <= 90.0)),
         "error radius is not a positive number up to 10 deg": ~((r90 > 0.0) & (r90 <= LARGEST_R90_ARCSEC)),
-        "SNR is not a number from 0": ~((snr >= 0.0) & (snr < np.inf)),
+        "SNR is not a finite number of at least 0": ~((snr >= 0.0) & (snr < np.inf)),
         "KNOWN_SOURCE is neither 0 nor 1": slots["KNOWN_SOURCE"] > 1,
     }
     repeated = np.zeros(len(records), bool)
@@ -111,7 +111,7 @@ def photons(kind: PacketType, records: Records) -> PhotonList:
     time, pha = np.empty(size), np.empty(size, np.int32)
     x, y = np.empty(size, np.int16), np.empty(size, np.int16)
     for packets, part, slots in slot_blocks(kind, records):
-        # Exact integers in float64 (below 2**53); the division is the only rounding.
+        # The integers are exact in float64 (below 2**53); only the division rounds.
         units = slots["FRAME"].astype(np.float64)
         units *= clock.units_per_frame
         units += np.repeat(base[packets], kind.slots)
@@ -121,10 +121,10 @@ def photons(kind: PacketType, records: Records) -> PhotonList:
 
 
 def slot_blocks(kind: PacketType, records: Records) -> Iterator[tuple[slice, slice, Records]]:
-    """Yield all slots, in use or not, block by block: which packets, which slots of all, and these slots.
+    """Yield all slots, in use or not, block by block: the packet range, the slot range, and the slots.
 
-    A block's slots are copied together once and then read from the processor's cache, which is three times as
-    fast as reading each column through the packets.
+    The slots of a block are first copied into contiguous memory and then read from the processor's cache.
+    This is three times as fast as reading each column directly from the packets.
     """
     group = kind.dtype["SLOTS"]
     opaque = np.dtype(
@@ -143,7 +143,7 @@ def slot_blocks(kind: PacketType, records: Records) -> Iterator[tuple[slice, sli
 
 
 def _in_use(kind: PacketType, count: npt.NDArray[Any], columns: tuple[npt.NDArray[Any], ...]) -> PhotonList:
-    """Leave out the slots that are not in use, and bring the rest into time order."""
+    """Drop the slots that are not in use, and sort the rest by time."""
     if np.all(count[:-1] == kind.slots):
         columns = tuple(column[: count.sum(dtype=np.int64)] for column in columns)
     else:
@@ -157,7 +157,7 @@ def _in_use(kind: PacketType, count: npt.NDArray[Any], columns: tuple[npt.NDArra
 
 
 def attitude(kind: PacketType, records: Records) -> AttitudeHistory:
-    """Unpack the samples; of several at one time the first sent."""
+    """Unpack the attitude samples; of several samples with one time, keep the first sent."""
     time, stable = ticks(kind, records) / TICKS_PER_SECOND, kind.read(records, "STABLE")
     return AttitudeHistory.from_samples(time, _quaternions(kind, records), stable)
 
@@ -167,7 +167,7 @@ def _quaternions(kind: PacketType, records: Records) -> npt.NDArray[np.float64]:
 
 
 def first_time(kind: PacketType, records: Records) -> Integers:
-    """Time of a packet's first photon, attitude or on-board result, in units of the frame clock."""
+    """Return the time of a packet's first photon, attitude or on-board result, in frame-clock units."""
     clock = frame_clock()
     units = ticks(kind, records) * clock.units_per_tick
     if kind.name == layout().photon.name:
@@ -176,8 +176,8 @@ def first_time(kind: PacketType, records: Records) -> Integers:
 
 
 def burst_date(burst_id: str) -> datetime:
-    """0 h UTC of the date in a burst id; InvalidInput when it is none."""
+    """Return 0 h UTC of the date in a burst id; raise InvalidInput if the date is invalid."""
     try:
         return datetime.strptime(burst_id[2:8], "%y%m%d").replace(tzinfo=UTC)
     except ValueError as error:
-        raise InvalidInput(f"burst id {burst_id}: {burst_id[2:8]} is no date (YYMMDD)") from error
+        raise InvalidInput(f"burst id {burst_id}: invalid date {burst_id[2:8]}; expected YYMMDD") from error

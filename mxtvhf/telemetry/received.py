@@ -1,26 +1,27 @@
-"""The time of which every photon was received, by the sequence numbers of the photon packets.
+"""Derive the time for which every photon was received from the sequence numbers of the photon packets.
 
-Packets hold consecutive photons. Of packets with consecutive numbers (a run) all photons between the first
-and the last are known; between two runs packets were lost, and nothing is known of the time between the last
-photon before and the first one after.
+Packets hold consecutive photons. In a series of packets with consecutive numbers, all photons between the
+first and the last are known. Between two series packets were lost, and nothing is known about the time
+between the last photon before the gap and the first photon after it.
 
-A run begins and ends with a photon, so its ends depend on the photons, and counting those at both ends would
-make rates too high (by a photon per run: 9 % for single packets of 12 photons). For a rate that is right
-whatever the source does, the good time of a run
+A series begins and ends with a photon, so its ends depend on the photons, and counting the photons at both
+ends would make rates too high (by one photon per series: 9 % for single packets of 12 photons). To make the
+rate unbiased whatever the source does, the good time interval of a series
 
-* begins at the end of the frame of its first photon: the photons of this frame are not counted, others of
-  it may be in the packet that was lost;
+* begins at the end of the frame of its first photon: the photons of this frame are not counted, because
+  others of the same frame may be in the lost packet;
 * ends in the middle of the frame of its last photon, which is counted.
 
-The reason: N(t) minus the integral of the rate is a martingale, and in mean it does not change between two
-stopping times (optional sampling theorem), as these are: the end of the frame in which photon number m comes,
-and the moment of photon number m + 12 k. Their numbers are told by which packets were lost, whatever the
-photons did. For the same reason the likelihood of photons within these ends is the one of fixed ends. The
-moment of the last photon is known to a frame only: the middle is its mean.
+The reason: N(t) minus the integral of the rate is a martingale, so its expectation does not change between
+two stopping times (optional sampling theorem). Both ends are stopping times: the end of the frame in which
+photon number m arrives, and the moment of photon number m + 12 k. The lost packets determine m and k,
+independently of the photons. For the same reason the likelihood of the photons within these ends equals that
+for fixed ends. The moment of the last photon is known only to within a frame; the middle of the frame is its
+mean.
 
-The first run begins with the observation when its first packet has the number 0; any other first number may
-be that of a first packet, too, or not. The last run goes on to the end of the observation when its last
-packet has free slots: a packet is sent when it is full or the observation ends.
+If the first packet has the number 0, the first series begins with the observation; with any other number,
+earlier packets may have been lost. If the last packet has free slots, the last series extends to the end of
+the observation, because a packet is sent when it is full or when the observation ends.
 """
 
 from __future__ import annotations
@@ -34,22 +35,22 @@ from mxtvhf.telemetry.layout import PacketType, Records
 
 
 def received_time(kind: PacketType, records: Records, number: Integers) -> Floats:
-    """Return the intervals of which every photon was received.
+    """Return the intervals for which every photon was received.
 
     Parameters
     ----------
     kind
         The photon packet.
     records
-        The packets, each once, in sequence order.
+        The packets without repeats, in sequence order.
     number
-        Their unwrapped sequence numbers, rising.
+        Their unwrapped sequence numbers, ascending.
 
     Returns
     -------
     numpy.ndarray
-        Seconds of MET, shape (intervals, 2), in order and apart. A start of -inf: from the beginning of the
-        observation; a stop of inf: to its end. Empty without packets.
+        Start and stop in seconds of MET, shape (intervals, 2), in order and disjoint. A start of -inf means
+        the beginning of the observation, a stop of inf its end. Empty without packets.
     """
     if not len(number):
         return np.empty((0, 2))
@@ -65,7 +66,7 @@ def received_time(kind: PacketType, records: Records, number: Integers) -> Float
             (last, last["SLOTS"]["FRAME"][np.arange(len(last)), slot]),
         )
     )
-    # The same division as of the photons' times: a photon of the next frame is at the start to the last bit.
+    # The same division as for photon times, so a photon of the next frame is exactly at the start.
     start = (first_frame + clock.units_per_frame) / clock.units_per_second
     stop = (last_frame + 0.5 * clock.units_per_frame) / clock.units_per_second
     if number[0] == 0:

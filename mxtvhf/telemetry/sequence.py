@@ -1,4 +1,4 @@
-"""Packet sequence counts: unwrapped over 16384, repeats and conflicts told apart."""
+"""Unwrap packet sequence counts (modulo 16384), and tell repeats from conflicts."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy.typing as npt
 from mxtvhf.telemetry.layout import SEQUENCE_MODULUS, Records
 
 _BACKWARDS = SEQUENCE_MODULUS // 8
-"""A packet later in time whose count is lower by up to this has a wrong time; by more, the count wrapped.
-So up to 7/8 of the count (14336 packets) may be lost in a row."""
+"""A later packet whose count is lower by at most this number has a wrong time; if the count is lower by more,
+it wrapped. Up to 7/8 of the count (14336 packets) may therefore be lost in a row."""
 
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Sequence:
-    """The packets of one APID in the order in which they were made.
+    """Packets of one APID in the order in which the satellite made them.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Sequence:
     repeated
         Number of further copies.
     conflicts
-        Indices of packets that carry the number of a kept one but other content.
+        Indices of packets with the number of a kept packet but different content.
     out_of_order
-        Number of kept packets that came after a later one.
+        Number of kept packets that arrived after a later one.
     """
 
     kept: Integers
@@ -42,29 +42,29 @@ class Sequence:
 
     @property
     def is_as_received(self) -> bool:
-        """True when the stream held each packet once and in order."""
+        """True if the stream contained each packet once and in order."""
         return not (self.repeated or len(self.conflicts) or self.out_of_order)
 
     @property
     def missing(self) -> int:
-        """Numbers between the first and the last packet that never came.
+        """Number of packets missing between the first and the last received one.
 
-        Packets lost before the first or after the last one leave no trace.
+        Packets lost before the first or after the last received one cannot be counted.
         """
         return int(self.number[-1] - self.number[0]) + 1 - len(self.number) if len(self.number) else 0
 
 
 def arrange(records: Records, count: Integers, time: Integers) -> Sequence:
-    """Order the packets of one APID and burst, whatever the order they came in.
+    """Sort the packets of one APID and burst, whatever order they arrived in.
 
     Parameters
     ----------
     records
-        The packets, in stream order; the first of several with the same number is kept.
+        The packets in stream order; the first of several with the same number is kept.
     count
         Their 14-bit sequence count.
     time
-        Their time in any unit, for telling one turn of the count from the next.
+        Their time in any unit, used to tell one cycle of the count from the next.
     """
     arrival = np.arange(len(records))
     order = arrival if _in_order(count, time) else np.lexsort((arrival, count, time))
@@ -86,7 +86,7 @@ def _in_order(count: Integers, time: Integers) -> bool:
 
 
 def _unwrap(count: Integers, time: Integers) -> Integers:
-    """Add the turns of the count; packets come sorted by time, then by count."""
+    """Add the cycles of the count; the packets must be sorted by time, then by count."""
     step = np.diff(count)
     backwards = np.where(np.diff(time) > 0, _BACKWARDS, SEQUENCE_MODULUS // 2)
     step = (step + backwards) % SEQUENCE_MODULUS - backwards
@@ -100,7 +100,7 @@ def _rows(records: Records, index: Integers) -> npt.NDArray[np.uint8]:
 def _late(kept: Integers) -> int:
     """Count the packets that arrived after one with a higher number.
 
-    ``kept`` holds arrival positions in sequence order: late is who has a lower position behind itself.
+    ``kept`` holds arrival positions in sequence order; a packet is late if a lower position follows it.
     """
     earliest_after = np.minimum.accumulate(kept[::-1])[::-1]
     return int(np.count_nonzero(kept > earliest_after))

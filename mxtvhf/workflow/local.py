@@ -13,8 +13,8 @@ from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.catalogues.model import Catalogues
-from mxtvhf.crosscheck.model import GpOutcome
-from mxtvhf.errors import Failure, InvalidInput, MxtVhfError
+from mxtvhf.crosscheck.model import GpOutcome, GpProgress
+from mxtvhf.errors import InvalidInput, MxtVhfError
 from mxtvhf.events.patterns import reconstruct
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import CalibrationStore
@@ -31,6 +31,7 @@ from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpBusy, GpRequest, GpStatus, GpUnknownJobError
 from mxtvhf.workflow.gp.polling import Polling
+from mxtvhf.workflow.gp.progress import outcome_of
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.fits_feed import EventProduct, fits_feed
 from mxtvhf.workflow.steps.photons_extraction import Extraction, photons_extraction
@@ -296,15 +297,19 @@ def _product(path: Path, out: Path) -> Product:
 def _ask_gp(conf: RunConf, event: EventProduct | None, url: str | None, timeout_s: float) -> GpOutcome:
     """Have GP analyse the event file; its trouble is a reason in the report, never an error here."""
     if url is None:
-        return GpOutcome(available=False, reason="GP was not asked (no --gp URL)")
+        return _not_asked("GP was not asked (no --gp URL)")
     if event is None:
-        return GpOutcome(available=False, reason="GP was not asked: there is no event file for it")
+        return _not_asked("GP was not asked: there is no event file for it")
     request = GpRequest(**observation_fields(conf.observation), mode=conf.mode, event_file=event.path)
     try:
         client = GpClient(url)
         return gp_outcome(_finished(start_mxt_gp_pipeline(request, client), client, timeout_s))
     except MxtVhfError as error:
-        return GpOutcome(available=False, reason=str(error))
+        return outcome_of(error)
+
+
+def _not_asked(reason: str) -> GpOutcome:
+    return GpOutcome(available=False, progress=GpProgress.NOT_ASKED, reason=reason)
 
 
 def _finished(process_id: str, client: GpClient, timeout_s: float) -> GpStatus:
@@ -321,5 +326,7 @@ def _finished(process_id: str, client: GpClient, timeout_s: float) -> GpStatus:
             polling.answered(status)
         left = deadline - time.monotonic()
         if left <= 0.0:
-            raise Failure(f"GP process {process_id}: not done after {timeout_s:.0f} s: {polling.last}")
+            raise polling.given_up(
+                f"GP process {process_id}: not done after {timeout_s:.0f} s: {polling.last}"
+            )
         time.sleep(polling.pause_s(left))

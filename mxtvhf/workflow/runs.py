@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.archive.products import ReportSummary
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId, RunKind, kind_of_run
 from mxtvhf.models.position import Position
@@ -67,6 +68,10 @@ class Run(Model):
     problems: tuple[StepProblem, ...] = ()
     is_test: bool | None = None
     """The role of its alert says that it is a test; None: the alert cannot be read."""
+    gp: GpOutcome | None = None
+    """What GP gave, or why it gave nothing; None while it is not known, and in lists."""
+    gp_requested: AwareDatetime | None = None
+    """When GP was asked for its analysis; None where it was not (yet), and in lists."""
 
 
 class ReportReference(Model):

@@ -6,6 +6,7 @@ Used in the API server and the scheduler only.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,14 +17,16 @@ from airflow.models.dagrun import DagRun
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
+from airflow.sdk import BaseXCom
 from airflow.sdk.exceptions import ParamValidationError
-from airflow.utils.state import State
+from airflow.utils.state import DagRunState, State
 from airflow.utils.types import DagRunTriggeredByType
 from pydantic import ValidationError
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.desk.decision import DECISION_TASK_ID, AskedQuestion
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models.ids import RUN_DAG_IDS, TEST_MARK, RunKind, kind_of_run, run_id_of
@@ -32,7 +35,7 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
 from mxtvhf_airflow.alert_role import is_test_alert
 from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
-from mxtvhf_airflow.run_context import REASON_KEY
+from mxtvhf_airflow.run_context import GP_TASKS, REASON_KEY, TIMING_KEY
 
 
 def start_run(conf: RunConf, user: str) -> tuple[str, bool]:
@@ -96,8 +99,9 @@ def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None
     if found is None:
         return None
     is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == found.dag_id))
-    run = _run(found, problems_of(found, session)).model_copy(update={"is_paused": bool(is_paused)})
-    return run, _conf(found)
+    run = _run(found, problems_of(found, session))
+    more = {"is_paused": bool(is_paused), **_gp_of(found, session)}
+    return run.model_copy(update=more), _conf(found)
 
 
 def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[Run]:
@@ -133,8 +137,9 @@ def questions(
         With what is open also what was answered within `JUST_ANSWERED`: it may not be on disk yet.
     """
     query = (
-        select(TaskInstance, HITLDetail)
+        select(TaskInstance, HITLDetail, DagRun.state)
         .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .join(DagRun, (DagRun.dag_id == TaskInstance.dag_id) & (DagRun.run_id == TaskInstance.run_id))
         .where(TaskInstance.dag_id == DECISION_DAG_ID, TaskInstance.task_id == DECISION_TASK_ID)
     )
     if run_ids is None:
@@ -144,16 +149,24 @@ def questions(
         query = query.where(TaskInstance.run_id.in_(run_ids))
     # A question whose task has ended without an answer can no longer be answered.
     return [
-        AskedQuestion(
-            run_id=task.run_id,
-            asked=asked.created_at,
-            answer=", ".join(asked.chosen_options or ()) or None,
-            answered=asked.responded_at,
-            answered_by=asked.responded_by["name"] if asked.responded_by else None,
-        )
-        for task, asked in session.execute(query)
+        _question(task, asked, run_state)
+        for task, asked, run_state in session.execute(query)
         if asked.responded_at is not None or task.state not in State.finished
     ]
+
+
+def _question(task: TaskInstance, asked: HITLDetail, run_state: str) -> AskedQuestion:
+    question = AskedQuestion(run_id=task.run_id, asked=asked.created_at)
+    if asked.responded_at is None or task.state == State.UP_FOR_RETRY:
+        # The answer was about a report that is not the newest one any more; the question is put again.
+        return question
+    return replace(
+        question,
+        answer=", ".join(asked.chosen_options or ()) or None,
+        answered=asked.responded_at,
+        answered_by=asked.responded_by["name"] if asked.responded_by else None,
+        is_failed=run_state == DagRunState.FAILED,
+    )
 
 
 def _conf(found: DagRun) -> RunConf | None:
@@ -211,6 +224,26 @@ def problems_of(run: DagRun, session: Session) -> Iterable[StepProblem]:
         reason = reasons.get(task.task_id)
         if reason or task.state == "failed":
             yield StepProblem(step=task.task_id, state=str(task.state), reason=reason or REASON_UNKNOWN)
+
+
+def _gp_of(run: DagRun, session: Session) -> dict[str, Any]:
+    """Return what is known of GP's analysis: the fields ``gp`` and ``gp_requested`` of a run."""
+    wait, start = GP_TASKS
+    left = session.scalars(
+        select(XComModel).where(
+            XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.task_id.in_(GP_TASKS)
+        )
+    )
+    values: dict[tuple[str, str], Any] = {
+        (xcom.task_id, xcom.key): XComModel.deserialize_value(xcom) for xcom in left
+    }
+    keys = ((wait, BaseXCom.XCOM_RETURN_KEY), (wait, OUTCOME_KEY), (start, OUTCOME_KEY))
+    outcome = next((values[key] for key in keys if values.get(key)), None)
+    is_asked, timing = values.get((start, BaseXCom.XCOM_RETURN_KEY)), values.get((start, TIMING_KEY))
+    return {
+        "gp": GpOutcome.model_validate(outcome) if outcome else None,
+        "gp_requested": datetime.fromisoformat(timing[1]) if is_asked and timing else None,
+    }
 
 
 def _reasons(run: DagRun, session: Session) -> dict[str, str]:

@@ -7,15 +7,34 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
 from mxtvhf_airflow.run_context import GP_TASKS, TIMING_KEY, task_states
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from mxtvhf.crosscheck.model import GpOutcome
+    from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 
 OUTCOME_KEY = "gp_outcome"
 """XCom of a GP task that failed or did not ask: the GpOutcome with the reason why there is no result."""
+
+
+class GpNotReached(AirflowException):
+    """GP cannot be reached now: the task is tried again."""
+
+    progress = "not reached"
+
+
+class GpTaskFailed(AirflowFailException):
+    """A GP task ends for good.
+
+    :param progress: how far GP's analysis came, a word of ``GpProgress``.
+    """
+
+    def __init__(self, reason: str, progress: str = "failed") -> None:
+        super().__init__(reason)
+        self.progress = progress
 
 
 @contextmanager
@@ -28,17 +47,17 @@ def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        leave_reason(context, str(error) or type(error).__name__)
+        leave_reason(context, str(error) or type(error).__name__, getattr(error, "progress", "failed"))
         raise
     finally:
         ti.xcom_push(key=TIMING_KEY, value=[started, datetime.now(UTC).isoformat()])
 
 
-def leave_reason(context: Context, reason: str) -> None:
-    """Push the reason why there is no result as the task's outcome."""
-    from mxtvhf.crosscheck.model import GpOutcome
+def leave_reason(context: Context, reason: str, progress: GpProgress | str) -> None:
+    """Push the reason why there is no result, and how far the analysis came, as the task's outcome."""
+    from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 
-    outcome = GpOutcome(available=False, reason=reason)
+    outcome = GpOutcome(available=False, progress=GpProgress(progress), reason=reason)
     context["ti"].xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf as airflow_configuration
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
 PREFIX = "/mxtvhf"
+
+
+def web_address(path: str) -> str | None:
+    """Return the address of one of our pages; None where the web server's address is not configured."""
+    base = str(airflow_configuration.get("api", "base_url", fallback="")).rstrip("/")
+    return f"{base}{PREFIX}{path}" if base else None
+
+
+def desk_url(burst_id: str, run_id: str) -> str | None:
+    """Return the address of a run on the desk; None as for `web_address`."""
+    return web_address(f"/desk/{burst_id}?{urlencode({'run': run_id})}")
 
 
 class ReportLink(BaseOperatorLink):

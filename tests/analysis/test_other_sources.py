@@ -70,8 +70,8 @@ def light(regions, *others, width_sigma=0.0):
     return others_light(regions, others, exposure=WHOLE, width_sigma=width_sigma, response=RESPONSE)
 
 
-def test_the_estimated_part_of_others_is_that_of_simulated_photons():
-    """Without the burst, what is left in the net counts is of the other source."""
+def test_the_estimated_fraction_of_others_agrees_with_simulated_photons():
+    """Without the burst, the remaining net counts come from the other source."""
     other, place = OtherSource(150.0, 120.0, 4000.0), (90.0, 118.0)
     photons = simulate_photons(
         x=other.x, y=other.y, counts=other.counts, background=300, start=0.0, stop=300.0, exact=True,
@@ -87,7 +87,7 @@ def test_the_estimated_part_of_others_is_that_of_simulated_photons():
     assert part > 0.1
 
 
-def test_no_part_without_others_or_net_counts():
+def test_there_is_no_fraction_without_others_or_net_counts():
     regions = choose_regions(90.0, 118.0, n_source=300.0, n_background=300.0, psf=PSF, exposure=WHOLE)
     assert others_fraction(regions, light(regions), 100, 100) is None
     assert others_fraction(regions, light(regions, OtherSource(1.0, 1.0, 9.0)), 0, 500) is None
@@ -105,7 +105,7 @@ def test_the_error_is_that_of_the_numbers_and_of_the_width_of_the_core():
 
 
 @pytest.mark.parametrize("apart_arcmin", [8.0, 12.0])
-def test_rate_and_flux_of_a_burst_beside_another_source_are_its_own(apart_arcmin):
+def test_rate_and_flux_of_a_burst_are_unbiased_by_another_source(apart_arcmin):
     calibration, x, y = default_calibration(), 110.0, 130.0
     other_x = x + apart_arcmin * 60.0 / pixel_scale_arcsec()
     law, exposure, counts, others = PowerLaw(2.0, 1e21), 600.0, 300.0, 900.0

@@ -17,7 +17,7 @@ RULES = analysis_constants().width
 
 
 def photons_of(rng, width, n_source, n_background, exposure=None):
-    """Photons of a source at (128, 120) with a core of a width (arcmin), on a flat background."""
+    """Return photons of a source at (128, 120) with a given core width (arcmin), on a flat background."""
     exposure = np.ones((256, 256)) if exposure is None else exposure
     image = exposure * PSF.scaled(width / PSF.core_fwhm_arcmin).image(128.0, 120.0)
     mean = n_source * image / image.sum() + n_background * exposure / exposure.sum()
@@ -37,7 +37,7 @@ def test_the_interval_of_the_width_holds_it(width, source, background):
     rng = np.random.default_rng(source)
     found = [fitted(photons_of(rng, width, source, background)) for _ in range(40)]
     pulls = [np.log(one.psf.core_fwhm_arcmin / width) / one.width_sigma for one in found]
-    # 68 % and three standard errors of 7 %; at few photons the calibration draws all of them the same way.
+    # 68 % and three standard errors of 7 %; with few photons the prior shifts all of them in one direction.
     assert 0.46 < np.mean(np.abs(pulls) < 1.0) < 0.9
     assert abs(np.mean(pulls)) < 1.0
     if source == 3000:
@@ -45,7 +45,7 @@ def test_the_interval_of_the_width_holds_it(width, source, background):
         assert np.median([one.psf.core_fwhm_arcmin for one in found]) == pytest.approx(width, rel=0.02)
 
 
-def test_without_photons_it_is_the_calibrations():
+def test_without_photons_the_width_is_the_calibrated_one():
     nothing = fitted(photons_of(np.random.default_rng(1), 10.0, 0.0, 0.0))
     assert nothing.psf.core_fwhm_arcmin == CALIBRATED.core_fwhm_arcmin
     assert nothing.width_sigma == RULES.least_sigma
@@ -57,7 +57,7 @@ def test_a_width_that_the_calibration_knows_exactly_is_taken():
     assert (source.psf.core_fwhm_arcmin, source.width_sigma) == (CALIBRATED.core_fwhm_arcmin, 0.0)
 
 
-def test_pixels_without_exposure_say_nothing():
+def test_pixels_without_exposure_have_no_effect():
     exposure = np.ones((256, 256))
     exposure[:, 100:124] = 0.0
     found = fitted(photons_of(np.random.default_rng(3), 7.0, 3000.0, 300.0, exposure))
@@ -78,7 +78,7 @@ def test_any_photons_give_a_width_and_its_error(number, seed):
     assert 0.0 < found.width_sigma <= 1.2 * RULES.least_sigma
 
 
-def test_photons_make_the_fraction_better_known():
+def test_photons_reduce_the_error_of_the_fraction():
     rng = np.random.default_rng(4)
     sources = [fitted(photons_of(rng, 10.0, number, 100.0)) for number in (5.0, 300.0, 30_000.0)]
     places = [regions_at(128.0, 120.0, 40.0, psf=one.psf, exposure=np.ones((256, 256))) for one in sources]

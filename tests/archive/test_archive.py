@@ -13,7 +13,7 @@ def entry(run_id, received=T, packets="/p.bin", **changes):
     return ArchivedInput(run_id=run_id, burst_id=BURST, conf=conf, received=received, **changes)
 
 
-def test_the_same_bytes_are_kept_once(tmp_path):
+def test_equal_files_are_stored_once(tmp_path):
     archive = Archive(tmp_path)
     first = archive.keep_alert(BURST, b"<alert/>")
     again = archive.keep_alert(BURST, b"<alert/>")
@@ -55,7 +55,7 @@ def test_the_original_of_a_replay_is_the_newest_input_with_its_bytes(tmp_path):
     assert archive.original_of(replay) == newest
 
 
-def test_receipts_tell_when_a_notice_came_last(tmp_path):
+def test_receipts_give_the_last_reception_of_a_notice(tmp_path):
     archive = Archive(tmp_path)
     first, other = (archive.keep_alert(BURST, raw) for raw in (b"<alert/>", b"<other/>"))
     later = T + timedelta(minutes=5)
@@ -67,7 +67,7 @@ def test_receipts_tell_when_a_notice_came_last(tmp_path):
     assert archive.notices("sb26051103", until=later) == {}
 
 
-def test_a_receipt_cut_short_spoils_no_other(tmp_path):
+def test_a_truncated_receipt_affects_no_other(tmp_path):
     archive = Archive(tmp_path)
     kept = archive.keep_alert(BURST, b"<alert/>")
     (kept.parent / "received.jsonl").write_bytes(b'{"alert":"5e')
@@ -75,7 +75,7 @@ def test_a_receipt_cut_short_spoils_no_other(tmp_path):
     assert archive.notices(BURST, until=T) == {kept: T}
 
 
-def test_quarantine_keeps_the_bytes_and_says_why(tmp_path):
+def test_quarantine_keeps_the_bytes_and_the_reason(tmp_path):
     path = Archive(tmp_path).quarantine(b"\x00junk", name="inbox/x.xml", reason="not XML")
     assert path.read_bytes() == b"\x00junk"
     note = json.loads(path.with_suffix(".json").read_text())

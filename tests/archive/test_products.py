@@ -26,7 +26,7 @@ def test_nothing_outside_the_run_is_found(tmp_path):
     assert product_file(tmp_path, "*", "link") is None
 
 
-def test_the_final_report_comes_before_the_preliminary_one(tmp_path, processed_report):
+def test_the_final_report_has_priority_over_the_preliminary_one(tmp_path, processed_report):
     folder = product_folder(tmp_path, "sb26030704", "sb26030704__1")
     assert report_summary(tmp_path, "sb26030704__1") is None
     for name, status in (("preliminary/report.json", "preliminary"), ("report.json", "final")):
@@ -35,7 +35,7 @@ def test_the_final_report_comes_before_the_preliminary_one(tmp_path, processed_r
     assert [report.status for report in report_summaries(tmp_path)] == ["preliminary", "final"]
 
 
-def test_a_file_that_is_no_report_is_left_out_and_told(tmp_path, processed_report, caplog):
+def test_a_file_that_is_not_a_report_is_ignored_and_logged(tmp_path, processed_report, caplog):
     write_atomically(tmp_path / "sb26030704" / "a" / "report.json", processed_report("final"))
     write_atomically(tmp_path / "sb26030704" / "b" / "report.json", b'{"status": "final"}')
     assert len(list(report_summaries(tmp_path))) == 1
@@ -53,7 +53,7 @@ def test_only_the_newest_runs_are_read(tmp_path, processed_report):
 
 @pytest.fixture
 def processed_report():
-    """The bytes of a report, as far as its summary reads it."""
+    """Return the bytes of a report with the fields that its summary reads."""
 
     def write(status, run_id="sb26030704__1"):
         facts = {"burst_id": "sb26030704", "run_id": run_id, "headline": "", "best_position": None}

@@ -13,7 +13,7 @@ from cases.catalogues_inputs import INPUTS as CATALOGUES
 from cases.notices_inputs import INPUTS as NOTICES
 
 from mxtvhf.archive.archive import Archive, Receipt
-from mxtvhf.intake.parts import failing_parts
+from mxtvhf.archive.failures import failing_parts
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import safe_name
 from mxtvhf.models.kept_lines import read_records

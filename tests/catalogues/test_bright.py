@@ -8,7 +8,7 @@ from mxtvhf.catalogues.store import CatalogueStore
 
 class TestBrightSources:
     def test_the_catalogue_notices_are_named_and_their_label_contradicted(self):
-        """Both real eclairs-catalog notices say GX 340-00 at the place of another source."""
+        """Both real eclairs-catalog notices give the name GX 340-00 at the position of another source."""
         (answer,) = CatalogueStore("/nowhere").cone(256.5649, -43.0362, 300.0, catalogue=BRIGHT_XRAY)
         assert [source.name for source in answer.sources] == ["4U 1702-429"]
         label = known_source("GX 340-00")
@@ -35,7 +35,7 @@ class TestBrightSources:
 
     @pytest.mark.parametrize(
         ("name", "ra", "dec"),
-        # Right ascensions and declinations as the literature writes them.
+        # Right ascensions and declinations as given in the literature.
         [("Crab", "05 34 31.9", "+22 00 52"), ("Sco X-1", "16 19 55.07", "-15 38 25.0"),
          ("Cyg X-1", "19 58 21.68", "+35 12 05.8"), ("Vela X-1", "09 02 06.86", "-40 33 16.9"),
          ("GRS 1915+105", "19 15 11.55", "+10 56 44.9"), ("4U 1700-377", "17 03 56.77", "-37 50 38.9"),

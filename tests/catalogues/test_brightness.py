@@ -1,4 +1,4 @@
-"""How many sources of a catalogue are as bright as one of them."""
+"""Number of catalogue sources at least as bright as a given one."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ from mxtvhf.errors import InvalidInput
 
 
 def mapped(names, *, frame=None, ucds=(), units=(), **choice):
-    """Where the roles are read from in a table of these columns; all are numbers."""
+    """Return the mapping of a table with these columns, all of which are numeric."""
     table = Table({name: [1.0] for name in names.split()})
     for name, ucd in dict(ucds).items():
         table[name].info.meta = {"ucd": ucd}
@@ -38,7 +38,7 @@ class TestPositions:
         assert (str(found.frame), found.doubts) == (frame, ())
 
     def test_columns_of_a_pair_stay_together(self):
-        """Longitude and latitude are never of two systems."""
+        """Longitude and latitude are never from two systems."""
         found = mapped("ra GLON GLAT r90")
         assert (found.columns["ra"], found.columns["dec"]) == ("GLON", "GLAT")
 
@@ -63,7 +63,7 @@ class TestPositions:
     @pytest.mark.parametrize(
         ("names", "choice", "reason"),
         [
-            ("x y r90", {}, "no column for ra among x, y, r90; say --column ra=NAME"),
+            ("x y r90", {}, "no column for ra among x, y, r90; use --column ra=NAME"),
             ("x y r90", {"columns": {"ra": "x"}}, "no column for dec"),
             ("ra dec r90", {"columns": {"ra": "z"}}, "no column z"),
             ("ra dec r90", {"columns": {"ra": "dec"}}, "dec is both ra and dec"),
@@ -101,7 +101,7 @@ class TestFrame:
         ],
     )
     def test_not_clear(self, names, frame):
-        with pytest.raises(InvalidInput, match="say --frame"):
+        with pytest.raises(InvalidInput, match="use --frame"):
             mapped(names, frame=frame)
 
 
@@ -111,9 +111,9 @@ class TestErrors:
         [
             ("ra dec r90", None),
             ("ra dec err90_arcsec", None),
-            ("ra dec poserr", "poserr are taken as sigma"),
+            ("ra dec poserr", "poserr is assumed to be sigma"),
             ("ra dec r90 poserr", "also poserr"),
-            ("ra dec error", "error is taken for the position error, in arcsec"),
+            ("ra dec error", "error is assumed to be the error in arcsec"),
         ],
     )
     def test_doubts(self, names, doubt):

@@ -34,7 +34,7 @@ def failed(text="Query failed"):
 
 
 class ConeSearch(BaseHTTPRequestHandler):
-    """Behaves as its path says."""
+    """Server whose behaviour depends on the requested path."""
 
     def do_GET(self):
         url = urlsplit(self.path)
@@ -139,10 +139,10 @@ def service(server, kind, **changes):
 
 
 @pytest.mark.parametrize("kind", ["good", "redirect"])
-def test_a_sound_answer(server, kind):
+def test_a_valid_answer(server, kind):
     (answer,) = ask_remote(*PLACE, 1.0, [service(server, kind)], 60.0)
     assert answer.checked, answer.reason
-    # The second one is 2.6 arcsec away and good to 2.
+    # The second source is 2.6 arcsec away and has an error of 2 arcsec.
     assert [source.name for source in answer.sources] == ["S0", "S1"]
     assert answer.sources[0].r90_arcsec == 2.0
     assert answer.density_per_deg2 == pytest.approx(2 / 0.19635, rel=1e-3)
@@ -150,12 +150,12 @@ def test_a_sound_answer(server, kind):
     assert server.asked[0]["SR"] == ["0.250000"]
 
 
-def test_farther_sources_are_no_part_of_it(server):
+def test_farther_sources_are_excluded(server):
     (answer,) = ask_remote(*PLACE, 0.1, [service(server, "good")], 60.0)
     assert [source.name for source in answer.sources] == ["S0"]
 
 
-def test_no_source_is_an_answer(server):
+def test_an_empty_result_is_a_valid_answer(server):
     (answer,) = ask_remote(*PLACE, 10.0, [service(server, "none")], 60.0)
     assert (answer.checked, answer.sources, answer.density_per_deg2) == (True, (), 2.0)
 
@@ -163,9 +163,9 @@ def test_no_source_is_an_answer(server):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("html", "no VOTable"),
-        ("empty", "no VOTable"),
-        ("binary", "no VOTable"),
+        ("html", "not a VOTable"),
+        ("empty", "not a VOTable"),
+        ("binary", "not a VOTable"),
         ("broken", "500"),
         ("cut", "VOTable"),
         ("failed", "Query failed"),
@@ -182,7 +182,7 @@ def test_no_source_is_an_answer(server):
         ("odd-frame", "'xy'"),
     ],
 )
-def test_no_sound_answer_is_not_checked(server, kind, reason):
+def test_a_catalogue_without_a_valid_answer_is_not_checked(server, kind, reason):
     (answer,) = ask_remote(*PLACE, 10.0, [service(server, kind)], 60.0)
     assert not answer.checked
     assert reason in answer.reason
@@ -197,7 +197,7 @@ def test_the_frame_of_an_answer(server):
     assert answer.sources[0].dec_deg == pytest.approx(place.dec.deg)
 
 
-def test_rows_of_no_use_are_not_checked(server):
+def test_unusable_rows_are_not_checked(server):
     (answer,) = ask_remote(*PLACE, 10.0, [service(server, "rows-without-error")], 60.0)
     assert (answer.checked, answer.unusable_here, answer.is_complete) == (True, 1, False)
     assert answer.gap == "1 row here without a usable position error"
@@ -211,8 +211,8 @@ def test_units_of_the_service_fill_in(server):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["silent", "endless"])
-def test_one_that_never_ends_is_not_waited_for(server, kind):
-    # A port where nobody listens, in the middle.
+def test_an_answer_that_never_ends_is_abandoned(server, kind):
+    # The service in the middle is a port without a listener.
     nobody = service(server, "nobody", url="http://127.0.0.1:9/")
     slow, gone, good = ask_remote(*PLACE, 10.0, [service(server, kind), nobody, service(server, "good")], 5.0)
     assert not slow.checked
@@ -228,7 +228,7 @@ def test_services_by_name():
         remote_services(["nobody"])
 
 
-def test_all_services_of_the_package_are_sound():
+def test_all_services_of_the_package_are_valid():
     names = ["4xmm", "erass1", "2sxps", "2rxs", "csc2", "xmmslew", "simbad"]
     for one in remote_services(names):
         assert one.url.startswith("https://")

@@ -15,8 +15,9 @@ R90_PER_SIGMA = 2.145966
 
 
 class TestIngest:
-    def test_survey_extract_goes_in_as_it_is(self, tmp_path):
-        """Single-precision coordinates, no units, names repeated, fluxes and classes missing."""
+    def test_a_survey_extract_is_ingested_unchanged(self, tmp_path):
+        """The extract has single-precision coordinates, no units, repeated names, and missing fluxes and
+        classes."""
         flux = MaskedColumn(np.float32([1.0, 2.0, 3.0]), mask=[False, True, False])
         table = Table(
             {
@@ -30,16 +31,16 @@ class TestIngest:
                 "CAT": ["BLLac", "", "SNR"],
             }
         )
-        with pytest.raises(InvalidInput, match=r"ERROR is taken for.*as sigma.*--yes"):
+        with pytest.raises(InvalidInput, match=r"ERROR is assumed to be.*be sigma.*--yes"):
             added(tmp_path, table)
         version, store = added(tmp_path, table, confirmed=True)
         assert (version.rows, version.sources, version.repeated_names) == (3, 3, 1)
-        assert "left out" in version.mapping["flux"]
+        assert "ignored" in version.mapping["flux"]
         assert "sigma" in version.mapping["error"]
         one, two = ask(store, 233.75266, 53.343395, 60.0, catalogue="made").sources
         assert (one.name, one.classification, one.identifiers) == ("XS J1", "BLLac", ("QSO B1533+535",))
         assert (one.flux, two.classification, two.identifiers) == (None, None, ())
-        # One sigma per axis, and what single precision rounds away: 2^-16 degrees, half of it.
+        # One sigma per axis, plus the rounding error of single precision: half of 2^-16 degrees.
         assert one.r90_arcsec == pytest.approx(np.hypot(R90_PER_SIGMA, 1800.0 * 2.0**-16), rel=1e-3)
         version, store = added(tmp_path, table, units={"flux": "1e-12 erg / (s cm2)"}, confirmed=True)
         (third,) = ask(store, 10.0, -80.0, 60.0, catalogue="made").sources
@@ -69,7 +70,7 @@ class TestIngest:
         (source,) = ask(store, 10.0, 20.0, 1.0, catalogue="made").sources
         assert source.r90_arcsec == pytest.approx(10.0 * factor, rel=1e-4)
 
-    def test_rows_that_are_no_use_are_counted_by_reason(self, tmp_path):
+    def test_unusable_rows_are_counted_by_reason(self, tmp_path):
         lines = [
             "A,10,20,1",
             ",nan,20,1",
@@ -92,8 +93,8 @@ class TestIngest:
         }
         assert (version.rows, version.sources, version.repeated) == (8, 1, 1)
 
-    def test_rows_of_known_place_are_remembered(self, tmp_path):
-        """A row without an error is not checked where it is, one without a place is counted."""
+    def test_positions_of_unusable_rows_are_stored(self, tmp_path):
+        """A row without an error is not checked at its position; one without a position is counted."""
         file = write_csv(
             tmp_path / "gaps.csv", "name,ra,dec,r90", "A,10,20,1", "B,50,20,", "C,50,20.001,-1", "D,,,1"
         )
@@ -120,7 +121,7 @@ class TestIngest:
         ("rows", "doubt"),
         [
             (["0.5,1,1", "23.5,2,1"], "from 0 to 24"),
-            (["0.5,1,1", "6.2,-1.5,1"], "may be radians"),
+            (["0.5,1,1", "6.2,-1.5,1"], "may be in radians"),
             (["100,1,0.001", "200,2,0.002"], "below 0.1"),
             (["-100,1,1", "200,2,1"], "below 0 and above 180"),
             (["100,1,1", "200,99,1"], "1 of 2 positions are out of range"),
@@ -132,7 +133,7 @@ class TestIngest:
     )
     def test_doubtful_values_are_confirmed(self, tmp_path, rows, doubt):
         file = write_csv(tmp_path / "a.csv", "ra,dec,r90", *rows)
-        with pytest.raises(InvalidInput, match=f"not certain: .*{doubt}.*--yes"):
+        with pytest.raises(InvalidInput, match=f"uncertain: .*{doubt}.*--yes"):
             add_catalogue(tmp_path / "store", file, "a")
         assert CatalogueStore(tmp_path / "store").versions() == ()
         version = add_catalogue(tmp_path / "store", file, "a", confirmed=True)
@@ -146,7 +147,7 @@ class TestIngest:
             (["10,1,1", "11,2,1"], {}, 0),
         ],
     )
-    def test_what_was_said_is_not_asked(self, tmp_path, rows, options, doubts):
+    def test_options_given_by_the_user_raise_no_doubt(self, tmp_path, rows, options, doubts):
         file = write_csv(tmp_path / "a.csv", "ra,dec,r90", *rows)
         assert len(add_catalogue(tmp_path / "store", file, "a", Choice(**options)).doubts) == doubts
 
@@ -283,7 +284,7 @@ class TestIngest:
 
 
 def test_error_classes_cover_all_errors(tmp_path):
-    """A class's largest error is the largest there is, whatever rounding does at its edge."""
+    """The largest error of a class is exact despite rounding at the class limit."""
     table = Table({"ra": [10.0] * 4, "dec": [1.0, 2.0, 3.0, 4.0], "r90": [1.0, 4.0, 16.0, 16.0000001]})
     version, _ = added(tmp_path, table)
     assert [group.largest_r90_arcsec for group in version.error_classes] == pytest.approx(

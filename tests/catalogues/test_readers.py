@@ -48,10 +48,10 @@ class TestCsv:
             (TEXT + "C,1\n", "line 4 has 2 fields, the header 3"),
             (TEXT + "#C,1,2\n", "line 4 starts with '#'"),
             (TEXT + '"C,1,2\n', "invalid CSV"),
-            ("A,1,2\nB,2,3\n", "expected names of columns"),
+            ("A,1,2\nB,2,3\n", "expected column names"),
             ("name,ra,ra\n", "two columns have the name 'ra'"),
-            ("# only a comment\n", "no line with the names"),
-            ("", "no line with the names"),
+            ("# only a comment\n", "no line with column names"),
+            ("", "no line with column names"),
             ("other.csv", "has no commas"),
             ("\0" * 1_000_001, "line 1 has no end"),
             (TEXT.encode("utf-16"), "UTF-16"),
@@ -77,7 +77,7 @@ class TestPacked:
 
     @pytest.mark.parametrize("module", [gzip, bz2, lzma])
     def test_cut(self, tmp_path, module):
-        with pytest.raises(InvalidInput, match="cut or damaged"):
+        with pytest.raises(InvalidInput, match="truncated or damaged"):
             read(tmp_path, module.compress(TEXT.encode())[:-9])
 
     def test_too_large_when_unpacked(self, tmp_path, monkeypatch):
@@ -118,7 +118,7 @@ class TestFits:
             for value, name in ((1.0, "ONE"), (2.0, "TWO"))
         )
         content = fits_bytes(tmp_path, one, two)
-        with pytest.raises(InvalidInput, match=r"2 tables \(1 ONE, 2 TWO\); say which: --table"):
+        with pytest.raises(InvalidInput, match=r"2 tables \(1 ONE, 2 TWO\); use --table"):
             read(tmp_path, content)
         for wanted in ("TWO", "2"):
             assert read(tmp_path, content, table=wanted)[0].rows["ra"][0] == 2.0

@@ -9,7 +9,7 @@ from support.catalogues import write_csv
 
 @pytest.fixture
 def twice(tmp_path, small):
-    """A catalogue of two versions."""
+    """Return a catalogue with two versions."""
     add_catalogue(small.folder, write_csv(tmp_path / "b.csv", "name,ra,dec,r90", "B,10,20,5"), "small")
     return small
 
@@ -34,7 +34,7 @@ def test_removing_one_version_brings_back_the_one_before(twice):
 
 
 def test_a_number_is_never_given_again(tmp_path, twice):
-    """Reports name catalogue and version."""
+    """Reports cite catalogue and version, so a version number is never reused."""
     set_enabled(twice.folder, "small", is_enabled=False)
     assert remove_catalogue(twice.folder, "small") == [1, 2]
     assert (names(twice), twice.versions(), twice.unreadable()) == ([], (), ())

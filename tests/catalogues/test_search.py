@@ -16,7 +16,7 @@ PLACES = st.tuples(st.floats(0.0, 359.999999), st.floats(-90.0, 90.0), st.floats
 
 @pytest.fixture(scope="module")
 def everywhere(tmp_path_factory):
-    """Sources all over the sky, at its poles and at RA 0, some with huge errors."""
+    """Return sources all over the sky, at the poles and at RA 0, some with huge errors."""
     rng, folder = np.random.default_rng(3), tmp_path_factory.mktemp("sky")
     ra, dec = rng.uniform(0.0, 360.0, 3000), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, 3000)))
     dec[:200], dec[200:400] = 90.0 - rng.exponential(1.0, 200), -90.0 + rng.exponential(1.0, 200)
@@ -50,7 +50,7 @@ class TestCone:
         distance = SkyCoord(ra, dec, unit="deg").separation(places).arcsec
         margin = distance - np.asarray(table["r90"]) - radius
         found = {source.name for source in answer.sources}
-        # At the very edge the last digit may decide.
+        # At the edge of the cone the result may depend on the last digit.
         assert set(table["name"][margin < -1e-6].tolist()) <= found
         assert found <= set(table["name"][margin < 1e-6].tolist())
         order = [int(source.name[1:]) for source in answer.sources]
@@ -73,7 +73,7 @@ class TestCone:
         "cone", [(360.0, 0, 1), (-1.0, 0, 1), (0, 91.0, 1), (0, 0, -1.0), (0, 0, float("nan"))]
     )
     def test_no_cone(self, small, cone):
-        with pytest.raises(InvalidInput, match="no cone"):
+        with pytest.raises(InvalidInput, match="invalid cone"):
             small.cone(*cone)
 
     def test_unknown_catalogue_or_version(self, small):

@@ -26,7 +26,7 @@ class TestVersions:
         assert [version.version for version in small.versions()] == [1, 2]
 
     def test_killed_in_the_middle(self, tmp_path, small):
-        """A data file without its description is no version, and what else was left is swept away."""
+        """A data file without its description is not a version, and leftover files are removed."""
         folder = small.folder / "small"
         (folder / "2.sqlite").write_bytes(b"half")
         (folder / ".adding-killed").mkdir()
@@ -44,7 +44,7 @@ class TestVersions:
 
     @pytest.mark.parametrize("damage", ["gone", "cut", "empty", "flipped", "zeroed", "about"])
     @pytest.mark.parametrize("small_enough_to_hash", [True, False])
-    def test_damage_is_told_and_spoils_no_other(
+    def test_damage_is_reported_and_affects_no_other_catalogue(
         self, tmp_path, small, damage, small_enough_to_hash, monkeypatch
     ):
         if not small_enough_to_hash:
@@ -59,8 +59,8 @@ class TestVersions:
         elif damage == "about":
             version_file(small.folder, "damaged", 1).write_text('{"catalogue": "damaged"')
         elif damage == "flipped":
-            content[50] ^= 0xFF  # of the header: the schema's cookie and what stands beside it
-            content[100] ^= 0xFF  # the kind of the first page
+            content[50] ^= 0xFF  # in the header: the schema cookie and the bytes next to it
+            content[100] ^= 0xFF  # the type of the first page
             path.write_bytes(content)
         else:
             path.write_bytes({"cut": content[:5000], "empty": b"", "zeroed": bytes(len(content))}[damage])

@@ -19,7 +19,7 @@ def with_data(data):
 
 
 def frames(*systems, field="", inside=b""):
-    """Frames of the first column of a table with these COOSYS elements."""
+    """Return the frame of the first column of a table with these COOSYS elements."""
     raw = text_votable().replace(b"<RESOURCE>", b"<RESOURCE>" + "".join(systems).encode())
     raw = raw.replace(b'name="RAJ2000"', f'name="RAJ2000" ID="x" {field}'.encode())
     raw = raw.replace(b"<TABLE>", b"<TABLE>" + inside)
@@ -39,7 +39,7 @@ class TestFrames:
 
     def test_by_reference(self):
         assert frames(FK4, ICRS, field='ref="b"') == "ICRS"
-        assert "not said which" in frames(FK4, ICRS)
+        assert "not specified which" in frames(FK4, ICRS)
 
     def test_by_group(self):
         assert frames(FK4, ICRS, inside=b'<GROUP ref="a"><FIELDref ref="x"/></GROUP>') == "FK4 B1950"
@@ -75,14 +75,14 @@ def address():
 def test_nothing_is_fetched(address, kind, prefix):
     stream = f'<DATA><{kind}><STREAM {prefix}href="{address}"/></{kind}></DATA>'.encode()
     raw = with_data(stream).replace(b"xmlns=", b'xmlns:v="x" xmlns=')
-    with pytest.raises(InvalidInput, match="the table is elsewhere"):
+    with pytest.raises(InvalidInput, match="the table data are external"):
         read_votable(BytesIO(raw))
 
 
 def test_no_local_file_is_opened(tmp_path):
     Table({"a": [1.0]}).write(tmp_path / "secret.fits")
     stream = f'<DATA><FITS><STREAM href="file://{tmp_path}/secret.fits"/></FITS></DATA>'
-    with pytest.raises(InvalidInput, match=r"file://.*never opened"):
+    with pytest.raises(InvalidInput, match=r"file://.*not opened"):
         read_votable(BytesIO(with_data(stream.encode())))
 
 
@@ -120,6 +120,6 @@ def test_packed_streams_are_refused():
         (b"<TR>", b"<TR><TD/>", "columns"),
     ],
 )
-def test_nothing_is_cut_silently(old, new, reason):
+def test_nothing_is_truncated_silently(old, new, reason):
     with pytest.raises(InvalidInput, match=f"invalid VOTable: .*{reason}"):
         read_votable(BytesIO(text_votable().replace(old, new)))

@@ -59,7 +59,7 @@ def test_bayes_factor_is_4_pi_times_the_density_of_the_separation() -> None:
 
 
 def test_probability_is_that_of_simulated_skies() -> None:
-    """Of pairs with some separation, as many are true counterparts as the posterior says."""
+    """Among simulated pairs of a given separation, the posterior gives the fraction of true counterparts."""
     draw = np.random.default_rng(3)
     sigma, density, seen, trials = 40.0, 2000.0, 0.5, 200_000  # arcsec, per square degree
     half = 300.0  # arcsec: side of the patch in which unrelated sources are drawn, halved
@@ -75,7 +75,7 @@ def test_probability_is_that_of_simulated_skies() -> None:
 
 
 def test_hypotheses_are_those_of_simulated_fields() -> None:
-    """ECLAIRs circles of 6', MXT positions of 2': the counterpart, unrelated sources, and none at all."""
+    """ECLAIRs radii of 6' and MXT radii of 2': counterpart, unrelated sources, and no source."""
     draw, trials = np.random.default_rng(4), 1_000_000
     mxt, eclairs = source_priors(Origin.MXT_VHF), source_priors(Origin.ECLAIRS)
     r90 = float(np.hypot(360.0, 120.0))
@@ -109,7 +109,7 @@ def test_the_whole_sky() -> None:
     assert pytest.approx(4.0 * pi * (180.0 / pi) ** 2) == WHOLE_SKY_DEG2
 
 
-def test_a_dense_catalogue_says_little() -> None:
+def test_a_match_in_a_dense_catalogue_has_little_weight() -> None:
     here = place(30.0, -10.0, 60.0)
     near = source("near", 30.0, -10.0)
     sparse, dense = (associate([here], [answer(here, near, density=n)], [])[0] for n in (0.01, 1e5))
@@ -131,7 +131,7 @@ def test_only_answers_around_a_position_are_compared_with_it() -> None:
     assert [match.position for match in matches] == [here.label]
 
 
-# The two real notices of a known source: position and 90 % radius (arcmin) as published.
+# Two real notices of a known source: position and 90 % radius (arcmin) as published.
 REAL_CATALOGUE_TRIGGERS = {
     "sb25082402": (256.5632, -43.0365, 4.67),
     "sb25091702": (256.5645, -43.0392, 3.68),
@@ -150,8 +150,8 @@ def test_catalogue_trigger_is_the_known_source(burst: str) -> None:
     assert "4U 1702-429 of cat is" in result.verdict_reason
 
 
-def test_an_uncatalogued_source_and_how_deep_was_asked() -> None:
-    """A green "new source" stood beside a check against the 121 brightest sources of the sky."""
+def test_an_uncatalogued_source_and_the_depth_of_the_catalogues() -> None:
+    """Regression: "new source" was shown after a check against only the 121 brightest sources."""
     here = place(155.5246, -21.0037, 52.2, Origin.MXT_ONBOARD)
     eclairs = place(155.5760, -21.0620, 8.01 * 60.0, Origin.ECLAIRS)
     result = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here), answer(eclairs)])
@@ -166,8 +166,8 @@ def test_an_uncatalogued_source_and_how_deep_was_asked() -> None:
     assert shallow not in deep.verdict_reason
 
 
-def test_a_burst_that_mxt_does_not_see_is_no_new_source() -> None:
-    """ECLAIRs' position alone was called a new source, although MXT detected nothing."""
+def test_a_burst_not_detected_by_mxt_is_not_a_new_source() -> None:
+    """Regression: the ECLAIRs position alone was called a new source although MXT detected nothing."""
     eclairs = place(155.5760, -21.0620, 8.01 * 60.0, Origin.ECLAIRS)
     for answers in ([answer(eclairs)], [answer(eclairs, checked=False)]):
         result = crosscheck([eclairs], [alert()], NO_GP, catalogues=answers)
@@ -175,20 +175,20 @@ def test_a_burst_that_mxt_does_not_see_is_no_new_source() -> None:
         assert result.verdict_reason.startswith("MXT gives no position.")
 
 
-def test_the_verdict_of_an_earlier_version_is_understood() -> None:
+def test_the_verdict_of_an_earlier_version_is_read() -> None:
     assert BurstVerdict("new source") is BurstVerdict.UNCATALOGUED
     with pytest.raises(ValueError, match="newer source"):
         BurstVerdict("newer source")
 
 
 def test_a_source_outside_the_finer_circle_is_not_the_burst() -> None:
-    """Inside ECLAIRs' circle, but 8 R90 from the X-ray position."""
+    """The source lies in the ECLAIRs error circle, but 8 R90 from the X-ray position."""
     here = place(155.5246, -21.0037, 52.2, Origin.MXT_ONBOARD)
     eclairs = place(155.5760, -21.0620, 8.01 * 60.0, Origin.ECLAIRS)
     known = source("an AGN", 155.5246, -21.1197)
     result = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here), answer(eclairs, known)])
     assert result.verdict is BurstVerdict.UNCATALOGUED
-    assert "ECLAIRs ECLAIRs position is that of a known source: an AGN" in result.verdict_reason
+    assert "ECLAIRs ECLAIRs position belongs to a known source: an AGN" in result.verdict_reason
 
 
 def test_inconsistent_positions() -> None:
@@ -201,7 +201,7 @@ def test_inconsistent_positions() -> None:
     assert result.best == eclairs
 
 
-def test_a_catalogue_that_was_not_asked_is_never_no_match() -> None:
+def test_an_unsearched_catalogue_never_counts_as_no_match() -> None:
     here = place(30.0, -10.0, 60.0)
     result = crosscheck([here], [alert()], NO_GP, catalogues=[answer(here, checked=False)])
     assert result.verdict is BurstVerdict.CONSISTENT
@@ -212,8 +212,8 @@ def test_a_catalogue_that_was_not_asked_is_never_no_match() -> None:
     assert "Not checked: cat (HTTP 500)." in one_of_two.verdict_reason
 
 
-def test_rows_without_an_error_are_not_checked() -> None:
-    """A catalogue whose rows here could not be used does not tell that the source is new."""
+def test_a_catalogue_with_rows_without_an_error_is_incomplete() -> None:
+    """A catalogue with unusable rows cannot show that the source is new."""
     here = place(30.0, -10.0, 60.0)
     incomplete = answer(here).model_copy(update={"unusable_here": 2, "catalogue": "gaps"})
     result = crosscheck([here], [], NO_GP, catalogues=[incomplete])
@@ -235,14 +235,14 @@ def test_between_known_and_new_is_unclear() -> None:
     assert "It may be a known source" in result.verdict_reason
 
 
-def test_impossible_fluxes_are_flagged_and_taken_out() -> None:
+def test_unphysical_fluxes_are_flagged_and_ignored() -> None:
     here = place(30.0, -10.0, 60.0)
     bright = source("a", 30.0, -10.0, flux=7.3)
     notice = alert(mean_flux=0.07, flux_error=0.26, flux_credible=False)
     result = crosscheck([here], [notice], NO_GP, catalogues=[answer(here, bright)])
     assert result.flags == (
-        "eclairs-wakeup: Mean_Flux 0.07 erg/cm2/s is impossible; it is not used.",
-        "cat: flux 7.3 erg/cm2/s of a is impossible; it is not used.",
+        "eclairs-wakeup: Mean_Flux 0.07 erg/cm2/s is unphysical and ignored.",
+        "cat: flux 7.3 erg/cm2/s of a is unphysical and ignored.",
     )
     assert result.catalogues[0].sources[0].flux is None
 
@@ -255,14 +255,14 @@ def test_no_position() -> None:
     )
 
 
-def test_a_retracted_burst_says_so_first() -> None:
+def test_a_retraction_is_mentioned_first() -> None:
     here = place(30.0, -10.0, 60.0)
     retraction = alert("retraction", 219)
     assert crosscheck([here], [retraction], NO_GP).verdict_reason.startswith("The burst was retracted.")
 
 
 class Asked:
-    """Catalogues that remember what they were asked."""
+    """Catalogues that record their queries."""
 
     def __init__(self) -> None:
         self.cones: list[tuple[float, float, float]] = []
@@ -272,7 +272,7 @@ class Asked:
         return ()
 
 
-def test_catalogues_are_asked_once_for_each_origin() -> None:
+def test_catalogues_are_searched_once_per_origin() -> None:
     early, late = place(30.0, -10.0, 200.0), place(30.01, -10.0, 100.0)
     wide = place(30.0, -10.0, 5.0 * 3600.0, Origin.GRM)
     asked = Asked()
@@ -285,7 +285,7 @@ def test_separation_of_the_real_trigger() -> None:
     assert separation_arcsec(ra, dec, U1702.ra_deg, U1702.dec_deg) < 5.0
 
 
-# What a new installation says of real notices: position and 90 % radius (arcmin) as published.
+# Real notices checked by a new installation: position and 90 % radius (arcmin) as published.
 REAL = {
     "sb25082402": (256.5632, -43.0365, 4.67, "4U 1702-429"),
     "sb25091702": (256.5645, -43.0392, 3.68, "4U 1702-429"),
@@ -335,4 +335,4 @@ def test_a_label_that_is_true_or_unknown(tmp_path: Path) -> None:
     }
     assert (told["Crab"].agrees, told["Crab"].recomputed) == (True, "Crab")
     assert told["never heard of"].agrees is None
-    assert "no bright X-ray source is known by the name" in told["never heard of"].explanation
+    assert "no bright X-ray source has the name" in told["never heard of"].explanation

@@ -1,4 +1,4 @@
-"""Which position is recommended, and which positions count as evidence for it."""
+"""Recommended position, and positions that count as evidence for it."""
 
 from math import cos, radians
 
@@ -19,7 +19,7 @@ RA, DEC = 150.0, 20.0
 
 
 def east(origin: Origin, arcsec: float, r90: float, label: str | None = None, **more: object) -> Position:
-    """A position some arcsec east of the burst."""
+    """Return a position some arcsec east of the burst."""
     ra = RA + arcsec / 3600.0 / cos(radians(DEC))
     return place(ra, DEC, r90, origin, label or origin.name.lower(), **more)
 
@@ -37,7 +37,7 @@ ECLAIRS = east(Origin.ECLAIRS, 0.0, 300.0)
 PHOTONS = east(Origin.MXT_VHF, 60.0, 60.0)
 
 
-def test_a_candidate_of_vt_that_contradicts_mxt_does_not_win() -> None:
+def test_a_vt_candidate_that_contradicts_mxt_is_not_recommended() -> None:
     vt = east(Origin.VT, 410.0, 0.5)
     result = checked(ECLAIRS, PHOTONS, vt)
     assert pair_of(result, PHOTONS, vt).p_value < 1e-12  # type: ignore[operator]
@@ -48,23 +48,23 @@ def test_a_candidate_of_vt_that_contradicts_mxt_does_not_win() -> None:
     assert result.verdict is BurstVerdict.INCONSISTENT
 
 
-def test_vt_in_the_circle_of_mxt_wins() -> None:
+def test_vt_inside_the_mxt_error_circle_is_recommended() -> None:
     vt = east(Origin.VT, 80.0, 0.5)
     result = checked(ECLAIRS, PHOTONS, vt)
     assert result.best == vt
     assert "the most precise of 3 independent positions that agree" in result.best_reason
 
 
-def test_a_wrong_on_board_position_of_smaller_radius_does_not_win() -> None:
+def test_a_wrong_on_board_position_with_smaller_radius_is_not_recommended() -> None:
     photons = east(Origin.MXT_VHF, 30.0, 177.0)
-    for away in (616.0, 350.0):  # beyond what both could be, and 2 R90 away
+    for away in (616.0, 350.0):  # inconsistent, and 2 R90 away
         onboard = east(Origin.MXT_ONBOARD, 30.0 - away, 176.8)
         result = checked(east(Origin.ECLAIRS, 0.0, 600.0), onboard, photons)
         assert result.best == photons
         assert "MXT on-board mxt_onboard is not" in result.best_reason or "not counted" in result.best_reason
 
 
-def test_an_on_board_position_of_more_photons_wins_where_ours_supports_it() -> None:
+def test_an_on_board_position_of_more_photons_is_recommended_if_ours_supports_it() -> None:
     onboard = east(Origin.MXT_ONBOARD, 90.0, 32.0)
     assert checked(ECLAIRS, onboard, PHOTONS).best == onboard
     beside = east(Origin.MXT_ONBOARD, 130.0, 32.0)
@@ -73,7 +73,7 @@ def test_an_on_board_position_of_more_photons_wins_where_ours_supports_it() -> N
     assert checked(ECLAIRS, beside, PHOTONS, evidence=[said]).best == beside
 
 
-def test_an_unclear_position_is_not_recommended_and_said_to_be_in_doubt() -> None:
+def test_an_unclear_position_is_in_doubt_and_not_recommended() -> None:
     photons = east(Origin.MXT_VHF, 596.0, 60.0)
     result = checked(ECLAIRS, photons)
     pair = result.pairs[0]
@@ -89,7 +89,7 @@ def test_an_unclear_position_is_not_recommended_and_said_to_be_in_doubt() -> Non
 
 
 def test_an_unclear_position_that_is_most_probably_of_the_source_is_recommended() -> None:
-    """An unrelated source that near is much rarer than a true one in the wing of the distribution."""
+    """An unrelated source this near is much rarer than a true one in the wing of the distribution."""
     photons = east(Origin.MXT_VHF, 0.0, 30.0)
     vt = east(Origin.VT, 45.0, 0.5)
     result = checked(ECLAIRS, photons, vt)
@@ -99,7 +99,7 @@ def test_an_unclear_position_that_is_most_probably_of_the_source_is_recommended(
     assert result.best == vt
 
 
-def test_what_contradicts_a_position_in_doubt_is_in_doubt() -> None:
+def test_a_position_that_contradicts_one_in_doubt_is_in_doubt() -> None:
     photons = east(Origin.MXT_VHF, 596.0, 60.0)
     vt = east(Origin.VT, 0.0, 0.5)
     result = checked(ECLAIRS, photons, vt)
@@ -107,8 +107,8 @@ def test_what_contradicts_a_position_in_doubt_is_in_doubt() -> None:
     assert result.best_reason.count("in doubt until") == 2
 
 
-def test_an_on_board_position_does_not_outlive_ours_of_the_same_photons() -> None:
-    """With a larger radius it is consistent with ECLAIRs where ours, of the same source, is in doubt."""
+def test_an_on_board_position_is_in_doubt_if_ours_of_the_same_photons_is() -> None:
+    """Its larger radius makes it consistent with ECLAIRs, while ours of the same source is in doubt."""
     photons = east(Origin.MXT_VHF, 596.0, 60.0)
     onboard = east(Origin.MXT_ONBOARD, 590.0, 290.0)
     result = checked(ECLAIRS, onboard, photons)
@@ -117,13 +117,13 @@ def test_an_on_board_position_does_not_outlive_ours_of_the_same_photons() -> Non
 
 
 def test_an_on_board_position_of_another_source_than_ours_may_be_of_the_burst() -> None:
-    """Ours is of a bright source outside of ECLAIRs' circle."""
+    """Our position is that of a bright source outside the ECLAIRs error circle."""
     photons = east(Origin.MXT_VHF, 1200.0, 40.0)
     onboard = east(Origin.MXT_ONBOARD, 100.0, 150.0)
     assert checked(ECLAIRS, onboard, photons).best == onboard
 
 
-def test_gp_counts_by_its_data() -> None:
+def test_gp_is_classified_by_its_data() -> None:
     xband = east(Origin.GP, 80.0, 40.0, data_stream="XBand")
     vhf = east(Origin.GP, 80.0, 40.0, data_stream="VHF")
     unnamed = east(Origin.GP, 80.0, 40.0)
@@ -167,7 +167,7 @@ def test_positions_that_share_photons_are_not_tested_by_their_distance() -> None
     [
         (True, Verdict.CONSISTENT, "the photons support mxt_onboard (p = 0.0010)"),
         (False, Verdict.INCONSISTENT, "the photons contradict mxt_onboard (p = 0.0010)"),
-        (None, Verdict.NOT_INDEPENDENT, "their distance tests nothing"),
+        (None, Verdict.NOT_INDEPENDENT, "their distance is not a test"),
     ],
 )
 def test_the_photons_judge_a_position_that_shares_them(
@@ -183,7 +183,7 @@ def test_the_photons_judge_a_position_that_shares_them(
     assert (result.best == onboard) is (supported is True)
 
 
-def test_agreement_of_shared_photons_is_no_agreement() -> None:
+def test_agreement_from_shared_photons_does_not_count() -> None:
     onboard = east(Origin.MXT_ONBOARD, 61.0, 70.0)
     result = checked(onboard, PHOTONS)
     assert result.verdict_reason == "No catalogue was checked, so it may be a known source."
@@ -197,12 +197,12 @@ def test_a_position_found_in_eclairs_circle_does_not_confirm_it() -> None:
     assert "the most precise position; no independent one confirms it" in result.best_reason
     assert result.verdict_reason == "No catalogue was checked, so it may be a known source."
     assert result.pairs[0].verdict is Verdict.NOT_INDEPENDENT
-    assert "found with the help of ECLAIRs' circle" in result.pairs[0].explanation
+    assert "found with the help of the ECLAIRs error circle" in result.pairs[0].explanation
     assert result.best == PHOTONS
 
 
-def test_nine_arcmin_apart_with_wide_circles_is_not_sure() -> None:
-    """ECLAIRs' 8' and a faint MXT excess of 6.4': a position of no source is as near now and then."""
+def test_a_separation_of_nine_arcmin_with_large_radii_is_uncertain() -> None:
+    """ECLAIRs R90 of 8' and a faint MXT excess with 6.4': a position of no source is sometimes as near."""
     pair = compare(east(Origin.ECLAIRS, 0.0, 480.0), east(Origin.MXT_VHF, 540.0, 384.0))
     assert pair.verdict is Verdict.CONSISTENT
     assert pair.probability == pytest.approx(0.964, abs=0.003)
@@ -219,7 +219,7 @@ RADIUS = st.floats(0.3, 600.0)
 
 @st.composite
 def bursts(draw: st.DrawFn, *needed: Origin, without: Origin | None = None) -> list[Position]:
-    """Positions of a burst, of each origin one at most, in any order."""
+    """Return positions of a burst, at most one per origin, in any order."""
     drawn = draw(st.sets(st.sampled_from(ORIGINS), min_size=0 if needed else 1)) | set(needed)
     origins = draw(st.permutations(sorted(one for one in drawn if one is not without)))
     streams = st.sampled_from([None, "VHF", "XBand"])
@@ -230,7 +230,9 @@ def bursts(draw: st.DrawFn, *needed: Origin, without: Origin | None = None) -> l
 
 
 @given(bursts())
-def test_the_best_position_is_never_contradicted_by_one_of_better_standing(positions: list[Position]) -> None:
+def test_the_best_position_is_not_contradicted_by_one_earlier_in_the_chain(
+    positions: list[Position],
+) -> None:
     best, reason = recommend(positions)
     assert best in positions
     for other in positions:
@@ -238,7 +240,7 @@ def test_the_best_position_is_never_contradicted_by_one_of_better_standing(posit
             continue
         pair = compare(other, best)
         if pair.verdict is Verdict.INCONSISTENT:
-            # Then it is contradicted itself, or adds nothing to one of better standing that agrees.
+            # It is then contradicted itself, or adds nothing to an agreeing position earlier in the chain.
             assert any(
                 f"{other.label} {words}" in reason
                 for words in ("is not recommended: it is contradicted", "is from the same data as")
@@ -260,7 +262,7 @@ def test_the_best_position_agrees_with_eclairs(positions: list[Position]) -> Non
 
 
 @given(bursts(), st.data())
-def test_the_same_data_twice_change_nothing(positions: list[Position], data: st.DataObject) -> None:
+def test_repeated_data_change_nothing(positions: list[Position], data: st.DataObject) -> None:
     one = data.draw(st.sampled_from(positions))
     assume(one.origin is not Origin.OTHER)
     again = one.model_copy(update={"label": "again"})

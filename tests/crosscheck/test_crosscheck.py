@@ -46,7 +46,7 @@ def notice(where: Position | None, minute: int, **claims: Any) -> Alert:
     )
 
 
-# The real bursts: ECLAIRs and MXT or VT positions as published, and what they are to each other.
+# Real bursts: ECLAIRs and MXT or VT positions as published, and the expected verdicts.
 REAL = {
     "sb26022501": (
         eclairs("slewing", 204.6748, 44.6546, 5.12),
@@ -90,7 +90,8 @@ REAL = {
         0.22,
         Verdict.CONSISTENT,
     ),
-    # Outside the ECLAIRs 90 % circle, as one source in ten is: p = 0.1 ** (4.78 / 4.72) ** 2 = 0.094.
+    # The source lies outside the ECLAIRs 90 % circle, like one source in ten: p = 0.1 ** (4.78 / 4.72) ** 2 =
+    # 0.094.
     "sb26050905": (
         eclairs("slewing", 176.8870, 0.2095, 4.72),
         place(176.89974, 0.28822, 0.5, Origin.VT, "VT candidate"),
@@ -175,12 +176,12 @@ def test_position_without_radius_is_unclear() -> None:
     grm = place(12.0, 3.0, None, Origin.GRM, "grm-trigger")
     pair = compare(grm, mxt("a", 10.0, 3.0, 30.0))
     assert (pair.p_value, pair.combined_r90_arcsec, pair.verdict) == (None, None, Verdict.UNCLEAR)
-    assert "no error radius is known of GRM grm-trigger" in pair.explanation
-    assert recommend([grm]) == (None, "No position with an error radius is at hand.")
+    assert "the error radius of GRM grm-trigger is unknown" in pair.explanation
+    assert recommend([grm]) == (None, "No position has an error radius.")
 
 
 def test_the_last_position_of_an_origin_supersedes() -> None:
-    # As in sb26051102: the refined ECLAIRs circle is larger than the first one.
+    # In sb26051102 the refined ECLAIRs radius is larger than the first one.
     wakeup, slewing = eclairs("eclairs-wakeup", 20.0, 0.0, 2.63), eclairs("slewing", 20.0, 0.05, 3.55)
     assert recommend([wakeup, slewing])[0] == slewing
 
@@ -195,7 +196,7 @@ def test_best_does_not_depend_on_the_order_of_origins() -> None:
     assert {recommend(order)[0].label for order in permutations(found)} == {"VHF photons"}  # type: ignore[union-attr]
 
 
-def test_disagreement_of_credible_positions_is_told() -> None:
+def test_disagreement_of_credible_positions_is_reported() -> None:
     found = [eclairs("slewing", 20.0, 0.0, 4.0), mxt("a", 20.03, 0.0, 30.0)]
     vhf = place(20.0, 0.0, 28.0, Origin.MXT_VHF, "VHF photons")
     best, reason = recommend([*found, vhf])
@@ -203,7 +204,7 @@ def test_disagreement_of_credible_positions_is_told() -> None:
     assert "MXT-VHF VHF photons and MXT on-board a are 1.80' apart" in reason
 
 
-def test_the_reference_gp_is_compared_but_does_not_count_beside_our_own_position() -> None:
+def test_the_reference_gp_is_compared_but_does_not_count_in_addition_to_ours() -> None:
     there = eclairs("slewing", 20.0, 0.0, 4.0)
     vhf = place(20.0, 0.0, 28.0, Origin.MXT_VHF, "VHF photons")
     same = place(20.0, 0.0, 28.0, Origin.GP, "reference service")
@@ -217,12 +218,12 @@ def test_the_reference_gp_is_compared_but_does_not_count_beside_our_own_position
     partner = crosscheck([there, vhf, same], [], gp.model_copy(update={"is_reference": False}))
     assert partner.best == same
     assert NOT_INDEPENDENT not in partner.pairs[-1].explanation
-    # Where our own analysis gave nothing, its repetition by GP is better than nothing.
+    # If our own analysis gave no position, that of GP with the same method is used.
     assert crosscheck([there, same], [], gp).best == same
 
 
 def beside(there: Position, label: str, arcmin: float, r90: float) -> Position:
-    """An MXT position east of another, at a distance."""
+    """Return an MXT position at a distance east of another one."""
     return mxt(label, there.ra_deg + arcmin / 60.0 / cos(radians(there.dec_deg)), there.dec_deg, r90)
 
 
@@ -270,7 +271,7 @@ def test_a_flag_that_the_numbers_give_agrees() -> None:
 
 
 def name_of(source: str, r90: float | None, away: float) -> ClaimCheck:
-    """Check a notice that names a source, at a distance from it in arcsec."""
+    """Check a notice that names a source at a distance from it in arcsec."""
     meant = known_source(source)
     assert meant is not None
     here = place(meant.ra_deg, meant.dec_deg + away / 3600.0, r90, Origin.ECLAIRS, "eclairs-catalog")
@@ -278,7 +279,8 @@ def name_of(source: str, r90: float | None, away: float) -> ClaimCheck:
 
 
 def test_a_true_name_is_not_contradicted() -> None:
-    # A tenth of all positions are outside of their 90 % radius: so often true names were contradicted.
+    # A tenth of all positions are off by more than their 90 % radius; true names were contradicted that
+    # often.
     distances = np.random.default_rng(1).rayleigh(280.0 / 2.146, 2000)
     found = [name_of("GX 340+0", 280.0, away).word for away in distances]
     assert found.count("contradicted") <= 1
@@ -313,11 +315,11 @@ def test_wrong_angle_is_contradicted_with_the_latest_notice() -> None:
 
 
 def test_claims_without_eclairs_are_not_checked() -> None:
-    # sb26033003: only the published angle is known.
+    # For sb26033003 only the published angle is known.
     here = mxt("mxt-initial_qf1", 252.6053, 36.7647, 205.6)
     checks = crosscheck([here], [notice(here, 9, within_eclairs_r90=False, eclairs_angle_arcmin=6.32)], NO_GP)
     assert [check.agrees for check in checks.claims] == [None, None]
-    assert {check.explanation for check in checks.claims} == {"not checked: no ECLAIRs position at hand"}
+    assert {check.explanation for check in checks.claims} == {"not checked: no ECLAIRs position available"}
 
 
 def test_impossible_flux_is_contradicted() -> None:
@@ -341,11 +343,11 @@ def test_all_pairs_are_compared() -> None:
 
 
 def test_labels_must_differ() -> None:
-    with pytest.raises(InvalidInput, match="more than one position is called a"):
+    with pytest.raises(InvalidInput, match="more than one position has the label a"):
         crosscheck([mxt("a", 1.0, 1.0, 9.0), mxt("a", 1.0, 1.0, 9.0)], [], NO_GP)
 
 
-def test_retraction_is_told() -> None:
+def test_a_retraction_is_reported() -> None:
     there = eclairs("retraction", 20.0, 0.0, 5.0)
     result = crosscheck([], [notice(there, 5, packet_type=219)], NO_GP)
     assert result.best_reason.startswith("The burst was retracted.")

@@ -1,4 +1,4 @@
-"""Catalogue matches are weighed by flux."""
+"""Catalogue matches are weighted by flux."""
 
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ NO_GP = GpOutcome(available=False, reason="not asked")
 HERE = place(30.0, -10.0, 60.0, label="photons")
 BAND = (0.3, 10.0)
 DENSE = 495.0
-"""Sources per square degree, as in a catalogue of pointed observations."""
+"""Sources per square degree, typical of a catalogue of pointed observations."""
 
 
 def measured(flux: float, error: float = 0.1) -> MeasuredFlux:
@@ -45,7 +45,7 @@ def source(
 
 
 def euclidean(flux: float) -> float:
-    """Sources per square degree that are at least as bright: 495 above 1e-14 erg/cm2/s."""
+    """Return the sources per square degree that are at least as bright: 495 above 1e-14 erg/cm2/s."""
     return float(DENSE * (flux / 1e-14) ** -1.5)
 
 
@@ -67,7 +67,7 @@ def checked(
     )
 
 
-def test_a_bright_source_in_a_dense_catalogue_is_no_chance() -> None:
+def test_a_bright_source_in_a_dense_catalogue_is_not_a_chance_coincidence() -> None:
     bright = source(1e-10, euclidean(1e-10))
     without = checked(bright, flux=None)
     assert without.verdict is BurstVerdict.UNCLEAR
@@ -78,7 +78,7 @@ def test_a_bright_source_in_a_dense_catalogue_is_no_chance() -> None:
     assert result.associations[0].flux_ratio == pytest.approx(1.0)
 
 
-def test_a_source_ten_thousand_times_too_faint_is_a_chance() -> None:
+def test_a_source_ten_thousand_times_too_faint_is_a_chance_coincidence() -> None:
     faint = source(1e-14, euclidean(1e-14))
     assert checked(faint, flux=None).verdict is BurstVerdict.UNCLEAR
     result = checked(faint)
@@ -89,7 +89,7 @@ def test_a_source_ten_thousand_times_too_faint_is_a_chance() -> None:
     )
 
 
-def test_of_two_sources_the_one_that_explains_the_flux_is_the_likelier() -> None:
+def test_of_two_sources_the_one_that_explains_the_flux_is_more_probable() -> None:
     bright = source(1e-10, euclidean(1e-10), away=60.0)
     faint = source(1e-14, euclidean(1e-14), away=1.0).model_copy(update={"name": "faint"})
     assert checked(bright, faint, flux=None).associations[0].source == "faint"
@@ -97,12 +97,12 @@ def test_of_two_sources_the_one_that_explains_the_flux_is_the_likelier() -> None
 
 
 def test_a_transient_in_outburst_may_be_a_known_one() -> None:
-    """Of a small catalogue of binaries, 1e5 times brighter than catalogued: for a person to decide."""
+    """A source of a small catalogue of binaries, 1e5 times brighter than catalogued, is left to a person."""
     quiet = source(1e-13, 0.01, away=5.0)
     assert checked(quiet, flux=1e-8, density=0.01).verdict is BurstVerdict.UNCLEAR
 
 
-def test_where_the_counts_are_not_known_the_flux_can_only_speak_against_a_match() -> None:
+def test_without_source_counts_the_flux_can_only_count_against_a_match() -> None:
     alone = checked(source(None), flux=1e-10).associations[0].probability
     same, faint = (checked(source(flux)).associations[0].probability for flux in (1e-10, 1e-14))
     assert same == pytest.approx(alone)
@@ -146,11 +146,11 @@ def test_fluxes_are_compared_in_one_band() -> None:
     soft = flux_match(measured(1e-10), source(1e-12, 0.01), 0.01)
     assert hard is not None
     assert soft is not None
-    assert hard.log10_weight > soft.log10_weight  # less is known of it in our band
+    assert hard.log10_weight > soft.log10_weight  # the conversion to our band is less certain
 
 
 @given(st.floats(-15.0, -6.0), st.floats(0.0, 5.0), st.floats(0.1, 3.0))
-def test_the_weight_falls_with_the_distance_in_flux(log_flux: float, dex: float, more: float) -> None:
+def test_the_weight_falls_with_the_flux_difference(log_flux: float, dex: float, more: float) -> None:
     known = 10.0**log_flux
     for sign in (-1.0, 1.0):
         weights = [
@@ -164,11 +164,11 @@ def test_the_weight_falls_with_the_distance_in_flux(log_flux: float, dex: float,
 
 
 def test_probability_is_that_of_simulated_skies() -> None:
-    """Of pairs with some flux and separation, as many are true as the posterior says."""
+    """Among simulated pairs of a given flux and separation, the posterior gives the fraction of true ones."""
     draw = np.random.default_rng(11)
     trials, prior, r90 = 2_000_000, 0.05, float(np.hypot(60.0, 5.0))
     sigma = r90 / np.sqrt(2.0 * np.log(10.0))
-    # True counterparts: the catalogued flux about the measured one, the separation by the errors.
+    # True counterparts: catalogued flux distributed about the measured one, separation by the errors.
     wide = draw.random(trials) < 0.05
     scatter = np.hypot(np.where(wide, 2.0, 0.6), 0.1 / np.log(10.0))
     true_dex = draw.normal(0.0, 1.0, trials) * scatter
@@ -178,7 +178,7 @@ def test_probability_is_that_of_simulated_skies() -> None:
         flux = 1e-10 * 10.0 ** (0.5 * (low + high))
         for near, far in ((0.0, 30.0), (40.0, 60.0)):
             found = (true_dex > low) & (true_dex < high) & (true_away > near) & (true_away < far)
-            # By chance, per position: by the counts of the sky in the same ring.
+            # Chance coincidences per position: from the source counts in the same ring.
             chance = (brighter[0] - brighter[1]) * np.pi * (far**2 - near**2) / 3600.0**2
             odds = prior / (1.0 - prior) * found.mean() / chance
             away = float(np.sqrt(0.5 * (near**2 + far**2)))

@@ -4,13 +4,13 @@ import pytest
 
 from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive, Retraction
-from mxtvhf.desk.burst_list import burst_lines, verdict_words
+from mxtvhf.desk.burst_list import BurstLine, burst_lines, list_sections, verdict_words
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import Viewer, render_list
 from mxtvhf.desk.states import State
 from mxtvhf.models.ids import RunKind
 from mxtvhf.notices.voevent import read_alert
-from support.desk import BURST, NOW, Elements, html_of, run
+from support.desk import BURST, NOW, Elements, html_of, release_of, run
 
 
 def test_the_list_has_one_line_per_burst_and_kind_open_decisions_first(settings, put):
@@ -39,6 +39,35 @@ def test_the_list_has_one_line_per_burst_and_kind_open_decisions_first(settings,
         (False, "live"),
         (True, "replay"),
     ]
+
+
+def test_a_retracted_burst_needs_somebody_only_while_an_announcement_of_it_is_out(settings, put):
+    put(f"{BURST}__1")
+    Archive(settings.archive).mark_retracted(
+        BURST, Retraction(ivorn="ivo://x/y#z", received=NOW), is_test=False
+    )
+    (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
+    assert (line.state, line.needs_you) == (State.RETRACTED, False)
+    release_of(settings)
+    (line,) = burst_lines([run()], {}, (), DeskFiles(settings))
+    assert line.needs_you
+
+
+def test_old_bursts_with_notices_only_are_folded_where_they_are_many():
+    def waiting(number, hours):
+        return BurstLine(
+            burst_id=f"sb260228{number:02d}", kind=RunKind.LIVE, state=State.RECEIVING, address="x",
+            since=NOW - timedelta(hours=hours), verdict="", verdict_words="", best=None, latency_s=None,
+            updates=0,
+            latest=NOW,
+        )  # fmt: skip
+
+    few, young = [waiting(number, 30) for number in range(5)], waiting(9, 1)
+    assert list_sections(few, NOW).notices_only == ()
+    many = [young, *few, waiting(6, 50)]
+    divided = list_sections(many, NOW)
+    assert divided.bursts == (young,)
+    assert divided.notices_only == tuple(many[1:])
 
 
 def test_a_test_without_a_report_is_a_test_by_its_alert(settings):

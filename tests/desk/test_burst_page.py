@@ -13,6 +13,7 @@ from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import render_aladin, render_burst
 from mxtvhf.desk.shown_run import shown_run
 from mxtvhf.desk.states import State
+from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position
 from mxtvhf.notices.voevent import read_alert
@@ -63,8 +64,8 @@ def test_the_page_has_all_that_decides(settings, put):
     assert len(judged) == 2
     assert all(str(escape(one["explanation"])) in page for one in judged)
     assert f'<dt>time not received</dt><dd class="number">{100 * report["lost"]["fraction"]:.0f} %' in page
-    sources = [one["src"].split("?")[0] for one in elements.named("img")]
-    assert any(one.endswith("source_spectrum.png") for one in sources)
+    sources = [one["href"].split("?")[0] for one in elements.named("image")]
+    assert [one.rsplit("/")[-1] for one in sources] == ["detector.png"]
     folder = product_folder(settings.products, BURST, f"{BURST}__1")
     assert all((folder / one.split(f"{BURST}__1/")[1]).is_file() for one in sources)
     for product in report["products"].values():
@@ -95,6 +96,31 @@ def test_the_headline_shows_what_was_announced(settings, put):
     assert "Announced by ann." in shown
 
 
+def test_the_headline_has_verdict_position_and_significance_before_everything_else(settings, put):
+    report = put(f"{BURST}__1")
+    shown = html_of(settings, [run()]).split('id="headline"')[1].split('id="decision"')[0]
+    found, best = report["localisation"], report["best_position"]
+    for words in (
+        f"{found['ts'] ** 0.5:.0f} sigma (TS {found['ts']:.0f})",
+        f"{found['n_source']:.0f} source photons on {found['n_background']:.0f} background in 300 s",
+        "erg/cm2/s (0.3-10 keV, observed)",
+        galactic_text(best["ra_deg"], best["dec_deg"]),
+    ):
+        assert words in shown
+    # Formulas and sentences with probabilities stand behind a fold.
+    assert report["verdict_reason"] not in shown
+    folded = html_of(settings, [run()]).split('id="explanation"')[1].split("</details>")[0]
+    assert str(escape(report["verdict_reason"])) in folded
+
+
+def test_the_latency_of_a_run_is_that_of_its_first_report_also_after_the_final_one(settings, put):
+    """The page told 35 s while the run went on and 51 s afterwards, of the same first report."""
+    first = put(f"{BURST}__1", "preliminary", written="2026-02-28T22:00:10Z")
+    before = page_of(settings, [run(state="running")]).latency_s
+    put(f"{BURST}__1", written="2026-02-28T22:05:00Z", timeline=first["timeline"])
+    assert page_of(settings, [run()]).latency_s == before
+
+
 def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put):
     bad = {"catalogue": HOSTILE, "checked": True, "ra_deg": 1.0, "dec_deg": 1.0, "radius_arcsec": 5.0}
     flags = [HOSTILE, '"><img src=x onerror=alert(1)>']
@@ -111,7 +137,7 @@ def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put
         assert all("/desk/static/" in one["src"] for one in scripts)
         for _, attributes in elements.found:
             assert not [name for name in attributes if name.startswith("on") or name == "style"]
-    assert not elements.named("svg")
+    assert all(one.get("role") == "img" for one in elements.named("svg"))
 
 
 def test_a_report_of_another_version_is_led_to(settings, put):

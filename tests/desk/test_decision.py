@@ -1,11 +1,14 @@
+import re
 from dataclasses import replace
 
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_page import SLOW_REFRESH_S
-from mxtvhf.desk.decision import AskedQuestion, answer_address, form_address
+from mxtvhf.desk.decision import AskedQuestion, form_address
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.render import Viewer, render_burst
+from mxtvhf.desk.states import State
+from mxtvhf.models.files import sha256_of
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.announcement.content import announceable
@@ -17,7 +20,9 @@ def test_the_decision_is_asked_answered_and_announced(settings, put):
     question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW)
     opened = Elements(html_of(settings, [run()], questions={question.run_id: question}))
     (form,) = [one for one in opened.named("form") if one.get("id") == "answer"]
-    assert form["data-address"] == answer_address("/air", question.run_id)
+    assert form["data-address"] == f"/air/mxtvhf/desk/{BURST}/answer?run={BURST}__1"
+    folder = product_folder(settings.products, BURST, f"{BURST}__1")
+    assert form["data-report"] == sha256_of((folder / "report.json").read_bytes())
     choices = {one["value"]: one["data-place"] for one in opened.named("option")}
     assert list(choices) == ["best", "eclairs-wakeup", "mxt-initial_qf2"]
     best = Position.model_validate(report["best_position"])
@@ -112,6 +117,110 @@ def test_a_viewer_gets_no_form(settings, put):
     assert 'id="answer"' not in seen
     assert "you are logged in as bob" in seen
     assert 'id="answer"' in render_burst(page, base="", viewer=Viewer("ada", may_decide=True))
+
+
+def asked(settings, **more):
+    """Return the page of a run about which the Burst Advocate was asked."""
+    question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW, **more)
+    return page_of(settings, [run(state="running")], questions={question.run_id: question})
+
+
+def test_the_question_is_open_while_gp_runs(settings, put):
+    """The Burst Advocate had to wait for GP, up to 30 minutes."""
+    put(f"{BURST}__1", "preliminary")
+    page = asked(settings)
+    assert page.state is State.AWAITING_DECISION
+    html = render_burst(page, base="")
+    assert 'id="answer"' in html
+    assert "You can decide now; the final report updates this question." in html
+
+
+def test_the_final_report_updates_the_question(settings, put):
+    put(f"{BURST}__1", "preliminary")
+    read = asked(settings).decision.report_sha256
+    put(f"{BURST}__1", written="2026-02-28T12:05:00.000Z")
+    same = asked(settings)
+    assert same.decision.changes == ()
+    assert "The final report confirms the preliminary result." in render_burst(same, base="")
+    put(f"{BURST}__1", verdict="inconsistent")
+    page = asked(settings)
+    assert "Updated by the final report: verdict inconsistent (was " in render_burst(page, base="")
+    assert page.decision.objection(page.decision.report_sha256) is None
+    said = page.decision.objection(read)
+    assert said.startswith("A newer result exists, the final report: verdict inconsistent (was ")
+    assert said.endswith("Read it, then decide.")
+    assert page.decision.objection(None) == said
+
+
+def test_an_answer_is_refused_with_the_reason(settings, put):
+    put(f"{BURST}__1")
+    digest = asked(settings).decision.report_sha256
+    assert page_of(settings, [run()]).decision.objection(digest) == "No decision is open."
+    given = asked(settings, answer="Reject", answered=NOW, answered_by="bob").decision
+    assert given.objection(digest) == "Already answered by bob, 2026-02-28 12:00:00 UTC."
+    release_of(settings)
+    assert asked(settings).decision.objection(digest) == "Already decided by ann, 2026-02-28 12:00:00 UTC."
+    closed = replace(given, decision=None, question=asked(settings).decision.question, closed="Retracted.")
+    assert closed.objection(digest) == "Retracted. No decision is needed."
+
+
+def test_who_rejected_can_decide_again_once_the_question_is_put_again(settings, put):
+    put(f"{BURST}__1")
+    folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
+    folder.mkdir(parents=True)
+    (folder / "decision.json").write_text(decision("reject").model_dump_json())
+    box = asked(settings).decision
+    assert box.is_open
+    assert box.objection(box.report_sha256) is None
+
+
+def test_what_was_announced_with_the_preliminary_report_says_so(settings, put):
+    put(f"{BURST}__1", "preliminary")
+    early = decision("approve").model_copy(update={"report_status": "preliminary"})
+    release_of(settings, decision=early)
+    before = html_of(settings, [run(state="running")])
+    assert "with the preliminary report" in before
+    assert "The final report" not in before.split('id="decision"')[1].split("</section>")[0]
+    put(f"{BURST}__1")
+    assert "The final report agrees." in html_of(settings, [run()])
+    put(f"{BURST}__1", verdict="inconsistent")
+    assert "The final report differs: verdict inconsistent (was " in html_of(settings, [run()])
+
+
+def test_the_drafts_are_those_of_the_report_that_is_shown(settings, put):
+    folder = product_folder(settings.products, BURST, f"{BURST}__1")
+    for status, below in (("preliminary", "preliminary/"), ("final", "")):
+        put(f"{BURST}__1", status)
+        (folder / f"{below}drafts").mkdir()
+        (folder / f"{below}drafts" / "circular.txt").write_text(f"TITLE: {status}")
+        html = html_of(settings, [run()])
+        assert f"TITLE: {status}" in html
+        assert f"/air/mxtvhf/runs/{BURST}__1/{below}drafts/circular.txt" in html
+
+
+def test_a_known_source_is_named_in_the_question_and_approve_is_not_green(settings, put):
+    """The box asked "Announce this burst?" beside a green button."""
+    put(f"{BURST}__1")
+    plain = render_burst(asked(settings), base="")
+    assert "Announce this burst?" in plain
+    assert 'class="approve"' in plain
+    report = DeskFiles(settings).report(BURST, f"{BURST}__1")
+    known = {
+        "position": report.best_position.label, "catalogue": "bright-xray", "source": "4U 1702-429",
+        "separation_arcsec": 3.0, "combined_r90_arcsec": 40.0, "log10_bayes_factor": 5.0, "probability": 0.99,
+        "explanation": "it is",
+    }  # fmt: skip
+    put(f"{BURST}__1", verdict="known source", associations=[known])
+    html = render_burst(asked(settings), base="")
+    assert "This is probably 4U 1702-429. Announce it all the same?" in html
+    assert 'class="approve"' not in html
+
+
+def test_every_choice_has_coordinates_and_radius(settings, put):
+    put(f"{BURST}__1")
+    html = render_burst(asked(settings), base="")
+    texts = [one.split("</option>")[0] for one in html.split("<option")[1:]]
+    assert all(re.search(r"[0-9]{2}:[0-9]{2}:[0-9.]+ [+-][0-9]{2}:.*, R90 [0-9]", one) for one in texts)
 
 
 def test_no_question_no_decision(settings, put):

@@ -1,64 +1,24 @@
 """The form of the decision in a real browser while updates arrive: the pages of the desk without Airflow."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
-
 import pytest
 from playwright.sync_api import expect
 
 from mxtvhf.desk.decision import AskedQuestion
 from support.browser import chromium
 from support.desk import BURST, NOW, html_of, run
+from support.desk_server import desk_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 expect.set_options(timeout=30_000)
 
 FIRST, SECOND = f"{BURST}__1", f"{BURST}__2"
-STATIC = files("mxtvhf.desk") / "static"
-
-
-class Desk(BaseHTTPRequestHandler):
-    """Serves the page that its server holds, the desk's scripts, and takes answers."""
-
-    def do_GET(self):
-        path = self.path.removeprefix("/air/mxtvhf/desk/")
-        if path.startswith("static/"):
-            name = path.removeprefix("static/")
-            kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rsplit(".")[-1]]
-            self.answer(200, (STATIC / name).read_bytes(), kind)
-        elif path == BURST:
-            self.answer(200, self.server.page.encode(), "text/html; charset=utf-8")
-        else:
-            self.answer(404, b"", "text/plain")
-
-    def do_PATCH(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.answers.append((self.path, json.loads(body)))
-        self.answer(self.server.status, b"{}", "application/json")
-
-    def answer(self, status, body, kind):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        """Keep the test's output clean."""
 
 
 @pytest.fixture
 def desk():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as server:
-        server.page, server.answers, server.status = "", [], 200
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with desk_server() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -73,12 +33,12 @@ def page(desk):
 def shows(desk, settings, put):
     """Make the desk show the newest of some updates, whose decisions are open."""
 
-    def use(updates, shown=None, **question):
+    def use(updates, shown=None, status="final", report=None, **question):
         for number in range(1, updates + 1):
-            put(f"{BURST}__{number}")
+            put(f"{BURST}__{number}", status, **(report or {}))
         runs = [run(f"{BURST}__{n}", minutes=n, sequence=n) for n in range(updates, 0, -1)]
         asked = {one.run_id: AskedQuestion(run_id=one.run_id, asked=NOW, **question) for one in runs}
-        desk.page = html_of(settings, runs, shown, asked)
+        desk.pages[f"desk/{BURST}"] = html_of(settings, runs, shown, asked)
 
     return use
 
@@ -109,8 +69,46 @@ def test_what_was_typed_survives_an_update_and_belongs_to_the_result_that_was_re
     page.locator("#confirm-yes").click()
     expect(page.locator("#confirm")).to_be_hidden()
     ((path, answer),) = desk.answers
-    assert f"/dagRuns/{SECOND}/" in path
-    assert answer["params_input"] == {"position": "best", "comment": "fading, as it seems"}
+    assert path.endswith(f"/desk/{BURST}/answer?run={SECOND}")
+    shown = page.locator("main").get_attribute("data-report")
+    assert answer["params_input"] == {"position": "best", "comment": "fading, as it seems", "report": shown}
+
+
+def test_the_final_report_leaves_a_form_that_was_filled_in_with_the_preliminary_one(page, desk, shows):
+    """The final report updates the question; the answer stays one about the report that was read."""
+    shows(1, status="preliminary")
+    open_form(page)
+    expect(page.locator("[data-news]")).to_contain_text("You can decide now")
+    read = page.locator("#answer").get_attribute("data-report")
+    page.get_by_label("Position", exact=True).select_option("eclairs-wakeup")
+    eclairs = page.locator("#position option[value=eclairs-wakeup]").get_attribute("data-place")
+    expect(page.locator("#chosen-place")).to_have_text(eclairs)
+    page.get_by_label("Comment").fill("looks fine")
+    shows(1, report={"verdict": "inconsistent"})
+    hold = page.locator("[data-hold]")
+    expect(hold).to_contain_text("Updated by the final report: verdict inconsistent (was ")
+    expect(hold).to_contain_text("Your comment is kept.")
+    expect(page.locator("#verdict-title")).not_to_contain_text("inconsistent")
+    expect(page.locator("#banners")).to_contain_text("PRELIMINARY")
+    expect(page.get_by_label("Position", exact=True)).to_have_value("eclairs-wakeup")
+    desk.status, desk.body = 409, {"detail": "A newer result exists, the final report. Read it, then decide."}
+    page.get_by_role("button", name="Approve").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm-text")).to_contain_text("A newer result exists, the final report.")
+    expect(page.locator("#confirm-yes")).to_be_hidden()
+    assert desk.answers.pop()[1]["params_input"]["report"] == read
+    page.get_by_role("button", name="Go back").click()
+    hold.get_by_role("button", name="Show it").click()
+    expect(page.locator("#verdict-title")).to_contain_text("inconsistent")
+    expect(page.get_by_label("Comment")).to_have_value("looks fine")
+    expect(page.get_by_label("Position", exact=True)).to_have_value("best")
+    newest = page.locator("#answer").get_attribute("data-report")
+    assert newest not in (read, None)
+    desk.status, desk.body = 200, {}
+    page.get_by_role("button", name="Approve").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#confirm")).to_be_hidden()
+    assert desk.answers.pop()[1]["params_input"]["report"] == newest
 
 
 def test_a_form_that_nobody_fills_in_shows_the_newest_result(page, shows):
@@ -148,10 +146,10 @@ def test_the_confirmation_names_burst_and_position_and_enter_announces_nothing(p
 def test_after_a_conflict_nothing_is_left_to_confirm(page, desk, shows):
     shows(1)
     open_form(page)
-    desk.status = 409
+    desk.status, desk.body = 409, {"detail": "Already answered by bob, 2026-02-28 12:00:00 UTC."}
     page.get_by_role("button", name="Reject").click()
     page.locator("#confirm-yes").click()
-    expect(page.locator("#confirm-text")).to_contain_text("answered already")
+    expect(page.locator("#confirm-text")).to_contain_text("Already answered by bob")
     expect(page.locator("#confirm-yes")).to_be_hidden()
 
 

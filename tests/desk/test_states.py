@@ -24,10 +24,13 @@ from support.desk import BURST, NOW, decision, page_of, release_of, run
         ("failed", None, {}, State.FAILED),
         ("success", None, {}, State.NO_PHOTONS),
         ("success", "final", {"is_asked": True}, State.AWAITING_DECISION),
+        ("running", "preliminary", {"is_asked": True}, State.AWAITING_DECISION),
+        ("running", "preliminary", {"answer": "Approve"}, State.APPROVED),
         ("success", "final", {"decision": decision("approve")}, State.APPROVED),
         ("success", "final", {"decision": decision("reject")}, State.REJECTED),
         ("success", "final", {"decision": decision("approve"), "is_refused": True}, State.NOT_RELEASED),
         ("success", "final", {"decision": decision("reject"), "is_refused": True}, State.REJECTED),
+        ("success", "final", {"decision": decision("reject"), "is_asked": True}, State.AWAITING_DECISION),
         ("success", "final", {"answer": "Approve"}, State.APPROVED),
         ("success", "final", {"answer": "Reject"}, State.REJECTED),
         ("success", "final", {"is_asked": True, "is_retracted": True}, State.RETRACTED),
@@ -60,15 +63,24 @@ def test_from_the_answer_on_it_is_approved(settings, put):
     assert line.state is State.APPROVED
 
 
-def test_between_the_run_and_its_question_the_page_says_so_and_looks_often(settings, put):
+def test_an_answer_that_was_not_carried_out_is_no_approval(settings, put):
+    """A refused older run was called approved for good."""
     put(f"{BURST}__1")
-    ended = run().ended
-    soon, later = (page_of(settings, [run()], now=ended + timedelta(seconds=s)) for s in (5, 120))
+    given = {"answer": "Approve", "answered": NOW, "answered_by": "ann", "is_failed": True}
+    question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW, **given)
+    page = page_of(settings, [run()], questions={f"{BURST}__1": question})
+    assert (page.state, page.decision.is_pending) == (State.FINAL, False)
+    assert "the answer was not carried out" in render_burst(page, base="")
+
+
+def test_between_the_report_and_its_question_the_page_says_so_and_looks_often(settings, put):
+    put(f"{BURST}__1", written=NOW.isoformat())
+    soon, later = (page_of(settings, [run()], now=NOW + timedelta(seconds=s)) for s in (5, 120))
     assert (soon.refresh_s, later.refresh_s) == (2, SLOW_REFRESH_S)
     assert "The question is being prepared." in render_burst(soon, base="")
     assert "No decision is open." in render_burst(later, base="")
-    put(f"{BURST}__1", is_retracted=True)
-    assert not page_of(settings, [run()], now=ended + timedelta(seconds=5)).is_question_due
+    put(f"{BURST}__1", is_retracted=True, written=NOW.isoformat())
+    assert not page_of(settings, [run()], now=NOW + timedelta(seconds=5)).is_question_due
 
 
 def test_what_was_refused_is_not_approved(settings, put):

@@ -38,7 +38,7 @@ def assert_same(found, expected=HISTORY):
         np.testing.assert_array_equal(getattr(found, column), getattr(expected, column))
 
 
-def test_what_was_written_is_read():
+def test_a_written_file_is_read_back():
     found = read_attitude_product(attitude_product_bytes(HISTORY, BURST, DATE), name="attitude.fits")
     assert_same(found.attitude)
     assert found.burst_id == BURST
@@ -61,7 +61,7 @@ def with_zero(**keywords):
         ({"MJDREFI": 57754, "MJDREFF": 69.184 / 86400.0}, 0.0),
         ({"MJDREFI": 57754, "MJDREFF": 0.00080074}, 0.0),
         ({"MJDREF": 57754.00080074074}, 0.0),
-        # Zero at 0 h TT, not UTC: 69.184 s earlier.
+        # Time zero at 0 h TT, not UTC, is 69.184 s earlier.
         ({"MJDREFI": 57754, "MJDREFF": 0.0}, -69.184),
         ({"MJDREFI": 57754}, -69.184),
         ({"MJDREFI": 57755, "MJDREFF": 69.184 / 86400.0}, 86400.0),
@@ -75,7 +75,7 @@ def test_times_are_met_whatever_zero_the_file_counts_from(tmp_path, zero, second
 
 @given(day=st.integers(57754, 62000), second=st.integers(0, 86_399_999).map(lambda ms: ms / 1000.0))
 def test_the_zero_agrees_with_astropy(tmp_path_factory, day, second):
-    """TT to UTC by astropy's own scales, to a microsecond: an independent way from the keywords to MET."""
+    """Compare with astropy's conversion of TT to UTC, an independent way from the keywords to MET."""
     zero = Time(day, second / 86400.0, format="mjd", scale="tt")
     moment = zero.utc.to_datetime(timezone=UTC)
     change = with_zero(MJDREFI=day, MJDREFF=second / 86400.0)
@@ -83,7 +83,7 @@ def test_the_zero_agrees_with_astropy(tmp_path_factory, day, second):
     assert found.attitude.time[0] - START == pytest.approx(met_from_utc(moment), abs=2e-6)
 
 
-def test_samples_in_any_order_and_repeated_are_brought_in_order(tmp_path):
+def test_unordered_and_repeated_samples_are_sorted(tmp_path):
     def shuffled(parts):
         table = parts["ATTITUDE"]
         parts["ATTITUDE"] = fits.BinTableHDU(table.data[[2, 0, 3, 1, 2, 2]], header=table.header)
@@ -91,7 +91,7 @@ def test_samples_in_any_order_and_repeated_are_brought_in_order(tmp_path):
     assert_same(read_attitude_product(product(tmp_path, shuffled), name="attitude.fits").attitude)
 
 
-def test_a_product_without_a_burst_belongs_to_no_one(tmp_path):
+def test_a_product_without_a_burst_id_is_assigned_to_no_burst(tmp_path):
     raw = product(tmp_path, lambda parts: parts[0].header.remove("BURST_ID"))
     assert read_attitude_product(raw, name="attitude.fits").burst_id is None
 
@@ -125,15 +125,15 @@ def keyword(part, key, value):
         (with_zero(MJDREFI=57754, MJDREFF="x"), "HDU ATTITUDE"),
         (with_zero(MJDREF="NaN"), "HDU ATTITUDE"),
         (lambda parts: parts.pop(1), "HDU ATTITUDE"),
-        (empty, "no attitude sample"),
-        (column("TIME", 1, np.nan), "is no time"),
+        (empty, "the table has no attitude sample"),
+        (column("TIME", 1, np.nan), "time nan is invalid"),
         (column("TIME", 1, START), "two attitudes at MET 295268612.25"),
         (column("QUATERNION", 2, [0.0, 0.0, 0.0, 0.9]), "quaternion is not of unit length"),
         (column("QUATERNION", 2, [np.nan, 0.0, 0.0, 1.0]), "quaternion is not of unit length"),
         (lambda parts: setattr(parts[1].columns["TIME"], "unit", "d"), "column TIME is in 'd', expected 's'"),
     ],
 )
-def test_a_product_that_cannot_be_is_refused(tmp_path, change, cause):
+def test_an_invalid_product_is_refused(tmp_path, change, cause):
     raw = product(tmp_path, change)
     with pytest.raises(InvalidInput, match=r"^attitude\.fits: HDU ") as error:
         read_attitude_product(raw, name="attitude.fits")

@@ -65,7 +65,7 @@ def test_fitsverify_finds_nothing(tmp_path, count, case):
 
 
 @pytest.mark.parametrize("count", [0, 300])
-def test_what_is_written_is_read(tmp_path, count):
+def test_a_written_event_file_is_read_back(tmp_path, count):
     path, photons, attitude = tmp_path / "events.fits", photon_list(count), attitude_history()
     info = write_event_file(path, photons, attitude, header=HEADER)
     events = read_event_file(path)
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(tmp_path, count):
 
 
 def split_photons():
-    """Give a double (grade 2), a line of three pixels and a single photon, in two frames."""
+    """Return a double (grade 2), a line of three pixels and a single photon, in two frames."""
     return PhotonList(
         START + np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.2]),
         np.array([10, 11, 80, 81, 82, 50], np.int16),
@@ -91,7 +91,7 @@ def split_photons():
 
 
 def changed(path, change):
-    """Have a function change the event table of a file, which gets no checksums."""
+    """Apply a function to the event table of a file, and write the file without checksums."""
     with fits.open(path) as parts:
         tables = [change(part) if part.name == "EVENTS" else part for part in parts]
         for part in tables:
@@ -141,8 +141,8 @@ def test_a_file_without_grades_holds_pixel_entries(tmp_path):
     assert len(events.photons) + len(events.rejected) == len(graded.photons) + len(graded.rejected)
 
 
-def test_grades_of_the_file_are_believed(tmp_path):
-    """Photons side by side in one frame that another reconstruction told apart stay apart."""
+def test_grades_in_the_file_are_kept(tmp_path):
+    """Adjacent photons of one frame that another reconstruction separated stay separate."""
     path = tmp_path / "events.fits"
     write_event_file(path, split_photons(), attitude_history(), header=HEADER)
 
@@ -155,7 +155,7 @@ def test_grades_of_the_file_are_believed(tmp_path):
     assert (events.photons.pha.tolist(), events.rejected.pha.tolist()) == ([40, 50], [400, 60, 500])
 
 
-def test_entries_of_bad_pixels_join_no_other(tmp_path, exchange):
+def test_entries_of_bad_pixels_are_not_joined(tmp_path, exchange):
     store = CalibrationStore(packaged_folder(), exchange("bad_pixels", columns="[11]"))
     path = tmp_path / "events.fits"
     write_event_file(path, split_photons(), attitude_history(), header=HEADER, store=store)
@@ -195,7 +195,7 @@ def test_times_are_the_utc_of_the_photons(written):
 
 
 def drifting_attitude(arcsec):
-    """Stable in two parts with a slew between them, drifting all the time."""
+    """Return an attitude with two stable intervals and a slew between them, drifting all the time."""
     attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=arcsec)
     slew = (attitude.time > START + 100.0) & (attitude.time < START + 160.0)
     return AttitudeHistory(attitude.time, attitude.quaternion, ~slew)
@@ -203,12 +203,12 @@ def drifting_attitude(arcsec):
 
 @pytest.mark.parametrize("arcsec", [0.0, 120.0])
 def test_an_independent_reader_finds_each_photon_in_the_sky(tmp_path, arcsec):
-    """Astropy's table and wcslib, from the file alone, against the attitude at each photon's time."""
+    """Compare astropy and wcslib, which use only the file, with the attitude at each photon's time."""
     path, attitude = tmp_path / "events.fits", drifting_attitude(arcsec)
     write_event_file(path, photon_list(300), attitude, header=HEADER)
     table = Table.read(path, hdu="EVENTS")
     with warnings.catch_warnings():
-        # Wcslib calls DATE-OBS, which OGIP wants in every extension, a keyword of images.
+        # Wcslib warns that DATE-OBS, which OGIP requires in every extension, is an image keyword.
         warnings.simplefilter("ignore", FITSFixedWarning)
         wcs = WCS(fits.getheader(path, "EVENTS"), keysel=["pixel"], colsel=[2, 3])
     found = np.transpose(wcs.wcs_pix2world(table["X"], table["Y"], 1))
@@ -249,7 +249,7 @@ def test_a_steady_pointing_leaves_the_addresses(tmp_path):
 
 
 def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
-    """A source that stands still in the sky comes back to its pixel, and what falls off is said."""
+    """A source fixed in the sky returns to its pixel, and photons outside the detector are marked."""
     attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=300.0)
     time = START + 0.1 * np.arange(3000)
     ones = np.ones(3000)
@@ -272,15 +272,15 @@ def test_a_drift_is_taken_out_of_the_addresses(tmp_path):
     assert steady.y[steady.on_detector].min() == 0
 
 
-def test_where_the_pointing_drifts_bad_columns_and_edges_are_looked_past_for_a_part_of_the_time(tmp_path):
-    """Drift is along the rows; an interval without good time counts for nothing."""
+def test_a_drifting_pointing_exposes_bad_columns_and_edges_for_a_fraction_of_the_time(tmp_path):
+    """The drift is along the rows; time outside the GTIs has no effect."""
     attitude = moving_attitude(Pointing(123.456, -45.6, 200.0), START, START + 300.0, drift_arcsec=272.0)
     path, good = tmp_path / "events.fits", np.ones((256, 256), bool)
     good[100:110] = False
     write_event_file(path, photon_list(100), attitude, header=HEADER)
     events = read_event_file(path)
     looking = events.exposure_map(good, default_calibration().alignment)
-    # 20 pixels of way: a strip of 10 rows is passed in half of the time, by places that are ever under it.
+    # The drift is 20 pixels long, so a strip of 10 rows covers the pixels it passes for half of the time.
     assert looking[105, 128] == pytest.approx(0.5, abs=0.1)
     assert looking[50, 128] == looking[200, 128] == 1.0
     assert looking[0, 128] == pytest.approx(0.5, abs=0.1)
@@ -352,7 +352,7 @@ def test_photons_outside_stable_pointing_are_left_out(tmp_path):
     assert info.exposure_s == pytest.approx(190.0)
 
 
-def test_what_was_not_received_is_no_good_time(tmp_path):
+def test_the_gti_excludes_lost_time(tmp_path):
     path, photons = tmp_path / "events.fits", photon_list(1000)
     flags = [0] * 5 + [1] * 26
     received = START + np.array([[-np.inf, 100.0], [160.0, 200.0], [240.0, np.inf]])
@@ -376,7 +376,7 @@ def test_an_attitude_gap_is_bridged_while_photons_come(tmp_path):
     assert (info.n_photons, info.exposure_s) == (300, pytest.approx(300.0))
     photons = photon_list(300)
     since = photons.time - START
-    # Neither photons nor samples for 80 s: the instrument was off.
+    # There are neither photons nor samples for 80 s: the instrument was off.
     photons = photons.selected((since < 100) | (since >= 180))
     before, after = photons.time[photons.time < START + 100][-1], photons.time[photons.time >= START + 180][0]
     info = write_event_file(path, photons, attitude, header=HEADER)
@@ -384,7 +384,7 @@ def test_an_attitude_gap_is_bridged_while_photons_come(tmp_path):
     assert (info.n_photons, info.lost.shape) == (len(photons), (0, 2))
 
 
-def test_without_a_good_time_the_file_is_empty_and_legal(tmp_path):
+def test_without_a_gti_the_file_is_empty_and_valid(tmp_path):
     path = tmp_path / "events.fits"
     info = write_event_file(path, photon_list(0), attitude_history([0, 1]), header=HEADER)
     assert (info.n_photons, info.exposure_s) == (0, 0.0)
@@ -412,8 +412,8 @@ def test_pi_is_the_energy_in_channels_of_ten_ev():
     assert pi_channels(pha, shifted).tolist() == [0, 0, 0, 198, 1023]
 
 
-def test_the_calibration_is_that_of_the_start_of_the_good_times(tmp_path, exchange):
-    """X, Y and PI are made with it, and a reader finds the moment to choose the same."""
+def test_the_calibration_is_the_one_valid_at_the_start_of_the_gtis(tmp_path, exchange):
+    """X, Y and PI use this calibration, and a reader finds the time that selects it."""
     since = f"{OBSERVED:%Y-%m-%dT%H:%M:%SZ}"
     exchange("gain", offset_kev=0.1, valid_from=since)
     store = CalibrationStore(packaged_folder(), exchange("alignment", column=130.5, valid_from=since))
@@ -492,7 +492,7 @@ def test_a_damaged_file_is_refused_with_the_part_at_fault(written, change, cause
         ("EVENTS", {"TLMIN4": 1}, "column RAWX counts from 1, not from 0"),
     ],
 )
-def test_a_foreign_file_is_refused(written, part, edit, cause):
+def test_a_file_with_unexpected_keywords_is_refused(written, part, edit, cause):
     path = written[0]
     with fits.open(path, mode="update", checksum="remove") as parts:
         parts[part].header.update(edit)
@@ -506,15 +506,15 @@ def test_a_foreign_file_is_refused(written, part, edit, cause):
         ("EVENTS", "RAWX", 5, 256, "HDU EVENTS: photons: x 256 outside 0..255"),
         ("EVENTS", "RAWY", 0, -1, "HDU EVENTS: photons: y -1 outside 0..255"),
         ("EVENTS", "PHA", 9, 4096, "HDU EVENTS: photons: pha 4096 outside 0..4095"),
-        ("EVENTS", "TIME", 7, np.nan, "HDU EVENTS: photons: not in time order, or a time"),
-        ("EVENTS", "TIME", 7, 0.0, "HDU EVENTS: photons: not in time order, or a time"),
+        ("EVENTS", "TIME", 7, np.nan, "HDU EVENTS: photons: times are not in ascending order"),
+        ("EVENTS", "TIME", 7, 0.0, "HDU EVENTS: photons: times are not in ascending order"),
         ("GTI", "START", 0, 1e9, "HDU GTI: good time intervals are not in time order"),
         ("GTI", "STOP", 0, np.nan, "HDU GTI: good time intervals are not in time order"),
         ("ATTITUDE", "TIME", 1, 0.0, "HDU ATTITUDE: attitude: sample 1: time 0.000000 is not after"),
         ("ATTITUDE", "QUATERNION", 2, np.nan, "HDU ATTITUDE: attitude: sample 2: quaternion is not of unit"),
     ],
 )
-def test_values_that_cannot_be_are_refused(written, part, column, row, value, cause):
+def test_impossible_values_are_refused(written, part, column, row, value, cause):
     with fits.open(written[0], mode="update", checksum="remove") as parts:
         parts[part].data[column][row] = value
     with pytest.raises(InvalidInput, match=f"events.fits: {cause}"):

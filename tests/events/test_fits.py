@@ -28,7 +28,7 @@ def tables(draw):
 
 @settings(max_examples=50)
 @given(columns=tables(), cards=st.lists(values, max_size=50))
-def test_astropy_reads_what_is_written_and_finds_the_checksums_right(columns, cards):
+def test_astropy_reads_the_table_and_verifies_its_checksums(columns, cards):
     images = card_images([(f"K{index}", value, "of a test") for index, value in enumerate(cards)])
     content = b"".join(primary_hdu(images) + table_hdu("T", columns, images))
     with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=True) as parts:
@@ -42,7 +42,7 @@ def test_astropy_reads_what_is_written_and_finds_the_checksums_right(columns, ca
 
 
 @given(rows=st.lists(texts.map(str.rstrip), min_size=1, max_size=5))
-def test_a_column_of_text_comes_back(rows):
+def test_a_text_column_is_read_back(rows):
     values = np.array([row.encode() for row in rows], dtype=f"S{max(1, *map(len, rows))}")
     columns = [Column("NAME", values), Column("N", np.arange(len(rows), dtype=np.int16))]
     content = b"".join(primary_hdu(b"") + table_hdu("T", columns, b""))
@@ -64,13 +64,13 @@ def test_fitsverify_finds_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "x" * 69, "'" * 35, "\u00e9"])
-def test_what_no_card_can_hold_is_refused(value):
+def test_a_value_that_fits_no_card_is_refused(value):
     with pytest.raises(ValueError, match=r"not a finite number|too long for a FITS card|ascii"):
         card_images([("KEY", value, "")])
 
 
-def test_a_card_does_not_depend_on_an_equal_one_before():
-    """Cards are kept: what is equal to Python, but not the same in FITS, must not be taken for each other."""
+def test_a_card_does_not_depend_on_an_equal_cached_value():
+    """Cards are cached; values that are equal in Python but differ in FITS must not be confused."""
     cards = {b"T": True, b"1": 1, b"1.0": 1.0, b"F": False, b"0": 0, b"0.0": -0.0}
     for _ in range(2):
         for text, value in cards.items():

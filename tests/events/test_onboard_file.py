@@ -40,7 +40,7 @@ def changed(path, change):
     return path
 
 
-def test_what_was_written_is_read(product):
+def test_a_written_file_is_read_back(product):
     assert read_onboard_file(product) == MESSAGES
 
 
@@ -61,7 +61,8 @@ def test_names_and_units_are_those_of_svom(product):
         header = parts[0].header
         assert (header["CARD"], header["BURST_ID"], header["DSTREAM"]) == ("QPO_MXT", BURST, "VHF")
         assert [len(part.data) for part in parts[1:]] == [3, 2, 1]
-        # As the one public reader does: the smallest R90 of the first source that is not known.
+        # Select like the only public reader: the smallest R90 of the first source that is not in the
+        # catalogue.
         table = parts["QPO_MXT_S1"]
         assert table.columns["R90"].unit == "arcsec"
         unknown = table.data[table.data["KNOWN_SOURCE"] != 1]
@@ -79,17 +80,17 @@ def test_names_and_units_are_those_of_svom(product):
             lambda parts: setattr(parts[2].columns["RA"], "unit", "rad"),
             "column RA is in 'rad', expected 'deg'",
         ),
-        (lambda parts: parts[3].data["TIME"].fill(MET + 30.0), "no source before this one"),
+        (lambda parts: parts[3].data["TIME"].fill(MET + 30.0), "no row in the table before"),
     ],
 )
-def test_a_product_that_cannot_be_is_refused(product, change, cause):
+def test_an_invalid_product_is_refused(product, change, cause):
     with pytest.raises(InvalidInput, match=r"^qpo_mxt\.fits: ") as error:
         read_onboard_file(changed(product, change))
     assert cause in str(error.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"no FITS", b"SIMPLE  =  cut"])
-def test_no_fits_is_refused(tmp_path, content):
+def test_content_that_is_not_fits_is_refused(tmp_path, content):
     path = tmp_path / "q.fits"
     path.write_bytes(content)
     with pytest.raises(InvalidInput, match=r"q\.fits"):

@@ -12,7 +12,7 @@ from mxtvhf.simulator.readout import read_out
 
 
 def entries(*rows, time=0.0):
-    """Make pixel entries (column, row, pulse height[, time])."""
+    """Return pixel entries (column, row, pulse height[, time])."""
     rows = sorted(((*row, time)[:4] for row in rows), key=lambda row: row[3])
     x, y, pha, times = (np.array(column) for column in zip(*rows, strict=True))
     return PhotonList(times.astype(np.float64), x.astype(np.int16), y.astype(np.int16), pha.astype(np.int32))
@@ -24,7 +24,7 @@ def events(found):
     return {tuple(map(int, row)) for row in zip(rows.x, rows.y, rows.pha, found.grade, strict=True)}
 
 
-# Pulse heights around the main pixel at (100, 50), the row above first.
+# Pulse heights around the main pixel at (100, 50); the row above comes first.
 @pytest.mark.parametrize(
     ("grade", "island"),
     [
@@ -75,7 +75,7 @@ def test_each_pattern_of_one_photon_is_one_event(grade, island):
     ],
     ids=["line", "column", "five", "s", "noisy row"],
 )
-def test_a_pattern_that_no_photon_makes_is_kept_as_it_is_and_no_photon(rows):
+def test_an_invalid_pattern_is_kept_unchanged_and_is_not_a_photon(rows):
     found = reconstruct(entries(*rows, (200, 200, 7)))
     assert events(found) == {*((*row, INVALID_GRADE) for row in rows), (200, 200, 7, 0)}
     assert found.photons.pha.tolist() == [7]
@@ -113,14 +113,14 @@ def test_of_equal_pulse_heights_the_first_is_the_main_pixel():
     assert events(reconstruct(entries((10, 5, 40), (11, 5, 40)))) == {(10, 5, 80, 2)}
 
 
-def test_a_bad_pixel_joins_no_other():
+def test_a_bad_pixel_is_not_joined():
     mask = RawMask(np.zeros((256, 256), bool))
     mask[5, 10] = True
     found = reconstruct(entries((10, 5, 900), (11, 5, 40), (11, 6, 60)), mask)
     assert events(found) == {(10, 5, 900, 0), (11, 6, 100, 3)}
 
 
-def test_nothing_gives_nothing():
+def test_an_empty_list_gives_no_events():
     none = np.empty(0)
     found = reconstruct(PhotonList(none, none.astype(np.int16), none.astype(np.int16), none.astype(np.int32)))
     assert len(found.rows) == found.counts().pixels == 0
@@ -135,7 +135,7 @@ crowded = st.lists(
 
 
 @given(crowded)
-def test_any_list_gives_what_a_search_pixel_by_pixel_gives(rows):
+def test_reconstruction_agrees_with_a_pixel_by_pixel_search(rows):
     found = reconstruct(entries(*rows))
     expected = []
     left = {(row[3], row[0], row[1]): row[2] for row in rows}
@@ -149,7 +149,7 @@ def test_any_list_gives_what_a_search_pixel_by_pixel_gives(rows):
         wide, high = (len({pixel[axis] for pixel in cluster}) for axis in (1, 2))
         expected += [sum(cluster.values())] if max(wide, high) <= 2 else []
     assert sorted(found.photons.pha) == sorted(expected)
-    # Charge is kept, order too, and a second time nothing changes.
+    # Charge and order are preserved, and a second reconstruction changes nothing.
     assert found.rows.pha.sum() == sum(row[2] for row in rows)
     again = reconstruct(found.rows)
     assert len(again.rows) == len(found.rows)
@@ -157,8 +157,8 @@ def test_any_list_gives_what_a_search_pixel_by_pixel_gives(rows):
     np.testing.assert_array_equal(again.is_valid, found.is_valid)
 
 
-def test_the_simulated_detectors_photons_come_back():
-    """With their energies, but for what is lost below the threshold, and in their pixels."""
+def test_the_simulated_photons_are_reconstructed():
+    """Energies (except for charge below the threshold) and pixels agree with the simulated photons."""
     rng = np.random.default_rng(1)
     sent = simulate_photons(x=100.0, y=60.0, counts=300, background=300, start=0.0, stop=300.0, rng=rng)
     read = read_out(sent, rng, gain=default_calibration().gain)
@@ -169,14 +169,14 @@ def test_the_simulated_detectors_photons_come_back():
     assert 0 < lost < 0.02 * sent.pha.sum()
     both = min(len(sent), len(found.photons)) // 2
     order = [np.lexsort((list_.x, list_.time))[:both] for list_ in (sent, found.photons)]
-    # Nearly all are where they were; some stand in another order of their frame.
+    # Nearly all photons are in place; some have another order within their frame.
     apart = np.abs(sent.x[order[0]].astype(int) - found.photons.x[order[1]])
     assert np.mean(apart <= 1) > 0.95
 
 
 @pytest.mark.parametrize("counts", [3000, 20_000])
 def test_the_pile_up_is_estimated(counts):
-    """Against the photons of the simulation that fell together with another one."""
+    """Compare with the simulated photons that overlap another one."""
     rng = np.random.default_rng(2)
     sent = simulate_photons(x=128.0, y=128.0, counts=counts, background=200, start=0.0, stop=60.0, rng=rng)
     frame = np.rint(sent.time / 0.1).astype(int)
@@ -190,7 +190,7 @@ def test_the_pile_up_is_estimated(counts):
     assert found.pile_up == pytest.approx(close / len(sent), rel=0.15, abs=3 * np.sqrt(close) / len(sent))
 
 
-def test_a_hot_pixel_is_no_pile_up():
+def test_a_hot_pixel_does_not_count_as_pile_up():
     time = 0.1 * np.arange(3000)
     hot = PhotonList(
         time, np.full(3000, 7, np.int16), np.full(3000, 9, np.int16), np.full(3000, 400, np.int32)

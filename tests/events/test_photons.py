@@ -10,7 +10,7 @@ from mxtvhf.events.photons import PhotonList
 
 @st.composite
 def columns(draw):
-    """Columns that may hold anything."""
+    """Return columns with arbitrary values."""
     count = draw(st.integers(0, 6))
     time = draw(
         numpy_st.arrays(float, count, elements=st.floats(0.0, 3.0) | st.just(np.nan) | st.just(np.inf))
@@ -23,7 +23,7 @@ def columns(draw):
 
 
 @given(columns())
-def test_a_list_is_sound_or_refused(given_columns):
+def test_a_photon_list_is_valid_or_refused(given_columns):
     time, x, y, pha = given_columns
     sound = np.isfinite(time).all() and bool((np.diff(time) >= 0).all())
     sound = (
@@ -32,7 +32,7 @@ def test_a_list_is_sound_or_refused(given_columns):
     if sound:
         assert len(PhotonList(*given_columns)) == len(time)
     else:
-        with pytest.raises(InvalidInput, match=r"photons: (x|y|pha) -?\d+ outside|not in time order"):
+        with pytest.raises(InvalidInput, match=r"photons: (x|y|pha) -?\d+ outside|not in ascending order"):
             PhotonList(*given_columns)
 
 

@@ -30,7 +30,7 @@ def angle_arcsec(first, second):
     time=numpy_st.arrays(float, st.integers(0, 8), elements=st.floats(-1e9, 1e9) | st.just(np.nan)),
     data=st.data(),
 )
-def test_samples_are_in_order_once_and_unit_or_refused(time, data):
+def test_invalid_samples_are_refused(time, data):
     quaternion = numpy_st.arrays(float, (len(time), 4), elements=st.floats(-2.0, 2.0) | st.just(np.nan))
     quaternion = data.draw(quaternion)
     if len(time):
@@ -39,7 +39,7 @@ def test_samples_are_in_order_once_and_unit_or_refused(time, data):
     if sound and all(abs(np.sqrt(q @ q) - 1) < 1e-6 for q in quaternion):
         assert len(AttitudeHistory(time, quaternion, np.ones(len(time), bool))) == len(time)
     else:
-        cause = r"attitude: sample \d+: .*(no time|is not after .*|not of unit length)$"
+        cause = r"attitude: sample \d+: .*(is invalid|is not after .*|not of unit length)$"
         with pytest.raises(InvalidInput, match=cause):
             AttitudeHistory(time, quaternion, np.ones(len(time), bool))
 
@@ -60,20 +60,20 @@ def test_samples_in_any_order_are_arranged_and_repeats_are_dropped(samples):
     [
         ({"time": np.array([0.0, 10.0, 10.0])}, "sample 2: time 10.000000 is not after 10.000000"),
         ({"time": np.array([0.0, 10.0, 5.0])}, "sample 2: time 5.000000 is not after 10.000000"),
-        ({"time": np.array([0.0, np.nan, 5.0])}, "sample 1: time nan is no time"),
+        ({"time": np.array([0.0, np.nan, 5.0])}, "sample 1: time nan is invalid"),
         ({"quaternion": np.tile(1.01 * HERE, (3, 1))}, "sample 0: quaternion is not of unit length"),
         ({"quaternion": np.full((3, 4), 1e200)}, "sample 0: quaternion is not of unit length"),
         ({"quaternion": np.tile(HERE, (2, 1))}, "3 times, but quaternions"),
         ({"stable": np.ones(4, bool)}, "3 times, but quaternions"),
     ],
 )
-def test_what_cannot_be_is_refused(change, cause):
+def test_impossible_samples_are_refused(change, cause):
     sound = {"time": np.arange(3.0), "quaternion": np.tile(HERE, (3, 1)), "stable": np.ones(3, bool)}
     with pytest.raises(InvalidInput, match=cause):
         AttitudeHistory(**(sound | change))
 
 
-def test_a_history_survives_its_file():
+def test_a_history_is_read_back_from_its_file():
     attitude = history([1, 0, 1])
     again = AttitudeHistory.from_bytes(attitude.to_bytes())
     np.testing.assert_array_equal(again.quaternion, attitude.quaternion)
@@ -88,7 +88,7 @@ def test_between_two_samples_the_attitude_turns_at_one_rate(first, second, sign,
     samples = Rotation.from_quat([first, second])
     whole = angle_arcsec(samples[0], samples[1])
     if whole > 3600 * 179:
-        return  # Which way round is not defined.
+        return  # The direction of rotation is not defined.
     attitude = AttitudeHistory(np.array([5.0, 15.0]), np.array([first, sign * second]), np.ones(2, bool))
     found = Rotation.from_quat(attitude.at(np.array([5.0 + 10.0 * part])))
     assert angle_arcsec(samples[:1], found)[0] == pytest.approx(part * whole, abs=1e-4)
@@ -104,7 +104,7 @@ def test_outside_the_samples_the_nearest_holds():
     assert angle_arcsec(alone, Rotation.from_quat([HERE, HERE])).max() < 1e-6
 
 
-def test_no_sample_is_no_attitude():
+def test_an_attitude_without_samples_cannot_be_interpolated():
     with pytest.raises(InvalidInput, match="attitude: no sample"):
         AttitudeHistory(np.empty(0), np.empty((0, 4)), np.empty(0, bool)).at(np.array([1.0]))
 
@@ -123,7 +123,7 @@ def test_no_sample_is_no_attitude():
         ([0, 1], [[10.0, 40.0]]),
     ],
 )
-def test_between_stable_samples_and_beside_them_the_pointing_is_stable(flags, expected):
+def test_the_pointing_is_stable_between_and_next_to_stable_samples(flags, expected):
     assert stable_pointing(history(flags), -5.0, 49.0).gti.tolist() == expected
 
 
@@ -133,18 +133,18 @@ def test_stable_times_stay_inside_the_span():
 
 
 def gap_of(arcsec):
-    """Make a history with a gap of 10 minutes, with that much between the attitudes on its two sides."""
+    """Return a history with a gap of 10 minutes and the given angle between the attitudes on both sides."""
     quaternion = [quaternion_of(10.0, dec, 30.0) for dec in (20.0, 20.0, *[20.0 + arcsec / 3600] * 2)]
     return AttitudeHistory(np.array([0.0, 60.0, 660.0, 670.0]), np.array(quaternion), np.ones(4, bool))
 
 
-def test_a_gap_with_the_same_pointing_on_both_sides_is_no_gap():
+def test_a_gap_with_the_same_pointing_on_both_sides_is_bridged():
     assert stable_pointing(gap_of(0.0), 0.0, 680.0).gti.tolist() == [[0.0, 680.0]]
     assert stable_pointing(gap_of(24.9), 0.0, 680.0).gti.tolist() == [[0.0, 680.0]]
 
 
 def test_a_gap_with_another_pointing_behind_it_is_not_stable():
-    # Within 10 arcmin of the main pointing, and slower than 2 arcsec/s.
+    # The pointing stays within 10 arcmin of the main pointing and moves slower than 2 arcsec/s.
     assert stable_pointing(gap_of(25.1), 0.0, 680.0).gti.tolist() == [[0.0, 60.0], [660.0, 680.0]]
 
 
@@ -154,7 +154,7 @@ def test_a_sample_of_an_unstable_pointing_beside_a_gap_leaves_the_gap():
     assert stable_pointing(slewing, 0.0, 680.0).gti.tolist() == [[0.0, 60.0], [670.0, 680.0]]
 
 
-def test_in_a_long_pause_of_photons_and_samples_nothing_was_observed():
+def test_a_long_pause_of_photons_and_samples_is_not_observing_time():
     samples, always = np.array([0.0, 60.0, 660.0, 670.0]), [[-np.inf, np.inf]]
     assert observing_time(samples, np.empty(0)).tolist() == [[-np.inf, 60.0], [660.0, np.inf]]
     assert observing_time(samples, np.array([300.0])).tolist() == [
@@ -167,7 +167,7 @@ def test_in_a_long_pause_of_photons_and_samples_nothing_was_observed():
 
 
 def test_a_fast_motion_is_not_stable_whatever_the_flag_says():
-    # 3 arcsec/s between 20 s and 40 s.
+    # The rate is 3 arcsec/s between 20 s and 40 s.
     decs = [20.0, 20.0, 20.0, 20.0 + 30 / 3600, 20.0 + 60 / 3600, 20.0 + 60 / 3600]
     found = stable_pointing(history([1] * 6, decs=decs), 0.0, 50.0)
     assert found.gti.tolist() == [[0.0, 20.0], [40.0, 50.0]]
@@ -175,12 +175,12 @@ def test_a_fast_motion_is_not_stable_whatever_the_flag_says():
     assert ends.gti.shape == (0, 2)
 
 
-def test_noise_of_samples_in_quick_succession_is_no_motion():
+def test_noise_of_samples_in_quick_succession_is_not_motion():
     decs = [20.0 + noise / 3600 for noise in (0, 5, 0, 5, 0)]
     assert stable_pointing(history([1] * 5, step=1.0, decs=decs), 0.0, 4.0).gti.tolist() == [[0.0, 4.0]]
 
 
-def test_of_two_targets_the_one_looked_at_longer_is_left():
+def test_of_two_targets_the_one_observed_longer_is_kept():
     attitude = history([1, 1, 1, 0, 1, 1, 1, 1], decs=[60.0] * 3 + [40.0] + [20.0] * 4)
     found = stable_pointing(attitude, 0.0, 70.0)
     assert found.gti.tolist() == [[40.0, 70.0]]
@@ -189,21 +189,21 @@ def test_of_two_targets_the_one_looked_at_longer_is_left():
 
 
 def test_the_mean_is_that_of_the_stable_time():
-    # 20.002 counts twice: it stands for 10 s, the others for 5 s each.
+    # The sample at 20.002 has twice the weight: it stands for 10 s, the others for 5 s each.
     found = stable_pointing(history([1, 1, 1, 0], decs=[20.0, 20.002, 20.002, 60.0]), 0.0, 30.0)
     mean = Pointing.from_quaternion(found.mean)
     assert (mean.ra_deg, mean.dec_deg) == pytest.approx((10.0, 20.0015), abs=1e-7)
     assert found.spread_arcsec == pytest.approx(5.4, abs=1e-3)
 
 
-def test_a_sign_of_a_quaternion_means_nothing():
+def test_the_sign_of_a_quaternion_has_no_effect():
     attitude = AttitudeHistory(np.array([0.0, 10.0]), np.array([HERE, -HERE]), np.ones(2, bool))
     found = stable_pointing(attitude, 0.0, 10.0)
     assert found.spread_arcsec < 1e-6
     assert found.gti.tolist() == [[0.0, 10.0]]
 
 
-def test_without_stable_pointing_there_is_no_good_time():
+def test_without_stable_pointing_there_is_no_gti():
     found = stable_pointing(history([0, 0]), 0.0, 10.0)
     assert found.gti.shape == (0, 2)
     assert found.spread_arcsec == pytest.approx(0.0, abs=1e-6)
@@ -222,7 +222,7 @@ def test_without_samples_there_is_no_pointing():
     moves=st.lists(st.floats(-300.0, 300.0), min_size=12, max_size=12),
     span=st.tuples(st.floats(-200.0, 1500.0), st.floats(0.0, 1500.0)),
 )
-def test_good_times_obey_the_limits(flags, steps, moves, span):
+def test_gtis_obey_the_limits(flags, steps, moves, span):
     count = len(flags)
     time, offset = np.cumsum(steps)[:count], np.cumsum(moves)[:count] / 3600
     quaternion = np.array([quaternion_of(10.0, 20.0 + d, 30.0) for d in offset])

@@ -1,4 +1,4 @@
-"""Calibration files: what is read, what is refused, and which one is taken."""
+"""Calibration files: reading, validation, and selection of the valid one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one file of each item."""
+    """Return a folder with one file of each item."""
     for item in VALUES:
         write(tmp_path / "mine", item)
     return tmp_path / "mine"
@@ -108,7 +108,7 @@ def test_a_file_is_valid_from_its_first_moment_to_before_its_last(folder):
     assert versions == ["001", "002", "002", "001"]
 
 
-def test_a_later_folder_wins_where_it_has_a_valid_file(tmp_path):
+def test_a_later_folder_has_priority_if_it_has_a_valid_file(tmp_path):
     own = write(tmp_path / "own", "psf", "000-own", until="2026-06-01T00:00:00Z")
     store = CalibrationStore(packaged_folder(), own.parent)
     assert store.at(NOW).psf.core_fwhm_arcmin == 8.0
@@ -117,13 +117,13 @@ def test_a_later_folder_wins_where_it_has_a_valid_file(tmp_path):
     assert store.at(later).psf == packaged_store().at(later).psf
 
 
-def test_two_folders_must_not_give_one_version_two_meanings(tmp_path):
+def test_two_different_files_of_one_version_are_refused(tmp_path):
     write(tmp_path / "own", "psf", "001")
     with pytest.raises(InvalidInput, match=r"own/psf_001.toml: .*caldb/psf_001.toml is another psf of that"):
         CalibrationStore(packaged_folder(), tmp_path / "own")
 
 
-def test_a_copy_of_a_file_is_no_other_meaning(tmp_path):
+def test_a_copy_of_a_file_is_not_a_conflict(tmp_path):
     for path in packaged_folder().glob("psf_*.toml"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     assert CalibrationStore(packaged_folder(), tmp_path).at(NOW) == packaged_store().at(NOW)
@@ -175,7 +175,7 @@ def test_a_folder_without_files_is_refused(tmp_path, content):
         ("background", "valid_from = 2020-01-01T00:00:00Z\n", "not TOML"),
     ],
 )  # fmt: skip
-def test_nonsense_is_refused_in_one_line_that_names_file_and_cause(tmp_path, item, values, cause):
+def test_an_invalid_file_is_refused_in_one_line_with_name_and_cause(tmp_path, item, values, cause):
     path = write(tmp_path, item, values=values)
     with pytest.raises(InvalidInput, match=cause) as error:
         CalibrationStore(tmp_path)
@@ -224,7 +224,7 @@ def test_every_fault_of_a_file_is_named(tmp_path):
     ]
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_text_are_refused(tmp_path):
     (tmp_path / "psf_001.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match=r"psf_001.toml: not TOML"):
         CalibrationStore(tmp_path)

@@ -34,13 +34,13 @@ def separation_arcsec(ra1, dec1, ra2, dec2):
 
 
 def small_separation_arcsec(ra1, dec1, ra2, dec2):
-    """Separation without going through unit vectors, whose rounding alone is 1e-11 arcsec."""
+    """Return the separation without using unit vectors, whose rounding alone is 1e-11 arcsec."""
     dra = (np.asarray(ra1) - ra2 + 180.0) % 360.0 - 180.0
     return 3600 * np.hypot(dra * np.cos(np.radians(dec1)), np.asarray(dec1) - dec2)
 
 
 def detector_wcs(pointing):
-    """World coordinates of the detector's image: columns grow to the right of up."""
+    """Return the world coordinates of the detector image; columns increase to the right of up."""
     scale = np.degrees(instrument().detector.pixel_size_mm / instrument().optics.focal_length_mm)
     roll = np.radians(pointing.roll_deg)
     wcs = WCS(naxis=2)
@@ -48,7 +48,7 @@ def detector_wcs(pointing):
     wcs.wcs.crpix = 128.5, 128.5
     wcs.wcs.crval = pointing.ra_deg, pointing.dec_deg
     wcs.wcs.cd = scale * np.array([[-np.cos(roll), np.sin(roll)], [np.sin(roll), np.cos(roll)]])
-    # The default is 0 for a boresight exactly at the North pole, 180 everywhere else.
+    # The default is 0 for a boresight exactly at the North pole and 180 everywhere else.
     wcs.wcs.lonpole = 180.0
     return wcs
 
@@ -64,7 +64,7 @@ def detector_wcs(pointing):
         Pointing(200.0, -90.0, 10.0),
     ],
 )
-def test_the_sky_is_where_wcslib_puts_it(pointing):
+def test_sky_positions_agree_with_wcslib(pointing):
     wcs = detector_wcs(pointing)
     x, y = (values.ravel() for values in np.meshgrid(np.arange(0, 256, 5), np.arange(0, 256, 5)))
     ra, dec = pointing.pixel_to_sky(x, y)
@@ -83,11 +83,11 @@ def test_pixel_to_sky_and_back(ra, dec, roll, x, y):
 
 
 @given(ra=right_ascensions, dec=declinations, roll=rolls, x=pixels, y=pixels)
-def test_the_attitude_puts_a_pixel_where_the_pointing_does(ra, dec, roll, x, y):
-    """The quaternion and the gnomonic formulae are two ways to the same place."""
+def test_attitude_and_pointing_give_the_same_sky_position(ra, dec, roll, x, y):
+    """The quaternion and the gnomonic formulae give the same position."""
     this = instrument()
     scale = this.detector.pixel_size_mm / this.optics.focal_length_mm
-    # Body: +X boresight, +Y left of up, +Z up; columns grow to the right.
+    # Body frame: +X boresight, +Y left of up, +Z up; columns increase to the right.
     body = np.array([1.0, -(x - 127.5) * scale, (y - 127.5) * scale])
     towards = Rotation.from_quat(quaternion_of(ra, dec, roll)).apply(body / np.linalg.norm(body))
     sky = Pointing(ra, dec, roll).pixel_to_sky(x, y)
@@ -133,7 +133,7 @@ def test_the_far_half_of_the_sky_has_no_pixel():
 
 @st.composite
 def drifts(draw):
-    """An attitude that turns about some axis at one rate, and the rotation at any time."""
+    """Return an attitude that rotates about one axis at a constant rate, and the rotation at any time."""
     start = Rotation.from_quat(quaternion_of(draw(right_ascensions), draw(declinations), draw(rolls)))
     axis = unit(draw(st.floats(0.0, 360.0)), draw(st.floats(-90.0, 90.0)))
     rate = np.radians(draw(st.floats(0.0, 2.0)) / 3600.0)
@@ -146,7 +146,7 @@ def drifts(draw):
 
 
 @given(drift=drifts(), moments=st.lists(st.floats(0.0, 300.0), max_size=20), seed=st.integers(0, 99))
-def test_a_photon_comes_from_where_its_own_attitude_looks(drift, moments, seed):
+def test_a_photon_is_placed_with_the_attitude_at_its_own_time(drift, moments, seed):
     attitude, truth = drift
     time = np.sort(np.asarray(moments, float))
     x, y = np.random.default_rng(seed).uniform(-0.5, 255.5, (2, len(time)))
@@ -169,7 +169,7 @@ def test_without_motion_the_pixels_stay():
     np.testing.assert_allclose(found, pixels, rtol=0, atol=1e-9)
 
 
-def test_what_looked_away_has_no_pixel():
+def test_a_photon_from_the_opposite_hemisphere_has_no_pixel():
     attitude = AttitudeHistory(np.zeros(1), quaternion_of(190.0, -80.0, 20.0)[None], np.ones(1, bool))
     found = drift_corrected_pixels(
         Pointing(10.0, 80.0, 20.0), attitude, np.zeros(1), np.zeros(1), np.zeros(1)
@@ -177,7 +177,7 @@ def test_what_looked_away_has_no_pixel():
     assert np.isnan(found).all()
 
 
-def test_the_alignment_is_no_motion():
+def test_the_alignment_is_not_motion():
     changes = {"column": 100.5, "rotation_deg": 90.0}
     pointing = Pointing(80.0, 20.0, 0.0, default_calibration().alignment.model_copy(update=changes))
     attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
@@ -186,8 +186,8 @@ def test_the_alignment_is_no_motion():
 
 
 @given(ra=right_ascensions, dec=declinations, roll=rolls, x=pixels, y=pixels)
-def test_the_alignment_tells_how_the_detector_lies(ra, dec, roll, x, y):
-    """A detector that is moved, turned and mirrored sees what the pixel at that place saw before."""
+def test_the_alignment_gives_the_orientation_of_the_detector(ra, dec, roll, x, y):
+    """A shifted, rotated and mirrored detector sees the same sky with the corresponding pixels."""
     plain = Pointing(ra, dec, roll)
     changes = {"column": 120.0, "row": 130.0, "rotation_deg": 3.0, "column_parity": 1}
     other = Pointing(ra, dec, roll, plain.alignment.model_copy(update=changes))
@@ -210,13 +210,13 @@ def mask(*columns):
 
 
 @given(ra=right_ascensions, dec=declinations, roll=rolls)
-def test_what_looks_all_the_time_is_what_is_good(ra, dec, roll):
+def test_without_drift_the_exposure_map_is_the_good_pixel_mask(ra, dec, roll):
     pointing, good = Pointing(ra, dec, roll), mask(7, 255)
     attitude = AttitudeHistory(np.zeros(1), pointing.quaternion()[None], np.ones(1, bool))
     np.testing.assert_array_equal(exposure_map(pointing, attitude, np.array([0.0, 5.0]), good), good)
 
 
-def test_a_telescope_that_looks_elsewhere_sees_nothing_of_the_field():
+def test_a_telescope_pointing_elsewhere_does_not_expose_the_field():
     for away in (3.0, 89.9, 90.0, 180.0):
         attitude = AttitudeHistory(np.zeros(1), quaternion_of(away, 0.0, 0.0)[None], np.ones(1, bool))
         assert not exposure_map(Pointing(0.0, 0.0, 0.0), attitude, np.zeros(1), mask()).any()
@@ -227,7 +227,7 @@ def test_a_telescope_that_looks_elsewhere_sees_nothing_of_the_field():
     x=st.integers(0, 255), y=st.integers(0, 255),
 )  # fmt: skip
 def test_a_drift_smears_bad_pixels_and_edges(roll, drift, columns, x, y):
-    """Of each pixel it is the part of the moments at which ``seen_pixels`` finds it on a good one."""
+    """The map gives the fraction of moments at which ``seen_pixels`` maps a pixel to a good one."""
     pointing, good = Pointing(80.0, 20.0, roll), mask(*columns)
     attitude = moving_attitude(pointing, 0.0, 300.0, drift_arcsec=drift)
     moments = np.linspace(0.0, 300.0, 7)

@@ -97,7 +97,7 @@ def test_image_and_gradient_are_row_by_column(x, y):
     )
 
 
-def test_enclosed_part_falls_towards_the_edge_and_with_bad_pixels():
+def test_enclosed_fraction_falls_towards_the_edge_and_with_bad_pixels():
     good = np.ones((256, 256), dtype=bool)
     good[:, 100:140] = False
     middle = PSF.enclosed(127.5, 127.5)
@@ -176,7 +176,7 @@ def test_a_skewed_core_is_wider_on_one_side(dx, dy, skew):
     ids=["none", "roll", "wide", "narrow", "elongated", "skewed"],
 )
 def test_a_shape_conserves_the_photons(shape):
-    """Up to the Lorentzian's wings beyond the ends of the arms."""
+    """The total is conserved except for the Lorentzian wings beyond the ends of the arms."""
     axis = np.arange(-730.0, 731.0)
     assert PSF.density(axis, axis[:, np.newaxis], shape).sum() == pytest.approx(1.0, abs=0.03)
 
@@ -189,7 +189,7 @@ def test_a_stretched_core_is_that_of_a_wider_psf():
     np.testing.assert_allclose(ours, theirs, rtol=0.02)
 
 
-def test_the_shape_s_errors_have_the_width_s_among_them():
+def test_the_shape_errors_include_that_of_the_width():
     psf = LobsterEyePsf(core_fwhm_sigma=0.15, shape_errors=CoreShape(roll=0.09, skew_x=0.05))
     np.testing.assert_allclose(psf.shape_sigma, [0.09, 0.15, 0.0, 0.05, 0.0])
     np.testing.assert_allclose(CoreShape(1.0, 2.0, 3.0, 4.0, 5.0).parameters, [1.0, 2.0, 3.0, 4.0, 5.0])

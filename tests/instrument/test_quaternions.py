@@ -30,7 +30,7 @@ def test_the_mean_of_attitudes_near_each_other_is_that_of_scipy(quaternion, seed
 
 
 @given(columns, st.floats(0.0, 1.0))
-def test_without_a_turn_the_attitude_stays(quaternion, part):
+def test_without_rotation_the_attitude_is_unchanged(quaternion, part):
     unit = quaternion / np.linalg.norm(quaternion, axis=1, keepdims=True)
     step = np.arange(len(unit))
     found = slerp(unit, -unit, step, np.full(len(unit), part))

@@ -20,7 +20,7 @@ def test_the_leap_second_before_the_epoch_is_counted():
 
 
 @given(moment=st.datetimes(datetime(2017, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)))
-def test_utc_comes_back(moment):
+def test_utc_to_met_and_back(moment):
     assert abs(utc_from_met(met_from_utc(moment)) - moment) <= timedelta(microseconds=1)
 
 
@@ -33,6 +33,6 @@ def test_an_expired_leap_second_table_is_neither_renewed_nor_refused(monkeypatch
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(LeapSeconds, "_today", staticmethod(lambda: Time("2100-01-01", scale="tai")))
-    # What astropy does before the first conversion; its warnings are errors here.
+    # Astropy does this before the first conversion; its warnings are errors here.
     update_leap_seconds()
     assert asked == []

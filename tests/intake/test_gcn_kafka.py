@@ -6,9 +6,10 @@ import gcn_kafka
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
-from mxtvhf.intake.parts import Part, failing_parts
+from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import Spool
 from mxtvhf.operation.stack.processes import wait_until
 

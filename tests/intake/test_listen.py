@@ -7,13 +7,15 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.parts import failing_parts
+from mxtvhf.archive.failures import failing_parts
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings
 from support.nats_server import NatsServer, free_port
+from support.webhook_server import SECRET, WebhookServer
 
 
 @contextmanager
@@ -100,6 +102,22 @@ def test_a_wrong_setting_of_one_part_is_one_clear_line_and_the_inbox_goes_on(cas
     assert found.keys() <= {"NATS", "messages out", "GCN"}
     assert all(reason in found[part] for part in parts)
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_the_listener_notifies_of_a_new_burst_and_leaves_no_process(burst, tmp_path):
+    with WebhookServer(tmp_path) as server:
+        url = server.url_file.read_text().strip().replace("http:", "json:")
+        (tmp_path / "channels").write_text(f"ada = {url}\n")
+        lay(tmp_path, burst)
+        policy = json.dumps({"channels": str(tmp_path / "channels")})
+        with listening(tmp_path, notification=policy) as (process, log):
+            wait_until(lambda: bool(server.got), what="the notification", timeout=240)
+            forked = psutil.Process(process.pid).children(recursive=True)
+        ((_, body),) = server.got
+    assert body["title"].startswith(f"{burst.id}: new burst")
+    assert SECRET.split("/")[-1] not in log.read_text()
+    assert psutil.wait_procs(forked, timeout=30)[1] == []
 
 
 @pytest.mark.slow

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mxtvhf.archive.failures import failing_parts
 from mxtvhf.archive.stream_gaps import read_gaps
 from mxtvhf.intake.nats_stream import NatsStream
-from mxtvhf.intake.parts import Part, failing_parts
+from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.operation.stack.processes import wait_until

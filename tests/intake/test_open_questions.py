@@ -12,6 +12,8 @@ from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake import open_questions
 from mxtvhf.intake.open_questions import OpenQuestions, unneeded
+from mxtvhf.models.files import write_atomically
+from support.announcements import report
 
 BURST = "sb26030704"
 RUN_IDS = st.builds(
@@ -47,9 +49,13 @@ def never(burst_id, is_test):
     return False
 
 
+def no_later(burst_id, is_test, sequence):
+    return None
+
+
 @given(st.lists(RUN_IDS, unique=True))
 def test_of_each_burst_and_of_its_tests_only_the_newest_question_stays(run_ids):
-    left = set(run_ids) - unneeded(run_ids, never).keys()
+    left = set(run_ids) - unneeded(run_ids, never, no_later).keys()
 
     def story(run_id):
         return run_id.split("__")[0], run_id.endswith("__test")
@@ -63,8 +69,8 @@ def test_of_each_burst_and_of_its_tests_only_the_newest_question_stays(run_ids):
 
 
 def test_ten_comes_after_nine_and_the_reason_names_the_newer_one():
-    assert unneeded([f"{BURST}__10", f"{BURST}__9"], never) == {
-        f"{BURST}__9": f"superseded by the question about {BURST}__10"
+    assert unneeded([f"{BURST}__10", f"{BURST}__9"], never, no_later) == {
+        f"{BURST}__9": f"superseded by {BURST}__10"
     }
 
 
@@ -72,7 +78,7 @@ def test_ten_comes_after_nine_and_the_reason_names_the_newer_one():
     "run_id", ["manual__2026-03-07", f"{BURST}__2__replay_20260301T000000.000000Z", BURST]
 )
 def test_the_question_about_another_run_stays(run_id):
-    assert unneeded([run_id, f"{BURST}__3"], never) == {}
+    assert unneeded([run_id, f"{BURST}__3"], never, no_later) == {}
 
 
 def test_a_retraction_ends_the_questions_of_the_burst_and_not_those_of_its_tests(tmp_path):
@@ -80,13 +86,30 @@ def test_a_retraction_ends_the_questions_of_the_burst_and_not_those_of_its_tests
     retraction = Retraction(ivorn="ivo://org.svom/fsc#x", received=datetime(2026, 3, 7, tzinfo=UTC))
     archive.mark_retracted(BURST, retraction, is_test=False)
     airflow = Airflow([f"{BURST}__2", f"{BURST}__3", f"{BURST}__3__test"])
-    OpenQuestions(archive, airflow).end_unneeded()
+    OpenQuestions(archive, tmp_path, airflow).end_unneeded()
     assert airflow.ended == dict.fromkeys([f"{BURST}__2", f"{BURST}__3"], "closed: the burst was retracted")
+
+
+def test_a_result_whose_question_was_answered_already_ends_the_older_questions(tmp_path):
+    """A newer question that was answered within seconds was no longer open at the next look."""
+    airflow = Airflow([f"{BURST}__2", f"{BURST}__2__test"])
+    questions = OpenQuestions(Archive(tmp_path), tmp_path, airflow)
+    for run_id, changes in (
+        (f"{BURST}__1", {}),
+        (f"{BURST}__3", {}),
+        (f"{BURST}__4", {"best_position": None}),
+        (f"{BURST}__5__test", {"is_replay": True}),
+        (f"{BURST}__6__replay_20260301T000000.000000Z", {}),
+    ):
+        made = report(burst_id=BURST, run_id=run_id, status="preliminary", **changes)
+        write_atomically(tmp_path / BURST / run_id / "preliminary" / "report.json", made.to_json())
+    questions.end_unneeded()
+    assert airflow.ended == {f"{BURST}__2": f"closed: superseded by {BURST}__3"}
 
 
 def test_a_question_that_was_answered_meanwhile_stops_no_other(tmp_path):
     airflow = Airflow([f"{BURST}__{n}" for n in (1, 2, 3)], gone=(f"{BURST}__1",))
-    OpenQuestions(Archive(tmp_path), airflow).end_unneeded()
+    OpenQuestions(Archive(tmp_path), tmp_path, airflow).end_unneeded()
     assert list(airflow.ended) == [f"{BURST}__2"]
 
 
@@ -99,5 +122,5 @@ def test_an_airflow_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
         if len(looks) == 3:
             stop.set()
 
-    OpenQuestions(Archive(tmp_path), airflow).run(stop, works)
+    OpenQuestions(Archive(tmp_path), tmp_path, airflow).run(stop, works)
     assert looks == [0, 0, 1]

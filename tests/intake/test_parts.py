@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mxtvhf.archive.failures import PartFailure, failing_parts
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake import parts
-from mxtvhf.intake.parts import Part, PartFailure, failing_parts
+from mxtvhf.intake.parts import Part
 
 
 class Stop(threading.Event):

@@ -14,7 +14,7 @@ from mxtvhf.reporting.messages import Outbox, read_message
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
-from mxtvhf.settings import Settings
+from mxtvhf.settings import NotificationPolicy, NotificationRule, Settings
 from support.airflow_runs import Runner, state_folder
 from support.browser import chromium
 from support.nats_server import NatsServer, free_port
@@ -46,7 +46,23 @@ def webhook(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings(statsd, nats, webhook):
+def phone(tmp_path_factory):
+    """Run the service that notifies the person on duty."""
+    with WebhookServer(tmp_path_factory.mktemp("phone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notification(phone, tmp_path_factory):
+    """Who is notified of what the runs tell; what the listener finds by itself has its own tests."""
+    channels = tmp_path_factory.mktemp("channels") / "channels"
+    channels.write_text(phone.url_file.read_text().replace("http:", "ada = json:"))
+    rule = NotificationRule(events=("decision_wanted", "run_failed"))
+    return NotificationPolicy(channels=channels, rules=(rule,))
+
+
+@pytest.fixture(scope="session")
+def settings(statsd, nats, webhook, notification):
     with state_folder() as state:
         yield Settings(
             state=state,
@@ -54,6 +70,7 @@ def settings(statsd, nats, webhook):
             nats_url=nats.url,
             webhook_file=webhook.url_file,
             users={"ada": "user", "bob": "viewer"},
+            notification=notification,
         )
 
 

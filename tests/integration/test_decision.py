@@ -1,15 +1,19 @@
 """The Burst Advocate's decision in a real Airflow, and what is told by it."""
 
 import json
+from contextlib import suppress
 
 import pytest
 import requests
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.products import REPORT_FOLDERS
+from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.open_questions import OpenQuestions
 from mxtvhf.operation.stack.airflow_config import user_passwords
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.announcement.model import Decision, Release
+from mxtvhf.reporting.announcement.question import decided_report, read_report
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import DAG_ID, DECISION_DAG_ID, AirflowApi
 from support.airflow_runs import conf_of
@@ -25,6 +29,7 @@ class Desk:
     """Asks and answers over Airflow's API, as a user."""
 
     def __init__(self, stack, settings, user):
+        self.url, self.settings, self.user = stack.url, settings, user
         self.api = AirflowApi(stack.url, user, user_passwords(settings.home)[user])
 
     def address(self, run_id, rest="/-1/hitlDetails"):
@@ -33,9 +38,31 @@ class Desk:
     def question(self, run_id):
         return self.api.get(self.address(run_id))
 
-    def answer(self, run_id, option, position="best", comment=""):
-        body = {"chosen_options": [option], "params_input": {"position": position, "comment": comment}}
+    def answer(self, run_id, option, position="best", comment="", report=None):
+        """Answer Airflow, by default about the newest report."""
+        body = self.body(option, report or self.newest(run_id), position=position, comment=comment)
         return self.api._request("PATCH", self.address(run_id), json=body).status_code
+
+    def answer_on_the_desk(self, run_id, option, report):
+        """Answer as the form of the page does; return the status and the reason."""
+        address = f"/mxtvhf/desk/{run_id.split('__')[0]}/answer?run={run_id}"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        body = self.body(option, report, position="best", comment="")
+        answer = requests.patch(self.url + address, json=body, headers=headers, timeout=60)
+        return answer.status_code, answer.json().get("detail")
+
+    @property
+    def token(self):
+        login = {"username": self.user, "password": user_passwords(self.settings.home)[self.user]}
+        return requests.post(f"{self.url}/auth/token", json=login, timeout=10).json()["access_token"]
+
+    @staticmethod
+    def body(option, report, **fields):
+        return {"chosen_options": [option], "params_input": {**fields, "report": report}}
+
+    def newest(self, run_id):
+        """Digest of the newest report of a run."""
+        return read_report(self.settings.products, run_id.split("__")[0], run_id)[1]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +85,7 @@ def inputs(settings, burst, role):
 def analysed(run, settings):
     """One analysis of a burst that is no test; Airflow has asked about it."""
     run_id = f"{BURST}__1"
-    assert run(run_id, **inputs(settings, BURST, "observation")) == "success"
+    assert run(run_id, **inputs(settings, BURST, "observation")) == "success", run.api.task_states(run_id)
     assert run.api.task_states(run_id)["ask_ba"] == "success"
     return run_id
 
@@ -87,12 +114,37 @@ def states(run, run_id):
     return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
 
 
+def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
+    def titles():
+        return [body["title"] for _, body in phone.got if BURST in body["title"]]
+
+    wait_until(lambda: titles() == [f"{BURST}: decision wanted"], what="the notification", timeout=120)
+    (message,) = (body["message"] for _, body in phone.got if BURST in body["title"])
+    assert f"Page: {stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in message
+    address = f"/mxtvhf/desk/{BURST}/acknowledge"
+    body = {"subject": BURST, "instead_of": None}
+
+    def acknowledge(user, **changes):
+        return user.api._request("POST", address, json=body | changes)
+
+    assert acknowledge(bob).status_code == 403, "a viewer"
+    assert acknowledge(ada, subject=TEST_BURST).status_code == 422
+    assert acknowledge(ada).json()["by"] == "ada"
+    admin = Desk(stack, ada.settings, "admin")
+    refused = acknowledge(admin)
+    assert refused.status_code == 409
+    assert "ada has it since" in refused.json()["detail"]
+    assert acknowledge(admin, instead_of="ada").json()["by"] == "admin"
+
+
 def wait_for_the_question(run, run_id):
-    wait_until(
-        lambda: states(run, run_id).get("ba_decision") == "awaiting_input",
-        what=f"question {run_id}",
-        timeout=300,
-    )
+    def is_open():
+        # There is no run of the decision before the first report.
+        with suppress(InvalidInput):
+            return states(run, run_id).get("ba_decision") == "awaiting_input"
+        return False
+
+    wait_until(is_open, what=f"question {run_id}", timeout=300)
 
 
 def ended(run, run_id):
@@ -130,19 +182,22 @@ def announcements(told):
 def test_the_question_shows_the_result_and_the_drafts(run, analysed, ada, web, stack):
     wait_for_the_question(run, analysed)
     question = ada.question(analysed)
-    report = json.loads((run.folder(analysed) / "report.json").read_text())
-    assert question["subject"] == report["headline"]
+    digest = question["params"]["report"]["value"]
+    report = decided_report(ada.settings.products, BURST, analysed, digest)
+    assert question["subject"] == report.headline
     assert question["options"] == ["Approve", "Reject"]
-    assert set(question["params"]) == {"position", "comment"}
+    assert set(question["params"]) == {"position", "comment", "report"}
     assert question["params"]["position"]["schema"]["enum"] == [
         "best",
-        *(one["label"] for one in report["positions"] if one["origin"] != "MXT GP"),  # the reference GP's
+        *(one.label for one in report.positions if one.origin != "MXT GP"),  # the reference GP's
     ]
     assert f"{stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in question["body"]
-    drafts = {path.name for path in (run.folder(analysed) / "drafts").iterdir()}
-    assert drafts == {"voevent.xml", "gcn_notice.json", "circular.txt", "message.txt"}
+    for below in ("preliminary/", ""):
+        drafts = {path.name for path in (run.folder(analysed) / below / "drafts").iterdir()}
+        assert drafts == {"voevent.xml", "gcn_notice.json", "circular.txt", "message.txt"}
+    below = REPORT_FOLDERS[report.status]
     for draft in drafts:
-        address = f"/mxtvhf/runs/{analysed}/drafts/{draft}"
+        address = f"/mxtvhf/runs/{analysed}/{below}drafts/{draft}"
         assert address in question["body"]
         assert web(address).status_code == 200
 
@@ -223,13 +278,81 @@ def test_a_position_that_is_none_is_refused(run, another, ada, settings):
     assert released_of(settings, run_id) is None
 
 
-def test_a_report_that_changed_behind_the_question_is_not_told(run, another, ada, settings):
+def asked_again(run, ada, run_id):
+    """Wait until the question is put once more."""
+    wait_until(
+        lambda: ada.api.get(ada.address(run_id, ""))["try_number"] == 2,
+        what=f"next try {run_id}",
+        timeout=300,
+    )
+    wait_for_the_question(run, run_id)
+
+
+def test_a_report_that_changed_behind_the_question_is_asked_about_again(run, another, ada, settings):
     run_id = another(6)
-    path = settings.products / BURST / run_id / "report.json"
+    path, read = settings.products / BURST / run_id / "report.json", ada.newest(f"{BURST}__6")
     path.write_text(path.read_text() + "\n")
-    assert answered(run, ada, run_id, "Approve") == "failed"
-    assert "the report was changed since it was decided about" in reason(run, run_id, "announce")
+    assert ada.answer(run_id, "Approve", report=read) == 200
+    asked_again(run, ada, run_id)
     assert released_of(settings, run_id) is None
+    assert not ada.question(run_id)["response_received"]
+    assert answered(run, ada, run_id, "Reject") == "success"
+
+
+GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}'
+GP_FAILED = b'{"processing_descriptor": {"process_id": "job-1", "state": "FAILED", "message": "no attitude"}}'
+
+
+@pytest.fixture
+def slow_gp(bad_gp):
+    """Run a GP that works until ``status`` says otherwise."""
+    with bad_gp("status", GP_RUNNING) as gp:
+        yield gp
+
+
+def asked_while_gp_runs(run, settings, burst):
+    """Start a run, and wait for its question; GP has not ended."""
+    run_id = f"{burst}__1"
+    assert run.api.start_run(run_id, inputs(settings, burst, "observation") | {"gp_timeout_s": 1200})
+    wait_for_the_question(run, run_id)
+    assert not (run.folder(run_id) / "report.json").exists()
+    return run_id
+
+
+def test_the_preliminary_report_is_announced_while_gp_runs(run, settings, ada, slow_gp, announcements):
+    """The Burst Advocate waited for GP, up to 30 minutes; the position was there after 3 s."""
+    run_id = asked_while_gp_runs(run, settings, "sb26051105")
+    assert answered(run, ada, run_id, "Approve") == "success"
+    released = released_of(settings, run_id)
+    assert released.decision.report_status == "preliminary"
+    assert [one.report_status for one in announcements(run_id)] == ["preliminary"]
+    assert run.api.run(run_id)["state"] == "running"
+    slow_gp.status = GP_FAILED
+    run.wait(run_id)
+    assert (run.folder(run_id) / "report.json").exists()
+    assert run.api.task_states(run_id)["ask_ba_final"] == "skipped"
+    assert run.ids(DECISION_DAG_ID).count(run_id) == 1
+    assert released_of(settings, run_id) == released
+
+
+def test_a_final_report_updates_the_open_question(run, settings, ada, bob, slow_gp):
+    run_id = asked_while_gp_runs(run, settings, "sb26051106")
+    read = ada.newest(run_id)
+    slow_gp.status = GP_FAILED
+    run.wait(run_id)
+    status, detail = ada.answer_on_the_desk(run_id, "Approve", read)
+    assert status == 409
+    assert detail.startswith("A newer result exists, the final report")
+    # Airflow itself takes any answer; what is not about the newest report announces nothing.
+    assert ada.answer(run_id, "Approve", report=read) == 200
+    asked_again(run, ada, run_id)
+    assert released_of(settings, run_id) is None
+    assert bob.answer_on_the_desk(run_id, "Approve", ada.newest(run_id))[0] == 403
+    assert ada.answer_on_the_desk(run_id, "Approve", ada.newest(run_id))[0] == 200
+    assert ended(run, run_id) == "success"
+    assert released_of(settings, run_id).decision.report_status == "final"
+    status, detail = ada.answer_on_the_desk(run_id, "Reject", ada.newest(run_id))
+    assert (status, detail.split(",")[0]) == (409, "Already decided by ada")
 
 
 def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
@@ -291,14 +414,48 @@ def test_asked_twice_is_asked_once(run, analysed, settings):
 def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, settings):
     """Thirteen questions were open about eight bursts, and Airflow's form took answers to all of them."""
     older, newer = another(41), another(42)
-    OpenQuestions(Archive(settings.archive), run.api.separate()).end_unneeded()
+    OpenQuestions(Archive(settings.archive), settings.products, run.api.separate()).end_unneeded()
     assert ended(run, older) == "failed"
-    assert run.api.run(older, dag_id=DECISION_DAG_ID)["note"].endswith(
-        f"superseded by the question about {newer}"
-    )
+    assert run.api.run(older, dag_id=DECISION_DAG_ID)["note"].endswith(f"superseded by {newer}")
     # Airflow still takes an answer, and does nothing with it.
     ada.answer(older, "Approve")
     assert states(run, older)["ba_decision"] not in ("success", "awaiting_input", "running")
     assert not (settings.releases / BURST / older).exists()
     assert states(run, newer)["ba_decision"] == "awaiting_input"
     assert answered(run, ada, newer, "Reject") == "success"
+
+
+def sent_to_desk(desk, run_id, path, **body):
+    """Send a form of the desk as its page does; return status and answer."""
+    answer = desk.api._request("POST", f"/mxtvhf/desk/{run_id.split('__')[0]}/{path}", json=body)
+    return answer.status_code, answer.json().get("detail") if answer.content else None
+
+
+def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
+    run, another, ada, bob, settings, webhook, told
+):
+    run_id = another(1, burst="sb26051108")
+    answered(run, ada, run_id, "Approve")
+    out, before = released_of(settings, run_id), len(webhook.got)
+    retraction = {"action": "retract", "about": out.ivorn, "reason": "A particle event."}
+    for path, body in (
+        ("submission", {"run": run_id, "circular": 44454}),
+        ("event", {"name": "GRB 260511B"}),
+        ("change", retraction),
+    ):
+        status, detail = sent_to_desk(bob, run_id, path, **body)
+        assert (status, detail) == (403, "bob may not decide about announcements")
+    assert sent_to_desk(ada, run_id, "submission", run=run_id, circular="GCN 1")[0] == 422
+    assert sent_to_desk(ada, run_id, "submission", run=run_id, circular=44454) == (204, None)
+    assert sent_to_desk(ada, run_id, "event", name="<b>GRB</b>")[0] == 409
+    assert sent_to_desk(ada, run_id, "event", name="GRB 260511B") == (204, None)
+    assert sent_to_desk(ada, run_id, "change", **retraction) == (204, None)
+    status, detail = sent_to_desk(ada, run_id, "change", **retraction)
+    assert status == 409
+    assert "announcement 1 was retracted already by ada" in detail
+    folder = settings.releases / "sb26051108" / "sb26051108__announcement_2"
+    assert "in GCN Circ. 44454." in (folder / "circular.txt").read_text()
+    assert webhook.texts[before].startswith("GRB 260511B (sb26051108): retraction of the SVOM/MXT result")
+    wait_until(lambda: len(told(run_id)) >= 3, what="messages", timeout=60)
+    kinds = {(one.kind, getattr(one, "action", None)) for one in told(run_id)}
+    assert {("announcement", "announce"), ("announcement", "retract"), ("circular", None)} <= kinds

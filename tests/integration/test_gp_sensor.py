@@ -144,7 +144,7 @@ def test_gp_is_not_asked_for_the_observation_of_another_burst(airflow, gp):
     unknown = {"apid": None, "target": None, "orbit": None, "burst_id": "sb26112901"}
     run = airflow.run_dag(gp.url, conf=unknown)
     assert set(run["states"].values()) == {"success"}
-    assert not outcome(run).available
+    assert outcome(run).word == "not asked"
     assert "no observation (apid, target, orbit) is known for burst sb26112901" in outcome(run).reason
     assert (gp.posts, gp.polls) == ([], [])
 
@@ -215,7 +215,16 @@ def test_nobody_listens(airflow):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     run = airflow.run_dag(url)
     reached = "GP cannot be reached (Connection refused); check that it runs and that its address is right"
-    assert outcome(run).reason == f"POST {url}/processing: {reached}"
+    assert (outcome(run).word, outcome(run).reason) == ("not reached", f"POST {url}/processing: {reached}")
+
+
+@pytest.mark.parametrize("states", [["nothing"], ["running", "nothing"]])
+def test_gp_that_finds_no_source_ends_the_wait_in_good_order(airflow, gp, states):
+    """It was a failed task."""
+    gp.states = states.copy()
+    run = airflow.run_dag(gp.url)
+    assert set(run["states"].values()) == {"success"}
+    assert (outcome(run).word, outcome(run).reason) == ("no detection", "TS 12 is below 25")
 
 
 @pytest.mark.parametrize("states", [["failed"], ["running", "failed"]])
@@ -242,6 +251,7 @@ def test_a_wait_that_is_too_long_is_given_up(airflow, gp):
     run = airflow.run_dag(gp.url, sensor={"timeout": 0.3})
     assert run["states"]["wait_mxt_gp"] == "failed"
     assert "given up; last: still RUNNING" in outcome(run).reason
+    assert outcome(run).word == "timed out"
 
 
 def test_without_deferral_the_worker_polls(airflow, gp):

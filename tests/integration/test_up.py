@@ -95,4 +95,4 @@ def test_an_unknown_burst_is_refused_before_anything_starts(command):
         [*arguments, "--burst", "sb99010101"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("mxtvhf: burst 'sb99010101' is not a known one")
+    assert done.stderr.splitlines()[-1].startswith("mxtvhf: burst 'sb99010101' is unknown")

@@ -81,6 +81,7 @@ def test_a_burst_becomes_a_report_with_the_true_position(run, finished, burst_fi
 def test_every_task_of_the_workflow_ran(run, finished):
     states = run.api.task_states(finished)
     assert states.pop("remote_catalogues") == "skipped", "no service is configured"
+    assert states.pop("ask_ba_final") == "skipped", "the preliminary report was asked about"
     assert set(states) == {
         "reception_message",
         "photons_extraction",

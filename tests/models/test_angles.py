@@ -20,7 +20,7 @@ SMALL = st.floats(-0.1, 0.1)
 
 
 @given(RA, DEC, RA, DEC)
-def test_separation_is_astropys(ra1: float, dec1: float, ra2: float, dec2: float) -> None:
+def test_separation_agrees_with_astropy(ra1: float, dec1: float, ra2: float, dec2: float) -> None:
     expected = SkyCoord(ra1, dec1, unit="deg").separation(SkyCoord(ra2, dec2, unit="deg")).arcsec
     assert separation_arcsec(ra1, dec1, ra2, dec2) == pytest.approx(expected, rel=1e-12, abs=1e-9)
 
@@ -64,7 +64,7 @@ def test_angle_text(arcsec: float, text: str) -> None:
 
 
 @given(RA, DEC)
-def test_sexagesimal_is_astropys(ra: float, dec: float) -> None:
+def test_sexagesimal_agrees_with_astropy(ra: float, dec: float) -> None:
     assert (
         Angle(right_ascension_text(ra), unit="hourangle").deg == pytest.approx(ra, abs=2.1e-5) or ra > 359.9
     )

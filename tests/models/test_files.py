@@ -5,7 +5,7 @@ import pytest
 from mxtvhf.models.files import write_atomically, write_once
 
 
-def test_what_is_written_once_stays(tmp_path):
+def test_a_file_written_once_stays(tmp_path):
     assert write_once(tmp_path / "file", b"first")
     assert not write_once(tmp_path / "file", b"second")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]

@@ -1,4 +1,4 @@
-"""Ids of runs: which kind they are of, and which DAG that kind has."""
+"""Run ids: kind of run, and DAG of that kind."""
 
 import pytest
 from hypothesis import given
@@ -16,11 +16,11 @@ REPLAY = "sb26030704__1__replay_20260611T120000.000000Z"
         ("sb26030704__1", "mxt_vhf", RunKind.LIVE),
         ("sb26030704__1__test", None, RunKind.TEST),
         (REPLAY, None, RunKind.REPLAY),
-        # Runs of version 0.1 and 0.2: tests and replays were runs of mxt_vhf.
+        # In versions 0.1 and 0.2, tests and replays were runs of mxt_vhf.
         ("sb26030704__1__test", "mxt_vhf", RunKind.TEST),
         (REPLAY, "mxt_vhf", RunKind.REPLAY),
         (REPLAY.replace("__1_", "__1__test_"), "mxt_vhf", RunKind.REPLAY),
-        # Started from the form, under a name of Airflow's.
+        # Started from the form, with a run id made by Airflow.
         ("manual__2026-06-11", "mxt_vhf_test", RunKind.TEST),
         ("manual__2026-06-11", "mxt_vhf_rerun", RunKind.REPLAY),
     ],

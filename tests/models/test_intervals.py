@@ -10,12 +10,12 @@ CELLS = np.arange(12) + 0.5
 
 
 def covered(intervals):
-    """Tell which cells of unit length the intervals cover."""
+    """Return the cells of unit length that the intervals cover."""
     return {cell for cell in CELLS for start, stop in intervals if start <= cell < stop}
 
 
 @given(first=SETS, second=SETS)
-def test_they_are_the_operations_of_sets(first, second):
+def test_interval_operations_are_set_operations(first, second):
     one, other = covered(first), covered(second)
     for found, expected in (
         (union(first), one),

@@ -1,4 +1,4 @@
-"""Records that stay on disk: tolerant when read, strict when made, never lost and never in the way."""
+"""Records on disk: tolerant when read, strict when created, never lost and never blocking."""
 
 import json
 import multiprocessing
@@ -38,12 +38,12 @@ def test_unknown_fields_are_ignored_at_every_depth_and_a_missing_version_is_the_
     assert json.loads(record.model_dump_json())["schema_version"] == 1
 
 
-def test_what_the_program_makes_is_strict():
+def test_a_record_created_by_the_program_is_strict():
     with pytest.raises(ValidationError, match="Extra inputs"):
         Record(name="a", new=1)
 
 
-def test_a_later_version_is_named_with_what_to_do():
+def test_a_later_version_is_reported_with_advice():
     text = Later(name="a").model_dump_json().encode()
     assert parse_kept(text, Later, name="file").schema_version == 2
     with pytest.raises(
@@ -88,14 +88,14 @@ def test_a_record_of_a_later_version_stays_in_place(tmp_path, caplog):
     assert len(caplog.messages) == 1
 
 
-def test_a_folder_in_the_place_of_a_record_is_ignored(tmp_path):
+def test_a_folder_with_the_name_of_a_record_is_ignored(tmp_path):
     (tmp_path / "r.json").mkdir()
     assert read_or_set_aside(tmp_path / "r.json", Record) is None
     assert read_or_set_aside(tmp_path / "missing.json", Record) is None
 
 
 @given(st.data())
-def test_a_torn_line_spoils_no_other_and_is_copied_aside_once(tmp_path_factory, data):
+def test_an_incomplete_line_affects_no_other_and_is_copied_once(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("lines") / "r.jsonl"
     for name in "abc":
         append_record(path, Record(name=name))

@@ -15,7 +15,7 @@ from support.positions import place
         (10.00004, 5.0, None, "10.0000 +5.0000", "00:40:00.0 +05:00:00"),
     ],
 )
-def test_the_radius_decides_about_the_digits(
+def test_the_error_radius_determines_the_digits(
     ra: float, dec: float, r90: float | None, degrees: str, sexagesimal: str
 ) -> None:
     found: Position = place(ra, dec, r90)

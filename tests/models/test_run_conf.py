@@ -1,4 +1,4 @@
-"""What a run may be given, and what it may not leave half said."""
+"""Run configuration: accepted input, and incomplete identifiers of an observation."""
 
 from mxtvhf.models.run_conf import Observation, RunConf
 
@@ -15,5 +15,5 @@ def test_an_observation_is_named_by_all_three():
     assert conf.observation.obs_id == "00810300005_7_12"
 
 
-def test_half_an_observation_is_none_and_costs_no_run():
+def test_an_incomplete_observation_is_ignored_and_the_run_continues():
     assert RunConf(**CONF, target="7").observation is None

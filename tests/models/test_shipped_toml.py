@@ -1,4 +1,4 @@
-"""The contract of the shipped constants: no key can be missing, misspelt or in another unit unnoticed.
+"""Shipped constants: a missing, misspelt or wrong-unit key is always detected.
 
 All cases are generated from the files themselves.
 """
@@ -70,19 +70,19 @@ OPTIONAL = {
         *("r90_arcsec", "origin", "reference"),
     },
 }
-"""Keys that may be left out."""
+"""Optional keys."""
 OPEN = {
     "bright_xray.toml": {"references"},
     "cone_search.toml": {"", "columns", "units"},
     "notices.toml": {"older_names", "trigger_words"},
 }
-"""Tables of which any entry may be left out; "" is the file itself."""
+"""Tables whose entries are all optional; "" is the file itself."""
 
 Key = tuple[str | int, ...]
 
 
 def toml(value: Any) -> str:
-    """Write a value; tables inline."""
+    """Format a value as TOML, with inline tables."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -120,7 +120,7 @@ def at(content: Any, key: Key) -> Any:
 
 
 def faults(name: str, content: dict[str, Any], folder: Path) -> list[str]:
-    """Read the content as that file; return the lines of the error, none when it is accepted."""
+    """Read the content as that file; return the lines of the error, or none if it is accepted."""
     path = folder / Path(name).name
     path.write_text(
         "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in content.items()), encoding="utf-8"
@@ -146,7 +146,7 @@ def may_be_left_out(name: str, key: Key) -> bool:
 
 
 def misses(key: Key) -> set[str]:
-    """Return the lines that tell that a key is missing; the second form is of tables whose keys are words."""
+    """Return the possible error lines for a missing key; the second is for tables whose keys are words."""
     return {f"{dotted(key)}: missing", f"{dotted(key[:-1])}: missing {key[-1]}"}
 
 
@@ -259,7 +259,7 @@ def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
         ("crosscheck/crosscheck.toml", "association.uncatalogued_below", 0.95, "above known_from 0.9"),
         ("localisation/detection.toml", "hot_pixel.ring_inner", 7, "ring_inner 7 is not below ring_outer 7"),
         ("localisation/onboard.toml", "judgement.contradicted_below", 0.1, "above supported_from 0.05"),
-        ("notices/notices.toml", "quality_factor.limits_arcsec", [60.0, 120.0, 30.0], "expected falling"),
+        ("notices/notices.toml", "quality_factor.limits_arcsec", [60.0, 120.0, 30.0], "expected descending"),
         ("catalogues/cone_search.toml", "2rxs.default_r90_arcsec", None, "expected columns.error or"),
     ],
 )

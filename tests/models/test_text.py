@@ -1,4 +1,4 @@
-"""What comes from elsewhere is shown on one line, and can always be written."""
+"""Untrusted text is shown on one line and can always be written."""
 
 import io
 import logging
@@ -29,7 +29,7 @@ def test_a_log_has_one_line_for_each_message_and_a_traceback_below(caplog):
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(LineFormatter("%(levelname)s %(message)s"))
-    log = logging.Logger("test")  # apart from the loggers of the program
+    log = logging.Logger("test")  # separate from the loggers of the program
     log.addHandler(handler)
     log.error("name %s", "a\nERROR forged \x1b[2J\udce9")
     try:

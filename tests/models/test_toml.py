@@ -1,4 +1,4 @@
-"""The loader of TOML files: each fault is one line with file, key, what was found and what is expected."""
+"""TOML loader: each error is one line with file, key, the value found and the value expected."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def faults(path: Path, **options: bool) -> list[str]:
-    """Lines of the error, without the name of the file, with which each begins."""
+    """Return the lines of the error without the file name at their start."""
     with pytest.raises(InvalidInput) as caught:
         read_toml(path, File, **options)
     lines = str(caught.value).splitlines()
@@ -97,19 +97,19 @@ def test_values_arrive_typed_and_frozen(path):
                 "spectrum.band_kev.1: found 10000.0, expected a value less than or equal to 100",
             ],
         ),
-        ("[0.3, 10]", "[10, 0.3]", ["spectrum.band_kev: expected rising numbers, found 10.0 before 0.3"]),
+        ("[0.3, 10]", "[10, 0.3]", ["spectrum.band_kev: expected ascending numbers, found 10.0 before 0.3"]),
         ("[0.3, 10]", "[0.3]", ["spectrum.band_kev.1: missing"]),
-        ("1.0, 5.0", "1.0, 1.0", ["spectrum.grid_kev: expected rising numbers, found 1.0 before 1.0"]),
+        ("1.0, 5.0", "1.0, 1.0", ["spectrum.grid_kev: expected ascending numbers, found 1.0 before 1.0"]),
         ("[0.3, 10]", "0.3", ["spectrum.band_kev: found 0.3, expected a valid tuple"]),
     ],
 )  # fmt: skip
-def test_each_fault_is_named_with_its_key(path, old, new, expected):
+def test_each_error_names_its_key(path, old, new, expected):
     assert GOOD.count(old) == 1
     path.write_text(GOOD.replace(old, new))
     assert faults(path) == expected
 
 
-def test_all_faults_are_named_at_once(path):
+def test_all_errors_are_reported_at_once(path):
     path.write_text(GOOD.replace("0.01", "2.5").replace("4096", "1e3").replace("false", '"no"'))
     assert [line.partition(":")[0] for line in faults(path)] == [
         "gain.assumed",
@@ -129,7 +129,7 @@ def test_values_can_be_kept_out_of_the_message(path):
     assert faults(path, show_values=False) == ["gain.channels: expected a valid integer"]
 
 
-def test_a_model_that_is_not_strict_takes_text(tmp_path):
+def test_a_model_that_is_not_strict_accepts_text(tmp_path):
     class Named(Model):
         folder: Path
         topics: tuple[str, ...]
@@ -154,7 +154,7 @@ def test_utf_8_is_read_whatever_the_locale(path, monkeypatch):
     assert faults(path)[0].startswith("not TOML: 'utf-8' codec can't decode byte 0xf6")
 
 
-def test_an_empty_file_misses_everything(path):
+def test_an_empty_file_lacks_every_key(path):
     path.write_text("")
     assert faults(path) == ["valid_from: missing", "gain: missing", "spectrum: missing"]
 

@@ -14,5 +14,5 @@ from mxtvhf.notices.role import is_test_notice
         ('<!DOCTYPE x SYSTEM "http://127.0.0.1:1/x.dtd"><VOEvent role="test">', True),
     ],
 )
-def test_the_first_tag_tells_a_test(alert, expected):
+def test_the_root_element_identifies_a_test(alert, expected):
     assert is_test_notice(alert.encode()) is expected

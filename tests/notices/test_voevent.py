@@ -1,4 +1,4 @@
-"""Reading notices: what the public ones say, and what bad ones must give."""
+"""Reading notices: facts of public ones, and errors and warnings of bad ones."""
 
 import os
 import re
@@ -32,7 +32,7 @@ ORIGIN = {"ECLAIRs": Origin.ECLAIRS, "MXT": Origin.MXT_ONBOARD, "GRM": Origin.GR
 
 
 def alert_of(facts):
-    """Alert that a notice with these facts must give."""
+    """Return the alert expected from a notice with these facts."""
     fields = dict(facts)
     position = fields.pop("position", None)
     if position is not None:
@@ -58,25 +58,25 @@ def alert_of(facts):
 
 
 def real_notices():
-    """Give the real notices in the folder that MXTVHF_SAMPLES names; none without it."""
+    """Return the real notices in the folder given by MXTVHF_SAMPLES; none if it is not set."""
     folder = os.environ.get("MXTVHF_SAMPLES")
     return sorted(Path(folder).rglob("*.xml")) if folder else []
 
 
 def notice(ivorn="ivo://org.svom/fsc#sb26030704_mxt-initial_qf3"):
-    """Give a sound notice as text, to be spoilt."""
+    """Return a valid notice as text, to be damaged."""
     return write_notice(alert_of(FACTS[ivorn])).decode()
 
 
 def spoilt(old, new, ivorn="ivo://org.svom/fsc#sb26030704_mxt-initial_qf3"):
-    """Give the notice with a part replaced."""
+    """Return the notice with a part replaced."""
     text = notice(ivorn)
     assert old in text
     return text.replace(old, new).encode()
 
 
 def refusal(raw):
-    """Give the one-line message with which a notice is refused."""
+    """Return the one-line message with which a notice is rejected."""
     with pytest.raises(InvalidInput) as caught:
         read_alert(raw, name="inbox/7.xml")
     message = str(caught.value)
@@ -301,14 +301,14 @@ INDISPENSABLE = [
     ("UTC-ICRS-GEO", "TDB-ICRS-BARY", "coordinate system 'TDB-ICRS-BARY'"),
     ("UTC-ICRS-GEO", "UTC-HPLN-TOPO", "coordinate system 'UTC-HPLN-TOPO'"),
     ('name="Pkt_Ser_Num" value="1"', 'name="Burst_Id" value="sb26030705"', "Burst_Id is given 2 times"),
-    (' role="observation"', "", "without a role"),
+    (' role="observation"', "", "has no role"),
     ('role="observation"', 'role="tset"', "'tset'"),
     ('role="observation"', 'role=""', "role ''"),
 ]
 
 
 @pytest.mark.parametrize(("old", "new", "said"), INDISPENSABLE)
-def test_without_identity_role_time_or_position_a_notice_is_refused(old, new, said):
+def test_a_notice_with_invalid_identity_role_time_or_position_is_refused(old, new, said):
     assert said in refusal(spoilt(old, new))
 
 
@@ -338,8 +338,13 @@ LEFT_OUT = [
     ('value="209"', 'value="2O9"', "Packet_Type '2O9'", "packet_type"),
     ('value="209"', 'value="-1"', "Packet_Type '-1'", "packet_type"),
     ('value="209"', 'value="209.0"', "Packet_Type '209.0'", "packet_type"),
-    ('name="Packet_Type"', 'name="Packet"', "has no Packet_Type", "packet_type"),
-    ('name="Packet_Type" value="209"', 'name="Packet_Type" value=""', "has no Packet_Type", "packet_type"),
+    ('name="Packet_Type"', 'name="Packet"', "Packet_Type is missing", "packet_type"),
+    (
+        'name="Packet_Type" value="209"',
+        'name="Packet_Type" value=""',
+        "Packet_Type is missing",
+        "packet_type",
+    ),
     (
         '"Within_ECLAIRs_R90" value="False"',
         '"Within_ECLAIRs_R90" value="perhaps"',
@@ -362,14 +367,14 @@ def value_at(alert, path):
 
 
 @pytest.mark.parametrize(("old", "new", "said", "field"), LEFT_OUT)
-def test_an_odd_optional_value_is_left_out_with_a_warning(old, new, said, field):
+def test_an_invalid_optional_value_is_ignored_with_a_warning(old, new, said, field):
     raw = spoilt(old, new)
     alert = read_alert(raw)
     assert value_at(alert, field) is None
     told = [warning for warning in alert.warnings if said in warning and "not valid" not in warning]
     assert len(told) == 1, alert.warnings
-    assert "left out" in told[0] or "has no" in told[0]
-    # All else is read as ever.
+    assert any(words in told[0] for words in ("ignored", "has no", "is missing"))
+    # All other values are read as usual.
     sound = read_alert(notice().encode())
     group = field.partition(".")[0]
     changed = {name: getattr(sound, name) for name in (group, "warnings")}
@@ -385,11 +390,11 @@ def test_an_odd_optional_value_is_left_out_with_a_warning(old, new, said, field)
 def test_a_parameter_that_every_notice_has_may_be_missing(name, field):
     alert = read_alert(spoilt(f'name="{name}"', 'name="Other"'))
     assert getattr(alert, field) == ("sb26030704" if name == "Burst_Id" else "unknown")
-    assert f"What has no {name}" in "; ".join(alert.warnings)
+    assert f"{name} is missing in What" in "; ".join(alert.warnings)
     assert alert.position.ra_deg == 155.5246
 
 
-def test_a_sound_notice_gives_no_warning():
+def test_a_valid_notice_gives_no_warning():
     assert read_alert(notice().encode()).warnings == ()
 
 
@@ -400,7 +405,7 @@ OPTIONAL = (
     "Attitude_Dec", "Attitude_Roll", "Sat_Longitude", "Sat_Latitude", "Sat_Altitude", "Onboard_Catalog_Id",
     "Source_Name", "Within_ECLAIRs_R90", "ECLAIRs_Angle", "Packet_Type", "Notice_Level", "Instrument",
 )  # fmt: skip
-"""All parameters that `read_alert` takes and a notice can do without."""
+"""All optional parameters that `read_alert` reads."""
 HOSTILE = st.sampled_from(
     ["inf", "-inf", "nan", "1e999", "-1", "0", "0.0", "-0.0", "1e308", "360", "400", "perhaps", "9" * 400,
      "0001-01-01T00:00:00", "9999-12-31T23:59:59-14:00", "2026-02-30T00:00:00", "\u202e", "a\tb", " ", "True",
@@ -411,7 +416,7 @@ UNITS = st.none() | st.sampled_from(["", "deg", "rad", "parsec", "s", "keV", "er
 
 
 @given(st.dictionaries(st.sampled_from(OPTIONAL), st.tuples(HOSTILE, UNITS), min_size=1))
-def test_no_optional_value_costs_a_notice(values):
+def test_an_invalid_optional_value_never_rejects_a_notice(values):
     root = etree.fromstring(notice().encode())
     what = root.find("What")
     for param in list(root.iterfind(".//Param")):
@@ -471,7 +476,7 @@ def test_an_impossible_t0_refuses_the_notice(text, said):
     assert said in message
 
 
-def test_a_t0_that_is_no_date_is_left_out():
+def test_a_t0_that_is_not_a_date_is_ignored():
     assert read_alert(with_t0("2026-03-07T13:40:00Z")).trigger_time == datetime(
         2026, 3, 7, 13, 40, tzinfo=UTC
     )
@@ -493,7 +498,7 @@ def test_an_event_far_in_the_future_is_refused():
         (f"<EventIVORN>ivo://{'a' * 400}</EventIVORN>", "EventIVORN 'ivo://aaa"),
     ],
 )
-def test_an_odd_citation_is_left_out(cited, warned):
+def test_an_invalid_citation_is_ignored(cited, warned):
     alert = read_alert(spoilt("<EventIVORN", f"{cited}<EventIVORN"))
     assert alert.citations == read_alert(notice().encode()).citations
     assert warned in "; ".join(alert.warnings)
@@ -598,7 +603,7 @@ def test_bad_ivorn_is_refused(fragment):
         "x" * 3000,
     ],
 )
-def test_other_streams_are_not_ours(ivorn):
+def test_notices_of_other_streams_are_not_ours(ivorn):
     with pytest.raises(NotOurs, match=f"alert: .*{ivorn[:60]}"):
         read_alert(spoilt("ivo://org.svom/fsc#sb26030704_mxt-initial_qf3", ivorn))
 
@@ -625,7 +630,7 @@ def test_the_largest_notice_is_the_largest_alert_that_is_read():
         (b"<html><body>502 Bad Gateway</body></html>", "HTML"),
         (b"SIMPLE  =                    T", "not well-formed XML"),
         (b"\x1f\x8b\x08\x00", "not well-formed XML"),
-        (b"<note>hello</note>", "root element is 'note'"),
+        (b"<note>hello</note>", "root element is 'note'; expected VOEvent"),
         (b"<a>" * 100_000 + b"</a>" * 100_000, "not well-formed XML"),
         (b"<a>" + b"x" * 11_000_000 + b"</a>", "11000007 bytes"),
         (b"<!DOCTYPE a SYSTEM 'http://192.0.2.1/a.dtd'><a/>", "DOCTYPE"),
@@ -640,7 +645,7 @@ def test_the_largest_notice_is_the_largest_alert_that_is_read():
         (b"<a>&undefined;</a>", "not well-formed XML"),
     ],
 )
-def test_what_is_no_notice_is_refused(raw, said):
+def test_content_that_is_not_a_notice_is_refused(raw, said):
     assert said in refusal(raw)
 
 
@@ -665,7 +670,7 @@ def test_truncated_notice():
         (' version="2.0"', ' version="3.0"', "'3.0'"),
         ("VOEvent/v2.0", "VOEvent/v1.1", "expected 2.0 or 2.1"),
         ("VOEvent/v2.0", "VOEvent/v2.2", "expected 2.0 or 2.1"),
-        (' ivorn="ivo://org.svom/fsc#sb26030704_mxt-initial_qf3"', "", "without an ivorn"),
+        (' ivorn="ivo://org.svom/fsc#sb26030704_mxt-initial_qf3"', "", "has no ivorn"),
         ("simulator<", "simu\x00lator<", "not well-formed XML"),
         ("encoding='UTF-8'", "encoding='UTF-7x'", "not well-formed XML"),
     ],
@@ -682,25 +687,25 @@ def test_document_that_cannot_be_read(old, new, said):
         ("<What>", "<What><Extra/>", "'Extra'"),
     ],
 )
-def test_what_breaks_the_schema_where_nobody_reads_is_a_warning(old, new, said):
+def test_a_schema_violation_in_an_unused_part_is_a_warning(old, new, said):
     alert = read_alert(spoilt(old, new))
     assert any("not valid VOEvent 2.0: " in warning and said in warning for warning in alert.warnings)
     assert alert.model_copy(update={"warnings": ()}) == read_alert(notice().encode())
 
 
-def test_without_where_and_when_a_notice_is_refused():
+def test_a_notice_without_where_when_is_refused():
     raw = re.sub(r"<WhereWhen>.*</WhereWhen>", "", notice(), flags=re.DOTALL)
-    assert "without WhereWhen" in refusal(raw.encode())
+    assert "has no WhereWhen" in refusal(raw.encode())
 
 
-def test_without_what_it_is_of_an_unknown_instrument():
+def test_a_notice_without_what_has_an_unknown_instrument():
     raw = re.sub(r"<What>.*</What>", "", notice(), flags=re.DOTALL)
     alert = read_alert(raw.encode())
     assert (alert.position.origin, alert.instrument) == (Origin.OTHER, "unknown")
-    assert "What has no Instrument" in alert.warnings
+    assert "Instrument is missing in What" in alert.warnings
 
 
-def test_two_places():
+def test_two_observation_locations_are_refused():
     raw = re.sub(r"(<ObsDataLocation>.*</ObsDataLocation>)", r"\1\1", notice(), flags=re.DOTALL)
     assert "2 observation locations" in refusal(raw.encode())
 
@@ -716,7 +721,7 @@ def test_threads_do_not_mix_up_their_notices():
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused_in_good_order(raw):
+def test_arbitrary_bytes_are_refused_with_a_clear_error(raw):
     refusal(raw)
 
 

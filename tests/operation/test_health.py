@@ -3,7 +3,7 @@ import os
 import re
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
@@ -15,10 +15,13 @@ from mxtvhf.intake.burst_state import PlannedRun, planned_folder
 from mxtvhf.intake.intake import Intake, alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.parts import Part
+from mxtvhf.notification.ledger import Ledger
+from mxtvhf.notification.model import Addressed, Attempt, Occurrence
 from mxtvhf.operation.health import health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.settings import IntakePolicy, Settings
 from mxtvhf.workflow.airflow_api import COMPONENTS
+from support.duty import Installation
 from support.nats_server import NatsServer, free_port
 from support.project import PROJECT
 
@@ -171,6 +174,61 @@ def test_the_figures_are_those_of_the_installation(installation, gp_url):
     assert found["mxtvhf_latency_seconds_sum", "final", "live"] == 8
     assert found["mxtvhf_latency_seconds_bucket", "5.0", "final", "live"] == 0
     assert found["mxtvhf_latency_seconds_bucket", "10.0", "final", "live"] == 1
+
+
+@pytest.fixture
+def notified(installation, tmp_path):
+    """The same with people, one of whom was addressed 5 minutes ago."""
+    now = datetime.now(UTC)
+    policy = Installation(tmp_path / "duty", rota=TODAY.format(now=now)).policy
+    policy.channels.write_text("ada = json://s3cr3t@localhost\n")
+    settings = installation.model_copy(update={"notification": policy})
+    ledger, earlier = Ledger(settings.notifications), now - timedelta(minutes=5)
+    ledger.raise_occurrence(
+        Occurrence(key="k", event="first_notice", subject=BURST, raised=earlier, title="t", body="b")
+    )
+    ledger.address(BURST, Addressed(key="k", stage=0, to=("ada",), reason="on duty", time=earlier))
+    return settings
+
+
+TODAY = """
+[people.ada]
+name = "Ada"
+
+[[shifts]]
+person = "ada"
+start = {now:%Y-%m-%d}T00:00:00
+end = {now:%Y-%m-%d}T23:59:59
+"""
+
+
+def test_a_notification_that_reached_nobody_is_counted(notified, gp_url):
+    assert figures(notified, gp_url)["mxtvhf_notifications_undelivered",] == 1
+    attempt = Attempt(key="k", channel="ada/json", to=("ada",), state="sent", time=datetime.now(UTC))
+    Ledger(notified.notifications).log_attempt(BURST, attempt)
+    assert figures(notified, gp_url)["mxtvhf_notifications_undelivered",] == 0
+
+
+def test_a_gap_in_the_rota_and_a_wrong_channel_are_a_line_each(notified, gp_url):
+    def lines():
+        checks = health(notified, AIRFLOW, gp_url).checks
+        return {one.name: (one.is_healthy, one.detail) for one in checks if one.name in ("rota", "channels")}
+
+    found = lines()
+    assert found["channels"] == (True, "1 channel")
+    assert found["rota"][0]
+    assert found["rota"][1].startswith("Ada is on duty until ")
+    policy = notified.notification
+    policy.channels.write_text("s3cr3t\nbob = json://s3cr3t@localhost\n")
+    policy.rota.write_text('[people.ada]\nname = "Ada"\n')
+    found = lines()
+    assert found["rota"] == (False, "nobody is on duty for 14 days; everybody is notified")
+    assert not found["channels"][0]
+    assert "line 1: expected" in found["channels"][1]
+    assert found["channels"][1].endswith("; ada of the rota has no channel")
+    assert "s3cr3t" not in found["channels"][1]
+    policy.rota.write_text("people")
+    assert "not TOML" in lines()["rota"][1]
 
 
 def test_dashboard_and_rules_ask_for_figures_that_exist(installation, gp_url):

@@ -16,34 +16,43 @@ from hypothesis import strategies as st
 
 import mxtvhf
 from mxtvhf.archive.archive import Archive, ArchivedInput, QuarantineNote, Receipt, Retraction
+from mxtvhf.archive.failures import PartFailure
 from mxtvhf.archive.products import ReportSummary, report_summaries
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.desk.burst_list import burst_lines
 from mxtvhf.desk.burst_page import burst_page
-from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.files import DeskFiles, MeasuredCurve
 from mxtvhf.desk.render import render_burst
 from mxtvhf.desk.states import State
 from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs
-from mxtvhf.intake.parts import PartFailure
 from mxtvhf.intake.spool import Label
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.kept import KeptModel, parse_kept, read_kept
+from mxtvhf.notification.model import Acknowledgement, Addressed, Attempt, DrillOrder, Occurrence
 from mxtvhf.operation.backup_file import Manifest
 from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.operation.retention import retention
 from mxtvhf.reporting.announcement.deliveries import Channels
-from mxtvhf.reporting.announcement.model import Decision, Delivery, Release, Reservation
+from mxtvhf.reporting.announcement.model import (
+    Decision,
+    Delivery,
+    NamedEvent,
+    Release,
+    Reservation,
+    SubmittedCircular,
+)
 from mxtvhf.reporting.announcement.question import write_question
 from mxtvhf.reporting.announcement.release import release, reservations
 from mxtvhf.reporting.messages import (
     AnnouncementMessage,
+    CircularMessage,
     IntakeMessage,
     ReportMessage,
     RunMessage,
@@ -75,10 +84,18 @@ KINDS = {
     Submission: "archive/sb*/planned/*.posted.json",
     Decision: "releases/*/*/decision.json",
     Reservation: "releases/*/*/record/claim.json",
+    Occurrence: "notifications/*/occurrences/*.json",
+    Addressed: "notifications/*/addressed.jsonl",
+    Attempt: "notifications/*/attempts.jsonl",
+    Acknowledgement: "notifications/*/acknowledged.jsonl",
+    DrillOrder: "notifications/*/drill-order.json",
     Delivery: "releases/*/*/record/[nw]*.json",
     Release: "releases/*/*/release.json",
+    SubmittedCircular: "releases/*/*/submission.json",
+    NamedEvent: "releases/*/event.json",
     Report: "**/report.json",
     ReportSummary: "products/**/report.json",
+    MeasuredCurve: "products/**/report.json",
     Comparison: "products/*/*/comparison.json",
     RejectedPackets: "products/*/*/rejected_packets.json",
     CatalogueVersion: "catalogues/*/*.json",
@@ -88,9 +105,12 @@ KINDS = {
     ReportMessage: "outbox/*-report-*.json",
     IntakeMessage: "outbox/*-intake-*.json",
     AnnouncementMessage: "outbox/*-announcement-*.json",
+    CircularMessage: "outbox/*-circular-*.json",
 }
-NOT_IN_0_1_0 = {Manifest, PartFailure}
-"""A backup lies outside the state folder; the parts of the listener ended together."""
+NOTIFICATIONS = {Occurrence, Addressed, Attempt, Acknowledgement, DrillOrder}
+NOT_IN_0_1_0 = {Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS}
+"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified, and
+nobody recorded what GCN made of an announcement."""
 
 FACTS = {
     "0.1.0": {
@@ -416,7 +436,7 @@ def test_an_input_in_quarantine_is_listed_without_its_note(old):
     assert {note.sha256 for note in notes} == {
         path.stem for path in files_of(old.home, "archive/quarantine/*.bin")
     }
-    assert all("no readable note" in note.reason for note in notes)
+    assert all("is missing or unreadable" in note.reason for note in notes)
 
 
 def test_a_torn_line_among_the_gaps_is_copied_aside_and_the_audit_goes_on(old):
@@ -542,11 +562,11 @@ def test_jobs_of_a_later_version_are_refused_and_damaged_ones_fail(old):
         database.execute("UPDATE jobs SET request = '{', state = 'PENDING' WHERE number = 2")
     jobs = JobStore(path.parent)
     job = jobs.claim()
-    with pytest.raises(InvalidInput, match="kept request is damaged; submit it again"):
+    with pytest.raises(InvalidInput, match="stored request is damaged; submit it again"):
         job.known_request()
     *_, second, first = jobs.latest(10)
     assert (first.state, first.result, first.message) == (
-        GpState.FAILED, None, "the kept result is damaged; submit the request again",
+        GpState.FAILED, None, "the stored result is damaged; submit the request again",
     )  # fmt: skip
     assert second.request is None
     assert all(other.request for other in jobs.latest(10)[:-2])
@@ -573,7 +593,7 @@ def test_damaged_arrays_are_an_error_that_names_them(old, name, part):
     )
     assert read(path) is not None
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; run the step again"):
+    with pytest.raises(InvalidInput, match=r"damaged arrays: .*; rerun the step"):
         read(path)
 
 

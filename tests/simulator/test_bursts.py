@@ -1,4 +1,4 @@
-"""The shipped facts of real bursts."""
+"""Shipped facts of real bursts."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ def test_a_burst_without_a_public_position_asks_for_one():
     burst = known_burst("sb26051102")
     assert burst.trigger_time == datetime(2026, 5, 11, 11, 0, 32, tzinfo=UTC)
     assert burst.mxt_start == datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC)
-    with pytest.raises(InvalidInput, match=r"sb26051102: its position is not public; give one"):
+    with pytest.raises(InvalidInput, match=r"sb26051102: its position is not public; give --ra"):
         _ = burst.best
 
 
@@ -33,7 +33,7 @@ def test_best_position_is_the_refined_one():
 
 
 def test_unknown_burst_is_named_with_the_known_ones():
-    with pytest.raises(InvalidInput, match=r"'sb99999999' is not a known one: .*--ra, --dec.* sb26051102, "):
+    with pytest.raises(InvalidInput, match=r"'sb99999999' is unknown: .*--ra, --dec.* sb26051102, "):
         known_burst("sb99999999")
 
 

@@ -1,4 +1,4 @@
-"""Writing notices: the inverse of reading them, and honest notices of a simulated burst."""
+"""Writing notices: inverse of reading them, and correct notices of a simulated burst."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -44,7 +44,7 @@ def or_none(strategy):
 
 @st.composite
 def positions(draw, origin, label, time, ivorn):
-    """Positions as notices give them."""
+    """Generate positions with the precision of notices."""
     radius = st.integers(1, 3_600_000_000).map(lambda micro: micro / 1e6)
     if origin in (Origin.GRM, Origin.VT):
         radius = or_none(radius)
@@ -61,7 +61,7 @@ def positions(draw, origin, label, time, ivorn):
 
 @st.composite
 def alerts(draw):
-    """Alerts that a notice can hold."""
+    """Generate alerts that a notice can represent."""
     kind = draw(st.sampled_from(sorted(TYPES)))
     packet_type, level, origin, instrument = TYPES[kind]
     burst_id = draw(st.from_regex(r"sb[0-9]{8}", fullmatch=True))

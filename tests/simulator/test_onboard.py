@@ -46,7 +46,7 @@ def test_the_peak_is_where_the_photons_are():
 
 
 def test_its_error_is_that_of_the_onboard_method_and_not_independent_of_a_fits():
-    """The ratio is the one that `benchmarks.localisation` measures; both are made of the same photons."""
+    """The ratio agrees with that measured by `benchmarks.localisation`; both use the same photons."""
     psf, rng, errors = LobsterEyePsf(), np.random.default_rng(2), []
     for _ in range(200):
         x, y = rng.uniform(70.0, 186.0, 2)
@@ -75,7 +75,7 @@ def test_the_radius_shrinks_with_the_photons_and_holds_the_source():
         held += away(found[-1]) <= found[-1].r90_arcsec
     first, last = np.median(radii, axis=0)
     assert last < first
-    # 90 %: fewer than 22 of 30 happen in 0.2 % of cases.
+    # The coverage is 90 %; fewer than 22 of 30 occur in 0.2 % of cases.
     assert held >= 22
 
 

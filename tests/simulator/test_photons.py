@@ -99,7 +99,7 @@ def test_pulse_heights_show_the_spectrum_and_the_resolution():
 
 def test_counts_of_a_flux():
     middle = expected_counts(1e-10, 100.0, 127.5, 127.5)
-    # One count/s was about 1e-10 erg/cm2/s in flight; the optics alone take somewhat more.
+    # In flight one count/s was about 1e-10 erg/cm2/s; the optics alone have a somewhat larger area.
     assert 100.0 < middle < 200.0
     assert expected_counts(2e-10, 50.0, 127.5, 127.5) == pytest.approx(middle)
     assert expected_counts(1e-10, 100.0, 0.0, 127.5) < 0.6 * middle
@@ -115,7 +115,7 @@ def test_the_instrument_is_that_of_the_calibration():
     energy = gain.energy(photons(calibration=other, background=4000.0).pha)
     assert low <= energy.min() < low + 0.01
     assert high - 0.01 < energy.max() <= high
-    # Without the optics' loss of area above 2 keV the photons are harder.
+    # Without the loss of effective area above 2 keV the photons would be harder.
     plain = photons(counts=4000.0, background=0.0).pha
     assert np.mean(gain.energy(photons(calibration=other, counts=4000.0, background=0.0).pha) > 2.0) > (
         1.5 * np.mean(usual.gain.energy(plain) > 2.0)
@@ -128,11 +128,11 @@ def test_the_instrument_is_that_of_the_calibration():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"x": 256.0}, "not on the detector"),
-        ({"y": float("nan")}, "not on the detector"),
+        ({"x": 256.0}, "outside the detector"),
+        ({"y": float("nan")}, "outside the detector"),
         ({"counts": -1.0}, "counts = -1"),
         ({"background": float("inf")}, "background = inf"),
-        ({"stop": 1000.0}, "no time between"),
+        ({"stop": 1000.0}, "is not before stop"),
         ({"decay_index": 1.0}, "needs a burst time"),
         ({"decay_index": 1.0, "burst_time": 1000.0}, "needs a burst time"),
         ({"decay_index": float("nan"), "burst_time": 900.0}, "needs a burst time"),

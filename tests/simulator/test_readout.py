@@ -18,7 +18,7 @@ def photons(*rows, time=0.0):
 
 
 def many(kev, count=4000):
-    """One photon a frame, all of one energy, not at the edge."""
+    """Return one photon per frame, all with one energy and away from the edge."""
     x, y = np.random.default_rng(9).integers(1, 255, (2, count)).astype(np.int16)
     return PhotonList(0.1 * np.arange(count), x, y, np.full(count, round(float(GAIN.channel(kev))), np.int32))
 
@@ -32,7 +32,7 @@ def test_the_charge_is_shared_and_none_is_lost_without_a_threshold():
     found = read(sent, sharing=ChargeSharing(cloud_sigma_um=15.0, threshold_kev=0.0, **WIDE))
     assert len(found) > 1.5 * len(sent)
     charge = np.bincount(np.rint(found.time / 0.1).astype(int), found.pha)
-    # Each of the pixels is rounded to a channel.
+    # The charge of each pixel is rounded to a channel.
     np.testing.assert_allclose(charge, sent.pha, atol=2.5)
 
 

@@ -71,7 +71,7 @@ def test_an_unknown_burst_at_a_given_place_and_time(tmp_path):
 
 
 def test_a_slew_and_a_drift_are_in_the_packets_and_taken_out_again(tmp_path):
-    """The position of a moving telescope is the true one, and the slew's photons are left out."""
+    """The position found with a moving telescope is the true one, and photons of the slew are excluded."""
     truth = written(tmp_path, counts=1500.0, drift_arcsec=120.0, slew_s=60.0)
     stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
     start = stream.attitude.time[0]
@@ -104,7 +104,7 @@ def test_a_flux_stands_for_counts(tmp_path):
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
-        ({"burst_id": "sb26070101"}, "'sb26070101' is not a known one"),
+        ({"burst_id": "sb26070101"}, "'sb26070101' is unknown"),
         ({"burst_id": "../etc", "ra_deg": 1.0, "dec_deg": 1.0}, "expected sbYYMMDDnn"),
         ({"burst_id": KNOWN, "ra_deg": 1.0}, "both --ra and --dec"),
         ({"burst_id": KNOWN, "ra_deg": 360.0, "dec_deg": 0.0}, "ra_deg"),
@@ -112,8 +112,8 @@ def test_a_flux_stands_for_counts(tmp_path):
         ({"burst_id": KNOWN, "counts": 1.0, "flux": 1.0}, "either counts or flux"),
         ({"burst_id": KNOWN, "loss": 1.5}, "loss"),
         ({"burst_id": KNOWN, "role": "tset"}, "role"),
-        ({"burst_id": KNOWN, "xband_s": 300.0}, "xband: the exposure is longer than"),
-        ({"burst_id": KNOWN, "slew_s": 300.0}, "slew_s: the slew ends before the observation"),
+        ({"burst_id": KNOWN, "xband_s": 300.0}, "xband: the exposure must be longer than"),
+        ({"burst_id": KNOWN, "slew_s": 300.0}, "slew_s: the slew must end before the observation"),
         ({"burst_id": KNOWN, "drift_arcsec": 1e5}, "drift_arcsec"),
     ],
 )
@@ -138,12 +138,12 @@ def test_the_x_band_file_holds_the_vhf_photons_and_later_ones(tmp_path):
         assert (getattr(events.photons, name)[first] == getattr(sent, name)).all()
     later = events.photons.time[len(sent) :] - events.photons.time[0]
     assert (later > 290.0).all()
-    # Background 0.45/s; the source has faded as t^-1.2 since 234 s after T0.
+    # The background rate is 0.45/s; the source fades as t^-1.2 from 234 s after T0 on.
     assert len(later) == pytest.approx(940, rel=0.15)
 
 
 def test_split_events_can_be_switched_off_and_change_nothing_else(tmp_path):
-    """The same photons and notices, one pixel entry for each photon."""
+    """Photons and notices are the same, with one pixel entry per photon."""
     truths = {split: written(tmp_path / str(split), split_events=split) for split in (True, False)}
     for name in ("alert.xml", "eclairs-wakeup.xml"):
         assert (tmp_path / "True" / name).read_bytes() == (tmp_path / "False" / name).read_bytes()
@@ -162,10 +162,10 @@ def test_the_same_seed_gives_the_same_x_band_bytes(tmp_path):
 
 
 def test_more_photons_give_a_smaller_radius_that_holds_the_truth(tmp_path):
-    """The reference GP's position, from X-band data, against the VHF one of the same burst."""
+    """Compare the position of the reference GP from X-band data with the VHF position of the burst."""
     held = 0
     for seed in range(1, 7):
-        # A source that fades slowly gives most of its photons after those sent by VHF.
+        # A slowly fading source emits most of its photons after the VHF observation.
         truth = written(tmp_path / str(seed), seed=seed, counts=100.0, decay=0.5, xband_s=1500.0)
         request = GpRequest(apid="1", target="2", orbit="3", event_file=f"{seed}/{XBAND_FILE}")
         whole = analyse(request, tmp_path)

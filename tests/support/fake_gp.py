@@ -19,6 +19,7 @@ def descriptor(state: str, message: str | None = None, process_id: str = PROCESS
 
 
 COMPLETED = descriptor("COMPLETED") | {"result": RESULT}
+NOTHING = descriptor("COMPLETED", "TS 12 is below 25") | {"result": None}
 JSON_HEADERS = {"Content-Type": "application/json"}
 
 BAD_RA = COMPLETED | {"result": RESULT | {"ra_deg": 400}}
@@ -27,6 +28,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
     "pending": (200, JSON_HEADERS, json.dumps(descriptor("PENDING")).encode()),
     "running": (200, JSON_HEADERS, json.dumps(descriptor("RUNNING")).encode()),
     "completed": (200, JSON_HEADERS, json.dumps(COMPLETED).encode()),
+    "nothing": (200, JSON_HEADERS, json.dumps(NOTHING).encode()),
     "failed": (200, JSON_HEADERS, json.dumps(descriptor("FAILED", "no source found")).encode()),
     "408": (408, {"Content-Type": "text/plain"}, b""),
     "500": (500, {"Content-Type": "text/plain"}, b"oops"),

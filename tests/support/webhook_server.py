@@ -16,19 +16,35 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         if self.server.status == 302:
             self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
+        if self.server.kind is not None:
+            self.send_header("Content-Type", self.server.kind)
+        if self.server.endless:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", "0")
         self.end_headers()
+        if self.server.then is not None:
+            self.server.status, self.server.then = self.server.then, None
+        while self.server.endless:
+            try:
+                self.wfile.write(b"1\r\nx\r\n")
+            except OSError:
+                return
 
     def log_message(self, *args):
         """Keep the test's output clean."""
 
 
 class WebhookServer(ThreadingHTTPServer):
-    """Answers with ``status``, unless ``on_request`` says that it is not to answer at all."""
+    """Answers with ``status``, later with ``then``, unless ``on_request`` says that it is not to answer.
+
+    The answer is of the media type ``kind``, and may be ``endless``.
+    """
 
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got, self.status, self.on_request = [], 200, lambda: True
+        self.kind, self.then, self.endless = None, None, False
         self.url_file = folder / "webhook"
         self.url_file.write_text(f"http://127.0.0.1:{self.server_port}/hooks/{SECRET}\n")
 

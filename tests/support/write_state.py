@@ -25,12 +25,15 @@ from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.ids import run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
+from mxtvhf.notification.ledger import Ledger
+from mxtvhf.notification.model import Addressed, Attempt, DrillOrder, Occurrence
 from mxtvhf.operation.backup_file import Manifest
 from mxtvhf.operation.database_dump import DatabaseDump
 from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.question import read_report
 from mxtvhf.reporting.announcement.release import release
+from mxtvhf.reporting.announcement.submission import name_event, record_submission, send_submission
 from mxtvhf.reporting.messages import IntakeMessage, Outbox, RunMessage, StepMessage
 from mxtvhf.reporting.messages.report_message import report_message
 from mxtvhf.settings import Settings
@@ -65,6 +68,7 @@ def write_state(settings, work):
     _tell(settings)
     _streams(settings)
     _failures(settings)
+    _notify(settings)
     _other_rooms(settings, work)
 
 
@@ -116,6 +120,10 @@ def _announce(settings):
     except InvalidInput:
         pass
     release(report, Decision(choice="approve", comment="bright", **told), **channels)
+    folder = settings.releases / ANALYSED / report.run_id
+    record_submission(folder, 44454, by="ada", at=NOW)
+    send_submission(folder, settings.outbox)
+    name_event(folder.parent, "GRB 260611A", by="ada", at=NOW)
 
 
 def _tell(settings):
@@ -144,6 +152,20 @@ def _failures(settings):
         raise InvalidInput("'no-url' is no NATS URL, e.g. nats://localhost:4222")
 
     Part("NATS", work, settings.archive).run(threading.Event())
+
+
+def _notify(settings):
+    """Notify somebody of a burst, who acknowledges it, and order a drill."""
+    ledger = Ledger(settings.notifications)
+    occurrence = Occurrence(
+        key="first_notice", event="first_notice", subject=ANALYSED, raised=NOW, title="new burst", body="What"
+    )
+    ledger.raise_occurrence(occurrence)
+    address = {"key": occurrence.key, "to": ("ada",), "time": NOW}
+    ledger.address(ANALYSED, Addressed(stage=0, reason="on duty", **address))
+    ledger.log_attempt(ANALYSED, Attempt(channel="ada/mailto", state="failed", reason="error=502", **address))
+    ledger.acknowledge(ANALYSED, "ada", instead_of=None, now=NOW)
+    ledger.order_drill(f"{ANALYSED}__test", DrillOrder(by="ada", time=NOW))
 
 
 def _other_rooms(settings, work):

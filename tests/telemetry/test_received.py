@@ -1,4 +1,4 @@
-"""The time of which every photon was received, and that rates over it are right whatever packets are lost."""
+"""Time for which every photon was received; rates over it are unbiased whatever packets are lost."""
 
 from datetime import UTC, datetime
 
@@ -33,9 +33,9 @@ def received_frames(packets):
     return (decode(packets).received - START) / FRAME
 
 
-def test_between_lost_packets_the_time_is_that_from_photon_to_photon():
+def test_received_time_between_lost_packets_runs_from_photon_to_photon():
     packets = packets_of(np.arange(0, 1000, 4), first=7)
-    # A photon each 4 frames, 12 of them in a packet, 10 in the last.
+    # One photon every 4 frames; each packet has 12 photons, the last one 10.
     assert len(packets) == 21
     lost = {3, 4, 9}
     kept = [packet for number, packet in enumerate(packets) if number not in lost]
@@ -64,7 +64,7 @@ def test_without_photon_packets_nothing_was_received():
     assert decode([]).received.shape == (0, 2)
 
 
-def test_a_packet_within_one_frame_leaves_no_time():
+def test_a_packet_within_one_frame_covers_no_time():
     packets = packets_of(np.repeat([0, 5, 6, 9], 12), first=1)
     np.testing.assert_allclose(received_frames([packets[1], packets[3]]), np.empty((0, 2)))
 
@@ -75,7 +75,7 @@ def test_a_packet_within_one_frame_leaves_no_time():
     first=st.integers(0, 16_300),
 )
 @settings(max_examples=100)
-def test_of_the_received_time_no_photon_is_missing(data, frames, first):
+def test_no_photon_is_missing_in_the_received_time(data, frames, first):
     packets = packets_of(frames, first)
     lost = data.draw(st.sets(st.integers(0, len(packets) - 1), max_size=len(packets) - 1))
     kept = [packet for number, packet in enumerate(packets) if number not in lost]
@@ -85,7 +85,7 @@ def test_of_the_received_time_no_photon_is_missing(data, frames, first):
     np.testing.assert_array_equal(stream.received, decode(kept).received)
     assert np.all(np.diff(stream.received.ravel()) > 0.0)
     for start, stop in stream.received:
-        # To the start of the last frame; what else is in that may be lost.
+        # Up to the start of the last frame, since other photons of that frame may be lost.
         whole = (everything >= start) & (everything < stop - 0.5 * FRAME - 1e-4)
         seen = (stream.photons.time >= start) & (stream.photons.time < stop - 0.5 * FRAME - 1e-4)
         np.testing.assert_array_equal(stream.photons.time[seen], everything[whole])
@@ -116,7 +116,7 @@ def the_last(rng, count):
 
 
 def in_bursts(rng, count):
-    """Lose three in a row here and there."""
+    """Lose three packets in a row at several points."""
     return ~np.convolve(rng.random(count) < 0.1, np.ones(3, bool), mode="full")[:count].astype(bool)
 
 
@@ -127,9 +127,9 @@ def in_bursts(rng, count):
     ("rate", "decay", "trials"), [(0.5, 0.0, 300), (4.0, 0.0, 120), (40.0, 0.0, 15), (4.0, 1.2, 200)]
 )
 def test_the_mean_number_of_photons_is_the_rate_times_the_time(pattern, rate, decay, trials):
-    """Photons per second of good time, of a constant and of a fading source (photons/s at the start).
+    """Check photons per second of good time for a constant and a fading source (photons/s at the start).
 
-    At the ends of a run both photons counted: +9 % for single packets, none counted: -9 %.
+    Counting the photons at both ends of a series gives +9 % for single packets, counting neither -9 %.
     """
     rng, duration, since = np.random.default_rng(5), 300.0, 180.0
 

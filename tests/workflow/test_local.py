@@ -165,7 +165,7 @@ def test_lost_packets_change_neither_rate_nor_decay(tmp_path: Path) -> None:
     assert lost["thirty_percent"].fraction == pytest.approx(0.3, abs=0.1)
     assert lost["late"] is not None
     assert lost["late"].fraction == pytest.approx(0.4, abs=0.02)
-    assert any("40 % of the observation was not received" in text for text in reports["late"].warnings)
+    assert any("40 % of the observation is lost" in text for text in reports["late"].warnings)
     # Both of one burst: what is left of the difference is the chance of which packets were lost.
     assert part.mean.value == pytest.approx(whole.mean.value, rel=0.06)
     for curve in (whole, part, late):

@@ -32,7 +32,7 @@ async function start() {
   await A.init;
   const aladin = A.aladin("#aladin-view", {
     target: `${sky.ra_deg} ${sky.dec_deg}`,
-    fov: (2 * sky.half_width_arcmin) / 60,
+    fov: (2 * sky.start.half) / 60,
     cooFrame: "ICRSd",
     survey: "P/DSS2/color",
   });

@@ -1,4 +1,5 @@
-// The decision: asked once more, then given to Airflow's own API in the name of who is logged in.
+// The decision: asked once more, then checked to be about the newest report and led to Airflow's own API, in the
+// name of who is logged in.
 
 import { refresh } from "./refresh.js";
 
@@ -34,7 +35,7 @@ async function send() {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({
         chosen_options: [choice],
-        params_input: { position: position.value, comment: comment.value.trim() },
+        params_input: { position: position.value, comment: comment.value.trim(), report: form().dataset.report },
       }),
       signal: AbortSignal.timeout(30000),
     });
@@ -46,7 +47,7 @@ async function send() {
     await refresh();
   } catch (error) {
     document.getElementById("confirm-text").textContent = `Not accepted: ${error.message}`;
-    // Decided by somebody else: there is nothing left to confirm.
+    // Decided by somebody else, or there is a newer result: there is nothing left to confirm.
     yes.hidden = error.isClosed;
   } finally {
     yes.disabled = false;
@@ -54,14 +55,22 @@ async function send() {
 }
 
 async function problem(answer) {
-  if (answer.status === 409) return "this question was answered already; go back to see by whom.";
   const body = await answer.json().catch(() => ({}));
-  return `HTTP ${answer.status} ${typeof body.detail === "string" ? body.detail : ""}`;
+  const detail = typeof body.detail === "string" ? body.detail : "";
+  if (answer.status !== 409) return `HTTP ${answer.status} ${detail}`;
+  // Airflow's own words are about its database.
+  return new URL(answer.url).pathname.includes("/api/v2/") ? "this question was answered already; go back to see by whom." : detail;
 }
 
 function countComment() {
   const comment = form()?.elements.comment;
   if (comment) document.getElementById("comment-left").textContent = `${comment.maxLength - comment.value.length} characters left`;
+}
+
+// The menu cuts long lines: what is chosen stands below it.
+function showPlace() {
+  const position = form()?.elements.position;
+  if (position) document.getElementById("chosen-place").textContent = position.selectedOptions[0]?.dataset.place ?? "";
 }
 
 // A comment survives an update, and a reload of the page.
@@ -81,12 +90,15 @@ function restoreDraft() {
 }
 
 document.addEventListener("input", (event) => {
+  if (event.target.id === "position") showPlace();
   if (event.target.id !== "comment") return;
   keepDraft();
   countComment();
 });
 document.addEventListener("desk:changed", restoreDraft);
+document.addEventListener("desk:changed", showPlace);
 restoreDraft();
+showPlace();
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");

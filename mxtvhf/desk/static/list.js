@@ -1,9 +1,12 @@
-// The list of bursts: filters, and what changes is shown by itself.
+// The list of bursts: filters, order, and what changes is shown by itself.
 
 import "./refresh.js";
 
 const form = document.querySelector("form.filters");
 const key = "mxtvhf-desk-filters";
+const orderKey = "mxtvhf-desk-order";
+const NUMBERS = ["r90", "latency", "updates"];
+let order = JSON.parse(sessionStorage.getItem(orderKey) || "null");
 
 function filter() {
   const wanted = new Set([...form.querySelectorAll("input[type=checkbox]:checked")].map((box) => box.name));
@@ -16,6 +19,40 @@ function filter() {
   const words = left || !rows.length ? `${left} of ${rows.length}` : `None of the ${rows.length} bursts passes the filters.`;
   const count = document.getElementById("count");
   if (count.textContent !== words) count.textContent = words;
+  // What is searched for must not hide in a fold.
+  const fold = document.getElementById("notices-only");
+  if (fold && text) fold.open = true;
+}
+
+function compare(a, b) {
+  const [first, second] = [a.dataset[order.by], b.dataset[order.by]];
+  // What is not known stands last in both directions.
+  if (!first || !second) return (first ? 0 : 1) - (second ? 0 : 1);
+  const sign = order.up ? 1 : -1;
+  return sign * (NUMBERS.includes(order.by) ? first - second : first.localeCompare(second));
+}
+
+function sort() {
+  if (!order) return;
+  for (const body of document.querySelectorAll("#bursts tbody")) body.append(...[...body.rows].sort(compare));
+  for (const button of document.querySelectorAll("[data-sort]")) {
+    const head = button.closest("th");
+    if (button.dataset.sort === order.by) head.setAttribute("aria-sort", order.up ? "ascending" : "descending");
+    else head.removeAttribute("aria-sort");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const by = event.target.closest("[data-sort]")?.dataset.sort;
+  if (!by) return;
+  order = { by, up: order?.by === by ? !order.up : by === "burst" || by === "r90" };
+  sessionStorage.setItem(orderKey, JSON.stringify(order));
+  sort();
+});
+
+function arrange() {
+  sort();
+  filter();
 }
 
 const kept = JSON.parse(sessionStorage.getItem(key) || "{}");
@@ -26,5 +63,5 @@ form.addEventListener("input", () => {
   sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(boxes.map((box) => [box.name, box.checked]))));
   filter();
 });
-document.addEventListener("desk:changed", filter);
-filter();
+document.addEventListener("desk:changed", arrange);
+arrange();

@@ -23,10 +23,10 @@ function keepState(before, after) {
     const same = after.querySelector(`#${CSS.escape(open.id)}`);
     if (same) same.open = true;
   }
-  for (const field of before.querySelectorAll("select, textarea")) {
+  for (const field of before.querySelectorAll("select, textarea, input")) {
     const same = after.querySelector(`[name="${field.name}"]`);
     // A position of one result is not chosen for another one.
-    if (!same || field.form?.dataset.address !== same.form?.dataset.address) continue;
+    if (!same || field.form?.dataset.report !== same.form?.dataset.report) continue;
     same.value = field.value;
     if (same.value !== field.value) same.selectedIndex = 0;
   }
@@ -57,25 +57,27 @@ function swapPart(old, part) {
 
 // The form that somebody is filling in: one of its fields has the focus or a value of its own.
 function heldForm() {
-  const form = document.querySelector("form[data-keep]");
-  const fields = form ? [...form.querySelectorAll("select, textarea")] : [];
-  const own = (field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== "");
-  return fields.some((field) => field === document.activeElement || own(field)) ? form : null;
+  const own = (field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== field.defaultValue.trim());
+  const isHeld = (form) => [...form.querySelectorAll("select, textarea, input")].some((field) => field === document.activeElement || own(field));
+  return [...document.querySelectorAll("form[data-keep]")].find(isHeld) ?? null;
 }
 
 // Beside a form that is held only what belongs to the same result changes; of a newer one it is told.
 function swapAround(form, fresh) {
-  const isSame = main.dataset.run === fresh.querySelector("main").dataset.run;
+  const { run, report } = fresh.querySelector("main").dataset;
+  const isSame = main.dataset.run === run && main.dataset.report === report;
   const hold = form.querySelector("[data-hold]");
-  const isOpen = fresh.querySelector("form[data-keep]")?.dataset.address === form.dataset.address;
+  const same = fresh.querySelector(`#${form.id}`);
+  const isOpen = ["address", "report", "about"].every((fact) => same?.dataset[fact] === form.dataset[fact]);
+  const news = main.dataset.run === run ? fresh.querySelector("[data-news]")?.textContent : "";
   for (const part of parts(fresh)) {
     const old = document.getElementById(part.id);
     if (!old || shown.get(part.id) === part.outerHTML || old.contains(form)) continue;
-    if (isSame || part.id === "banners") swapPart(old, part);
+    if (isSame || (part.id === "banners" && main.dataset.run !== run)) swapPart(old, part);
   }
   hold.hidden = isSame && isOpen;
-  hold.querySelector("span").textContent = isSame ? "This question is closed." : "A newer result is available. Your comment is kept.";
-  for (const button of form.querySelectorAll("[data-choice]")) button.disabled = isSame && !isOpen;
+  hold.querySelector("span").textContent = isSame ? "This question is closed." : `${news || "A newer result is available."} Your comment is kept.`;
+  for (const button of form.querySelectorAll("[data-choice], [data-change]")) button.disabled = isSame && !isOpen;
 }
 
 function swap(fresh, { force = false } = {}) {
@@ -126,10 +128,13 @@ async function look() {
   }
 }
 
+// In the background it rests, unless it is to call somebody (duty.js).
+const rests = () => document.hidden && !document.body.hasAttribute("data-watching");
+
 function plan() {
   clearTimeout(timer);
   const seconds = Number(main.dataset.refresh);
-  if (seconds > 0 && !document.hidden) timer = setTimeout(refresh, 1000 * seconds);
+  if (seconds > 0 && !rests()) timer = setTimeout(refresh, 1000 * seconds);
 }
 
 export async function refresh() {
@@ -144,7 +149,7 @@ function ages() {
   for (const time of document.querySelectorAll("time[data-age]")) {
     const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
     const [length, unit] = units.find(([one]) => seconds >= 2 * one) || [1, "s"];
-    const text = `${Math.floor(seconds / length)} ${unit} ago`;
+    const text = `${Math.floor(seconds / length)} ${unit}${time.dataset.age === "elapsed" ? "" : " ago"}`;
     if (time.textContent !== text) time.textContent = text;
   }
 }
@@ -154,7 +159,7 @@ document.addEventListener("click", (event) => {
   swap(waiting, { force: true });
   waiting = null;
 });
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+document.addEventListener("visibilitychange", () => (rests() ? clearTimeout(timer) : refresh()));
 document.addEventListener("desk:changed", ages);
 ages();
 setInterval(ages, 1000);

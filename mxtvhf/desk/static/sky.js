@@ -1,6 +1,8 @@
 // The sky view: circles, catalogue sources and regions in the tangent plane of the best position (arcmin, East left).
 // Drawn anew for each view, so that lines and words keep their size.
 
+import { drawGrid, skyPlace } from "./sky_grid.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const hidden = new Set();
 let sky = null;
@@ -8,10 +10,6 @@ let view = null;
 let queued = false;
 
 const canvas = () => document.getElementById("sky-canvas");
-
-function beginning() {
-  return { x: 0, y: 0, half: sky.half_width_arcmin };
-}
 
 function element(name, attributes, parent) {
   const made = document.createElementNS(SVG, name);
@@ -41,34 +39,49 @@ function drawRegions(svg, on) {
   }
 }
 
+const place = (one, on) => ({ one, at: on.at(one.x, one.y), r: (one.r90_arcmin || 0) * on.scale });
+
+// The widest first: a circle never lies under a wider one.
 function drawCircles(svg, on) {
-  const drawn = [];
-  for (const one of sky.circles) {
-    if (hidden.has(one.layer)) continue;
-    const [cx, cy] = on.at(one.x, one.y);
-    const r = (one.r90_arcmin || 0) * on.scale;
+  const drawn = sky.circles.filter((one) => !hidden.has(one.layer)).map((one) => place(one, on));
+  drawn.sort((a, b) => b.r - a.r);
+  for (const { one, at: [cx, cy], r } of drawn) {
+    const style = `s-${one.style}${one.is_superseded ? " superseded" : ""}`;
     // So large that the view is well inside or outside of it: browsers draw such arcs badly.
-    if (r < 20000 && r > 0) element("circle", { cx, cy, r, class: `ring s-${one.style}` }, svg);
+    if (r < 20000 && r > 0) element("circle", { cx, cy, r, class: `ring ${style}` }, svg);
     const mark = one.style === "catalogue" ? `M${cx - 4} ${cy - 4}l8 8m0 -8l-8 8` : `M${cx - 5} ${cy}h10M${cx} ${cy - 5}v10`;
-    element("path", { d: mark, class: `cross s-${one.style}` }, svg);
-    drawn.push({ one, cx, cy, r });
+    element("path", { d: mark, class: `cross ${style}` }, svg);
   }
   return drawn;
 }
 
-// Names at the rims; one that would lie on another is left to the legend.
+const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+// Places for a name around its circle: above, below, then along the rim, outside and inside.
+function namePlaces([cx, cy], r, width) {
+  const around = [90, 270, 45, 135, 315, 225, 0, 180, 22, 68, 112, 158, 202, 248, 292, 338];
+  const rim = (distance) => around.map((degree) => {
+    const [right, up] = [Math.cos((degree * Math.PI) / 180), Math.sin((degree * Math.PI) / 180)];
+    const [x, y] = [cx + right * distance, cy - up * distance];
+    const outward = distance > r ? 1 : -1;
+    return [x - width / 2 + (outward * right * width) / 2, y - outward * up * 7 + 4];
+  });
+  return [...rim(r + 8), ...(r > 40 ? rim(r - 8) : [])];
+}
+
+// A name that finds no free place is left to the legend. What stands in the corners is never covered.
 function drawNames(svg, on, drawn) {
-  const taken = [];
-  for (const { one, cx, cy, r } of drawn) {
+  const corners = [[on.width - 190, 0, on.width, 42], [0, on.height - 40, on.width / 3 + 20, on.height], [on.width - 66, on.height - 62, on.width, on.height]];
+  const taken = [...corners, ...drawn.map(({ at: [x, y] }) => [x - 7, y - 7, x + 7, y + 7])];
+  for (const { one, at, r } of [...drawn].sort((a, b) => a.r - b.r)) {
     const width = 6.6 * one.label.length + 6;
-    const places = [[cx - width / 2, cy - r - 8], [cx - width / 2, cy + r + 16], [cx + r + 8, cy + 4], [cx - r - 8 - width, cy + 4]];
-    const free = places.find(([x, y]) => {
-      const box = [x, y - 12, x + width, y + 3];
-      const inside = box[0] > 0 && box[1] > 0 && box[2] < on.width && box[3] < on.height;
-      return inside && !taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+    const box = ([x, y]) => [x, y - 12, x + width, y + 3];
+    const free = namePlaces(at, r, width).find((spot) => {
+      const [left, top, right, bottom] = box(spot);
+      return left > 0 && top > 0 && right < on.width && bottom < on.height && !taken.some((other) => overlap(box(spot), other));
     });
     if (!free) continue;
-    taken.push([free[0], free[1] - 12, free[0] + width, free[1] + 3]);
+    taken.push(box(free));
     element("text", { x: free[0] + 3, y: free[1], class: `name s-${one.style}` }, svg).textContent = one.label;
   }
 }
@@ -98,6 +111,7 @@ function draw() {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${on.width} ${on.height}`);
   svg.setAttribute("aria-hidden", "true");
+  drawGrid(sky, on, (name, attributes) => element(name, attributes, svg));
   drawRegions(svg, on);
   const drawn = drawCircles(svg, on);
   drawNames(svg, on, drawn);
@@ -114,7 +128,7 @@ function redraw() {
 function zoom(factor, px, py) {
   const before = frame();
   const [x, y] = before.from(px ?? before.width / 2, py ?? before.height / 2);
-  const half = Math.min(Math.max(view.half * factor, 0.05), 2 * sky.widest_arcmin);
+  const half = Math.min(Math.max(view.half * factor, 0.05), 2 * sky.everything.half);
   const real = half / view.half;
   view = { x: x + (view.x - x) * real, y: y + (view.y - y) * real, half };
   redraw();
@@ -126,22 +140,45 @@ function move(dx, dy) {
   redraw();
 }
 
-function skyPlace(x, y) {
-  // Inverse gnomonic projection (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3).
-  const radian = Math.PI / 180;
-  const [east, north] = [(x / 60) * radian, (y / 60) * radian];
-  const dec0 = sky.dec_deg * radian;
-  const along = Math.cos(dec0) - north * Math.sin(dec0);
-  const ra = sky.ra_deg + Math.atan2(east, along) / radian;
-  const dec = Math.atan2(Math.sin(dec0) + north * Math.cos(dec0), Math.hypot(along, east)) / radian;
-  return `${(((ra % 360) + 360) % 360).toFixed(4)} ${dec < 0 ? "-" : "+"}${Math.abs(dec).toFixed(4)} deg`;
+// The view as it is drawn, with its colours written into it: an image has no style sheet.
+function picture() {
+  const drawn = canvas().querySelector("svg");
+  const copy = drawn.cloneNode(true);
+  const originals = [drawn, ...drawn.querySelectorAll("*")];
+  for (const [index, part] of [copy, ...copy.querySelectorAll("*")].entries()) {
+    const style = getComputedStyle(originals[index]);
+    for (const name of ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "opacity", "font-family", "font-size", "paint-order"]) {
+      part.setAttribute(name, style.getPropertyValue(name));
+    }
+  }
+  const { width, height } = frame();
+  copy.setAttribute("width", 2 * width);
+  copy.setAttribute("height", 2 * height);
+  const back = document.createElementNS(SVG, "rect");
+  for (const [name, value] of Object.entries({ width, height, fill: getComputedStyle(canvas()).backgroundColor })) back.setAttribute(name, value);
+  copy.prepend(back);
+  return new XMLSerializer().serializeToString(copy);
+}
+
+async function save() {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(picture())}`;
+  await image.decode();
+  const sheet = document.createElement("canvas");
+  [sheet.width, sheet.height] = [image.width, image.height];
+  sheet.getContext("2d").drawImage(image, 0, 0);
+  const link = document.createElement("a");
+  link.download = `${document.getElementById("sky-view").dataset.burst}_sky.png`;
+  link.href = sheet.toDataURL("image/png");
+  link.click();
 }
 
 const deeds = {
   in: () => zoom(0.6),
   out: () => zoom(1 / 0.6),
-  all: () => ((view = { x: 0, y: 0, half: sky.widest_arcmin }), redraw()),
-  reset: () => ((view = beginning()), redraw()),
+  all: () => ((view = { ...sky.everything }), redraw()),
+  save,
+  reset: () => ((view = { ...sky.start }), redraw()),
 };
 const keys = {
   "+": deeds.in,
@@ -164,7 +201,7 @@ const pointers = new Map();
 function drag(event) {
   const [x, y] = local(event);
   const here = frame().from(x, y);
-  document.getElementById("sky-place").textContent = skyPlace(...here);
+  document.getElementById("sky-place").textContent = skyPlace(sky, ...here);
   const last = pointers.get(event.pointerId);
   if (!last) return;
   if (pointers.size === 1) move(x - last[0], y - last[1]);
@@ -195,7 +232,7 @@ function begin() {
   if (!holder || holder.dataset.listening) return;
   holder.dataset.listening = "yes";
   sky = JSON.parse(holder.dataset.sky);
-  view ??= beginning();
+  view ??= { ...sky.start };
   for (const box of document.querySelectorAll("[data-layer]")) box.checked = !hidden.has(box.dataset.layer);
   pointers.clear();
   listen(canvas());

@@ -36,7 +36,7 @@ from mxtvhf.operation.deployment.checks import (
 from mxtvhf.operation.deployment.logins import AuthPart
 from mxtvhf.operation.stack.airflow_config import metrics_environment
 from mxtvhf.reporting.messages.connection import checked_servers
-from mxtvhf.settings import ADMIN, NatsTls, Role, Settings, UserName
+from mxtvhf.settings import ADMIN, NatsTls, NotificationPolicy, Role, Settings, UserName
 
 ROBOT: Role = "robot"
 SOON = timedelta(days=30)
@@ -192,6 +192,15 @@ class NatsTlsPart(NatsTls):
         return _pair(key, info)
 
 
+class NotificationPart(NotificationPolicy):
+    """The notifications, with the file of the channels checked as a secret.
+
+    What stands in it and in the rota is not looked at: a typing error there must stop no service.
+    """
+
+    channels: SecretFile
+
+
 class GpPart(Model):
     """The General Program pipeline, and the reference service that can stand for it."""
 
@@ -226,6 +235,7 @@ class Deployment(Settings):
     nats_tls: NatsTlsPart | None = None
     nats_trusted_keys: Path | None = None
     webhook_file: SecretFile | None = None
+    notification: NotificationPart | None = None
     gcn_credentials: SecretFile | None = None
     otlp: HttpUrl | None = None
 

@@ -38,6 +38,7 @@ def service_environment(deployment: Deployment) -> dict[str, str]:
         **environment,
         **deployment.environment(),
         "MXTVHF_STATE": str(state),
+        "MXTVHF_PUBLIC_URL": deployment.public_url or deployment.airflow.public_url,
         **asyncpg_environment(deployment.database),
         "AIRFLOW_CONN_MXT_GP": gp_connection_text(deployment.gp),
     }

@@ -1,33 +1,60 @@
-"""The message for people: one line that says it all, and where to look."""
+"""The message for people: the result in a line, then position, measurement, comment, and where to look."""
 
 from __future__ import annotations
 
-from mxtvhf.analysis.model import measurement_text
+from astropy import units
+from astropy.coordinates import SkyCoord
+
+from mxtvhf.models.position import Position
 from mxtvhf.models.times import nearest_second
 from mxtvhf.reporting.announcement.content import Announcement
+from mxtvhf.reporting.announcement.numbers import at_90, interval_text
 from mxtvhf.reporting.report.assembly import position_radius_text
 from mxtvhf.reporting.report.page import sky_links
 
+SEPARATOR = " \N{MIDDLE DOT} "
+
 
 def message(announced: Announcement) -> str:
-    """Write an announcement as a line for a chat, and lines with links; a test says so first."""
-    report, position, fit = announced.report, announced.position, announced.fit
-    parts = [
-        *["TEST"] * report.is_test,
-        f"{report.burst_id} MXT-VHF r{announced.number}",
-        "RA {} Dec {} ({} {})".format(*position.sexagesimal_text, *position.degrees_text),
-        f"R90 {position_radius_text(position)}",
-        f"{position.origin} {position.label}",
-        announced.verdict,
-        *([announced.limit_words] if announced.limit_words else []),
-        *([f"flux {measurement_text(fit.flux, 'erg/cm2/s')}"] if fit else []),
-        *_since_trigger(announced),
-        *([f"supersedes r{announced.number - 1}"] if announced.supersedes else []),
-        *([f"approved by {announced.author}"] if announced.author else ["draft"]),
+    """Write an announcement for a chat; its first line says all, also that it is a test."""
+    position = announced.position
+    lines = [
+        announced.headline,
+        *([] if announced.is_retraction else [_place(position), SEPARATOR.join(_measured(announced))]),
+        *([f"Comment: {announced.comment}"] if announced.comment else []),
+        "" if announced.is_retraction else announced.stage_words,
+        _origin(announced),
     ]
     links = {"Desk": announced.desk_url} if announced.desk_url else {}
-    links |= sky_links(position)
-    return "\n".join([" \N{MIDDLE DOT} ".join(parts), *(f"{name}: {url}" for name, url in links.items())])
+    links |= {} if announced.is_retraction else sky_links(position)
+    return "\n".join([*filter(None, lines), *(f"{name}: {url}" for name, url in links.items())])
+
+
+def _place(position: Position) -> str:
+    place = SkyCoord(position.ra_deg, position.dec_deg, unit=units.deg).galactic
+    return (
+        f"{' '.join(position.degrees_text)} deg (ICRS), Galactic l {place.l.deg:.2f} b {place.b.deg:+.2f}, "
+        f"R90 {position_radius_text(position)}, position from {position.origin}"
+    )
+
+
+def _measured(announced: Announcement) -> list[str]:
+    found, fit = announced.localisation, announced.fit
+    return [
+        announced.verdict,
+        *["preliminary"] * (announced.report.status == "preliminary"),
+        *([f"{found.ts**0.5:.2g} sigma"] if found and found.detected else []),
+        *([f"flux {interval_text(fit.flux_90 or at_90(fit.flux), 'erg/cm2/s')}"] if fit else []),
+        *_since_trigger(announced),
+    ]
+
+
+def _origin(announced: Announcement) -> str:
+    """Say which announcement it is, what it replaces, and who approved it."""
+    draft = f"Draft of announcement {announced.number}"
+    text = f"Announcement {announced.number}, approved by {announced.author}" if announced.author else draft
+    how = "retracts" if announced.is_retraction else "supersedes"
+    return f"{text}; it {how} announcement {announced.number - 1}" if announced.supersedes else text
 
 
 def _since_trigger(announced: Announcement) -> list[str]:

@@ -1,48 +1,80 @@
-"""The draft of a GCN circular, by GCN's style guide: plain ASCII, one event, units, errors, citations."""
+"""The draft of a GCN Circular by GCN's style guide: plain ASCII, one event, conclusion first, 90 % errors.
+
+The order is that of circulars of SVOM, Swift and Einstein Probe (e.g. GCN 41288, 44468, 44539): authors, the
+result, the observation, the position, significance and light curve, spectrum, acknowledgement. Paragraphs are
+not wrapped, as the style guide wants it (https://gcn.nasa.gov/docs/circulars/styleguide).
+"""
 
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote, urlencode
 
-from mxtvhf.analysis.model import SpectralFit, measurement_text
+from mxtvhf.analysis.model import DecayFit, SpectralFit
 from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.crosscheck.shared_data import share_data
-from mxtvhf.models.angles import angle_text, radius_arcsec_text
-from mxtvhf.models.position import Position
+from mxtvhf.models.angles import radius_arcsec_text, separation_arcsec
+from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.times import nearest_second
-from mxtvhf.reporting.announcement.content import Announcement, cited_notices, triggered_by
+from mxtvhf.reporting.announcement.content import Announcement, names, triggered_by
+from mxtvhf.reporting.announcement.numbers import at_90, interval_text, quantity_text
 
-DRAFT = "DRAFT, made by MXT-VHF: read it, complete the authors, remove this line, and submit it at GCN."
-FROM_PHOTONS = (
-    "The numbers are those of the photons received over the VHF link; an analysis of the full data may "
-    "change them."
-)
+DRAFT = "DRAFT made by MXT-VHF. Read it, complete the authors, remove this line, and submit it at GCN."
 TEST = "TEST: this is not about a real burst. Do not submit."
+ERRORS = "All errors are at the 90% confidence level."
+VHF_DATA = (
+    "The results are from the photons that were received over the VHF link; the analysis of the full data "
+    "set may change them."
+)
+FLUX = "erg/cm^2/s"
+FADING_FROM = 0.3
+"""Decay index above which, at the lower end of its 90 % interval, a source is called fading."""
+MOST_DECAY_ERROR = 1.5
+"""Error of the decay index, at 90 %, beyond which it is not told."""
+INSTRUMENTS = {
+    Origin.ECLAIRS: "SVOM/ECLAIRs",
+    Origin.MXT_ONBOARD: "SVOM/MXT on-board",
+    Origin.GP: "SVOM/MXT ground",
+    Origin.VT: "SVOM/VT",
+    Origin.GRM: "SVOM/GRM",
+}
+"""How circulars call those whose positions are compared with ours."""
+
+
+@dataclass(frozen=True)
+class Circular:
+    """A circular as GCN takes it."""
+
+    subject: str
+    body: str
+
+    @property
+    def form_address(self) -> str:
+        """Address of GCN's form, filled in with it."""
+        fields = urlencode({"subject": self.subject, "body": self.body}, quote_via=quote)
+        return f"{names().circular.form}?{fields}"
 
 
 def circular(announced: Announcement) -> bytes:
-    """Write the draft of a circular: marks, subject, body.
+    """Write the draft of a circular as a file: marks, subject, body. A person has to read and submit it."""
+    written = circular_of(announced)
+    marks = [*[TEST] * announced.report.is_test, DRAFT]
+    return "\n\n".join(["\n".join(marks), f"Subject: {written.subject}", written.body]).encode("ascii")
 
-    Fewer than 60 lines; paragraphs are not wrapped, as GCN wants it. Somebody has to read and submit it.
-    """
-    report = announced.report
+
+def circular_of(announced: Announcement) -> Circular:
+    """Write subject and body of a circular, ASCII, fewer than 60 lines."""
     paragraphs = [
-        "\n".join([TEST] * report.is_test + [DRAFT]),
-        f"Subject: {_subject(announced)}",
-        f"{announced.author or 'The SVOM Burst Advocate'} reports on behalf of the SVOM/MXT team:",
-        _observation(announced),
-        *_non_detection(announced),
-        _position(announced.position),
-        *_comparison(announced),
-        " ".join(announced.catalogue_words),
-        *_flux(announced),
-        announced.other_sources_words,
-        announced.comment,
-        _citations(announced),
-        FROM_PHOTONS if announced.is_from_photons or announced.is_non_detection else "",
+        _byline(announced),
+        *(_retraction(announced) if announced.is_retraction else _result(announced)),
+        announced.acknowledgement or names().circular.acknowledgement,
     ]
-    return ascii_text("\n\n".join(part for part in paragraphs if part) + "\n").encode("ascii")
+    return Circular(
+        subject=ascii_text(f"{announced.event_name}: {announced.result}"),
+        body=ascii_text("\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"),
+    )
 
 
 def ascii_text(text: str) -> str:
@@ -53,45 +85,110 @@ def ascii_text(text: str) -> str:
     return letters.encode("ascii", "replace").decode()
 
 
-def _subject(announced: Announcement) -> str:
-    origin = announced.position.origin
+def _byline(announced: Announcement) -> str:
+    authors = announced.byline or ((announced.author,) if announced.author else ("The Burst Advocate",))
+    verb = "reports" if len(authors) == 1 else "report"
+    return f"{', '.join(authors)} {verb} on behalf of the SVOM/MXT team:"
+
+
+def _retraction(announced: Announcement) -> list[str]:
+    return [
+        f"We retract the {announced.observer} result on {_named_burst(announced)} that we reported "
+        f"{_earlier(announced)}. It should not be used.",
+        announced.comment,
+    ]
+
+
+def _result(announced: Announcement) -> list[str]:
+    return [
+        _conclusion(announced),
+        _observation(announced),
+        _upper_limit(announced) if announced.is_non_detection else _position(announced),
+        " ".join(filter(None, [_significance(announced), _decay(announced)])),
+        _spectrum(announced),
+        announced.other_sources_words,
+        announced.comment,
+        " ".join(
+            [
+                *[ERRORS] * announced.is_from_photons,
+                *[VHF_DATA] * bool(announced.observation),
+                *filter(None, [announced.stage_words]),
+            ]
+        ),
+    ]
+
+
+def _named_burst(announced: Announcement) -> str:
+    """Name the event with SVOM's id of the burst, as circulars do at its first mention."""
+    burst_id = announced.report.burst_id
+    if announced.event is None:
+        return f"the burst {burst_id}"
+    return f"{announced.event} (SVOM burst-id {burst_id})"
+
+
+def _earlier(announced: Announcement) -> str:
+    number = announced.supersedes_circular
+    return f"in GCN Circ. {number}" if number else "earlier"
+
+
+def _conclusion(announced: Announcement) -> str:
+    burst, known = _named_burst(announced), announced.known_source
+    superseded = f" This supersedes the result that we reported {_earlier(announced)}."
+    later = superseded if announced.supersedes else ""
     if announced.is_non_detection:
-        return f"SVOM burst {announced.report.burst_id}: SVOM/MXT upper limit"
-    what = "refined position" if announced.supersedes else "position"
-    return f"SVOM burst {announced.report.burst_id}: SVOM/{'MXT' if 'MXT' in origin else origin} {what}"
+        return f"MXT detects no X-ray source in the field of {burst}.{later}"
+    if known is not None:
+        return (
+            f"The X-ray source that {announced.observer} detects in the field of {burst} is consistent with "
+            f"the catalogued source {known.source}, {radius_arcsec_text(known.separation_arcsec)} arcsec "
+            f"away. The trigger is likely due to this source and not to a gamma-ray burst.{later}"
+        )
+    if not announced.is_from_photons:
+        return f"We report the position of {burst} by {announced.observer}.{later}"
+    kind = "uncatalogued X-ray source" if announced.is_uncatalogued else "X-ray source"
+    fading = " It fades, as expected of the afterglow of the burst." if _is_fading(announced) else ""
+    return f"We report the detection of an {kind} in the field of {burst}.{fading}{later}"
 
 
 def _observation(announced: Announcement) -> str:
     report = announced.report
     found_by = triggered_by(report)
-    begin = f"{f'SVOM/{found_by}' if found_by else 'SVOM'} triggered on the burst {report.burst_id}"
+    begin = f"{f'SVOM/{found_by}' if found_by else 'SVOM'} triggered on {announced.event_name}"
     trigger = report.trigger_time
     if trigger is not None:
         begin += f" at {_moment(trigger)} (T0)"
     if announced.observed is None:
         return f"{begin}."
     start = announced.observed[0]
-    sentence = f"MXT began to observe the field at {_moment(start)}"
+    sentence = f"MXT began observing the field at {_moment(start)}"
     if trigger is not None:
         # The difference of what is printed: a reader can check it.
         sentence += f", {(nearest_second(start) - nearest_second(trigger)).total_seconds():.0f} s after T0"
     exposure = announced.observation.exposure_s if announced.observation else None
-    return f"{begin}. {sentence}{f', with an exposure of {exposure:.0f} s' if exposure else ''}."
+    used = f" The data that are used here have an exposure of {exposure:.0f} s." if exposure else ""
+    return f"{begin}. {sentence}.{used}"
 
 
-def _non_detection(announced: Announcement) -> list[str]:
-    """Say that MXT sees nothing, and how bright a source it would have seen."""
-    if not announced.is_non_detection:
-        return []
-    words = announced.limit_words
-    limit = f" ({words.replace('90 %', '90%')})" if words else ""
-    return [
-        "No X-ray source is detected in the MXT field of view in the photons received over the VHF "
-        f"link{limit}. The position below is the one of the trigger, not of MXT."
-    ]
+def _upper_limit(announced: Announcement) -> str:
+    """Tell how bright a source would have been seen, and where the field is."""
+    found, position = announced.report.localisation, announced.position
+    field = (
+        f"The field is that of the {INSTRUMENTS.get(position.origin, 'SVOM')} position, R.A., Dec. = "
+        f"{', '.join(position.degrees_text)} degrees (J2000), with a 90% radius of "
+        f"{(position.r90_arcsec or 0.0) / 60.0:.2g} arcmin."
+    )
+    if found is None or found.upper_limit_photons is None:
+        return f"No upper limit can be given. {field}"
+    counts = f"{found.upper_limit_photons:.0f} counts"
+    if found.upper_limit_flux is None:
+        return f"The 90% upper limit is {counts}. {field}"
+    flux = quantity_text(found.upper_limit_flux, FLUX)
+    low, high = announced.limit_band_kev
+    return f"The 90% upper limit is {flux} ({low:g}-{high:g} keV, observed), or {counts}. {field}"
 
 
-def _position(position: Position) -> str:
+def _position(announced: Announcement) -> str:
+    position = announced.position
     hours, minutes, seconds = position.sexagesimal_text[0].split(":")
     degrees, arcmin, arcsec = position.sexagesimal_text[1].split(":")
     systematic = ""
@@ -100,66 +197,120 @@ def _position(position: Position) -> str:
         systematic = f", including a systematic error of {error} arcsec added in quadrature"
     radius = radius_arcsec_text(position.r90_arcsec or 0.0)
     return (
-        f"The position of the source is R.A., Dec. = {', '.join(position.degrees_text)} degrees, "
-        f"which is equivalent to:\n"
+        f"The position is R.A., Dec. = {', '.join(position.degrees_text)} degrees, which is equivalent to:\n"
         f"R.A. (J2000) = {hours}h{minutes}m{seconds}s\n"
         f"Dec. (J2000) = {degrees}d{arcmin}m{arcsec}s\n"
-        f"with an uncertainty of {radius} arcsec (radius, 90% containment{systematic}). "
-        f"It was measured by {position.origin} ({position.label})."
+        f"with an uncertainty of {radius} arcsec (radius, 90% containment{systematic})."
+        f"{''.join(_compared(announced))}{_catalogues(announced)}"
     )
 
 
-def _comparison(announced: Announcement) -> list[str]:
-    """Say how the position compares with every other one of the burst that is independent of it."""
-    label = announced.position.label
-    # To agree with a position from the same data says nothing.
-    repeated = {one.label for one in announced.report.positions if share_data(one, announced.position)}
-    pairs = [
-        pair
-        for pair in announced.report.crosscheck
-        if label in (pair.first, pair.second)
-        and (pair.verdict is Verdict.INCONSISTENT or not repeated & ({pair.first, pair.second} - {label}))
-    ]
-    lines = [
-        f"{pair.second if pair.first == label else pair.first}: {angle_text(pair.separation_arcsec)} away, "
-        f"{pair.verdict}"
-        for pair in pairs
-    ]
-    return [f"Other positions of the burst: {'; '.join(lines)}."] if lines else []
+def _compared(announced: Announcement) -> list[str]:
+    """Compare the position with the latest ones of other instruments; data in common would agree anyway."""
+    sentences = []
+    for origin, other in current_positions(announced.report.positions).items():
+        pair = next(
+            (
+                pair
+                for pair in announced.report.crosscheck
+                if {pair.first, pair.second} == {announced.position.label, other.label}
+            ),
+            None,
+        )
+        if pair is None or origin not in INSTRUMENTS or pair.verdict is Verdict.NOT_INDEPENDENT:
+            continue
+        if share_data(other, announced.position) and pair.verdict is not Verdict.INCONSISTENT:
+            continue
+        words = {Verdict.CONSISTENT: "consistent with", Verdict.INCONSISTENT: "not consistent with"}
+        relation = words.get(pair.verdict)
+        clause = f", and {relation} it" if relation else ""
+        distance = _distance(announced.position, other)
+        sentences.append(f" It is {distance} from the {INSTRUMENTS[origin]} position{clause}.")
+    return sentences
 
 
-def _flux(announced: Announcement) -> list[str]:
+def _distance(first: Position, second: Position) -> str:
+    arcsec = separation_arcsec(first.ra_deg, first.dec_deg, second.ra_deg, second.dec_deg)
+    return f"{arcsec:.0f} arcsec" if arcsec < 99.5 else f"{arcsec / 60.0:.1f} arcmin"
+
+
+def _catalogues(announced: Announcement) -> str:
+    """Say which known sources it is not, and how deep was looked."""
+    if announced.is_uncatalogued:
+        return f" It is not that of a source of {announced.deep_catalogues}."
+    if announced.is_not_bright:
+        return " No bright catalogued X-ray source is there; fainter ones were not searched for."
+    return ""
+
+
+def _significance(announced: Announcement) -> str:
+    found, analysis = announced.localisation, announced.report.analysis
+    if found is None or not found.detected:
+        return ""
+    sentence = f"The source is detected with a significance of {found.ts**0.5:.2g} sigma"
+    if analysis is None or analysis.light_curve is None:
+        return f"{sentence}."
+    rate = interval_text(at_90(analysis.light_curve.mean), "counts/s")
+    return f"{sentence} at a mean rate of {rate}."
+
+
+def _decay_of(announced: Announcement) -> DecayFit | None:
+    """Return the decay of the source; None where the data hardly determine it."""
+    analysis = announced.report.analysis if announced.is_from_photons else None
+    decay = analysis.light_curve.decay if analysis and analysis.light_curve else None
+    if decay is None or decay.index_90 is None:
+        return None
+    ends = (decay.index_90.error_low, decay.index_90.error_high)
+    return decay if all(end is not None and end <= MOST_DECAY_ERROR for end in ends) else None
+
+
+def _is_fading(announced: Announcement) -> bool:
+    decay = _decay_of(announced)
+    if decay is None or decay.index_90 is None or decay.index_90.error_low is None:
+        return False
+    return decay.index_90.value - decay.index_90.error_low > FADING_FROM
+
+
+def _decay(announced: Announcement) -> str:
+    decay = _decay_of(announced)
+    if decay is None or decay.index_90 is None:
+        return ""
+    return (
+        "The light curve is described by a power law, rate ~ (t - T0)^-alpha, with alpha = "
+        f"{interval_text(decay.index_90)}."
+    )
+
+
+def _spectrum(announced: Announcement) -> str:
     fit = announced.fit
     if fit is None:
-        return []
+        return ""
     low, high = fit.flux_band_kev
-    return [
-        f"The mean {low:g}-{high:g} keV flux is {measurement_text(fit.flux, 'erg/cm2/s')} (absorbed, 68% "
-        f"errors), with a photon index of {measurement_text(fit.photon_index)} and "
-        f"{_column(fit)}."
-    ]
+    # Results of earlier versions have no 90 % interval of their own.
+    index = fit.photon_index_90 or at_90(fit.photon_index)
+    flux = fit.flux_90 or at_90(fit.flux)
+    return (
+        f"The spectrum is described by a power law with a photon index of {interval_text(index)} and "
+        f"{_column(fit)}. The mean {low:g}-{high:g} keV flux is {interval_text(flux, FLUX)} (observed, "
+        "without a correction for absorption)."
+    )
 
 
 def _column(fit: SpectralFit) -> str:
     """Name the hydrogen column, and the Galactic one to compare it with."""
     if not fit.nh_free:
-        return f"N_H = {_cm2(fit.nh_1e22_cm2.value)} (fixed)"
-    galactic = ""
-    if fit.nh_galactic_1e22_cm2 is not None:
-        galactic = f" (Galactic: {_cm2(fit.nh_galactic_1e22_cm2)}, HI4PI)"
+        return f"an absorbing column fixed at N_H = {_cm2(fit.nh_1e22_cm2.value)}"
+    galactic = fit.nh_galactic_1e22_cm2
+    beside = "" if galactic is None else f" (Galactic: {_cm2(galactic)}, HI4PI)"
     if fit.nh_determined is False:
-        return f"an absorbing column that the data do not determine{galactic}"
-    return f"N_H = {measurement_text(fit.nh_1e22_cm2.scaled(1e22), 'cm^-2')}{galactic}"
+        return f"an absorbing column that the data do not determine{beside}"
+    column = fit.nh_90_1e22_cm2 or at_90(fit.nh_1e22_cm2)
+    return f"N_H = {interval_text(column.scaled(1e22), 'cm^-2')}{beside}"
 
 
 def _cm2(column_1e22: float) -> str:
-    return f"{column_1e22 * 1e22:.2g} cm^-2".replace("e+", "e")
-
-
-def _citations(announced: Announcement) -> str:
-    earlier = f" This supersedes our announcement {announced.supersedes}." if announced.supersedes else ""
-    return f"This follows the notices {', '.join(cited_notices(announced.report))}.{earlier}"
+    return quantity_text(column_1e22 * 1e22, "cm^-2")
 
 
 def _moment(moment: datetime) -> str:
-    return f"{nearest_second(moment):%Y-%m-%dT%H:%M:%S} UT"
+    return f"{nearest_second(moment):%Y-%m-%dT%H:%M:%S} UTC"

@@ -10,18 +10,20 @@ from pathlib import Path
 from pydantic import Field
 
 from mxtvhf.analysis.model import SpectralFit
+from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.crosscheck import SourceMatch, name
-from mxtvhf.crosscheck.verdict import BEFORE_MXT
+from mxtvhf.crosscheck.model import BurstVerdict
+from mxtvhf.crosscheck.verdict import BEFORE_MXT, is_deep
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation, LocalisedSource
 from mxtvhf.models.angles import radius_arcsec_text, separation_arcsec
 from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
+from mxtvhf.reporting.announcement.model import Action
 from mxtvhf.reporting.report import Report
-from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
+from mxtvhf.reporting.report.assembly import upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import PhotonSummary
-from mxtvhf.reporting.report.page import checked_catalogues
 from mxtvhf.reporting.report.sources import other_sources
 
 FOLLOW_UP = ("MXT", "VT")
@@ -47,6 +49,17 @@ class GcnNames(SourcedConstants):
     topic: str = Field(pattern=r"^gcn\.notices\.[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")
     mission: Text
     instrument: Text
+    schema_url: str = Field(alias="schema", pattern=r"^https://")
+    """What the notice names as its schema."""
+
+
+class CircularNames(SourcedConstants):
+    """Our GCN Circulars."""
+
+    form: str = Field(pattern=r"^https://")
+    """Address of the form in which a person submits a circular."""
+    acknowledgement: Text
+    """Last paragraph."""
 
 
 class Why(Constants):
@@ -61,6 +74,7 @@ class Names(Constants):
 
     stream: Stream
     gcn: GcnNames
+    circular: CircularNames
     why: Why
 
 
@@ -90,6 +104,73 @@ class Announcement:
     """What they want to say, one line."""
     desk_url: str | None = None
     """Where the decision is made and shown; None where the web server's address is not configured."""
+    action: Action = "announce"
+    """Of a retraction, ``supersedes`` is what it takes back, and ``comment`` why."""
+    event: str | None = None
+    """Name of the event; None while it is not known: then SVOM's id stands for it."""
+    byline: tuple[str, ...] = ()
+    """Authors of the circular."""
+    acknowledgement: str | None = None
+    """Last paragraph of the circular; None: that of ``announcement.toml``."""
+    supersedes_circular: int | None = None
+    """Number of the GCN Circular of the announcement before."""
+
+    @property
+    def is_retraction(self) -> bool:
+        """True when it takes the announcement before back."""
+        return self.action == "retract"
+
+    @property
+    def event_name(self) -> str:
+        """The event as texts call it: ``GRB 260511A``, without a name ``sb26051102``."""
+        return self.event or self.report.burst_id
+
+    @property
+    def observer(self) -> str:
+        """The instrument that the result is from, with its mission: ``SVOM/MXT``."""
+        mission = names().gcn.mission
+        return f"{mission}/{self.instrument}" if self.instrument else mission
+
+    @property
+    def result(self) -> str:
+        """The result in a few words, as the subject of a circular has it."""
+        if self.is_retraction:
+            return f"retraction of the {self.observer} result"
+        if self.is_non_detection:
+            return f"{self.observer} upper limit"
+        if known := self.known_source:
+            return f"{self.observer} detection of the known source {known.source}"
+        if self.supersedes:
+            return f"{self.observer} refined position"
+        return f"{self.observer} {'detection of an X-ray source' if self.is_from_photons else 'position'}"
+
+    @property
+    def known_source(self) -> SourceMatch | None:
+        """The catalogued source that the position is of, by all that is known; None of another one."""
+        verdict, _ = verdict_about(self.report, self.position)
+        known = known_sources(self.report, self.position)
+        return known[0] if known and verdict is BurstVerdict.KNOWN_SOURCE else None
+
+    @property
+    def is_uncatalogued(self) -> bool:
+        """True when a catalogue as deep as MXT was checked, and the position is of none of its sources."""
+        return bool(self.deep_catalogues) and self._is_in_no_catalogue
+
+    @property
+    def is_not_bright(self) -> bool:
+        """True when only catalogues of brighter sources were checked, and none of them is at the position."""
+        return self._is_in_no_catalogue and not self.deep_catalogues
+
+    @property
+    def deep_catalogues(self) -> str:
+        """The catalogues as deep as MXT that were checked around the position, by name; empty without any."""
+        answers = [answer for answer in self.report.catalogues if answer.is_around(self.position)]
+        return ", ".join(sorted({answer.catalogue for answer in answers if is_deep(answer)}))
+
+    @property
+    def _is_in_no_catalogue(self) -> bool:
+        # Positions that disagree have another verdict, and then the catalogues are not told of.
+        return verdict_about(self.report, self.position)[0] is BurstVerdict.UNCATALOGUED
 
     @property
     def is_best(self) -> bool:
@@ -112,6 +193,11 @@ class Announcement:
     def limit_words(self) -> str:
         """The upper limit of MXT in words; empty where there is none or a source was detected."""
         return upper_limit_text(self.report.localisation) if self.is_non_detection else ""
+
+    @property
+    def limit_band_kev(self) -> tuple[float, float]:
+        """The energy band of the upper limit of the flux, keV."""
+        return spectrum_constants().source.flux_band_kev
 
     @property
     def instrument(self) -> str | None:
@@ -149,8 +235,17 @@ class Announcement:
 
     @property
     def headline(self) -> str:
-        """The announced result in one line."""
-        return headline(self.report, self.position)
+        """The announced result in one line of plain text."""
+        report, position = self.report, self.position
+        about = self.event_name if self.event is None else f"{self.event} ({report.burst_id})"
+        line = f"{'TEST: ' * report.is_test}{about}: {self.result}"
+        if self.is_retraction:
+            return line
+        if self.is_non_detection:
+            return f"{line}, no X-ray source detected{f': {self.limit_words}' if self.limit_words else ''}"
+        radius = radius_arcsec_text(position.r90_arcsec or 0.0)
+        place = "R.A. {}, Dec. {}".format(*position.sexagesimal_text)
+        return f"{line}, {place} (J2000), 90 % radius {radius} arcsec"
 
     @property
     def verdict(self) -> str:
@@ -165,7 +260,13 @@ class Announcement:
         chosen = (
             self.report.best_reason if self.is_best else f"{name(self.position)} was chosen to be announced."
         )
-        return [sentence for sentence in (chosen, verdict_reason, self.comment) if sentence]
+        return [sentence for sentence in (chosen, verdict_reason, self.stage_words, self.comment) if sentence]
+
+    @property
+    def stage_words(self) -> str:
+        """A sentence that calls the result preliminary; empty for that of a final report."""
+        is_final = self.report.status == "final"
+        return "" if is_final else "This result is preliminary; the analysis continues."
 
     @property
     def other_sources(self) -> tuple[LocalisedSource, ...]:
@@ -198,15 +299,6 @@ class Announcement:
         ]
         return f"R.A., Dec. = {', '.join(place.degrees_text)} degrees ({', '.join(facts)})"
 
-    @property
-    def catalogue_words(self) -> list[str]:
-        """What the catalogues know around the position, in sentences; one not checked is named as such."""
-        _, verdict_reason = verdict_about(self.report, self.position)
-        return [
-            *([verdict_reason] if verdict_reason else []),
-            *checked_catalogues(self.report, self.position),
-        ]
-
 
 def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
     """Return the ivorn of an announcement."""
@@ -226,9 +318,25 @@ def announceable(report: Report) -> dict[str, Position]:
     }
 
 
+def recommended(report: Report) -> Position | None:
+    """Return the position that is announced unless another one is chosen; None without any.
+
+    It is the best one of the report. Where that is the reference GP's, which is never announced, it is our
+    own, else the most precise of the others.
+    """
+    best, known = report.best_position, announceable(report)
+    if best is None or best.origin is not Origin.GP or not report.gp.is_reference:
+        return best
+    return min(
+        known.values(),
+        key=lambda one: (one.origin is not Origin.MXT_VHF, one.r90_arcsec or 0.0),
+        default=None,
+    )
+
+
 def announceable_first(report: Report) -> tuple[Position, ...]:
     """Return the positions that can be announced, the recommended one first; empty without such a one."""
-    best = report.best_position
+    best = recommended(report)
     if best is None:
         return ()
     return (best, *(position for position in announceable(report).values() if position.label != best.label))
@@ -243,9 +351,10 @@ def chosen_position(report: Report, label: str | None) -> Position:
         There is none of this label with an error radius, or none is recommended.
     """
     if label in (None, BEST):
-        if report.best_position is None:
+        best = recommended(report)
+        if best is None:
             raise InvalidInput(f"report of {report.run_id}: it has no best position to announce")
-        return report.best_position
+        return best
     known = announceable(report)
     if label not in known:
         raise InvalidInput(

@@ -73,9 +73,8 @@ def _once(folder: Path, channel: str, send: Callable[[], Delivery]) -> Delivery:
 
 
 def _off(channel: str, reason: str) -> Delivery:
-    return Delivery.model_validate(
-        {"channel": channel, "state": "off", "time": datetime.now(UTC), "reason": reason}
-    )
+    fields = {"channel": channel, "state": "off", "time": datetime.now(UTC), "reason": reason, "attempts": 0}
+    return Delivery.model_validate(fields)
 
 
 def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
@@ -92,11 +91,15 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
         run_id=report.run_id,
         is_test=report.is_test,
         is_replay=report.is_replay,
+        action=announced.action,
         number=announced.number,
         ivorn=announced.ivorn,
+        event=announced.event,
         supersedes=announced.supersedes,
         position=announced.position,
+        report_status=report.status,
         decided_by=announced.author or "",
+        comment=announced.comment,
         text=(folder / FILES["message"]).read_text(),
         voevent=(folder / FILES["voevent"]).read_text(),
         gcn_notice=json.loads((folder / FILES["gcn_notice"]).read_bytes()),
@@ -107,13 +110,13 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
 
 def _to_webhook(folder: Path, url_file: Path) -> Delivery:
     """Call the webhook, unless an earlier try began to: whether that one arrived, nobody can tell."""
-    begun = "an earlier try was killed while it sent this; it is not sent again"
+    begun, attempts = "an earlier try was killed while it sent this; it is not sent again", 1
     try:
         url = webhook_url(url_file)
         if write_once(folder / RECORD / "webhook.begun", b""):
-            state, reason = post(url, (folder / FILES["message"]).read_text())
+            state, reason, attempts = post(url, (folder / FILES["message"]).read_text())
         else:
             state, reason = "unknown", begun
     except InvalidInput as error:
-        state, reason = "refused", str(error)
-    return Delivery(channel="webhook", state=state, time=datetime.now(UTC), reason=reason)
+        state, reason, attempts = "refused", str(error), 0
+    return Delivery(channel="webhook", state=state, time=datetime.now(UTC), reason=reason, attempts=attempts)

@@ -6,69 +6,92 @@ import json
 from typing import Any
 
 from mxtvhf.instrument.constants import instrument
+from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.rounding import rounded
 from mxtvhf.reporting.announcement.content import (
     Announcement,
     cited_notices,
     iso_utc,
-    known_sources,
     names,
     triggered_by,
 )
+
+SIGMAS_OF_LIMIT = 1.28
+"""Of a normal distribution 90 % are below so many standard deviations."""
 
 
 def gcn_notice(announced: Announcement) -> bytes:
     """Write an announcement as JSON of GCN's core schema.
 
     Angles are ICRS degrees, ``ra_dec_error`` is the radius of the 90 % circle with the systematic error,
-    times are UTC. Its topic would be that of ``announcement.toml``: MXT-VHF itself sends nothing to
-    GCN.
+    times are UTC. A retraction says what it takes back, and why. Topic and schema would be those of
+    ``announcement.toml``: MXT-VHF itself sends nothing to GCN.
     """
-    fields = {
-        **_alert(announced),
-        **_event(announced),
-        **_localisation(announced),
-        **_flux(announced),
-        "additional_info": " ".join(
-            filter(None, [announced.headline, *announced.reasons, announced.other_sources_words])
-        ),
-    }
+    sentences = [f"{announced.headline}.", announced.comment]
+    fields = {"$schema": names().gcn.schema_url, **_alert(announced), **_event(announced)}
+    if not announced.is_retraction:
+        fields |= {
+            **_observation(announced),
+            **_localisation(announced),
+            **_statistics(announced),
+            **_flux(announced),
+        }
+        sentences += [announced.other_sources_words, announced.stage_words]
+    fields["additional_info"] = " ".join(filter(None, sentences))
     given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _alert(announced: Announcement) -> dict[str, Any]:
-    is_of_mxt = announced.is_from_photons or announced.is_non_detection
-    band = instrument().energy.band_kev if is_of_mxt else None
+    later = "update" if announced.supersedes else "initial"
     return {
         "alert_datetime": iso_utc(announced.moment),
         "alert_tense": "test" if announced.report.is_test else "current",
-        "alert_type": "update" if announced.supersedes else "initial",
+        "alert_type": "retraction" if announced.is_retraction else later,
         "mission": names().gcn.mission,
         "instrument": announced.instrument,
         "record_number": announced.number,
         "messenger": "EM",
-        "spectral_band": band,
-        "spectral_band_units": "keV" if band else None,
     }
 
 
 def _event(announced: Announcement) -> dict[str, Any]:
-    report, observation = announced.report, announced.observation
-    start, stop = map(iso_utc, announced.observed) if announced.observed else (None, None)
+    report = announced.report
     trigger, found_by = report.trigger_time, triggered_by(report)
-    exposure = observation.exposure_s if observation else None
     return {
+        "event_name": announced.event,
         "id": [report.burst_id],
         "trigger_time": iso_utc(trigger) if trigger else None,
-        "observation_start": start,
-        "observation_stop": stop,
-        "observation_livetime": None if exposure is None else round(exposure, 1),
-        # A source of a catalogue is none; the schema has no word for "unknown".
-        "ref_type": None if known_sources(report, announced.position) else "GRB",
+        # A known source is no burst, and the trigger of something retracted may be anything.
+        "ref_type": None if announced.known_source or announced.is_retraction else "GRB",
         "ref_instrument": f"SVOM-{found_by}" if found_by else "SVOM",
         "ref_ID": report.burst_id,
-        "reference": {f"ivorn {number}": ivorn for number, ivorn in enumerate(cited_notices(report), 1)},
+        "reference": _references(announced),
+    }
+
+
+def _references(announced: Announcement) -> dict[str, str | int]:
+    """Name the notices that it is about, and what it takes back or supersedes."""
+    notices = enumerate(cited_notices(announced.report), 1)
+    found: dict[str, str | int] = {f"ivorn {number}": ivorn for number, ivorn in notices}
+    how = "retracts" if announced.is_retraction else "supersedes"
+    if announced.supersedes:
+        found[how] = announced.supersedes
+    if announced.supersedes_circular:
+        found[f"{how} gcn circular"] = announced.supersedes_circular
+    return found
+
+
+def _observation(announced: Announcement) -> dict[str, Any]:
+    start, stop = map(iso_utc, announced.observed) if announced.observed else (None, None)
+    is_of_mxt = announced.is_from_photons or announced.is_non_detection
+    band = instrument().energy.band_kev if is_of_mxt else None
+    return {
+        "observation_start": start,
+        "observation_stop": stop,
+        "observation_livetime": _exposure(announced.observation) if announced.observation else None,
+        "spectral_band": band,
+        "spectral_band_units": "keV" if band else None,
     }
 
 
@@ -86,9 +109,43 @@ def _localisation(announced: Announcement) -> dict[str, Any]:
     }
 
 
+def _statistics(announced: Announcement) -> dict[str, Any]:
+    """Give significance and rate of the source, and whether a catalogue knows it."""
+    found, analysis, known = announced.localisation, announced.report.analysis, announced.known_source
+    fields: dict[str, Any] = {}
+    if found is not None and found.detected:
+        fields |= {"image_snr": round(found.ts**0.5, 1), "image_duration": _exposure(found)}
+        if analysis is not None and (curve := analysis.light_curve) is not None:
+            error = max(filter(None, (curve.mean.error_low, curve.mean.error_high)), default=None)
+            fields |= {
+                "net_count_rate": rounded(curve.mean.value, error),
+                "rate_duration": round(curve.exposure_s, 1),
+                "rate_energy_range": instrument().energy.band_kev,
+            }
+    if known is not None:
+        fields["classification"] = {
+            known.source: round(known.probability, 4),
+            "other": round(1.0 - round(known.probability, 4), 4),
+        }
+    return fields
+
+
+def _exposure(found: Localisation) -> float | None:
+    """Return the exposure to a tenth of a second; None where it is not known."""
+    return None if found.exposure_s is None else round(found.exposure_s, 1)
+
+
 def _flux(announced: Announcement) -> dict[str, Any]:
-    """Give the mean flux over the exposure, when its fit can be trusted; its error when it has both sides."""
-    fit = announced.fit
+    """Give the mean flux over the exposure, when its fit can be trusted, or the upper limit."""
+    found, fit = announced.report.localisation, announced.fit
+    if announced.is_non_detection and found is not None and found.upper_limit_flux is not None:
+        return {
+            "limiting_flux": rounded(found.upper_limit_flux, None),
+            "limiting_flux_sigma": SIGMAS_OF_LIMIT,
+            "flux_unit": "erg/cm2/s",
+            "flux_spectral_band": announced.limit_band_kev,
+            "flux_spectral_unit": "keV",
+        }
     if fit is None:
         return {}
     low, high = fit.flux.error_low, fit.flux.error_high

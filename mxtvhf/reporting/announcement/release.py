@@ -3,7 +3,7 @@
 ::
 
     releases/<burst>/.lock               one release of a burst at a time
-    releases/<burst>/<run>/
+    releases/<burst>/<run>/              of a correction or retraction <burst>__announcement_<number>/
         decision.json                    what the Burst Advocate decided
         refused.txt                      why an approved result was not released
         record/decision-<time>.json      an earlier decision, of which nothing came
@@ -31,13 +31,15 @@ from pathlib import Path
 
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.models.files import safe_name, write_atomically, write_once
-from mxtvhf.models.kept import Kept, KeptModel, log_once, read_kept, read_or_set_aside
+from mxtvhf.models.kept import Kept, log_once, read_kept, read_or_set_aside
 from mxtvhf.models.text import one_line
 from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
 from mxtvhf.reporting.announcement.deliveries import RECORD, Channels, deliver
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release, Reservation
+from mxtvhf.reporting.announcement.submission import event_of, record_content, submission_of
 from mxtvhf.reporting.report import Report
+from mxtvhf.settings import AnnouncementTexts
 
 RESERVATION, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"
 
@@ -51,6 +53,7 @@ def release(
     now: datetime,
     retracted_by: str | None = None,
     desk_url: str | None = None,
+    texts: AnnouncementTexts | None = None,
 ) -> Release:
     """Archive a decision and, when it approves, release the announcement once.
 
@@ -70,6 +73,8 @@ def release(
         Ivorn of the notice that took the burst back meanwhile.
     desk_url
         As in `Announcement`.
+    texts
+        Authors and acknowledgement of the circular.
 
     Raises
     ------
@@ -82,25 +87,28 @@ def release(
     """
     folder = releases / report.burst_id / safe_name(report.run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    with _burst_alone(folder.parent):
+    with burst_alone(folder.parent):
         reservation = _reservation(folder)
         if reservation is None:
-            _keep_decision(folder, decision)
-            reservation = _new_reservation(folder, report, decision, now=now, retracted_by=retracted_by)
+            keep_decision(folder, decision)
+            reservation = _new_reservation(
+                folder, report, decision, now=now, retracted_by=retracted_by, texts=texts
+            )
         kept = read_kept(folder / DECISION, Decision)
         if kept != decision:
             raise InvalidInput(
                 f"{report.run_id}: already released as {reservation.ivorn} by decision of {kept.decided_by}"
             )
-        return _read(folder / RELEASE, Release) or _carry_out(
-            folder, reservation, decision, channels, desk_url
-        )
+        return carry_out(folder, reservation, decision, channels, desk_url)
 
 
-def _carry_out(
+def carry_out(
     folder: Path, reservation: Reservation, decision: Decision, channels: Channels, desk_url: str | None
 ) -> Release:
-    """Go on with a claimed release, from wherever it stopped."""
+    """Go on with a reserved release from wherever it stopped; return it when it is complete already."""
+    complete = _read(folder / RELEASE, Release)
+    if complete is not None:
+        return complete
     report = read_kept(folder / REPORT, Report)
     announced = announcement_of(report, reservation, decision, desk_url=desk_url)
     products = write_texts(announced, folder)
@@ -115,8 +123,25 @@ def _carry_out(
         products=products,
         deliveries=deliver(announced, folder, channels),
     )
-    write_once(folder / RELEASE, _content(released))
+    write_once(folder / RELEASE, record_content(released))
     return released
+
+
+def announcement_at(folder: Path) -> Announcement:
+    """Return a released announcement, with the name of its event as it is known now.
+
+    Raises
+    ------
+    InvalidInput, OSError
+        A record of it is damaged or missing.
+    """
+    reservation = _reservation(folder)
+    if reservation is None:
+        raise InvalidInput(f"{folder.name}: nothing was released")
+    event = event_of(folder.parent)
+    current = reservation if event is None else reservation.model_copy(update={"event": event})
+    report, decision = read_kept(folder / REPORT, Report), read_kept(folder / DECISION, Decision)
+    return announcement_of(report, current, decision, desk_url=None)
 
 
 def announcement_of(
@@ -133,22 +158,33 @@ def announcement_of(
         author=one_line(decision.decided_by) if decision else None,
         comment=one_line(decision.comment) if decision else "",
         desk_url=desk_url,
+        action=reservation.action,
+        event=reservation.event,
+        byline=reservation.byline,
+        acknowledgement=reservation.acknowledgement,
+        supersedes_circular=reservation.supersedes_circular,
     )
 
 
-def _keep_decision(folder: Path, decision: Decision) -> None:
+def keep_decision(folder: Path, decision: Decision) -> None:
     """Archive a decision; an earlier, different one of which nothing came is kept beside it."""
     path = folder / DECISION
     earlier = read_or_set_aside(path, Decision)
     if earlier is not None and earlier != decision:
         name = f"decision-{safe_name(earlier.decided_at.isoformat())}.json"
-        write_once(folder / RECORD / name, _content(earlier))
+        write_once(folder / RECORD / name, record_content(earlier))
         (folder / REFUSAL).unlink(missing_ok=True)
-    write_atomically(path, _content(decision))
+    write_atomically(path, record_content(decision))
 
 
 def _new_reservation(
-    folder: Path, report: Report, decision: Decision, *, now: datetime, retracted_by: str | None
+    folder: Path,
+    report: Report,
+    decision: Decision,
+    *,
+    now: datetime,
+    retracted_by: str | None,
+    texts: AnnouncementTexts | None,
 ) -> Reservation:
     """Claim the next number of the burst for this run, when it may be released."""
     if decision.choice == "reject":
@@ -158,31 +194,87 @@ def _new_reservation(
         if damaged:
             raise InvalidInput(f"{report.run_id}: which numbers are taken is unknown: {damaged[0]}")
         chosen_position(report, decision.position)
-        _check_releasable(report, before, retracted_by)
+        check_releasable(report, before, retracted_by)
     except InvalidInput as error:
         write_atomically(folder / REFUSAL, f"{error}\n".encode())
         raise
-    reservation = next_reservation(report, before, moment=now)
-    write_atomically(folder / REPORT, report.to_json())
-    write_once(folder / RESERVATION, _content(reservation))
+    reservation = next_reservation(
+        report, before, moment=now, decision=decision, burst_folder=folder.parent, texts=texts
+    )
+    reserve(folder, report, reservation)
     return reservation
 
 
-def next_reservation(report: Report, before: Sequence[Reservation], *, moment: datetime) -> Reservation:
-    """Return the claim that follows those before, of a moment in UTC."""
-    number = 1 + len(before)
+def reserve(folder: Path, report: Report, reservation: Reservation) -> None:
+    """Write down what an announcement will be: from here on it goes on, whoever dies."""
+    write_atomically(folder / REPORT, report.to_json())
+    write_once(folder / RESERVATION, record_content(reservation))
+
+
+def next_reservation(
+    report: Report,
+    before: Sequence[Reservation],
+    *,
+    moment: datetime,
+    decision: Decision | None = None,
+    burst_folder: Path | None = None,
+    texts: AnnouncementTexts | None = None,
+) -> Reservation:
+    """Return the reservation that follows others.
+
+    Parameters
+    ----------
+    report
+        What is announced.
+    before
+        Reservations of the burst so far, in the order of their numbers.
+    moment
+        Of the announcement, UTC.
+    decision
+        What was decided; None: a draft of an announcement.
+    burst_folder
+        Of the burst's releases, with the name of its event and the numbers of its circulars.
+    texts
+        Authors and acknowledgement of the circular.
+    """
+    number, texts = 1 + len(before), texts or AnnouncementTexts()
     return Reservation(
         run_id=report.run_id,
         number=number,
         ivorn=our_ivorn(report.burst_id, number, is_test=report.is_test),
+        action=decision.action if decision else "announce",
         supersedes=before[-1].ivorn if before else None,
+        supersedes_circular=_circular_number(burst_folder, before[-1]) if burst_folder and before else None,
+        event=event_of(burst_folder) if burst_folder else None,
+        byline=texts.byline(decision.decided_by if decision else None),
+        acknowledgement=texts.acknowledgement,
         is_test=report.is_test,
         report_written=report.written,
         moment=moment,
     )
 
 
-def _check_releasable(report: Report, before: list[Reservation], retracted_by: str | None) -> None:
+def _circular_number(burst_folder: Path, reservation: Reservation) -> int | None:
+    """Return the number of an announcement's circular; None where nobody has recorded one."""
+    found = submission_of(folder_of(burst_folder, reservation))
+    return found.circular if found else None
+
+
+def folder_of(burst_folder: Path, reservation: Reservation) -> Path:
+    """Return the folder of a release: a run has one, a correction or retraction has its own."""
+    if reservation.action == "announce":
+        return burst_folder / safe_name(reservation.run_id)
+    return burst_folder / safe_name(f"{burst_folder.name}__announcement_{reservation.number}")
+
+
+def check_releasable(report: Report, before: Sequence[Reservation], retracted_by: str | None) -> None:
+    """Tell whether a result may be released after others.
+
+    Raises
+    ------
+    InvalidInput
+        It is of a replay or of a retracted burst, or a newer one was released.
+    """
     if report.is_replay:
         raise InvalidInput(f"{report.run_id}: an archived alert was sent again: no burst of now to announce")
     if retracted_by or report.is_retracted:
@@ -222,6 +314,7 @@ def _reservation(folder: Path) -> Reservation | None:
             run_id=report.run_id,
             number=released.number,
             ivorn=released.ivorn,
+            action=released.decision.action,
             supersedes=released.supersedes,
             is_test=released.is_test,
             report_written=report.written,
@@ -230,8 +323,8 @@ def _reservation(folder: Path) -> Reservation | None:
 
 
 @contextmanager
-def _burst_alone(folder: Path) -> Iterator[None]:
-    """Hold the releases of a burst alone; who dies lets go."""
+def burst_alone(folder: Path) -> Iterator[None]:
+    """Hold the releases of a burst alone; the lock of a process that dies is released."""
     with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -239,7 +332,3 @@ def _burst_alone(folder: Path) -> Iterator[None]:
 
 def _read(path: Path, model: type[Kept]) -> Kept | None:
     return read_kept(path, model) if path.exists() else None
-
-
-def _content(model: KeptModel) -> bytes:
-    return model.model_dump_json(indent=1).encode() + b"\n"

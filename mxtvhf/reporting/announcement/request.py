@@ -22,6 +22,16 @@ class DecisionRequest(Model):
     )
 
 
+def is_askable(report: ReportSummary | None) -> bool:
+    """Tell whether there is a report, and anything in it to ask about."""
+    try:
+        if report is not None:
+            check_askable(report)
+    except NothingToDo:
+        return False
+    return report is not None
+
+
 def check_askable(report: ReportSummary) -> None:
     """Tell whether there is anything to ask about a report.
 

@@ -32,7 +32,8 @@ def voevent(announced: Announcement) -> bytes:
     Role ``test`` for a test. ``WhereWhen`` has the position, ICRS degrees, with the total 90 % radius, both
     with the digits that the radius allows, and the time when its observation began: for VHF photons the
     start of the good time, for another position its own time; where that is unknown T0, else the time of the
-    report. It follows up each SVOM notice and supersedes our announcement before.
+    report. It follows up each SVOM notice and supersedes our announcement before. A retraction cites what it
+    takes back, and gives neither position nor measurement.
     """
     report, stream, position = announced.report, names().stream, announced.position
     root = new_event(role="test" if report.is_test else "observation", ivorn=announced.ivorn)
@@ -44,13 +45,16 @@ def voevent(announced: Announcement) -> bytes:
         short_name=stream.short_name,
     )
     _add_what(root, announced)
-    coordinates = add_where_when(root, _begin(announced) or report.trigger_time or report.written)
-    ra, dec = position.degrees
-    add_position(coordinates, ra_deg=ra, dec_deg=dec, radius_deg=position.r90_deg or 0.0)
+    begin = None if announced.is_retraction else _begin(announced)
+    coordinates = add_where_when(root, begin or report.trigger_time or report.written)
+    if not announced.is_retraction:
+        ra, dec = position.degrees
+        add_position(coordinates, ra_deg=ra, dec_deg=dec, radius_deg=position.r90_deg or 0.0)
     add(add(root, "How"), "Description", f"MXT-VHF {report.version}: {position.origin} {position.label}")
     _add_why(root, announced)
-    supersedes = [(announced.supersedes, "supersedes")] if announced.supersedes else []
-    add_citations(root, [*((ivorn, "followup") for ivorn in cited_notices(report)), *supersedes])
+    how = "retraction" if announced.is_retraction else "supersedes"
+    before = [(announced.supersedes, how)] if announced.supersedes else []
+    add_citations(root, [*((ivorn, "followup") for ivorn in cited_notices(report)), *before])
     add(root, "Description", announced.headline)
     return event_bytes(root)
 
@@ -66,11 +70,15 @@ def _add_what(root: etree._Element, announced: Announcement) -> None:
     params: list[Param] = [
         ("Instrument", announced.instrument, None, "instr"),
         ("Burst_Id", report.burst_id, None, "meta.id"),
+        ("Event_Name", announced.event, None, "meta.id"),
         ("Run_Id", report.run_id, None, "meta.id"),
         ("Announcement_Number", announced.number, None, "meta.number"),
+        ("Report_Status", report.status, None, "meta.code"),
         ("Alert_Seq_T0", report.trigger_time, None, "time.start"),
     ]
     add_params(what, params)
+    if announced.is_retraction:
+        return
     add_group(
         what,
         "Position_Info",
@@ -137,6 +145,9 @@ def _add_why(root: etree._Element, announced: Announcement) -> None:
     report, why = announced.report, add(root, "Why")
     inference = add(why, "Inference")
     add(inference, "Name", report.burst_id)
+    if announced.is_retraction:
+        add(why, "Description", announced.comment)
+        return
     add(inference, "Concept", names().why.concept)
     for match in known_sources(report, announced.position):
         source = add(why, "Inference")

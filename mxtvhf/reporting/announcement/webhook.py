@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -14,10 +16,19 @@ from urllib3.util import Retry
 
 from mxtvhf.errors import InvalidInput
 
+log = logging.getLogger(__name__)
+
 TIMEOUT_S = (5.0, 10.0)
 """To connect, and to wait for an answer."""
 NEVER_SENT = Retry(total=3, connect=3, read=0, redirect=0, status=0, other=0, backoff_factor=0.5)
-"""Tried again is only what surely did not arrive: no such host, no connection."""
+"""Tried again is what surely did not arrive: no such host, no connection."""
+NOT_TAKEN = (429, 503)
+"""Statuses with which a server says that it did nothing with the text, for now: tried again, too."""
+PAUSES_S = (0.5, 1.0, 2.0)
+"""Before each further attempt."""
+PAGES = ("text/html", "application/xhtml+xml")
+"""A webhook answers with plain text or JSON; a page is that of a login or of a proxy."""
+State = Literal["sent", "refused", "unknown"]
 
 
 def webhook_url(path: Path) -> str:
@@ -49,14 +60,29 @@ class _Body(BytesIO):
         return super().read(size)
 
 
-def post(url: str, text: str) -> tuple[Literal["sent", "refused", "unknown"], str | None]:
+def post(url: str, text: str) -> tuple[State, str | None, int]:
     """Post a text as Mattermost and Slack take it, ``{"text": ...}``; follow no redirection.
 
     Returns
     -------
-    state, reason
+    state, reason, attempts
         ``refused``: it surely did not arrive, because the server said so or because nothing was sent (no such
-        host, no connection, no TLS); ``unknown``: sending it began, but no answer came.
+        host, no connection, no TLS); ``unknown``: sending it began, but no answer came. How often the server
+        was asked.
+    """
+    for attempt, pause_s in enumerate((*PAUSES_S, None), 1):
+        state, reason, is_busy = _post_once(url, text)
+        if not is_busy or pause_s is None:
+            break
+        log.warning("webhook: attempt %d: %s, next one in %.1f s", attempt, reason, pause_s)
+        time.sleep(pause_s)
+    return state, reason, attempt
+
+
+def _post_once(url: str, text: str) -> tuple[State, str | None, bool]:
+    """Return state and reason, as `post`, and whether the server was only busy.
+
+    The body of the answer is not read: one that never ends holds up nobody.
     """
     body = _Body(json.dumps({"text": text}).encode())
     with requests.Session() as session:
@@ -68,11 +94,15 @@ def post(url: str, text: str) -> tuple[Literal["sent", "refused", "unknown"], st
                 headers={"Content-Type": "application/json"},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
+                stream=True,
             )
         except requests.RequestException as error:
             # The error's own text has the URL, which is a secret.
             cause = type(getattr(error.args[0] if error.args else None, "reason", None) or error).__name__
-            return ("unknown", cause) if body.is_begun else ("refused", f"not sent: {cause}")
-    if 200 <= answer.status_code < 300:
-        return "sent", None
-    return "refused", f"HTTP {answer.status_code}"
+            return ("unknown", cause, False) if body.is_begun else ("refused", f"not sent: {cause}", False)
+    status = answer.status_code
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if 200 <= status < 300 and kind not in PAGES:
+        return "sent", None, False
+    page = f" with a page ({kind}), not with the answer of a webhook" if kind in PAGES else ""
+    return "refused", f"HTTP {status}{page}", status in NOT_TAKEN

@@ -7,6 +7,7 @@ what needs a NATS client stands in the modules `publisher` and `subscriber` alon
 
 from mxtvhf.reporting.messages.model import (
     AnnouncementMessage,
+    CircularMessage,
     IntakeMessage,
     OutgoingMessage,
     ReportMessage,
@@ -18,6 +19,7 @@ from mxtvhf.reporting.messages.outbox import Outbox
 
 __all__ = [
     "AnnouncementMessage",
+    "CircularMessage",
     "IntakeMessage",
     "Outbox",
     "OutgoingMessage",

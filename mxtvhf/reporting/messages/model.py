@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.ids import BurstId
@@ -84,7 +85,7 @@ class ReportMessage(Envelope):
     """A report was written."""
 
     kind: Literal["report"] = "report"
-    status: Literal["preliminary", "final"]
+    status: ReportStatus
     sequence: int
     """Number of the input among the inputs of the burst."""
     is_retracted: bool
@@ -132,17 +133,25 @@ class IntakeMessage(Envelope):
 
 
 class AnnouncementMessage(Envelope):
-    """The Burst Advocate approved a result, and it was released."""
+    """The Burst Advocate approved, corrected or retracted a result, and that was released."""
 
     kind: Literal["announcement"] = "announcement"
+    action: Literal["announce", "correct", "retract"] = "announce"
+    """``correct``: it replaces the one before; ``retract``: it takes the one before back."""
     number: int
     """Counts the announcements of the burst; each supersedes the one before."""
     ivorn: str
     """Of the VOEvent."""
+    event: str | None = None
+    """Name of the event, e.g. ``GRB 260511A``; None while it is not known."""
     supersedes: str | None
     """Ivorn of the announcement before."""
     position: Position
+    report_status: ReportStatus = "final"
+    """Which report of the run was announced, the preliminary or the final one."""
     decided_by: Line
+    comment: str = ""
+    """Of the Burst Advocate; of a correction and of a retraction its reason."""
     text: str
     """For people: the result in a line, then lines with links."""
     voevent: str
@@ -156,7 +165,27 @@ class AnnouncementMessage(Envelope):
         return _subject(self.burst_id, "announcement")
 
 
-OutgoingMessage = RunMessage | StepMessage | ReportMessage | IntakeMessage | AnnouncementMessage
+class CircularMessage(Envelope):
+    """A person recorded the number of the GCN Circular about an announcement."""
+
+    kind: Literal["circular"] = "circular"
+    ivorn: str
+    """Of the announcement's VOEvent."""
+    circular: int
+    """Number of the GCN Circular."""
+    recorded_by: Line
+    text: Line
+    """The state in the words of the desk: ``submitted, GCN 44454``."""
+
+    @property
+    def subject(self) -> str:
+        """``mxtvhf.out.<burst_id>.circular``."""
+        return _subject(self.burst_id, "circular")
+
+
+OutgoingMessage = (
+    RunMessage | StepMessage | ReportMessage | IntakeMessage | AnnouncementMessage | CircularMessage
+)
 
 _message: TypeAdapter[OutgoingMessage] = TypeAdapter(Annotated[OutgoingMessage, Field(discriminator="kind")])
 

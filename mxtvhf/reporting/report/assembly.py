@@ -8,6 +8,7 @@ from mxtvhf import __version__
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.analysis.powerlaw import spectrum_constants
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
 from mxtvhf.crosscheck.model import PositionPair, Verdict
 from mxtvhf.crosscheck.verdict import burst_verdict
@@ -23,7 +24,7 @@ from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, ReportStatus, RunRecord
+from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, RunRecord
 from mxtvhf.reporting.report.sources import source_warnings
 
 REFERENCE_GP = (

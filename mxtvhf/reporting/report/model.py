@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
 from mxtvhf.analysis.model import SourceAnalysis
+from mxtvhf.archive.products import ReportStatus
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair, SourceIdentity
@@ -28,8 +29,6 @@ from mxtvhf.notices.alert import Alert
 from mxtvhf.telemetry.counts import PacketCounts
 
 SCHEMA_ID = "urn:mxt-vhf:report:1"
-
-ReportStatus = Literal["preliminary", "final"]
 
 
 class RunRecord(Model):

@@ -34,8 +34,10 @@ SMOOTHING_PIXELS = 3.0
 
 DPI = 110
 WIDTH_INCH = 4.6
-LEFT_INCH, RIGHT_INCH = 0.64, 0.18
+LEFT_INCH, RIGHT_INCH, TOP_INCH = 0.64, 0.18, 0.1
 PANEL_INCH = WIDTH_INCH - LEFT_INCH - RIGHT_INCH
+DETECTOR_BELOW_INCH = 1.36
+"""Room below the detector for its scale, the colours and the legend."""
 INK, SOFT, GRID, UNUSED = "#1f2933", "#5b6875", "#e3e8ed", "#2fd6c8"
 TICKS: dict[str, Any] = {"color": SOFT, "linestyle": "none", "markersize": 3.5, "clip_on": False}
 
@@ -112,7 +114,7 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     if localisation:
         counts[localisation.faults.mask()] = 0.0
     smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
-    figure, axes = panel(PANEL_INCH, 1.36)
+    figure, axes = panel(PANEL_INCH, DETECTOR_BELOW_INCH)
     brightest = max(float(smooth.max()), 1e-12)
     # Coloured here, once per detector pixel: imshow would do it for every pixel of the picture.
     colours = colormaps["magma"](np.sqrt(smooth / brightest), bytes=True)
@@ -134,6 +136,11 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
         words += f"; {lines_text(lines)} not used"
     _detector_legend(figure, axes)
     return Plot("Detector", f"{words}.", figure)
+
+
+def detector_frame() -> tuple[float, float, float, float]:
+    """Return where the detector lies in its plot: left, top, side of the square and width of the plot, px."""
+    return DPI * LEFT_INCH, DPI * TOP_INCH, DPI * PANEL_INCH, DPI * WIDTH_INCH
 
 
 def light_curve_plot(
@@ -193,7 +200,7 @@ def panel(height: float, below: float) -> tuple[Figure, Axes]:
     """Make a figure with one panel of a height, and room below for labels and legend, inches."""
     from matplotlib.figure import Figure
 
-    total = height + below + 0.1
+    total = height + below + TOP_INCH
     figure = Figure(figsize=(WIDTH_INCH, total), dpi=DPI, facecolor="white")
     box = (LEFT_INCH / WIDTH_INCH, below / total, PANEL_INCH / WIDTH_INCH, height / total)
     axes = figure.add_axes(box)

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from mxtvhf.archive.products import REPORT_FOLDERS, ReportStatus
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
@@ -14,7 +15,7 @@ from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.product import Product
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.assembly import build_report
-from mxtvhf.reporting.report.model import ReportProducts, ReportStatus, RunRecord
+from mxtvhf.reporting.report.model import ReportProducts, RunRecord
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Picture, Plot, detector_plot, light_curve_plot
 from mxtvhf.reporting.report.sky_plot import sky_plot, zoom_half_width_arcmin
@@ -53,7 +54,7 @@ def write_report(
     ReportProducts
         The files with their SHA-256. The same input gives the same bytes.
     """
-    folder = PurePosixPath("preliminary" if status == "preliminary" else "")
+    folder = PurePosixPath(REPORT_FOLDERS[status])
     kept: dict[str, Product] = {}
 
     def pictures(plots: Mapping[str, Callable[[], Plot]]) -> list[Picture]:

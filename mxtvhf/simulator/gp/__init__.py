@@ -1,8 +1,8 @@
-"""The reference General Program service: answers by the contract, analyses with our own localisation.
+"""Reference GP service: implements the contract of GP and analyses with our own localisation.
 
-The real GP is the partner's. This one stands in for it where there is none: in the demo, in tests and
-on a laptop. Its answers say what it is: same method, our photons among its own, so no independent
-confirmation.
+The partner operates the real GP. The reference GP replaces it where it is not available: in the demo, in
+tests and on a laptop. Its answers identify it as such: it uses our method on data that include our photons,
+so it is no independent confirmation.
 """
 
 from mxtvhf.simulator.gp.app import create_app

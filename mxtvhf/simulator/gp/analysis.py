@@ -1,4 +1,4 @@
-"""What the reference GP does with a job: find the event file, localise, give a position."""
+"""Analysis of a job by the reference GP: find the event file and localise the source."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from mxtvhf.models.text import escaped
 from mxtvhf.workflow.gp.contract import GpRequest, GpResult
 
 Localiser = Callable[[Path], Localisation]
-"""An event file in, what its photons say out."""
+"""Function that localises the source of an event file."""
 
 
 def localise_events(event_file: Path, store: CalibrationStore | None = None) -> Localisation:
-    """Our own localisation. Imported when first used: it brings astropy and scipy."""
+    """Run our own localisation, which is imported on first use because it imports astropy and scipy."""
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     return vhf_localisation(event_file, store=store)
 
 
 class AnalysisResult(GpResult):
-    """What the reference service adds to the contract's result: from what the position is."""
+    """Result of the contract, extended by the data behind the position."""
 
     exposure_s: float | None = None
-    """Sum of the event file's good times, seconds; None in results of an older version of the service."""
+    """Exposure of the event file, seconds; None in results of an older version of the service."""
     n_photons: int | None = None
-    """Photons in the energy band."""
+    """Number of photons in the energy band."""
 
 
 def event_file_of(request: GpRequest, data: Path) -> Path:
-    """Return the event file of a request; whether it exists is another question.
+    """Return the path of the event file of a request, which need not exist.
 
     Parameters
     ----------
     request
-        The X-band file of its observation, ``<apid>_<target>_<orbit>.fits``, is taken where there is one;
-        else its ``event_file`` (absolute, or relative to ``data``), when it names one.
+        The X-band file of its observation, ``<apid>_<target>_<orbit>.fits``, is used if it exists; else its
+        ``event_file`` (absolute, or relative to ``data``), if given.
     data
-        The folder that the service may read.
+        Folder that the service may read.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def _inside(data: Path, name: str) -> Path:
     try:
         path = (data / name).resolve()
     except (ValueError, OSError, RuntimeError):
-        raise InvalidInput(f"event file {name[:200]!r} is no usable path") from None
+        raise InvalidInput(f"event file {name[:200]!r} is not a valid path") from None
     if not path.is_relative_to(data.resolve()):
-        raise InvalidInput(f"event file {name[:200]!r} lies outside the data folder")
+        raise InvalidInput(f"event file {name[:200]!r} is outside the data folder")
     return path
 
 
@@ -70,11 +70,11 @@ def analyse(request: GpRequest, data: Path, localise: Localiser = localise_event
     Raises
     ------
     InvalidInput
-        There is no such file, or it cannot be read.
+        The file does not exist or cannot be read.
     NothingToDo
-        There is no significant source in it.
+        The file contains no significant source.
     Failure
-        The analysis itself failed.
+        The analysis failed.
     """
     path = event_file_of(request, data)
     try:

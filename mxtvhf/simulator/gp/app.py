@@ -1,4 +1,4 @@
-"""The HTTP side of the reference GP: two requests by the contract, and two for whoever looks after it."""
+"""HTTP interface of the reference GP: two endpoints of the contract, and two for its operator."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MAX_REQUEST = 65_536
 
 
 class ServiceAnswer(GpAnswer):
-    """The contract's answer, with what the reference service adds to the result."""
+    """Answer of the contract with the extended result of the reference GP."""
 
     result: AnalysisResult | None = None
 
 
 class JobEntry(BaseModel):
-    """One line of the job list."""
+    """Entry of the job list."""
 
     process_id: str
     state: str
@@ -42,7 +42,7 @@ class JobEntry(BaseModel):
 
 
 class ServiceHealth(BaseModel):
-    """That the service is alive, and how many jobs are in which state."""
+    """Health of the service, and number of jobs by state."""
 
     status: str
     version: str
@@ -57,25 +57,25 @@ def create_app(
     delay: float = 0.0,
     localise: Localiser = localise_events,
 ) -> FastAPI:
-    """Make the service.
+    """Create the service.
 
     Parameters
     ----------
     data
-        The folder below which event files may be read.
+        Folder below which event files may be read.
     state
-        The folder of its jobs; made if it is not there. One process at a time.
+        Folder of its jobs, which is created if missing. Only one process may use it.
     workers
-        Number of analyses at once.
+        Number of concurrent analyses.
     delay
         Seconds added to every job, to imitate a slow GP.
     localise
-        What is done with an event file.
+        Function that localises the source of an event file.
 
     Raises
     ------
     Failure
-        The state folder is another process's, or cannot be written.
+        Another process uses the state folder, or it cannot be written.
     """
     store = JobStore(state)
     pool = Workers(store, data, count=workers, delay=delay, localise=localise)
@@ -89,13 +89,13 @@ def create_app(
 
     app = FastAPIOffline(
         title="MXT General Program: reference service",
-        description="Stands in for the partner's GP; analyses event files with MXT-VHF's own localisation.",
+        description="Replaces the partner's GP; analyses event files with the localisation of MXT-VHF.",
         version=__version__,
         lifespan=life,
     )
     app.state.store, app.state.pool, app.state.data = store, pool, data
     app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
-    refusals = {400: "No such event file, or the body is no text", 411: "No length", 413: "Too long"}
+    refusals = {400: "No such event file, or the body is not text", 411: "No length", 413: "Too long"}
     app.post("/processing", response_model=ServiceAnswer, responses=_problems(refusals))(start)
     app.get("/status", response_model=ServiceAnswer, responses=_problems({404: "No such job"}))(status)
     app.get("/jobs")(jobs)
@@ -108,7 +108,7 @@ def _problems(causes: dict[int, str]) -> dict[int | str, dict[str, Any]]:
 
 
 def start(body: GpRequest, request: Request) -> ServiceAnswer:
-    """Start an analysis. The same request twice starts two."""
+    """Start an analysis. Repeating a request starts another analysis."""
     try:
         event_file_of(body, request.app.state.data)
     except InvalidInput as error:
@@ -119,7 +119,7 @@ def start(body: GpRequest, request: Request) -> ServiceAnswer:
 
 
 def status(seqid: Annotated[str, Query(min_length=1, max_length=256)], request: Request) -> ServiceAnswer:
-    """Tell where the job with this process id stands; its result once it is completed."""
+    """Return the state of the job with this process id, and its result once it is completed."""
     job = request.app.state.store.get(seqid)
     if job is None:
         raise HTTPException(404, "no such process id")
@@ -132,7 +132,7 @@ def jobs(request: Request, count: Annotated[int, Query(ge=1, le=1000)] = 100) ->
 
 
 def health(request: Request) -> ServiceHealth:
-    """Tell that the service is alive."""
+    """Return the health of the service."""
     counts = {state.value: number for state, number in request.app.state.store.counts().items()}
     return ServiceHealth(status="ok", version=__version__, jobs=counts)
 

@@ -1,4 +1,4 @@
-"""The jobs of the reference GP, in a SQLite file: nothing accepted is ever forgotten."""
+"""Jobs of the reference GP in an SQLite file; an accepted job is never lost."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mxtvhf.simulator.gp.analysis import AnalysisResult
 from mxtvhf.workflow.gp.contract import GpRequest, GpState
 
 MAX_STARTS = 3
-"""A job that was being analysed when the service died is started again, but not more often than this."""
+"""Largest number of starts of a job whose analysis is interrupted by the end of the process."""
 
 JOBS_VERSION = 1
-"""SQLite's ``user_version`` of the file; version 0.1.0 left it 0 and wrote the same table."""
+"""SQLite ``user_version`` of the file; version 0.1.0 wrote the same table with 0."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -43,41 +43,41 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
 
 @dataclass(frozen=True)
 class Job:
-    """One analysis that was asked for."""
+    """A requested analysis."""
 
     process_id: str
     request: GpRequest | None
-    """None where the kept request is damaged."""
+    """None if the stored request is damaged."""
     state: GpState
     message: str | None
     result: AnalysisResult | None
     submitted: str
     """UTC, ISO 8601."""
     ended: str | None
-    """UTC, ISO 8601; None until then."""
+    """UTC, ISO 8601; None before the end of the job."""
 
     def known_request(self) -> GpRequest:
-        """Return what was asked for.
+        """Return the request.
 
         Raises
         ------
         InvalidInput
-            The kept request is damaged.
+            The stored request is damaged.
         """
         if self.request is None:
-            raise InvalidInput(f"GP job {self.process_id}: the kept request is damaged; submit it again")
+            raise InvalidInput(f"GP job {self.process_id}: the stored request is damaged; submit it again")
         return self.request
 
 
 class JobStore:
-    """All jobs of one folder. Safe to use from several threads, refused to a second process.
+    """Jobs of one folder. Several threads may share it, but only one process can open it.
 
     Raises
     ------
     NewerVersion
-        The jobs were kept by a later version of this software.
+        The jobs were stored by a later version of this software.
     Failure
-        Another process has the folder, it cannot be written, or the file of the jobs is damaged.
+        Another process uses the folder, it cannot be written, or the job file is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -114,25 +114,25 @@ class JobStore:
                 f"{path}: schema version {version}; mxtvhf {__version__} reads up to {JOBS_VERSION}; "
                 "upgrade mxtvhf"
             )
-        # A job is on the disk before its process id is given out.
+        # A job is on disk before its process id is returned.
         self._database.executescript(
             f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_SCHEMA} PRAGMA user_version={JOBS_VERSION};"
         )
 
     def close(self) -> None:
-        """Close the file and let another process have the folder."""
+        """Close the file and release the folder for another process."""
         with self._one_at_a_time:
             self._database.close()
             self._lock_file.close()
 
     def _take_up_again(self) -> None:
-        """Queue what was being analysed when the last process died, unless it died of it too often."""
+        """Queue interrupted jobs of the last process again, unless they were interrupted too often."""
         with self._one_at_a_time:
             self._database.execute(
                 "UPDATE jobs SET state = ?, message = ?, ended = ? WHERE state = ? AND starts >= ?",
                 (
                     GpState.FAILED,
-                    f"the service died {MAX_STARTS} times during the analysis",
+                    f"the service stopped {MAX_STARTS} times during the analysis",
                     utc_text(datetime.now(UTC)),
                     GpState.RUNNING,
                     MAX_STARTS,
@@ -143,7 +143,7 @@ class JobStore:
             )
 
     def submit(self, request: GpRequest) -> Job:
-        """Add a job. The same request twice makes two jobs."""
+        """Add a job. Repeating a request adds another job."""
         process_id = str(uuid.uuid4())
         now = utc_text(datetime.now(UTC))
         with self._one_at_a_time:
@@ -154,7 +154,7 @@ class JobStore:
         return Job(process_id, request, GpState.PENDING, None, None, now, None)
 
     def claim(self) -> Job | None:
-        """Take the oldest pending job and mark it as running; None when there is none."""
+        """Return the oldest pending job and mark it as running; None if there is none."""
         with self._one_at_a_time:
             rows = self._database.execute(
                 "UPDATE jobs SET state = ?, starts = starts + 1 WHERE number ="
@@ -164,7 +164,7 @@ class JobStore:
         return _job(rows[0]) if rows else None
 
     def release(self, process_id: str) -> None:
-        """Give a claimed job back, to be done after the next start."""
+        """Return a claimed job to the queue for the next start of the service."""
         with self._one_at_a_time:
             self._database.execute(
                 "UPDATE jobs SET state = ?, starts = starts - 1 WHERE process_id = ?",
@@ -175,8 +175,12 @@ class JobStore:
         """End a job with its result."""
         self._end(process_id, GpState.COMPLETED, None, result.model_dump_json())
 
+    def complete_without_source(self, process_id: str, message: str) -> None:
+        """End a job that found no source; the message says how deep it looked."""
+        self._end(process_id, GpState.COMPLETED, message, None)
+
     def fail(self, process_id: str, message: str) -> None:
-        """End a job without one."""
+        """End a job without a result."""
         self._end(process_id, GpState.FAILED, message, None)
 
     def _end(self, process_id: str, state: GpState, message: str | None, result: str | None) -> None:
@@ -187,13 +191,13 @@ class JobStore:
             )
 
     def get(self, process_id: str) -> Job | None:
-        """Return a job, None if there is no such one."""
+        """Return a job, None if it does not exist."""
         with self._one_at_a_time:
             row = self._database.execute("SELECT * FROM jobs WHERE process_id = ?", (process_id,)).fetchone()
         return _job(row) if row else None
 
     def latest(self, count: int) -> list[Job]:
-        """Return the jobs asked for last, newest first."""
+        """Return the latest jobs, newest first."""
         with self._one_at_a_time:
             rows = self._database.execute(
                 "SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (count,)
@@ -201,7 +205,7 @@ class JobStore:
         return [_job(row) for row in rows]
 
     def counts(self) -> dict[GpState, int]:
-        """Return how many jobs are in which state."""
+        """Return the number of jobs by state."""
         with self._one_at_a_time:
             rows = self._database.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()
         return dict.fromkeys(GpState, 0) | {GpState(state): number for state, number in rows}
@@ -213,7 +217,7 @@ def _job(row: sqlite3.Row) -> Job:
         try:
             result = AnalysisResult.model_validate(json.loads(row["result"]))
         except ValueError:
-            state, message = GpState.FAILED, "the kept result is damaged; submit the request again"
+            state, message = GpState.FAILED, "the stored result is damaged; submit the request again"
     return Job(
         process_id=row["process_id"],
         request=_request(row["request"]),

@@ -25,30 +25,30 @@ def serve(
     delay: float = 0.0,
     store: CalibrationStore | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then running analyses end, and waiting jobs wait for the next start.
+    """Serve until SIGTERM or SIGINT, then finish running analyses; queued jobs wait for the next start.
 
     Parameters
     ----------
     host, port
-        Where to listen.
+        Address to listen on.
     data, state, workers, delay
-        As ``create_app``.
+        Same as for ``create_app``.
     store
-        The calibration files, as they are now; by default those of the package.
+        Calibration store; by default that of the package.
 
     Raises
     ------
     InvalidInput
-        ``data`` is no folder.
+        ``data`` is not a folder.
     Failure
-        The port is in use, or the state folder is.
+        The port or the state folder is in use.
     """
     if not data.is_dir():
         raise InvalidInput(f"GP data folder {data}: no such folder")
     listener = _listen(host, port)
     localise = partial(localise_events, store=store)
     app = create_app(data, state, workers=workers, delay=delay, localise=localise)
-    # The first analysis should not wait for astropy and scipy.
+    # Imported here so that the first analysis does not wait for astropy and scipy.
     import mxtvhf.workflow.steps.vhf_localisation  # noqa: F401
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)
@@ -56,11 +56,11 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Take the port, or say why it cannot be had."""
+    """Open the port, or raise an error with the reason."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        # create_server adds its own words after the system's.
+        # create_server appends its own text to that of the system.
         cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise Failure(f"GP service cannot listen on {host}:{port}: {cause}") from None

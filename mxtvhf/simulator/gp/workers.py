@@ -1,4 +1,4 @@
-"""The threads that do the jobs of the reference GP."""
+"""Worker threads of the reference GP."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from mxtvhf.errors import MxtVhfError
+from mxtvhf.errors import MxtVhfError, NothingToDo
 from mxtvhf.simulator.gp.analysis import Localiser, analyse, localise_events
 from mxtvhf.simulator.gp.jobs import Job, JobStore
 
 log = logging.getLogger(__name__)
 
 LONGEST_GOODBYE = 10.0
-"""Seconds that an analysis gets to end when the service stops; what does not is done after the next start."""
+"""Time for a running analysis to end when the service stops, seconds; otherwise it restarts next time."""
 
 
 class Workers:
-    """A small pool of threads, which take the oldest job first.
+    """A pool of threads, which process the oldest job first.
 
     Parameters
     ----------
     jobs
-        Where the jobs are.
+        Job store.
     data
-        The folder with the event files.
+        Folder of the event files.
     count
         Number of threads.
     delay
         Seconds added to every job, to imitate a slow GP.
     localise
-        What is done with an event file.
+        Function that localises the source of an event file.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Workers:
         ]
 
     def start(self) -> None:
-        """Start the threads; each looks for waiting jobs first."""
+        """Start the threads; each first looks for queued jobs."""
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Tell the pool that there is one more job."""
+        """Notify the pool of a new job."""
         self._work.release()
 
     def stop(self) -> None:
-        """Let each thread end its analysis, and wait for it; what only waits is given back."""
+        """Wait for the running analyses to end; queued jobs stay queued."""
         self._ending.set()
         for _ in self._threads:
             self._work.release()
@@ -73,7 +73,7 @@ class Workers:
             try:
                 self._next()
             except sqlite3.Error:
-                log.exception("GP jobs cannot be written; trying again")
+                log.exception("GP jobs cannot be written; retrying")
                 self._ending.wait(1.0)
 
     def _next(self) -> None:
@@ -88,11 +88,13 @@ class Workers:
     def _do(self, job: Job) -> None:
         try:
             result = analyse(job.known_request(), self._data, self._localise)
+        except NothingToDo as nothing:
+            self._jobs.complete_without_source(job.process_id, str(nothing))
         except MxtVhfError as error:
             self._jobs.fail(job.process_id, str(error))
         except Exception:
-            # The job must end, and the thread must live on, whatever the analysis stumbles over.
+            # Whatever the analysis raises, the job must end and the thread must continue.
             log.exception("GP process %s", job.process_id)
-            self._jobs.fail(job.process_id, "the analysis failed unexpectedly; see the service's log")
+            self._jobs.fail(job.process_id, "the analysis failed unexpectedly; see the log of the service")
         else:
             self._jobs.complete(job.process_id, result)

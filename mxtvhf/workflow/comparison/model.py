@@ -1,4 +1,4 @@
-"""What comes out of a comparison of two reports."""
+"""Results of the comparison of two reports."""
 
 from __future__ import annotations
 
@@ -11,64 +11,64 @@ from mxtvhf.models.kept import KeptModel
 
 
 class Tolerances(Model):
-    """Up to where numbers that were fitted count as equal.
+    """Tolerances within which fitted numbers count as equal.
 
-    On one machine the same software gives the same numbers to the last bit; another processor or another
-    version of numpy moves them by far less than these tolerances. They are choices, not measurements: far
-    below what an observer notices, far above rounding.
+    On one machine the same software gives bit-identical numbers; another processor or version of numpy
+    changes them by much less than these tolerances. The tolerances are our choice: far below what matters to
+    an observer, far above rounding errors.
     """
 
     position: float = 0.01
-    """Separation of two positions, as a part of the larger statistical (else total) 90 % radius."""
+    """Separation of two positions as a fraction of the larger statistical (else total) 90 % radius."""
     relative: float = 0.01
-    """Of radii, test statistics, expected photons and the like."""
+    """Relative tolerance of radii, test statistics, expected photons and similar numbers."""
     measurement: float = 0.05
-    """Of a value with errors, as a part of the larger 1 sigma error."""
+    """Tolerance of a value with errors, as a fraction of the larger 1 sigma error."""
     product: float = 1e-3
-    """Relative, of the numbers in FITS files other than the event file."""
+    """Relative tolerance of the numbers in FITS files other than the event file."""
 
 
 class Outcome(StrEnum):
-    """What a comparison says."""
+    """Outcome of a comparison."""
 
     EQUAL = "equal"
     CHANGED = "changed"
     MISSING = "missing"
-    """There is no archived report to compare with."""
+    """There is no archived report for comparison."""
 
 
 class Difference(Model):
-    """One thing that is not the same."""
+    """A single difference between two reports."""
 
     what: str
     """Path in the report, ``packets.good``, or a product, ``product event_file``."""
     archived: JsonValue
     new: JsonValue
     matters: bool
-    """False: it may differ (software and calibration versions, GP, wording) and is only noted."""
+    """False if the difference is allowed (software and calibration versions, GP, wording) and only noted."""
 
 
 class PositionShift(Model):
-    """How far a position moved."""
+    """Shift of a position."""
 
     position: str
     """Origin and label."""
     separation_arcsec: float
     part_of_r90: float | None
-    """The separation over the larger statistical (else total) 90 % radius; None without a radius."""
+    """Separation divided by the larger statistical (else total) 90 % radius; None without a radius."""
     r90_archived_arcsec: float | None
     r90_new_arcsec: float | None
 
 
 class SourceOutcome(StrEnum):
-    """What became of a source between two reports."""
+    """Change of a source between two reports."""
 
     SAME = "same"
     MOVED = "moved"
     FOUND = "found"
-    """Only in the new report."""
+    """The source is only in the new report."""
     LOST = "lost"
-    """Only in the archived one."""
+    """The source is only in the archived report."""
 
 
 class SourceChange(Model):
@@ -76,39 +76,39 @@ class SourceChange(Model):
 
     outcome: SourceOutcome
     archived: str | None
-    """Its name there; None: it is not there."""
+    """Name in the archived report; None if it is not there."""
     new: str | None
     separation_arcsec: float | None = None
     part_of_r90: float | None = None
-    """The separation over the larger statistical 90 % radius."""
+    """Separation divided by the larger statistical 90 % radius."""
 
 
 class ComparisonSummary(Model):
-    """A comparison in short."""
+    """Summary of a comparison."""
 
     burst_id: str
     archived_run: str
     new_run: str
     outcome: Outcome
     reason: str
-    """In one line, what differs."""
+    """Differences in one line."""
     archived_version: str | None = None
-    """Of this software."""
+    """Version of this software."""
     new_version: str | None = None
     best: PositionShift | None = None
     """Shift of the best position; None unless both reports have one."""
 
 
 class Comparison(ComparisonSummary, KeptModel):
-    """The report of a replay against the archived one."""
+    """Comparison of the report of a replay with the archived report."""
 
     positions: tuple[PositionShift, ...] = ()
-    """Positions that both reports have."""
+    """Shifts of the positions that are in both reports."""
     sources: tuple[SourceChange, ...] = ()
-    """The sources that the photons show, by their places; empty where one of the reports lists none."""
+    """Changes of the detected sources, paired by position; empty if one of the reports lists none."""
     differences: tuple[Difference, ...] = ()
-    """Those that matter first."""
+    """Differences, those that matter first."""
 
     def summary(self) -> ComparisonSummary:
-        """Return what lists need."""
+        """Return the summary for lists."""
         return ComparisonSummary(**{name: getattr(self, name) for name in ComparisonSummary.model_fields})

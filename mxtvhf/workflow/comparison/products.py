@@ -1,4 +1,4 @@
-"""The files of two runs of one input, compared by what is in them."""
+"""Compare the contents of the product files of two runs of one input."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mxtvhf.workflow.comparison.model import Difference, Tolerances
 
 FITS_SUFFIXES = (".fits", ".pha", ".arf", ".rmf")
 EXACT = ("event_file",)
-"""FITS files whose numbers must be the same to the last bit."""
+"""FITS files whose numbers must be bit-identical."""
 ADDED = ("sources", "sources_ds9")
-"""Files that earlier versions did not write: the report says whether sources were found or lost."""
+"""Files that earlier versions did not write; the comparison of the reports covers their sources."""
 VERSION_KEYWORDS = ("PIP_VER", "MOCTOOL", "COMMENT", "HISTORY", "CHECKSUM", "DATASUM")
-"""What a FITS header says of the software, or what follows from that."""
+"""FITS keywords that depend on the software version."""
 NAMING_KEYWORDS = ("OBS_ID",)
-"""GP's name of the observation: it may become known after the original run."""
+"""GP's identifier of the observation, which may become known after the original run."""
 CALIBRATION_KEYWORD = "CAL"
-"""Start of the keywords with calibration versions; the report compares them."""
+"""Prefix of the keywords with calibration versions, which are compared in the reports."""
 
 Products = Mapping[str, Mapping[str, str]]
 
@@ -27,11 +27,11 @@ Products = Mapping[str, Mapping[str, str]]
 def compare_products(
     archived: Products, new: Products, folders: tuple[Path, Path], tolerances: Tolerances | None = None
 ) -> Iterator[Difference]:
-    """Yield what differs between the products of two runs.
+    """Yield the differences between the products of two runs.
 
-    Equal checksums are equal files. Others are compared by content: FITS files apart from software and
-    calibration versions, lists of rejected packets apart from the input's name, the photons byte by byte.
-    Pictures are not compared, they show what is compared elsewhere.
+    Files with equal checksums are equal. Others are compared by content: FITS files except for software and
+    calibration versions, lists of rejected packets except for the name of the input, and photons byte by
+    byte. Pictures are not compared, because their contents are compared elsewhere.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def compare_products(
     folders
         Product folders of the two runs.
     tolerances
-        For the numbers in FITS files other than the event file.
+        Tolerances for the numbers in FITS files other than the event file.
     """
     limits = tolerances or Tolerances()
     for name in sorted(archived.keys() | new.keys()):
@@ -58,9 +58,9 @@ def compare_products(
 
 
 def _content_difference(name: str, paths: tuple[Path, Path], limits: Tolerances) -> tuple[str, bool] | None:
-    """Say how two files differ, and whether that matters; None: not in what matters."""
+    """Return how two files differ and if that matters; None if there is no relevant difference."""
     if gone := [path for path in paths if not path.is_file()]:
-        return f"cannot be compared: {gone[0]} is gone", True
+        return f"cannot be compared: {gone[0]} is missing", True
     suffix = paths[1].suffix
     if suffix == ".png":
         return None
@@ -73,25 +73,25 @@ def _content_difference(name: str, paths: tuple[Path, Path], limits: Tolerances)
         except ValueError as error:
             return f"cannot be compared: damaged JSON: {error}", True
         return None if same else ("other content", True)
-    # The region file for DS9 repeats in text what position and regions of the report say.
+    # The DS9 region file repeats the position and regions of the report as text.
     return "other bytes", suffix != ".reg"
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Read what a list of rejected packets says, apart from its format and the input's name."""
+    """Return the content of a list of rejected packets without its format version and input name."""
     content: dict[str, Any] = json.loads(path.read_bytes())
     return {key: value for key, value in content.items() if key not in ("schema_version", "input")}
 
 
 def fits_difference(archived: Path, new: Path, *, tolerance: float) -> str | None:
-    """Say in which HDUs two FITS files differ apart from versions; None: in none.
+    """Return the HDUs in which two FITS files differ, except for versions; None if there is no difference.
 
     Parameters
     ----------
     archived, new
         The files.
     tolerance
-        Relative, for real numbers in tables and headers.
+        Relative tolerance for floats in tables and headers.
     """
     from astropy.io import fits
 
@@ -107,4 +107,4 @@ def fits_difference(archived: Path, new: Path, *, tolerance: float) -> str | Non
         if found.identical:
             return None
         hdus = [f"HDU {number} {name}".strip() for number, _, name, _ in found.diff_hdus]
-    return f"other content in {', '.join(hdus)}" if hdus else "another number of HDUs"
+    return f"other content in {', '.join(hdus)}" if hdus else "different number of HDUs"

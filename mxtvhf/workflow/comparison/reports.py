@@ -1,7 +1,7 @@
-"""Two reports of one input, compared field by field.
+"""Compare two reports of one input field by field.
 
-The reports are compared as JSON, not as ``Report``: the archived one may be of another version of this
-software. What no rule below names must be the same to the last bit.
+The reports are compared as JSON, not as ``Report``: the archived one may have been written by another version
+of this software. Fields without a rule below must be bit-identical.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ IGNORED = (
     "run_id", "is_replay", "written", "headline", "timeline", "products", "*.products", "*.outlines",
     "crosscheck.*.p_value", "crosscheck.*.log10_bayes_factor", "crosscheck.*.probability*",
 )  # fmt: skip
-"""The run itself; what repeats other fields in words or is derived from them; files, compared as files."""
+"""Fields that are not compared: those of the run itself, those derived from other fields, and files."""
 NOTED = (
     "schema_version", "version", "calibration", "*.calibration", "gp", "warnings", "best_reason",
     "*.reason", "*_reason", "*.doubts", "*.explanation", "*.recomputed", "catalogues", "associations",
     "identities", "localisation.chosen", "localisation.choice", "*.confused_with",
 )  # fmt: skip
-"""What may differ: versions, GP (a partner's service), wording, catalogues (asked around GP's position, too,
-and added to since). The verdict that comes of them must not."""
+"""Fields that may differ: versions, GP (a partner's service), wording, and catalogues (which may have grown,
+and are also searched around GP's position). The resulting verdict must not differ."""
 FITTED = ("positions", "best_position", "crosscheck", "localisation", "analysis")
-"""Fields whose real numbers come from a fit and have a tolerance."""
+"""Fields whose floats come from a fit and have a tolerance."""
 KEYS = {
     "positions": ("origin", "label"),
     "crosscheck": ("first", "second"),
     "claims": ("ivorn", "claim"),
     "related": ("ivorn",),
 }
-"""What names the elements of a list; those of other lists are named by their place."""
+"""Key of the elements of a list; elements of other lists are identified by their index."""
 SOURCES = "localisation.sources"
-"""Paired by their places on the sky."""
+"""Lists whose elements are paired by sky position."""
 
 Report = Mapping[str, Any]
 
@@ -63,16 +63,16 @@ def compare_reports(
     Parameters
     ----------
     archived, new
-        Written reports (``report.json``) as JSON, the original run's and its replay's.
+        Written reports (``report.json``) of the original run and its replay as JSON.
     products
-        What differs between their files, see ``mxtvhf.workflow.comparison.products``.
+        Differences between their files, see ``mxtvhf.workflow.comparison.products``.
     tolerances
-        For fitted numbers.
+        Tolerances for fitted numbers.
 
     Returns
     -------
     Comparison
-        ``equal`` when nothing differs that matters, else ``changed``.
+        ``equal`` if no difference matters, else ``changed``.
     """
     limits = tolerances or Tolerances()
     fields = _Fields(limits, _gp_labels(archived) | _gp_labels(new))
@@ -96,7 +96,7 @@ def compare_reports(
 
 
 def reason_text(differences: Sequence[Difference]) -> str:
-    """Say in one line what differs."""
+    """Return the differences as one line."""
     words = {True: "differs", False: "noted"}
     parts = []
     for matters, word in words.items():
@@ -108,7 +108,7 @@ def reason_text(differences: Sequence[Difference]) -> str:
 
 
 def position_shift(archived: Report, new: Report) -> PositionShift:
-    """Return how far a position moved, and its radii."""
+    """Return the shift of a position, and its radii."""
     separation = separation_arcsec(archived["ra_deg"], archived["dec_deg"], new["ra_deg"], new["dec_deg"])
     radius = max(_scale(archived), _scale(new))
     return PositionShift(
@@ -131,7 +131,7 @@ def _shifts(archived: Report, new: Report) -> Iterator[PositionShift]:
 
 
 def _listed(report: Report) -> list[Report]:
-    """Return the sources that a report lists; older ones list none."""
+    """Return the sources listed in a report; older reports list none."""
     localisation = report.get("localisation")
     return (localisation.get("sources") or []) if isinstance(localisation, Mapping) else []
 
@@ -142,7 +142,7 @@ def _sources(archived: Report, new: Report, limits: Tolerances) -> tuple[SourceC
 
 
 def _gp_labels(report: Report) -> set[str]:
-    """Labels of GP's positions, by which the cross-check names them."""
+    """Return the labels of GP's positions in the cross-check."""
     return {one["label"] for one in report.get("positions", ()) if one["origin"] == Origin.GP}
 
 
@@ -154,7 +154,7 @@ class _Fields:
     gp_labels: set[str]
 
     def differences(self, path: str, archived: Any, new: Any, *, matters: bool) -> Iterator[Difference]:
-        """Yield what differs at a path and below it."""
+        """Yield the differences at a path and below it."""
         if archived == new or _matches(path, IGNORED):
             return
         matters = matters and not (_matches(path, NOTED) or self._is_of_gp(archived) or self._is_of_gp(new))
@@ -176,7 +176,7 @@ class _Fields:
             elif name in archived and name in new:
                 yield from self.differences(below, old, now, matters=matters)
             elif not _matches(below, IGNORED):
-                # A field that another version of this software does not have.
+                # The field does not exist in another version of this software.
                 yield Difference(what=below, archived=old, new=now, matters=False)
 
     def _lists(
@@ -199,9 +199,10 @@ class _Fields:
     def _of_sources(
         self, archived: list[Report], new: list[Report], *, matters: bool
     ) -> Iterator[Difference]:
-        """Compare sources by their places: one may have another name now."""
+        """Compare sources paired by position, since their names may have changed."""
         if not archived or not new:
-            # A report of an earlier version lists none; with no source at all, ``detected`` differs, too.
+            # A report of an earlier version lists no sources; if there is no source at all, ``detected`` also
+            # differs.
             yield Difference(what=SOURCES, archived=len(archived), new=len(new), matters=False)
             return
         before, after = ({one["name"]: one for one in sources} for sources in (archived, new))
@@ -217,7 +218,7 @@ class _Fields:
                 yield Difference(what=what, archived=places[0], new=places[1], matters=matters)
 
     def _measured_together(self, archived: Report, new: Report) -> dict[str, bool]:
-        """Tell of fields that are judged together, as those of one measurement, whether they are close."""
+        """Return if fields that belong to one measurement agree; None if they are compared one by one."""
         both, limits = archived.keys() & new.keys(), self.tolerances
         if {"ra_deg", "dec_deg", "r90_arcsec"} <= both:
             part = position_shift(archived, new).part_of_r90
@@ -238,7 +239,7 @@ class _Fields:
         return numbers and fitted and isclose(archived, new, rel_tol=self.tolerances.relative)
 
     def _is_of_gp(self, value: Any) -> bool:
-        """Tell whether something is GP's position, or a comparison with it."""
+        """Return True for GP's position or a comparison with it."""
         if not isinstance(value, Mapping):
             return False
         return value.get("origin") == Origin.GP or not self.gp_labels.isdisjoint(
@@ -247,7 +248,7 @@ class _Fields:
 
 
 def _unnamed(source: Report) -> Report:
-    """Return a source without what counts the others: its name is not compared."""
+    """Return a source without the fields that depend on its number, such as its name."""
     return {key: value for key, value in source.items() if key != "name"}
 
 
@@ -263,7 +264,7 @@ def _matches(path: str, patterns: Sequence[str]) -> bool:
 
 
 def _named(elements: Sequence[Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Return the elements of a list by what names them; of equal names the place makes the difference."""
+    """Return the elements of a list by key; equal keys are distinguished by index."""
     found: dict[str, Any] = {}
     for place, element in enumerate(elements):
         name = " ".join(str(element[key]) for key in keys if element.get(key)) if keys else f"{place}"

@@ -1,4 +1,4 @@
-"""The run of a replay against its original, by what both left in their product folders."""
+"""Compare a replay with its original run, using the files in their product folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxtvhf.workflow.comparison.reports import compare_reports
 log = logging.getLogger(__name__)
 
 COMPARISON_FILE = "comparison.json"
-NOTICE_ALONE = "a notice without packets: no report is made of it"
+NOTICE_ALONE = "a notice without packets has no report"
 
 
 def compare_runs(
@@ -29,19 +29,19 @@ def compare_runs(
     Parameters
     ----------
     products
-        The products folder.
+        Folder of all products.
     burst_id
-        Their burst.
+        Burst id of both runs.
     archived_run, new_run
         Ids of the original run and of its replay.
     has_packets
-        False: the input was a notice alone, of which no report is made.
+        False if the input was a notice without packets, which has no report.
 
     Returns
     -------
     Comparison
-        ``missing`` without an archived report; ``changed`` when only the replay has none; ``equal`` when
-        neither has one and none was due.
+        ``missing`` without an archived report; ``changed`` if only the replay has none; ``equal`` if neither
+        has one and none was expected.
     """
     folders = tuple(product_folder(products, burst_id, run) for run in (archived_run, new_run))
     archived, new = (_report(folder / FINAL_REPORT) for folder in folders)
@@ -76,7 +76,7 @@ def _missing_text(archived: dict[str, Any] | None, new: dict[str, Any] | None) -
 
 
 def _report(path: Path) -> dict[str, Any] | None:
-    """Read a report; None when there is none, or, with a warning in the log, when it cannot be read."""
+    """Read a report; None if it is missing or, with a logged warning, unreadable."""
     if not path.exists():
         return None
     raw = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The sources of two reports, by their places: their names tell only which was the most significant."""
+"""Compare the sources of two reports by position; their names only give the order of significance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.workflow.comparison.model import SourceChange, SourceOutcome, Tolerances
 
 SAME_WITHIN_R90 = 1.5
-"""Farther apart than this part of both 90 % radii in quadrature they are two sources: 99.4 % are closer."""
+"""Largest separation of one source in units of the combined 90 % radius, which 99.4 % do not exceed."""
 
 Source = Mapping[str, Any]
 
@@ -18,19 +18,19 @@ Source = Mapping[str, Any]
 def source_changes(
     archived: Sequence[Source], new: Sequence[Source], tolerances: Tolerances
 ) -> list[SourceChange]:
-    """Pair the sources of two reports, the closest first, and say what became of each.
+    """Pair the sources of two reports, the closest first, and classify the change of each.
 
     Parameters
     ----------
     archived, new
         ``localisation.sources`` of the two reports.
     tolerances
-        Up to where a position counts as the same.
+        Tolerance within which a position counts as unchanged.
 
     Returns
     -------
     list of SourceChange
-        Those of the archived report in its order, then those that were found anew.
+        Sources of the archived report in its order, then new sources.
     """
     pairs = sorted(
         (_apart(one, other), i, j)

@@ -1,4 +1,4 @@
-"""Comparisons as a table for people."""
+"""Format comparisons as a text table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mxtvhf.workflow.comparison.model import ComparisonSummary, Outcome, Positio
 
 
 def comparisons_text(found: Iterable[ComparisonSummary]) -> list[str]:
-    """Write comparisons as a table, what changed first, and count them."""
+    """Format comparisons as a table, changed ones first, and count them."""
     rows = sorted(found, key=lambda one: (list(Outcome).index(one.outcome) != 1, one.new_run))
     lines = [f"{'outcome':8} {'best position moved':22} {'version':16} run: what differs"]
     lines += [

@@ -8,13 +8,15 @@ The contract has two requests (the project's founding document)::
 
 ASSUMED, since the real service's words are not public, and exchangeable here only: the names in
 ``STATE_WORDS``, the field ``processing_descriptor.state`` and ``.message``, the fields of ``GpResult``,
-and that a start answered by 429, 503 or a refusal (4xx) has not happened. ``docs/gp.md`` lists them.
+that a start answered by 429, 503 or a refusal (4xx) has not happened, and that ``"result": null`` of a
+completed job says that GP found no source. ``docs/gp.md`` lists them.
 
 Errors that this module adds to the tree of ``mxtvhf.errors``::
 
     Failure
     ├── Retriable
     │   └── GpBusy           5xx, 429, 408 or no connection; may name the moment to ask again
+    ├── GpTimeout            GP works on the job for longer than we wait
     └── GpAnswerError        an answer that the contract does not know (HTML, wrong types, redirect, ...)
         ├── GpUnknownJobError    404 on a status request: GP does not know the process id
         └── GpStartUnknownError  no usable answer to the request to start: GP may or may not have started
@@ -77,7 +79,7 @@ class GpState(StrEnum):
     """Accepted, not started."""
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
-    """Ended with a result."""
+    """Ended with a result: a position, or ``null`` where GP found no source."""
     FAILED = "FAILED"
     """Ended without one; GP's message says why."""
 
@@ -136,6 +138,10 @@ class GpBusy(Retriable):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class GpTimeout(Failure):
+    """GP answers, but its analysis takes longer than we wait."""
 
 
 class GpAnswerError(Failure):
@@ -215,7 +221,7 @@ class GpStatus(Model):
     state: GpState
     message: str | None = None
     position: Position | None = None
-    """Set if, and only if, the state is COMPLETED."""
+    """Set if the state is COMPLETED, unless GP found no source."""
     is_reference: bool = False
     """True when the reference service answered, whose position is no independent one."""
 
@@ -285,7 +291,7 @@ def job_status(answer: Answer, process_id: str) -> GpStatus:
     GpUnknownJobError
         404.
     GpAnswerError
-        Another job's status, an unknown state word, or a completed job without a result.
+        Another job's status, an unknown state word, or a completed job without the field ``result``.
     GpBusy, InvalidInput, Failure
         As ``read_answer``.
     """
@@ -300,7 +306,8 @@ def job_status(answer: Answer, process_id: str) -> GpStatus:
         _refuse(
             answer, f"unknown state {one_line(repr(descriptor.state), 200)}, want {', '.join(STATE_WORDS)}"
         )
-    if state is GpState.COMPLETED and result is None:
+    # Only an explicit null says that GP found nothing: a missing field may have another name.
+    if state is GpState.COMPLETED and result is None and "result" not in content.model_fields_set:
         _refuse(answer, f"process {process_id} is completed, but there is no result")
     is_reference = descriptor.service == REFERENCE_SERVICE
     label = "reference service" if is_reference else "analysis"

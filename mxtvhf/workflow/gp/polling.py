@@ -9,6 +9,7 @@ from mxtvhf.workflow.gp.contract import (
     UNKNOWN_GRACE_S,
     GpBusy,
     GpStatus,
+    GpTimeout,
     GpUnknownJobError,
     pause_after_failures,
 )
@@ -63,6 +64,10 @@ class Polling:
             self._unknown_since = self._clock()
         if self._clock() - self._unknown_since >= self._grace_s:
             raise error
+
+    def given_up(self, text: str) -> GpBusy | GpTimeout:
+        """Return the error of a wait that is over: GP is not reached, or works for too long."""
+        return GpBusy(text) if self._failures else GpTimeout(text)
 
     def pause_s(self, left_s: float) -> float:
         """Return the seconds until the next poll, of those that are left before the deadline."""

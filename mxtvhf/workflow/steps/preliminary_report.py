@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.catalogues.model import Catalogues
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
@@ -36,6 +36,6 @@ def preliminary_report(
     ReportProducts
         The files, and the result in short.
     """
-    gp = GpOutcome(available=False, reason=GP_NOT_AWAITED)
+    gp = GpOutcome(available=False, progress=GpProgress.RUNNING, reason=GP_NOT_AWAITED)
     crosscheck = crosscheck_positions((run.alert, *run.related), run.localisation, gp, catalogues=catalogues)
     return write_report(run, crosscheck, status="preliminary", photons=photons, out=out, written=written)

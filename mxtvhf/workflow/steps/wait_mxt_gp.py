@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 from mxtvhf.errors import GpFailed
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpState, GpStatus
@@ -22,7 +22,7 @@ def wait_mxt_gp(process_id: str, gp: GpClient) -> GpStatus:
 
 
 def gp_outcome(status: GpStatus) -> GpOutcome:
-    """Return what GP gave at the end.
+    """Return what GP gave at the end: a position, or that it found no source.
 
     Raises
     ------
@@ -37,6 +37,8 @@ def gp_outcome(status: GpStatus) -> GpOutcome:
         raise GpFailed(f"GP process {status.process_id} failed: {status.message or 'GP gives no reason'}")
     return GpOutcome(
         available=True,
+        progress=GpProgress.RECEIVED if status.position else GpProgress.NO_DETECTION,
+        reason=None if status.position else status.message,
         process_id=status.process_id,
         position=status.position,
         is_reference=status.is_reference,

@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseOperator, Param
-from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.definitions.param import ParamsDict
 
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionRequest, check_askable
 from mxtvhf.settings import read_settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
-from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.links import desk_url, web_address
+from mxtvhf_airflow.notifiers import DecisionNotifier
 from mxtvhf_airflow.run_context import airflow_errors, checked_params, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from mxtvhf.reporting.report import Report
-
 REPORT_KEY = "report_sha256"
-"""XCom of ``ba_decision``: the report that was shown."""
+"""XCom of ``ba_decision``: the report that the question was put with."""
 
 
 class AskBAOperator(TriggerDagRunOperator):
-    """After step 7: starts the run of the decision, under the same run id, without waiting for its end."""
+    """After a report: starts the run of the decision, under the same run id, without waiting for its end."""
 
     template_fields: Sequence[str] = ()
 
@@ -65,6 +63,7 @@ class BADecisionOperator(HITLOperator):
             "subject": "",
             "options": [APPROVE, REJECT],
             "params": answer_params(),
+            "notifiers": [DecisionNotifier()],
             "response_timeout": timedelta(days=read_settings().answer_within_days),
         }
         super().__init__(**{**kwargs, **own})
@@ -72,38 +71,51 @@ class BADecisionOperator(HITLOperator):
     def execute(self, context: Context) -> None:
         """Write the drafts and ask."""
         from mxtvhf.archive.products import product_folder
-        from mxtvhf.reporting.announcement.question import write_question
+        from mxtvhf.reporting.announcement.question import read_report, write_question
 
         with airflow_errors(context, self.log):
             settings, request = read_settings(), request_of(context)
-            report, digest = report_of(context)
+            report, digest = read_report(settings.products, request.burst_id, context["dag_run"].run_id)
             question = write_question(
                 report,
                 out=product_folder(settings.products, report.burst_id, report.run_id),
                 releases=settings.releases,
-                desk_url=desk_url(report),
-                page=_web(f"/runs/{quote(report.run_id, safe='')}"),
+                desk_url=desk_url(report.burst_id, report.run_id),
+                page=web_address(f"/runs/{quote(report.run_id, safe='')}"),
+                texts=settings.announcement,
             )
         context["ti"].xcom_push(key=REPORT_KEY, value=digest)
         self.subject, self.body = question.subject, question.body
-        self.params = ParamsDict(answer_params(question.positions))
+        self.params = ParamsDict(answer_params(question.positions, digest))
         if request.answer_within_s is not None:
             self.response_timeout = timedelta(seconds=request.answer_within_s)
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the decision; skip when nobody answered in time."""
-        from mxtvhf.reporting.announcement.question import decision_of
+        """Return the decision; skip when nobody answered in time.
 
+        An answer about a report that was not the newest one fails this try, and the next one puts the
+        question with the newest.
+        """
+        from mxtvhf.reporting.announcement.question import answered_report, decision_of
+
+        ti, run_id = context["ti"], context["dag_run"].run_id
         with airflow_errors(context, self.log):
-            report, _ = report_of(context)
             if event.get("error_type") == "timeout":
-                raise NothingToDo(f"{report.run_id}: nobody answered in time: nothing is announced")
-            user = event["responded_by_user"]
+                raise NothingToDo(f"{run_id}: nobody answered in time: nothing is announced")
+            user, answers = event["responded_by_user"], event["params_input"] or {}
+            report, digest = answered_report(
+                read_settings().products,
+                request_of(context).burst_id,
+                run_id,
+                digest=answers.get("report") or ti.xcom_pull(task_ids=self.task_id, key=REPORT_KEY),
+                answered=event["responded_at"],
+            )
             decision = decision_of(
                 report,
+                digest,
                 options=event["chosen_options"],
-                answers=event["params_input"] or {},
+                answers=answers,
                 decided_by=user["name"] or user["id"],
                 decided_at=event["responded_at"],
             )
@@ -123,16 +135,15 @@ class AnnounceOperator(BaseOperator):
         from mxtvhf.archive.archive import Archive
         from mxtvhf.reporting.announcement.deliveries import Channels
         from mxtvhf.reporting.announcement.model import Decision
+        from mxtvhf.reporting.announcement.question import decided_report
         from mxtvhf.reporting.announcement.release import release
 
         ti, settings = context["ti"], read_settings()
         with airflow_errors(context, self.log):
             decision = Decision.model_validate(ti.xcom_pull(task_ids=self.decided_by))
-            report, digest = report_of(context)
-            if digest != ti.xcom_pull(task_ids=self.decided_by, key=REPORT_KEY):
-                raise InvalidInput(
-                    f"{report.run_id}: the report was changed since it was decided about: ask again"
-                )
+            # A decision that was made before an upgrade from version 0.2.0 names no report.
+            digest = decision.report_sha256 or ti.xcom_pull(task_ids=self.decided_by, key=REPORT_KEY)
+            report = decided_report(settings.products, decision.burst_id, decision.run_id, digest)
             retraction = Archive(settings.archive).retraction(report.burst_id, is_test=report.is_test)
             released = release(
                 report,
@@ -143,23 +154,36 @@ class AnnounceOperator(BaseOperator):
                 ),
                 now=datetime.now(UTC),
                 retracted_by=retraction.ivorn if retraction else None,
-                desk_url=desk_url(report),
+                desk_url=desk_url(report.burst_id, report.run_id),
+                texts=settings.announcement,
             )
         for delivery in released.deliveries:
             self.log.info(
-                "%s: %s: %s %s", released.ivorn, delivery.channel, delivery.state, delivery.reason or ""
+                "%s: %s: %s after %d attempts %s",
+                released.ivorn,
+                delivery.channel,
+                delivery.state,
+                delivery.attempts,
+                delivery.reason or "",
             )
         return released.model_dump(mode="json")
 
 
-def answer_params(positions: Sequence[str] = ()) -> dict[str, Param]:
-    """Return the fields of the answer's form; which positions there are is known when the question is put."""
+def answer_params(positions: Sequence[str] = (), report: str = "") -> dict[str, Param]:
+    """Return the fields of the answer's form.
+
+    The positions, and the digest of the report that is read, are known when the question is put.
+    """
     choice: dict[str, Any] = {"enum": list(positions)} if positions else {}
+    read: dict[str, Any] = {"enum": [report]} if report else {}
     comment: dict[str, Any] = {"maxLength": 2000, "format": "multiline"}
     return {
         "position": Param("best", type="string", description="Position to announce", source="task", **choice),
         "comment": Param(
             "", type=["null", "string"], description="To be announced with it", source="task", **comment
+        ),
+        "report": Param(
+            report, type=["null", "string"], description="The report that you read", source="task", **read
         ),
     }
 
@@ -167,20 +191,3 @@ def answer_params(positions: Sequence[str] = ()) -> dict[str, Param]:
 def request_of(context: Context) -> DecisionRequest:
     """Check the parameters of the run."""
     return checked_params(DecisionRequest, context["dag_run"].conf or {})
-
-
-def report_of(context: Context) -> tuple[Report, str]:
-    """Read the report that the run is about, and the digest of its file."""
-    from mxtvhf.reporting.announcement.question import read_report
-
-    return read_report(read_settings().products, request_of(context).burst_id, context["dag_run"].run_id)
-
-
-def desk_url(report: Report) -> str | None:
-    """Return the address of the run on the desk; None where the web server's address is not configured."""
-    return _web(f"/desk/{report.burst_id}?{urlencode({'run': report.run_id})}")
-
-
-def _web(path: str) -> str | None:
-    base = str(airflow_configuration.get("api", "base_url", fallback="")).rstrip("/")
-    return f"{base}{PREFIX}{path}" if base else None

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 
-from mxtvhf_airflow.gp_outcome import gp_task, leave_reason
+from mxtvhf_airflow.gp_outcome import GpNotReached, GpTaskFailed, gp_task, leave_reason
 from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class StartMxtGpPipelineOperator(BaseOperator):
             return self._start(context)
 
     def _start(self, context: Context) -> str | None:
+        from mxtvhf.crosscheck.model import GpProgress
         from mxtvhf.errors import MxtVhfError, Retriable
         from mxtvhf.workflow.gp.contract import NOT_ASKED, GpStartUnknownError
         from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
@@ -80,7 +81,7 @@ class StartMxtGpPipelineOperator(BaseOperator):
         if request is None:
             reason = NOT_ASKED.format(burst_id=context["params"].get("burst_id"))
             self.log.warning("%s", reason)
-            leave_reason(context, reason)
+            leave_reason(context, reason, GpProgress.NOT_ASKED)
             return None
         job = {"asked": datetime.now(UTC).isoformat(), "event_sha256": self._event(context).get("sha256")}
         store.set(JOB_KEY, job)
@@ -92,8 +93,8 @@ class StartMxtGpPipelineOperator(BaseOperator):
             store.delete(JOB_KEY)
             if isinstance(error, Retriable):
                 # Airflow shows the class of an error: the name of ours tells a reader nothing.
-                raise AirflowException(str(error)) from None
-            raise AirflowFailException(str(error)) from None
+                raise GpNotReached(str(error)) from None
+            raise GpTaskFailed(str(error)) from None
         store.set(JOB_KEY, {**job, "process_id": process_id})
         self.log.info("GP process %s started", process_id)
         return process_id

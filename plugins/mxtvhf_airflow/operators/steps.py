@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from mxtvhf.archive.disk import once_there_is_room
 from mxtvhf.settings import read_settings
-from mxtvhf_airflow.links import DeskLink, ReportLink
+from mxtvhf_airflow.links import DeskLink, ReportLink, desk_url
 from mxtvhf_airflow.run_context import TIMING_KEY, RunContext, airflow_errors, run_of
 from mxtvhf_airflow.xcom import xcom_of
 
@@ -220,22 +220,57 @@ class CrosscheckPositionsOperator(StepOperator):
 
 
 class UpdateBAOperator(StepOperator):
-    """Step 7: bring the result to the Burst Advocate."""
+    """Step 7: bring the result to the Burst Advocate.
+
+    :param ask_task_id: task that asks for the decision after the final report; skipped here, without a
+        process of its own, where the preliminary report was asked about.
+    """
 
     operator_extra_links = (ReportLink(), DeskLink())
     report_page = "report.html"
 
+    def __init__(self, *, ask_task_id: str = "ask_ba_final", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ask_task_id = ask_task_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Report, and skip the question if it was put with the preliminary report."""
+        result = super().execute(context)
+        if not _is_asked_before(run_of(context)):
+            return result
+        context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=result)
+        raise DownstreamTasksSkipped(tasks=[self.ask_task_id])
+
     def step(self, run: RunContext) -> Model:
-        """Report."""
+        """Report, and write the drafts of what would be announced now."""
+        from mxtvhf.archive.products import report_summary
+        from mxtvhf.reporting.announcement.question import read_report, write_drafts
+        from mxtvhf.reporting.announcement.request import is_askable
         from mxtvhf.workflow.steps.update_ba import update_ba
 
-        return update_ba(
+        written = update_ba(
             record(run, run.analysis(), run.preliminary()),
             run.crosscheck(),
             photons=photons(run),
             out=run.out,
             written=datetime.now(UTC),
         )
+        if is_askable(report_summary(run.settings.products, run.run_id)):
+            report, _ = read_report(run.settings.products, run.burst_id, run.run_id)
+            write_drafts(
+                report,
+                out=run.out,
+                releases=run.settings.releases,
+                desk_url=desk_url(run.burst_id, run.run_id),
+                texts=run.settings.announcement,
+            )
+        return written
+
+
+def _is_asked_before(run: RunContext) -> bool:
+    """Tell whether the Burst Advocate was asked about the preliminary report, or will not be asked at all."""
+    preliminary = run.preliminary()
+    return run.is_replay or (preliminary is not None and preliminary.best_position is not None)
 
 
 def photons(run: RunContext) -> PhotonList:

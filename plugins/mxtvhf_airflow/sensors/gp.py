@@ -11,7 +11,7 @@ from airflow.providers.http.sensors.http import HttpSensor
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from mxtvhf_airflow.gp_outcome import OUTCOME_KEY, gp_task
+from mxtvhf_airflow.gp_outcome import OUTCOME_KEY, GpTaskFailed, gp_task
 from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
 from mxtvhf_airflow.triggers.gp import MxtGpTrigger
 
@@ -97,7 +97,9 @@ class MxtGpSensor(HttpSensor):
         from mxtvhf.workflow.gp.contract import GpStatus
 
         if not event or "status" not in event:
-            raise AirflowFailException((event or {}).get("error", "the GP trigger ended without a word"))
+            told = event or {}
+            reason = told.get("error", "the GP trigger ended without a word")
+            raise GpTaskFailed(reason, told.get("progress", "failed"))
         return _outcome(GpStatus.model_validate(event["status"]))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:

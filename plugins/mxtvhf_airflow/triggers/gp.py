@@ -25,6 +25,7 @@ from mxtvhf.workflow.gp.contract import (
     unreachable,
 )
 from mxtvhf.workflow.gp.polling import Polling
+from mxtvhf.workflow.gp.progress import progress_of
 from mxtvhf_airflow.hooks.gp import gp_auth, gp_base_url
 
 LONGEST_REQUEST = 10.0
@@ -34,8 +35,9 @@ LONGEST_REQUEST = 10.0
 class MxtGpTrigger(BaseTrigger):
     """Polls GP until the job ends, an answer is beyond hope, or the deadline is there.
 
-    Fires one event: ``{"status": <GpStatus>}`` or ``{"error": <one line>}``. Nothing is started and
-    nothing is cancelled: it may be killed, moved or run twice (and has no ``on_kill`` on purpose).
+    Fires one event: ``{"status": <GpStatus>}`` or ``{"error": <one line>, "progress": <GpProgress>}``.
+    Nothing is started and nothing is cancelled: it may be killed, moved or run twice (and has no ``on_kill``
+    on purpose).
 
     :param gp_conn_id: Airflow Connection of GP (type http).
     :param process_id: the job.
@@ -70,7 +72,7 @@ class MxtGpTrigger(BaseTrigger):
         try:
             status = await self._end_of_job()
         except MxtVhfError as error:
-            yield TriggerEvent({"error": str(error)})
+            yield TriggerEvent({"error": str(error), "progress": progress_of(error).value})
         else:
             yield TriggerEvent({"status": status.model_dump(mode="json")})
 
@@ -102,7 +104,7 @@ class MxtGpTrigger(BaseTrigger):
                 polling.answered(status)
             left = self._seconds_left()
             if left <= 0.0:
-                raise GpAnswerError(
+                raise polling.given_up(
                     f"GP process {self.process_id}: no result until {self.deadline}, given up; "
                     f"last: {polling.last}"
                 )

@@ -18,6 +18,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_file, report_summary
+from mxtvhf.desk.policy import HEADERS as DESK_HEADERS
 from mxtvhf.models.files import safe_name
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings, read_settings
@@ -100,7 +101,7 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
         page = render_no_report(
             run_id, found[0] if found else None, base=base, airflow=base.removesuffix(PREFIX)
         )
-        return HTMLResponse(page, 404, desk.HEADERS)
+        return HTMLResponse(page, 404, DESK_HEADERS)
 
     @app.get("/replays/{run_id}", response_class=FileResponse, responses={404: {"model": Problem}})
     def replays(run_id: str) -> FileResponse:

@@ -7,58 +7,98 @@ functions: every Airflow process imports this module.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
+from pydantic import AwareDatetime, BaseModel, Field
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder
+from mxtvhf.desk.comments import CommentText
+from mxtvhf.desk.decision import answer_address
+from mxtvhf.desk.policy import ALADIN_HEADERS, HEADERS
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.base import Model
 from mxtvhf.models.files import sha256_of
-from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.ids import BURST_ID_PATTERN, RunKind
+from mxtvhf.models.position import BEST
+from mxtvhf.models.text import one_line
+from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
-from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.links import PREFIX, web_address
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
+    from mxtvhf.desk.burst_list import BurstLine
     from mxtvhf.desk.burst_page import BurstPage
     from mxtvhf.desk.render import Viewer
+    from mxtvhf.reporting.announcement.deliveries import Channels
 
 STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
-CDS = "https://*.cds.unistra.fr https://*.u-strasbg.fr"
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-cache",
-}
-# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
-ALADIN_HEADERS = HEADERS | {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob: {CDS}; connect-src 'self' data: blob: {CDS}; worker-src blob:; "
-        f"font-src data: {CDS}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-    )
-}
-
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
+
+def _checked_advocate(user: GetUserDep) -> None:
+    """Refuse who may not answer the question about a burst."""
+    if not _viewer(user).may_decide:
+        raise HTTPException(403, f"{user.get_name()} may not decide about announcements")
+
+
+may_decide = Depends(_checked_advocate)
+
+
+class EventForm(BaseModel):
+    """The name of an event."""
+
+    name: str
+
+
+class SubmissionForm(BaseModel):
+    """The GCN Circular about an announcement."""
+
+    run: Annotated[str, Field(pattern=RUN_ID_PATTERN)]
+    """Folder of its release."""
+    circular: Annotated[int, Field(ge=1)]
+
+
+class ChangeForm(BaseModel):
+    """The correction or retraction of an announcement."""
+
+    action: Literal["correct", "retract"]
+    about: Annotated[str, Field(max_length=200)]
+    """Ivorn of the announcement that was out when it was decided."""
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    run: Annotated[str, Field(pattern=RUN_ID_PATTERN)] | None = None
+    """Of a correction: the run of the report to announce."""
+    position: Annotated[str, Field(max_length=200)] | None = None
+
+
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
+SHIFT = timedelta(hours=12)
+"""What the hand-over covers when it is asked for no time."""
+
+
+class NewComment(BaseModel):
+    """What the form of a comment sends."""
+
+    text: CommentText
+
+
 RunId = Annotated[
     str | None,
     Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest one with a report"),
@@ -68,23 +108,15 @@ RunId = Annotated[
 @router.get("")
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """List the bursts."""
-    from mxtvhf.desk.burst_list import burst_lines
-    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_list
-    from mxtvhf.intake.open_bursts import OpenBursts
+    from mxtvhf.desk.unreadable import UnreadableInputs
 
     settings = _settings(request)
-    opened = OpenBursts(settings.archive).all().items()
-    asked = questions(session, just_answered=True)
-    lines = burst_lines(
-        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
-        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
-        {question.run_id for question in asked if question.is_open},
-        DeskFiles(settings),
-        answers={question.run_id: question.answer for question in asked if question.answer},
-    )
-    unread = len(Archive(settings.archive).quarantined())
-    return _page(request, render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user)))
+    unread = len(UnreadableInputs(Archive(settings.archive), settings.desk_records).open())
+    lines, duty = _list_lines(settings, session), duty_box(settings, now=datetime.now(UTC))
+    html = render_list(lines, quarantined=unread, base=_base(request), viewer=_viewer(user), duty=duty)
+    return _page(request, html)
 
 
 @router.get("/static/{name}")
@@ -109,15 +141,110 @@ def of_run(
     return RedirectResponse(f"{_base(request)}/desk/{found[0].burst_id}?run={quote(run_id, safe='')}")
 
 
+@router.get("/handover")
+def handover(
+    request: Request,
+    session: SessionDep,
+    user: GetUserDep,
+    since: Annotated[
+        AwareDatetime | None, Query(description="ISO 8601 with zone; default: 12 hours ago")
+    ] = None,
+) -> Response:
+    """Return the hand-over of a shift."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.handover import handover as of_shift
+    from mxtvhf.desk.render import render_handover
+
+    settings, now = _settings(request), datetime.now(UTC)
+    shift = of_shift(
+        _list_lines(settings, session), DeskFiles(settings), since=since or now - SHIFT, until=now
+    )
+    return _page(request, render_handover(shift, base=_base(request), viewer=_viewer(user)))
+
+
+@router.get("/statistics")
+def statistics(
+    request: Request, session: SessionDep, user: GetUserDep, kind: RunKind = RunKind.LIVE
+) -> Response:
+    """Return the statistics of the runs of a kind."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.desk.render import render_statistics
+    from mxtvhf.desk.statistics import months
+
+    runs = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
+    every = months(runs, DeskFiles(_settings(request)), kind)
+    return _page(request, render_statistics(every, kind, base=_base(request), viewer=_viewer(user)))
+
+
+@router.get("/unreadable")
+def unreadable(request: Request, user: GetUserDep) -> Response:
+    """Return the inputs that could not be read and that nobody has dismissed."""
+    from mxtvhf.desk.render import render_unreadable
+    from mxtvhf.desk.unreadable import UnreadableInputs
+
+    settings = _settings(request)
+    notes = UnreadableInputs(Archive(settings.archive), settings.desk_records).open()
+    return _page(request, render_unreadable(notes, base=_base(request), viewer=_viewer(user)))
+
+
+@router.post("/unreadable/{sha256}", status_code=204, dependencies=[may_decide])
+def dismiss(
+    sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], request: Request, user: GetUserDep
+) -> None:
+    """Take an unreadable input from the list; the quarantine keeps it."""
+    from mxtvhf.desk.unreadable import UnreadableInputs
+
+    settings = _settings(request)
+    try:
+        UnreadableInputs(Archive(settings.archive), settings.desk_records).dismiss(
+            sha256, by=user.get_name(), now=datetime.now(UTC)
+        )
+    except InvalidInput as error:
+        raise HTTPException(404, str(error)) from error
+
+
 @router.get("/{burst_id}")
 def burst(
     burst_id: BurstId, request: Request, session: SessionDep, user: GetUserDep, run: RunId = None
 ) -> Response:
     """Return the page of a burst."""
+    from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_burst
+    from mxtvhf.models.ids import RunKind
 
     page = _burst(burst_id, run, request, session)
-    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user)))
+    duty = duty_box(
+        _settings(request), now=datetime.now(UTC), burst_id=burst_id, is_test=page.kind is RunKind.TEST
+    )
+    return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
+
+
+class AcknowledgementRequest(Model):
+    """What the button "I have it" sends."""
+
+    subject: str
+    """Of the burst, or of its tests, in the ledger of notifications."""
+    instead_of: str | None = None
+    """Who has it by what the page showed."""
+
+
+@router.post("/{burst_id}/acknowledge", dependencies=[may_decide])
+def acknowledge(
+    burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
+) -> dict[str, str]:
+    """Keep that the user has a burst in hand, so that nobody else is woken; 409: another person has."""
+    from mxtvhf.notification.burst_events import subject_of
+    from mxtvhf.notification.ledger import Ledger
+
+    now = datetime.now(UTC)
+    if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
+        raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
+    ledger = Ledger(_settings(request).notifications)
+    try:
+        kept = ledger.acknowledge(body.subject, user.get_name(), instead_of=body.instead_of, now=now)
+    except InvalidInput as error:
+        raise HTTPException(409, str(error)) from None
+    return {"by": kept.by, "time": utc_text(kept.time)}
 
 
 @router.get("/{burst_id}/aladin")
@@ -158,6 +285,128 @@ def release(
     return FileResponse(path, headers=HEADERS, filename=name)
 
 
+@router.post("/{burst_id}/comments", status_code=201, dependencies=[may_decide])
+def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserDep) -> None:
+    """Add a comment about a burst, in the name of who is logged in."""
+    from mxtvhf.desk.files import DeskFiles
+
+    files = DeskFiles(_settings(request))
+    if not files.archive.has(burst_id):
+        raise HTTPException(404, f"nothing is known of {burst_id}")
+    files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+
+
+class Answer(Model):
+    """An answer to the question about a run, as Airflow takes it."""
+
+    chosen_options: list[str]
+    params_input: dict[str, str | None]
+    """The fields of the form; ``report`` is the digest of the report that was read."""
+
+
+@router.patch("/{burst_id}/answer")
+def answer(
+    burst_id: BurstId,
+    run: Annotated[str, Query(pattern=RUN_ID_PATTERN)],
+    given: Answer,
+    request: Request,
+    session: SessionDep,
+) -> Response:
+    """Lead an answer to Airflow's API if it is about what the page shows now; else 409 and the reason."""
+    decision = _burst(burst_id, run, request, session).decision
+    objection = decision.objection(given.params_input.get("report")) if decision else "No decision is open."
+    if objection:
+        raise HTTPException(409, objection)
+    # 307: the browser sends the same request there.
+    return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
+
+
+@router.post("/{burst_id}/event", dependencies=[may_decide], status_code=204)
+def name_event(burst_id: BurstId, named: EventForm, request: Request, user: GetUserDep) -> None:
+    """Record the name of a burst's event."""
+    from mxtvhf.reporting.announcement import submission
+
+    with _refusals():
+        submission.name_event(
+            _settings(request).releases / burst_id, named.name, by=user.get_name(), at=datetime.now(UTC)
+        )
+
+
+@router.post("/{burst_id}/submission", dependencies=[may_decide], status_code=204)
+def record_submission(burst_id: BurstId, given: SubmissionForm, request: Request, user: GetUserDep) -> None:
+    """Record the number of the GCN Circular about an announcement, and send it as a message."""
+    from mxtvhf.reporting.announcement import submission
+
+    settings = _settings(request)
+    folder = product_folder(settings.releases, burst_id, given.run)
+    with _refusals():
+        submission.record_submission(folder, given.circular, by=user.get_name(), at=datetime.now(UTC))
+        submission.send_submission(folder, settings.outbox if settings.nats_url else None)
+
+
+@router.post("/{burst_id}/change", dependencies=[may_decide], status_code=204)
+def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUserDep) -> None:
+    """Correct or retract the announcement that is out."""
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.reporting.announcement.change import change as change_announcement
+    from mxtvhf.reporting.announcement.model import Decision
+
+    settings, now = _settings(request), datetime.now(UTC)
+    report = DeskFiles(settings).report(burst_id, given.run) if given.run else None
+    if given.action == "correct" and report is None:
+        raise HTTPException(409, f"{burst_id}: no report of {given.run or 'a run'} to announce")
+    is_test = "#" in given.about and given.about.partition("#")[2].startswith(f"{burst_id}_test_")
+    retraction = Archive(settings.archive).retraction(burst_id, is_test=is_test)
+    with _refusals():
+        change_announcement(
+            Decision(
+                run_id=given.run or "",
+                burst_id=burst_id,
+                choice="approve",
+                action=given.action,
+                position=None if given.position == BEST else given.position,
+                comment=given.reason,
+                decided_by=user.get_name(),
+                decided_at=now,
+            ),
+            about=given.about,
+            report=report if given.action == "correct" else None,
+            releases=settings.releases,
+            channels=_channels(settings),
+            now=now,
+            retracted_by=retraction.ivorn if retraction else None,
+            desk_url=web_address(f"/desk/{burst_id}"),
+            texts=settings.announcement,
+        )
+
+
+@router.post("/{burst_id}/resume", dependencies=[may_decide], status_code=204)
+def resume(burst_id: BurstId, request: Request) -> None:
+    """Go on with a correction or retraction that stopped before its end."""
+    from mxtvhf.reporting.announcement.change import resume as resume_change
+
+    settings = _settings(request)
+    with _refusals():
+        resume_change(
+            settings.releases / burst_id, _channels(settings), desk_url=web_address(f"/desk/{burst_id}")
+        )
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer what is refused with 409 and its reason."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise HTTPException(409, one_line(error)) from None
+
+
+def _channels(settings: Settings) -> Channels:
+    from mxtvhf.reporting.announcement.deliveries import Channels
+
+    return Channels(outbox=settings.outbox if settings.nats_url else None, webhook=settings.webhook_file)
+
+
 def _burst(burst_id: str, run_id: str | None, request: Request, session: SessionDep) -> BurstPage:
     from mxtvhf.desk.burst_page import burst_page
     from mxtvhf.desk.files import DeskFiles
@@ -181,6 +430,22 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
     if page is None:
         raise HTTPException(404, f"nothing is known of {burst_id}")
     return page
+
+
+def _list_lines(settings: Settings, session: SessionDep) -> list[BurstLine]:
+    from mxtvhf.desk.burst_list import burst_lines
+    from mxtvhf.desk.files import DeskFiles
+    from mxtvhf.intake.open_bursts import OpenBursts
+
+    opened = OpenBursts(settings.archive).all().items()
+    asked = questions(session, just_answered=True)
+    return burst_lines(
+        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
+        {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
+        {question.run_id for question in asked if question.is_open},
+        DeskFiles(settings),
+        answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
+    )
 
 
 def _viewer(user: BaseUser) -> Viewer:

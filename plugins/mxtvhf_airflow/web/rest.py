@@ -177,8 +177,9 @@ def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSumm
         if run.burst_id is None:
             return None
         question = asked.get(run.run_id)
-        is_asked, answer = question is not None and question.is_open, question.answer if question else None
-        return files.state(run, report, is_asked=is_asked, answer=answer).value
+        is_asked = question is not None and question.is_open
+        answer = question.standing_answer if question else None
+        return files.state_words(run, files.state(run, report, is_asked=is_asked, answer=answer))
 
     return word
 

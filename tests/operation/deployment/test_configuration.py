@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from mxtvhf.errors import InvalidInput
 from mxtvhf.operation.deployment.configuration import Deployment, read_deployment
 from mxtvhf.operation.deployment.environment import gp_connection_text, service_environment
+from mxtvhf.operation.deployment.secret_files import secret_parts
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.services import SERVICES
@@ -163,8 +164,56 @@ def test_the_settings_of_the_file_reach_the_processes(deployment, monkeypatch):
         if name.startswith("MXTVHF_"):
             monkeypatch.setenv(name, value)
     settings = Settings()
-    for name in Settings.model_fields:
+    for name in Settings.model_fields.keys() - {"public_url"}:
         assert getattr(settings, name) == getattr(deployment, name), name
+    assert settings.public_url == deployment.airflow.public_url
+    assert settings.desk == "https://mxt.example.org/mxtvhf/desk"
+
+
+NOTIFICATION = """
+[notification]
+channels = "{folder}/channels"
+rota = "{folder}/rota.toml"
+
+[[notification.rules]]
+events = ["first_position"]
+escalate = true
+
+[gp]
+"""
+
+
+@pytest.fixture
+def notified(config):
+    """The same with notifications."""
+    folder = config.parent
+    (folder / "rota.toml").write_text('[people.ada]\nname = "Ada"\n')
+    (folder / "channels").touch(0o600)
+    (folder / "channels").write_text("ada = json://s3cr3t@localhost\n")
+    edit(config, ("[gp]\n", NOTIFICATION.format(folder=folder)))
+    return config
+
+
+def test_the_notifications_reach_the_listener_and_their_channels_are_a_secret(notified, monkeypatch):
+    deployment = read_deployment(notified)
+    monkeypatch.setenv("MXTVHF_NOTIFICATION", service_environment(deployment)["MXTVHF_NOTIFICATION"])
+    policy = Settings().notification
+    assert policy.model_dump() == deployment.notification.model_dump()
+    assert policy.rules[0].escalate
+    assert notified.parent / "channels" in secret_parts(deployment).values()
+    (notified.parent / "channels").chmod(0o644)
+    assert "may be read by everybody" in causes(notified)[0]
+
+
+def test_what_stands_in_channels_and_rota_is_checked_and_stops_no_service(notified):
+    (notified.parent / "channels").write_text("eve = nothing://s3cr3t\n")
+    assert read_deployment(notified).notification
+    done = subprocess.run(
+        [sys.executable, "-m", "mxtvhf", "config", "check", str(notified)], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "line 1: eve/nothing: no service of Apprise" in done.stderr
+    assert "s3cr3t" not in done.stderr
 
 
 def test_the_connection_of_gp_has_url_and_login(config):

@@ -79,7 +79,7 @@ def test_an_approval_is_archived_and_told(announce, releases, webhook, tmp_path)
     (told,) = waiting(tmp_path)
     assert told.voevent == (folder / "voevent.xml").read_text()
     shown = unstyle(line(told.model_dump_json().encode()))
-    assert f"announcement  released  {released.ivorn} {BURST} MXT-VHF r1" in shown
+    assert f"announcement  released  {released.ivorn} {BURST}: SVOM/MXT detection of" in shown
 
 
 def test_the_same_again_changes_and_tells_nothing(announce, webhook, releases):

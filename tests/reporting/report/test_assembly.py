@@ -133,7 +133,7 @@ def test_no_position_at_all() -> None:
     assert (made.best_position, made.trigger_time, made.photons) == (None, None, None)
     assert "no position" in made.headline
     page = page_of(made)
-    assert "No position with an error radius is at hand." in page
+    assert "No position has an error radius." in page
     assert "No packets were read." in page
 
 
@@ -185,10 +185,10 @@ def test_what_earlier_steps_warn_of_is_told_once() -> None:
 
 
 def test_what_was_odd_in_a_notice_is_a_warning() -> None:
-    odd = notice("slewing", 204, ECLAIRS, warnings=("SNR 'inf' is not a finite number; it is left out",))
+    odd = notice("slewing", 204, ECLAIRS, warnings=("SNR 'inf' is not a finite number; value ignored",))
     made = report(record(related=(odd,)))
-    assert "slewing: SNR 'inf' is not a finite number; it is left out." in made.warnings
-    assert "it is left out" in page_of(made)
+    assert "slewing: SNR 'inf' is not a finite number; value ignored." in made.warnings
+    assert "value ignored" in page_of(made)
 
 
 def test_a_noisy_line_is_told() -> None:
@@ -251,4 +251,4 @@ def test_gp_missing_says_why_and_gp_available_says_so() -> None:
     )
     gp = GpOutcome(available=True, process_id="42", position=position(Origin.GP, "analysis", -12.73, 40.0))
     made = report(check=checked(ECLAIRS, VHF, position(Origin.GP, "analysis", -12.73, 40.0), gp=gp))
-    assert "GP gave a result (process 42)." in page_of(made)
+    assert "GP gave a position (process 42)." in page_of(made)

@@ -113,7 +113,7 @@ def test_source_too_faint_for_a_spectrum():
     faint = analysis_of(0.0, t0_known=False)
     page, _ = page_and_document(faint)
     assert "No spectral fit: " in page
-    assert "T0 is not known" in page
+    assert "T0 is unknown" in page
     assert set(source_plots(faint)) == {"source_light_curve"}
 
 
@@ -152,7 +152,7 @@ def test_analysis_in_words(bright):
     assert analysis_text(SourceAnalysis(analysed=False, reason="no source")) == ["not analysed: no source"]
     words = "\n".join(analysis_text(bright))
     column = bright.spectrum.nh_1e22_cm2
-    assert f"nH {measurement_text(column, '1e22/cm2')} (fitted; Galactic 0.05e22 by a map)" in words
+    assert f"nH {measurement_text(column, '1e22/cm2')} (fitted; Galactic 0.05e22 from a map)" in words
     assert "decay index" in words
 
 
@@ -163,7 +163,7 @@ def test_analysis_in_words(bright):
         ({"nh_galactic_1e22_cm2": None}, "fitted"),
         (
             {"nh_determined": False},
-            "mostly the prior, not determined by the photons; Galactic 0.05e22 by a map",
+            "mostly the prior, not determined by the photons; Galactic 0.05e22 from a map",
         ),
     ],
 )

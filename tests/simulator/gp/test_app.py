@@ -1,4 +1,4 @@
-"""The reference GP service: the contract, its job states, and that it forgets nothing."""
+"""Reference GP service: contract, job states, and persistence of jobs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import schemathesis
 import uvicorn
 from fastapi import FastAPI
 
+from mxtvhf.crosscheck.model import GpProgress
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import Origin
@@ -43,7 +44,7 @@ def found(ra_deg: float) -> Localisation:
 
 
 def read_right_ascension(event_file: Path) -> Localisation:
-    """Take the place of the localisation: the file says what is found."""
+    """Replace the localisation; the content of the file determines the result."""
     text = event_file.read_text()
     if text == "nothing":
         return localisation_of(None, reason="TS 3.1 is below 25")
@@ -63,7 +64,7 @@ def data(tmp_path):
 
 
 class Service:
-    """The service as its clients see it."""
+    """The service as seen by its clients."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -145,9 +146,8 @@ def test_the_same_request_twice_is_two_jobs(service):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("nothing", "no detection in e.fits: TS 3.1 is below 25"),
         ("garbage", "event file e.fits: not FITS"),
-        ("bug", "the analysis failed unexpectedly; see the service's log"),
+        ("bug", "the analysis failed unexpectedly; see the log of the service"),
         (None, "no event file e.fits"),
     ],
 )
@@ -157,6 +157,14 @@ def test_a_job_that_fails_says_why_and_harms_no_other(service, data, content, me
     end = service.end_of(service.start("e.fits", orbit="3"))
     assert (end.state, end.message) == (GpState.FAILED, message)
     assert service.end_of(service.start()).state is GpState.COMPLETED
+
+
+def test_a_job_that_finds_no_source_is_completed(service, data):
+    (data / "e.fits").write_text("nothing")
+    end = service.end_of(service.start("e.fits", orbit="3"))
+    assert (end.state, end.position) == (GpState.COMPLETED, None)
+    assert end.message == "no detection in e.fits: TS 3.1 is below 25"
+    assert gp_outcome(end).word is GpProgress.NO_DETECTION
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../gp/jobs.sqlite", "burst/../../x", "link"])
@@ -262,7 +270,7 @@ def test_a_job_of_which_the_service_dies_is_given_up_after_some_starts(tmp_path)
         store.close()
     store = JobStore(tmp_path)
     assert store.claim() is None
-    assert store.get(job.process_id).message == "the service died 3 times during the analysis"
+    assert store.get(job.process_id).message == "the service stopped 3 times during the analysis"
     store.close()
 
 
@@ -331,7 +339,7 @@ def test_a_killed_service_takes_its_jobs_up_again(tmp_path, data):
         wait_until_it_answers(client, process_id)
         while not (end := client.status(process_id)).state.is_final:
             time.sleep(0.01)
-        # The file of these tests is no FITS: what matters is that the real analysis looked at it.
+        # The file of this test is not FITS; the error shows that the real analysis read it.
         assert end.state is GpState.FAILED
         assert FILE_OF_BODY in end.message
         os.kill(second.pid, signal.SIGTERM)

@@ -247,7 +247,7 @@ def test_a_notice_alone_has_no_report_and_misses_none(products):
     found = compare_runs(products, BURST, **runs, has_packets=False)
     assert (found.outcome, found.reason) == (
         Outcome.EQUAL,
-        "a notice without packets: no report is made of it",
+        "a notice without packets has no report",
     )
     runs = {"archived_run": ORIGINAL, "new_run": "notice-again"}
     assert compare_runs(products, BURST, **runs, has_packets=False).outcome is Outcome.CHANGED

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 from mxtvhf.errors import GpFailed, InvalidInput, MxtVhfError, Retriable
 from mxtvhf.models.position import Origin
 from mxtvhf.workflow.gp.client import GpClient
@@ -22,6 +23,7 @@ from mxtvhf.workflow.gp.contract import (
     GpStartUnknownError,
     GpState,
     GpStatus,
+    GpTimeout,
     GpUnknownJobError,
     checked_base_url,
     job_status,
@@ -30,6 +32,7 @@ from mxtvhf.workflow.gp.contract import (
     seconds_of_retry_after,
     started_job,
 )
+from mxtvhf.workflow.gp.progress import outcome_of
 from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 
 URL = "http://gp.example.org/status?seqid=a7"
@@ -202,7 +205,7 @@ def test_whatever_the_fields_hold_gives_a_status_or_one_of_our_errors(state, mes
         status = job_status(answer(content | {"result": result}), "a7")
     except GpAnswerError:
         return
-    assert (status.position is not None) == (status.state is GpState.COMPLETED)
+    assert (status.position is not None) == (status.state is GpState.COMPLETED and result is not None)
 
 
 @pytest.mark.parametrize(
@@ -280,3 +283,34 @@ def test_outcome_of_each_end():
         gp_outcome(GpStatus(process_id="a7", state=GpState.FAILED))
     with pytest.raises(ValueError, match="still RUNNING"):
         gp_outcome(GpStatus(process_id="a7", state=GpState.RUNNING))
+
+
+def test_a_completed_job_whose_result_is_null_found_no_source():
+    """GP's non-detection was a failed task, and stood in red as an error."""
+    found = answer(job("COMPLETED", result=None))
+    assert gp_outcome(job_status(found, "a7")).word is GpProgress.NO_DETECTION
+    content = job("COMPLETED", result=None)
+    content["processing_descriptor"]["message"] = "TS 12 is below 25"
+    outcome = gp_outcome(job_status(answer(content), "a7"))
+    assert (outcome.available, outcome.position, outcome.reason) == (True, None, "TS 12 is below 25")
+    with pytest.raises(GpAnswerError, match="is completed, but there is no result"):
+        job_status(answer(job("COMPLETED")), "a7")
+
+
+@pytest.mark.parametrize(
+    ("error", "progress"),
+    [
+        (GpBusy("503"), GpProgress.NOT_REACHED),
+        (GpTimeout("still RUNNING"), GpProgress.TIMED_OUT),
+        (GpFailed("no attitude"), GpProgress.FAILED),
+        (GpAnswerError("html"), GpProgress.FAILED),
+    ],
+)
+def test_each_trouble_of_gp_has_its_word(error, progress):
+    outcome = outcome_of(error)
+    assert (outcome.available, outcome.word, outcome.reason) == (False, progress, str(error))
+
+
+def test_a_report_of_version_0_2_names_how_far_gp_came():
+    assert GpOutcome(available=True).word is GpProgress.RECEIVED
+    assert GpOutcome(available=False, reason="HTTP 503").word is GpProgress.FAILED

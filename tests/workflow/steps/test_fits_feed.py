@@ -152,8 +152,8 @@ def test_lost_packets_are_no_good_time_and_the_report_says_which_part(tmp_path):
     assert product.lost.n_photons == 2
     assert len(events.photons) == product.n_photons == 3000 - 1320 - 2
     assert product.warnings == (
-        "44 % of the observation was not received, 132 s in 3 gaps, the longest from 2026-05-11 11:03:32 to "
-        "2026-05-11 11:05:32 UTC: exposure, rates and limits are those of the rest",
+        "44 % of the observation is lost: 132 s in 3 gaps, the longest from 2026-05-11 11:03:32 to "
+        "2026-05-11 11:05:32 UTC: exposure, rates and limits refer to the rest",
     )
 
 
@@ -166,7 +166,7 @@ def test_the_notice_of_mxt_says_when_the_observation_began(tmp_path):
     assert product.lost is not None
     assert (product.lost.gaps, product.lost.longest[0].start) == (2, OBSERVED)
     assert product.lost.fraction == pytest.approx(0.4, abs=1e-3)
-    assert product.warnings[-1].startswith("40 % of the observation was not received, 120 s")
+    assert product.warnings[-1].startswith("40 % of the observation is lost: 120 s")
     wakeup = ALERT.model_copy(update={"instrument": "ECLAIRs"})
     assert feed(tmp_path, packets, wakeup, related=[ALERT]).lost == product.lost
     earlier = ALERT.model_copy(update={"event_time": OBSERVED - timedelta(days=2)})
@@ -186,7 +186,7 @@ def test_without_a_photon_packet_there_is_no_exposure(tmp_path):
     assert product.lost is not None
     assert product.lost.fraction == 1.0
     assert product.warnings == (
-        "100 % of the observation was not received, 8 s from 2026-05-11 11:03:32 to 2026-05-11 11:03:40 UTC: "
+        "100 % of the observation is lost: 8 s from 2026-05-11 11:03:32 to 2026-05-11 11:03:40 UTC: "
         "no exposure",
     )
 

@@ -1,0 +1,63 @@
+"""What people write about a burst: a thread per burst, only added to.
+
+::
+
+    desk/comments/<burst>.jsonl     one `Comment` a line
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from mxtvhf.models.ids import BurstId
+from mxtvhf.models.kept import KeptModel
+from mxtvhf.models.kept_lines import append_record, read_records
+
+MAX_COMMENT = 2000
+"""Characters of a comment."""
+
+CommentText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT)]
+
+
+class Comment(KeptModel):
+    """What somebody wrote about a burst."""
+
+    burst_id: BurstId
+    author: str = Field(min_length=1)
+    """As Airflow knows them."""
+    written: AwareDatetime
+    text: CommentText
+    """As it was typed; the pages escape it."""
+
+
+class Comments:
+    """The comments below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def of(self, burst_id: str) -> list[Comment]:
+        """Return the comments about a burst, oldest first."""
+        return read_records(self._path(burst_id), Comment)
+
+    def add(self, burst_id: str, text: str, *, author: str, now: datetime) -> Comment:
+        """Add a comment, durably.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            The text is empty or longer than ``MAX_COMMENT`` characters.
+        OSError
+            It cannot be written.
+        """
+        comment = Comment(burst_id=burst_id, author=author, written=now, text=text)
+        self.root.mkdir(parents=True, exist_ok=True)
+        append_record(self._path(burst_id), comment)
+        return comment
+
+    def _path(self, burst_id: str) -> Path:
+        return self.root / f"{burst_id}.jsonl"

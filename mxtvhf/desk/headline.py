@@ -1,0 +1,92 @@
+"""The first words of a burst's page: the candidates for its position, each with what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mxtvhf.analysis.model import measurement_text
+from mxtvhf.crosscheck.model import PositionPair, Verdict
+from mxtvhf.crosscheck.verdict import is_deep
+from mxtvhf.models.galactic import galactic_text
+from mxtvhf.models.position import Origin, Position, current_positions
+from mxtvhf.reporting.report.model import Report
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A position that the burst may have."""
+
+    position: Position
+    pair: PositionPair | None
+    """How it compares with the position in the headline; None for that one itself."""
+    evidence: tuple[str, ...]
+    """Significance, counts, flux, decay of the source at this position."""
+
+    @property
+    def galactic(self) -> str:
+        """Galactic coordinates in words."""
+        return galactic_text(self.position.ra_deg, self.position.dec_deg)
+
+
+def candidates(report: Report, best: Position) -> tuple[Candidate, ...]:
+    """Return the position in the headline, and beside it the current ones that contradict it.
+
+    Parameters
+    ----------
+    report
+        What a run found.
+    best
+        The position in the headline.
+    """
+    found = [Candidate(position=best, pair=None, evidence=tuple(evidence(report, best)))]
+    for position in current_positions(report.positions).values():
+        pair = pair_of(report, position, best)
+        if pair is not None and pair.verdict is Verdict.INCONSISTENT:
+            found.append(Candidate(position=position, pair=pair, evidence=tuple(evidence(report, position))))
+    return tuple(found)
+
+
+def pair_of(report: Report, first: Position, second: Position) -> PositionPair | None:
+    """Return the comparison of two positions of a report; None where they were not compared."""
+    labels = {first.label, second.label}
+    return next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
+
+
+def evidence(report: Report, position: Position) -> Iterator[str]:
+    """Say what speaks for the source at a position: of our own by the photons, else by its notice."""
+    if position.origin is Origin.MXT_VHF:
+        yield from _photon_evidence(report)
+        return
+    notices = (report.alert, *report.related)
+    notice = next((one for one in notices if one.notice_type == position.label), None)
+    if notice is not None and notice.snr is not None:
+        yield f"SNR {'>= ' if notice.snr_saturated else ''}{notice.snr:.3g}"
+
+
+def _photon_evidence(report: Report) -> Iterator[str]:
+    found, analysis = report.localisation, report.analysis
+    if found is None or not found.detected:
+        return
+    yield f"{found.ts**0.5:.0f} sigma (TS {found.ts:.0f})"
+    span = f" in {found.exposure_s:.0f} s" if found.exposure_s else ""
+    yield f"{found.n_source:.0f} source photons on {found.n_background:.0f} background{span}"
+    if analysis is None:
+        return
+    if fit := analysis.spectrum:
+        low, high = fit.flux_band_kev
+        doubt = "" if fit.trusted else ", unreliable"
+        yield f"flux {measurement_text(fit.flux, 'erg/cm2/s')} ({low:g}-{high:g} keV, observed{doubt})"
+    if analysis.light_curve and (decay := analysis.light_curve.decay):
+        yield f"decay index {measurement_text(decay.index)}"
+
+
+def depth_text(report: Report, best: Position | None) -> str:
+    """Say against which catalogues the position in the headline was checked; empty where one is deep."""
+    answers = [one for one in report.catalogues if best is not None and one.is_around(best)]
+    checked = sorted({one.catalogue for one in answers if one.is_complete})
+    if any(is_deep(one) for one in answers):
+        return ""
+    if not checked:
+        return "no catalogue checked"
+    return f"only {', '.join(checked)} checked, not as deep as MXT"

@@ -1,0 +1,10 @@
+// The hand-over: another beginning of the shift, and its text for the log book.
+
+import "./copy.js";
+import "./refresh.js";
+
+document.getElementById("shift").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const since = event.target.elements.since.value;
+  if (since) location.search = `?since=${encodeURIComponent(`${since}:00Z`)}`;
+});

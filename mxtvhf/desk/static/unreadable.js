@@ -1,0 +1,9 @@
+// Unreadable inputs: what somebody has seen is taken from the list.
+
+import { refresh } from "./refresh.js";
+import { send } from "./send.js";
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-dismiss]");
+  if (button && (await send(button.dataset.dismiss, {}))) await refresh();
+});

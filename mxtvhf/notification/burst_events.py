@@ -1,0 +1,212 @@
+"""What happened to a burst that people are notified of, by what the archive and the products hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.angles import radius_text, separation_arcsec
+from mxtvhf.models.ids import TEST_MARK
+from mxtvhf.models.kept import log_once, read_kept
+from mxtvhf.models.position import Position
+from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.voevent import read_alert
+from mxtvhf.notification.ledger import Ledger
+from mxtvhf.notification.message import ACKNOWLEDGE, notice_body, plain_body, report_body
+from mxtvhf.notification.model import Occurrence
+from mxtvhf.reporting.report.model import Report
+
+FRESH = timedelta(hours=12)
+"""Nobody is woken by what is older: an archive that was restored, late packets of an old burst."""
+MUCH_BETTER = 0.5
+"""An error radius that falls below this fraction of the one that was notified is a change."""
+CHECK = f"Check the position and decide. {ACKNOWLEDGE}"
+
+
+def subject_of(burst_id: str, *, is_test: bool) -> str:
+    """Return the subject of a burst, or of its tests, in the ledger."""
+    return f"{burst_id}{TEST_MARK if is_test else ''}"
+
+
+def subject_name(subject: str) -> str:
+    """Return how a message calls a subject."""
+    return f"DRILL {subject.removesuffix(TEST_MARK)}" if subject.endswith(TEST_MARK) else subject
+
+
+def desk_link(desk: str | None, burst_id: str, run_id: str | None = None) -> str | None:
+    """Return the address of a burst's page; ``desk`` is that of the desk, None where it is not known."""
+    query = f"?{urlencode({'run': run_id})}" if run_id else ""
+    return f"{desk}/{burst_id}{query}" if desk else None
+
+
+class BurstWatch:
+    """Finds what happened to bursts, and keeps it in the ledger.
+
+    Parameters
+    ----------
+    archive, products
+        Where notices and reports are read.
+    ledger
+        Gets the occurrences.
+    desk
+        Address of the Burst Advocate's desk; None: not known.
+    """
+
+    def __init__(self, archive: Archive, products: Path, ledger: Ledger, desk: str | None) -> None:
+        self._archive = archive
+        self._products = products
+        self._ledger = ledger
+        self._desk = desk
+        self._seen: dict[str, dict[Path, int]] = {}
+
+    def look(self, now: datetime) -> None:
+        """Raise what is new about the bursts of which something came lately.
+
+        These are the ones that the intake has open: it closes one an hour after the last notice or packet.
+        """
+        names = {path.name for path in (self._archive.root / "open").glob("sb*")}
+        for burst_id in self._seen.keys() - names:
+            del self._seen[burst_id]
+        for burst_id in sorted(names):
+            files = self._files(burst_id)
+            seen = self._seen.get(burst_id, {})
+            if seen != files:
+                new = (path for path in files if path.suffix == ".json" and seen.get(path) != files[path])
+                self._look_at(burst_id, new, now)
+                self._seen[burst_id] = files
+
+    def _files(self, burst_id: str) -> dict[Path, int]:
+        """Return what can tell something new, with the times of change."""
+        folder = self._archive.root / burst_id
+        paths = [folder / "alerts" / "received.jsonl", *self._products.glob(f"{burst_id}/*/{FINAL_REPORT}")]
+        paths += self._products.glob(f"{burst_id}/*/{PRELIMINARY_REPORT}")
+        return {path: path.stat().st_mtime_ns for path in paths if path.exists()}
+
+    def _look_at(self, burst_id: str, reports: Iterable[Path], now: datetime) -> None:
+        notices = list(self._notices(burst_id))
+        found = sorted(filter(None, map(_report, reports)), key=lambda report: report.written)
+        for is_test in (False, True):
+            subject = subject_of(burst_id, is_test=is_test)
+            own = [(time, alert) for time, alert in notices if alert.is_test == is_test]
+            for occurrence in self._from_notices(burst_id, subject, own):
+                self._raise(occurrence, now)
+            of_runs = [one for one in found if one.is_test == is_test and not one.is_replay]
+            self._from_reports(subject, of_runs, now)
+            self._from_retraction(burst_id, subject, own, now)
+
+    def _raise(self, occurrence: Occurrence, now: datetime) -> None:
+        if now - occurrence.raised < FRESH:
+            self._ledger.raise_occurrence(occurrence)
+
+    def _notices(self, burst_id: str) -> Iterator[tuple[datetime, Alert]]:
+        for path, received in self._archive.first_notices(burst_id).items():
+            try:
+                yield received, read_alert(path.read_bytes(), name=str(path))
+            except (InvalidInput, OSError) as error:
+                log_once(f"{error}; nobody is notified of it")
+
+    def _from_notices(
+        self, burst_id: str, subject: str, notices: list[tuple[datetime, Alert]]
+    ) -> Iterator[Occurrence]:
+        first = next(((time, alert) for time, alert in notices if not alert.is_retraction), None)
+        if first is not None:
+            time, alert = first
+            yield Occurrence(
+                key="first_notice",
+                event="first_notice",
+                subject=subject,
+                raised=time,
+                title=f"{subject_name(subject)}: new burst, {alert.notice_type}",
+                body=notice_body(
+                    alert,
+                    do="Be ready: the first MXT position follows within minutes.",
+                    link=desk_link(self._desk, burst_id),
+                ),
+            )
+
+    def _from_reports(self, subject: str, reports: Iterable[Report], now: datetime) -> None:
+        """Raise the first position, and what differs clearly from the last result that was notified."""
+        known = {one.key: one for one in self._ledger.record(subject).occurrences}
+        for report in reports:
+            results = [one for one in known.values() if one.event in ("first_position", "result_changed")]
+            last = max(results, key=lambda one: one.raised, default=None)
+            key = f"{report.run_id}-{report.status}"
+            if report.best_position is None or report.is_retracted or key in known:
+                continue
+            if last is not None and (last.raised >= report.written or not (why := _change(last, report))):
+                continue
+            what = "First position" if last is None else f"Result changed: {why}"
+            radius = report.best_position.r90_arcsec
+            occurrence = Occurrence(
+                key=key,
+                event="first_position" if last is None else "result_changed",
+                subject=subject,
+                raised=report.written,
+                title=f"{subject_name(subject)}: {what[:1].lower()}{what[1:]}"
+                + ("" if radius is None else f", R90 {radius_text(radius)}"),
+                body=report_body(
+                    report, what=what, do=CHECK, link=desk_link(self._desk, report.burst_id, report.run_id)
+                ),
+                verdict=str(report.verdict),
+                position=report.best_position,
+            )
+            known[key] = occurrence
+            self._raise(occurrence, now)
+
+    def _from_retraction(
+        self, burst_id: str, subject: str, notices: list[tuple[datetime, Alert]], now: datetime
+    ) -> None:
+        """Raise a retraction; one of a burst that nobody was notified of wakes nobody."""
+        time = next((time for time, alert in notices if alert.is_retraction), None)
+        if time is None or not self._ledger.record(subject).occurrences:
+            return
+        body = plain_body(
+            what=f"SVOM retracted {burst_id}",
+            do="Check whether an announcement is out; if so, it must be retracted, too.",
+            link=desk_link(self._desk, burst_id),
+        )
+        self._raise(
+            Occurrence(
+                key="retraction",
+                event="retraction",
+                subject=subject,
+                raised=time,
+                title=f"{subject_name(subject)}: retracted by SVOM",
+                body=body,
+            ),
+            now,
+        )
+
+
+def _change(last: Occurrence, report: Report) -> str | None:
+    """Say how a report differs from the result that was notified last; None where it hardly does."""
+    before, after = last.position, report.best_position
+    if last.verdict != report.verdict:
+        return f"{report.verdict}, before {last.verdict}"
+    if before is None or after is None:
+        return None
+    if before.origin != after.origin:
+        return f"position from {after.origin}, before {before.origin}"
+    apart = separation_arcsec(before.ra_deg, before.dec_deg, after.ra_deg, after.dec_deg)
+    if _is_farther(apart, before):
+        return f"position moved by {radius_text(apart)}"
+    if before.r90_arcsec and after.r90_arcsec and after.r90_arcsec < MUCH_BETTER * before.r90_arcsec:
+        return "smaller error radius"
+    return None
+
+
+def _is_farther(apart: float, before: Position) -> bool:
+    return before.r90_arcsec is not None and apart > before.r90_arcsec
+
+
+def _report(path: Path) -> Report | None:
+    try:
+        return read_kept(path, Report)
+    except (InvalidInput, OSError) as error:
+        log_once(f"{error}; nobody is notified of it")
+        return None

@@ -1,0 +1,104 @@
+"""The channels by which people are reached: the URLs of the library Apprise, each with its tags.
+
+The file has a line for each channel, ``tag[, tag] = URL``; the tag of a person is their login name. A URL
+holds passwords and tokens, so that it stands in no log, record or error: a channel has a name instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mxtvhf.errors import InvalidInput, SeveralFaults
+from mxtvhf.models.text import one_line
+
+LINE = re.compile(r"\s*(?P<tags>[A-Za-z0-9._-]+(?:\s*,\s*[A-Za-z0-9._-]+)*)\s*=\s*(?P<url>\S.*?)\s*")
+SERVICE = re.compile(r"([A-Za-z0-9+-]{2,32})://")
+LEAST_SECRET = 4
+"""Characters: a shorter part of a URL is not blanked out in a reason, which would spoil the words."""
+LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One way to reach the people of its tags."""
+
+    name: str
+    """``<first tag>/<service>``, with a number where there are several."""
+    tags: tuple[str, ...]
+    url: str = field(repr=False)
+    line: int
+    """In the file."""
+
+    def blanked(self, text: str) -> str:
+        """Return a text, e.g. the reason of a failure, without any part of the URL."""
+        text = re.sub(r"\w+://\S+", "***", text)
+        parts = re.split(r"[/:@?&=,#]+", urlsplit(self.url)._replace(scheme="").geturl())
+        for part in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
+            if len(part) >= LEAST_SECRET:
+                text = text.replace(part, "***")
+        return one_line(text, LONGEST_REASON)
+
+
+def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
+    """Read a file of channels.
+
+    Returns
+    -------
+    channels, faults
+        The sound ones, and what is wrong with the other lines, a line each; no fault shows a URL.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "not UTF-8"
+        raise InvalidInput(f"{path}: the channels cannot be read: {cause}") from None
+    channels: list[Channel] = []
+    faults, known = [], Counter[str]()
+    for number, text in enumerate(lines, start=1):
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        found = LINE.fullmatch(text)
+        service = SERVICE.match(found["url"]) if found else None
+        if not found or not service:
+            faults.append(f"{path}, line {number}: expected 'tag[, tag] = URL' as Apprise has it")
+            continue
+        tags = tuple(tag.strip() for tag in found["tags"].split(","))
+        name = f"{tags[0]}/{service[1].lower()}"
+        known[name] += 1
+        name = name if known[name] == 1 else f"{name} {known[name]}"
+        channels.append(Channel(name=name, tags=tags, url=found["url"], line=number))
+    return channels, faults
+
+
+def check_channels(path: Path) -> list[Channel]:
+    """Read a file of channels, and have Apprise judge each URL; nothing is sent.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or names no channel.
+    SeveralFaults
+        A line is wrong: one line for each.
+    """
+    from mxtvhf.notification.service import service_of
+
+    channels, faults = read_channels(path)
+    for channel in channels:
+        try:
+            service_of(channel)
+        except InvalidInput as error:
+            faults.append(f"{path}, {error}")
+    if faults:
+        raise SeveralFaults("\n".join(faults))
+    if not channels:
+        raise InvalidInput(f"{path}: no channel; expected lines 'tag[, tag] = URL'")
+    return channels

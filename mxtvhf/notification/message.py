@@ -1,0 +1,66 @@
+"""The text of a notification: what, where, how sure, what to do, the link."""
+
+from __future__ import annotations
+
+from mxtvhf.models.galactic import galactic_text
+from mxtvhf.models.position import Position
+from mxtvhf.models.times import second_text
+from mxtvhf.notices.alert import Alert
+from mxtvhf.reporting.report.assembly import position_radius_text, upper_limit_text
+from mxtvhf.reporting.report.model import Report
+
+ACKNOWLEDGE = 'Open the page and press "I have it", so that nobody else is woken.'
+
+
+def where_text(position: Position) -> str:
+    """Write a position with its error radius, and who measured it, in one line."""
+    ra, dec = position.sexagesimal_text
+    return (
+        f"RA {ra} Dec {dec} ({' '.join(position.degrees_text)} deg), R90 {position_radius_text(position)}, "
+        f"{galactic_text(position.ra_deg, position.dec_deg)}, from {position.origin} {position.label}"
+    )
+
+
+def notice_body(alert: Alert, *, do: str, link: str | None) -> str:
+    """Write what a notice tells of a burst."""
+    snr = "" if alert.snr is None else f", SNR {'>= ' if alert.snr_saturated else ''}{alert.snr:g}"
+    return _body(
+        what=f"{alert.notice_type} notice of {second_text(alert.event_time)} UTC",
+        where=where_text(alert.position) if alert.position else "no position",
+        sure=f"{alert.instrument}{snr}",
+        do=do,
+        link=link,
+    )
+
+
+def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
+    """Write what a report tells of a burst."""
+    best = report.best_position
+    return _body(
+        what=f"{what} ({report.status} report of update {report.sequence})",
+        where=where_text(best) if best else f"no position: {report.best_reason}",
+        sure=_sure(report),
+        do=do,
+        link=link,
+    )
+
+
+def plain_body(*, what: str, do: str, link: str | None) -> str:
+    """Write what has no position."""
+    return _body(what=what, where=None, sure=None, do=do, link=link)
+
+
+def _sure(report: Report) -> str:
+    found = report.localisation
+    if found is None:
+        significance = "no localisation of the photons"
+    elif found.detected:
+        significance = f"TS {found.ts:.0f} ({found.ts**0.5:.0f} sigma), {found.n_source:.0f} source photons"
+    else:
+        significance = f"no MXT source detected, {upper_limit_text(found) or 'no upper limit'}"
+    return f"{significance}; {report.verdict}"
+
+
+def _body(*, what: str, where: str | None, sure: str | None, do: str, link: str | None) -> str:
+    lines = {"What": what, "Where": where, "How sure": sure, "What to do": do, "Page": link}
+    return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)

@@ -1,0 +1,44 @@
+"""What the final report of a run changes of the preliminary one, for who has read that."""
+
+from __future__ import annotations
+
+from mxtvhf.archive.products import ReportSummary
+from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
+from mxtvhf.models.position import Position
+
+UNMOVED_ARCSEC = 0.1
+"""A position that is so little apart is the same one."""
+
+
+def changes(before: ReportSummary, after: ReportSummary) -> tuple[str, ...]:
+    """Name what differs between two reports of a run, each in a few words.
+
+    Parameters
+    ----------
+    before, after
+        The preliminary report and the final one.
+
+    Returns
+    -------
+    tuple of str
+        Best position, R90 and verdict, where they changed; empty where the result is the same.
+    """
+    found = _position_changes(before.best_position, after.best_position)
+    if after.verdict != before.verdict:
+        found.append(f"verdict {after.verdict or 'missing'} (was {before.verdict or 'missing'})")
+    return tuple(found)
+
+
+def _position_changes(before: Position | None, after: Position | None) -> list[str]:
+    if before is None or after is None:
+        return [] if before is after else [f"position {'lost' if after is None else 'found'}"]
+    found = []
+    apart = separation_arcsec(before.ra_deg, before.dec_deg, after.ra_deg, after.dec_deg)
+    if (before.origin, before.label) != (after.origin, after.label):
+        found.append(f"position from {after.origin} (was {before.origin}), {angle_text(apart)} apart")
+    elif apart >= UNMOVED_ARCSEC:
+        found.append(f"position moved by {angle_text(apart)}")
+    radii = [radius_text(one.r90_arcsec) if one.r90_arcsec else "unknown" for one in (before, after)]
+    if radii[0] != radii[1]:
+        found.append(f"R90 {radii[1]} (was {radii[0]})")
+    return found

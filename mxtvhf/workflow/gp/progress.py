@@ -1,0 +1,19 @@
+"""How far GP's analysis came when it ended in an error."""
+
+from __future__ import annotations
+
+from mxtvhf.crosscheck.model import GpOutcome, GpProgress
+from mxtvhf.errors import MxtVhfError
+from mxtvhf.workflow.gp.contract import GpBusy, GpTimeout
+
+
+def progress_of(error: MxtVhfError) -> GpProgress:
+    """Return how far GP's analysis came: not reached, timed out, or failed."""
+    if isinstance(error, GpBusy):
+        return GpProgress.NOT_REACHED
+    return GpProgress.TIMED_OUT if isinstance(error, GpTimeout) else GpProgress.FAILED
+
+
+def outcome_of(error: MxtVhfError) -> GpOutcome:
+    """Return the outcome of an analysis that ended in an error."""
+    return GpOutcome(available=False, progress=progress_of(error), reason=str(error))

@@ -1,0 +1,43 @@
+"""The candidates of the headline: what speaks for each stands with it."""
+
+from mxtvhf.desk.headline import candidates, depth_text
+from mxtvhf.models.position import Origin
+from support.desk import answer
+from support.reports import ECLAIRS, VHF, checked, localisation, position, record, report
+
+
+def test_positions_that_agree_are_one_candidate():
+    made = report()
+    (only,) = candidates(made, made.best_position)
+    assert only.position == VHF
+    assert only.evidence[:2] == ("9 sigma (TS 80)", "30 source photons on 10 background")
+
+
+def test_positions_that_disagree_stand_side_by_side_each_with_its_own_evidence():
+    """The MXT source was not in the headline, and its photons stood under the ECLAIRs position."""
+    far = position(Origin.MXT_VHF, "photons", -12.2, 48.0)
+    made = report(record(far), checked(ECLAIRS, far))
+    first, second = candidates(made, ECLAIRS)
+    assert (first.position, first.pair) == (ECLAIRS, None)
+    assert first.evidence == ("SNR 9",)
+    assert second.position == far
+    assert second.evidence[0] == "9 sigma (TS 80)"
+    assert second.pair.separation_arcsec > 1700.0
+
+
+def test_a_field_without_a_source_has_no_evidence_of_photons():
+    made = report(record(None, localisation=localisation(None)), checked(ECLAIRS))
+    (only,) = candidates(made, made.best_position)
+    assert only.evidence == ("SNR 9",)
+    assert only.galactic == "l 331.01, b +45.84 deg"
+
+
+def test_the_depth_of_the_catalogues_is_told_unless_one_is_as_deep_as_mxt():
+    made = report()
+    around = {"ra_deg": VHF.ra_deg, "dec_deg": VHF.dec_deg}
+    shallow = answer().model_copy(update=around | {"density_per_deg2": 0.003})
+    deep = answer("4xmm").model_copy(update=around | {"density_per_deg2": 400.0})
+    asked = made.model_copy(update={"catalogues": (shallow,)})
+    assert depth_text(asked, VHF) == "only bright checked, not as deep as MXT"
+    assert depth_text(made.model_copy(update={"catalogues": (shallow, deep)}), VHF) == ""
+    assert depth_text(made, VHF) == "no catalogue checked"

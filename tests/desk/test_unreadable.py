@@ -1,0 +1,52 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.desk.render import Viewer, render_unreadable
+from mxtvhf.desk.unreadable import UnreadableInputs
+from mxtvhf.errors import InvalidInput
+from support.desk import HOSTILE, Elements
+
+
+@pytest.fixture
+def archive(settings):
+    return Archive(settings.archive)
+
+
+@pytest.fixture
+def unreadable(settings, archive):
+    return UnreadableInputs(archive, settings.desk_records)
+
+
+def test_an_input_that_somebody_dismissed_leaves_the_list_and_stays_in_the_quarantine(archive, unreadable):
+    """The list linked to raw JSON, and its red count never went away."""
+    path = archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
+    archive.quarantine(b"no packets", name="inbox b.bin", reason="5 bytes")
+    unreadable.dismiss(path.stem, by="ada", now=datetime.now(UTC))
+    assert [note.input for note in unreadable.open()] == ["inbox b.bin"]
+    assert len(archive.quarantined()) == 2
+
+
+def test_the_same_bytes_that_come_again_after_they_were_dismissed_count_anew(archive, unreadable):
+    path = archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
+    unreadable.dismiss(path.stem, by="ada", now=datetime.now(UTC) - timedelta(minutes=1))
+    archive.quarantine(b"no notice", name="NATS notices", reason="not well-formed XML")
+    assert "NATS notices" in [note.input for note in unreadable.open()]
+
+
+def test_what_is_not_in_the_quarantine_cannot_be_dismissed(unreadable):
+    with pytest.raises(InvalidInput, match="no unreadable input abab"):
+        unreadable.dismiss("ab" * 32, by="ada", now=datetime.now(UTC))
+
+
+def test_the_page_tells_input_and_reason_and_only_a_burst_advocate_may_dismiss(archive, unreadable):
+    archive.quarantine(b"no notice", name=f"inbox {HOSTILE}.xml", reason=f"line 3 {HOSTILE}")
+    notes = unreadable.open()
+    html = render_unreadable(notes, base="/air/mxtvhf", viewer=Viewer("ada", may_decide=True))
+    assert HOSTILE not in html
+    assert "line 3 &lt;script&gt;" in html
+    (button,) = [one for one in Elements(html).named("button") if "data-dismiss" in one]
+    assert button["data-dismiss"] == f"/air/mxtvhf/desk/unreadable/{notes[0].sha256}"
+    assert "data-dismiss" not in render_unreadable(notes, base="", viewer=Viewer("eve", may_decide=False))
+    assert "All inputs OK." in render_unreadable([], base="")

@@ -1,0 +1,42 @@
+"""People, their webhooks, and a notifier whose clock the test holds."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from mxtvhf.operation.stack.processes import wait_until
+from support.duty import Installation
+from support.webhook_server import WebhookServer
+
+
+@pytest.fixture
+def installation(tmp_path):
+    return Installation(tmp_path)
+
+
+@pytest.fixture
+def phones(installation, tmp_path):
+    """A webhook for each person."""
+    with ExitStack() as stack:
+        found = {}
+        for tag in ("ada", "bob", "eve"):
+            (tmp_path / tag).mkdir()
+            found[tag] = stack.enter_context(WebhookServer(tmp_path / tag))
+            installation.channel(tag, found[tag])
+        yield found
+
+
+@pytest.fixture
+def at():
+    """Do a round at a moment, and wait until what it sent has an outcome, kept at the same moment."""
+
+    def rounds(notifier, moment):
+        notifier.round(moment)
+
+        def is_done():
+            notifier.round(moment)
+            return not notifier.is_sending
+
+        wait_until(is_done, what="the messages", timeout=60)
+
+    return rounds
