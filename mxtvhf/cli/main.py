@@ -197,6 +197,7 @@ PANELS = {
         science.simulate,
         science.calibration,
         science.noise_map,
+        science.background_spectrum,
     ),
     "Run in Airflow": (runs.start, runs.info, replay.replay, messages.log_queue),
     "Operate": (

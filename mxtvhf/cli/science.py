@@ -344,6 +344,38 @@ def noise_map(
     print(made.faults.text().removeprefix("; "))
 
 
+def background_spectrum(
+    events: Annotated[
+        list[Path],
+        typer.Argument(parser=input_file, metavar="EVENTS...", help="event files of past runs"),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_folder, metavar="FOLDER", help="folder of calibration files, for MXTVHF_CALIBRATION"
+        ),
+    ],
+    valid_from: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", parser=utc_moment, metavar="TIME",
+            help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Measure the spectrum of the background over many runs; write it as calibration file."""
+    from mxtvhf.workflow.background_spectrum import make_background
+
+    made = make_background(events, out, store=_calibration_store(), valid_from=valid_from)
+    file = made.file
+    print(f"{made.path}: {file.source.partition('; ')[0]}")
+    print(f"known as by {file.known_as_photons:g} photons; rate {file.rate_per_s:g} per s")
+    for component in file.components:
+        print(f"{100.0 * component.part:5.1f} %  {component.name}")
+    for run in made.left_out:
+        print(f"left out: {run}, whose energies are unlike all that is known")
+
+
 def _calibration_store() -> CalibrationStore:
     # Imported when used, as all that needs numpy: `mxtvhf --help` answers at once.
     from mxtvhf.instrument.calibration import calibration_store

@@ -14,7 +14,7 @@ from mxtvhf.models.kept import log_once
 from mxtvhf.models.position import Position
 from mxtvhf.reporting.announcement.change import draft_of_retraction, unfinished
 from mxtvhf.reporting.announcement.circular import Circular, circular_of
-from mxtvhf.reporting.announcement.model import Release, Submission
+from mxtvhf.reporting.announcement.model import Release, SubmittedCircular
 from mxtvhf.reporting.announcement.release import announcement_at
 from mxtvhf.reporting.announcement.submission import event_of, submitted_words
 
@@ -29,7 +29,7 @@ class Announced:
     release: Release
     folder: str
     """Name of the folder of its texts."""
-    submission: Submission | None
+    submission: SubmittedCircular | None
 
     @property
     def state(self) -> str:

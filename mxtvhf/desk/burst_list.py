@@ -54,7 +54,7 @@ class BurstLine:
     run_ids: tuple[str, ...] = ()
     """Of the burst's runs of this kind, newest first."""
     is_announced: bool = False
-    """True when an announcement of the run that is shown is out."""
+    """True when an announcement of the burst is out and was not retracted."""
 
     @property
     def needs_you(self) -> bool:
@@ -202,10 +202,17 @@ def _line(
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
-        is_announced=release is not None,
+        is_announced=_is_announced(burst_id, kind, files),
         run_ids=tuple(member.run_id for member, _ in members),
         latest=members[0][0].created,
     )
+
+
+def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
+    if kind is RunKind.REPLAY:
+        return False
+    mine = [one for _, one, _ in files.announced(burst_id) if one.is_test == (kind is RunKind.TEST)]
+    return bool(mine) and not max(mine, key=lambda one: one.number).is_retraction
 
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:

@@ -27,7 +27,7 @@ from mxtvhf.reporting.announcement.model import (
     SUBMISSION,
     Decision,
     Release,
-    Submission,
+    SubmittedCircular,
 )
 from mxtvhf.reporting.announcement.question import report_at
 from mxtvhf.reporting.report.changes import changes
@@ -120,13 +120,13 @@ class DeskFiles:
             return Decided(decision, release, fault=str(error))
         return Decided(decision, release)
 
-    def announced(self, burst_id: str) -> list[tuple[str, Release, Submission | None]]:
+    def announced(self, burst_id: str) -> list[tuple[str, Release, SubmittedCircular | None]]:
         """Return all announcements of a burst: folder, release, and what is recorded of its circular."""
         found = []
         for path in sorted((self.releases / burst_id).glob(f"*/{RELEASE}")):
             release = _left_out(_read, path, Release)
             if release is not None:
-                submission = _left_out(_read, path.with_name(SUBMISSION), Submission)
+                submission = _left_out(_read, path.with_name(SUBMISSION), SubmittedCircular)
                 found.append((path.parent.name, release, submission))
         return found
 
@@ -135,7 +135,7 @@ class DeskFiles:
         mine = self._of_run(burst_id, run_id)
         return mine[-1][1].circular if mine and mine[-1][1] else None
 
-    def _of_run(self, burst_id: str, run_id: str) -> list[tuple[Release, Submission | None]]:
+    def _of_run(self, burst_id: str, run_id: str) -> list[tuple[Release, SubmittedCircular | None]]:
         """Return what was announced of a run and what retracts it, oldest first."""
         found = [(release, recorded) for _, release, recorded in self.announced(burst_id)]
         mine = [one for one in found if one[0].decision.run_id == run_id]

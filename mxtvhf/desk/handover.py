@@ -9,8 +9,9 @@ from datetime import datetime
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.comments import Comment
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.models.ids import RunKind
 from mxtvhf.models.times import second_text
-from mxtvhf.reporting.announcement.model import Decision, Release
+from mxtvhf.reporting.announcement.model import Decision, Release, SubmittedCircular
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class HandoverEntry:
     """A burst of the shift."""
 
     line: BurstLine
-    decisions: tuple[tuple[Decision, Release | None], ...]
-    """Made since the beginning of the shift, oldest first; with what was released by them."""
+    decisions: tuple[Decision, ...]
+    """Made in the shift, oldest first."""
+    announcements: tuple[tuple[Release, SubmittedCircular | None], ...]
+    """Released in the shift, retractions included, each with the number of its circular."""
     comments: tuple[Comment, ...]
-    """Written since then."""
+    """Written in the shift, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -68,24 +71,42 @@ def handover(lines: Sequence[BurstLine], files: DeskFiles, *, since: datetime, u
 
 
 def _entry(line: BurstLine, files: DeskFiles, since: datetime, until: datetime) -> HandoverEntry:
-    decided = [files.decided(line.burst_id, run_id) for run_id in line.run_ids]
-    made = [
-        (one.decision, one.release)
-        for one in decided
-        if one.decision is not None and since <= one.decision.decided_at <= until
-    ]
-    written = files.comments.of(line.burst_id) if line.is_main else ()
+    decided = (files.decided(line.burst_id, run_id).decision for run_id in line.run_ids)
+    announced = files.announced(line.burst_id) if line.is_main else []
+    written = files.comments.of(line.burst_id) if line.is_main else []
     return HandoverEntry(
         line=line,
-        decisions=tuple(sorted(made, key=lambda one: one[0].decided_at)),
+        decisions=tuple(
+            sorted(
+                (one for one in decided if one is not None and since <= one.decided_at <= until),
+                key=lambda one: one.decided_at,
+            )
+        ),
+        announcements=tuple(
+            sorted(
+                (
+                    (release, circular)
+                    for _, release, circular in announced
+                    if since <= release.released <= until and release.is_test == (line.kind is RunKind.TEST)
+                ),
+                key=lambda one: one[0].number,
+            )
+        ),
         comments=tuple(one for one in written if since <= one.written <= until),
     )
 
 
 def _is_of_shift(entry: HandoverEntry, since: datetime, until: datetime) -> bool:
     moments: Iterable[datetime] = (entry.line.since, entry.line.latest)
-    has_news = bool(entry.decisions or entry.comments)
+    has_news = bool(entry.decisions or entry.announcements or entry.comments)
     return has_news or any(since <= moment <= until for moment in moments)
+
+
+def announcement_text(release: Release, submission: SubmittedCircular | None) -> str:
+    """Say what an announcement is and what became of it: ``announcement 2, sent, GCN 44454``."""
+    what = " (retraction)" if release.is_retraction else ""
+    circular = f", GCN {submission.circular}" if submission else ""
+    return f"announcement {release.number}{what}, {'sent' if release.is_sent else 'not sent'}{circular}"
 
 
 def _entry_text(entry: HandoverEntry) -> list[str]:
@@ -95,10 +116,13 @@ def _entry_text(entry: HandoverEntry) -> list[str]:
     if line.best is not None:
         radius = "" if line.best.r90_arcsec is None else f', R90 {line.best.r90_arcsec:.0f}"'
         text.append(f"  {' '.join(line.best.sexagesimal_text)}{radius}; {line.verdict} {line.verdict_words}")
-    for decision, release in entry.decisions:
-        number = f", announcement {release.number}" if release else ""
+    for decision in entry.decisions:
         comment = f": {decision.comment}" if decision.comment else ""
         verb = {"approve": "approved", "reject": "rejected"}[decision.choice]
-        text.append(f"  {verb} by {decision.decided_by}, {second_text(decision.decided_at)}{number}{comment}")
+        text.append(f"  {verb} by {decision.decided_by}, {second_text(decision.decided_at)}{comment}")
+    text += [
+        f"  {announcement_text(release, circular)}, {second_text(release.released)}"
+        for release, circular in entry.announcements
+    ]
     text += [f"  {one.author}, {second_text(one.written)}: {one.text}" for one in entry.comments]
     return text

@@ -19,7 +19,7 @@ from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.comments import MAX_COMMENT
 from mxtvhf.desk.duty import DutyBox
-from mxtvhf.desk.handover import Handover
+from mxtvhf.desk.handover import Handover, announcement_text
 from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
@@ -198,6 +198,7 @@ def _environment() -> Environment:
         "version": __version__,
         "detector_frame": detector_frame(),
         "max_comment": MAX_COMMENT,
+        "announcement_text": announcement_text,
     }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
     return environment

@@ -30,6 +30,9 @@ from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 FWHM_PER_SIGMA = 2.3548200450309493
 """Full width at half maximum of a Gaussian over its sigma, 2 sqrt(2 ln 2)."""
 
+_PARTS_TOLERANCE = 1e-3
+"""Of the sum of the background's parts, which are written with few digits."""
+
 
 class CalibrationFile(SourcedConstants):
     """What every calibration file says, whatever its item."""
@@ -141,8 +144,8 @@ class Redistribution(CalibrationFile):
         return np.asarray(FWHM_PER_SIGMA * pair_kev * np.sqrt(electrons))
 
 
-class NoiseMapRecord(Constants):
-    """Where the numbers of a file come from that was made of a noise map."""
+class PastRunsRecord(Constants):
+    """Where the numbers of a file come from that was made of past runs."""
 
     made: AwareDatetime
     runs: tuple[Text, ...] = Field(min_length=1)
@@ -158,7 +161,7 @@ class BadPixels(CalibrationFile):
     """(column, row)."""
     columns: tuple[int, ...]
     rows: tuple[int, ...]
-    noise_map: NoiseMapRecord | None = None
+    noise_map: PastRunsRecord | None = None
     """None: not made of a noise map."""
 
     @model_validator(mode="after")
@@ -215,6 +218,8 @@ class Continuum(Constants):
     nh_cm2: ColumnCm2 = 0.0
     through_optics: bool
     """Whether it comes through the optics: then it has their effective area and the detector's resolution."""
+    part: Fraction = 0.0
+    """Its mean part of the background, see ``Background.known_as_photons``."""
 
 
 class Line(Constants):
@@ -224,6 +229,8 @@ class Line(Constants):
     energy_kev: float = Field(gt=0.0, le=20.0)
     through_optics: bool
     """Whether it comes through the optics."""
+    part: Fraction = 0.0
+    """As that of ``Continuum``."""
 
 
 class Background(CalibrationFile):
@@ -237,6 +244,23 @@ class Background(CalibrationFile):
     1 - ``vignetting`` (u^2 + v^2) / 2, u and v from -1 to 1 over the columns and rows."""
     continua: tuple[Continuum, ...] = ()
     lines: tuple[Line, ...] = ()
+    known_as_photons: NonNegative = 0.0
+    """How well the parts of the components are known before a run: as if so many photons of the background
+    had been seen, in these parts. 0: nothing is known of them."""
+    past_runs: PastRunsRecord | None = None
+    """None: the parts were not measured in past runs."""
+
+    @property
+    def components(self) -> tuple[Continuum | Line, ...]:
+        """All components, the continua first."""
+        return (*self.continua, *self.lines)
+
+    @model_validator(mode="after")
+    def _has_all_parts(self) -> Background:
+        total = sum(one.part for one in self.components)
+        if self.known_as_photons and abs(total - 1.0) > _PARTS_TOLERANCE:
+            raise ValueError(f"known_as_photons is given, but the parts add up to {total:g}, expected 1")
+        return self
 
 
 @dataclass(frozen=True)

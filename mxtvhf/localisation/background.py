@@ -50,12 +50,16 @@ class BackgroundDensities:
         shape over the detector, and only those of the first vary in time; None: all are of one.
     vignetting
         How much fainter each group is in the corners of the detector than in its middle, 0..1; None: not.
+    known
+        How well the parts of the components in energy are known beforehand: so many photons count as seen of
+        each, shape (components,); None: nothing is known.
     """
 
     spectra: Floats
     courses: Floats | None = None
     groups: npt.NDArray[np.intp] | None = None
     vignetting: tuple[float, ...] | None = None
+    known: Floats | None = None
 
 
 def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floats:
@@ -105,14 +109,21 @@ def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:
 
 def background_groups(calibration: Calibration) -> npt.NDArray[np.intp]:
     """Return 1 for each component of ``background_spectra`` that comes through the optics, else 0."""
-    continua, lines = calibration.background.continua, calibration.background.lines
-    through = [part.through_optics for part in continua] + [line.through_optics for line in lines]
+    through = [one.through_optics for one in calibration.background.components]
     return np.array(through, dtype=np.intp)
 
 
 def background_vignetting(calibration: Calibration) -> tuple[float, ...]:
     """Return ``BackgroundDensities.vignetting`` of the groups 0 and 1 of ``background_groups``."""
     return 0.0, calibration.background.vignetting
+
+
+def known_background(calibration: Calibration) -> Floats | None:
+    """Return ``BackgroundDensities.known`` of the components of ``background_spectra``; None: nothing."""
+    background = calibration.background
+    if not background.known_as_photons:
+        return None
+    return background.known_as_photons * np.array([one.part for one in background.components])
 
 
 @lru_cache(maxsize=16)

@@ -27,6 +27,20 @@ class DetectionThreshold(Constants):
     """Least ts of the photons' places, with their energies and times taken as given."""
 
 
+class KnownBackgroundRule(Constants):
+    """What counts as a source where past runs tell the background's spectrum better than the field does."""
+
+    ts_threshold: float = Field(ge=0.0, le=1e4)
+    """Least ts."""
+    places_ts_threshold: float = Field(ge=0.0, le=1e4)
+    """Least ts of the photons' places, with their energies and times taken as given."""
+    ts_over_free: float = Field(ge=0.0, le=1e4)
+    """Least ts of the source over a background without a source, of whose spectrum nothing is known."""
+    disagreement: float = Field(ge=0.0, le=1e4)
+    """Twice the gain of ln L by a free spectrum from which photons that no source explains are unlike the
+    known one."""
+
+
 class EclairsTrust(Constants):
     """How far ECLAIRs' position is believed."""
 
@@ -141,6 +155,7 @@ class DetectionConstants(Constants):
 
     version: Text
     source: DetectionThreshold
+    known_background: KnownBackgroundRule
     further: FurtherSources
     background: BackgroundTrust
     misfit: MisfitRule

@@ -54,6 +54,9 @@ class Counts:
     concentration
         Density of everything but the source at an entry's place over its mean over the good pixels, given the
         entry's energy and time, see ``likelihood``; None: 1 for all.
+    known
+        Photons that count as seen beforehand of the background's components in energy, shape (components,);
+        None: nothing is known of their parts.
     """
 
     column: npt.NDArray[np.intp]
@@ -69,6 +72,7 @@ class Counts:
     courses: Floats | None = None
     concentration: Floats | None = None
     vignetting: tuple[float, ...] = (0.0,)
+    known: Floats | None = None
 
     @classmethod
     def from_image(cls, image: npt.NDArray[np.int64], good: Floats) -> Counts:
@@ -90,6 +94,7 @@ class Counts:
         groups: npt.NDArray[np.intp] | None = None,
         courses: Floats | None = None,
         vignetting: tuple[float, ...] = (0.0,),
+        known: Floats | None = None,
     ) -> Counts:
         """Take the photons on good pixels with their weights; many are joined to about equal ones.
 
@@ -104,7 +109,7 @@ class Counts:
             spectra=None if spectra is None else spectra[:, kept],
             groups=groups,
             courses=None if courses is None else courses[:, kept],
-            vignetting=vignetting,
+            vignetting=vignetting, known=known,
         )  # fmt: skip
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
@@ -148,6 +153,11 @@ class Counts:
     def total(self) -> float:
         """Photons on good pixels."""
         return float(self.number.sum())
+
+    @property
+    def well_known(self) -> bool:
+        """Whether the background's spectrum is known by at least as many photons as there are here."""
+        return self.known is not None and bool(self.known.sum() >= self.total)
 
     @cached_property
     def area(self) -> float:
@@ -239,7 +249,7 @@ class Counts:
         row, column = np.divmod(filled % size**2, size)
         return Counts(
             column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra,
-            self.groups, courses, concentration, self.vignetting,
+            self.groups, courses, concentration, self.vignetting, self.known,
         )  # fmt: skip
 
     def _alike(self) -> npt.NDArray[np.intp]:

@@ -7,6 +7,8 @@ and Anitescu 2020, J. Comput. Graph. Stat. 29, 261).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import nnls
 
@@ -23,7 +25,28 @@ _LEAST = 1e-12
 """Smallest part from which a step starts: its logarithm is finite."""
 
 
-def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floats | None = None) -> Floats:
+class KnownSums(NamedTuple):
+    """What is known beforehand of sums of parts.
+
+    Attributes
+    ----------
+    members
+        1 for each component of a sum, else 0; shape (components, sums). They share the first components.
+    photons
+        So many count as seen of each sum, shape (sums,).
+    """
+
+    members: Floats
+    photons: Floats
+
+
+def mixture_parts(
+    density: Floats,
+    number: Floats,
+    expected: Floats,
+    start: Floats | None = None,
+    sums: KnownSums | None = None,
+) -> Floats:
     """Return the parts w, w >= 0 and sum 1, with the highest ln L = sum_i n_i ln(w . d_i) + sum_j a_j ln w_j.
 
     Parameters
@@ -37,6 +60,8 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
         (first components,).
     start
         Parts to begin with, shape (components,); None: equal ones.
+    sums
+        What is known of sums of the first parts; None: nothing.
 
     Returns
     -------
@@ -47,15 +72,17 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
     equal = np.full(len(density), 1.0 / len(density))
     # Nothing of a part that is expected would never become something.
     parts = equal if start is None else (1.0 - _STIR) * start + _STIR * equal
-    value = _objective(parts, density, number, expected, photons)
+    prior = _Prior(expected, sums or KnownSums(np.zeros((len(density), 0)), np.zeros(0)))
+    value = _objective(parts, density, number, prior)
     for _ in range(_MAX_STEPS):
         ratio = density / (parts @ density)
+        known = prior.sums.members / np.maximum(parts @ prior.sums.members, _LEAST)
         own = np.zeros(parts.size)
         own[:first] = expected / np.maximum(parts[:first], _LEAST)
-        gradient = ratio @ number + own - photons
+        gradient = ratio @ number + known @ prior.sums.photons + own - photons
         # The term in W is convex: its tangent is below it, so that a step that ignores its bend goes up.
-        gradient[:first] -= expected.sum() / max(float(parts[:first].sum()), _LEAST)
-        curvature = (ratio * number) @ ratio.T
+        gradient[:first] -= prior.photons / max(float(parts[:first].sum()), _LEAST)
+        curvature = (ratio * number) @ ratio.T + (known * prior.sums.photons) @ known.T
         diagonal = curvature.reshape(-1)[:: len(curvature) + 1]
         diagonal += own / np.maximum(parts, _LEAST)
         diagonal += _RIDGE * diagonal.sum()
@@ -67,7 +94,7 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
             break
         for scale in 0.5 ** np.arange(12):
             trial = parts + scale * step
-            ahead = _objective(trial, density, number, expected, photons)
+            ahead = _objective(trial, density, number, prior)
             if ahead > value:
                 break
         else:
@@ -76,10 +103,31 @@ def mixture_parts(density: Floats, number: Floats, expected: Floats, start: Floa
     return np.asarray(parts / parts.sum())
 
 
-def _objective(parts: Floats, density: Floats, number: Floats, expected: Floats, photons: float) -> float:
+class _Prior(NamedTuple):
+    """What is known of the first parts over their sum."""
+
+    expected: Floats
+    sums: KnownSums
+
+    @property
+    def photons(self) -> float:
+        """All that count as seen."""
+        return float(self.expected.sum() + self.sums.photons.sum())
+
+    def log_density(self, parts: Floats) -> float:
+        first = parts[: self.expected.size]
+        total = first.sum()
+        return _of_seen(self.expected, first / total) + _of_seen(
+            self.sums.photons, parts @ self.sums.members / total
+        )
+
+
+def _of_seen(photons: Floats, part: Floats) -> float:
+    return float(photons @ np.where(photons > 0.0, np.log(part), 0.0))
+
+
+def _objective(parts: Floats, density: Floats, number: Floats, prior: _Prior) -> float:
     """Return what is to be highest less photons times the sum of the parts: its maximum has the sum 1."""
-    first = parts[: expected.size]
     with np.errstate(divide="ignore", invalid="ignore"):
-        total = number @ np.log(parts @ density)
-        prior = expected @ np.where(expected > 0.0, np.log(first / first.sum()), 0.0)
-    return float(total + prior - photons * parts.sum())
+        total = number @ np.log(parts @ density) + prior.log_density(parts)
+    return float(total - number.sum() * parts.sum())

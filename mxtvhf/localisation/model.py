@@ -141,11 +141,13 @@ class Localisation(Model):
     """Photons of the hot pixels and noisy lines; None in reports older than this field."""
     reason: str | None = None
     uses: tuple[str, ...] = ()
-    """What it is made of beside the photons' places: ``energy``, ``time``, ``T0`` (the decay since then) and
-    ``ECLAIRs`` (its circle, which is asked only where the photons alone show no source in it)."""
+    """What it is made of beside the photons' places: ``energy``, ``time``, ``T0`` (the decay since then),
+    ``background`` (its spectrum, known from past runs) and ``ECLAIRs`` (its circle, which is asked only where
+    the photons alone show no source in it)."""
     not_used: tuple[str, ...] = ()
     """``energy`` and ``time`` where those of the photons are unlike any mixture of what is known of the
-    background and of sources, so that they tell nothing."""
+    background and of sources, so that they tell nothing; ``background`` where the photons are unlike the
+    spectrum that past runs tell, which then did not count."""
     core_fwhm_arcmin: float | None = None
     """Width of the PSF's core by the fit, arcmin."""
     upper_limit_photons: float | None = None

@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from mxtvhf.instrument.calibration import BadPixels, NoiseMapRecord
+from mxtvhf.instrument.calibration import BadPixels, PastRunsRecord
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import RawMask, RawPixel, blocks_mask, pixels_of
 from mxtvhf.localisation.detector_faults import DetectorFaults, faults_of_image
@@ -131,7 +131,7 @@ def bad_pixels_of(
         pixels=tuple(sorted((column, row) for column, row in pixels)),
         columns=tuple(sorted({*known.columns, *(line.number for line in lines if line.axis == "column")})),
         rows=tuple(sorted({*known.rows, *(line.number for line in lines if line.axis == "row")})),
-        noise_map=NoiseMapRecord(made=made, runs=tuple(runs), n_photons=n_photons),
+        noise_map=PastRunsRecord(made=made, runs=tuple(runs), n_photons=n_photons),
     )
 
 

@@ -24,7 +24,7 @@ from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
 from mxtvhf.localisation.shape import ShapeFit, with_free_shape
-from mxtvhf.localisation.sources import FoundSource, find_sources, needed_ts
+from mxtvhf.localisation.sources import FoundSource, find_sources, needed_places_ts, needed_ts
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
 from mxtvhf.models.arrays import Floats
 
@@ -118,6 +118,11 @@ class SourceLocalisation:
     def with_prior(self) -> bool:
         """Whether the position is also by a prior."""
         return self.evidence is not None and self.evidence.prior is not None
+
+    @property
+    def with_known_background(self) -> bool:
+        """Whether the background's spectrum was taken as known from past runs."""
+        return self.evidence is not None and self.evidence.counts.known is not None
 
     @cached_property
     def posterior(self) -> PositionPosterior | None:
@@ -272,6 +277,7 @@ def localise(
             groups=groups,
             courses=None if background is None else _checked_components(background.courses, column.size),
             vignetting=vignetting,
+            known=_checked_known(background),
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
     found = _found(counts, psf, prior, known, circle) if counts.total else _NOTHING
@@ -329,6 +335,14 @@ def _shape(source: FoundSource, psf: SeparablePsf) -> ShapeFit | None:
 def ts_threshold() -> float:
     """Least ``ts`` of a detection; its false-alarm rate stands in ``detection.toml``."""
     return detection_constants().source.ts_threshold
+
+
+def needed_ts_of(found: SourceLocalisation) -> tuple[float, float]:
+    """Return the ts, and that of the places, that a detection among the photons of a result must have."""
+    if found.evidence is None:
+        limits = detection_constants().source
+        return limits.ts_threshold, limits.places_ts_threshold
+    return needed_ts(found.evidence.counts), needed_places_ts(found.evidence.counts)
 
 
 def least_photons() -> float:
@@ -420,6 +434,21 @@ def _checked_groups(background: BackgroundDensities | None) -> tuple[Pixels | No
             "groups"
         )
     return groups, tuple(float(vignetting[group]) for group in present)
+
+
+def _checked_known(background: BackgroundDensities | None) -> Floats | None:
+    if background is None or background.known is None:
+        return None
+    given = np.asarray(background.known, dtype=np.float64)
+    if given.shape != (len(background.spectra),):
+        raise InvalidInput(
+            f"background: known has the shape {given.shape}, expected a number of photons for each of the "
+            f"{len(background.spectra)} components"
+        )
+    wrong = ~((given >= 0.0) & np.isfinite(given))
+    if wrong.any():
+        raise InvalidInput(f"background: known {given[wrong][0]} is not a number of photons")
+    return given
 
 
 def _checked_components(values: npt.ArrayLike | None, photons: int) -> Floats | None:

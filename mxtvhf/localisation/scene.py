@@ -25,7 +25,7 @@ from mxtvhf.localisation.background import background_shapes
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import SourceFit
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import KnownSums, mixture_parts
 from mxtvhf.models.arrays import Floats
 
 _MAX_ROUNDS = 6
@@ -120,7 +120,9 @@ class Scene:
         own = self._own_parts(kind)
         densities = [self._background_densities(kind), *(source.density for source in self.sources)]
         start = np.concatenate([self.background_part * own, self.source_parts])
-        fitted = mixture_parts(np.vstack(densities), self.counts.number, self._expected(kind), start)
+        fitted = mixture_parts(
+            np.vstack(densities), self.counts.number, self._expected(kind), start, self._known_sums(kind)
+        )
         background = float(fitted[: own.size].sum())
         if not background > _NOTHING:
             return replace(self, background_part=0.0, source_parts=fitted[own.size :])
@@ -152,11 +154,22 @@ class Scene:
         """Return the photons that count as seen of each component beforehand."""
         trust = detection_constants().background
         if kind == _ENERGY:
-            return np.full(self.parts[_ENERGY].size, trust.photons_per_component)
+            known = 0.0 if self.counts.known is None else self.counts.known
+            return np.full(self.parts[_ENERGY].size, trust.photons_per_component) + known
         groups = self._groups[kind]
         photons = trust.photons_flat if kind == _PLACE else trust.photons_steady
         # The first component of each group is the one that is expected.
         return np.where(np.diff(groups, prepend=-1) > 0, photons * self._group_parts[groups], 0.0)
+
+    def _known_sums(self, kind: int) -> KnownSums | None:
+        """Return what is known beforehand of the groups' parts: in energy it is known of each component."""
+        known = self.counts.known
+        if known is None or kind == _ENERGY:
+            return None
+        number = np.arange(len(self.shapes))
+        members = np.zeros((self._groups[kind].size + len(self.sources), number.size))
+        members[: self._groups[kind].size] = self._groups[kind][:, np.newaxis] == number
+        return KnownSums(members, np.bincount(self._groups[_ENERGY], known, number.size).astype(np.float64))
 
     def _background_densities(self, kind: int) -> Floats:
         """Return the densities of the components of a kind, with what the others have now."""
@@ -238,6 +251,14 @@ class Scene:
     def log_likelihood_of_places(self) -> float:
         """Sum of ln (L / M), the likelihood of the places with energies and times given."""
         return self.log_likelihood - float(self.counts.number @ np.log(self.overall))
+
+    @cached_property
+    def gain_when_free(self) -> float:
+        """Twice what ln L gains when nothing is known of the background's spectrum; 0 where that is so."""
+        if self.counts.known is None:
+            return 0.0
+        free = replace(self, counts=replace(self.counts, known=None)).fitted()
+        return 2.0 * (free.log_likelihood - self.log_likelihood)
 
     def without(self, index: int) -> Scene:
         """Return what is left without one of the sources, with the parts that the others have now."""

@@ -70,6 +70,8 @@ class FoundSource:
         2 (ln L with it - ln L without it), the other components fitted both times.
     places_ts
         The same of the photons' places, with their energies and times taken as given.
+    ts_over_free
+        ``ts`` over a background without it whose spectrum is free; ``ts`` where it is free anyway.
     prior
         Of its position; None: flat.
     """
@@ -80,23 +82,33 @@ class FoundSource:
     photons: float
     ts: float
     places_ts: float
+    ts_over_free: float
     prior: PositionPrior | None
 
     @property
     def detected(self) -> bool:
         """Whether it reaches the thresholds of ``detection.toml``; a prior counts for ts, too."""
-        limits, gained = detection_constants().source, 2.0 * self.fit.log_prior
+        limits, gained = detection_constants(), 2.0 * self.fit.log_prior
         return (
             self.ts + gained >= needed_ts(self.counts)
-            and self.places_ts + gained >= limits.places_ts_threshold
-            and self.photons >= limits.least_photons
+            and self.places_ts + gained >= needed_places_ts(self.counts)
+            and self.ts_over_free + gained >= limits.known_background.ts_over_free
+            and self.photons >= limits.source.least_photons
         )
 
 
 def needed_ts(counts: Counts) -> float:
     """Return the ts of a detection among these photons."""
     limits = detection_constants().source
+    if counts.well_known:
+        return detection_constants().known_background.ts_threshold
     return limits.ts_threshold_alone if counts.spectra is None else limits.ts_threshold
+
+
+def needed_places_ts(counts: Counts) -> float:
+    """Return the ts of the places that a detection among these photons must have."""
+    limits = detection_constants()
+    return (limits.known_background if counts.well_known else limits.source).places_ts_threshold
 
 
 def find_sources(
@@ -128,6 +140,11 @@ def find_sources(
         The detected ones in the order of their ts; when there is none the best maximum.
     scene
         The background without any source.
+
+    Notes
+    -----
+    Where the field is unlike the known spectrum of the background, and no source explains it, nothing counts
+    as known: ``counts.known`` of the results is None.
     """
     empty = Scene.of_background(counts)
     sources, scene = _known_sources(empty, psf, known)
@@ -136,6 +153,8 @@ def find_sources(
         if circle is not None and not found.detected:
             found, scene = _next(empty, psf, circle)
         if not found.detected:
+            if _is_unlike_known(empty, found):
+                return find_sources(replace(counts, known=None), psf, prior, known, circle)
             return (found,), empty
         sources = [found]
     kept = sources, scene = _with_own_width(scene, sources, psf)
@@ -152,6 +171,12 @@ def find_sources(
         sources, scene = _one_more(scene, sources, psf, circle) or (sources, scene)
     sources = _with_extents(scene, sources, psf)
     return tuple(sorted(sources, key=lambda source: -source.ts)), empty
+
+
+def _is_unlike_known(empty: Scene, found: FoundSource) -> bool:
+    """Tell whether a field is unlike the known spectrum of the background, and no source explains it."""
+    limits = detection_constants().known_background
+    return empty.gain_when_free >= limits.disagreement and found.ts_over_free < limits.ts_over_free
 
 
 def _known_sources(
@@ -361,7 +386,8 @@ def _fitted(
     if without.counts.spectra is None:
         # Nothing is known of the background's energies: they must not count by themselves.
         ts = max(0.0, min(ts, places_ts))
-    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts, prior)
+    over_free = ts - max(0.0, without.gain_when_free)
+    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts, over_free, prior)
     return found, whole
 
 

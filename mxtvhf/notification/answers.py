@@ -28,9 +28,11 @@ def answers_about(record: SubjectRecord, releases: Path) -> Answers:
         if (kind_of_run(decision.run_id) is RunKind.TEST) == is_test
     ]
     published = _readable(releases, burst_id, RELEASE, Release)
+    own = (release for release in published if release.is_test == is_test)
+    last = max(own, key=lambda release: release.number, default=None)
     return Answers(
         decided=max(decided, default=None),
-        is_announced=any(release.is_test == is_test for release in published),
+        is_announced=last is not None and not last.is_retraction,
     )
 
 

@@ -24,8 +24,7 @@ from mxtvhf.settings import Settings
 # Waiting rooms before the rooms to which their content is moved: nothing is missed between the two.
 FOLDERS = (
     "inbox", "archive/incoming", "archive/open", "outbox",
-    "archive", "inputs", "releases", "notifications", "products", "comparisons", "catalogues",
-    "desk",
+    "archive", "inputs", "releases", "notifications", "products", "comparisons", "catalogues", "desk",
 )  # fmt: skip
 SECRETS = "secrets"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mxtvhf.errors import InvalidInput, NothingToDo
-from mxtvhf.events.event_file import EventFile, read_event_file
+from mxtvhf.events.event_file import EventFile
 from mxtvhf.instrument.calibration import BadPixels, CalibrationStore, packaged_store
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.time import utc_from_met
@@ -17,6 +17,7 @@ from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.noise_map import NoiseMap, bad_pixels_of, bad_pixels_text, empty_noise_map
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.text import escaped
+from mxtvhf.workflow.past_runs import longest_runs, run_name
 from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
 
 
@@ -59,7 +60,7 @@ def make_noise_map(
         Nothing is significantly noisy or dead.
     """
     store = store or packaged_store()
-    runs = _longest(event_files)
+    runs = longest_runs(event_files)
     if not runs:
         raise InvalidInput("noise map: no event file with good time; expected at least one")
     total = empty_noise_map()
@@ -75,7 +76,7 @@ def make_noise_map(
     file = bad_pixels_of(
         faults,
         store.at(max(starts)).bad_pixels,
-        runs=[f"{events.header['BURST_ID']} {events.header['DSTREAM']}" for _, events in runs],
+        runs=[run_name(events) for _, events in runs],
         n_photons=total.n_photons,
         made=datetime.now(UTC),
         valid_from=valid_from or min(starts),
@@ -86,16 +87,6 @@ def make_noise_map(
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(path, bad_pixels_text(file).encode())
     return MadeNoiseMap(path, file, faults)
-
-
-def _longest(paths: Sequence[Path]) -> list[tuple[Path, EventFile]]:
-    found: dict[tuple[str, str], tuple[Path, EventFile]] = {}
-    for path in paths:
-        events = read_event_file(path)
-        key = (events.header["BURST_ID"], events.header["DSTREAM"])
-        if events.exposure_s > 0.0 and (key not in found or events.exposure_s > found[key][1].exposure_s):
-            found[key] = path, events
-    return [found[key] for key in sorted(found)]
 
 
 def _map_of(path: Path, events: EventFile, store: CalibrationStore) -> NoiseMap:

@@ -25,6 +25,7 @@ from support.project import PROJECT
 SOUND = {
     "analyse": "events.fits --out out --t0 2026-03-07T12:00:00",
     "announce": "report.json --by Ada --out out",
+    "background-spectrum": "events.fits --out out",
     "backup": "backup.tar.gz",
     "calibration": "--at 2026-03-07",
     "catalogue add": "catalogue.csv --name trial",

@@ -11,6 +11,7 @@ from mxtvhf.desk.render import Viewer, render_burst
 from mxtvhf.desk.states import State
 from mxtvhf.notification.ledger import Ledger
 from mxtvhf.notification.model import Occurrence
+from mxtvhf.operation.stack.processes import wait_until
 from support.browser import chromium
 from support.desk import BURST, NOW, page_of, run
 from support.desk_server import desk_server
@@ -102,7 +103,7 @@ def test_who_asks_for_it_is_called_when_a_decision_is_wanted_and_nobody_else(pag
     page.get_by_label("Sound and browser notification").check()
     expect(page.locator("#alarm-note")).to_have_text("On.")
     shows(State.AWAITING_DECISION)
-    page.wait_for_function("window.calls.length > 0")
+    wait_until(lambda: page.evaluate("window.calls"), what="the call", timeout=60)
     assert page.evaluate("window.calls")[0].startswith(f"{BURST}: awaiting decision")
     page.reload()
     expect(page.get_by_label("Sound and browser notification")).to_be_checked()

@@ -29,13 +29,14 @@ def test_a_burst_of_the_shift_stands_with_its_decision_and_comments(settings, pu
     DeskFiles(settings).comments.add(BURST, "VT sees it fade.", author="bob", now=NOW + HOUR)
     shift = shift_of([run()], NOW - HOUR, NOW + 2 * HOUR)
     (entry,) = shift.entries
-    ((made, released),) = entry.decisions
-    assert (made.choice, released.number) == ("approve", 1)
+    assert [one.choice for one in entry.decisions] == ["approve"]
+    assert [release.number for release, _ in entry.announcements] == [1]
     assert [one.text for one in entry.comments] == ["VT sees it fade."]
     html = render_handover(shift, base="/mxtvhf")
     assert HOSTILE not in html
     assert "announcement 1, sent" in html
-    assert f"approved by ann, 2026-02-28 12:00:00, announcement 1: {HOSTILE}" in shift.text
+    assert f"approved by ann, 2026-02-28 12:00:00: {HOSTILE}" in shift.text
+    assert "announcement 1, sent, 2026-02-28 12:00:00" in shift.text
     assert "bob, 2026-02-28 13:00:00: VT sees it fade." in shift.text
 
 

@@ -96,22 +96,19 @@ def opened(browser, desk):
         page.close()
 
 
-def serious_faults(page, **options):
+def faults(page, **options):
     """What axe-core finds that keeps somebody from reading or using the page."""
-    return [
-        (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
-        for one in Axe().run(page, **options).response["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
+    found = Axe().run(page, **options).response["violations"]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
 
 
-def test_no_page_has_a_serious_fault_of_accessibility_in_light_and_dark(opened, desk):
+def test_no_page_has_a_fault_of_accessibility_in_light_and_dark(opened, desk):
     for path in desk.pages:
         page = opened(path)
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-        assert serious_faults(page) == [], path
+        assert faults(page) == [], path
         page.emulate_media(color_scheme="dark")
-        assert serious_faults(page, options={"runOnly": ["color-contrast"]}) == [], path
+        assert faults(page, options={"runOnly": ["color-contrast"]}) == [], path
 
 
 @pytest.mark.parametrize("width", [390, 1920])

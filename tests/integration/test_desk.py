@@ -60,7 +60,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
         expect(page.locator("#top")).to_contain_text("awaiting decision", timeout=120_000)
         expect(page.locator("#answer [data-news]")).to_contain_text("You can decide now")
         radius = zoom_in(page)
-        page.get_by_role("checkbox", name=re.compile("on-board")).first.uncheck()
+        page.get_by_role("checkbox", name=re.compile("on board")).first.uncheck()
         page.get_by_text("Pairwise comparison").click()
         page.evaluate("window.scrollTo(0, 200)")
         gp.status = gp_says("FAILED")

@@ -23,7 +23,7 @@ from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.catalogues.version import CatalogueVersion
 from mxtvhf.desk.burst_list import burst_lines
 from mxtvhf.desk.burst_page import burst_page
-from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.files import DeskFiles, MeasuredCurve
 from mxtvhf.desk.render import render_burst
 from mxtvhf.desk.states import State
 from mxtvhf.errors import Failure, InvalidInput, NewerVersion
@@ -40,11 +40,19 @@ from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.operation.metrics import exposition
 from mxtvhf.operation.retention import retention
 from mxtvhf.reporting.announcement.deliveries import Channels
-from mxtvhf.reporting.announcement.model import Decision, Delivery, Release, Reservation
+from mxtvhf.reporting.announcement.model import (
+    Decision,
+    Delivery,
+    NamedEvent,
+    Release,
+    Reservation,
+    SubmittedCircular,
+)
 from mxtvhf.reporting.announcement.question import write_question
 from mxtvhf.reporting.announcement.release import release, reservations
 from mxtvhf.reporting.messages import (
     AnnouncementMessage,
+    CircularMessage,
     IntakeMessage,
     ReportMessage,
     RunMessage,
@@ -83,8 +91,11 @@ KINDS = {
     DrillOrder: "notifications/*/drill-order.json",
     Delivery: "releases/*/*/record/[nw]*.json",
     Release: "releases/*/*/release.json",
+    SubmittedCircular: "releases/*/*/submission.json",
+    NamedEvent: "releases/*/event.json",
     Report: "**/report.json",
     ReportSummary: "products/**/report.json",
+    MeasuredCurve: "products/**/report.json",
     Comparison: "products/*/*/comparison.json",
     RejectedPackets: "products/*/*/rejected_packets.json",
     CatalogueVersion: "catalogues/*/*.json",
@@ -94,10 +105,12 @@ KINDS = {
     ReportMessage: "outbox/*-report-*.json",
     IntakeMessage: "outbox/*-intake-*.json",
     AnnouncementMessage: "outbox/*-announcement-*.json",
+    CircularMessage: "outbox/*-circular-*.json",
 }
 NOTIFICATIONS = {Occurrence, Addressed, Attempt, Acknowledgement, DrillOrder}
-NOT_IN_0_1_0 = {Manifest, PartFailure, *NOTIFICATIONS}
-"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified."""
+NOT_IN_0_1_0 = {Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS}
+"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified, and
+nobody recorded what GCN made of an announcement."""
 
 FACTS = {
     "0.1.0": {

@@ -33,6 +33,7 @@ from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.question import read_report
 from mxtvhf.reporting.announcement.release import release
+from mxtvhf.reporting.announcement.submission import name_event, record_submission, send_submission
 from mxtvhf.reporting.messages import IntakeMessage, Outbox, RunMessage, StepMessage
 from mxtvhf.reporting.messages.report_message import report_message
 from mxtvhf.settings import Settings
@@ -119,6 +120,10 @@ def _announce(settings):
     except InvalidInput:
         pass
     release(report, Decision(choice="approve", comment="bright", **told), **channels)
+    folder = settings.releases / ANALYSED / report.run_id
+    record_submission(folder, 44454, by="ada", at=NOW)
+    send_submission(folder, settings.outbox)
+    name_event(folder.parent, "GRB 260611A", by="ada", at=NOW)
 
 
 def _tell(settings):

@@ -18,7 +18,7 @@ function signs() {
   const own = document.querySelector("#duty[data-burst]");
   const found = own ? [[own.dataset.burst, own.dataset.alarm]] : [];
   for (const row of document.querySelectorAll('#bursts tr[data-kind="live"]')) {
-    found.push([row.querySelector("th a").textContent.trim(), row.querySelector('[data-label="State"] .tag').textContent.trim()]);
+    found.push([row.dataset.burst, row.dataset.state]);
   }
   return new Map(found);
 }

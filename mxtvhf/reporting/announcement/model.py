@@ -121,7 +121,7 @@ class Release(KeptModel):
         return any(delivery.state == "sent" for delivery in self.deliveries)
 
 
-class Submission(KeptModel):
+class SubmittedCircular(KeptModel):
     """The GCN Circular of an announcement, as the person who submitted it recorded it."""
 
     circular: CircularNumber

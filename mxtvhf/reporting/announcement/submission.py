@@ -18,12 +18,19 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import safe_name, sha256_of, write_atomically, write_once
 from mxtvhf.models.kept import Kept, KeptModel, first_error, read_kept, read_or_set_aside
 from mxtvhf.reporting.announcement.deliveries import RECORD
-from mxtvhf.reporting.announcement.model import EVENT, RELEASE, SUBMISSION, NamedEvent, Release, Submission
+from mxtvhf.reporting.announcement.model import (
+    EVENT,
+    RELEASE,
+    SUBMISSION,
+    NamedEvent,
+    Release,
+    SubmittedCircular,
+)
 from mxtvhf.reporting.messages.model import CircularMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 
 
-def record_submission(folder: Path, circular: int, *, by: str, at: datetime) -> Submission:
+def record_submission(folder: Path, circular: int, *, by: str, at: datetime) -> SubmittedCircular:
     """Record the number of the circular that a person submitted about a release; an earlier one is kept.
 
     Parameters
@@ -44,12 +51,12 @@ def record_submission(folder: Path, circular: int, *, by: str, at: datetime) -> 
         raise InvalidInput(f"{folder.name}: nothing was released that could have been submitted")
     if read_kept(folder / RELEASE, Release).is_test:
         raise InvalidInput(f"{folder.name}: a test is not submitted to GCN")
-    return _record(folder / SUBMISSION, Submission, circular=circular, recorded_by=by, recorded_at=at)
+    return _record(folder / SUBMISSION, SubmittedCircular, circular=circular, recorded_by=by, recorded_at=at)
 
 
-def submission_of(folder: Path) -> Submission | None:
+def submission_of(folder: Path) -> SubmittedCircular | None:
     """Return what is recorded about the circular of a release; None where nothing is."""
-    return read_or_set_aside(folder / SUBMISSION, Submission)
+    return read_or_set_aside(folder / SUBMISSION, SubmittedCircular)
 
 
 def name_event(folder: Path, name: str, *, by: str, at: datetime) -> NamedEvent:
@@ -112,7 +119,7 @@ def send_submission(folder: Path, outbox: Path | None) -> None:
     OSError
         A record is missing.
     """
-    submission = read_kept(folder / SUBMISSION, Submission)
+    submission = read_kept(folder / SUBMISSION, SubmittedCircular)
     release = read_kept(folder / RELEASE, Release)
     if outbox is None:
         return
@@ -131,6 +138,6 @@ def send_submission(folder: Path, outbox: Path | None) -> None:
     Outbox(outbox).put(message)
 
 
-def submitted_words(submission: Submission) -> str:
+def submitted_words(submission: SubmittedCircular) -> str:
     """Write the state of an announcement whose circular was submitted: ``submitted, GCN 44454``."""
     return f"submitted, GCN {submission.circular}"

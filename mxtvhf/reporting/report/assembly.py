@@ -31,6 +31,11 @@ REFERENCE_GP = (
     "GP is the reference service: the same method, our photons among its own, no independent confirmation."
 )
 
+BACKGROUND_UNLIKE = (
+    "The photons are unlike the spectrum of the background that past runs tell: it was fitted to them alone. "
+    "The calibration file of the background may be out of date."
+)
+
 
 def build_report(
     run: RunRecord,
@@ -284,7 +289,10 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
             f"The {kind} of the photons is unlike any mixture of what is known of background and sources and "
             "was not used for the position."
             for kind in localisation.not_used
+            if kind != "background"
         ]
+        if "background" in localisation.not_used:
+            found.append(BACKGROUND_UNLIKE)
     found += [
         judged.explanation
         for judged in (localisation.onboard if localisation else ())

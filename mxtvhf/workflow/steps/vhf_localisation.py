@@ -28,6 +28,7 @@ from mxtvhf.localisation.background import (
     background_groups,
     background_spectra,
     background_vignetting,
+    known_background,
 )
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
@@ -46,7 +47,7 @@ from mxtvhf.localisation.position import (
     SourceLocalisation,
     least_photons,
     localise,
-    ts_threshold,
+    needed_ts_of,
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.sky_products import SIGMA_PER_R90, Observed, write_sky_files
@@ -110,12 +111,7 @@ def vhf_localisation(
     events = read_event_file(event_file)
     calibration = (store or packaged_store()).at(utc_from_met(events.tstart))
     in_use = in_band(events.photons.pha, calibration.gain)
-    bad = calibration.bad_pixels.mask()
-    seen = events.photons.selected(in_use)
-    faults = find_detector_faults(seen.x, seen.y, ~bad, seen.time)
-    usable = RawMask(~(bad | faults.mask()))
-    photons = events.drift_corrected_photons(usable, calibration.alignment)
-    photons = photons.selected(in_band(photons.pha, calibration.gain))
+    photons, faults = usable_photons(events, calibration)
     facts: dict[str, Any] = {
         "n_photons": int(in_use.sum()),
         "hot_pixels": faults.hot_pixels,
@@ -142,7 +138,8 @@ def vhf_localisation(
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     facts |= {
         "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
-        "n_background": found.n_background, "uses": _uses(evidence, found), "not_used": evidence.not_used,
+        "n_background": found.n_background, "uses": _uses(evidence, found),
+        "not_used": _not_used(evidence, found),
         "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
@@ -179,6 +176,21 @@ def vhf_localisation(
         products=products,
         **facts,
     )
+
+
+def usable_photons(
+    events: EventFile, calibration: Calibration
+) -> tuple[DriftCorrectedPhotons, DetectorFaults]:
+    """Return the photons in the energy band on usable pixels, and the faults that were found beside them.
+
+    Bad pixels of the calibration and faults of the detector are left out at their raw addresses.
+    """
+    bad = calibration.bad_pixels.mask()
+    seen = events.photons.selected(in_band(events.photons.pha, calibration.gain))
+    faults = find_detector_faults(seen.x, seen.y, ~bad, seen.time)
+    usable = RawMask(~(bad | faults.mask()))
+    photons = events.drift_corrected_photons(usable, calibration.alignment)
+    return photons.selected(in_band(photons.pha, calibration.gain)), faults
 
 
 def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisation:
@@ -237,12 +249,12 @@ class _Evidence:
             photons.time, events.gti, photons.exposure, LobsterEyePsf.of(calibration.psf),
         )  # fmt: skip
         time, groups = np.vstack([fading, stretch.weights]), background_groups(calibration)
-        spectra = background_spectra(photons.pha, calibration)
+        spectra, known_parts = background_spectra(photons.pha, calibration), known_background(calibration)
         courses = background_courses(photons.time, events.gti, fading)
         not_used = []
         # What is like nothing known tells nothing: it is as if all photons had the same.
         if not energies_are_expected(photons.pha, calibration):
-            energy, spectra = np.ones_like(energy), np.ones_like(spectra)
+            energy, spectra, known_parts = np.ones_like(energy), np.ones_like(spectra), None
             not_used.append("energy")
         if not times_are_expected(photons.time, events.gti, burst_time, stretch):
             time, courses, known = np.ones_like(time), courses[:1], False
@@ -252,7 +264,7 @@ class _Evidence:
             photons,
             joint_weights(energy, time),
             expected_shares(decays=True, stretch=stretch.share),
-            BackgroundDensities(spectra, courses, groups, background_vignetting(calibration)),
+            BackgroundDensities(spectra, courses, groups, background_vignetting(calibration), known_parts),
             tuple(uses),
             tuple(not_used),
         )
@@ -297,7 +309,14 @@ def _locate(
 
 def _uses(evidence: _Evidence, source: SourceLocalisation) -> tuple[str, ...]:
     """Return what the position of a source, or that there is none, is made of."""
-    return (*evidence.uses, "ECLAIRs") if source.with_prior else evidence.uses
+    background = ("background",) if source.with_known_background else ()
+    return (*evidence.uses, *background, *(("ECLAIRs",) if source.with_prior else ()))
+
+
+def _not_used(evidence: _Evidence, source: SourceLocalisation) -> tuple[str, ...]:
+    """Return what is known, or was seen, but did not count."""
+    dropped = evidence.background.known is not None and not source.with_known_background
+    return (*evidence.not_used, "background") if dropped else evidence.not_used
 
 
 def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
@@ -355,17 +374,17 @@ def _no_source(
 
 
 def _why_not(found: SourceLocalisation, photons: int) -> str:
-    limits = detection_constants().source
-    if found.ts >= limits.ts_threshold and found.places_ts < limits.places_ts_threshold:
+    needed, needed_places = needed_ts_of(found)
+    if found.ts >= needed and found.places_ts < needed_places:
         reason = (
             f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
             f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed "
-            f"is {limits.places_ts_threshold:g}), so the background is unlike what is expected of it; "
+            f"is {needed_places:g}), so the background is unlike what is expected of it; "
         )
     else:
         reason = (
             f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-            f"needed are {least_photons():g} at ts {ts_threshold():g}; "
+            f"needed are {least_photons():g} at ts {needed:g}; "
         )
     if isfinite(found.upper_limit):
         reason += f"a source of more than {found.upper_limit:.0f} photons would have been found (90 % limit)"
@@ -375,9 +394,11 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
 
 
 def _why_not_used(not_used: Sequence[str]) -> str:
-    if not not_used:
-        return ""
-    return f"; {' and '.join(not_used)} of the photons are unlike all that is known and were not used"
+    text = "; the photons are unlike the background of past runs" if "background" in not_used else ""
+    kinds = [kind for kind in not_used if kind != "background"]
+    if kinds:
+        text += f"; {' and '.join(kinds)} of the photons are unlike all that is known and were not used"
+    return text
 
 
 def _versions(calibration: Calibration) -> dict[str, str]:

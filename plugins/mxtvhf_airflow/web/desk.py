@@ -187,17 +187,17 @@ def unreadable(request: Request, user: GetUserDep) -> Response:
     return _page(request, render_unreadable(notes, base=_base(request), viewer=_viewer(user)))
 
 
-@router.post("/unreadable/{sha256}", status_code=204)
+@router.post("/unreadable/{sha256}", status_code=204, dependencies=[may_decide])
 def dismiss(
     sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], request: Request, user: GetUserDep
 ) -> None:
     """Take an unreadable input from the list; the quarantine keeps it."""
     from mxtvhf.desk.unreadable import UnreadableInputs
 
-    name, settings = _decider(user), _settings(request)
+    settings = _settings(request)
     try:
         UnreadableInputs(Archive(settings.archive), settings.desk_records).dismiss(
-            sha256, by=name, now=datetime.now(UTC)
+            sha256, by=user.get_name(), now=datetime.now(UTC)
         )
     except InvalidInput as error:
         raise HTTPException(404, str(error)) from error
@@ -219,7 +219,7 @@ def burst(
     return _page(request, render_burst(page, base=_base(request), viewer=_viewer(user), duty=duty))
 
 
-class AcknowledgementRequest(BaseModel):
+class AcknowledgementRequest(Model):
     """What the button "I have it" sends."""
 
     subject: str
@@ -228,7 +228,7 @@ class AcknowledgementRequest(BaseModel):
     """Who has it by what the page showed."""
 
 
-@router.post("/{burst_id}/acknowledge")
+@router.post("/{burst_id}/acknowledge", dependencies=[may_decide])
 def acknowledge(
     burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
 ) -> dict[str, str]:
@@ -236,12 +236,12 @@ def acknowledge(
     from mxtvhf.notification.burst_events import subject_of
     from mxtvhf.notification.ledger import Ledger
 
-    name, now = _decider(user), datetime.now(UTC)
+    now = datetime.now(UTC)
     if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
         raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
     ledger = Ledger(_settings(request).notifications)
     try:
-        kept = ledger.acknowledge(body.subject, name, instead_of=body.instead_of, now=now)
+        kept = ledger.acknowledge(body.subject, user.get_name(), instead_of=body.instead_of, now=now)
     except InvalidInput as error:
         raise HTTPException(409, str(error)) from None
     return {"by": kept.by, "time": utc_text(kept.time)}
@@ -285,15 +285,15 @@ def release(
     return FileResponse(path, headers=HEADERS, filename=name)
 
 
-@router.post("/{burst_id}/comments", status_code=201)
+@router.post("/{burst_id}/comments", status_code=201, dependencies=[may_decide])
 def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserDep) -> None:
     """Add a comment about a burst, in the name of who is logged in."""
     from mxtvhf.desk.files import DeskFiles
 
-    name, files = _decider(user), DeskFiles(_settings(request))
+    files = DeskFiles(_settings(request))
     if not files.archive.has(burst_id):
         raise HTTPException(404, f"nothing is known of {burst_id}")
-    files.comments.add(burst_id, new.text, author=name, now=datetime.now(UTC))
+    files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
 
 
 class Answer(Model):
@@ -446,14 +446,6 @@ def _list_lines(settings: Settings, session: SessionDep) -> list[BurstLine]:
         DeskFiles(settings),
         answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
     )
-
-
-def _decider(user: GetUserDep) -> str:
-    """Return the name of a user who may decide; nobody else writes on the desk."""
-    viewer = _viewer(user)
-    if not viewer.may_decide:
-        raise HTTPException(403, f"{viewer.name} may not decide about bursts, and so may only read the desk")
-    return viewer.name
 
 
 def _viewer(user: BaseUser) -> Viewer:

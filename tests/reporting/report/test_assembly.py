@@ -244,4 +244,4 @@ def test_gp_missing_says_why_and_gp_available_says_so() -> None:
     )
     gp = GpOutcome(available=True, process_id="42", position=position(Origin.GP, "analysis", -12.73, 40.0))
     made = report(check=checked(ECLAIRS, VHF, position(Origin.GP, "analysis", -12.73, 40.0), gp=gp))
-    assert "GP gave a result (process 42)." in page_of(made)
+    assert "GP gave a position (process 42)." in page_of(made)

@@ -96,6 +96,7 @@ def test_preliminary_report_stays_beside_the_final_one(tmp_path: Path) -> None:
     assert document["best_position"]["label"] == "photons"
     assert document["gp"] == {
         "available": False,
+        "progress": "running",
         "reason": "the preliminary report does not wait for GP",
         "process_id": None,
         "position": None,

@@ -1,0 +1,157 @@
+"""From the event files of past runs to a calibration file of the background's spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.events.event_file import EventFile
+from mxtvhf.instrument.calibration import Background, CalibrationStore, packaged_store
+from mxtvhf.instrument.psf import LobsterEyePsf
+from mxtvhf.instrument.time import utc_from_met
+from mxtvhf.localisation.background import (
+    background_groups,
+    background_shapes,
+    background_spectra,
+    background_vignetting,
+)
+from mxtvhf.localisation.background_spectrum import (
+    LEAST_PHOTONS,
+    KnownSpectrum,
+    RunPhotons,
+    background_of,
+    background_text,
+)
+from mxtvhf.localisation.counts import Counts
+from mxtvhf.localisation.photon_weights import energy_weights
+from mxtvhf.models.files import write_atomically
+from mxtvhf.models.text import escaped
+from mxtvhf.workflow.past_runs import longest_runs, run_name
+from mxtvhf.workflow.steps.vhf_localisation import usable_photons, vhf_localisation
+
+
+class MadeBackground(NamedTuple):
+    """A calibration file of the background, and what it was made of."""
+
+    path: Path
+    file: Background
+    left_out: tuple[str, ...]
+    """Runs whose photons have energies unlike all that is known."""
+
+
+def make_background(
+    event_files: Sequence[Path],
+    out: Path,
+    *,
+    store: CalibrationStore | None = None,
+    valid_from: datetime | None = None,
+) -> MadeBackground:
+    """Fit the background's spectrum to each of the past runs, and write its mean and how well that is known.
+
+    Sources are in the model of each run. Of several event files of one burst and data stream only the one
+    with the longest exposure counts: they share their photons. The components are those of the background in
+    use at the last of the observations.
+
+    Parameters
+    ----------
+    event_files
+        As ``fits_feed`` writes them.
+    out
+        Folder of the new file ``background_<version>.toml``.
+    store
+        The calibration files; by default the package's.
+    valid_from
+        First moment of the observations that the new file is for; by default the start of the first run.
+
+    Raises
+    ------
+    InvalidInput
+        Fewer than two runs can be used, an event file cannot be read, the background in use has no
+        components, or there is a file of that version.
+    NothingToDo
+        The spectra of the runs are so different that their mean tells nothing of the next one.
+    """
+    store = store or packaged_store()
+    runs = longest_runs(event_files)
+    if not runs:
+        raise InvalidInput("background: no event file with good time; expected at least two")
+    starts = [utc_from_met(events.tstart) for _, events in runs]
+    used = store.at(max(starts)).background
+    if not used.components:
+        raise InvalidInput(f"background {used.version}: has no spectral components; use a file that has some")
+    measured = [_measured(path, events, store, used) for path, events in runs]
+    fitted = [one for one in measured if one.photons is not None]
+    if len(fitted) < 2:
+        raise InvalidInput(
+            f"background: {len(fitted)} of {len(runs)} runs can be used; expected at least two, since one "
+            "alone does not tell how much the spectrum varies"
+        )
+    known = KnownSpectrum.of_runs([one.photons for one in fitted if one.photons is not None])
+    if known.photons < LEAST_PHOTONS:
+        raise NothingToDo(
+            f"the background's spectrum varies so much over {len(fitted)} runs that it is known as by only "
+            f"{known.photons:.0f} photons, needed are {LEAST_PHOTONS:.0f}"
+        )
+    file = background_of(
+        known,
+        used,
+        runs=[one.name for one in fitted],
+        n_photons=round(sum(one.n_background for one in fitted)),
+        rate_per_s=sum(one.on_detector for one in fitted) / sum(one.exposure_s for one in fitted),
+        made=datetime.now(UTC),
+        valid_from=valid_from or min(starts),
+    )
+    path = out / f"background_{file.version}.toml"
+    if path.exists():
+        raise InvalidInput(f"{escaped(path)}: exists; use the folder as MXTVHF_CALIBRATION for a new version")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, background_text(file).encode())
+    return MadeBackground(path, file, tuple(one.name for one in measured if one.photons is None))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one run tells; ``photons`` is None where their energies are unlike all that is known."""
+
+    name: str
+    exposure_s: float
+    photons: RunPhotons | None = None
+    good_part: float = 1.0
+    """Mean of the exposure map."""
+
+    @property
+    def n_background(self) -> float:
+        """Expected photons of the background on usable pixels."""
+        return 0.0 if self.photons is None else self.photons.n_photons
+
+    @property
+    def on_detector(self) -> float:
+        """The same, were all pixels usable."""
+        return self.n_background / self.good_part
+
+
+def _measured(path: Path, events: EventFile, store: CalibrationStore, used: Background) -> _Run:
+    calibration = store.at(utc_from_met(events.tstart))
+    photons, _ = usable_photons(events, calibration)
+    name, exposure = run_name(events), events.exposure_s
+    found = vhf_localisation(path, store=store)
+    if not len(photons) or "energy" in found.not_used:
+        return _Run(name, exposure)
+    good = photons.exposure
+    components = replace(calibration, background=used)
+    shapes = background_shapes(photons.x, photons.y, good, background_vignetting(components))[:, 0]
+    densities = background_spectra(photons.pha, components) * shapes[background_groups(components)]
+    energy = energy_weights(photons.pha, components)
+    psf = LobsterEyePsf.of(calibration.psf)
+    counts = Counts(photons.x.astype(np.intp), photons.y.astype(np.intp), np.ones(len(photons)), good)
+    sources = [energy * counts.profile(psf, (one.detector_x, one.detector_y)) for one in found.sources]
+    return _Run(
+        name, exposure, RunPhotons.beside_sources(densities, np.vstack([energy[:0], *sources])),
+        float(good.mean()),
+    )  # fmt: skip
