@@ -99,7 +99,7 @@ class DecayFit(Model):
 
     index: Measurement
     index_90: Measurement | None = None
-    """The same with its 90 % interval; None in results of versions before this field."""
+    """Decay index with its 90 % interval; None in older results."""
     reference_s: float
     """Seconds after T0."""
     rate_at_reference: float

@@ -1,4 +1,4 @@
-"""The parts of the intake that fail now, ``archive/failing/<part>.json``: see `mxtvhf.intake.parts`."""
+"""Currently failing parts of the intake, ``archive/failing/<part>.json``; see `mxtvhf.intake.parts`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pydantic import AwareDatetime
 from mxtvhf.models.kept import KeptModel, read_or_set_aside
 
 FAILING_S = 180.0
-"""A part that fails writes its record more often than this; an older one is of a listener that has ended."""
+"""A failing part updates its record more often than this; older records are from ended listeners."""
 
 
 class PartFailure(KeptModel):
-    """A part of the intake that fails, as written to ``failing/<part>.json``."""
+    """Record of a failing part of the intake, ``failing/<part>.json``."""
 
     part: str
     reason: str
     failures: int
-    """In a row."""
+    """Number of consecutive failures."""
     since: AwareDatetime
-    """Time of the first of them."""
+    """Time of the first of these failures."""
     last: AwareDatetime
 
 
 def failing_parts(archive_root: Path) -> list[PartFailure]:
-    """Return the parts that fail now, of all listeners on an archive, by name."""
+    """Return the currently failing parts of all listeners on an archive, sorted by name."""
     oldest = datetime.now(UTC) - timedelta(seconds=FAILING_S)
     found = [
         read_or_set_aside(path, PartFailure) for path in sorted(failing_folder(archive_root).glob("*.json"))

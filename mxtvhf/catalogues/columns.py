@@ -399,7 +399,7 @@ def _frame(table: CatalogueTable, ra: str, dec: str, tells: str | None, choice: 
         The file and the column names contradict each other, or the frame in the file is ambiguous.
     """
     if choice.frame:
-        return frame_by_name(choice.frame), "as said"
+        return frame_by_name(choice.frame), "given by the user"
     of_file = table.frames.get(ra)
     unclear = f"; use --frame, e.g. --frame ICRS, for columns {ra} and {dec}"
     if tells not in (None, ANY_EQUATORIAL) and (told := frame_by_name(tells)).system not in EQUATORIAL:

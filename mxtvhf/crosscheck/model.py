@@ -101,29 +101,29 @@ class ClaimCheck(Model):
 
 
 class GpProgress(StrEnum):
-    """How far GP's analysis of a burst came."""
+    """Progress of GP's analysis of a burst."""
 
     RUNNING = "running"
     """Requested, and not ended yet."""
     RECEIVED = "received"
     """GP gave a position."""
     NO_DETECTION = "no detection"
-    """GP found no source: a result."""
+    """GP found no source, which is a valid result."""
     FAILED = "failed"
-    """GP ended with an error, or gave an answer that cannot be used."""
+    """GP ended with an error or gave an invalid answer."""
     TIMED_OUT = "timed out"
     NOT_REACHED = "not reached"
     NOT_ASKED = "not asked"
-    """No observation is known for the burst, or nobody wanted GP."""
+    """The observation of the burst is unknown, or GP was not requested."""
 
 
 class GpOutcome(Model):
     """Outcome of GP: its result, or the reason why there is none."""
 
     available: bool
-    """True when GP gave a result: a position, or that it found no source."""
+    """True if GP gave a result: a position, or no detection."""
     progress: GpProgress | None = None
-    """None in reports of version 0.2.0; `word` names it for them, too."""
+    """None in reports of version 0.2.0; `word` also covers these."""
     reason: str | None = None
     """Reason why there is no result or no position."""
     process_id: str | None = None
@@ -133,7 +133,7 @@ class GpOutcome(Model):
 
     @property
     def word(self) -> GpProgress:
-        """How far the analysis came."""
+        """Progress of the analysis, also for older reports."""
         return self.progress or (GpProgress.RECEIVED if self.available else GpProgress.FAILED)
 
 

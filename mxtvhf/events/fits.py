@@ -48,7 +48,7 @@ Parts = tuple[bytes | memoryview, ...]
 
 
 def primary_hdu(cards: bytes) -> Parts:
-    """Return a primary HDU without data; ``cards`` as of `card_images`."""
+    """Return a primary HDU without data; ``cards`` as in `card_images`."""
     head: list[Card] = [
         ("SIMPLE", True, "conforms to FITS standard"),
         ("BITPIX", 8, "no data"),
@@ -59,7 +59,7 @@ def primary_hdu(cards: bytes) -> Parts:
 
 
 def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
-    """Return a binary table; ``cards`` as of `card_images` follow those of its structure."""
+    """Return a binary table; ``cards`` as in `card_images` follow those of its structure."""
     columns = list(columns)
     layout, describing = [], list[Card]()
     for number, column in enumerate(columns, 1):

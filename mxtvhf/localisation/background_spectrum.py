@@ -225,5 +225,5 @@ def _lines_of(file: Background) -> Iterator[str]:
 
 
 def _component_lines(component: Continuum | Line) -> Iterator[str]:
-    for key, value in component.model_dump(exclude_none=True).items():
+    for key, value in component.model_dump(exclude_defaults=True).items():
         yield f"{key} = {json.dumps(value)}"

@@ -24,7 +24,7 @@ from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
 from mxtvhf.localisation.shape import ShapeFit, with_free_shape
-from mxtvhf.localisation.sources import FoundSource, find_sources, needed_places_ts, needed_ts
+from mxtvhf.localisation.sources import FoundSource, find_sources, needed_places_ts, needed_ts, usual_ts
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
 from mxtvhf.models.arrays import Floats
 
@@ -173,8 +173,9 @@ class SourceLocalisation:
         bound = source_upper_bound(this.field, weight, this.counts.total)
         # A Gaussian falls by 1 in its logarithm, on the average over itself.
         gain = 0.0 if this.prior is None else float(this.prior.log_ratio(this.prior.x, this.prior.y)) - 1.0
+        # A known background makes no limit lower: a source must beat one whose spectrum is free, too.
         detectable = detectable_photons(
-            this.counts, this.psf, needed_ts(this.counts) - 2.0 * gain, least_photons()
+            this.counts, this.psf, usual_ts(this.counts) - 2.0 * gain, least_photons()
         )
         return max(bound, detectable)
 

@@ -99,9 +99,12 @@ class FoundSource:
 
 def needed_ts(counts: Counts) -> float:
     """Return the ts of a detection among these photons."""
+    return detection_constants().known_background.ts_threshold if counts.well_known else usual_ts(counts)
+
+
+def usual_ts(counts: Counts) -> float:
+    """Return the ts of a detection, were the background's spectrum not known from past runs."""
     limits = detection_constants().source
-    if counts.well_known:
-        return detection_constants().known_background.ts_threshold
     return limits.ts_threshold_alone if counts.spectra is None else limits.ts_threshold
 
 

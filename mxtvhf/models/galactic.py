@@ -1,4 +1,4 @@
-"""Galactic coordinates (IAU 1958 system, ICRS in)."""
+"""Convert ICRS positions to Galactic coordinates (IAU 1958 system)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def galactic_deg(ra_deg: float, dec_deg: float) -> tuple[float, float]:
 
 
 def galactic_text(ra_deg: float, dec_deg: float) -> str:
-    """Write the Galactic coordinates of an ICRS position: ``l 42.35, b +51.90 deg``."""
+    """Format the Galactic coordinates of an ICRS position: ``l 42.35, b +51.90 deg``."""
     longitude, latitude = galactic_deg(ra_deg, dec_deg)
     return f"l {round(longitude, 2) % 360.0:.2f}, b {latitude:+.2f} deg"

@@ -76,7 +76,10 @@ def _is_settled(question: AskedQuestion, settings: Settings, burst_id: str) -> b
     if _is_beside(question.run_id, settings) or Archive(settings.archive).retraction(burst_id, is_test=False):
         return True
     decisions = _readable(settings.releases.glob(f"{burst_id}/*/decision.json"), Decision)
-    return any(decision.decided_at >= question.asked for _, decision in decisions)
+    # To retract what is out does not answer whether a newer result is announced.
+    return any(
+        decision.decided_at >= question.asked for _, decision in decisions if decision.action != "retract"
+    )
 
 
 def _is_beside(run_id: str, settings: Settings) -> bool:

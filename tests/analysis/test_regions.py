@@ -76,7 +76,7 @@ def test_regions_everywhere_contain_a_fraction_of_the_source(x, y, n_source, n_b
         (300.0, 10.0, GOOD, r"position \(300.0, 100.0\) is outside the detector"),
         (float("nan"), 10.0, GOOD, "is outside the detector"),
         (100.0, 0.0, GOOD, r"source \(0.0\) and background photons \(5.0\)"),
-        (100.0, float("nan"), GOOD, "nan source"),
+        (100.0, float("nan"), GOOD, r"source \(nan\)"),
         (100.0, 10.0, ~GOOD, "too few good detector pixels"),
         (100.0, 10.0, distances(100.0, 100.0) < 20.0, "too few good detector pixels"),
     ],

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mxtvhf.archive.products import product_folder
+from mxtvhf.models.files import sha256_of
 from mxtvhf.models.kept import read_kept
 from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
@@ -90,7 +91,7 @@ def test_a_retraction_without_a_reason_is_not_sent(page, desk):
     assert desk.answers == []
 
 
-def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk):
+def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk, settings):
     problem = "announcement 1 was retracted already by bob, 2026-02-28 12:01:00 UTC"
     desk.status, desk.body = 409, {"detail": problem}
     page.get_by_text("Correct announcement 1").click()
@@ -98,6 +99,9 @@ def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk):
     page.get_by_label(CORRECTION).fill("Better one.")
     page.get_by_role("button", name="Correct", exact=True).click()
     page.locator("#change-yes").click()
+    sent = desk.answers[0][1]
+    report = (settings.products / BURST / RUN / "report.json").read_bytes()
+    assert (sent["action"], sent["run"], sent["report"]) == ("correct", RUN, sha256_of(report))
     expect(page.locator("#change-text")).to_contain_text(f"Not accepted: {problem}")
     expect(page.locator("#change-yes")).to_be_hidden()
     page.get_by_role("button", name="Go back").click()

@@ -164,6 +164,12 @@ def test_a_folder_without_files_is_refused(tmp_path, content):
         ("bad_pixels", LISTS.format([[1, 2, 3]], [], []), r"pixels.0: found \(1, 2, 3\), expected at most 2"),
         ("alignment", VALUES["alignment"].replace("100.5", "300.5"), r"\(300.5, 90.0\) is not on"),
         ("alignment", VALUES["alignment"].replace("parity = 1", "parity = 2"), "parity: found 2, expected"),
+        (
+            "background",
+            'rate_per_s = 0.3\nknown_as_photons = 9.0\n[[lines]]\nname = "Al K"\nenergy_kev = 1.487\n'
+            "through_optics = false\npart = 0.4\n",
+            "the parts add up to 0.4, expected 1",
+        ),
         ("background", "rate_per_s = -1\n", "rate_per_s: found -1, expected a value greater than"),
         ("background", "rate_per_s = [1\n", "not TOML"),
         ("background", "valid_from = 2020-01-01T00:00:00Z\n", "not TOML"),

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import KnownSums, mixture_parts
 
 
 @st.composite
@@ -94,3 +94,17 @@ def test_one_component_is_everything():
 def test_a_part_that_began_as_nothing_can_grow():
     density = np.array([[1.0, 1.0, 1.0], [5.0, 5.0, 5.0]])
     assert mixture_parts(density, np.ones(3), np.zeros(2), np.array([1.0, 0.0]))[1] > 0.99
+
+
+def test_sums_of_parts_that_are_known_keep_their_ratio():
+    density = np.array([[1.0, 0.2], [0.5, 1.0], [0.4, 3.0], [0.1, 0.1]])
+    members = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    number = np.array([30.0, 70.0])
+    free = mixture_parts(density, number, np.zeros(3))
+    sums = KnownSums(members, np.array([9e5, 1e5]))
+    parts = mixture_parts(density, number, np.zeros(3), sums=sums)
+    assert free[2] > 0.3
+    assert parts[2] / parts[:3].sum() == pytest.approx(0.1, abs=1e-3)
+    # The number of photons that are known does not count for the first components together.
+    best = [0.9 * density[0] + 0.1 * density[2], 0.9 * density[1] + 0.1 * density[2], density[3]]
+    assert parts[3] == pytest.approx(mixture_parts(np.array(best), number, np.zeros(2))[2], abs=0.01)

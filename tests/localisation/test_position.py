@@ -498,6 +498,20 @@ def test_bad_backgrounds_are_refused(densities, words, of):
         localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones((2, 4)), background=BackgroundDensities(**given))
 
 
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (np.ones(3), r"background: known has the shape \(3,\), expected .* the 2 components"),
+        (np.array([1.0, -2.0]), r"background: known -2\.0 is not a number of photons"),
+        (np.array([1.0, np.inf]), "background: known inf is not a number of photons"),
+    ],
+)
+def test_bad_knowledge_of_the_background_is_refused(known, words):
+    background = BackgroundDensities(np.ones((2, 4)), known=known)
+    with pytest.raises(InvalidInput, match=words):
+        localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones(4), background=background)
+
+
 def test_the_size_of_the_shares_does_not_matter():
     photons = draw_field(1, [(100.0, 60.0, 60)])
     one, other = (

@@ -166,3 +166,16 @@ def test_the_photons_to_explain_have_their_weights_over_the_scene():
     np.testing.assert_allclose(counts.weights * whole.density, whole.counts.weights)
     np.testing.assert_allclose(counts.kinds * whole.density, whole.counts.kinds)
     np.testing.assert_allclose(counts.concentration * whole.overall, whole.density)
+
+
+def test_a_spectrum_that_is_known_well_stays_and_the_gain_tells_that_the_field_is_unlike_it():
+    counts = draw_field(3, background=200, sky=0.5).counts()
+    flat = np.zeros(len(counts.spectra))
+    flat[0] = 1e4
+    groups = np.repeat([0, 1], [5, len(flat) - 5])
+    free = Scene.of_background(replace(counts, groups=groups, vignetting=(0.0, 0.25)))
+    known = Scene.of_background(replace(free.counts, known=flat))
+    assert known.parts[0][0] > 0.98 > 0.8 > free.parts[0][0]
+    assert known.gain_when_free == pytest.approx(2.0 * (free.log_likelihood - known.log_likelihood), abs=0.5)
+    assert known.gain_when_free > 20.0
+    assert free.gain_when_free == 0.0

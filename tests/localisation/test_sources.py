@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.position import default_psf
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
-from mxtvhf.localisation.sources import _known_sources, find_sources
+from mxtvhf.localisation.sources import _known_sources, find_sources, needed_ts
 from support.fields import draw_field
 
 PSF = default_psf()
@@ -164,3 +166,34 @@ def test_a_prior_makes_a_faint_source_beside_it_one():
     assert told.fit.log_prior > 3.0
     assert told.ts + 2.0 * told.fit.log_prior > alone.ts
     assert (alone.detected, told.detected) == (False, True)
+
+
+def known_flat(counts, photons):
+    """Return the counts with a background that is known to be flat, by so many photons."""
+    known = np.zeros(len(counts.spectra))
+    known[0] = photons
+    return replace(counts, known=known)
+
+
+def test_a_faint_source_on_a_background_that_is_known_is_found_by_its_energies():
+    counts = [draw_field(seed, [(100.0, 60.0, 18)], background=60, sky=0.0).counts() for seed in range(6)]
+    free = [find_sources(one, default_psf(), None)[0][0] for one in counts]
+    known = [find_sources(known_flat(one, 1000.0), default_psf(), None)[0][0] for one in counts]
+    assert sum(one.ts for one in known) > sum(one.ts for one in free) + 30.0
+    assert sum(one.detected for one in known) > sum(one.detected for one in free)
+
+
+def test_a_field_unlike_the_known_background_is_fitted_as_if_nothing_were_known():
+    for seed in range(3):
+        counts = known_flat(draw_field(seed, background=100, sky=0.6).counts(), 1000.0)
+        (found,), empty = find_sources(counts, default_psf(), None)
+        assert not found.detected
+        assert found.counts.known is None
+        assert empty.counts.known is None
+
+
+def test_what_is_known_by_fewer_photons_than_the_field_has_keeps_the_usual_thresholds():
+    counts = draw_field(1, background=100, sky=0.0).counts()
+    usual, lower = needed_ts(counts), needed_ts(known_flat(counts, 101.0))
+    assert lower == detection_constants().known_background.ts_threshold < usual
+    assert needed_ts(known_flat(counts, 99.0)) == usual

@@ -91,6 +91,14 @@ def test_a_question_that_a_later_decision_answered_is_not_open(settings):
     assert open_decisions([asked(minutes=5)], settings, now=NOW) == {BURST: 300.0}
 
 
+def test_a_retraction_answers_no_question(settings):
+    """What is out was retracted: whether the newer result is announced is still open."""
+    folder, decision = decide(settings)
+    retraction = decision.model_copy(update={"action": "retract", "comment": "A particle event."})
+    (folder / "decision.json").write_text(retraction.model_dump_json())
+    assert list(open_decisions([asked()], settings, now=NOW)) == [BURST]
+
+
 def test_tests_are_no_announcements(settings):
     release(settings, "sent")
     release(settings, "off", is_test=True, run_id="sb26112905__1")

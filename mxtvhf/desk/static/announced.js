@@ -52,11 +52,12 @@ function ask(form) {
 
 async function change() {
   const yes = document.getElementById("change-yes");
-  const { action, about, run } = changing.dataset;
+  const { action, about, run, report } = changing.dataset;
   yes.disabled = true;
   document.getElementById("change-text").textContent = "Releasing ...";
   try {
-    await post(changing.dataset.address, { action, about, ...(run ? { run } : {}), ...values(changing) }, WEBHOOK_MS);
+    const read = run ? { run, report } : {};
+    await post(changing.dataset.address, { action, about, ...read, ...values(changing) }, WEBHOOK_MS);
     settle(changing);
     dialog().close();
     document.getElementById("announcement").textContent = "Released.";

@@ -176,7 +176,7 @@ class JobStore:
         self._end(process_id, GpState.COMPLETED, None, result.model_dump_json())
 
     def complete_without_source(self, process_id: str, message: str) -> None:
-        """End a job that found no source; the message says how deep it looked."""
+        """End a job without a detection; the message gives the upper limit."""
         self._end(process_id, GpState.COMPLETED, message, None)
 
     def fail(self, process_id: str, message: str) -> None:

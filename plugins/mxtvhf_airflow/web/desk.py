@@ -84,7 +84,9 @@ class ChangeForm(BaseModel):
     """Ivorn of the announcement that was out when it was decided."""
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
     run: Annotated[str, Field(pattern=RUN_ID_PATTERN)] | None = None
-    """Of a correction: the run of the report to announce."""
+    """Of a correction: the run of the report to announce, ..."""
+    report: Annotated[str, Field(max_length=64)] | None = None
+    """... and the digest of the report that was read."""
     position: Annotated[str, Field(max_length=200)] | None = None
 
 
@@ -352,10 +354,11 @@ def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUser
     from mxtvhf.reporting.announcement.model import Decision
 
     settings, now = _settings(request), datetime.now(UTC)
-    report = DeskFiles(settings).report(burst_id, given.run) if given.run else None
-    if given.action == "correct" and report is None:
-        raise HTTPException(409, f"{burst_id}: no report of {given.run or 'a run'} to announce")
-    is_test = "#" in given.about and given.about.partition("#")[2].startswith(f"{burst_id}_test_")
+    files = DeskFiles(settings)
+    read = files.digested_report(burst_id, given.run) if given.run and given.action == "correct" else None
+    if given.action == "correct" and (read is None or read[1] != given.report):
+        raise HTTPException(409, f"{burst_id}: a newer result is available; reload the page")
+    is_test = any(out.is_test for _, out, _ in files.announced(burst_id) if out.ivorn == given.about)
     retraction = Archive(settings.archive).retraction(burst_id, is_test=is_test)
     with _refusals():
         change_announcement(
@@ -370,7 +373,7 @@ def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUser
                 decided_at=now,
             ),
             about=given.about,
-            report=report if given.action == "correct" else None,
+            report=read[0] if read else None,
             releases=settings.releases,
             channels=_channels(settings),
             now=now,

@@ -16,7 +16,7 @@ from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import Report, report_schema
-from mxtvhf.reporting.report.assembly import REFERENCE_GP, photon_summary
+from mxtvhf.reporting.report.assembly import BACKGROUND_UNLIKE, REFERENCE_GP, photon_summary
 from mxtvhf.reporting.report.schema import schema_text
 from support.project import PROJECT
 from support.reports import (
@@ -202,6 +202,13 @@ def test_energies_that_tell_nothing_are_told() -> None:
     found = localisation(VHF).model_copy(update={"not_used": ("energy",)})
     warnings = report(record(localisation=found)).warnings
     assert [text for text in warnings if text.startswith("The energy of the photons is unlike ")]
+
+
+def test_photons_unlike_the_background_of_past_runs_are_told() -> None:
+    found = localisation(VHF).model_copy(update={"not_used": ("background",)})
+    warnings = report(record(localisation=found)).warnings
+    assert BACKGROUND_UNLIKE in warnings
+    assert not [text for text in warnings if text.startswith("The background of the photons is unlike ")]
 
 
 def test_dead_areas_that_nobody_listed_are_told() -> None:
