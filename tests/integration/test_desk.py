@@ -139,7 +139,8 @@ def test_the_sky_view_obeys_keys_wheel_and_drag(page, finished):
 def test_the_pages_are_accessible_and_fit(page, finished, scheme, size):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size(size)
-    for path in ("", f"/{BURST}?run={finished}", f"/{BURST}/aladin?run={finished}"):
+    of_burst = (f"/{BURST}?run={finished}", f"/{BURST}/aladin?run={finished}")
+    for path in ("", "/handover", "/statistics?kind=test", "/unreadable", *of_burst):
         page.goto(f"/mxtvhf/desk{path}")
         page.wait_for_load_state("networkidle")
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
