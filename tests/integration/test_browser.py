@@ -66,10 +66,10 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     folder = settings.releases / BURST / run_id
     approve(page, (folder / "release.json").exists)
     expect(page.locator("#decision")).to_contain_text("Approved by admin")
-    expect(page.locator("#decision")).to_contain_text("nats: sent")
+    expect(page.locator("#announced")).to_contain_text("nats: sent")
     page.get_by_text("Released: circular").click()
     circular = (folder / "circular.txt").read_text()
-    expect(page.locator("#decision pre:visible")).to_contain_text("R.A. (J2000)")
+    expect(page.locator("#announced pre:visible")).to_contain_text("R.A. (J2000)")
     assert "Seen at night, looks fine." in circular
     assert json.loads((folder / "decision.json").read_text())["decided_by"] == "admin"
 

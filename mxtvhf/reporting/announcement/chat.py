@@ -42,7 +42,6 @@ def _measured(announced: Announcement) -> list[str]:
     found, fit = announced.localisation, announced.fit
     return [
         announced.verdict,
-        *["preliminary"] * (announced.report.status == "preliminary"),
         *([f"{found.ts**0.5:.2g} sigma"] if found and found.detected else []),
         *([f"flux {interval_text(fit.flux_90 or at_90(fit.flux), 'erg/cm2/s')}"] if fit else []),
         *_since_trigger(announced),
