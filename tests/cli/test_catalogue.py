@@ -52,7 +52,7 @@ class TestCommand:
         file = write_csv(tmp_path / "a.csv", "ra,dec,poserr", "100,-20,5")
         assert "--yes" in str(run("add", file, "--name", "a").exception)
         assert (
-            "confirmed    the errors in poserr are taken as sigma"
+            "confirmed    poserr is assumed to be sigma (--error-is KIND)"
             in run("add", file, "--name", "a", "--yes").output
         )
 

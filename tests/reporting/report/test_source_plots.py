@@ -163,7 +163,7 @@ def test_analysis_in_words(bright):
         ({"nh_galactic_1e22_cm2": None}, "fitted"),
         (
             {"nh_determined": False},
-            "mostly the prior, not determined by the photons; Galactic 0.05e22 from a map",
+            "dominated by the prior; Galactic 0.05e22 from a map",
         ),
     ],
 )

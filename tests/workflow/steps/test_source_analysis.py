@@ -266,7 +266,7 @@ def test_localisation_of_photons_that_are_not_in_the_file(tmp_path):
     found = source_analysis(event_file(tmp_path / "empty.fits", empty), located, tmp_path, trigger_time=T0)
     assert found.analysed
     assert found.regions.source_photons == 0
-    assert "fewer than 15" in found.spectrum_reason
+    assert "fewer than the required 15" in found.spectrum_reason
 
 
 def drifting(path, drift, hot_counts, *, in_column=False):
