@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,10 +16,12 @@ from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
 from mxtvhf.reporting.messages.subscriber import follow
 from mxtvhf.settings import NotificationPolicy, NotificationRule, Settings
+from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.airflow_runs import Runner, state_folder
-from support.browser import chromium
+from support.browser import chromium, logged_in
 from support.nats_server import NatsServer, free_port
 from support.project import PROJECT
+from support.smtp_server import SmtpServer
 from support.webhook_server import WebhookServer
 
 
@@ -47,18 +50,44 @@ def webhook(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def phone(tmp_path_factory):
-    """Run the service that notifies the person on duty."""
+    """Run the service that notifies ada, who is on duty."""
     with WebhookServer(tmp_path_factory.mktemp("phone")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def notification(phone, tmp_path_factory):
-    """Who is notified of what the runs tell; what the listener finds by itself has its own tests."""
-    channels = tmp_path_factory.mktemp("channels") / "channels"
-    channels.write_text(phone.url_file.read_text().replace("http:", "ada = json:"))
-    rule = NotificationRule(events=("decision_wanted", "run_failed"))
-    return NotificationPolicy(channels=channels, rules=(rule,))
+def pager(tmp_path_factory):
+    """Run the service that notifies eve, who is on duty next."""
+    with WebhookServer(tmp_path_factory.mktemp("pager")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mail():
+    """Run the mail server of ada."""
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notification(phone, pager, mail, tmp_path_factory):
+    """Who is notified of what: ada has duty until tomorrow, then eve."""
+    folder = tmp_path_factory.mktemp("duty")
+    services = (("ada", phone), ("eve", pager))
+    lines = [server.url_file.read_text().replace("http:", f"{tag} = json:") for tag, server in services]
+    (folder / "channels").write_text("".join([*lines, f"ada = {mail.url}\n"]))
+    days = [datetime.now(UTC) + timedelta(days=days) for days in (-1, 1, 2)]
+    people = "".join(f'[people.{name}]\nname = "{name.title()}"\n' for name in ("ada", "eve"))
+    shifts = (
+        f'[[shifts]]\nperson = "{name}"\nstart = {start:%Y-%m-%dT%H:%M:%SZ}\nend = {end:%Y-%m-%dT%H:%M:%SZ}\n'
+        for name, start, end in zip(("ada", "eve"), days, days[1:], strict=False)
+    )
+    (folder / "rota.toml").write_text("\n".join([people, *shifts]))
+    events = ("first_position", "decision_wanted", "retraction", "run_failed")
+    rule = NotificationRule(events=events, escalate=True)
+    return NotificationPolicy(
+        channels=folder / "channels", rota=folder / "rota.toml", rules=(rule,), escalate_minutes=0.2
+    )
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +98,7 @@ def settings(statsd, nats, webhook, notification):
             statsd=f"127.0.0.1:{statsd.getsockname()[1]}",
             nats_url=nats.url,
             webhook_file=webhook.url_file,
-            users={"ada": "user", "bob": "viewer"},
+            users={"ada": "user", "eve": "user", "bob": "viewer"},
             notification=notification,
         )
 
@@ -120,16 +149,36 @@ def browser():
 
 @pytest.fixture
 def page(browser, stack):
-    context = browser.new_context(base_url=stack.url, viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto("/")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", stack.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{stack.url}/")
-    yield page
-    context.close()
+    with logged_in(browser, stack.url, "admin", stack.password, width=1400, height=1000) as page:
+        yield page
+
+
+@pytest.fixture
+def lay(settings):
+    """Lay files into the inbox."""
+
+    def into_the_inbox(burst_id, **files):
+        for name, raw in files.items():
+            part = settings.inbox / f".{name}.part"
+            part.write_bytes(raw)
+            part.rename(settings.inbox / f"{burst_id}-{name.replace('_', '.')}")
+
+    return into_the_inbox
+
+
+@pytest.fixture
+def arrivals(tmp_path):
+    """Simulate what arrives of a burst, by the name of its file in the inbox."""
+
+    def of(burst_id, **options):
+        write_scenario(scenario_of(burst_id, ra_deg=80.0, dec_deg=10.0, counts=200, **options), tmp_path)
+        return {
+            "wakeup_xml": (tmp_path / "eclairs-wakeup.xml").read_bytes(),
+            "alert_xml": (tmp_path / "alert.xml").read_bytes(),
+            "packets_bin": (tmp_path / "packets.bin").read_bytes(),
+        }
+
+    return of
 
 
 class BadGp(BaseHTTPRequestHandler):

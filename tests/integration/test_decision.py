@@ -115,11 +115,11 @@ def states(run, run_id):
 
 
 def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
-    def titles():
-        return [body["title"] for _, body in phone.got if BURST in body["title"]]
+    def messages():
+        return [body["message"] for _, body in phone.got if body["title"] == f"{BURST}: decision wanted"]
 
-    wait_until(lambda: titles() == [f"{BURST}: decision wanted"], what="the notification", timeout=120)
-    (message,) = (body["message"] for _, body in phone.got if BURST in body["title"])
+    wait_until(messages, what="the notification", timeout=120)
+    (message,) = messages()
     assert f"Page: {stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in message
     address = f"/mxtvhf/desk/{BURST}/acknowledge"
     body = {"subject": BURST, "instead_of": None}

@@ -10,38 +10,11 @@ from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.notices import write_notice
-from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.arrivals import retraction_of
 
 pytestmark = pytest.mark.integration
 
 GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}'
-
-
-@pytest.fixture
-def lay(settings):
-    """Lay files into the inbox."""
-
-    def into_the_inbox(burst_id, **files):
-        for name, raw in files.items():
-            part = settings.inbox / f".{name}.part"
-            part.write_bytes(raw)
-            part.rename(settings.inbox / f"{burst_id}-{name.replace('_', '.')}")
-
-    return into_the_inbox
-
-
-@pytest.fixture
-def files(tmp_path):
-    def of(burst_id, **options):
-        write_scenario(scenario_of(burst_id, ra_deg=80.0, dec_deg=10.0, counts=200, **options), tmp_path)
-        return {
-            "wakeup_xml": (tmp_path / "eclairs-wakeup.xml").read_bytes(),
-            "alert_xml": (tmp_path / "alert.xml").read_bytes(),
-            "packets_bin": (tmp_path / "packets.bin").read_bytes(),
-        }
-
-    return of
 
 
 def planned(settings, burst_id, wanted):
@@ -63,9 +36,9 @@ def moments(report):
     return {entry["name"]: datetime.fromisoformat(entry["time"]) for entry in report["timeline"]}
 
 
-def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, run, lay, files):
+def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, run, lay, arrivals):
     burst_id = "sb27060101"
-    these = files(burst_id, role="observation")
+    these = arrivals(burst_id, role="observation")
     lay(burst_id, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
     (first, *_) = planned(settings, burst_id, has_packets)
     assert run.wait(first.run_id) == "success"
@@ -85,9 +58,9 @@ def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, 
     assert not list(settings.inbox.glob(f"{burst_id}*"))
 
 
-def test_a_test_alert_goes_the_same_way_under_its_own_mark(settings, run, lay, files):
+def test_a_test_alert_goes_the_same_way_under_its_own_mark(settings, run, lay, arrivals):
     burst_id = "sb27060102"
-    lay(burst_id, **files(burst_id))
+    lay(burst_id, **arrivals(burst_id))
     runs = planned(settings, burst_id, lambda plan: True)
     assert all(plan.run_id.endswith("__test") for plan in runs)
     placed = planned(settings, burst_id, has_packets)
@@ -96,10 +69,10 @@ def test_a_test_alert_goes_the_same_way_under_its_own_mark(settings, run, lay, f
 
 
 def test_a_retraction_stops_what_is_under_way_and_marks_what_was_reported(
-    settings, run, lay, files, bad_gp, web
+    settings, run, lay, arrivals, bad_gp, web
 ):
     burst_id = "sb27060103"
-    these = files(burst_id, role="observation")
+    these = arrivals(burst_id, role="observation")
     with bad_gp("status", GP_RUNNING):
         lay(burst_id, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
         placed = planned(settings, burst_id, has_packets)
@@ -123,9 +96,9 @@ def test_a_retraction_stops_what_is_under_way_and_marks_what_was_reported(
     assert web(f"/mxtvhf/status?seqid={run_id}").json()["report"]["is_retracted"]
 
 
-def test_a_file_that_is_no_alert_is_listed_and_harms_nobody(settings, run, lay, files, web):
+def test_a_file_that_is_no_alert_is_listed_and_harms_nobody(settings, run, lay, arrivals, web):
     burst_id = "sb27060104"
-    lay(burst_id, junk_xml=b"<html>503 Service Unavailable</html>", **files(burst_id))
+    lay(burst_id, junk_xml=b"<html>503 Service Unavailable</html>", **arrivals(burst_id))
     placed = planned(settings, burst_id, has_packets)
     assert run.wait(placed[0].run_id) == "success"
     notes = web("/mxtvhf/quarantine").json()

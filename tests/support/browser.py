@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 # No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
 OPTIONS = [
@@ -24,3 +24,20 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def logged_in(
+    browser: Browser, url: str, user: str, password: str, *, width: int, height: int
+) -> Iterator[Page]:
+    """Open a window of somebody who is logged in."""
+    context = browser.new_context(base_url=url, viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto("/")
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{url}/")
+    yield page
+    context.close()
