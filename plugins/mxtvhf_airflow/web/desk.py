@@ -306,7 +306,7 @@ class Answer(Model):
     """The fields of the form; ``report`` is the digest of the report that was read."""
 
 
-@router.patch("/{burst_id}/answer")
+@router.patch("/{burst_id}/answer", dependencies=[may_decide])
 def answer(
     burst_id: BurstId,
     run: Annotated[str, Query(pattern=RUN_ID_PATTERN)],
