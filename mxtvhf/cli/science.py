@@ -317,25 +317,26 @@ def calibration(
         print(f"    {' '.join(file.source.split())}")
 
 
-def noise_map(
-    events: Annotated[
-        list[Path],
-        typer.Argument(parser=input_file, metavar="EVENTS...", help="event files of past runs"),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            parser=output_folder, metavar="FOLDER", help="folder of calibration files, for MXTVHF_CALIBRATION"
-        ),
-    ],
-    valid_from: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from", parser=utc_moment, metavar="TIME",
-            help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
-        ),
-    ] = None,
-) -> None:  # fmt: skip
+PastEvents = Annotated[
+    list[Path],
+    typer.Argument(parser=input_file, metavar="EVENTS...", help="event files of past runs"),
+]
+CalibrationFolder = Annotated[
+    Path,
+    typer.Option(
+        parser=output_folder, metavar="FOLDER", help="folder of calibration files, for MXTVHF_CALIBRATION"
+    ),
+]
+ValidFrom = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", parser=utc_moment, metavar="TIME",
+        help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
+    ),
+]  # fmt: skip
+
+
+def noise_map(events: PastEvents, out: CalibrationFolder, valid_from: ValidFrom = None) -> None:
     """Find noisy and dead pixels, rows, columns over many runs; write them as calibration file."""
     from mxtvhf.workflow.noise_map import make_noise_map
 
@@ -344,25 +345,7 @@ def noise_map(
     print(made.faults.text().removeprefix("; "))
 
 
-def background_spectrum(
-    events: Annotated[
-        list[Path],
-        typer.Argument(parser=input_file, metavar="EVENTS...", help="event files of past runs"),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            parser=output_folder, metavar="FOLDER", help="folder of calibration files, for MXTVHF_CALIBRATION"
-        ),
-    ],
-    valid_from: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from", parser=utc_moment, metavar="TIME",
-            help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
-        ),
-    ] = None,
-) -> None:  # fmt: skip
+def background_spectrum(events: PastEvents, out: CalibrationFolder, valid_from: ValidFrom = None) -> None:
     """Measure the spectrum of the background over many runs; write it as calibration file."""
     from mxtvhf.workflow.background_spectrum import make_background
 

@@ -30,9 +30,7 @@ from mxtvhf.localisation.background_spectrum import (
 )
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.photon_weights import energy_weights
-from mxtvhf.models.files import write_atomically
-from mxtvhf.models.text import escaped
-from mxtvhf.workflow.past_runs import longest_runs, run_name
+from mxtvhf.workflow.past_runs import longest_runs, run_name, write_calibration_file
 from mxtvhf.workflow.steps.vhf_localisation import usable_photons, vhf_localisation
 
 
@@ -107,11 +105,7 @@ def make_background(
         made=datetime.now(UTC),
         valid_from=valid_from or min(starts),
     )
-    path = out / f"background_{file.version}.toml"
-    if path.exists():
-        raise InvalidInput(f"{escaped(path)}: exists; use the folder as MXTVHF_CALIBRATION for a new version")
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, background_text(file).encode())
+    path = write_calibration_file(out / f"background_{file.version}.toml", background_text(file))
     return MadeBackground(path, file, tuple(one.name for one in measured if one.photons is None))
 
 

@@ -15,9 +15,7 @@ from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.noise_map import NoiseMap, bad_pixels_of, bad_pixels_text, empty_noise_map
-from mxtvhf.models.files import write_atomically
-from mxtvhf.models.text import escaped
-from mxtvhf.workflow.past_runs import longest_runs, run_name
+from mxtvhf.workflow.past_runs import longest_runs, run_name, write_calibration_file
 from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
 
 
@@ -81,11 +79,7 @@ def make_noise_map(
         made=datetime.now(UTC),
         valid_from=valid_from or min(starts),
     )
-    path = out / f"bad_pixels_{file.version}.toml"
-    if path.exists():
-        raise InvalidInput(f"{escaped(path)}: exists; use the folder as MXTVHF_CALIBRATION for a new version")
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, bad_pixels_text(file).encode())
+    path = write_calibration_file(out / f"bad_pixels_{file.version}.toml", bad_pixels_text(file))
     return MadeNoiseMap(path, file, faults)
 
 

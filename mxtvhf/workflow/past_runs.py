@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFile, read_event_file
+from mxtvhf.models.files import write_atomically
+from mxtvhf.models.text import escaped
 
 
 def longest_runs(paths: Sequence[Path]) -> list[tuple[Path, EventFile]]:
@@ -25,3 +28,18 @@ def longest_runs(paths: Sequence[Path]) -> list[tuple[Path, EventFile]]:
 def run_name(events: EventFile) -> str:
     """Return the burst and the data stream of an event file."""
     return f"{events.header['BURST_ID']} {events.header['DSTREAM']}"
+
+
+def write_calibration_file(path: Path, text: str) -> Path:
+    """Write a new calibration file, and return its path.
+
+    Raises
+    ------
+    InvalidInput
+        There is a file of that name.
+    """
+    if path.exists():
+        raise InvalidInput(f"{escaped(path)}: exists; use the folder as MXTVHF_CALIBRATION for a new version")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode())
+    return path
