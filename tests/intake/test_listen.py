@@ -56,11 +56,11 @@ def reasons(state):
 def test_a_name_that_is_not_utf_8_and_a_signal_of_a_lease_do_not_end_the_listener(burst, tmp_path):
     lay(tmp_path, burst, b"a\xe9\n\x1b[2J.xml")
     with listening(tmp_path) as (process, log):
-        wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=60)
+        wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=240)
         process.send_signal(signal.SIGIO)
         (tmp_path / "inbox" / "noise.xml").write_bytes(b"noise")
         archive = Archive(Settings(state=tmp_path).archive)
-        wait_until(lambda: bool(archive.quarantined()), what="the quarantine", timeout=60)
+        wait_until(lambda: bool(archive.quarantined()), what="the quarantine", timeout=240)
     assert list((tmp_path / "inbox").iterdir()) == []
     receipts = (archive.root / burst.id / "alerts" / "received.jsonl").read_text().splitlines()
     assert [json.loads(line)["source"] for line in receipts] == [r"inbox a\xe9\n\x1b[2J.xml"]
@@ -96,8 +96,8 @@ def test_a_wrong_setting_of_one_part_is_one_clear_line_and_the_inbox_goes_on(cas
     lay(tmp_path, burst)
     settings = {name: value.format(state=tmp_path) for name, value in settings.items()}
     with listening(tmp_path, **settings) as (_, log):
-        wait_until(lambda: parts <= reasons(tmp_path).keys(), what="the failure", timeout=60)
-        wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=60)
+        wait_until(lambda: parts <= reasons(tmp_path).keys(), what="the failure", timeout=240)
+        wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=240)
         found = reasons(tmp_path)
     assert found.keys() <= {"NATS", "messages out", "GCN"}
     assert all(reason in found[part] for part in parts)
