@@ -174,7 +174,7 @@ class Installation:
     def works(self, name):
         """Tell whether a service says that it works."""
         try:
-            check_service(name, self.deployment, instance=WORKER)
+            check_service(name, self.deployment, instance=WORKER if name is Service.WORKER else None)
         except Failure:
             return False
         return True
