@@ -1,7 +1,7 @@
 """Airflow's notifier of a question to the Burst Advocate.
 
-It sends nothing itself: it keeps the event in the ledger of notifications, and the listener's notifier has it
-sent, repeated and escalated. A channel that hangs delays no task so.
+It sends nothing itself: it keeps the event in the ledger of notifications, and the listener's notifier sends,
+repeats and escalates it. So a channel that hangs delays no task.
 """
 
 from __future__ import annotations
