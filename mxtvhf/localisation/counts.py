@@ -65,7 +65,7 @@ class Counts:
     good: Floats
     weights: Floats | None = None
     block: int = 1
-    kinds: Floats | None = None
+    template_weights: Floats | None = None
     shares: Floats | None = None
     spectra: Floats | None = None
     groups: npt.NDArray[np.intp] | None = None
@@ -102,10 +102,11 @@ class Counts:
         photons).
         """
         kept = good[row, column] > 0.0
-        kinds = weights[:, kept] if weights.ndim == 2 else None
-        mean = weights[kept] if kinds is None else np.average(kinds, axis=0, weights=shares)
+        templates = weights[:, kept] if weights.ndim == 2 else None
+        mean = weights[kept] if templates is None else np.average(templates, axis=0, weights=shares)
         photons = cls(
-            column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds, shares=shares,
+            column[kept], row[kept], np.ones(kept.sum()), good, mean,
+            template_weights=templates, shares=shares,
             spectra=None if spectra is None else spectra[:, kept],
             groups=groups,
             courses=None if courses is None else courses[:, kept],
@@ -113,9 +114,13 @@ class Counts:
         )  # fmt: skip
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
-    def of_kind(self, probability: Floats) -> Counts:
+    def averaged_over_templates(self, probability: Floats) -> Counts:
         """Return them with the mean weight of the kinds, each with its probability."""
-        return self if self.kinds is None else replace(self, weights=probability @ self.kinds)
+        return (
+            self
+            if self.template_weights is None
+            else replace(self, weights=probability @ self.template_weights)
+        )
 
     def against(self, density: Floats, overall: Floats) -> Counts:
         """Return them with their weights over something else than the reference of these.
@@ -131,16 +136,16 @@ class Counts:
         return replace(
             self,
             weights=weights / density,
-            kinds=None if self.kinds is None else self.kinds / density,
+            template_weights=None if self.template_weights is None else self.template_weights / density,
             concentration=density / overall,
         )
 
     @property
-    def places_only(self) -> Counts:
+    def positions_only(self) -> Counts:
         """The photons as if only their places counted: the source has the energies and times of all else."""
         if self.concentration is None:
-            return replace(self, weights=None, kinds=None)
-        return replace(self, weights=1.0 / self.concentration, kinds=None)
+            return replace(self, weights=None, template_weights=None)
+        return replace(self, weights=1.0 / self.concentration, template_weights=None)
 
     @property
     def overall_weights(self) -> Floats | None:
@@ -179,7 +184,7 @@ class Counts:
     def _complete(self) -> bool:
         return self.area == self.good.size * self.block**2
 
-    def seen(self, row: Floats, column: Floats) -> Floats:
+    def enclosed(self, row: Floats, column: Floats) -> Floats:
         """Part of the PSF on good pixels: ``row @ good @ column.T`` for stacked profiles (m, size)."""
         if self._complete:
             return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
@@ -188,7 +193,7 @@ class Counts:
     def profile(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
         """PSF at the entries of a source at (x, y), over its mean on the good pixels; 0 if none is lit."""
         column, row = self.fractions(psf, centre)
-        seen = float(self.seen(row, column)) / self.area
+        seen = float(self.enclosed(row, column)) / self.area
         if not seen > 0.0:
             return np.zeros(self.number.size)
         return np.asarray(column[self.column] * row[self.row] / seen)
@@ -229,7 +234,7 @@ class Counts:
         key = (self.row // factor) * size + self.column // factor
         if self.weights is None:
             flat = np.bincount(key, self.number).astype(np.float64)
-            filled, weights, kinds, spectra, courses = np.flatnonzero(flat), None, None, None, None
+            filled, weights, templates, spectra, courses = np.flatnonzero(flat), None, None, None, None
             concentration = None
             number = flat[filled]
         else:
@@ -241,14 +246,18 @@ class Counts:
                 return np.asarray(np.bincount(entry, self.number * values) / number)
 
             weights = mean(self.weights)
-            kinds = None if self.kinds is None else np.stack([mean(kind) for kind in self.kinds])
+            templates = (
+                None
+                if self.template_weights is None
+                else np.stack([mean(one) for one in self.template_weights])
+            )
             spectra = None if self.spectra is None else np.stack([mean(one) for one in self.spectra])
             courses = None if self.courses is None else np.stack([mean(one) for one in self.courses])
             concentration = None if self.concentration is None else mean(self.concentration)
         good = self.cells(factor) / factor**2
         row, column = np.divmod(filled % size**2, size)
         return Counts(
-            column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra,
+            column, row, number, good, weights, self.block * factor, templates, self.shares, spectra,
             self.groups, courses, concentration, self.vignetting, self.known,
         )  # fmt: skip
 

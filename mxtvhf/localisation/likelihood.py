@@ -105,7 +105,7 @@ class SourceFit:
     log_prior: float
     sigma: tuple[float, float]
     log_evidence: float
-    kinds: Floats | None = None
+    template_probabilities: Floats | None = None
 
 
 def cell_centres() -> Floats:
@@ -202,7 +202,7 @@ def starting_points(
 def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, Floats, Floats]:
     """Return ln L at (x, y, ln r), its gradient (3,) and its matrix of second derivatives (3, 3)."""
     axes = psf.response(at[:2], counts.good.shape[0])
-    seen = counts.seen(axes[:, 1], axes[:, 0]) / counts.area
+    seen = counts.enclosed(axes[:, 1], axes[:, 0]) / counts.area
     ratio = np.exp(at[2])
     odds = ratio * seen[0, 0]
     # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
@@ -277,7 +277,7 @@ def maximise(
             break
         at, (value, gradient, hessian) = trial, ahead
     column, row = counts.fractions(psf, at[:2])
-    odds = np.exp(at[2]) * counts.seen(row, column)
+    odds = np.exp(at[2]) * counts.enclosed(row, column)
     covariance = _inverse(-hessian)
     log_prior = 0.0 if prior is None else float(prior.log_ratio(at[0], at[1]))
     return SourceFit(
@@ -292,7 +292,7 @@ def maximise(
     )
 
 
-def maximise_any_kind(
+def maximise_over_templates(
     counts: Counts,
     psf: SeparablePsf,
     start: tuple[float, float, float],
@@ -303,37 +303,44 @@ def maximise_any_kind(
     The place tells the kinds' probabilities, these the weight and that the place again.
     """
     fit = maximise(counts, psf, start, prior)
-    if counts.kinds is None:
+    if counts.template_weights is None:
         return fit
     for _ in range(_ROUNDS):
-        counts = counts.of_kind(softmax(_of_kinds(counts, counts.kinds, psf, fit)))
+        counts = counts.averaged_over_templates(
+            softmax(_log_likelihoods_of_templates(counts, counts.template_weights, psf, fit))
+        )
         fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
-    return with_kinds(counts, psf, fit)
+    return with_template_evidence(counts, psf, fit)
 
 
-def with_kinds(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
+def with_template_evidence(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
     """Return the fit with the kinds' probabilities and the mean of their likelihoods."""
-    if counts.kinds is None:
+    if counts.template_weights is None:
         return fit
-    probability = _of_kinds(counts, counts.kinds, psf, fit)
-    return replace(fit, log_evidence=float(logsumexp(probability)), kinds=softmax(probability))
+    joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, fit)
+    return replace(fit, log_evidence=float(logsumexp(joint)), template_probabilities=softmax(joint))
 
 
-def _of_kinds(counts: Counts, kinds: Floats, psf: SeparablePsf, fit: SourceFit) -> Floats:
+def _log_likelihoods_of_templates(
+    counts: Counts, weights: Floats, psf: SeparablePsf, fit: SourceFit
+) -> Floats:
     """Return ln L of each kind at the fit's place and ratio, and the logarithm of its share added."""
-    shares = np.full(len(kinds), 1.0 / len(kinds)) if counts.shares is None else counts.shares
+    shares = np.full(len(weights), 1.0 / len(weights)) if counts.shares is None else counts.shares
     column, row = counts.fractions(psf, (fit.x, fit.y))
     ratio = np.exp(fit.log_ratio)
     signal = ratio * column[counts.column] * row[counts.row]
-    nothing = counts.total * np.log1p(ratio * float(counts.seen(row, column)) / counts.area)
-    return np.asarray(np.log1p(signal * kinds) @ counts.number - nothing + np.log(shares))
+    nothing = counts.total * np.log1p(ratio * float(counts.enclosed(row, column)) / counts.area)
+    return np.asarray(np.log1p(signal * weights) @ counts.number - nothing + np.log(shares))
 
 
-def log_likelihood_of_places(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
+def positional_log_likelihood(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
     """Return ln L of a fit with energies and times taken as given, see the module."""
     column, row = counts.fractions(psf, (fit.x, fit.y))
     ratio = np.exp(fit.log_ratio)
-    signal, odds = ratio * column[counts.column] * row[counts.row], ratio * float(counts.seen(row, column))
+    signal, odds = (
+        ratio * column[counts.column] * row[counts.row],
+        ratio * float(counts.enclosed(row, column)),
+    )
     odds = odds / counts.area
     weights, overall = counts.weights, counts.overall_weights
     if weights is None or overall is None:
@@ -362,7 +369,7 @@ def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> Variabl
 def best_log_likelihood(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
     """Return the highest ln L at the fitted place over the values of r, with this PSF."""
     column, row = counts.fractions(psf, (fit.x, fit.y))
-    seen = float(counts.seen(row, column)) / counts.area
+    seen = float(counts.enclosed(row, column)) / counts.area
     profile = column[counts.column] * row[counts.row]
     if counts.weights is not None:
         profile = profile * counts.weights

@@ -23,8 +23,8 @@ from mxtvhf.localisation.likelihood import (
     CELL,
     SourceFit,
     cell_centres,
-    log_likelihood_of_places,
     log_prior_of_cells,
+    positional_log_likelihood,
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.models.arrays import Floats
@@ -187,7 +187,7 @@ def position_posterior(
         log_near = log_near + prior.log_ratio(fit.x + offset, fit.y + offset[:, np.newaxis])
         log_likelihood = log_likelihood + log_prior_of_cells(prior)
     near = RectBivariateSpline(offset, offset, log_near)
-    at_fit = log_likelihood_of_places(counts, psf, fit)
+    at_fit = positional_log_likelihood(counts, psf, fit)
     far = (np.exp(log_likelihood - at_fit) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
     if reach < 2 * CELL:
         # Of a sharp posterior the cells about its peak know less than the fine grid.
@@ -211,7 +211,7 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
     while blocks.number.size > _MANY and blocks.block < CELL:
         blocks = blocks.rebinned(2)
     column, row = blocks.fractions(psf, fit.x + step), blocks.fractions(psf, fit.y + step)
-    scale = blocks.area / blocks.seen(row, column) / blocks.block**2
+    scale = blocks.area / blocks.enclosed(row, column) / blocks.block**2
     column, row = column.take(blocks.column, axis=1), row.take(blocks.row, axis=1)
     part = min(max(fit.source_part, 1e-3), 1.0 - 1e-3)
     if blocks.weights is not None:

@@ -57,7 +57,11 @@ class SceneSource:
     @classmethod
     def of(cls, counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SceneSource:
         """Return the source of a fit to photons whose weights are over the flat density."""
-        weights = counts.weights if fit.kinds is None else counts.of_kind(fit.kinds).weights
+        weights = (
+            counts.weights
+            if fit.template_probabilities is None
+            else counts.averaged_over_templates(fit.template_probabilities).weights
+        )
         spectrum = np.ones(counts.number.size) if weights is None else weights
         return cls(fit, spectrum, counts.profile(psf, (fit.x, fit.y)), psf)
 
@@ -248,7 +252,7 @@ class Scene:
         return float(self.counts.number @ np.log(self.density))
 
     @cached_property
-    def log_likelihood_of_places(self) -> float:
+    def positional_log_likelihood(self) -> float:
         """Sum of ln (L / M), the likelihood of the places with energies and times given."""
         return self.log_likelihood - float(self.counts.number @ np.log(self.overall))
 

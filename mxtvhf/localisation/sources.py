@@ -21,13 +21,13 @@ from mxtvhf.localisation.likelihood import (
     best_log_likelihood,
     free_width,
     limits,
-    log_likelihood_of_places,
     log_prior_of_cells,
     maximise,
-    maximise_any_kind,
+    maximise_over_templates,
+    positional_log_likelihood,
     starting_points,
     whole_field,
-    with_kinds,
+    with_template_evidence,
 )
 from mxtvhf.localisation.mixture import mixture_parts
 from mxtvhf.localisation.prior import PositionPrior
@@ -261,8 +261,8 @@ def _accepted(
         return None
     # A mixture of kinds gains a little by chance in any scene: what it gains beside one source more counts
     # for that.
-    by_kinds = max(0.0, _gain_by_kinds(scene) - _gain_by_kinds(trial))
-    if gained - 2.0 * (_gain_by_shape(scene, psf) + by_kinds) < needed:
+    by_mixture = max(0.0, _gain_by_template_mixture(scene) - _gain_by_template_mixture(trial))
+    if gained - 2.0 * (_gain_by_shape(scene, psf) + by_mixture) < needed:
         return None
     return fitted, trial
 
@@ -301,15 +301,18 @@ def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
 
 def _photons_of(scene: Scene, index: int) -> Counts:
     """Return the photons with their weights over all but one of the sources, and of its kind."""
-    counts, kinds = scene.without(index).photons_to_explain, scene.sources[index].fit.kinds
-    return counts if kinds is None else counts.of_kind(kinds)
+    counts, probabilities = (
+        scene.without(index).photons_to_explain,
+        scene.sources[index].fit.template_probabilities,
+    )
+    return counts if probabilities is None else counts.averaged_over_templates(probabilities)
 
 
-def _gain_by_kinds(scene: Scene) -> float:
+def _gain_by_template_mixture(scene: Scene) -> float:
     """Return what ln L gains when the brightest source is of a mixture of kinds, not of one."""
     index = int(scene.source_parts.argmax())
     source, rest = scene.sources[index], scene.without(index)
-    if source.fit.kinds is None:
+    if source.fit.template_probabilities is None:
         return 0.0
     fit = _with_own_spectrum(rest.photons_to_explain, source.psf, source.fit)
     mixed = SceneSource.of(scene.counts, source.psf, fit)
@@ -351,15 +354,20 @@ def _best_place(
     """
     starts: list[tuple[float, float, float]] = []
     views = [counts]
-    if counts.kinds is not None:
-        views += [counts.of_kind(np.full(len(counts.kinds), 1.0 / len(counts.kinds))), counts.places_only]
+    if counts.template_weights is not None:
+        views += [
+            counts.averaged_over_templates(
+                np.full(len(counts.template_weights), 1.0 / len(counts.template_weights))
+            ),
+            counts.positions_only,
+        ]
     for view in views:
         log_likelihood = whole_field(view, on_map)[0]
         if prior is not None:
             log_likelihood = log_likelihood + log_prior_of_cells(prior)
         known = {start[:2] for start in starts}
         starts += [start for start in starting_points(log_likelihood) if start[:2] not in known]
-    fits = (maximise_any_kind(counts, psf, start, prior) for start in starts)
+    fits = (maximise_over_templates(counts, psf, start, prior) for start in starts)
     return max(fits, key=lambda fit: fit.log_evidence + fit.log_prior)
 
 
@@ -375,17 +383,19 @@ def _fitted(
         whole = without.with_sources(trial, np.insert((1.0 - part) * parts, index, part))
         part, rest = float(whole.source_parts[index]), whole.without(index)
         counts = rest.photons_to_explain
-        if fit.kinds is not None:
-            counts = counts.of_kind(fit.kinds)
-        placed = with_kinds(counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior))
+        if fit.template_probabilities is not None:
+            counts = counts.averaged_over_templates(fit.template_probabilities)
+        placed = with_template_evidence(
+            counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+        )
         bright = placed.source_part * counts.total >= detection_constants().further.bright
         if bright and attempt == 0:
             fit = _with_own_spectrum(counts, psf, placed)
         else:
-            fit = replace(placed, kinds=fit.kinds) if bright else placed
-    places = log_likelihood_of_places(counts, psf, fit)
+            fit = replace(placed, template_probabilities=fit.template_probabilities) if bright else placed
+    places = positional_log_likelihood(counts, psf, fit)
     ts = max(0.0, 2.0 * (fit.log_evidence + rest.log_likelihood - without.log_likelihood))
-    places_ts = 2.0 * (places + rest.log_likelihood_of_places - without.log_likelihood_of_places)
+    places_ts = 2.0 * (places + rest.positional_log_likelihood - without.positional_log_likelihood)
     if without.counts.spectra is None:
         # Nothing is known of the background's energies: they must not count by themselves.
         ts = max(0.0, min(ts, places_ts))
@@ -400,15 +410,18 @@ def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> Sou
     The spectrum of a bright source is known better than that it is one of the kinds: what no kind explains
     would look like another source.
     """
-    if counts.kinds is None:
+    if counts.template_weights is None:
         return fit
     place = counts.profile(psf, (fit.x, fit.y))
-    densities = np.vstack([counts.kinds * place, np.ones(place.size)])
-    equal = np.full(len(counts.kinds), 1.0 / len(counts.kinds))
+    densities = np.vstack([counts.template_weights * place, np.ones(place.size)])
+    equal = np.full(len(counts.template_weights), 1.0 / len(counts.template_weights))
     expected = equal if counts.shares is None else counts.shares
-    start = np.append(fit.source_part * (equal if fit.kinds is None else fit.kinds), 1.0 - fit.source_part)
+    start = np.append(
+        fit.source_part * (equal if fit.template_probabilities is None else fit.template_probabilities),
+        1.0 - fit.source_part,
+    )
     parts = mixture_parts(densities, counts.number, expected, start)[:-1]
-    return replace(fit, kinds=parts / parts.sum())
+    return replace(fit, template_probabilities=parts / parts.sum())
 
 
 def _refined(

@@ -34,7 +34,7 @@ def against_something(counts, seed=1):
 def test_weights_over_something_else(counts):
     other, density, overall = against_something(counts)
     np.testing.assert_allclose(other.weights * density, counts.weights)
-    np.testing.assert_allclose(other.kinds * density, counts.kinds)
+    np.testing.assert_allclose(other.template_weights * density, counts.template_weights)
     np.testing.assert_allclose(other.concentration * overall, density)
     # Without their places, the density of everything else is its mean over the places.
     np.testing.assert_allclose(other.overall_weights * overall, counts.weights)
@@ -44,7 +44,7 @@ def test_weights_over_something_else(counts):
 def test_unweighted_photons_over_something_else():
     counts = Counts.from_image(np.eye(256, dtype=np.int64), GOOD)
     assert counts.overall_weights is None
-    assert counts.places_only.weights is None
+    assert counts.positions_only.weights is None
     other, density, _ = against_something(counts)
     np.testing.assert_allclose(other.weights, 1.0 / density)
 
@@ -52,10 +52,10 @@ def test_unweighted_photons_over_something_else():
 @given(photons())
 @settings(max_examples=20, deadline=None)
 def test_places_alone_have_weights_of_places_alone(counts):
-    assert counts.places_only.weights is None
+    assert counts.positions_only.weights is None
     other, density, overall = against_something(counts)
-    places = other.places_only
-    assert places.kinds is None
+    places = other.positions_only
+    assert places.template_weights is None
     np.testing.assert_allclose(places.weights, overall / density)
     # The source has the energies and times of all else.
     np.testing.assert_allclose(places.overall_weights, 1.0)
@@ -66,7 +66,7 @@ def test_places_alone_have_weights_of_places_alone(counts):
 def test_numbers_by_weight_are_all_photons_and_keep_the_logarithms(counts):
     other, *_ = against_something(counts)
     low, high = WEIGHT_POWERS
-    for one in (counts, other, other.places_only):
+    for one in (counts, other, other.positions_only):
         number = one.numbers()
         assert number.shape == (high + 1 - low,)
         assert number.sum() == pytest.approx(one.total)
@@ -91,7 +91,7 @@ def test_joining_keeps_the_sums(counts, factor):
     assert joined.block == factor
     assert joined.total == pytest.approx(other.total)
     assert joined.area == pytest.approx(other.area)
-    for name in ("weights", "kinds", "spectra", "courses", "concentration"):
+    for name in ("weights", "template_weights", "spectra", "courses", "concentration"):
         before, after = getattr(other, name) @ other.number, getattr(joined, name) @ joined.number
         np.testing.assert_allclose(after, before, rtol=1e-9)
     image, rough = np.zeros((256, 256)), np.zeros((256 // factor, 256 // factor))
@@ -116,12 +116,13 @@ def test_many_photons_are_joined_only_with_their_like():
     assert counts.total == 6000
     assert counts.number.size < 6000
     exact = photons.weights
-    assert counts.kinds @ counts.number == pytest.approx(exact.sum(axis=1))
+    assert counts.template_weights @ counts.number == pytest.approx(exact.sum(axis=1))
     # The background is the same whether or not photons were joined.
     column, row = photons.x.astype(int), photons.y.astype(int)
     background = photons.background
     one_by_one = Counts(
-        column, row, np.ones(column.size), GOOD, counts.shares @ exact, kinds=exact, shares=counts.shares,
+        column, row, np.ones(column.size), GOOD, counts.shares @ exact,
+        template_weights=exact, shares=counts.shares,
         spectra=background.spectra, courses=background.courses,
     )  # fmt: skip
     joined, single = (Scene.of_background(one) for one in (counts, one_by_one))
@@ -135,4 +136,4 @@ def test_the_mean_weight_is_that_of_the_kinds_by_their_shares():
     counts = Counts.from_photons(column, row, kinds, GOOD, shares=np.array([0.75, 0.25]))
     np.testing.assert_allclose(counts.weights, [1.5, 3.5])
     np.testing.assert_allclose(Counts.from_photons(column, row, kinds, GOOD).weights, [2.0, 3.0])
-    np.testing.assert_allclose(counts.of_kind(np.array([0.0, 1.0])).weights, [3.0, 2.0])
+    np.testing.assert_allclose(counts.averaged_over_templates(np.array([0.0, 1.0])).weights, [3.0, 2.0])

@@ -9,7 +9,7 @@ from mxtvhf.localisation.likelihood import (
     CELL,
     SourceFit,
     cell_centres,
-    log_likelihood_of_places,
+    positional_log_likelihood,
     whole_field,
 )
 from mxtvhf.localisation.position import default_psf
@@ -74,13 +74,13 @@ def test_the_same_law_photon_by_photon_is_exact(weight, log_ratio):
             np.array([column]), np.array([row]), np.ones(1), good, np.array([weight / here]),
             concentration=np.array([here]),
         )  # fmt: skip
-        mean += part * here * np.exp(log_likelihood_of_places(photon, PSF, fit))
+        mean += part * here * np.exp(positional_log_likelihood(photon, PSF, fit))
     assert mean / looked.sum() == pytest.approx(1.0, rel=1e-12)
 
 
 def test_a_source_without_photons_changes_nothing():
     counts = Scene.of_background(draw_field(1, [(100.0, 60.0, 100)]).counts()).photons_to_explain
-    assert log_likelihood_of_places(counts, PSF, fit_at(90.0, 200.0, -30.0)) == pytest.approx(0.0, abs=1e-9)
+    assert positional_log_likelihood(counts, PSF, fit_at(90.0, 200.0, -30.0)) == pytest.approx(0.0, abs=1e-9)
     field, part = whole_field(counts, PSF)
     # By the lowest value of r, a source of 1/257 of the photons on a background of the same energies.
     assert np.abs(field[0]).max() < 3.0
@@ -101,7 +101,7 @@ def test_the_map_is_the_likelihood_of_places_at_the_cells_centres():
     centre = cell_centres()
     for k, row, column in [(4, 7, 12), (8, 20, 20), (10, 0, 31)]:
         fit = fit_at(centre[column], centre[row], float(np.log(likelihood._RATIOS[k])))
-        expected = log_likelihood_of_places(counts, PSF, fit)
+        expected = positional_log_likelihood(counts, PSF, fit)
         assert field[k, row, column] == pytest.approx(expected, rel=0.05, abs=1.5)
 
 
@@ -109,4 +109,4 @@ def test_without_weights_it_is_the_likelihood_of_counts():
     image = np.random.default_rng(3).poisson(0.005, (256, 256))
     counts = Counts.from_image(image, np.ones((256, 256)))
     fit = likelihood.maximise(counts, PSF, (100.0, 60.0, 9.0))
-    assert log_likelihood_of_places(counts, PSF, fit) == pytest.approx(fit.log_likelihood, abs=0.05)
+    assert positional_log_likelihood(counts, PSF, fit) == pytest.approx(fit.log_likelihood, abs=0.05)

@@ -179,7 +179,9 @@ def test_the_likelihood_of_any_kind_is_the_mean_of_theirs():
     each = np.log1p(weights * image[photons.y, photons.x]).sum(axis=1)
     each -= len(photons) * np.log1p(image.sum() / image.size)
     assert fit.log_evidence == pytest.approx(np.log(np.exp(each).mean()), rel=0.02)
-    np.testing.assert_allclose(fit.kinds, np.exp(each) / np.exp(each).sum(), rtol=0.05, atol=1e-3)
+    np.testing.assert_allclose(
+        fit.template_probabilities, np.exp(each) / np.exp(each).sum(), rtol=0.05, atol=1e-3
+    )
 
 
 def test_without_a_background_the_places_alone_make_a_source():

@@ -112,7 +112,7 @@ def test_the_fit_raises_the_likelihood():
     assert empty.log_likelihood > flat.log_likelihood + 20.0
     whole = with_both(empty)
     assert whole.log_likelihood > empty.log_likelihood + 50.0
-    assert whole.log_likelihood_of_places > empty.log_likelihood_of_places + 50.0
+    assert whole.positional_log_likelihood > empty.positional_log_likelihood + 50.0
     worse = replace(
         whole, source_parts=0.3 * whole.source_parts, background_part=1.0 - 0.3 * whole.source_parts.sum()
     )
@@ -156,7 +156,7 @@ def test_places_alone_are_a_scene_too():
     np.testing.assert_allclose(empty.overall, 1.0)
     whole = empty.with_sources((SceneSource.of(empty.counts, PSF, at(*PLACES[0])),), np.array([0.3]))
     np.testing.assert_allclose(whole.overall, 1.0)
-    assert whole.log_likelihood_of_places == pytest.approx(whole.log_likelihood)
+    assert whole.positional_log_likelihood == pytest.approx(whole.log_likelihood)
     assert whole.source_parts[0] == pytest.approx(0.4, abs=0.1)
 
 
@@ -164,7 +164,7 @@ def test_the_photons_to_explain_have_their_weights_over_the_scene():
     whole = with_both(background_of())
     counts = whole.photons_to_explain
     np.testing.assert_allclose(counts.weights * whole.density, whole.counts.weights)
-    np.testing.assert_allclose(counts.kinds * whole.density, whole.counts.kinds)
+    np.testing.assert_allclose(counts.template_weights * whole.density, whole.counts.template_weights)
     np.testing.assert_allclose(counts.concentration * whole.overall, whole.density)
 
 
