@@ -121,11 +121,12 @@ class Counts:
             Exposed fraction of each pixel, 0..1, ``[row, column]``.
         shares
             Prior probability of each template, shape (templates,); None: all are equal.
-        spectra, courses
-            Densities of the background components in energy and in time, shape (components, photons); None:
-            not used.
+        spectra
+            Densities of the background components in energy, shape (components, photons); None: not used.
         groups
             Group of each spectral component, shape (components,); None: all are in one group.
+        courses
+            Densities of the background components in time, the same way.
         vignetting
             Vignetting of each group.
         known
@@ -247,7 +248,17 @@ class Counts:
         return np.asarray(row @ self.good @ column.T)
 
     def profile(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
-        """PSF at the entries of a source at (x, y), over its mean on the good pixels; 0 if none is lit."""
+        """Return the PSF at the entries divided by its mean over the good pixels.
+
+        It is 0 everywhere if no photon of the source falls on a good pixel.
+
+        Parameters
+        ----------
+        psf
+            PSF of the source.
+        centre
+            Position (x, y) of the source, continuous 0-based pixels.
+        """
         column, row = self.fractions(psf, centre)
         seen = float(self.enclosed(row, column)) / self.area
         if not seen > 0.0:
@@ -361,7 +372,7 @@ class Counts:
 
 
 def _shares(weights: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the power of two below each weight, and the part that the next one has of it, by ln w."""
+    """Return the exponent of the power of two below each weight, and the fraction for the next one."""
     low, high = WEIGHT_POWERS
     power = np.clip(np.log2(np.maximum(weights, 2.0**low)), low, high)
     lower = np.minimum(np.floor(power).astype(np.intp), high - 1)

@@ -57,7 +57,8 @@ CELL = 8
 """Pixels per side of a cell of the whole-field map: a sixth of the core width."""
 
 _RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
-"""Values of r of the whole-field map: from a source far below the background to a field without background."""
+"""Values of r of the whole-field map: from a source far below the background to a field without
+background."""
 
 FAINT_LOG_RATIO = float(np.log(_RATIOS[6]))
 """ln r of a source with a fifth of the photons. A climb from this value reaches fainter and brighter

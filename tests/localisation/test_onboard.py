@@ -156,7 +156,7 @@ def test_a_position_beside_the_detector_is_contradicted():
     assert away.separation_arcsec is None
     assert found.evidence is not None
     assert away.ts_drop == pytest.approx(2.0 * found.evidence.fit.log_likelihood, rel=1e-3)
-    assert "far outside of the field" in away.explanation
+    assert "far outside the field" in away.explanation
 
 
 def test_without_a_source_nothing_can_be_decided():
@@ -165,7 +165,7 @@ def test_without_a_source_nothing_can_be_decided():
     assert judgement.verdict is OnboardVerdict.UNDECIDABLE
     assert judgement.p_value is judgement.ts_drop is judgement.separation_arcsec is None
     assert judgement.explanation == (
-        "QPO_MXT S1 cannot be judged by the photons: they show no significant source."
+        "QPO_MXT S1 cannot be tested by the photons: they show no significant source."
     )
 
 
@@ -174,7 +174,7 @@ def test_too_few_photons_for_the_radius_of_the_claim_decide_nothing():
     assert found.detected
     judgement = judged(found, found.x + 30.0, found.y, 4.0 * found.r90)
     assert judgement.verdict is OnboardVerdict.UNDECIDABLE
-    assert "cannot be judged (TS 4" in judgement.explanation
+    assert "cannot be tested (TS 4" in judgement.explanation
 
 
 def test_each_claim_is_judged_for_itself():
