@@ -17,8 +17,8 @@ likelihood is conditional on the energies and times:
 
     ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - sum_i ln(1 + r v_i D / A).
 
-Here v_i is the weight divided by the mean of that density over the good pixels. For a background without a
-source it is valid whatever the spectrum and the light curve of the background are. The whole-field map uses
+Here v_i is the weight relative to the mean of that density over the good pixels. Without a source this
+likelihood is valid whatever the spectrum and the light curve of the background are. The whole-field map uses
 it, so that a wrong background model cannot create a source; near a maximum, where background and source are
 fitted together, the first likelihood is used.
 

@@ -61,7 +61,7 @@ def source_upper_bound(
     Returns
     -------
     float
-        Photons on good pixels. Without photons -ln(1 - part): 2.3 for 90 %.
+        Photons on good pixels.
     """
     log_likelihood, f = field
     weight = weight / weight.sum()
@@ -147,7 +147,7 @@ def detectable_photons(
 
 
 def empty_upper_limit(part: float = 0.9) -> float:
-    """Return the upper limit without any photon, that of a Poisson mean for 0 counts.
+    """Return the upper limit without any photon, that of a Poisson mean for 0 counts: 2.3 for 90 %.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ SOURCES = st.lists(
 ).map(lambda given: [source(f"S{k + 1}", 300.0 - k, **fields) for k, fields in enumerate(given)])
 
 
-def test_the_only_source_is_the_burst_and_needs_no_reason():
+def test_a_single_source_is_the_burst_without_a_reason():
     assert chosen(source("S1", 40.0, known_as="Sco X-1", in_eclairs=False, fading=0.0)) == ("S1", None)
 
 
@@ -97,7 +97,7 @@ def test_the_order_of_the_list_does_not_matter(sources, random):
 
 
 @given(SOURCES)
-def test_no_other_source_is_better_by_the_first_rule_that_differs(sources):
+def test_no_other_source_is_better_by_the_first_criterion_that_differs(sources):
     best, reason = choose_burst(sources)
     assert (reason is None) == (len(sources) == 1)
 

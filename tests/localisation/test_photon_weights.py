@@ -30,7 +30,7 @@ def band_channels():
 
 
 @given(index=st.floats(0.0, 4.0), nh=st.floats(0.0, 1e23))
-def test_the_mean_weights_of_energies_over_the_background_is_one(index, nh):
+def test_the_mean_energy_weight_of_a_flat_background_is_one(index, nh):
     weights = energy_weights(band_channels(), CALIBRATION, [PowerLaw(index, nh)])
     assert weights.mean() == pytest.approx(1.0, abs=0.02)
     assert (weights > 0.0).all()
@@ -41,7 +41,7 @@ def every_kind(photons):
     return joint_weights(energy_weights(photons.pha, CALIBRATION), arrival)
 
 
-def test_the_weights_of_energies_is_that_of_simulated_photons():
+def test_the_energy_weights_agree_with_simulated_photons():
     rng = np.random.default_rng(1)
     case = {"x": 100.0, "y": 60.0, "start": 0.0, "stop": 100.0, "rng": rng, "exact": True}
     pha = simulate_photons(counts=200_000, background=0, **case).pha
@@ -56,12 +56,12 @@ def test_the_weights_of_energies_is_that_of_simulated_photons():
 
 
 @given(index=st.floats(0.0, 3.0))
-def test_the_mean_weights_of_times_over_the_good_times_is_one(index):
+def test_the_mean_time_weight_over_the_good_time_is_one(index):
     time = np.concatenate([np.arange(start, stop, 0.1) + 0.05 for start, stop in GTI])
     assert time_weights(time, GTI, 40.0, [index]).mean() == pytest.approx(1.0, rel=1e-3)
 
 
-def test_a_fading_source_is_more_likely_at_the_beginning():
+def test_a_fading_source_has_higher_weights_at_the_beginning():
     ((first, last),) = time_weights([100.0, 500.0], GTI, 0.0, [1.0])
     assert first == pytest.approx(5.0 * last)
     np.testing.assert_allclose(time_weights([100.0, 500.0], GTI, 0.0, [0.0]), 1.0)
@@ -78,12 +78,12 @@ def test_times_without_good_time_are_refused(gti):
         time_weights([250.0], gti, 200.0)
 
 
-def test_no_photon_has_no_weight():
+def test_an_empty_photon_list_gives_empty_weights():
     energy, time = energy_weights(np.empty(0, np.int32), CALIBRATION), time_weights([], GTI, 50.0)
     assert joint_weights(energy, time).shape == (len(energy) * len(time), 0)
 
 
-def test_energies_and_times_sharpen_the_place():
+def test_energies_and_times_improve_the_position():
     plain, sharp = [], []
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def test_weights_that_are_all_one_change_nothing():
     assert same.r90 == pytest.approx(plain.r90, rel=1e-6)
 
 
-def test_many_photons_with_weights_are_joined_without_harm():
+def test_merging_many_weighted_photons_is_harmless():
     rng = np.random.default_rng(4)
     photons = simulate_photons(x=100.0, y=60.0, counts=6000, background=6000, start=0.0, stop=9.0, rng=rng)
     weights = energy_weights(photons.pha, CALIBRATION)
@@ -146,7 +146,7 @@ def test_bad_weights_are_refused(weights, words):
         localise([1, 2], [3, 4], weights=weights)
 
 
-def test_photons_that_are_unlike_the_expected_source_leave_finite_radii():
+def test_photons_unlike_the_expected_source_leave_finite_radii():
     for seed in range(30):
         rng = np.random.default_rng(seed)
         photons = simulate_photons(
@@ -157,7 +157,7 @@ def test_photons_that_are_unlike_the_expected_source_leave_finite_radii():
         assert 0.0 < found.r50 <= found.r90
 
 
-def test_one_kind_of_source_is_as_its_weights_alone():
+def test_a_single_template_is_equivalent_to_plain_weights():
     rng = np.random.default_rng(5)
     photons = simulate_photons(x=100.0, y=60.0, counts=60, background=300, start=0.0, stop=9.0, rng=rng)
     weights = energy_weights(photons.pha, CALIBRATION, [PowerLaw()])
@@ -166,7 +166,7 @@ def test_one_kind_of_source_is_as_its_weights_alone():
     assert kind.r90 == pytest.approx(plain.r90, rel=1e-3)
 
 
-def test_the_likelihood_of_any_kind_is_the_mean_of_theirs():
+def test_the_likelihood_is_the_mean_over_the_templates():
     rng = np.random.default_rng(6)
     photons = simulate_photons(
         x=100.0, y=60.0, counts=60, background=300, start=100.0, stop=400.0, rng=rng, exact=True
@@ -184,8 +184,8 @@ def test_the_likelihood_of_any_kind_is_the_mean_of_theirs():
     )
 
 
-def test_without_a_background_the_places_alone_make_a_source():
-    """Photons anywhere with the energies of a source: a background that nobody described."""
+def test_without_a_background_model_positions_alone_make_a_source():
+    """The background has the energies of a source, which no background component describes."""
     rng = np.random.default_rng(7)
     for _ in range(20):
         photons = simulate_photons(
@@ -206,7 +206,7 @@ def test_without_a_background_the_places_alone_make_a_source():
     ],
     ids=["hard, absorbed, steady", "soft, steep decay", "usual"],
 )
-def test_sources_of_any_kind_gain_by_energies_and_times(source):
+def test_sources_of_every_template_gain_from_energies_and_times(source):
     gained, plainly, sharply = [], 0, 0
     for seed in range(25):
         photons = simulate_photons(
