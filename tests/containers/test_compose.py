@@ -1,13 +1,16 @@
 """An installation by Docker Compose, from its start to a restore; one test builds on another."""
 
 import re
+import shutil
 import signal
 import time
 
 import pytest
 import requests
+import yaml
 
 from containers.installation import URL, Installation, docker, read_file, started, wait_until, write_file
+from support.project import PROJECT
 
 BACKUP = "/var/lib/mxtvhf/backup.tar.gz"
 LARGEST_IDLE_LOAD = 0.35
@@ -143,6 +146,18 @@ def test_an_upgrade_is_a_migration_between_stop_and_start(installation):
     installation.run("run", "--rm", "--no-deps", "migrate")
     installation.start()
     installation.wait_until_healthy()
+
+
+def test_further_secrets_and_files_come_from_the_override_of_the_documentation(installation, tmp_path):
+    text = (PROJECT / "docs" / "production.md").read_text()
+    (override,) = (block for block in re.findall("```yaml\n(.*?)```", text, re.S) if "x-further" in block)
+    (tmp_path / "docker-compose.override.yaml").write_text(override)
+    shutil.copy(installation.folder / "docker-compose.yaml", tmp_path)
+    merged = yaml.safe_load(docker("compose", "--project-directory", tmp_path, "config"))
+    for name in set(merged["services"]) - {"postgres"}:
+        service = merged["services"][name]
+        assert {secret["source"] for secret in service["secrets"]} >= {"ldap", "jwt", "channels"}, name
+        assert {config["source"] for config in service["configs"]} == {"mxtvhf", "ca"}, name
 
 
 def test_secrets_that_are_there_stay(installation):
