@@ -18,7 +18,7 @@ import numpy as np
 
 from mxtvhf.instrument.calibration import Background, Continuum, Line, PastRunsRecord
 from mxtvhf.localisation.constants import detection_constants
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import mixture_fractions
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.times import utc_text
 
@@ -59,7 +59,7 @@ class RunPhotons:
             Densities of each source with each of its possible spectra, shape (spectra, photons).
         """
         both = np.vstack([densities, sources])
-        parts = mixture_parts(both, np.ones(both.shape[1]), _nothing_known(densities))
+        parts = mixture_fractions(both, np.ones(both.shape[1]), _nothing_known(densities))
         background = parts[: len(densities)] @ densities
         return cls(densities, background / (parts @ both))
 
@@ -113,7 +113,7 @@ def _nothing_known(densities: Floats) -> Floats:
 def _mean_parts(runs: Sequence[RunPhotons], start: Floats | None = None) -> Floats:
     densities = np.concatenate([run.densities for run in runs], axis=1)
     number = np.concatenate([run.number for run in runs])
-    return mixture_parts(densities, number, _nothing_known(densities), start)
+    return mixture_fractions(densities, number, _nothing_known(densities), start)
 
 
 def _log_likelihoods(run: RunPhotons, mean: Floats) -> Floats:
@@ -121,7 +121,7 @@ def _log_likelihoods(run: RunPhotons, mean: Floats) -> Floats:
     found, parts = [], mean
     for photons in _CONCENTRATIONS:
         expected = _nothing_known(run.densities) + photons * mean
-        parts = mixture_parts(run.densities, run.number, expected, parts)
+        parts = mixture_fractions(run.densities, run.number, expected, parts)
         found.append(_log_likelihood(run, expected, parts))
     return np.array(found)
 

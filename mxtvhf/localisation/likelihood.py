@@ -89,7 +89,7 @@ class SourceFit:
         Position, continuous 0-based pixels.
     log_ratio
         ln r, see the module.
-    source_part
+    source_fraction
         f, fraction of the photons on good pixels that come from the source.
     log_likelihood
         ln L relative to background only.
@@ -106,7 +106,7 @@ class SourceFit:
     x: float
     y: float
     log_ratio: float
-    source_part: float
+    source_fraction: float
     log_likelihood: float
     log_prior: float
     sigma: tuple[float, float]
@@ -172,7 +172,7 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    log_likelihood, source_part
+    log_likelihood, source_fraction
         ln L relative to background only and the source fraction f of the photons, each of shape (values of r,
         cells, cells), ``[r, row, column]``; neighbouring values of ln r differ by ln 2.
     """
@@ -345,7 +345,7 @@ def maximise(
         x=float(at[0]),
         y=float(at[1]),
         log_ratio=float(at[2]),
-        source_part=float(odds / (counts.area + odds)),
+        source_fraction=float(odds / (counts.area + odds)),
         log_likelihood=value - log_prior,
         log_prior=log_prior,
         sigma=(float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.localisation.background import background_courses, background_spectra
 from mxtvhf.localisation.constants import detection_constants
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import mixture_fractions
 from mxtvhf.localisation.photon_weights import energy_weights, time_weights
 from mxtvhf.localisation.spectral_density import measured_energies
 from mxtvhf.localisation.stretch import Stretch
@@ -97,7 +97,7 @@ def largest_excess(cell: npt.NDArray[np.intp], densities: Floats) -> float:
     """
     number = np.bincount(cell, minlength=densities.shape[1]).astype(np.float64)
     total = number.sum()
-    expected = mixture_parts(densities, number, _NOTHING) @ densities
+    expected = mixture_fractions(densities, number, _NOTHING) @ densities
     expected *= total / expected.sum()
     largest = 0.0
     for width in _WIDTHS:

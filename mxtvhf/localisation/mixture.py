@@ -40,7 +40,7 @@ class KnownSums(NamedTuple):
     photons: Floats
 
 
-def mixture_parts(
+def mixture_fractions(
     density: Floats,
     number: Floats,
     expected: Floats,

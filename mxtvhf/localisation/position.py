@@ -320,7 +320,7 @@ def _localised(source: FoundSource, empty: Scene, psf: SeparablePsf) -> SourceLo
         # The upper limit is relative to the background alone, for a source of any template.
         counts = empty.photons_to_explain
     shape = _shape(source, psf) if detected and source.prior is None else None
-    part = fit.source_part if shape is None else shape.source_part
+    part = fit.source_fraction if shape is None else shape.source_fraction
     return SourceLocalisation(
         x=fit.x if shape is None else shape.x,
         y=fit.y if shape is None else shape.y,

@@ -236,7 +236,7 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
     column, row = blocks.fractions(psf, fit.x + step), blocks.fractions(psf, fit.y + step)
     scale = blocks.area / blocks.enclosed(row, column) / blocks.block**2
     column, row = column.take(blocks.column, axis=1), row.take(blocks.row, axis=1)
-    part = min(max(fit.source_part, 1e-3), 1.0 - 1e-3)
+    part = min(max(fit.source_fraction, 1e-3), 1.0 - 1e-3)
     if blocks.weights is not None:
         column = column * blocks.weights
     out = np.empty((step.size, step.size))
@@ -247,7 +247,7 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
         out[some] = _integral_over_part(excess, blocks.number, part)
     middle = step.size // 2
     at_fit = scale[middle, middle] * row[middle] * column[middle] - 1.0
-    return np.asarray(out - blocks.number @ np.log1p(fit.source_part * at_fit))
+    return np.asarray(out - blocks.number @ np.log1p(fit.source_fraction * at_fit))
 
 
 def _integral_over_part(excess: Floats, number: Floats, part: float) -> Floats:

@@ -27,7 +27,7 @@ from mxtvhf.localisation.background import background_shapes
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import SourceFit
-from mxtvhf.localisation.mixture import KnownSums, mixture_parts
+from mxtvhf.localisation.mixture import KnownSums, mixture_fractions
 from mxtvhf.models.arrays import Floats
 
 _MAX_ROUNDS = 6
@@ -90,9 +90,9 @@ class Scene:
         Shapes of the background from ``background.background_shapes``.
     parts
         Fractions of the background components in energy (sum 1), in position and in time (sum 1 per group).
-    background_part
+    background_fraction
         b, fraction of the background.
-    source_parts
+    source_fractions
         f, fraction of each source, shape (sources,).
     sources
         Sources in the order in which they were found.
@@ -101,8 +101,8 @@ class Scene:
     counts: Counts
     shapes: Floats
     parts: tuple[Floats, Floats, Floats]
-    background_part: float
-    source_parts: Floats
+    background_fraction: float
+    source_fractions: Floats
     sources: tuple[SceneSource, ...]
 
     @classmethod
@@ -130,7 +130,7 @@ class Scene:
             Their fractions at the start of the fit, shape (sources,).
         """
         return replace(
-            self, sources=sources, source_parts=parts, background_part=max(1.0 - parts.sum(), 0.0)
+            self, sources=sources, source_fractions=parts, background_fraction=max(1.0 - parts.sum(), 0.0)
         ).fitted()
 
     def fitted(self) -> Scene:
@@ -149,18 +149,18 @@ class Scene:
         """Return the scene with the fractions of one factor of the background, and of the sources, fitted."""
         own = self._own_parts(kind)
         densities = [self._background_densities(kind), *(source.density for source in self.sources)]
-        start = np.concatenate([self.background_part * own, self.source_parts])
-        fitted = mixture_parts(
+        start = np.concatenate([self.background_fraction * own, self.source_fractions])
+        fitted = mixture_fractions(
             np.vstack(densities), self.counts.number, self._expected(kind), start, self._known_sums(kind)
         )
         background = float(fitted[: own.size].sum())
         if not background > _NOTHING:
-            return replace(self, background_part=0.0, source_parts=fitted[own.size :])
+            return replace(self, background_fraction=0.0, source_fractions=fitted[own.size :])
         return replace(
             self,
             parts=self._parts_with(kind, fitted[: own.size] / background),
-            background_part=background,
-            source_parts=fitted[own.size :],
+            background_fraction=background,
+            source_fractions=fitted[own.size :],
         )
 
     def _own_parts(self, kind: int) -> Floats:
@@ -256,7 +256,7 @@ class Scene:
     def source_density(self) -> Floats:
         """Return the summed density of all sources at the photons, including their fractions."""
         total = np.zeros(self.counts.number.size)
-        for part, source in zip(self.source_parts, self.sources, strict=True):
+        for part, source in zip(self.source_fractions, self.sources, strict=True):
             total += part * source.density
         return total
 
@@ -264,14 +264,16 @@ class Scene:
     def density(self) -> Floats:
         """Return L at the photons."""
         energy, place, time = self._of_groups
-        return np.asarray(self.background_part * (energy * place * time).sum(axis=0) + self.source_density)
+        return np.asarray(
+            self.background_fraction * (energy * place * time).sum(axis=0) + self.source_density
+        )
 
     @cached_property
     def overall(self) -> Floats:
         """Return M at the photons."""
         energy, _, time = self._of_groups
-        total = self.background_part * (energy * time).sum(axis=0)
-        for part, source in zip(self.source_parts, self.sources, strict=True):
+        total = self.background_fraction * (energy * time).sum(axis=0)
+        for part, source in zip(self.source_fractions, self.sources, strict=True):
             total = total + part * source.spectrum
         return np.asarray(total)
 
@@ -302,12 +304,12 @@ class Scene:
             Index of the source.
         """
         kept = [k for k in range(len(self.sources)) if k != index]
-        rest = 1.0 - self.source_parts[index]
+        rest = 1.0 - self.source_fractions[index]
         return replace(
             self,
             sources=tuple(self.sources[k] for k in kept),
-            source_parts=self.source_parts[kept] / rest,
-            background_part=self.background_part / rest,
+            source_fractions=self.source_fractions[kept] / rest,
+            background_fraction=self.background_fraction / rest,
         )
 
     @property

@@ -53,7 +53,7 @@ class ShapeFit:
     ----------
     x, y
         Position, continuous 0-based pixels.
-    source_part
+    source_fraction
         Fraction of the photons on good pixels that come from the source.
     shape
         Fitted shape of the PSF.
@@ -65,7 +65,7 @@ class ShapeFit:
 
     x: float
     y: float
-    source_part: float
+    source_fraction: float
     shape: CoreShape
     extra_sigma: float
     gain: float
@@ -104,9 +104,9 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
         covariance += part * (1.0 - part) * np.outer(moved[:2], moved[:2])
     fixed = np.linalg.inv(best.curvature[:3, :3])[:2, :2]
     extra = 0.5 * float(np.trace(covariance - fixed))
-    source_part = -float(np.expm1(-_log_likelihood(counts, psf, at)[2]))
+    source_fraction = -float(np.expm1(-_log_likelihood(counts, psf, at)[2]))
     shape = CoreShape(*at[3:].tolist())
-    return ShapeFit(float(at[0]), float(at[1]), source_part, shape, float(np.sqrt(max(extra, 0.0))), gain)
+    return ShapeFit(float(at[0]), float(at[1]), source_fraction, shape, float(np.sqrt(max(extra, 0.0))), gain)
 
 
 class _Maximum(NamedTuple):

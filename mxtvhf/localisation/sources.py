@@ -29,7 +29,7 @@ from mxtvhf.localisation.likelihood import (
     whole_field,
     with_template_evidence,
 )
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import mixture_fractions
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene, SceneSource
 from mxtvhf.localisation.shape import with_free_shape
@@ -235,8 +235,8 @@ def _split(
     brightest, rest = sources[index], scene.without(index)
     if psf.fractions(0.0, 1)[0] < _WIDE * brightest.psf.fractions(0.0, 1)[0]:
         return None
-    part = scene.source_parts[index]
-    parts = np.append((1.0 - part) * rest.source_parts, [0.5 * part, 0.5 * part])
+    part = scene.source_fractions[index]
+    parts = np.append((1.0 - part) * rest.source_fractions, [0.5 * part, 0.5 * part])
     trials = []
     for angle in np.pi * np.arange(_ANGLES) / _ANGLES:
         offset = _HALF_WAY * np.array([np.cos(angle), np.sin(angle)])
@@ -304,8 +304,8 @@ def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
 
     The rotated arms of a bright source look like further sources.
     """
-    index, bright = int(scene.source_parts.argmax()), detection_constants().further.bright
-    if not isinstance(psf, LobsterEyePsf) or scene.source_parts[index] * scene.counts.total < bright:
+    index, bright = int(scene.source_fractions.argmax()), detection_constants().further.bright
+    if not isinstance(psf, LobsterEyePsf) or scene.source_fractions[index] * scene.counts.total < bright:
         return 0.0
     source = scene.sources[index]
     stretch = float(np.log(psf.fractions(0.0, 1)[0] / source.psf.fractions(0.0, 1)[0]))
@@ -323,14 +323,14 @@ def _photons_of(scene: Scene, index: int) -> Counts:
 
 def _gain_by_template_mixture(scene: Scene) -> float:
     """Return the gain of ln L if the brightest source has a mixture of templates instead of one."""
-    index = int(scene.source_parts.argmax())
+    index = int(scene.source_fractions.argmax())
     source, rest = scene.sources[index], scene.without(index)
     if source.fit.template_probabilities is None:
         return 0.0
     fit = _with_own_spectrum(rest.photons_to_explain, source.psf, source.fit)
     mixed = SceneSource.of(scene.counts, source.psf, fit)
     sources = (*scene.sources[:index], mixed, *scene.sources[index + 1 :])
-    return max(0.0, scene.with_sources(sources, scene.source_parts).log_likelihood - scene.log_likelihood)
+    return max(0.0, scene.with_sources(sources, scene.source_fractions).log_likelihood - scene.log_likelihood)
 
 
 def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
@@ -388,20 +388,20 @@ def _fitted(
     without: Scene, index: int, psf: SeparablePsf, prior: PositionPrior | None, fit: SourceFit
 ) -> tuple[FoundSource, Scene]:
     """Return one more source, fitted from ``fit`` together with all components, as number ``index``."""
-    others, parts = without.sources, without.source_parts
-    part = fit.source_part
+    others, parts = without.sources, without.source_fractions
+    part = fit.source_fraction
     for attempt in range(_ROUNDS):
         source = SceneSource.of(without.counts, psf, fit)
         trial = (*others[:index], source, *others[index:])
         whole = without.with_sources(trial, np.insert((1.0 - part) * parts, index, part))
-        part, rest = float(whole.source_parts[index]), whole.without(index)
+        part, rest = float(whole.source_fractions[index]), whole.without(index)
         counts = rest.photons_to_explain
         if fit.template_probabilities is not None:
             counts = counts.averaged_over_templates(fit.template_probabilities)
         placed = with_template_evidence(
             counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
         )
-        bright = placed.source_part * counts.total >= detection_constants().further.bright
+        bright = placed.source_fraction * counts.total >= detection_constants().further.bright
         if bright and attempt == 0:
             fit = _with_own_spectrum(counts, psf, placed)
         else:
@@ -413,7 +413,7 @@ def _fitted(
         # Without a model of the background spectrum the energies alone must not make a source.
         ts = max(0.0, min(ts, places_ts))
     over_free = ts - max(0.0, without.gain_when_free)
-    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts, over_free, prior)
+    found = FoundSource(counts, psf, fit, fit.source_fraction * counts.total, ts, places_ts, over_free, prior)
     return found, whole
 
 
@@ -430,10 +430,10 @@ def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> Sou
     equal = np.full(len(counts.template_weights), 1.0 / len(counts.template_weights))
     expected = equal if counts.shares is None else counts.shares
     start = np.append(
-        fit.source_part * (equal if fit.template_probabilities is None else fit.template_probabilities),
-        1.0 - fit.source_part,
+        fit.source_fraction * (equal if fit.template_probabilities is None else fit.template_probabilities),
+        1.0 - fit.source_fraction,
     )
-    parts = mixture_parts(densities, counts.number, expected, start)[:-1]
+    parts = mixture_fractions(densities, counts.number, expected, start)[:-1]
     return replace(fit, template_probabilities=parts / parts.sum())
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxtvhf.localisation.mixture import KnownSums, mixture_parts
+from mxtvhf.localisation.mixture import KnownSums, mixture_fractions
 
 
 @st.composite
@@ -37,7 +37,7 @@ def by_expectation_maximisation(density, number, expected, steps=3000):
 @settings(max_examples=25, deadline=None)
 def test_the_fractions_agree_with_expectation_maximisation(mixture):
     ours, theirs = (
-        log_likelihood(way(*mixture), *mixture) for way in (mixture_parts, by_expectation_maximisation)
+        log_likelihood(way(*mixture), *mixture) for way in (mixture_fractions, by_expectation_maximisation)
     )
     assert ours > theirs - 1e-3
 
@@ -46,7 +46,7 @@ def test_the_fractions_agree_with_expectation_maximisation(mixture):
 @settings(max_examples=60, deadline=None)
 def test_the_fractions_are_valid_for_any_starting_point(mixture, seed):
     start = np.random.default_rng(seed).dirichlet(np.full(len(mixture[0]), 0.3))
-    parts, again = mixture_parts(*mixture), mixture_parts(*mixture, start)
+    parts, again = mixture_fractions(*mixture), mixture_fractions(*mixture, start)
     for one in (parts, again):
         assert (one >= 0.0).all()
         assert one.sum() == pytest.approx(1.0, rel=1e-12)
@@ -57,7 +57,7 @@ def test_the_fraction_of_two_components_maximises_the_likelihood():
     rng = np.random.default_rng(1)
     energy = np.where(rng.random(2000) < 0.3, rng.exponential(0.5, 2000), rng.uniform(0.0, 10.0, 2000))
     density = np.stack([2.0 * np.exp(-2.0 * energy), np.full(2000, 0.1)])
-    part = mixture_parts(density, np.ones(2000), np.zeros(2))[0]
+    part = mixture_fractions(density, np.ones(2000), np.zeros(2))[0]
     tried = np.linspace(0.001, 0.999, 999)
     highest = tried[
         np.log(np.outer(tried, density[0]) + np.outer(1.0 - tried, density[1])).sum(axis=1).argmax()
@@ -70,41 +70,41 @@ def test_the_fraction_of_two_components_maximises_the_likelihood():
 @settings(max_examples=20, deadline=None)
 def test_a_duplicated_component_changes_nothing(mixture):
     density, number, expected = mixture
-    parts = mixture_parts(density, number, expected)
-    twice = mixture_parts(np.vstack([density, density[:1]]), number, np.append(expected, 0.0))
+    parts = mixture_fractions(density, number, expected)
+    twice = mixture_fractions(np.vstack([density, density[:1]]), number, np.append(expected, 0.0))
     one, other = parts @ density, twice @ np.vstack([density, density[:1]])
     assert number @ np.log(other) == pytest.approx(number @ np.log(one), abs=0.01 + 0.1 * expected.sum())
 
 
 def test_a_single_photon_belongs_to_the_component_with_the_highest_density():
-    parts = mixture_parts(np.array([[1.0], [3.0], [2.0]]), np.ones(1), np.zeros(3))
+    parts = mixture_fractions(np.array([[1.0], [3.0], [2.0]]), np.ones(1), np.zeros(3))
     assert parts == pytest.approx([0.0, 1.0, 0.0], abs=1e-3)
 
 
 def test_prior_photons_count_like_observed_photons():
     density = np.array([[1.0, 0.0], [0.0, 1.0]])
-    parts = mixture_parts(density, np.array([30.0, 10.0]), np.array([0.0, 20.0]))
+    parts = mixture_fractions(density, np.array([30.0, 10.0]), np.array([0.0, 20.0]))
     assert parts == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
 def test_a_single_component_has_the_fraction_one():
-    assert mixture_parts(np.full((1, 7), 0.2), np.ones(7), np.ones(1)) == pytest.approx([1.0])
+    assert mixture_fractions(np.full((1, 7), 0.2), np.ones(7), np.ones(1)) == pytest.approx([1.0])
 
 
 def test_a_fraction_that_starts_at_zero_can_grow():
     density = np.array([[1.0, 1.0, 1.0], [5.0, 5.0, 5.0]])
-    assert mixture_parts(density, np.ones(3), np.zeros(2), np.array([1.0, 0.0]))[1] > 0.99
+    assert mixture_fractions(density, np.ones(3), np.zeros(2), np.array([1.0, 0.0]))[1] > 0.99
 
 
 def test_known_sums_of_fractions_keep_their_ratio():
     density = np.array([[1.0, 0.2], [0.5, 1.0], [0.4, 3.0], [0.1, 0.1]])
     members = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     number = np.array([30.0, 70.0])
-    free = mixture_parts(density, number, np.zeros(3))
+    free = mixture_fractions(density, number, np.zeros(3))
     sums = KnownSums(members, np.array([9e5, 1e5]))
-    parts = mixture_parts(density, number, np.zeros(3), sums=sums)
+    parts = mixture_fractions(density, number, np.zeros(3), sums=sums)
     assert free[2] > 0.3
     assert parts[2] / parts[:3].sum() == pytest.approx(0.1, abs=1e-3)
     # Prior photons do not change the summed fraction of the first components.
     best = [0.9 * density[0] + 0.1 * density[2], 0.9 * density[1] + 0.1 * density[2], density[3]]
-    assert parts[3] == pytest.approx(mixture_parts(np.array(best), number, np.zeros(2))[2], abs=0.01)
+    assert parts[3] == pytest.approx(mixture_fractions(np.array(best), number, np.zeros(2))[2], abs=0.01)

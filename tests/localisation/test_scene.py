@@ -46,9 +46,9 @@ def test_all_fractions_add_up_to_one(good):
         grouped,
         with_both(grouped).without(1),
     ):
-        assert scene.background_part + scene.source_parts.sum() == pytest.approx(1.0)
-        assert scene.background_part > 0.0
-        assert (scene.source_parts >= 0.0).all()
+        assert scene.background_fraction + scene.source_fractions.sum() == pytest.approx(1.0)
+        assert scene.background_fraction > 0.0
+        assert (scene.source_fractions >= 0.0).all()
         energy, *others = scene.parts
         assert energy.sum() == pytest.approx(1.0)
         for parts in others:
@@ -59,7 +59,7 @@ def test_all_fractions_add_up_to_one(good):
 def test_a_scene_is_the_sum_of_a_source_and_the_rest():
     whole = with_both(background_of())
     for index, source in enumerate(whole.sources):
-        part, rest = whole.source_parts[index], whole.without(index)
+        part, rest = whole.source_fractions[index], whole.without(index)
         np.testing.assert_allclose((1.0 - part) * rest.density + part * source.density, whole.density)
         np.testing.assert_allclose((1.0 - part) * rest.overall + part * source.spectrum, whole.overall)
     assert whole.without(0).sources == whole.sources[1:]
@@ -68,7 +68,7 @@ def test_a_scene_is_the_sum_of_a_source_and_the_rest():
 def test_without_its_sources_a_fitted_scene_is_the_background():
     empty = background_of()
     again = with_both(empty).without(1).without(0)
-    assert again.background_part == pytest.approx(1.0)
+    assert again.background_fraction == pytest.approx(1.0)
     # The fit of the background goes on until a round gains less than 0.02.
     assert again.fitted().log_likelihood == pytest.approx(empty.log_likelihood, abs=0.2)
     np.testing.assert_allclose(again.fitted().density, empty.density, rtol=0.1)
@@ -114,14 +114,16 @@ def test_the_fit_raises_the_likelihood():
     assert whole.log_likelihood > empty.log_likelihood + 50.0
     assert whole.positional_log_likelihood > empty.positional_log_likelihood + 50.0
     worse = replace(
-        whole, source_parts=0.3 * whole.source_parts, background_part=1.0 - 0.3 * whole.source_parts.sum()
+        whole,
+        source_fractions=0.3 * whole.source_fractions,
+        background_fraction=1.0 - 0.3 * whole.source_fractions.sum(),
     )
     assert worse.log_likelihood < whole.log_likelihood
     assert worse.fitted().log_likelihood == pytest.approx(whole.log_likelihood, abs=0.2)
 
 
 def test_the_sources_have_the_simulated_photons():
-    parts = np.mean([with_both(background_of(seed)).source_parts for seed in range(5)], axis=0)
+    parts = np.mean([with_both(background_of(seed)).source_fractions for seed in range(5)], axis=0)
     assert parts == pytest.approx([0.4, 0.2], abs=0.06)
 
 
@@ -157,7 +159,7 @@ def test_a_scene_works_with_positions_only():
     whole = empty.with_sources((SceneSource.of(empty.counts, PSF, at(*PLACES[0])),), np.array([0.3]))
     np.testing.assert_allclose(whole.overall, 1.0)
     assert whole.positional_log_likelihood == pytest.approx(whole.log_likelihood)
-    assert whole.source_parts[0] == pytest.approx(0.4, abs=0.1)
+    assert whole.source_fractions[0] == pytest.approx(0.4, abs=0.1)
 
 
 def test_the_remaining_photons_have_weights_relative_to_the_scene():

@@ -58,7 +58,7 @@ def test_with_the_true_psf_the_position_is_that_of_a_fixed_shape(number):
     for seed in range(6):
         fit, shape = both(*photons(seed, number), with_skew(0.0))
         moved.append(np.hypot(shape.x - fit.x, shape.y - fit.y) / np.hypot(*fit.sigma))
-        assert shape.source_part == pytest.approx(fit.source_part, rel=0.1)
+        assert shape.source_fraction == pytest.approx(fit.source_fraction, rel=0.1)
     assert np.mean(moved) < 0.25
 
 

@@ -100,13 +100,13 @@ def test_the_scene_that_is_returned_is_the_background_alone():
     sources, empty = find_sources(draw_field(3, [(*BURST, 300)]).counts(), PSF, None)
     assert sources[0].detected
     assert empty.sources == ()
-    assert empty.background_part == pytest.approx(1.0)
+    assert empty.background_fraction == pytest.approx(1.0)
 
 
 def test_the_photons_of_a_source_and_its_ts_are_those_of_its_fit():
     counts = draw_field(4, [(*BURST, 300)]).counts()
     ((found,), _) = find_sources(counts, PSF, None)
-    assert found.photons == pytest.approx(found.fit.source_part * counts.total)
+    assert found.photons == pytest.approx(found.fit.source_fraction * counts.total)
     assert found.photons == pytest.approx(300, abs=60)
     assert found.ts > found.places_ts > 100.0
 
