@@ -52,10 +52,11 @@ def test_an_idle_installation_costs_a_third_of_a_core_at_most(installation):
 def test_a_health_check_costs_little(installation, service):
     script = f"TIMEFORMAT=%U+%S; time mxtvhf-health {service}"
     container = installation.containers(service)[0]
-    told = docker("exec", container, "bash", "-c", f"{{ {script}; }} 2>&1")
-    user, system = map(float, told.split("+"))
-    print(f"{service}: {user + system:.3f} s")
-    assert user + system <= LARGEST_CHECK_S
+    # The least of three, since other work on the same cores adds to the CPU time, too.
+    told = [docker("exec", container, "bash", "-c", f"{{ {script}; }} 2>&1") for _ in range(3)]
+    used = min(sum(map(float, times.split("+"))) for times in told)
+    print(f"{service}: {used:.3f} s")
+    assert used <= LARGEST_CHECK_S
 
 
 def test_alerts_of_inbox_and_nats_become_reports_by_both_workers(installation):
