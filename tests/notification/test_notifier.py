@@ -102,7 +102,7 @@ def test_a_channel_that_fails_is_tried_again_with_growing_pauses_and_its_secret_
     kept = attempts(burst)
     assert [one.state for one in kept].count("failed") == 4
     text = caplog.text + "".join(one.model_dump_json() for one in kept)
-    assert "error=502" in text
+    assert "HTTP 502" in text
     assert not [part for part in SECRET.split("/") if part in text]
 
 

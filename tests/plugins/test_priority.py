@@ -1,4 +1,4 @@
-"""The order of tasks: live alerts, tests, reruns; of each kind decisions, then what is nearest to its report."""
+"""The order of tasks: live alerts, tests, reruns; of each kind decisions, then what is near its end."""
 
 import json
 import textwrap
@@ -30,7 +30,7 @@ WEIGHTS = textwrap.dedent("""
 """)
 
 
-def test_the_weight_follows_from_the_ids_of_run_and_dag_and_no_question_waits_for_other_analyses(
+def test_the_weight_follows_from_the_ids_and_no_question_waits_for_other_analyses(
     beside_plugins,
 ):
     status, told = beside_plugins(WEIGHTS)
