@@ -201,14 +201,14 @@ def compare_of_burst(
 
 
 def name(position: Position) -> str:
-    """Return the display name of a position: ``ECLAIRs slewing``, ``MXT-VHF photons``.
+    """Return the display name of a position: ``ECLAIRs (slewing)``, ``MXT (VHF photons)``.
 
     Parameters
     ----------
     position
         The position.
     """
-    return f"{position.origin} {position.label}"
+    return position.name
 
 
 def p_text(p_value: float) -> str:

@@ -9,7 +9,7 @@ The contract has two requests (the project's founding document)::
 The real service's schema is not public. The following is ASSUMED, and this module is the only place to
 change it: the names in ``STATE_WORDS``, the fields ``processing_descriptor.state`` and ``.message``, the
 fields of ``GpResult``, that GP has not started an analysis if it answers 429, 503 or another 4xx, and that
-``"result": null`` of a completed job means that GP found no source. ``docs/gp.md`` lists the assumptions.
+``"result": null`` of a completed job means that GP found no source. ``docs/reference/gp.md`` lists them.
 
 Errors that this module adds to the tree of ``mxtvhf.errors``::
 
