@@ -1,7 +1,8 @@
 """The calibration files of the instrument, with versions and validity dates, and their selection.
 
 One TOML file holds one version of one item, named ``<item>_<version>.toml``; see
-``docs/reference/calibration.md``. Every file gives the source of its numbers. A file is ``assumed`` if at least one number has no public source.
+``docs/reference/calibration.md``. Every file gives the source of its numbers. A file is ``assumed`` if at
+least one number has no public source.
 """
 
 from __future__ import annotations
