@@ -26,6 +26,11 @@ HEARTBEAT = "gcn.heartbeat"
 SILENCE_S = 60.0
 """GCN sends a heartbeat every second: after so long without one the connection is not what it seems."""
 POLL_S = 0.5
+UNUSED = (
+    "GCN deletes credentials that were not used for 30 days; create new ones at "
+    "https://gcn.nasa.gov/user/credentials"
+)
+"""GCN warns by mail after 21 days (``app/lib/cognito.ts`` of https://github.com/nasa-gcn/gcn.nasa.gov)."""
 
 
 class GcnAccess(Model):
@@ -132,10 +137,10 @@ class GcnKafka:
             return True
         if error.fatal():
             raise confluent_kafka.KafkaException(error)
-        self._last_error = error.str()
+        self._last_error = _reason(error)
         if error.name() not in self._complaints:
             self._complaints.add(error.name())
-            log.warning("GCN Kafka: %s", error.str())
+            log.warning("GCN Kafka: %s", self._last_error)
         return False
 
     def _take(self, message: confluent_kafka.Message, consumer: gcn_kafka.Consumer) -> None:
@@ -152,6 +157,15 @@ class GcnKafka:
                 f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, alerts may be missed; "
                 f"last error: {self._last_error}"
             )
+
+
+def _reason(error: confluent_kafka.KafkaError) -> str:
+    """Return what librdkafka says of an error, and what to do where GCN refuses the credentials."""
+    is_refused = error.code() in (
+        confluent_kafka.KafkaError._AUTHENTICATION,
+        confluent_kafka.KafkaError.SASL_AUTHENTICATION_FAILED,
+    )
+    return f"{error.str()}; {UNUSED}" if is_refused else error.str()
 
 
 def _cause(error: Exception) -> str:

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
+from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka, _reason
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import Spool
 from mxtvhf.operation.stack.processes import wait_until
@@ -135,6 +135,20 @@ def test_a_silent_heartbeat_is_a_failure(access, monkeypatch):
     silent = access.model_copy(update={"heartbeat": True})
     with pytest.raises(Retriable, match="no heartbeat"):
         GcnKafka(silent, lambda message: None).run(threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("code", "is_named"),
+    [
+        (KafkaError._AUTHENTICATION, True),
+        (KafkaError.SASL_AUTHENTICATION_FAILED, True),
+        (KafkaError._TRANSPORT, False),
+    ],
+)
+def test_refused_credentials_are_told_with_the_rule_of_30_days(code, is_named):
+    told = _reason(KafkaError(code, "invalid_client"))
+    assert told.startswith("invalid_client")
+    assert ("30 days; create new ones" in told) is is_named
 
 
 def test_credentials_are_read_from_a_file_and_never_shown(tmp_path):
