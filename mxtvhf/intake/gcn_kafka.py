@@ -1,4 +1,7 @@
-"""A source: SVOM's notices as GCN distributes them over Kafka (https://gcn.nasa.gov/docs/client)."""
+"""A source: SVOM's notices and all circulars as GCN distributes them over Kafka.
+
+See https://gcn.nasa.gov/docs/client.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import gcn_kafka
 from pydantic import Field, SecretStr, model_validator
 
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.intake.gcn_circulars import TOPIC as CIRCULARS
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
@@ -42,6 +46,7 @@ class GcnAccess(Model):
     group_id: str = "mxtvhf-listen"
     topics: tuple[str, ...] = TOPICS
     heartbeat: bool = True
+    circulars: bool = Field(default=True, description="take the names of events from GCN Circulars")
     config: dict[str, str | int | bool] = Field(
         default={}, description="further options of librdkafka, e.g. another bootstrap.servers"
     )
@@ -69,11 +74,19 @@ class GcnKafka:
         Credentials and topics.
     keep
         Keeps a message durably, as `Intake.keep`.
+    read_circular
+        Gets each circular, as `gcn_circulars.name_from_circular`.
     """
 
-    def __init__(self, access: GcnAccess, keep: Callable[[ReceivedMessage], None]) -> None:
+    def __init__(
+        self,
+        access: GcnAccess,
+        keep: Callable[[ReceivedMessage], None],
+        read_circular: Callable[[bytes], object],
+    ) -> None:
         self._access = access
         self._keep = keep
+        self._read_circular = read_circular
         self._complaints: set[str] = set()
         self._last_error = "none"
         self._heard = time.monotonic()
@@ -106,7 +119,13 @@ class GcnKafka:
             ) from None
         self._heard = time.monotonic()
         try:
-            consumer.subscribe([*self._access.topics, *[HEARTBEAT] * self._access.heartbeat])
+            consumer.subscribe(
+                [
+                    *self._access.topics,
+                    *[HEARTBEAT] * self._access.heartbeat,
+                    *[CIRCULARS] * self._access.circulars,
+                ]
+            )
             while not stop.is_set():
                 message = consumer.poll(POLL_S)
                 if message is not None and self._is_sound(message):
@@ -147,8 +166,11 @@ class GcnKafka:
         if message.topic() == HEARTBEAT:
             self._heard = time.monotonic()
             return
-        source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
-        self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
+        if message.topic() == CIRCULARS:
+            self._read_circular(message.value() or b"")
+        else:
+            source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
+            self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
         consumer.commit(message=message, asynchronous=False)
 
     def _check_heartbeat(self) -> None:

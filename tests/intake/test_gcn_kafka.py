@@ -38,6 +38,7 @@ def broker():
 def access(broker):
     return GcnAccess(
         heartbeat=False,
+        circulars=False,
         config={
             "bootstrap.servers": broker.address,
             "security.protocol": "plaintext",
@@ -47,9 +48,9 @@ def access(broker):
     )
 
 
-def take(access, keep, until, root):
+def take(access, keep, until, root, read_circular=None):
     stop = threading.Event()
-    part = Part("GCN", GcnKafka(access, keep).run, root)
+    part = Part("GCN", GcnKafka(access, keep, read_circular).run, root)
     thread = threading.Thread(target=part.run, args=(stop,))
     thread.start()
     try:
@@ -74,6 +75,17 @@ def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, 
     broker.publish(TOPICS[0], b"<a>next</a>")
     take(access, room.keep, lambda: b"<a>next</a>" in kept(), tmp_path)
     assert kept() == {b"<a>next</a>"}
+
+
+@pytest.mark.slow
+def test_circulars_are_read_beside_notices(broker, access, tmp_path):
+    read, room = [], Spool(tmp_path)
+    broker.publish("gcn.circulars", b"{}")
+    broker.publish(TOPICS[0], b"<a>notice</a>")
+    access = access.model_copy(update={"circulars": True})
+    take(access, room.keep, lambda: read and list(room.waiting()), tmp_path, read.append)
+    assert read == [b"{}"]
+    assert [room.read(path).raw for path in room.waiting()] == [b"<a>notice</a>"]
 
 
 @pytest.mark.slow
@@ -127,14 +139,14 @@ def test_one_credential_without_the_other_is_refused(given, tmp_path):
 def test_a_wrong_option_of_librdkafka_is_named(access, tmp_path):
     wrong = access.model_copy(update={"config": {"no.such.option": 1}})
     with pytest.raises(InvalidInput, match=r"no\.such\.option"):
-        GcnKafka(wrong, lambda message: None).run(threading.Event())
+        GcnKafka(wrong, lambda message: None, None).run(threading.Event())
 
 
 def test_a_silent_heartbeat_is_a_failure(access, monkeypatch):
     monkeypatch.setattr("mxtvhf.intake.gcn_kafka.SILENCE_S", 0.0)
     silent = access.model_copy(update={"heartbeat": True})
     with pytest.raises(Retriable, match="no heartbeat"):
-        GcnKafka(silent, lambda message: None).run(threading.Event())
+        GcnKafka(silent, lambda message: None, None).run(threading.Event())
 
 
 @pytest.mark.parametrize(
