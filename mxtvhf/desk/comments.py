@@ -1,8 +1,8 @@
-"""What people write about a burst: a thread per burst, only added to.
+"""Comments on bursts: one thread per burst, to which comments are only added.
 
 ::
 
-    desk/comments/<burst>.jsonl     one `Comment` a line
+    desk/comments/<burst>.jsonl     one `Comment` per line
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.kept_lines import append_record, read_records
 
 MAX_COMMENT = 2000
-"""Characters of a comment."""
+"""Maximum number of characters of a comment."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters other than tab and line breaks: a terminal obeys them, a page cannot show them."""
 
@@ -28,28 +28,28 @@ CommentText = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 
 
 class Comment(KeptModel):
-    """What somebody wrote about a burst."""
+    """Comment on a burst."""
 
     burst_id: BurstId
     author: str = Field(min_length=1)
-    """As Airflow knows them."""
+    """Login name."""
     written: AwareDatetime
     text: CommentText
-    """As it was typed; the pages escape it."""
+    """Text as typed; the pages escape it."""
 
 
 class Comments:
-    """The comments below one folder."""
+    """Comments in one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def of(self, burst_id: str) -> list[Comment]:
-        """Return the comments about a burst, oldest first."""
+        """Return the comments on a burst, oldest first."""
         return read_records(self._path(burst_id), Comment)
 
     def add(self, burst_id: str, text: str, *, author: str, now: datetime) -> Comment:
-        """Add a comment, durably.
+        """Add a comment and sync it to disk.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class Comments:
         InvalidInput
             It has control characters.
         OSError
-            It cannot be written.
+            The file cannot be written.
         """
         if CONTROL.search(text):
             raise InvalidInput("the comment has control characters; type it without them")

@@ -1,4 +1,4 @@
-"""An installation as docs/production.md describes it, by the Docker engine that the environment names."""
+"""An installation as docs/how-to/deploy.md describes it, by the Docker engine that the environment names."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _celery_sections(deployment: Deployment) -> Sections:
             "worker_concurrency": deployment.airflow.worker_concurrency,
             # A worker takes no task that it cannot begin: what it holds waits for its death to be noticed.
             "worker_prefetch_multiplier": 1,
-            # Acknowledged at its end: a task whose worker dies stays in the queue. See docs/production.md.
+            # Acknowledged at its end: a task whose worker dies stays in the queue. See docs/how-to/deploy.md.
             "task_acks_late": True,
         },
         # After so long Redis gives a task that nobody acknowledged to another worker. Longer than any task

@@ -19,7 +19,7 @@ RIGHTS = {
     "stations": {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]},
     "readers": {"publish": {"deny": [">"]}, "subscribe": ["mxtvhf.out.>", "_INBOX.>"]},
 }
-"""Of NATS's users beside ourselves, docs/security.md."""
+"""Of NATS's users beside ourselves, docs/explanation/security.md."""
 
 
 def redis_configuration(redis: RedisPart) -> str:
