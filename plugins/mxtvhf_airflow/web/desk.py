@@ -53,10 +53,15 @@ STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 
-def _checked_advocate(user: GetUserDep) -> None:
-    """Refuse who may not answer the question about a burst."""
+def _checked_advocate(user: GetUserDep, request: Request) -> None:
+    """Refuse who may not answer the question about a burst, and the form of another site.
+
+    A browser sends a form with the cookies of this site, whatever site has the form, but never as JSON.
+    """
     if not _viewer(user).may_decide:
         raise HTTPException(403, f"{user.get_name()} may not decide about announcements")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "expected the header Content-Type: application/json")
 
 
 may_decide = Depends(_checked_advocate)
@@ -295,7 +300,10 @@ def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserD
     files = DeskFiles(_settings(request))
     if not files.archive.has(burst_id):
         raise HTTPException(404, f"nothing is known of {burst_id}")
-    files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+    try:
+        files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+    except InvalidInput as error:
+        raise HTTPException(422, str(error)) from None
 
 
 class Answer(Model):
