@@ -75,7 +75,7 @@ def test_the_web_interface_answers(installation):
         ("redis", "health", "ok  listener"),
         ("nats", "info", "sb26112901"),
         ("gp", "info --latency", "T0 to report"),
-        ("scheduler", "retention --dry-run", "logs of tasks: 0"),
+        ("scheduler", "retention --dry-run", "task logs: 0"),
         ("triggerer", "catalogue list", "bright-xray"),
         ("worker", "replay sb26112901 --limit 1", "1 replays"),
         ("api-server", "info --quarantine", ""),
@@ -111,7 +111,7 @@ def test_a_restore_over_a_running_installation_is_refused(installation):
     installation.exec("listen", "mxtvhf", "backup", BACKUP, "--secrets")
     restore = f"mxtvhf restore {BACKUP} --overwrite 2>&1 || true"
     told = installation.exec("redis", "sh", "-c", restore)
-    assert re.search(r"at work: .*SchedulerJob.*the listener", told)
+    assert re.search(r"still running: .*SchedulerJob.*the listener", told)
 
 
 @pytest.mark.parametrize("service", KILLED)

@@ -132,4 +132,4 @@ def test_a_part_heals_when_its_setting_does(burst, tmp_path):
             )
             password.write_text("right")
             wait_until(lambda: not reasons(tmp_path), what="recovery", timeout=120)
-        assert "NATS: works again" in log.read_text()
+        assert "NATS: working again" in log.read_text()

@@ -265,7 +265,7 @@ def test_a_half_migrated_database_is_named_and_waited_for(secure):
         secure.restart(Service.DAG_PROCESSOR, ready=False)
 
         def says():
-            return "its tables are not those of Airflow" in secure.log(Service.DAG_PROCESSOR)
+            return "the tables do not match Airflow" in secure.log(Service.DAG_PROCESSOR)
 
         wait_until(says, what="the line in the log", timeout=120, processes=secure.processes)
     finally:

@@ -64,7 +64,7 @@ def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_pat
         process = subprocess.Popen(arguments, env=environment, stderr=output)
     try:
         wait_until(
-            lambda: "Up until Ctrl-C" in log.read_text() or process.poll() is not None,
+            lambda: "press Ctrl-C to stop" in log.read_text() or process.poll() is not None,
             what="second start",
             timeout=400,
         )

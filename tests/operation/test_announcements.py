@@ -131,4 +131,4 @@ def test_a_damaged_record_is_left_out(settings, caplog):
     folder, _ = decide(settings)
     (folder / "release.json").write_text(json.dumps({"number": 1}))
     assert live_releases(settings) == []
-    assert "it is not counted" in caplog.text
+    assert "the file is not counted" in caplog.text

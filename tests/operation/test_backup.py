@@ -239,13 +239,13 @@ def cut_in_a_header(raw):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: b"no backup at all" * 40, "damaged backup, or none"),
+        (lambda raw: b"no backup at all" * 40, "not a backup or a"),
         (lambda raw: raw[: len(raw) // 2], "damaged backup"),
-        (cut_in_a_file, "damaged backup, or none"),
-        (cut_in_a_header, "damaged backup, or none"),
+        (cut_in_a_file, "not a backup or a"),
+        (cut_in_a_header, "not a backup or a"),
         (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "damaged backup"),
-        (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*is not as it was written"),
-        (lambda raw: gzip.compress(bytes(10240)), "damaged backup, or none"),
+        (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*does not match its SHA-256"),
+        (lambda raw: gzip.compress(bytes(10240)), "not a backup or a"),
     ],
 )
 def test_a_damaged_backup_is_named_in_one_line(source, tmp_path, damage, message):
@@ -289,7 +289,7 @@ def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
     with tarfile.open(tmp_path / "backup", "w:gz") as tar:
         tar.addfile(evil)
         PackageWriter(tar).finish(manifest)
-    with pytest.raises(InvalidInput, match="no backup"):
+    with pytest.raises(InvalidInput, match="not a backup of MXT-VHF"):
         read_manifest(tmp_path / "backup")
 
 
@@ -304,7 +304,7 @@ def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
 
 def test_a_folder_that_is_no_state_is_not_saved(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.raises(InvalidInput, match="no state of MXT-VHF"):
+    with pytest.raises(InvalidInput, match="not a state folder of MXT-VHF"):
         write_backup(Settings(state=tmp_path), "postgresql:///never", tmp_path / "backup")
     assert os.listdir(tmp_path) == ["photos"]
 
@@ -325,13 +325,13 @@ def test_a_command_starts_no_database_where_there_is_none(tmp_path, monkeypatch,
     done = mxtvhf(*command, MXTVHF_STATE=tmp_path / "state")
     assert (done.returncode, done.stderr) == (
         2,
-        f"mxtvhf: {tmp_path}/state: no database; name the installation with --config mxtvhf.toml\n",
+        f"mxtvhf: {tmp_path}/state: no database found; name the installation with --config mxtvhf.toml\n",
     )
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["archive", "state"]
 
 
 def test_secrets_that_are_not_there_are_not_promised(tmp_path):
-    with pytest.raises(InvalidInput, match="no secrets to save"):
+    with pytest.raises(InvalidInput, match="no secrets found"):
         secrets_of_state(tmp_path)
 
 
@@ -357,7 +357,7 @@ def test_nothing_is_put_back_while_airflow_or_the_listener_work(source, database
     execute(restored, JOBS)
     new.archive.mkdir(parents=True)
     alive_file(new.archive).touch()
-    with pytest.raises(InvalidInput, match="at work: SchedulerJob on a, the listener; stop everything"):
+    with pytest.raises(InvalidInput, match="still running: SchedulerJob on a, the listener; stop everything"):
         put_back(new, restored, path, overwrite=True)
     assert os.listdir(new.archive) == ["alive"]
 

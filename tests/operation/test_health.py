@@ -224,8 +224,8 @@ def test_a_gap_in_the_rota_and_a_wrong_channel_are_a_line_each(notified, gp_url)
     found = lines()
     assert found["rota"] == (False, "nobody is on duty for 14 days; everybody is notified")
     assert not found["channels"][0]
-    assert "line 1: expected" in found["channels"][1]
-    assert found["channels"][1].endswith("; ada of the rota has no channel")
+    assert "line 1: invalid line; expected" in found["channels"][1]
+    assert found["channels"][1].endswith("; no channel for ada, who is in the rota")
     assert "s3cr3t" not in found["channels"][1]
     policy.rota.write_text("people")
     assert "not TOML" in lines()["rota"][1]

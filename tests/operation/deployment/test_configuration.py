@@ -73,8 +73,8 @@ def test_all_that_is_wrong_is_told_one_line_each(config):
     assert all(line.startswith(f"{config}: ") for line in found)
     told = dict(line.removeprefix(f"{config}: ").split(": ", 1) for line in found)
     assert told["database.password"].endswith("cannot be read: No such file or directory")
-    assert told["redis.password"].endswith("is empty")
-    assert "may be read by everybody (mode 0644)" in told["airflow.jwt_secret"]
+    assert told["redis.password"].endswith("empty file; expected a secret")
+    assert "readable by everybody (mode 0644)" in told["airflow.jwt_secret"]
     assert "want JSON" in told["nats.stations"]
     assert told["redis.colour"] == "unknown key"
     assert set(told) == {
@@ -86,7 +86,7 @@ def test_all_that_is_wrong_is_told_one_line_each(config):
 
 def test_a_user_without_password_is_named(config):
     edit(config, ('ada = "user"', 'eve = "viewer"'))
-    assert causes(config) == [f"{config}: users: {config.parent}/users: no password of eve"]
+    assert causes(config) == [f"{config}: users: {config.parent}/users: missing password of eve"]
 
 
 def test_a_table_that_is_missing_is_named(config):
@@ -202,7 +202,7 @@ def test_the_notifications_reach_the_listener_and_their_channels_are_a_secret(no
     assert policy.rules[0].escalate
     assert notified.parent / "channels" in secret_parts(deployment).values()
     (notified.parent / "channels").chmod(0o644)
-    assert "may be read by everybody" in causes(notified)[0]
+    assert "readable by everybody" in causes(notified)[0]
 
 
 def test_what_stands_in_channels_and_rota_is_checked_and_stops_no_service(notified):
@@ -212,7 +212,7 @@ def test_what_stands_in_channels_and_rota_is_checked_and_stops_no_service(notifi
         [sys.executable, "-m", "mxtvhf", "config", "check", str(notified)], capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "line 1: eve/nothing: no service of Apprise" in done.stderr
+    assert "line 1: eve/nothing: unknown service" in done.stderr
     assert "s3cr3t" not in done.stderr
 
 
@@ -248,7 +248,7 @@ def test_nats_takes_its_configuration_and_gives_a_station_its_rights_only(deploy
 
 
 def test_nats_without_login_is_refused(deployment, tmp_path):
-    with pytest.raises(InvalidInput, match="want a file with user:password"):
+    with pytest.raises(InvalidInput, match="expected a file with user:password"):
         nats_configuration(deployment.nats, None)
 
 

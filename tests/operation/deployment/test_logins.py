@@ -86,15 +86,21 @@ def options_of(deployment, tmp_path):
     [
         ('[auth]\nmanager = "ldap"\n', "auth.manager: expected 'simple', 'fab' or 'keycloak'"),
         ("[auth]\nmanagr = 1\n", "auth.managr: unknown key"),
-        (LDAP.replace("fab", "simple"), 'auth: [auth.ldap] needs manager = "fab", found "simple"'),
-        (LDAP.replace("ldaps:", "ldap:"), "auth.ldap: found ldap://ldap.example.org without start_tls"),
+        (LDAP.replace("fab", "simple"), 'auth: [auth.ldap]: manager is "simple"; expected "fab"'),
+        (LDAP.replace("ldaps:", "ldap:"), "auth.ldap: server is ldap://ldap.example.org without start_tls"),
         (LDAP.replace("ldaps://ldap", "https://ldap"), "auth.ldap.server: expected"),
-        (LDAP.partition("[auth.groups]")[0], "auth: [auth.groups] goes with [auth.ldap] or [auth.oidc]"),
+        (
+            LDAP.partition("[auth.groups]")[0],
+            "auth: [auth.groups] and [auth.ldap] or",
+        ),
         (LDAP.replace('"op"', '"god"'), "auth.groups.cn=it's,dc=example: expected"),
         (LDAP.replace("/reader", "/nothing"), "auth.ldap.bind_password: "),
         (LDAP + OIDC.partition('"fab"')[2].partition("[auth.groups]")[0], "auth: found [auth.ldap] and"),
         (OIDC.replace("https:", "ftp:"), "auth.oidc.issuer: found 'ftp://login.example.org/', expected"),
-        (KEYCLOAK.partition("[auth.keycloak]")[0], 'auth: manager = "keycloak" goes with [auth.keycloak]'),
+        (
+            KEYCLOAK.partition("[auth.keycloak]")[0],
+            'auth: manager = "keycloak" and',
+        ),
         (KEYCLOAK.replace("realm", "real"), ""),
     ],
 )
@@ -109,7 +115,7 @@ def test_what_is_wrong_is_named_and_no_secret_shown(with_auth, auth, expected):
 def test_a_package_that_is_missing_is_named(with_auth, monkeypatch):
     monkeypatch.setattr(logins, "_is_installed", lambda package: package != "python-ldap")
     assert cause(with_auth(LDAP)) == (
-        "auth.ldap: ldap: the package python-ldap is not installed (docs/production.md)"
+        "auth.ldap: ldap: the package python-ldap is not installed; see docs/production.md"
     )
 
 
@@ -188,8 +194,11 @@ def test_the_simple_manager_is_warned_of_and_gets_robots_as_users(with_auth):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (('ada = "user"', 'admin = "viewer"'), "users: admin is there by itself, with all rights"),
-        (('ada = "user"', 'intake = "admin"'), "users: intake is the listener's account: expected the role"),
+        (
+            ('ada = "user"', 'admin = "viewer"'),
+            "users: admin is reserved for the built-in administrator; choose another name",
+        ),
+        (('ada = "user"', 'intake = "admin"'), "users: intake is the listener's account: found the role"),
         (("[users]", 'intake_user = "admin"\n[users]'), "intake_user: found 'admin', expected an account"),
         (("[users]", 'intake_user = "eve"\n[users]'), "users: "),
     ],
@@ -231,25 +240,25 @@ def test_airflow_gets_its_certificate_and_the_tasks_the_authority(https, authori
 def test_a_certificate_asks_for_https_everywhere(https):
     https.write_text(https.read_text().replace("https://api-server", "http://api-server"))
     assert cause(https) == (
-        "airflow: certificate and key: airflow_url is http://api-server:8080, expected https://"
+        "airflow: certificate and key: airflow_url is http://api-server:8080; expected https://"
     )
 
 
 def test_a_key_of_another_certificate_is_refused(https, authority):
     _, other = authority.issue("other")
     https.write_text(https.read_text().replace("api-key.pem", other.name))
-    assert cause(https).startswith(f"airflow.key: {other}: expected the key of")
+    assert cause(https).startswith(f"airflow.key: {other}: invalid key; expected the key of")
 
 
 def test_a_certificate_without_its_key_is_refused(https):
     lines = [line for line in https.read_text().splitlines() if not line.startswith("key = ")]
     https.write_text("\n".join(lines))
-    assert cause(https) == "airflow.key: expected both certificate and key, or neither"
+    assert cause(https) == "airflow.key: certificate or key missing; expected both or neither"
 
 
 def test_what_is_no_certificate_is_refused(https, authority):
     authority.ca.write_text("canary")
-    assert cause(https) == f"airflow_ca: {authority.ca}: no certificate found, expected PEM"
+    assert cause(https) == f"airflow_ca: {authority.ca}: no certificate found; expected PEM"
 
 
 @pytest.mark.parametrize(("ends", "verb"), [(-HOUR / 2, "expired"), (24 * HOUR, "expires")])
@@ -279,7 +288,7 @@ def test_libpq_and_asyncpg_get_the_same_of_the_database(with_auth, authority):
 @pytest.mark.parametrize(
     ("tls", "expected"),
     [
-        ('sslmode = "verify-full"', 'database: sslmode = "verify-full" needs ca'),
+        ('sslmode = "verify-full"', 'database: sslmode = "verify-full": ca is missing'),
         ('sslmode = "on"', "database.sslmode: expected"),
     ],
 )
@@ -304,12 +313,15 @@ def test_a_robot_has_no_right_to_more_than_runs():
 @pytest.mark.parametrize(
     ("tls", "expected"),
     [
-        ('{ca = "{folder}/reader"}', "nats_tls.ca: {folder}/reader: no certificate found, expected PEM"),
-        ('{key = "{folder}/reader"}', "nats_tls.key: expected both certificate and key, or neither"),
-        ('{certificate = "{pem}"}', "nats_tls.key: expected both certificate and key, or neither"),
+        ('{ca = "{folder}/reader"}', "nats_tls.ca: {folder}/reader: no certificate found; expected PEM"),
+        (
+            '{key = "{folder}/reader"}',
+            "nats_tls.key: certificate or key missing; expected both or neither",
+        ),
+        ('{certificate = "{pem}"}', "nats_tls.key: certificate or key missing; expected both or neither"),
         (
             '{certificate = "{pem}", key = "{folder}/reader"}',
-            "nats_tls.key: {folder}/reader: expected the key",
+            "nats_tls.key: {folder}/reader: invalid key; expected the key",
         ),
         ('{cert = "{pem}"}', "nats_tls.cert: unknown key"),
     ],

@@ -81,7 +81,7 @@ def test_what_a_service_writes_down_holds_no_secret_and_can_be_checked(deploymen
 
 
 def test_a_service_that_ends_by_itself_has_no_check(deployment):
-    with pytest.raises(InvalidInput, match="migrate: ends by itself"):
+    with pytest.raises(InvalidInput, match="migrate: not a long-running service"):
         check_service(Service.MIGRATE, deployment)
 
 
@@ -125,9 +125,9 @@ def test_a_web_service_is_asked(status, fails):
     ("greeting", "fault"),
     [
         (b'INFO {"server_id":"x","jetstream":true}\r\n', None),
-        (b'INFO {"server_id":"x"}\r\n', "no JetStream"),
-        (b"INFO {\r\n", "no JetStream"),
-        (b"-ERR\r\n", "no JetStream"),
+        (b'INFO {"server_id":"x"}\r\n', "JetStream unavailable"),
+        (b"INFO {\r\n", "JetStream unavailable"),
+        (b"-ERR\r\n", "JetStream unavailable"),
         (b"", "no answer"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_service_that_worked_and_hangs_is_ended(deployment, monkeypatch, hung,
     alive.unlink()
     capsys.readouterr()
     assert [status_of(monkeypatch, *command) for _ in range(2)] == [1, 1]
-    assert f"2 failures in a row: process {hung.pid} is ended" in capsys.readouterr().err
+    assert f"2 failures in a row; ending process {hung.pid}" in capsys.readouterr().err
     assert psutil.Process(hung.pid).status() != psutil.STATUS_ZOMBIE, "it was asked to end first"
     assert status_of(monkeypatch, *command) == 1
     assert hung.wait(10) < 0
@@ -241,7 +241,7 @@ def test_a_fault_of_another_service_ends_nobody(deployment, monkeypatch, hung):
 
 def test_a_service_that_was_never_started_here_is_unhealthy(monkeypatch, capsys):
     assert status_of(monkeypatch, "gp") == 1
-    assert capsys.readouterr().err.startswith("mxtvhf-health: gp: was not started on this host")
+    assert capsys.readouterr().err.startswith("mxtvhf-health: gp: not started on this host")
 
 
 def test_a_folder_of_another_user_is_not_trusted(monkeypatch):

@@ -72,7 +72,7 @@ def test_a_port_in_use_is_named(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Failure, match=rf"port {port}: in use by another program; choose others"):
+        with pytest.raises(Failure, match=rf"port {port}: in use by another program; choose other ports"):
             start(Settings(state=tmp_path), tmp_path, port, port)
 
 
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 
 def test_a_state_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Failure, match="the state folder cannot be made"):
+    with pytest.raises(Failure, match="the state folder cannot be created"):
         start(Settings(state=tmp_path / "file" / "var"), tmp_path, 1, 2)
 
 
@@ -115,7 +115,7 @@ def test_metrics_are_switched_on_by_configuration(tmp_path, statsd, otlp, expect
 
 
 def test_metrics_go_to_one_place_only():
-    with pytest.raises(InvalidInput, match="both are set"):
+    with pytest.raises(InvalidInput, match="are both set"):
         metrics_environment("a:1", "http://b:2")
 
 
@@ -130,9 +130,9 @@ def test_the_command_line_takes_the_password_of_the_embedded_stack(tmp_path):
     ("content", "cause"),
     [
         (None, "cannot be read: No such file"),
-        (b"\xff", "cannot be read: no text"),
-        (b"", "want one line"),
-        (b"canary\nmore", "want one line"),
+        (b"\xff", "cannot be read: not a text file"),
+        (b"", "expected one line"),
+        (b"canary\nmore", "expected one line"),
         (b'{"other": "canary"}', "no password of user 'admin'"),
         (b'{"canary', "no password of user 'admin'"),
     ],
