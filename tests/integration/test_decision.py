@@ -116,7 +116,7 @@ def states(run, run_id):
 
 def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
     def messages():
-        return [body["message"] for _, body in phone.got if body["title"] == f"{BURST}: decision wanted"]
+        return [body["message"] for _, body in phone.got if body["title"] == f"{BURST}: decision needed"]
 
     wait_until(messages, what="the notification", timeout=120)
     (message,) = messages()
@@ -133,7 +133,7 @@ def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phon
     admin = Desk(stack, ada.settings, "admin")
     refused = acknowledge(admin)
     assert refused.status_code == 409
-    assert "ada has it since" in refused.json()["detail"]
+    assert "acknowledged by ada at" in refused.json()["detail"]
     assert acknowledge(admin, instead_of="ada").json()["by"] == "admin"
 
 
@@ -267,7 +267,7 @@ def test_without_an_answer_nothing_is_told(run, another, settings):
     run_id = another(4, wait=False, answer_within_s=1.0)
     assert ended(run, run_id) == "success"
     assert states(run, run_id) == {"ba_decision": "skipped", "announce": "skipped"}
-    assert "nobody answered in time: nothing is announced" in reason(run, run_id, "ba_decision")
+    assert "no answer in time; nothing is announced" in reason(run, run_id, "ba_decision")
     assert decided_of(settings, run_id) is None
 
 
@@ -444,7 +444,7 @@ def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
         ("change", retraction),
     ):
         status, detail = sent_to_desk(bob, run_id, path, **body)
-        assert (status, detail) == (403, "bob may not decide about announcements")
+        assert (status, detail) == (403, "bob is not allowed to decide about announcements")
     assert sent_to_desk(ada, run_id, "submission", run=run_id, circular="GCN 1")[0] == 422
     assert sent_to_desk(ada, run_id, "submission", run=run_id, circular=44454) == (204, None)
     assert sent_to_desk(ada, run_id, "event", name="<b>GRB</b>")[0] == 409

@@ -54,12 +54,12 @@ def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, p
         timeout=180,
     )
     # Ada does not answer.
-    wait_until(lambda: paged(pager, "decision wanted"), what="a message to eve", timeout=120)
+    wait_until(lambda: paged(pager, "decision needed"), what="a message to eve", timeout=120)
     record = Ledger(settings.notifications).record(BURST)
     sent = next(one.time for one in record.attempts if one.state == "sent")
     written = next(one.raised for one in record.occurrences if one.event == "first_position")
     print(f"notified {(sent - written).total_seconds():.1f} s after the first position")
-    (message,) = paged(pager, "decision wanted")
+    (message,) = paged(pager, "decision needed")
     (link,) = (word for word in message["message"].split() if "/mxtvhf/desk/" in word)
 
     eve.goto(link)

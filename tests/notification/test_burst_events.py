@@ -47,7 +47,7 @@ def test_notice_position_and_changes_are_events(installation, look):
     ("changes", "why"),
     [
         ({"verdict": BurstVerdict.KNOWN_SOURCE}, "known source, before"),
-        ({"best_position": ECLAIRS}, "position from ECLAIRs, before MXT-VHF"),
+        ({"best_position": ECLAIRS}, "position from ECLAIRs (before: MXT-VHF)"),
         ({"best_position": VHF.model_copy(update={"r90_arcsec": 20.0})}, "smaller error radius"),
         ({"best_position": VHF.model_copy(update={"r90_arcsec": 40.0})}, None),
     ],
@@ -114,4 +114,4 @@ def test_a_report_that_cannot_be_read_stops_nothing(installation, look, caplog):
     path = next(installation.settings.products.glob("*/*/report.json"))
     path.write_text("{")
     assert look() == ["first_notice"]
-    assert "nobody is notified of it" in caplog.text
+    assert "no notification is sent about this" in caplog.text

@@ -26,7 +26,7 @@ def test_a_person_and_a_rule_without_a_channel_are_named(installation):
     rule = NotificationRule(events=("first_notice",), to="chat")
     policy = installation.policy.model_copy(update={"rules": (rule,)})
     assert faults(policy) == [
-        f"{installation.channels}: no channel has the tag {tag}" for tag in ("chat", "eve")
+        f"{installation.channels}: no channel has the tag {tag}; add one" for tag in ("chat", "eve")
     ]
 
 

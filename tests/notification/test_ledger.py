@@ -27,7 +27,7 @@ def test_an_occurrence_is_kept_once(ledger):
 
 def test_of_two_people_who_acknowledge_one_has_it_and_the_other_is_told(ledger):
     ledger.acknowledge(BURST, "ada", instead_of=None, now=after(1))
-    with pytest.raises(InvalidInput, match=f"{BURST}: ada has it since 11:04:52 UTC"):
+    with pytest.raises(InvalidInput, match=f"{BURST}: acknowledged by ada at 11:04:52 UTC"):
         ledger.acknowledge(BURST, "bob", instead_of=None, now=after(2))
     assert ledger.acknowledge(BURST, "ada", instead_of=None, now=after(3)).time == after(1), "no second one"
     ledger.acknowledge(BURST, "bob", instead_of="ada", now=after(4))
@@ -35,7 +35,7 @@ def test_of_two_people_who_acknowledge_one_has_it_and_the_other_is_told(ledger):
 
 
 def test_what_nobody_was_notified_of_cannot_be_acknowledged(ledger):
-    with pytest.raises(InvalidInput, match="nobody was notified of it"):
+    with pytest.raises(InvalidInput, match="no notification was sent about it"):
         ledger.acknowledge("sb26051199", "ada", instead_of=None, now=NOW)
 
 

@@ -111,7 +111,7 @@ def test_where_no_channel_takes_it_the_next_person_is_notified_at_once(burst, ph
     notifier = burst.notifier()
     at(notifier, NOW)
     at(notifier, NOW + timedelta(seconds=1))
-    assert titles(phones["bob"]) == ['first position, R90 48" (no channel took it)']
+    assert titles(phones["bob"]) == ['first position, R90 48" (no channel delivered it)']
 
 
 def test_a_channel_that_hangs_holds_up_no_other(burst, phones, tmp_path):
@@ -153,7 +153,7 @@ def test_a_test_wakes_nobody_but_a_drill_does(installation, phones, at):
     installation.report(sequence=2, is_test=True, verdict=BurstVerdict.KNOWN_SOURCE, at=after(1))
     notifier.ledger.order_drill(subject, DrillOrder(by="ada", time=NOW))
     at(notifier, after(1))
-    assert titles(phones["ada"]) == ['result changed: known source, before consistent, R90 48"']
+    assert titles(phones["ada"]) == ['result changed: known source (before: consistent), R90 48"']
 
 
 def test_an_intake_that_is_silent_is_told_once(installation, phones, at):

@@ -8,7 +8,7 @@ from support.reports import report
 def test_a_question_names_the_result_and_the_page_of_its_run():
     occurrence = decision_wanted(report(light=True), desk="https://x/desk", now=NOW)
     assert (occurrence.key, occurrence.subject) == (f"decision-{BURST}__1", BURST)
-    assert occurrence.title == f"{BURST}: decision wanted"
+    assert occurrence.title == f"{BURST}: decision needed"
     assert "Where: RA 14:10:00.0" in occurrence.body
     assert occurrence.body.endswith(f"Page: https://x/desk/{BURST}?run={BURST}__1")
 

@@ -77,7 +77,7 @@ def test_a_server_that_is_away_is_a_failure(server):
 def test_a_url_that_names_no_service_is_a_failure_without_the_url():
     state, reason = sent(Channel("ada/nothing", ("ada",), "nothing://s3cr3t@host", 7))
     assert state == "failed"
-    assert reason == "line 7: ada/nothing: no service of Apprise, or incomplete URL"
+    assert reason == "line 7: ada/nothing: unknown service or incomplete URL; expected a URL of Apprise"
 
 
 def test_a_message_on_its_way_can_be_asked_for_without_waiting(server):
