@@ -137,7 +137,7 @@ def test_swapped_files_of_a_burst_are_recognised(tmp_path):
     notice.write_bytes(b'\xef\xbb\xbf\n<?xml version="1.0"?><a/>')
     packets.write_bytes(b"\x0c\x01")
     check_order(notice, packets)
-    with pytest.raises(InvalidInput, match=r"/alert\.xml: is a notice, packets\.bin is not: .* first"):
+    with pytest.raises(InvalidInput, match=r"/alert\.xml: is a notice, but packets\.bin is not; .* first"):
         check_order(packets, notice)
     with pytest.raises(InvalidInput, match="expected VHF packets"):
         check_order(notice, notice)

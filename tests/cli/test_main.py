@@ -281,7 +281,7 @@ def test_an_error_of_the_program_itself_keeps_its_traceback_in_a_file(monkeypatc
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     (file,) = tmp_path.glob("mxtvhf-*.txt")
-    assert line == f"mxtvhf: internal error, please report it with {file}: KeyError: 'x\\ny'"
+    assert line == f"mxtvhf: internal error: KeyError: 'x\\ny'; please report it with {file}"
     assert "Traceback" in file.read_text()
 
 

@@ -95,7 +95,7 @@ def test_log_queue_follows_and_ends_well_at_ctrl_c(tmp_path, nats_server):
         ("", (), 2, "no NATS server is configured"),
         ("down", (), 1, "no connection to NATS"),
         ("http://localhost", (), 2, "no NATS URL"),
-        ("nats://localhost", ("--burst", "*"), 2, "no burst id"),
+        ("nats://localhost", ("--burst", "*"), 2, "invalid burst id"),
         ("nats://localhost", ("--since", "yesterday"), 2, "--since"),
     ],
 )

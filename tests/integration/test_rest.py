@@ -250,7 +250,7 @@ def test_info_shows_the_latency(mxtvhf, finished):
     [
         (["info", "unknown"], 2, "no run unknown"),
         (["info", "sb00000000"], 2, "no run of this burst"),
-        (["info", "unknown", "--latency"], 2, "give one of"),
+        (["info", "unknown", "--latency"], 2, "give only one of"),
         (["start", "/nowhere/alert.xml"], 2, "/nowhere/alert.xml"),
     ],
 )
