@@ -89,7 +89,7 @@ def test_a_missing_report_costs_its_own_message_only(tell):
     ]  # fmt: skip
     assert told[2]["error"] == "KeyError: 'x'"
     assert {message["is_test"] for message in told} == {False}
-    assert "run sb26051102__1: a message is lost" in logged
+    assert "run sb26051102__1: message not queued" in logged
 
 
 @pytest.mark.parametrize("conf", [None, {"burst_id": "../../etc", "alert": 7}])

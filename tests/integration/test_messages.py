@@ -108,7 +108,7 @@ def test_an_outbox_that_cannot_be_written_costs_messages_only(run, conf, setting
     settings.outbox.write_text("in the way")
     try:
         assert run(run_id, **conf) == "success"
-        assert "a message is lost" in run.log(run_id, "fits_feed")
+        assert "message not queued" in run.log(run_id, "fits_feed")
     finally:
         settings.outbox.unlink()
         aside.rename(settings.outbox)
