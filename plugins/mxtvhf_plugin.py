@@ -23,6 +23,12 @@ class MxtVhfPlugin(AirflowPlugin):
             "url_route": "mxtvhf-desk",
         },
         {
+            "name": "MXT docs",
+            "href": f"{PREFIX}/manual/",
+            "destination": "nav",
+            "url_route": "mxtvhf-docs",
+        },
+        {
             "name": "Desk",
             "href": f"{PREFIX}/desk/runs/{{RUN_ID}}",
             "destination": "dag_run",

@@ -27,7 +27,7 @@ def service(
     config: Config = CONFIG,
     instance: Instance = None,
 ) -> None:
-    """Check the configuration file and run a service of the installation (docs/production.md)."""
+    """Check the configuration file and run a service of the installation (docs/how-to/deploy.md)."""
     from mxtvhf.operation.deployment.configuration import read_deployment
     from mxtvhf.operation.deployment.services import run_service
 

@@ -41,7 +41,7 @@ def log_queue(
     follow: Annotated[bool, typer.Option(help="wait for further messages until Ctrl-C")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Follow the messages of all runs: steps, reports, announcements and the intake (docs/messages.md)."""
+    """Follow the messages of all runs: steps, reports, announcements, intake (docs/reference/messages.md)."""
     start = since_when(since, datetime.now(UTC))
     with suppress(KeyboardInterrupt):
         asyncio.run(

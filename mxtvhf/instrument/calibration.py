@@ -1,6 +1,7 @@
 """The calibration of the instrument: files with a version and validity dates, and the choice among them.
 
-One TOML file holds one version of one item, named ``<item>_<version>.toml``; see ``docs/calibration.md``.
+One TOML file holds one version of one item, named ``<item>_<version>.toml``: see
+``docs/reference/calibration.md``.
 Every file says where its numbers come from, and whether any of them is ``assumed`` because no public source
 states it.
 """

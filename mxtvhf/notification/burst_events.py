@@ -25,7 +25,8 @@ FRESH = timedelta(hours=12)
 """Age up to which an event notifies people. Older events come from restored archives or late packets."""
 MUCH_BETTER = 0.5
 """An error radius below this fraction of the notified one counts as a changed result."""
-CHECK = f"Check the position and decide. {ACKNOWLEDGE}"
+DECIDE = f"Check the position and decide. {ACKNOWLEDGE}"
+CHECK = f"Check the result and decide, or correct the announcement. {ACKNOWLEDGE}"
 
 
 def subject_of(burst_id: str, *, is_test: bool) -> str:
@@ -132,7 +133,10 @@ class BurstWatch:
             )
 
     def _from_reports(self, subject: str, reports: Iterable[Report], now: datetime) -> None:
-        """Record the first position, and each result that differs clearly from the last notified one."""
+        """Record the first position, and each result that differs clearly from the last notified one.
+
+        Airflow asks about each new run within seconds, so these messages ask for the decision at once.
+        """
         known = {one.key: one for one in self._ledger.record(subject).occurrences}
         for report in reports:
             results = [one for one in known.values() if one.event in ("first_position", "result_changed")]
@@ -150,10 +154,15 @@ class BurstWatch:
                 subject=subject,
                 raised=report.written,
                 title=f"{subject_name(subject)}: {what[:1].lower()}{what[1:]}"
-                + ("" if radius is None else f", R90 {radius_text(radius)}"),
+                + ("" if radius is None else f", R90 {radius_text(radius)}")
+                + (", decision needed" if last is None else ""),
                 body=report_body(
-                    report, what=what, do=CHECK, link=desk_link(self._desk, report.burst_id, report.run_id)
+                    report,
+                    what=what,
+                    do=DECIDE if last is None else CHECK,
+                    link=desk_link(self._desk, report.burst_id, report.run_id),
                 ),
+                run_id=report.run_id,
                 verdict=str(report.verdict),
                 position=report.best_position,
             )

@@ -1,4 +1,4 @@
-"""The notification channels: URLs of the library Apprise, each with its tags.
+"""The notification channels: webhooks and URLs of the library Apprise, each with its tags.
 
 The file has one line per channel, ``tag[, tag] = URL``. The tag of a person is the login name. A URL contains
 passwords and tokens, so logs, records and errors show the name of the channel instead.
@@ -69,9 +69,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
         found = LINE.fullmatch(text)
         service = SERVICE.match(found["url"]) if found else None
         if not found or not service:
-            faults.append(
-                f"{path}, line {number}: invalid line; expected 'tag[, tag] = URL' with a URL of Apprise"
-            )
+            faults.append(f"{path}, line {number}: invalid line; expected 'tag[, tag] = URL'")
             continue
         tags = tuple(tag.strip() for tag in found["tags"].split(","))
         name = f"{tags[0]}/{service[1].lower()}"
@@ -82,7 +80,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
 
 
 def check_channels(path: Path) -> list[Channel]:
-    """Read a file of channels and validate each URL with Apprise. Nothing is sent.
+    """Read a file of channels and validate each URL. Nothing is sent.
 
     Raises
     ------
@@ -91,12 +89,12 @@ def check_channels(path: Path) -> list[Channel]:
     SeveralFaults
         Lines are invalid. The message has one line for each.
     """
-    from mxtvhf.notification.service import service_of
+    from mxtvhf.notification.service import check_service
 
     channels, faults = read_channels(path)
     for channel in channels:
         try:
-            service_of(channel)
+            check_service(channel)
         except InvalidInput as error:
             faults.append(f"{path}, {error}")
     if faults:

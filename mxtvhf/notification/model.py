@@ -30,6 +30,8 @@ class Occurrence(KeptModel):
     """Title in one line."""
     body: str
     """Event, position, significance, action and link, one line each."""
+    run_id: str | None = None
+    """Run id of the result; None without a result."""
     to: str | None = None
     """The addressed person; None if the rules determine the addressees."""
     verdict: str = ""

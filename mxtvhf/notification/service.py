@@ -9,6 +9,7 @@ import apprise
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.notification.channels import Channel
+from mxtvhf.notification.webhook import webhook_of
 
 LOG = logging.getLogger("apprise")
 LOG.propagate = False  # its lines may contain URLs; `send` extracts the reasons
@@ -26,29 +27,54 @@ def service_of(channel: Channel) -> apprise.NotifyBase:
     Raises
     ------
     InvalidInput
-        Apprise does not know the service, or the URL is incomplete.
+        Apprise does not know the service, or the URL is incomplete or asks to follow redirections.
     """
     service = apprise.Apprise.instantiate(channel.url, asset=ASSET)
     if service is None:
-        cause = "unknown service or incomplete URL; expected a URL of Apprise"
-        raise InvalidInput(f"line {channel.line}: {channel.name}: {cause}")
+        raise InvalidInput(
+            f"line {channel.line}: {channel.name}: unknown service or incomplete URL; "
+            "expected a URL of Apprise"
+        )
+    if service.redirects:
+        raise InvalidInput(
+            f"line {channel.line}: {channel.name}: redirections are not followed; remove redirect=yes"
+        )
     return service
+
+
+def check_service(channel: Channel) -> None:
+    """Check that the URL of a channel belongs to a webhook or a service of Apprise.
+
+    Raises
+    ------
+    InvalidInput
+        The URL is invalid, see `webhook_of` and `service_of`.
+    """
+    if webhook_of(channel) is None:
+        service_of(channel)
 
 
 def send(answer: Connection, channel: Channel, title: str, body: str) -> None:
     """Send a message and return the state and the reason through a pipe. Runs in its own process."""
+    try:
+        webhook = webhook_of(channel)
+        reason = webhook.post(title, body) if webhook else _by_apprise(channel, title, body)
+    except InvalidInput as error:
+        reason = str(error)
+    except Exception as error:
+        # An unexpected error concerns only this channel.
+        reason = f"{type(error).__name__}: {error}"
+    answer.send(("sent", "") if reason is None else ("failed", reason))
+
+
+def _by_apprise(channel: Channel, title: str, body: str) -> str | None:
+    """Send a message by Apprise and return the reason of a failure; None if the message was accepted."""
     # Apprise reports the reason of a failure only in its log.
     reasons: list[str] = []
     LOG.handlers = [_Collector(reasons)]
-    try:
-        is_sent = service_of(channel).notify(body=body, title=title)
-    except InvalidInput as error:
-        is_sent, reasons = False, [str(error)]
-    except Exception as error:
-        # An unexpected error concerns only this channel.
-        is_sent = False
-        reasons.append(f"{type(error).__name__}: {error}")
-    answer.send(("sent", "") if is_sent else ("failed", "; ".join(reasons) or "rejected without a reason"))
+    if service_of(channel).notify(body=body, title=title):
+        return None
+    return "; ".join(reasons) or "rejected without a reason"
 
 
 class _Collector(logging.Handler):

@@ -1,4 +1,4 @@
-"""An installation as docs/production.md describes it, by the Docker engine that the environment names."""
+"""An installation as docs/how-to/deploy.md describes it, by the Docker engine that the environment names."""
 
 from __future__ import annotations
 
@@ -90,9 +90,13 @@ class Installation:
         deploy = {name: self.compose["services"][name]["deploy"] for name in self.services}
         return {name: part.get("replicas", 1) for name, part in deploy.items()}
 
+    def clear(self) -> None:
+        """Remove what killed tests have left, the volumes too: their database has another password."""
+        docker("swarm", "leave", "--force", check=False)
+        self.run("down", "--volumes")
+
     def start(self) -> None:
         """Start everything."""
-        docker("swarm", "leave", "--force", check=False)  # what tests left that were killed
         self.run("up", "--detach", "--no-build")
 
     def stop(self) -> None:
@@ -228,7 +232,6 @@ class Swarm(Installation):
     """The same on Docker Swarm, with one node."""
 
     def start(self) -> None:
-        docker("swarm", "leave", "--force", check=False)
         docker("swarm", "init", "--advertise-addr", "127.0.0.1")
         node = docker("node", "ls", "-q").strip()
         docker("node", "update", "--label-add", "mxtvhf=data", node)
@@ -273,6 +276,7 @@ class Swarm(Installation):
 def started(kind: type[Installation], folder: Path) -> Iterator[Installation]:
     """Yield an installation whose services are all healthy, and remove it."""
     installation = kind(folder)
+    installation.clear()
     try:
         installation.start()
         installation.wait_until_healthy()

@@ -1,13 +1,16 @@
 """An installation by Docker Compose, from its start to a restore; one test builds on another."""
 
 import re
+import shutil
 import signal
 import time
 
 import pytest
 import requests
+import yaml
 
 from containers.installation import URL, Installation, docker, read_file, started, wait_until, write_file
+from support.project import PROJECT
 
 BACKUP = "/var/lib/mxtvhf/backup.tar.gz"
 LARGEST_IDLE_LOAD = 0.35
@@ -49,10 +52,11 @@ def test_an_idle_installation_costs_a_third_of_a_core_at_most(installation):
 def test_a_health_check_costs_little(installation, service):
     script = f"TIMEFORMAT=%U+%S; time mxtvhf-health {service}"
     container = installation.containers(service)[0]
-    told = docker("exec", container, "bash", "-c", f"{{ {script}; }} 2>&1")
-    user, system = map(float, told.split("+"))
-    print(f"{service}: {user + system:.3f} s")
-    assert user + system <= LARGEST_CHECK_S
+    # The least of three, since other work on the same cores adds to the CPU time, too.
+    told = [docker("exec", container, "bash", "-c", f"{{ {script}; }} 2>&1") for _ in range(3)]
+    used = min(sum(map(float, times.split("+"))) for times in told)
+    print(f"{service}: {used:.3f} s")
+    assert used <= LARGEST_CHECK_S
 
 
 def test_alerts_of_inbox_and_nats_become_reports_by_both_workers(installation):
@@ -143,6 +147,18 @@ def test_an_upgrade_is_a_migration_between_stop_and_start(installation):
     installation.run("run", "--rm", "--no-deps", "migrate")
     installation.start()
     installation.wait_until_healthy()
+
+
+def test_further_secrets_and_files_come_from_the_override_of_the_documentation(installation, tmp_path):
+    text = (PROJECT / "docs" / "production.md").read_text()
+    (override,) = (block for block in re.findall("```yaml\n(.*?)```", text, re.S) if "x-further" in block)
+    (tmp_path / "docker-compose.override.yaml").write_text(override)
+    shutil.copy(installation.folder / "docker-compose.yaml", tmp_path)
+    merged = yaml.safe_load(docker("compose", "--project-directory", tmp_path, "config"))
+    for name in set(merged["services"]) - {"postgres"}:
+        service = merged["services"][name]
+        assert {secret["source"] for secret in service["secrets"]} >= {"ldap", "jwt", "channels"}, name
+        assert {config["source"] for config in service["configs"]} == {"mxtvhf", "ca"}, name
 
 
 def test_secrets_that_are_there_stay(installation):

@@ -2,7 +2,8 @@
 
 Beside it an installation with Celery workers.
 
-Not part of ``make test``: ``make test-faults`` runs it and prints the table of ``docs/faults.md``.
+Not part of ``make test``: ``make test-faults`` runs it and prints the table of
+``docs/explanation/recovery.md``.
 """
 
 import os

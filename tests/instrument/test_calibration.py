@@ -292,7 +292,7 @@ def _assumed_facts() -> set[str]:
 
 
 def test_the_table_of_the_docs_lists_all_that_is_assumed_and_nothing_else():
-    table = (PROJECT / "docs" / "calibration.md").read_text().split("## What is assumed")[1]
+    table = (PROJECT / "docs" / "reference" / "calibration.md").read_text().split("## What is assumed")[1]
     places = [line.strip("| ").split(" | ")[-1] for line in table.splitlines() if line.startswith("| ")][1:]
     assert {place for place in places if ".toml" in place} == _assumed_facts()
     assert len(places) == len(set(places))

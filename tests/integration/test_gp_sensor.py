@@ -250,7 +250,7 @@ def test_a_wait_that_is_too_long_is_given_up(airflow, gp):
     gp.states = ["running"]
     run = airflow.run_dag(gp.url, sensor={"timeout": 0.3})
     assert run["states"]["wait_mxt_gp"] == "failed"
-    assert "given up; last: still RUNNING" in outcome(run).reason
+    assert "given up; last state: still RUNNING" in outcome(run).reason
     assert outcome(run).word == "timed out"
 
 
@@ -356,7 +356,7 @@ def test_trigger_against_a_port_without_tls(airflow, gp):
 def test_a_restarted_trigger_does_not_wait_anew(airflow, gp):
     gp.states = ["running"]
     (event,) = airflow.run_trigger(gp.url, seconds=-60.0)["events"]
-    assert "given up; last: still RUNNING" in event["error"]
+    assert "given up; last state: still RUNNING" in event["error"]
     assert len(gp.polls) == 1
 
 

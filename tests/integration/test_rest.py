@@ -248,7 +248,7 @@ def test_info_shows_the_latency(mxtvhf, finished):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["info", "unknown"], 2, "no run unknown"),
+        (["info", "unknown"], 2, "run unknown not found"),
         (["info", "sb00000000"], 2, "no run of this burst"),
         (["info", "unknown", "--latency"], 2, "give only one of"),
         (["start", "/nowhere/alert.xml"], 2, "/nowhere/alert.xml"),

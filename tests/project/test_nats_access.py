@@ -1,4 +1,4 @@
-"""Who may do what at a NATS server with TLS and users, as docs/security.md sets it up."""
+"""Who may do what at a NATS server with TLS and users, as docs/explanation/security.md sets it up."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ def certificate(tmp_path, monkeypatch):
 @pytest.fixture
 def server(tmp_path, certificate):
     """The server of the documentation, with passwords."""
-    page = (PROJECT / "docs" / "security.md").read_text()
+    page = (PROJECT / "docs" / "explanation" / "security.md").read_text()
     (users,) = re.findall(r"```\n(authorization \{.*?)```", page, re.DOTALL)
     for user, password in PASSWORDS.items():
         users = users.replace(f"<password of {user}>", password)

@@ -1,4 +1,4 @@
-"""Who may do what: the checks of docs/security.md that must hold whatever manages the logins."""
+"""Who may do what: the checks of docs/explanation/security.md that must hold whatever manages the logins."""
 
 import base64
 import json

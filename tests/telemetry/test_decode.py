@@ -166,7 +166,7 @@ def test_the_extreme_values_of_a_parameter_change_no_other_parameter(name):
 
 
 def test_the_icd_lists_every_parameter_with_its_location():
-    text = (PROJECT / "docs" / "icd.md").read_text()
+    text = (PROJECT / "docs" / "reference" / "packets.md").read_text()
     for kind in layout().types:
         section = text.split(f"## {kind.name}")[1].split("\n## ")[0]
         for name, place in kind.places.items():
@@ -177,7 +177,7 @@ def test_the_icd_lists_every_parameter_with_its_location():
 
 
 def test_the_icd_gives_the_highest_channel():
-    text = (PROJECT / "docs" / "icd.md").read_text()
+    text = (PROJECT / "docs" / "reference" / "packets.md").read_text()
     highest = instrument().energy.pha_channels - 1
     assert f"pulse height, channel, 0-{highest} " in text
     assert f"a pulse height above channel {highest};" in text

@@ -47,7 +47,7 @@ SERVICES = (
 )
 START_S = 300.0
 TEMPLATE = """\
-# Written by `mxtvhf cluster`, for this machine only; docs/production.md.
+# Written by `mxtvhf cluster`, for this machine only; docs/how-to/deploy.md.
 state = {state}
 airflow_url = {url}
 airflow_password_file = {passwords}

@@ -127,7 +127,7 @@ class AuthPart(Model):
         kind = value if isinstance(value, str) else info.field_name
         package = PACKAGES.get(str(kind))
         if value is not None and package is not None and not _is_installed(package):
-            raise ValueError(f"{kind}: the package {package} is not installed; see docs/production.md")
+            raise ValueError(f"{kind}: the package {package} is not installed; see docs/how-to/deploy.md")
         return value
 
     @model_validator(mode="after")

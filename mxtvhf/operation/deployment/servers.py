@@ -19,7 +19,7 @@ RIGHTS = {
     "stations": {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]},
     "readers": {"publish": {"deny": [">"]}, "subscribe": ["mxtvhf.out.>", "_INBOX.>"]},
 }
-"""Permissions of the NATS users other than our own, see docs/security.md."""
+"""Permissions of the NATS users other than our own, see docs/explanation/security.md."""
 
 
 def redis_configuration(redis: RedisPart) -> str:

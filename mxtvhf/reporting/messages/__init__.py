@@ -1,4 +1,4 @@
-"""Messages: what MXT-VHF tells the world while it works, over NATS (``docs/messages.md``).
+"""Messages: what MXT-VHF tells the world while it works, over NATS (``docs/reference/messages.md``).
 
 A process that has something to tell puts a message into the outbox, a folder, without any network;
 the module `publisher` brings it to NATS, when NATS is there. Every Airflow process imports this package:

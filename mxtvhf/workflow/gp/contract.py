@@ -9,7 +9,7 @@ The contract has two requests (the project's founding document)::
 ASSUMED, since the real service's words are not public, and exchangeable here only: the names in
 ``STATE_WORDS``, the field ``processing_descriptor.state`` and ``.message``, the fields of ``GpResult``,
 that a start answered by 429, 503 or a refusal (4xx) has not happened, and that ``"result": null`` of a
-completed job says that GP found no source. ``docs/gp.md`` lists them.
+completed job says that GP found no source. ``docs/reference/gp.md`` lists them.
 
 Errors that this module adds to the tree of ``mxtvhf.errors``::
 

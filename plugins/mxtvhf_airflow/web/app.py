@@ -27,7 +27,7 @@ from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.runs import Problem
 from mxtvhf_airflow.dag_runs import find_run
 from mxtvhf_airflow.links import PREFIX
-from mxtvhf_airflow.web import desk, docs, health, rest
+from mxtvhf_airflow.web import desk, docs, health, manual, rest
 from mxtvhf_airflow.web.error_pages import add_error_pages
 
 MAX_REQUEST = 2_000_000
@@ -76,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(rest.router)
     app.include_router(health.router)
     app.include_router(docs.router)
+    app.include_router(manual.router)
     app.include_router(desk.router)
     _add_products(app, app.state.settings)
     return app

@@ -115,7 +115,7 @@ def test_what_is_wrong_is_named_and_no_secret_shown(with_auth, auth, expected):
 def test_a_package_that_is_missing_is_named(with_auth, monkeypatch):
     monkeypatch.setattr(logins, "_is_installed", lambda package: package != "python-ldap")
     assert cause(with_auth(LDAP)) == (
-        "auth.ldap: ldap: the package python-ldap is not installed; see docs/production.md"
+        "auth.ldap: ldap: the package python-ldap is not installed; see docs/how-to/deploy.md"
     )
 
 
