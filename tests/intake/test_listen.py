@@ -89,7 +89,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_setting_of_one_part_is_one_clear_line_and_the_inbox_goes_on(case, burst, tmp_path):
+def test_a_wrong_setting_of_one_part_is_reported_and_the_inbox_continues(case, burst, tmp_path):
     settings, parts, reason = WRONG[case]
     (tmp_path / "gcn.toml").write_text('client_id = "me"\n')
     (tmp_path / "option.toml").write_text('[config]\n"no.such.option" = 1\n')
@@ -122,7 +122,7 @@ def test_the_listener_notifies_of_a_new_burst_and_leaves_no_process(burst, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.service
-def test_a_part_heals_when_its_setting_does(burst, tmp_path):
+def test_a_part_recovers_when_its_setting_is_corrected(burst, tmp_path):
     password = tmp_path / "password"
     (tmp_path / "nats").mkdir()
     with NatsServer(tmp_path / "nats", extra='authorization { token: "right" }') as server:

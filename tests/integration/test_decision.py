@@ -114,7 +114,7 @@ def states(run, run_id):
     return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
 
 
-def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
+def test_a_question_notifies_and_one_person_acknowledges_the_burst(analysed, phone, stack, ada, bob):
     def messages():
         return [body["message"] for _, body in phone.got if body["title"] == f"{BURST}: decision needed"]
 
@@ -202,7 +202,7 @@ def test_the_question_shows_the_result_and_the_drafts(run, analysed, ada, web, s
         assert web(address).status_code == 200
 
 
-def test_who_may_only_look_cannot_answer(run, analysed, bob, stack):
+def test_a_viewer_cannot_answer(run, analysed, bob, stack):
     wait_for_the_question(run, analysed)
     assert bob.question(analysed)["response_received"] is False
     assert bob.answer(analysed, "Approve") == 403
@@ -211,7 +211,7 @@ def test_who_may_only_look_cannot_answer(run, analysed, bob, stack):
     assert states(run, analysed)["ba_decision"] == "awaiting_input"
 
 
-def test_an_approval_is_told_once(run, analysed, ada, settings, webhook, announcements):
+def test_an_approval_is_published_once(run, analysed, ada, settings, webhook, announcements):
     wait_for_the_question(run, analysed)
     webhook.got.clear()
     assert ada.answer(analysed, "Perhaps") == 400
@@ -239,7 +239,7 @@ def test_the_secret_of_the_webhook_is_in_no_log(settings, analysed):
     assert not [path for path in logs if secret in path.read_text(errors="replace")]
 
 
-def test_a_correction_is_what_is_told(run, another, ada, settings):
+def test_a_correction_is_published(run, another, ada, settings):
     run_id = another(2)
     assert (
         answered(run, ada, run_id, "Approve", "eclairs-wakeup", "The X-ray source is unrelated.") == "success"
@@ -251,7 +251,7 @@ def test_a_correction_is_what_is_told(run, another, ada, settings):
     assert "The X-ray source is unrelated." in circular
 
 
-def test_a_rejection_is_told_nobody(run, another, ada, settings, webhook, announcements):
+def test_a_rejection_publishes_nothing(run, another, ada, settings, webhook, announcements):
     run_id = another(3)
     webhook.got.clear()
     assert answered(run, ada, run_id, "Reject", "best", "A cosmic ray.") == "success"
@@ -263,7 +263,7 @@ def test_a_rejection_is_told_nobody(run, another, ada, settings, webhook, announ
     assert (webhook.got, announcements(run_id)) == ([], [])
 
 
-def test_without_an_answer_nothing_is_told(run, another, settings):
+def test_without_an_answer_nothing_is_published(run, another, settings):
     run_id = another(4, wait=False, answer_within_s=1.0)
     assert ended(run, run_id) == "success"
     assert states(run, run_id) == {"ba_decision": "skipped", "announce": "skipped"}
@@ -271,7 +271,7 @@ def test_without_an_answer_nothing_is_told(run, another, settings):
     assert decided_of(settings, run_id) is None
 
 
-def test_a_position_that_is_none_is_refused(run, another, ada, settings):
+def test_an_invalid_position_is_rejected(run, another, ada, settings):
     run_id = another(5)
     assert answered(run, ada, run_id, "Approve", "moon") == "failed"
     assert "position 'moon'" in reason(run, run_id, "ba_decision")
@@ -288,7 +288,7 @@ def asked_again(run, ada, run_id):
     wait_for_the_question(run, run_id)
 
 
-def test_a_report_that_changed_behind_the_question_is_asked_about_again(run, another, ada, settings):
+def test_the_question_is_repeated_for_a_changed_report(run, another, ada, settings):
     run_id = another(6)
     path, read = settings.products / BURST / run_id / "report.json", ada.newest(f"{BURST}__6")
     path.write_text(path.read_text() + "\n")
@@ -355,7 +355,7 @@ def test_a_final_report_updates_the_open_question(run, settings, ada, bob, slow_
     assert (status, detail.split(",")[0]) == (409, "Already decided by ada")
 
 
-def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
+def test_nothing_of_a_test_alert_is_sent(run, settings, ada, webhook, announcements):
     run_id = f"{TEST_BURST}__1__test"
     webhook.got.clear()
     assert run(run_id, **inputs(settings, TEST_BURST, "test")) == "success"
@@ -386,7 +386,7 @@ def test_questions_hold_no_worker(run, another, settings):
     assert {states(run, run_id)["ba_decision"] for run_id in asked} == {"awaiting_input"}
 
 
-def test_an_answer_as_soon_as_the_question_is_there_is_taken_at_once(run, another, ada):
+def test_an_immediate_answer_is_accepted(run, another, ada):
     """The second part of the task is given out while the first one is not known to have ended."""
     asked = [another(1, burst=f"sb260602{number:02d}", wait=False) for number in range(1, 2 * WORKERS + 1)]
     open_ones = set(asked)
@@ -403,7 +403,7 @@ def test_an_answer_as_soon_as_the_question_is_there_is_taken_at_once(run, anothe
     assert tries == [1] * len(asked)
 
 
-def test_asked_twice_is_asked_once(run, analysed, settings):
+def test_a_repeated_question_is_asked_once(run, analysed, settings):
     again = {"dry_run": False, "dag_run_id": analysed, "task_ids": ["ask_ba"], "only_failed": False}
     run.api.post(f"/api/v2/dags/{DAG_ID}/clearTaskInstances", again)
     assert run.wait(analysed) == "success"
@@ -411,7 +411,7 @@ def test_asked_twice_is_asked_once(run, analysed, settings):
     assert run.ids(DECISION_DAG_ID).count(analysed) == 1
 
 
-def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, settings):
+def test_a_superseded_question_is_closed(another, run, ada, settings):
     """Thirteen questions were open about eight bursts, and Airflow's form took answers to all of them."""
     older, newer = another(41), another(42)
     OpenQuestions(Archive(settings.archive), settings.products, run.api.separate()).end_unneeded()
@@ -431,7 +431,7 @@ def sent_to_desk(desk, run_id, path, **body):
     return answer.status_code, answer.json().get("detail") if answer.content else None
 
 
-def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
+def test_an_announcement_is_submitted_and_retracted_by_users_who_may_decide(
     run, another, ada, bob, settings, webhook, told
 ):
     run_id = another(1, burst="sb26051108")

@@ -104,7 +104,9 @@ def damaged(draw, raw, number):
     return b"<VOEvent>" + draw.randbytes(30).hex().encode() + b"</VOEvent>"
 
 
-def test_each_valid_input_gets_exactly_one_run_whatever_dies(stack, settings, run, nats_server, tmp_path):
+def test_each_valid_input_gets_exactly_one_run_despite_killed_processes(
+    stack, settings, run, nats_server, tmp_path
+):
     """1000 messages, 30 % repeated, 5 % corrupt; listener killed 5 times, NATS twice, the API once."""
     notices, packets, corrupt = the_messages(tmp_path)
     valid = [
@@ -222,7 +224,7 @@ NAMES = (
 SUFFIXES = (b".xml", b".BIN", b".VoEvent", b".vhf")
 
 
-def test_sound_alerts_in_a_shower_of_hostile_ones_get_one_run_each(stack, settings, run, nats_server):
+def test_valid_alerts_among_hostile_ones_get_one_run_each(stack, settings, run, nats_server):
     """1000 hostile files, messages and kept files; 20 runs for 20 sound alerts, and no part starts again."""
     wait_until(alive_file(settings.archive).exists, what="the listener", timeout=60)
     draw, archive, listener = random.Random(13), Archive(settings.archive), stack.processes.pid("listen")

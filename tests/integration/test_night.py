@@ -45,7 +45,7 @@ def paged(pager, word):
     return [body for _, body in pager.got if BURST in body["title"] and word in body["title"]]
 
 
-def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, pager, webhook, eve):
+def test_the_next_person_decides_and_retracts(lay, arrivals, settings, mail, pager, webhook, eve):
     these = arrivals(BURST, role="observation")
     lay(BURST, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
     wait_until(

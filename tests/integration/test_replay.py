@@ -85,7 +85,7 @@ def test_the_comparison_is_a_link_and_a_file_of_the_run(run, web, originals, rep
     assert web(f"/mxtvhf/runs/{new_run}/comparison.json").json()["outcome"] == "equal"
 
 
-def test_a_second_try_takes_up_the_replays_of_the_first(run, replayed):
+def test_a_retry_continues_with_the_replays_of_the_first_try(run, replayed):
     replay_run, before = newest(run), set(run.ids())
     tries = {"dry_run": False, "dag_run_id": replay_run, "only_failed": False, "include_downstream": True}
     run.api.post(f"/api/v2/dags/{DAG_ID}/clearTaskInstances", {**tries, "task_ids": ["start_replays"]})
@@ -94,7 +94,7 @@ def test_a_second_try_takes_up_the_replays_of_the_first(run, replayed):
     assert set(run.api.task_states(replay_run, dag_id=DAG_ID).values()) == {"success"}
 
 
-def test_what_changed_makes_the_dag_red(run, settings, replay, originals):
+def test_a_changed_result_fails_the_dag_run(run, settings, replay, originals):
     path = product_folder(settings.products, BURST, originals[0]) / "report.json"
     archived = path.read_bytes()
     report = json.loads(archived)
@@ -122,7 +122,7 @@ def test_days_without_a_burst_have_nothing_to_replay(run, replay, originals):
     assert set(run.ids()) == before
 
 
-def test_at_a_pace_the_runs_come_as_their_inputs_came(run, replay, originals):
+def test_with_a_speed_the_runs_keep_the_spacing_of_their_inputs(run, replay, originals):
     speed = 100.0
     done = replay(BURST, "--speed", str(speed), "--no-wait")
     replay_run = done.stdout.strip()
@@ -147,7 +147,7 @@ def test_at_a_pace_the_runs_come_as_their_inputs_came(run, replay, originals):
         ((BURST, "--speed", "0"), "speed"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_started(run, replay, arguments, reason):
+def test_bad_input_is_rejected_before_anything_is_started(run, replay, arguments, reason):
     before = run.ids(DAG_ID)
     done = replay(*arguments)
     assert done.returncode == 2

@@ -57,7 +57,7 @@ def test_the_demo_ends_by_itself_with_the_report(command):
     assert not left_over(environment)
 
 
-def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_path):
+def test_ctrl_c_ends_every_process_and_the_state_is_reused(command, tmp_path):
     arguments, environment = command
     log = tmp_path / "log"
     with log.open("w") as output:
@@ -89,7 +89,7 @@ def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_pat
     assert not left_over(environment)
 
 
-def test_an_unknown_burst_is_refused_before_anything_starts(command):
+def test_an_unknown_burst_is_rejected_before_anything_starts(command):
     arguments, environment = command
     done = subprocess.run(
         [*arguments, "--burst", "sb99010101"], env=environment, capture_output=True, text=True, check=False

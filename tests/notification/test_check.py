@@ -16,7 +16,7 @@ def faults(policy):
     return str(caught.value).splitlines()
 
 
-def test_a_sound_configuration_passes(installation):
+def test_a_valid_configuration_passes(installation):
     installation.channels.write_text(SOUND)
     check_policy(installation.policy)
 
@@ -30,7 +30,7 @@ def test_a_person_and_a_rule_without_a_channel_are_named(installation):
     ]
 
 
-def test_faults_of_both_files_are_told_at_once(installation):
+def test_faults_of_both_files_are_reported_together(installation):
     installation.channels.write_text(f"{SOUND}ada = nothing://s3cr3t\n")
     installation.policy.rota.write_text('[people.ada]\nname = ""\n')
     found = faults(installation.policy)

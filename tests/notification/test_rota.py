@@ -76,7 +76,7 @@ def test_a_repeated_shift_keeps_its_local_time_over_a_clock_change(rota):
         (utc(3, 29, 12), None),
     ],
 )
-def test_a_gap_and_two_people_at_once_are_one_clear_line(rota, moment, line):
+def test_gaps_and_overlaps_are_reported_in_one_line(rota, moment, line):
     assert rota(DAYS).problem(moment) == line
 
 
@@ -147,7 +147,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_rota_is_told_by_file_key_and_cause(rota, tmp_path, case):
+def test_an_invalid_rota_is_reported_with_file_key_and_cause(rota, tmp_path, case):
     text, cause = WRONG[case]
     with pytest.raises(InvalidInput) as caught:
         rota(text)
@@ -156,12 +156,12 @@ def test_a_wrong_rota_is_told_by_file_key_and_cause(rota, tmp_path, case):
 
 
 @pytest.mark.parametrize("content", ["", "<html>not here</html>"])
-def test_a_calendar_that_is_none_is_an_error(rota, content):
+def test_an_invalid_calendar_is_an_error(rota, content):
     with pytest.raises(InvalidInput, match=r"shifts\.ics"):
         rota(f'calendar = "shifts.ics"\n{PEOPLE}', content)
 
 
-def test_an_event_of_somebody_else_is_named(rota):
+def test_a_calendar_event_of_an_unknown_person_is_named(rota):
     soon = datetime.now(UTC) + timedelta(days=1)
     event = f"UID:1\r\nSUMMARY:Eve\r\nDTSTART:{soon:%Y%m%dT%H%M%SZ}\r\nDURATION:PT1H"
     with pytest.raises(InvalidInput, match="calendar event 'Eve' names no person"):

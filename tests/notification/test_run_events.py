@@ -13,7 +13,7 @@ def test_a_question_names_the_result_and_the_page_of_its_run():
     assert occurrence.body.endswith(f"Page: https://x/desk/{BURST}?run={BURST}__1")
 
 
-def test_a_failure_is_one_line_whatever_its_reason_holds():
+def test_a_failure_is_one_line_for_any_reason():
     reason = "broken\n\x1b[2J" + "x" * 2000
     occurrence = run_failed(BURST, f"{BURST}__2__test", is_test=True, reason=reason, desk=None, now=NOW)
     assert occurrence.subject == f"{BURST}__test"

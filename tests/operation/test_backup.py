@@ -126,7 +126,7 @@ def put_back(settings, uri, path, **options):
 
 
 @pytest.mark.service
-def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
+def test_a_restored_backup_equals_the_saved_state(source, database, tmp_path):
     old, uri, run = source
     path = tmp_path / "backup.tar.gz"
     write_backup(old, uri, path)
@@ -151,7 +151,7 @@ def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
 
 
 @pytest.mark.service
-def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, database, tmp_path):
+def test_a_run_started_after_the_snapshot_is_submitted_again(source, database, tmp_path):
     old, uri, run = source
     posting = Submission(outcome="accepted", posted=datetime.now(UTC))
     submission_path(Archive(old.archive), run).write_text(posting.model_dump_json())
@@ -163,7 +163,7 @@ def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, da
 
 
 @pytest.mark.service
-def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_path):
+def test_secrets_are_saved_only_on_request_and_stay_private(source, database, tmp_path):
     old, uri, _ = source
     write_backup(old, uri, tmp_path / "backup", secrets=secrets_of_state(old.home))
     new = Settings(state=tmp_path / "new")
@@ -173,7 +173,7 @@ def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_pa
 
 
 @pytest.mark.service
-def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_path):
+def test_existing_state_is_overwritten_only_on_request(source, database, tmp_path):
     old, uri, _ = source
     path = tmp_path / "backup"
     write_backup(old, uri, path)
@@ -194,7 +194,7 @@ def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_p
 
 
 @pytest.mark.service
-def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_path):
+def test_a_database_with_other_tables_is_not_changed(source, database, tmp_path):
     old, uri, _ = source
     write_backup(old, uri, tmp_path / "backup")
     other = database("new")
@@ -211,7 +211,7 @@ def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_pat
 
 
 @pytest.mark.service
-def test_a_backup_of_another_airflow_is_refused(source, tmp_path):
+def test_a_backup_of_another_airflow_version_is_rejected(source, tmp_path):
     old, uri, _ = source
     manifest = write_backup(old, uri, tmp_path / "backup").model_copy(update={"airflow": "2.1.0"})
     with pytest.raises(InvalidInput, match=r"made with Airflow 2\.1\.0"):
@@ -276,7 +276,7 @@ def part(name, **changes):
         part("state/pipe", type=tarfile.FIFOTYPE),
     ],
 )
-def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
+def test_no_part_of_a_backup_is_written_outside_its_folder(tmp_path, evil):
     manifest = Manifest(
         made=datetime.now(UTC),
         version="0",
@@ -293,7 +293,7 @@ def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
         read_manifest(tmp_path / "backup")
 
 
-def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
+def test_an_unreachable_database_leaves_no_incomplete_backup(tmp_path):
     settings = Settings(state=tmp_path / "state")
     settings.archive.mkdir(parents=True)
     uri = f"postgresql:///airflow?host={tmp_path}"
@@ -302,7 +302,7 @@ def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
     assert os.listdir(tmp_path) == ["state"]
 
 
-def test_a_folder_that_is_no_state_is_not_saved(tmp_path):
+def test_a_folder_without_state_is_rejected(tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(InvalidInput, match="not a state folder of MXT-VHF"):
         write_backup(Settings(state=tmp_path), "postgresql:///never", tmp_path / "backup")
@@ -310,7 +310,7 @@ def test_a_folder_that_is_no_state_is_not_saved(tmp_path):
 
 
 @pytest.mark.service
-def test_a_database_without_tables_is_not_saved(database, tmp_path):
+def test_a_database_without_tables_is_rejected(database, tmp_path):
     settings = Settings(state=tmp_path / "state")
     settings.archive.mkdir(parents=True)
     with pytest.raises(Failure, match="no tables; nothing was saved"):
@@ -319,7 +319,7 @@ def test_a_database_without_tables_is_not_saved(database, tmp_path):
 
 
 @pytest.mark.parametrize("command", [["backup", "b.tar.gz"], ["retention"]])
-def test_a_command_starts_no_database_where_there_is_none(tmp_path, monkeypatch, command):
+def test_a_command_does_not_create_a_missing_database(tmp_path, monkeypatch, command):
     (tmp_path / "state" / "archive").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     done = mxtvhf(*command, MXTVHF_STATE=tmp_path / "state")
@@ -330,12 +330,12 @@ def test_a_command_starts_no_database_where_there_is_none(tmp_path, monkeypatch,
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["archive", "state"]
 
 
-def test_secrets_that_are_not_there_are_not_promised(tmp_path):
+def test_missing_secrets_are_an_error(tmp_path):
     with pytest.raises(InvalidInput, match="no secrets found"):
         secrets_of_state(tmp_path)
 
 
-def test_the_secrets_of_an_installation_are_those_that_its_configuration_names(tmp_path):
+def test_the_secrets_of_an_installation_are_named_by_its_configuration(tmp_path):
     parts = secret_parts(read_deployment(write_deployment(tmp_path)))
     names = ("fernet", "jwt", "nats", "postgres", "redis", "stations", "users")
     assert parts == {f"secrets/{name}": tmp_path / name for name in names}
@@ -349,7 +349,7 @@ INSERT INTO job VALUES ('SchedulerJob', 'a', 'running', now()), ('SchedulerJob',
 
 
 @pytest.mark.service
-def test_nothing_is_put_back_while_airflow_or_the_listener_work(source, database, tmp_path):
+def test_restore_is_rejected_while_airflow_or_the_listener_runs(source, database, tmp_path):
     old, uri, _ = source
     path = tmp_path / "backup"
     write_backup(old, uri, path)
@@ -372,7 +372,7 @@ def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch)
 
 
 @pytest.mark.service
-def test_the_configuration_file_of_an_installation_names_what_is_saved(source, database, tmp_path):
+def test_the_configuration_file_determines_what_is_saved(source, database, tmp_path):
     """As in a container, where only the services' own processes know the database."""
     settings, uri, _ = source
     config = write_deployment(tmp_path)
@@ -396,15 +396,13 @@ def test_the_configuration_file_of_an_installation_names_what_is_saved(source, d
     assert (new.home / "secrets" / "fernet").read_text() != (tmp_path / "fernet").read_text()
 
 
-def test_a_wrong_configuration_file_is_named(tmp_path):
+def test_an_invalid_configuration_file_is_named(tmp_path):
     done = mxtvhf("--config", tmp_path / "none.toml", "backup", tmp_path / "x.tar.gz")
     assert (done.returncode, done.stderr) == (2, f"mxtvhf: {tmp_path}/none.toml: no such file\n")
 
 
 @pytest.mark.parametrize(("state", "fault"), [(None, "password"), ("elsewhere", "no such state folder")])
-def test_the_configuration_file_of_this_machine_is_found_where_nothing_else_is_named(
-    tmp_path, monkeypatch, state, fault
-):
+def test_the_configuration_file_of_this_machine_is_the_default(tmp_path, monkeypatch, state, fault):
     config = write_deployment(tmp_path)
     (tmp_path / "postgres").unlink()
     monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)
@@ -415,7 +413,7 @@ def test_the_configuration_file_of_this_machine_is_found_where_nothing_else_is_n
     assert (str(config) in done.stderr) == (state is None)
 
 
-def test_who_analyses_files_needs_no_secrets_of_the_installation(tmp_path, monkeypatch):
+def test_commands_on_files_need_no_secrets_of_the_installation(tmp_path, monkeypatch):
     config = write_deployment(tmp_path)
     (tmp_path / "postgres").unlink()
     monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)

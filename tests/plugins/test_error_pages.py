@@ -34,7 +34,7 @@ def get():
     return lambda path, headers=None: asyncio.run(ask(path, headers))
 
 
-def test_a_browser_that_is_not_logged_in_is_led_to_the_login_and_back(get):
+def test_a_browser_without_login_is_redirected_to_the_login_and_back(get):
     """A link to the desk, followed at night without a session, showed raw JSON."""
     answer = get("/air/mxtvhf/desk/401?run=sb26010101__1", headers=BROWSER)
     assert answer.status_code == 302
