@@ -1,4 +1,4 @@
-"""The kinds of arguments: angles, moments, files."""
+"""Parsers of arguments: angles, times and files."""
 
 import math
 import os

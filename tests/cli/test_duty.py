@@ -1,4 +1,4 @@
-"""The commands ``mxtvhf duty``: who is on duty, and whether people are reached."""
+"""The commands ``mxtvhf duty`` for the rota and the channels."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The messages in a terminal: `mxtvhf log-queue`."""
+"""Messages in a terminal with `mxtvhf log-queue`."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""``mxtvhf replay``: its exit status, with an Airflow that answers as told."""
+"""The exit status of ``mxtvhf replay``, with given answers of Airflow."""
 
 import json
 
@@ -12,7 +12,7 @@ BURST, OTHER = "sb26030704", "sb26051102"
 
 
 class Airflow:
-    """Ends every run at once; what was compared is given."""
+    """Ends every run at once with given comparisons."""
 
     def __init__(self, *outcomes):
         self.found = [

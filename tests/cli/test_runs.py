@@ -1,4 +1,4 @@
-"""``mxtvhf info`` and ``start`` where there is no Airflow."""
+"""``mxtvhf info`` and ``start`` without Airflow."""
 
 import json
 

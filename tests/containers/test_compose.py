@@ -1,4 +1,4 @@
-"""An installation by Docker Compose, from its start to a restore; one test builds on another."""
+"""An installation with Docker Compose from its start to a restore; each test builds on earlier ones."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What a message is and where it goes."""
+"""Filing of messages by kind and burst."""
 
 import json
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""The intake on Kafka: against the broker that librdkafka itself simulates, over its real wire protocol."""
+"""The Kafka source, tested with the mock broker of librdkafka, which uses the real protocol."""
 
 import threading
 
@@ -15,7 +15,7 @@ from mxtvhf.operation.stack.processes import wait_until
 
 
 class Broker:
-    """A producer whose process holds the broker."""
+    """Yield a producer whose process contains the broker."""
 
     def __init__(self):
         self.producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "unused"})
@@ -94,7 +94,7 @@ def test_a_notice_that_could_not_be_stored_is_not_committed(broker, access, tmp_
 def test_a_failed_commit_restarts_the_source_and_the_notice_is_received_again(
     broker, access, tmp_path, monkeypatch
 ):
-    """The group's coordinator may be away just then; the exception is librdkafka's own."""
+    """The coordinator of the group may be unreachable; the exception is librdkafka's own."""
     commit, refusals = gcn_kafka.Consumer.commit, []
 
     def refuse_once(consumer, **options):

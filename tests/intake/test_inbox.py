@@ -1,4 +1,4 @@
-"""The inbox takes what is complete, and only that."""
+"""The inbox takes in only complete files."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def inbox(tmp_path):
 
 @pytest.fixture
 def permissions(tmp_path):
-    """Skip a test where permissions mean nothing, say for root."""
+    """Skip a test if permissions have no effect, for example for root."""
     probe = tmp_path / "probe"
     probe.touch(mode=0)
     if os.access(probe, os.R_OK):
@@ -86,7 +86,7 @@ def test_too_deeply_nested_folders_do_not_affect_other_files(inbox):
 
 
 def remove_nested(folder):
-    """Remove ``d/d/d/...``, which no path reaches."""
+    """Remove ``d/d/d/...``, which is too deep for a path."""
     os.chdir(folder)
     depth = 0
     while os.path.isdir("d"):

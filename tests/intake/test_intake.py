@@ -1,4 +1,4 @@
-"""Nothing that arrives, and no answer of Airflow, holds up the other messages, bursts and runs."""
+"""No message and no answer of Airflow blocks other messages, bursts and runs."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ BURSTS = ("sb26030701", "sb26030702", "sb26030703")
 
 
 class AirflowServer(ThreadingHTTPServer):
-    """Takes runs as Airflow's REST API does, but for the answers that are given to it."""
+    """Accepts runs like Airflow's REST API, except for the answers given by a test."""
 
     daemon_threads = True
 
@@ -80,7 +80,7 @@ def notice(burst, burst_id):
 
 
 def rounds(intake, number=4, start=0.0):
-    """Work for some rounds, without the pauses after an outage."""
+    """Run some rounds without the pauses after an outage."""
     for turn in range(number):
         intake._next_attempt = 0.0
         intake.round(lambda turn=turn: seconds(start + turn))

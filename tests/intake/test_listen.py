@@ -1,4 +1,4 @@
-"""The command `mxtvhf listen` as a process of its own: whatever fails in one part, the others go on."""
+"""The command `mxtvhf listen` as a process: a failing part does not stop the others."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.webhook_server import SECRET, WebhookServer
 
 @contextmanager
 def listening(state, **settings):
-    """Run the command; it must still run at the end, and end in good order when it is asked to."""
+    """Run the command, and check that it runs until it is stopped and then exits normally."""
     (state / "secrets").mkdir(parents=True, exist_ok=True)
     (state / "secrets" / "passwords.json").write_text('{"intake": "x"}')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MXTVHF")}
@@ -38,7 +38,7 @@ def listening(state, **settings):
 
 
 def lay(state, burst, name=b"alert.xml"):
-    """Lay the burst's notice into the inbox."""
+    """Put the notice of the burst into the inbox."""
     inbox = state / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
     (inbox / os.fsdecode(name)).write_bytes(burst.alert)

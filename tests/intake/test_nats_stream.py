@@ -1,4 +1,4 @@
-"""The intake on a real NATS server: nothing lost, nothing unnoticed, whatever happens to the server."""
+"""The NATS source with a real server: no loss stays undetected when the server fails."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ def test_a_message_that_cannot_be_stored_is_not_acknowledged(nats_server, tmp_pa
 
 
 def pending(server):
-    """Messages that the consumer has not acknowledged."""
+    """Return the number of unacknowledged messages of the consumer."""
 
     async def ask():
         client = await connect(server.url, name="test")
@@ -165,7 +165,7 @@ def test_any_bytes_in_a_subject_or_header_are_stored_once_without_delay(nats_ser
 
 @pytest.mark.service
 def test_messages_that_break_the_client_are_fetched_by_number(nats_server, tmp_path):
-    """Without the remedies in our client, so that whatever else breaks it has the same end."""
+    """Our protection of the client is disabled, which covers any other cause of a broken client."""
     with listening(nats_server, tmp_path):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
     odd = [b"odd %d" % number for number in range(3)]
@@ -210,7 +210,7 @@ def test_unacknowledged_messages_of_a_killed_listener_are_taken_at_once(nats_ser
 
 @pytest.mark.service
 def test_a_message_outside_the_stream_is_ignored(tmp_path):
-    """Who may publish to our inbox can send what looks like an answer of the server."""
+    """A user who may publish to our inbox subject can imitate an answer of the server."""
     port = free_port()
     with (
         NatsServer(tmp_path, extra=f'http: "127.0.0.1:{port}"') as nats_server,
@@ -227,7 +227,7 @@ def test_a_message_outside_the_stream_is_ignored(tmp_path):
 
 
 def inboxes(monitor_port):
-    """Subjects to which the listener is subscribed."""
+    """Return the subjects to which the listener is subscribed."""
     with socket.create_connection(("127.0.0.1", monitor_port), timeout=10) as link:
         link.sendall(b"GET /connz?subs=1 HTTP/1.0\r\n\r\n")
         answer = b"".join(iter(lambda: link.recv(65536), b""))
@@ -242,7 +242,7 @@ def the_block(server):
 
 @pytest.fixture
 def filled(nats_server, tmp_path):
-    """A stream with 50 messages that nobody has taken yet."""
+    """Yield a server whose stream has 50 unread messages."""
     with listening(nats_server, tmp_path):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
     publish(nats_server, contents(range(50)))

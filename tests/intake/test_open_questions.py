@@ -1,4 +1,4 @@
-"""Questions to the Burst Advocate that need no answer any more are ended."""
+"""Questions to the Burst Advocate that no longer need an answer are closed."""
 
 import threading
 from collections import Counter
@@ -25,7 +25,7 @@ RUN_IDS = st.builds(
 
 
 class Airflow:
-    """Stands for Airflow's API at the end of ours."""
+    """Replacement of the client of Airflow's API."""
 
     def __init__(self, active, gone=(), away=0):
         self.active, self.gone, self.away = list(active), gone, away
@@ -91,7 +91,7 @@ def test_a_retraction_closes_the_questions_of_the_burst_but_not_of_its_tests(tmp
 
 
 def test_an_answered_newer_result_closes_the_older_questions(tmp_path):
-    """A newer question that was answered within seconds was no longer open at the next look."""
+    """A newer question answered within seconds is no longer open at the next check."""
     airflow = Airflow([f"{BURST}__2", f"{BURST}__2__test"])
     questions = OpenQuestions(Archive(tmp_path), tmp_path, airflow)
     for run_id, changes in (

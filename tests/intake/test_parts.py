@@ -1,4 +1,4 @@
-"""Each part of the intake works alone."""
+"""Each part of the listener runs on its own."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from mxtvhf.intake.parts import Part
 
 
 class Stop(threading.Event):
-    """Ends the part after some pauses, and keeps their lengths."""
+    """Event that stops the part after some pauses and records their lengths."""
 
     def __init__(self, pauses):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which runs a burst gets, and that they are the same whatever the order and the accidents."""
+"""The runs of a burst, which do not depend on the order or the repetition of messages."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ POLICY = IntakePolicy(
 
 
 def count(raw, burst_id):
-    """Return the number of photons in packets: pixels of one photon count once."""
+    """Return the number of photons in packets, where the pixel entries of one photon count once."""
     return len(reconstruct(decode_stream(raw, burst_id, name="packets").photons).photons)
 
 
 class Desk:
-    """An archive into which messages come at given seconds, looked at after each one."""
+    """An archive that receives messages at given seconds, with a planning after each."""
 
     def __init__(self, root, burst_id, policy=POLICY):
         self.archive, self.bursts = Archive(root), OpenBursts(root)
@@ -177,7 +177,7 @@ def test_a_burst_without_new_messages_is_closed(burst, tmp_path):
 def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(
     burst, tmp_path_factory, data
 ):
-    """Whatever the order, the repetitions, and how often a second intake looks in between."""
+    """For any order, repetitions and number of plannings by a second intake."""
     desk = Desk(tmp_path_factory.mktemp("desk"), burst.id)
     everything = [burst.wakeup, burst.alert, *burst.messages[:12]]
     order = data.draw(
@@ -197,7 +197,7 @@ def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(
 
 
 def without_pointing(burst):
-    """The messages of the burst without their pointing packets."""
+    """Return the messages of the burst without pointing packets."""
     kind, frames = layout().photon, find_frames(burst.packets, layout())
     offsets = frames.offsets[kind.name].tolist()
     return [burst.packets[offset : offset + kind.size] for offset in offsets]

@@ -1,4 +1,4 @@
-"""Signed messages: what a trusted key signed is taken in, all else is set aside."""
+"""Only messages signed by a trusted key are accepted; others go to quarantine."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""The Burst Advocate's decision in a real Airflow, and what is told by it."""
+"""The Burst Advocate's decision in a real Airflow and the resulting messages."""
 
 import json
 from contextlib import suppress
@@ -44,7 +44,7 @@ class Desk:
         return self.api._request("PATCH", self.address(run_id), json=body).status_code
 
     def answer_on_the_desk(self, run_id, option, report):
-        """Answer as the form of the page does; return the status and the reason."""
+        """Answer like the form of the page, and return the status and the reason."""
         address = f"/mxtvhf/desk/{run_id.split('__')[0]}/answer?run={run_id}"
         headers = {"Authorization": f"Bearer {self.token}"}
         body = self.body(option, report, position="best", comment="")
@@ -83,7 +83,7 @@ def inputs(settings, burst, role):
 
 @pytest.fixture(scope="module")
 def analysed(run, settings):
-    """One analysis of a burst that is no test; Airflow has asked about it."""
+    """Return an analysis of a real burst with an open question."""
     run_id = f"{BURST}__1"
     assert run(run_id, **inputs(settings, BURST, "observation")) == "success", run.api.task_states(run_id)
     assert run.api.task_states(run_id)["ask_ba"] == "success"
@@ -92,7 +92,7 @@ def analysed(run, settings):
 
 @pytest.fixture
 def another(analysed, run, settings):
-    """Put the report of the analysis under another run id, and ask about that."""
+    """Copy the report of the analysis to another run id and ask about it."""
 
     def use(sequence, burst=BURST, wait=True, **conf):
         run_id = f"{burst}__{sequence}"
@@ -175,7 +175,7 @@ def decided_of(settings, run_id):
 
 @pytest.fixture(scope="module")
 def announcements(told):
-    """Those that NATS stored of a run."""
+    """Return the messages of a run stored by NATS."""
     return lambda run_id: [one for one in told(run_id) if one.kind == "announcement"]
 
 
@@ -279,7 +279,7 @@ def test_an_invalid_position_is_rejected(run, another, ada, settings):
 
 
 def asked_again(run, ada, run_id):
-    """Wait until the question is put once more."""
+    """Wait until the question is asked again."""
     wait_until(
         lambda: ada.api.get(ada.address(run_id, ""))["try_number"] == 2,
         what=f"next try {run_id}",
@@ -311,7 +311,7 @@ def slow_gp(bad_gp):
 
 
 def asked_while_gp_runs(run, settings, burst):
-    """Start a run, and wait for its question; GP has not ended."""
+    """Start a run and wait for its question while GP is working."""
     run_id = f"{burst}__1"
     assert run.api.start_run(run_id, inputs(settings, burst, "observation") | {"gp_timeout_s": 1200})
     wait_for_the_question(run, run_id)
@@ -320,7 +320,7 @@ def asked_while_gp_runs(run, settings, burst):
 
 
 def test_the_preliminary_report_is_announced_while_gp_runs(run, settings, ada, slow_gp, announcements):
-    """The Burst Advocate waited for GP, up to 30 minutes; the position was there after 3 s."""
+    """The Burst Advocate used to wait up to 30 minutes for GP, although the position was known after 3 s."""
     run_id = asked_while_gp_runs(run, settings, "sb26051105")
     assert answered(run, ada, run_id, "Approve") == "success"
     released = released_of(settings, run_id)
@@ -376,7 +376,7 @@ def test_a_replay_is_not_asked_about(run, settings):
 
 
 def test_questions_hold_no_worker(run, another, settings):
-    """More questions wait than there are workers, and an analysis goes through all the same."""
+    """An analysis finishes although there are more open questions than workers."""
     # Of different bursts: of one burst only the newest question stays open.
     asked = [another(1, burst=f"sb260601{number:02d}", wait=False) for number in range(1, WORKERS + 3)]
     for run_id in asked:
@@ -387,7 +387,7 @@ def test_questions_hold_no_worker(run, another, settings):
 
 
 def test_an_immediate_answer_is_accepted(run, another, ada):
-    """The second part of the task is given out while the first one is not known to have ended."""
+    """The second part of the task is sent before the end of the first part is known."""
     asked = [another(1, burst=f"sb260602{number:02d}", wait=False) for number in range(1, 2 * WORKERS + 1)]
     open_ones = set(asked)
 
@@ -412,7 +412,7 @@ def test_a_repeated_question_is_asked_once(run, analysed, settings):
 
 
 def test_a_superseded_question_is_closed(another, run, ada, settings):
-    """Thirteen questions were open about eight bursts, and Airflow's form took answers to all of them."""
+    """Thirteen questions about eight bursts used to be open, and Airflow's form accepted answers to all."""
     older, newer = another(41), another(42)
     OpenQuestions(Archive(settings.archive), settings.products, run.api.separate()).end_unneeded()
     assert ended(run, older) == "failed"
@@ -426,7 +426,7 @@ def test_a_superseded_question_is_closed(another, run, ada, settings):
 
 
 def sent_to_desk(desk, run_id, path, **body):
-    """Send a form of the desk as its page does; return status and answer."""
+    """Send a form of the desk like its page, and return status and answer."""
     answer = desk.api._request("POST", f"/mxtvhf/desk/{run_id.split('__')[0]}/{path}", json=body)
     return answer.status_code, answer.json().get("detail") if answer.content else None
 

@@ -1,4 +1,4 @@
-"""The Burst Advocate's desk as a person uses it, in a real Airflow and a real browser."""
+"""The Burst Advocate's desk in a real Airflow and a real browser."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def gp_says(state):
 
 @pytest.fixture(scope="module")
 def finished(run, conf):
-    """A run that is at its end."""
+    """Return a finished run."""
     assert run(f"{BURST}__2", 300, **{**conf, "sequence": 2}) == "success"
     return f"{BURST}__2"
 

@@ -1,4 +1,4 @@
-"""Start and wait for GP in a real Airflow, against the reference service and a GP that misbehaves."""
+"""Start of and wait for GP in a real Airflow, with the reference GP and a misbehaving GP."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def gp():
 
 
 def outcome(run: dict) -> GpOutcome:
-    """What the task after GP gets to know."""
+    """Return the outcome of GP for later tasks."""
     assert run["states"]["crosscheck_positions"] == "success"
     return GpOutcome.model_validate(run["xcoms"]["crosscheck_positions.return_value"])
 
@@ -220,7 +220,7 @@ def test_an_unreachable_gp_is_reported(airflow):
 
 @pytest.mark.parametrize("states", [["nothing"], ["running", "nothing"]])
 def test_a_gp_without_a_source_ends_the_wait_successfully(airflow, gp, states):
-    """It was a failed task."""
+    """This used to fail the task."""
     gp.states = states.copy()
     run = airflow.run_dag(gp.url)
     assert set(run["states"].values()) == {"success"}

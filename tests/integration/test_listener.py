@@ -1,4 +1,4 @@
-"""When the listener is silent: without NATS, for other DAGs, and when something goes wrong in it."""
+"""Cases in which the listener sends no message: no NATS, other DAGs, or an error in it."""
 
 import json
 import os
@@ -34,7 +34,7 @@ listener.on_dag_run_failed(run, "task_failure")
 
 @pytest.fixture
 def tell(tmp_path):
-    """Call the hooks; return the messages and what was logged."""
+    """Return a function that calls the hooks and returns messages and log."""
 
     def use(*, nats="nats://127.0.0.1:4222", dag_id="mxt_vhf", conf=None):
         environment = {

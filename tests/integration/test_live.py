@@ -1,4 +1,4 @@
-"""A burst as it happens: laid into the inbox, reported, updated by notices, taken back."""
+"""A burst from its first notice to its retraction."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNI
 
 
 def planned(settings, burst_id, wanted):
-    """Wait for planned runs that Airflow has, and return those that are wanted."""
+    """Wait for planned runs in Airflow and return the selected ones."""
 
     def found():
         runs = planned_runs(Archive(settings.archive), burst_id)

@@ -119,7 +119,7 @@ def oidc_provider(secure):
 
 @pytest.fixture(scope="module", params=KINDS)
 def users(request, secure):
-    """Somebody of each role, known in one of the ways."""
+    """Users of each role, known by one of the login methods."""
     token = {"robot": secure.token("robot"), "admin": secure.token("admin")}
     with ExitStack() as end:
         if request.param == "database":
@@ -254,7 +254,7 @@ def test_the_listener_cannot_be_an_administrator(secure):
 
 
 def test_an_incomplete_migration_is_reported_and_waited_for(secure):
-    """As after an upgrade that was killed: a service waits, and starts by itself when the tables fit."""
+    """After an interrupted upgrade a service waits and starts when the tables are complete."""
     (secure.deployment.home / "airflow" / "schema.json").unlink()
     with secure.cursor() as cursor:
         cursor.execute("SELECT version_num FROM alembic_version")

@@ -1,4 +1,4 @@
-"""What a real Airflow tells over a real NATS, and that it never suffers from it."""
+"""Messages of a real Airflow over a real NATS, which never affect its runs."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def conf(settings):
 
 
 def states(messages, kind="step"):
-    """The states told of each step, in order."""
+    """Return the states in the messages of each step, in order."""
     found = {}
     for message in messages:
         if message.kind == kind:

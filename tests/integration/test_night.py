@@ -1,4 +1,4 @@
-"""A night on duty, in a real browser: who is on duty sleeps, the next one decides; then all is taken back."""
+"""A night on duty in a real browser: the next person decides, and everything is retracted later."""
 
 from contextlib import suppress
 
@@ -27,21 +27,21 @@ RETRACTION = "SVOM found a particle event."
 
 @pytest.fixture
 def eve(browser, stack, settings):
-    """The window of eve, who looks at the desk on a phone."""
+    """The browser of eve, who uses the desk on a phone."""
     password = user_passwords(settings.home)["eve"]
     with logged_in(browser, stack.url, "eve", password, width=390, height=844) as page:
         yield page
 
 
 def releases(settings):
-    """What is out, with its folder, in the order of the announcements."""
+    """Return the announcements with their folders, in their order."""
     paths = (settings.releases / BURST).glob("*/release.json")
     found = [(Release.model_validate_json(path.read_bytes()), path.parent) for path in paths]
     return sorted(found, key=lambda one: one[0].number)
 
 
 def paged(pager, word):
-    """What eve was notified of with a word in the title."""
+    """Return the notifications of eve with a word in the title."""
     return [body for _, body in pager.got if BURST in body["title"] and word in body["title"]]
 
 
@@ -98,7 +98,7 @@ def test_the_next_person_decides_and_retracts(lay, arrivals, settings, mail, pag
 
 
 def changed(page, settings, word, reason):
-    """Correct or retract what is out; return the new announcement and its VOEvent."""
+    """Correct or retract the announcement, and return the new announcement and its VOEvent."""
     before = len(releases(settings))
     form = page.locator(f"#{word.lower()}-form")
     form.locator("[name=reason]").fill(reason)
@@ -112,7 +112,7 @@ def changed(page, settings, word, reason):
 
 
 def approved(page, settings):
-    """Approve the newest result; once more where the page changed meanwhile."""
+    """Approve the newest result, and repeat it if the page changed meanwhile."""
     if releases(settings):
         return True
     with suppress(PageTimeout):

@@ -1,4 +1,4 @@
-"""Health and metrics of a real installation; its backup."""
+"""Health, metrics and backup of a real installation."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Replays in a real Airflow: the same comes out again, and what does not is seen."""
+"""Replays in a real Airflow: equal results are reproduced, and differences are detected."""
 
 import json
 import re
@@ -19,7 +19,7 @@ DAG_ID = "mxt_vhf_replay"
 
 @pytest.fixture(scope="module")
 def originals(run, settings):
-    """A run with a report, then one that had no packets and so had nothing to report."""
+    """Return a run with a report, and one without packets and therefore without a report."""
     folder = settings.inputs / "replayed"
     start = datetime(2026, 1, 23, 4, 5, 6, tzinfo=UTC)
     write_scenario(scenario_of(BURST, ra_deg=120.0, dec_deg=20.0, start=start, seed=3), folder)
@@ -48,7 +48,7 @@ def replay(stack, settings):
 
 @pytest.fixture(scope="module")
 def replayed(replay, originals):
-    """What the command says of a replay of the burst: comparisons by original run."""
+    """Return the comparisons of a replay of the burst, by original run."""
     done = replay(BURST, "--json")
     assert done.returncode == 0, done.stderr + done.stdout
     return {one["archived_run"]: one for one in json.loads(done.stdout)}

@@ -1,4 +1,4 @@
-"""The REST API in a real Airflow: by hand, by the command line, by schemathesis."""
+"""The REST API in a real Airflow, tested directly, by the command line and by schemathesis."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def conf(burst_folder):
 
 @pytest.fixture(scope="session")
 def mxtvhf(stack, settings):
-    """The command line, on the stack of the tests as on that of ``make run``."""
+    """Return a function that runs the command line on the stack of the tests."""
     environment = {**os.environ, "MXTVHF_STATE": str(settings.home), "MXTVHF_AIRFLOW_URL": stack.url}
 
     def command(*arguments, **changes):
@@ -70,7 +70,7 @@ def mxtvhf(stack, settings):
 
 @pytest.fixture(scope="session")
 def finished(mxtvhf, burst_folder):
-    """A run that the command line started and waited for."""
+    """Return a run that the command line started and waited for."""
     done = mxtvhf("start", burst_folder / "alert.xml", burst_folder / "packets.bin", "--wait", "--json")
     assert done.returncode == 0, done.stderr + done.stdout
     return json.loads(done.stdout)
@@ -311,7 +311,7 @@ def description(stack, token):
 
 @pytest.fixture(scope="module")
 def paused(stack, run, token):
-    """The DAGs of live alerts and tests paused: what is started stays queued, and is removed afterwards."""
+    """Pause the DAGs of live alerts and tests, so that runs stay queued, and remove these runs afterwards."""
     api, headers = f"{stack.url}/api/v2/dags", {"Authorization": f"Bearer {token}"}
     dag_ids = [kind.dag_id for kind in (RunKind.LIVE, RunKind.TEST)]
     for dag_id in dag_ids:

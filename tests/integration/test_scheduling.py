@@ -1,4 +1,4 @@
-"""Live alerts, tests and reruns in DAGs of their own: none of the others keeps a live alert waiting."""
+"""Live alerts, tests and reruns have separate DAGs, so that no other run delays a live alert."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A real Airflow under attack: by strangers, by viewers, by hostile requests; and its secrets."""
+"""Security of a real Airflow: logins, roles, hostile requests and secrets."""
 
 import base64
 import io
@@ -48,7 +48,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def users(stack):
-    """Somebody of each role."""
+    """Users of each role."""
     return WebUsers(stack.url, asked_of_airflow(TOKENS, stack.processes.environment))
 
 
@@ -90,7 +90,7 @@ def test_a_viewer_cannot_start_runs_by_airflows_api(users, conf):
 
 
 def test_the_listener_uses_its_own_account(stack, settings):
-    """It may start, read and stop runs, and nothing of the administrator's."""
+    """The account may start, read and stop runs and has no rights of an administrator."""
     listener = airflow_api(settings.model_copy(update={"airflow_url": stack.url}), settings.intake_user)
     assert listener.get("/api/v2/dags/mxt_vhf/dagRuns?limit=1")["total_entries"] >= 0
     with pytest.raises(Failure, match="HTTP 403"):
@@ -131,7 +131,7 @@ def test_deeply_nested_json_is_rejected_in_one_line(ask, nested):
 
 
 def test_a_form_of_another_site_is_rejected(stack, users, conf, ask):
-    """A browser sends a form as text/plain with the cookies it has; JSON it may not send unasked."""
+    """A browser sends forms as text/plain with its cookies, but it may not send JSON to another site."""
     answer = requests.post(
         f"{stack.url}/mxtvhf/processing",
         data=json.dumps({**conf, "sequence": 91}),
@@ -150,7 +150,7 @@ TEMPLATE = "{{ 6*7 }}{% raw %}${7*6}"
 
 @pytest.fixture(scope="module")
 def templated(run, conf):
-    """A run whose configuration holds templates."""
+    """Return a run whose configuration contains templates."""
     assert run(f"{BURST}__1", **{**conf, "apid": "1", "target": TEMPLATE, "orbit": "3"}) == "success"
     return f"{BURST}__1"
 
@@ -169,7 +169,7 @@ def test_a_template_in_the_configuration_stays_text(run, templated):
 
 @pytest.fixture(scope="module")
 def failed(stack, run, conf, templated):
-    """A run that failed because GP, asked with a login, could not be reached."""
+    """Return a run that failed because GP, used with a login, was unreachable."""
     login = {"login": "mxtvhf", "password": CANARY}
     stack.api.put_connection({**gp_connection("http://127.0.0.1:9"), **login})
     try:
@@ -180,7 +180,7 @@ def failed(stack, run, conf, templated):
 
 
 def secrets_of(settings):
-    """All that must not be seen anywhere, in every spelling in which it travels."""
+    """Return all secrets in every encoding in which they are sent."""
     files = [path for path in (settings.home / "secrets").iterdir() if path.name != "passwords.json"]
     texts = [CANARY, *(path.read_text().strip() for path in files)]
     texts += json.loads((settings.home / "secrets" / "passwords.json").read_text()).values()

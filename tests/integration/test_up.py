@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def command():
-    """The command on a state folder of its own, and its environment."""
+    """Return the command with its own state folder, and its environment."""
     ports = ["--port", str(free_port()), "--gp-port", str(free_port())]
     with state_folder() as state:
         environment = {**os.environ, "MXTVHF_STATE": str(state), "http_proxy": "http://127.0.0.1:9"}
@@ -30,7 +30,7 @@ def command():
 
 
 def left_over(environment):
-    """Processes that work on the state folder."""
+    """Return the processes that use the state folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "pid"]):
         if process.info["pid"] != os.getpid() and environment["MXTVHF_STATE"] in " ".join(

@@ -1,4 +1,4 @@
-"""The DAG in a real Airflow: from an alert to a report, and what bad input does to a run."""
+"""The DAG in a real Airflow: alerts become reports, and bad input fails a run."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def conf(burst_files):
 
 @pytest.fixture(scope="session")
 def finished(run, burst_files):
-    """One good run, looked at by several tests."""
+    """Return a successful run that several tests examine."""
     run_id = f"{BURST}__1"
     state = run(
         run_id,
@@ -367,7 +367,7 @@ def test_waiting_for_gp_holds_no_worker(run, conf, bad_gp):
 
 
 def priorities(run, run_id):
-    """Weight of each task of a run."""
+    """Return the weight of each task of a run."""
     path = f"{run_path(run_id)}/taskInstances"
     return {ti["task_id"]: ti["priority_weight"] for ti in run.api.get(path)["task_instances"]}
 

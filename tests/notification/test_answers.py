@@ -1,4 +1,4 @@
-"""What was decided and announced about a burst, by the archive."""
+"""The decisions and announcements of a burst in the archive."""
 
 import pytest
 

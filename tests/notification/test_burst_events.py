@@ -1,4 +1,4 @@
-"""What happened to a burst, by its notices and reports: each event once, only what matters, nothing old."""
+"""Events of a burst from notices and reports: each only once, and none without importance or too old."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from support.reports import ECLAIRS, VHF
 
 @pytest.fixture
 def look(installation):
-    """Look at the bursts, by a watch that remembers nothing, and return the events so far by subject."""
+    """Check the bursts with a new watch and return all events by subject."""
     ledger = Ledger(installation.settings.notifications)
 
     def events(at=NOW, subject=BURST):

@@ -1,4 +1,4 @@
-"""The file of the channels: what is wrong is told by its line, and no URL is shown."""
+"""The channels file: faults are reported by line without showing a URL."""
 
 import pytest
 

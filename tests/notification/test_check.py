@@ -1,4 +1,4 @@
-"""All that notifications need is checked together, a line for each fault."""
+"""All notification settings are checked together, with one line for each fault."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The person on duty is notified, then the next one, then everybody, until somebody has it."""
+"""The person on duty is notified, then the next person, then everybody, until an acknowledgement."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,7 @@ def occurrence(event="first_position", after=0, subject=BURST, **more):
 
 
 class Subject:
-    """A subject whose addresses are kept from call to call, as the ledger keeps them."""
+    """A subject whose addressees are kept between calls like in the ledger."""
 
     def __init__(self, *occurrences, policy=POLICY, people=PEOPLE, **more):
         self.record = SubjectRecord(subject=occurrences[0].subject, occurrences=occurrences, **more)
@@ -143,7 +143,7 @@ def test_an_unreached_person_is_escalated_at_once():
 
 @pytest.mark.parametrize("people", [(), ("ada", "bob")])
 def test_a_gap_or_two_people_at_once_notifies_everybody(people):
-    """Nobody was notified in a gap of the rota."""
+    """A gap in the rota used to notify nobody."""
     duty = Duty(people=people, until=None, following=None)
     subject = Subject(occurrence(), people=People(duty, PEOPLE.everybody))
     assert subject.at(0) == {("first_position-0", 0): ("ada", "bob", "eve")}

@@ -1,4 +1,4 @@
-"""The ledger: one acknowledgement at a time, and what cannot be read stops nothing."""
+"""The ledger has one acknowledgement at a time, and unreadable records stop nothing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The notifier with real servers: once to each person, the next one without an answer, never in the way."""
+"""The notifier with real servers: each person is notified once, and escalations follow without an answer."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def attempts(installation, subject=BURST):
 
 @pytest.fixture
 def burst(installation):
-    """A burst with its first position."""
+    """Return a burst with its first position."""
     installation.first_notice(at=NOW - timedelta(minutes=3))
     installation.report()
     return installation
@@ -45,7 +45,7 @@ def test_the_first_pass_notifies_the_person_on_duty_of_a_first_position(burst, p
 def test_a_position_and_its_question_are_one_message_and_who_is_called_next_gets_the_question(
     burst, phones, at
 ):
-    """They came as two messages, seconds apart."""
+    """Two messages used to be sent within seconds."""
     notifier = burst.notifier()
     at(notifier, NOW)
     question = decision_wanted(burst.report(), desk=None, now=NOW + timedelta(seconds=4))

@@ -1,4 +1,4 @@
-"""Who is on duty: shifts in local time, gaps, overlaps, clock changes, iCalendar."""
+"""The rota: shifts in local time, gaps, overlaps, clock changes and iCalendar files."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -54,7 +54,7 @@ def test_who_is_on_duty_and_who_is_next(rota):
 
 
 def test_a_repeated_shift_keeps_its_local_time_over_a_clock_change(rota):
-    """In Paris the clock goes from 2 h to 3 h on 2026-03-29: 8 h is 7 h UTC before and 6 h UTC after."""
+    """In Paris the clock changes from 2 h to 3 h on 2026-03-29, so 8 h is first 7 h UTC and then 6 h UTC."""
     found = rota(DAYS)
     begins = [shift.start for shift in found.shifts(utc(3, 28), utc(3, 30)) if shift.person == "ada"]
     assert begins == [utc(3, 28, 7), utc(3, 29, 6)]

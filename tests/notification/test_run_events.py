@@ -1,4 +1,4 @@
-"""What Airflow's runs tell people."""
+"""Notifications about Airflow's runs."""
 
 from mxtvhf.notification.run_events import decision_wanted, run_failed
 from support.duty import BURST, NOW

@@ -1,4 +1,4 @@
-"""Messages go to real servers, by processes that a server cannot hold."""
+"""Messages are sent to real servers by processes with a time limit."""
 
 import threading
 
@@ -61,7 +61,7 @@ def test_a_webhook_receives_headers_and_login_of_its_url(server):
 
 @pytest.mark.parametrize("scheme", ["json", "http"])
 def test_a_web_page_is_not_a_delivery(server, scheme):
-    """The login page of a proxy came with status 200 and counted as a delivery."""
+    """The login page of a proxy with status 200 used to count as a delivery."""
     server.kind = "text/html; charset=utf-8"
     url = channel_of(server).url.replace("json:", f"{scheme}:")
     state, reason = sent(Channel(f"ada/{scheme}", ("ada",), url, 1))
@@ -87,7 +87,7 @@ def test_a_redirect_or_an_error_is_not_a_delivery_and_shows_no_secret(server, st
 
 
 def test_a_server_that_never_ends_its_answer_fails_after_the_time_limit(server):
-    """Each byte that comes starts the time limits of the connection anew."""
+    """Each received byte restarts the time limits of the connection."""
     released = threading.Event()
     server.on_request = lambda: released.wait(WAIT_S)
     try:

@@ -1,4 +1,4 @@
-"""What decisions and announcements ask of an operator: real bursts only."""
+"""The state of decisions and announcements of real bursts."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -92,7 +92,7 @@ def test_a_question_older_than_the_last_decision_is_not_open(settings):
 
 
 def test_a_retraction_does_not_answer_a_question(settings):
-    """What is out was retracted: whether the newer result is announced is still open."""
+    """After a retraction the decision about the newer result is still open."""
     folder, decision = decide(settings)
     retraction = decision.model_copy(update={"action": "retract", "comment": "A particle event."})
     (folder / "decision.json").write_text(retraction.model_dump_json())

@@ -70,7 +70,7 @@ def server():
 
 @pytest.fixture
 def database(server):
-    """Make an empty database of a name."""
+    """Create an empty database with a name."""
 
     def make(name):
         with closing(psycopg2.connect(server.replace("+psycopg2", ""))) as maintenance:
@@ -85,7 +85,7 @@ def database(server):
 
 @pytest.fixture
 def source(tmp_path, database):
-    """An installation with a run, and its database."""
+    """Return an installation with a run and its database."""
     settings, uri = Settings(state=tmp_path / "old"), database("old")
     execute(uri, TABLES + ROWS)
     archive = Archive(settings.archive)
@@ -373,7 +373,7 @@ def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch)
 
 @pytest.mark.service
 def test_the_configuration_file_determines_what_is_saved(source, database, tmp_path):
-    """As in a container, where only the services' own processes know the database."""
+    """As in a container, where only the services know the database."""
     settings, uri, _ = source
     config = write_deployment(tmp_path)
     where = psycopg2.extensions.parse_dsn(uri.replace("+psycopg2", ""))

@@ -41,7 +41,7 @@ def test_a_message_filed_meanwhile_is_not_an_error(installation):
 
 
 class Once:
-    """An event that is set after the first look."""
+    """An event that is set after the first check."""
 
     def __init__(self):
         self.looks = 0
@@ -56,7 +56,7 @@ class Once:
 
 @pytest.fixture
 def installation(tmp_path):
-    """Settings of an installation whose listener made a round just now."""
+    """Return the settings of an installation whose listener has just finished a round."""
     settings = Settings(state=tmp_path)
     intake = Intake(Archive(settings.archive), None, IntakePolicy())
     intake._woken.wait = lambda seconds: None
@@ -178,7 +178,7 @@ def test_the_metrics_describe_the_installation(installation, gp_url):
 
 @pytest.fixture
 def notified(installation, tmp_path):
-    """The same with people, one of whom was addressed 5 minutes ago."""
+    """Return the same settings with people, one of whom was notified 5 minutes ago."""
     now = datetime.now(UTC)
     policy = Installation(tmp_path / "duty", rota=TODAY.format(now=now)).policy
     policy.channels.write_text("ada = json://s3cr3t@localhost\n")

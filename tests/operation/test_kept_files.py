@@ -1,4 +1,4 @@
-"""What stays on disk is read by this version, whatever version wrote it and whatever happened to a file."""
+"""This version reads the files of all versions, and damaged files stop nothing else."""
 
 import importlib
 import json
@@ -72,7 +72,7 @@ from mxtvhf.workflow.steps.photons_extraction import RejectedPackets
 from support.kept_state import VERSIONS, Airflow, files_of, intake_of, unpack
 
 NOW = datetime(2026, 11, 29, 7, 30, tzinfo=UTC)
-"""Minutes after the state of 0.1.0 was left."""
+"""Some minutes after the state of version 0.1.0 was written."""
 
 KINDS = {
     ArchivedInput: "archive/sb*/inputs/*.json",
@@ -148,7 +148,7 @@ def old(tmp_path):
 
 
 def records_in(kind, path):
-    """The JSON of the records in a file."""
+    """Return the JSON of the records in a file."""
     lines = path.read_bytes().split(b"\n")
     if path.suffix == ".jsonl":
         return lines[:-1]
@@ -204,7 +204,7 @@ def test_the_state_folder_of_each_version_is_read_completely(state, version):
 
 
 def test_the_intake_continues_with_the_state_folder_of_each_version(state, version):
-    """What waits is filed and started; no notice that had its run under the version before gets another."""
+    """Waiting messages are filed and started. Notices with a run of the old version get no second run."""
     airflow, archive = Airflow(), Archive(state.archive)
     intake = intake_of(state, airflow)
     before = {burst: planned_runs(archive, burst) for burst in archive.bursts()}
@@ -233,7 +233,7 @@ def reservations_of(state):
 
 
 def seen(state):
-    """What the programs find, by the burst or the part of the state folder that it is of."""
+    """Return what the programs read, by burst or part of the state folder."""
     archive, desk = Archive(state.archive), DeskFiles(state)
     found = defaultdict(dict)
     runs = []
@@ -279,7 +279,7 @@ AREAS = ("quarantine", "streams", "catalogues", "incoming", "outbox")
 
 
 def area_of(path):
-    """The burst, or the part of the state folder, of a file."""
+    """Return the burst or the part of the state folder of a file."""
     return next(part for part in path.parts if part in AREAS or part.startswith("sb2"))
 
 
@@ -504,7 +504,7 @@ def test_a_damaged_decision_or_release_is_shown_as_unreadable(old):
 
 
 def released_again(old, run_id="sb26060101__2"):
-    """Release a run with the decision that was made about it."""
+    """Release the announcement of a run with its decision."""
     folder = old.releases / run_id[:10] / run_id
     report = read_kept(folder / "record" / "report.json", Report)
     decision = read_kept(folder / "decision.json", Decision)

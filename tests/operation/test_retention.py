@@ -41,7 +41,7 @@ def lay(path, content, age):
 
 @st.composite
 def products(draw):
-    """Draw a run, what its report says of it, whether it was announced, the age of its products."""
+    """Draw a run with its report, its announcement and the ages of its products."""
     return draw(runs), draw(reports), draw(st.booleans()), draw(ages)
 
 

@@ -1,4 +1,4 @@
-"""The executor against real worker processes; its queue gets what is no task of Airflow's."""
+"""The executor with real worker processes; the items in its queue are not tasks of Airflow."""
 
 import textwrap
 

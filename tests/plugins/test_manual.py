@@ -1,4 +1,4 @@
-"""The documentation below ``/mxtvhf/manual``: what is served, and what is not."""
+"""The files of the documentation served below ``/mxtvhf/manual``."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The order of tasks: live alerts, tests, reruns; of each kind decisions, then what is near its end."""
+"""The priority of tasks: live alerts, tests, reruns; within a kind decisions, then nearly finished runs."""
 
 import json
 import textwrap

@@ -1,4 +1,4 @@
-"""What a step hands on comes back as it was, whatever its numbers."""
+"""The result of a step is restored from its XCom for any numbers."""
 
 import json
 
@@ -18,7 +18,7 @@ class Result(Model):
 
 
 def handed_on(result):
-    """Pass a result on as an XCom: JSON in PostgreSQL, where 1e22 becomes whole, then MessagePack."""
+    """Return a result after JSON in PostgreSQL, where 1e22 becomes an integer, and MessagePack."""
     stored = json.loads(json.dumps(xcom_of(result)), parse_float=_as_postgresql)
     return Result.model_validate(msgspec.msgpack.decode(msgspec.msgpack.encode(stored)))
 

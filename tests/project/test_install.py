@@ -1,4 +1,4 @@
-"""Which Python ``tools/install.sh`` takes. Stand-ins on the PATH answer like the real interpreters."""
+"""The choice of a Python by ``tools/install.sh``, tested with imitations of interpreters on the PATH."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PYENV_SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
 
 @pytest.fixture
 def commands(tmp_path):
-    """A folder that is all there is on the PATH: what the scripts call, and no Python yet."""
+    """Return the only folder on the PATH, with the programs of the scripts but without a Python."""
     folder = tmp_path / "commands"
     folder.mkdir()
     for tool in TOOLS:
@@ -31,7 +31,7 @@ def put(path: Path, text: str) -> Path:
 
 
 def put_python(path: Path, version: str, *, venv: bool = True) -> Path:
-    """A stand-in of an interpreter; it has no pip, and `-m venv` fails."""
+    """Write an imitation of an interpreter without pip, for which `-m venv` fails."""
     return put(
         path,
         f"""#!/bin/sh

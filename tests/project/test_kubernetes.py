@@ -30,7 +30,7 @@ BY_HTTP = {"api-server"}
 
 
 def pod_of(name, component):
-    """What the chart makes of a component's values, where they go into the pod as they are."""
+    """Return the part of a pod that the chart copies from a component's values."""
     probes = {
         kind: {
             **{key: value for key, value in component[kind].items() if key not in ("command", "enabled")},

@@ -1,4 +1,4 @@
-"""Who may do what at a NATS server with TLS and users, as docs/explanation/security.md sets it up."""
+"""Permissions at a NATS server with TLS and users, set up as in docs/explanation/security.md."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ PASSWORDS = {"mxtvhf": "canary-ours", "station": "canary-station", "reader": "ca
 
 @pytest.fixture
 def certificate(tmp_path, monkeypatch):
-    """A server's key and certificate, which this process trusts."""
+    """Return a server's key and certificate, which this process trusts."""
     key, certificate = write_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     return f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
@@ -110,7 +110,7 @@ def test_a_certificate_of_another_host_is_rejected(server, tmp_path):
 
 
 def test_no_password_is_sent_unencrypted_if_tls_is_required():
-    """A greeting without TLS, as of a server set up wrongly or of somebody between."""
+    """The greeting has no TLS, as from a wrongly configured server or an attacker in between."""
     heard = bytearray()
 
     async def greet(reader, writer):
@@ -140,7 +140,7 @@ def authority(tmp_path):
 
 
 def strict(authority, folder, **validity):
-    """A server that lets in only who has a certificate of the authority."""
+    """Run a server that accepts only clients with a certificate of the authority."""
     certificate, key = authority.issue("nats", **validity)
     tls = f'tls {{ cert_file: "{certificate}", key_file: "{key}", ca_file: "{authority.ca}", verify: true }}'
     folder.mkdir(exist_ok=True)
@@ -198,7 +198,7 @@ def test_unusable_certificate_files_are_named(authority, tmp_path):
 
 
 def test_an_endless_tls_handshake_reaches_the_time_limit(authority):
-    """Nobody is told the end of such a connection: neither the first try nor its closing may wait for it."""
+    """The end of such a connection is never reported, so neither a try nor its end may wait for it."""
 
     async def greet(reader, writer):
         writer.write(

@@ -185,7 +185,7 @@ escalate = true
 
 @pytest.fixture
 def notified(config):
-    """The same with notifications."""
+    """Return the same configuration with notifications."""
     folder = config.parent
     (folder / "rota.toml").write_text('[people.ada]\nname = "Ada"\n')
     (folder / "channels").touch(0o600)
@@ -272,7 +272,7 @@ def test_every_key_of_the_file_is_explained():
 
 
 def test_the_password_file_is_complete_while_the_api_server_starts(config):
-    """Where the given file is the one that Airflow reads, another service may read it at that moment."""
+    """If Airflow reads the given file itself, another service may be reading it at the same time."""
     deployment = read_deployment(config)
     path = password_file(deployment.home)
     path.parent.mkdir()

@@ -19,7 +19,7 @@ def server():
 
 @pytest.fixture
 def part(server, tmp_path):
-    """Make the part of a configuration file that names a database of this server."""
+    """Return the table of a configuration file for a database of this server."""
 
     def make(name):
         (tmp_path / "password").touch(0o600)

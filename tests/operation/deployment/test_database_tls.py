@@ -1,4 +1,4 @@
-"""A real PostgreSQL that wants TLS and certificates, reached as a configuration file says."""
+"""A real PostgreSQL that requires TLS and certificates, reached through a configuration file."""
 
 import asyncio
 import tempfile
@@ -28,7 +28,7 @@ QUESTION = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 @pytest.fixture(scope="module")
 def place():
-    """A folder that PostgreSQL reaches, whoever it runs as."""
+    """Return a folder that PostgreSQL can read as any user."""
     with tempfile.TemporaryDirectory(prefix="mxtvhf-tests-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -48,7 +48,7 @@ def server(place, authority):
 
 @pytest.fixture
 def part(server, place, authority):
-    """How an installation names this server; ``changes`` are made to it."""
+    """Return the table of a configuration file for this server with changes."""
     secret = place / "password"
     secret.touch(0o600)
     secret.write_text(PASSWORD)
@@ -102,7 +102,7 @@ def test_invalid_tls_connections_are_rejected(part, place, authority):
 
 
 def test_a_waiting_service_reports_an_invalid_certificate(part, place):
-    """Whatever was wrong with TLS, the wait said "no connection"."""
+    """All TLS errors used to be reported as "no connection"."""
     elsewhere = Authority(place / "another").ca
     with pytest.raises(Failure, match=r"no connection \(.*certificate verify failed.*\) after 0 s") as caught:
         wait_for_database(part(ca=elsewhere), timeout=0.0)

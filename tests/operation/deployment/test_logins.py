@@ -1,4 +1,4 @@
-"""The table ``[auth]``, and what Airflow and Flask AppBuilder get of it."""
+"""The table ``[auth]`` and the resulting options of Airflow and Flask AppBuilder."""
 
 import json
 import runpy
@@ -53,7 +53,7 @@ client_secret = "{folder}/reader"
 
 @pytest.fixture
 def with_auth(tmp_path, monkeypatch):
-    """Write a configuration file with these tables; all packages count as installed."""
+    """Write a configuration file with these tables, as if all packages were installed."""
     monkeypatch.setattr(logins, "_is_installed", lambda package: True)
     config = write_deployment(tmp_path)
     reader = tmp_path / "reader"
@@ -75,7 +75,7 @@ def cause(config):
 
 
 def options_of(deployment, tmp_path):
-    """What Flask AppBuilder reads: the upper-case names of the file, run as Python."""
+    """Return the options that Flask AppBuilder reads: the upper-case names of the executed file."""
     path = tmp_path / "webserver_config.py"
     path.write_text(fab_config(deployment.auth))
     return {name: value for name, value in runpy.run_path(str(path)).items() if name.isupper()}
@@ -217,7 +217,7 @@ def authority(tmp_path):
 
 @pytest.fixture
 def https(with_auth, authority):
-    """Give the API server a certificate; returns the file."""
+    """Return a configuration file with a certificate of the API server."""
     config = with_auth("")
     certificate, key = authority.issue("api")
     text = config.read_text().replace("http://api-server:8080/", "https://api-server:8080")
@@ -261,7 +261,7 @@ def test_an_invalid_certificate_is_rejected(https, authority):
 
 @pytest.mark.parametrize(("ends", "verb"), [(-HOUR / 2, "expired"), (24 * HOUR, "expires")])
 def test_an_expiring_certificate_gives_a_warning(https, authority, ends, verb):
-    """Not refused: the other parts of an installation go on while a certificate of one has expired."""
+    """The file is accepted, because other parts of an installation work with an expired certificate."""
     authority.issue("api", ends=ends)
     _, warning = warnings_of(read_deployment(https))
     assert warning.startswith("airflow.certificate: ")
@@ -362,7 +362,7 @@ print(client.connection.base_url, client.realm_name, client.client_id, client.cl
 @pytest.mark.slow
 @pytest.mark.service
 def test_airflow_accepts_the_keycloak_options(with_auth):
-    """Not more: no Keycloak server is among the packages that a test can install."""
+    """No login is tested, because no Keycloak server can be installed by a test."""
     environment = service_environment(read_deployment(with_auth(KEYCLOAK)))
     command = [sys.executable, "-c", BUILD]
     built = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

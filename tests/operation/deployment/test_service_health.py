@@ -35,7 +35,7 @@ def deployment(tmp_path):
 
 @contextmanager
 def answering(text):
-    """A server that says a text to whoever connects; yields its address."""
+    """Yield the address of a server that sends a text to each client."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
@@ -50,7 +50,7 @@ def answering(text):
 
 
 def test_a_health_check_imports_few_modules():
-    """A third of the load of an idle installation were imports of health checks."""
+    """Imports of health checks used to be a third of the load of an idle installation."""
     script = "import sys, mxtvhf.operation.deployment.service_health; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = {name.partition(".")[0] for name in done.stdout.split()}
@@ -183,7 +183,7 @@ def test_an_unreachable_database_is_not_a_fault_of_the_service(deployment, tmp_p
 
 @pytest.fixture
 def hung():
-    """A process that does not heed SIGTERM."""
+    """A process that ignores SIGTERM."""
     script = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     process.stdout.readline()

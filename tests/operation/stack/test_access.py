@@ -1,4 +1,4 @@
-"""How the commands find Airflow."""
+"""The commands' access to Airflow."""
 
 import os
 import socket
