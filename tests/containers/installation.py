@@ -214,7 +214,7 @@ class Installation:
         return {task["hostname"] for task in tasks if task["hostname"]}
 
     def send_signal(self, container: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to the first process of a container from the host, so that the engine sees a crash."""
+        """Send a signal to the first process of a container from the host, like a crash."""
         os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", container)), number)
 
     def cpu_seconds(self, container: str) -> float:

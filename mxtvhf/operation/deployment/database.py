@@ -73,7 +73,7 @@ def wait_while(lack_of: Callable[[], str], place: str, timeout: float) -> None:
     lack_of
         Function that returns what is missing in a few words; an empty text if nothing is missing.
     place
-        Name of the waiting service's dependency in messages.
+        Name of the dependency in messages.
     timeout
         Time limit, seconds.
 
