@@ -34,7 +34,7 @@ class Channel:
     """Line number in the file."""
 
     def blanked(self, text: str) -> str:
-        """Return a text, for example the reason of a failure, with each part of the URL replaced by ``***``."""
+        """Return a text, for example a reason, with each part of the URL replaced by ``***``."""
         text = re.sub(r"\w+://\S+", "***", text)
         parts = re.split(r"[/:@?&=,#]+", urlsplit(self.url)._replace(scheme="").geturl())
         for part in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
