@@ -53,7 +53,7 @@ def webhook_of(channel: Channel) -> Webhook | None:
         host = None
     if not host:
         raise InvalidInput(
-            f"line {channel.line}: {channel.name}: invalid host or port in the URL; expected http(s)://host/path"
+            f"line {channel.line}: {channel.name}: invalid host or port; expected scheme://host[:port]/path"
         )
     is_chat = scheme in ("http", "https")
     headers = {} if is_chat else _headers(channel, parts.query)

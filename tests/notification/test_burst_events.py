@@ -46,7 +46,7 @@ def test_notice_position_and_changes_are_events(installation, look):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"verdict": BurstVerdict.KNOWN_SOURCE}, "known source, before"),
+        ({"verdict": BurstVerdict.KNOWN_SOURCE}, "known source (before"),
         ({"best_position": ECLAIRS}, "position from ECLAIRs (before: MXT-VHF)"),
         ({"best_position": VHF.model_copy(update={"r90_arcsec": 20.0})}, "smaller error radius"),
         ({"best_position": VHF.model_copy(update={"r90_arcsec": 40.0})}, None),

@@ -162,7 +162,7 @@ def test_an_invalid_line_and_an_invalid_rota_do_not_stop_the_notifier(burst, pho
     burst.policy.rota.write_text("people")
     at(burst.notifier(), NOW)
     assert [len(phone.got) for phone in phones.values()] == [2, 2, 2], "everybody"
-    assert "line 1: expected" in caplog.text
+    assert "line 1: invalid line; expected" in caplog.text
     assert "everybody is notified" in caplog.text
 
 

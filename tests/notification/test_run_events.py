@@ -25,4 +25,4 @@ def test_a_failure_is_one_line_for_any_reason():
 
 def test_a_failure_without_a_reason_says_where_to_look():
     occurrence = run_failed(BURST, f"{BURST}__2", is_test=False, reason=None, desk=None, now=NOW)
-    assert "see the log of its tasks" in occurrence.body
+    assert "see the task logs" in occurrence.body

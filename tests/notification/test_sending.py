@@ -115,11 +115,11 @@ def test_a_url_that_names_no_service_is_a_failure_without_the_url():
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
-        ("json://", "invalid host or port in the URL"),
-        ("https://[s3cr3t/hook", "invalid host or port in the URL"),
-        ("jsons://localhost:s3cr3t/hook", "invalid host or port in the URL"),
+        ("json://", "invalid host or port; expected scheme://host[:port]/path"),
+        ("https://[s3cr3t/hook", "invalid host or port; expected scheme://host[:port]/path"),
+        ("jsons://localhost:s3cr3t/hook", "invalid host or port; expected scheme://host[:port]/path"),
         ("json://localhost/s3cr3t?method=get", "unknown option 'method'; expected +HEADER=VALUE"),
-        ("ntfy://localhost/s3cr3t?redirect=yes", "remove redirect=yes: none is followed"),
+        ("ntfy://localhost/s3cr3t?redirect=yes", "redirections are not followed; remove redirect=yes"),
     ],
 )
 def test_an_invalid_url_is_rejected_without_showing_it(url, cause):

@@ -75,7 +75,7 @@ def test_each_fault_is_reported_in_one_line(config):
     assert told["database.password"].endswith("cannot be read: No such file or directory")
     assert told["redis.password"].endswith("empty file; expected a secret")
     assert "readable by everybody (mode 0644)" in told["airflow.jwt_secret"]
-    assert "want JSON" in told["nats.stations"]
+    assert "expected JSON" in told["nats.stations"]
     assert told["redis.colour"] == "unknown key"
     assert set(told) == {
         "users.ada", "airflow_url", "nats_url", "redis.port", "redis.colour", "redis.password",
