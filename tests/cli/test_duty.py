@@ -61,7 +61,7 @@ def test_a_test_goes_by_each_channel_and_its_result_is_shown(duty, tmp_path):
 
 def test_a_drill_is_ordered_once(duty):
     assert duty("drill", BURST).stdout == f"{BURST}: drill ordered\n"
-    assert duty("drill", BURST).stdout == f"{BURST}: its tests are a drill already\n"
+    assert duty("drill", BURST).stdout == f"{BURST}: drill was already ordered\n"
     assert Ledger(duty.installation.settings.notifications).record(f"{BURST}__test").is_drill
     assert duty("drill", "GRB1").returncode == 2
 

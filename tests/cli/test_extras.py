@@ -111,7 +111,7 @@ def test_a_command_names_its_missing_extra(science_only, words, module, extra):
     ended = science_only(*words)
     assert ended.returncode == 1
     line = (
-        rf"mxtvhf: this command needs ({module}), which is not installed: pip install 'mxtvhf\[{extra}\]'\n"
+        rf"mxtvhf: this command needs ({module}), which is not installed; run pip install 'mxtvhf\[{extra}\]'\n"
     )
     assert re.fullmatch(line, ended.stderr), ended.stderr
 

@@ -179,7 +179,7 @@ def test_existing_state_is_overwritten_only_on_request(source, database, tmp_pat
     write_backup(old, uri, path)
     with pytest.raises(InvalidInput, match=r"not empty .*archive.*--overwrite"):
         put_back(old, uri, path)
-    with pytest.raises(InvalidInput, match="has runs already"):
+    with pytest.raises(InvalidInput, match="already contains runs"):
         put_back(Settings(state=tmp_path / "new"), uri, path)
     # What came since then stays.
     receipts = old.archive / BURST / "alerts" / "received.jsonl"

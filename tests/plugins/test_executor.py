@@ -123,7 +123,7 @@ def test_a_task_is_running_until_all_its_parts_have_ended(beside_plugins):
 def test_a_blocked_queue_ends_the_scheduler(beside_plugins):
     status, told = beside_plugins(KILLED)
     assert status == 1
-    assert "no worker has taken a task" in told
+    assert "no worker took a task" in told
 
 
 def test_what_tasks_need_is_loaded_before_the_workers_are_forked(beside_plugins):

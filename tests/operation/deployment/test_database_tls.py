@@ -112,5 +112,5 @@ def test_a_waiting_service_reports_an_invalid_certificate(part, place):
 def test_a_key_that_libpq_rejects_is_named(part, authority):
     _, key = authority.issue("airflow")
     key.chmod(0o644)
-    with pytest.raises(ValueError, match="may be read by everybody"):
+    with pytest.raises(ValueError, match="readable by everybody"):
         part(key=key)
