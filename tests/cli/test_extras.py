@@ -110,9 +110,8 @@ def science_only(tmp_path):
 def test_a_command_names_its_missing_extra(science_only, words, module, extra):
     ended = science_only(*words)
     assert ended.returncode == 1
-    line = (
-        rf"mxtvhf: this command needs ({module}), which is not installed; run pip install 'mxtvhf\[{extra}\]'\n"
-    )
+    advice = rf"run pip install 'mxtvhf\[{extra}\]'"
+    line = rf"mxtvhf: this command needs ({module}), which is not installed; {advice}\n"
     assert re.fullmatch(line, ended.stderr), ended.stderr
 
 
