@@ -242,7 +242,7 @@ class NatsTls(Model):
     @model_validator(mode="after")
     def _is_whole(self) -> NatsTls:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("expected both certificate and key, or neither")
+            raise ValueError("certificate or key missing; expected both or neither")
         return self
 
 
