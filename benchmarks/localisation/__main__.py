@@ -1,4 +1,4 @@
-"""The tables of ``docs/explanation/performance.md``, section Localisation.
+"""The tables of ``docs/decisions/localisation-method.md``, section Localisation.
 
 Run from the root of the project: ``python -m benchmarks.localisation [--trials N] [--only TEXT] ...``. Seeds
 are fixed; all methods of a line get the same photons.

@@ -280,8 +280,8 @@ def test_start_waits_and_tells_by_its_status_that_there_is_no_result(mxtvhf, bur
     assert "no VHF packets came with this alert" in done.stdout
 
 
-def test_curl_lines_of_the_readme(stack, settings, burst_folder):
-    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+def test_curl_lines_of_the_docs(stack, settings, burst_folder):
+    blocks = (PROJECT / "docs" / "how-to" / "start-a-run.md").read_text().split("```")[1::2]
     (block,) = [block for block in blocks if "/mxtvhf/processing" in block]
     script = block.removeprefix("sh\n")
     for here, there in {

@@ -1,7 +1,7 @@
 """The environment that makes Airflow a low-latency engine: each setting with its reason.
 
 Airflow's defaults are a batch engine's: a dead worker is noticed after 5 minutes, the scheduler sleeps for a
-second between two tasks. The figures behind the choices stand in ``docs/explanation/performance.md``.
+second between two tasks. The figures behind the choices stand in ``docs/decisions/latency.md``.
 """
 
 from __future__ import annotations
