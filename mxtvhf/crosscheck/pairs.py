@@ -187,8 +187,8 @@ def compare_of_burst(
 
 
 def name(position: Position) -> str:
-    """Return the name of a position for people: ``ECLAIRs slewing``, ``MXT-VHF photons``."""
-    return f"{position.origin} {position.label}"
+    """Return the name of a position for people: ``ECLAIRs (slewing)``, ``MXT (VHF photons)``."""
+    return position.name
 
 
 def p_text(p_value: float) -> str:

@@ -8,7 +8,7 @@ from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.best_position import CHAIN
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair, SourceMatch, Verdict
-from mxtvhf.crosscheck.pairs import name
+from mxtvhf.crosscheck.pairs import name, p_text
 from mxtvhf.crosscheck.settings import crosscheck_settings
 from mxtvhf.models.angles import angle_text
 from mxtvhf.models.position import Origin, Position
@@ -131,7 +131,8 @@ def _agreement(pairs: Sequence[PositionPair]) -> list[str]:
     least = min(agreeing, key=lambda pair: pair.p_value or 0.0)
     if len(agreeing) == 1:
         return [least.explanation]
-    return [f"{len(agreeing)} pairs of independent positions agree. Least likely: {least.explanation}"]
+    chance = p_text(least.p_value or 0.0)
+    return [f"{len(agreeing)} pairs of independent positions agree (smallest {chance})."]
 
 
 def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[SourceMatch]) -> list[str]:

@@ -1,1 +1,1 @@
-"""The Burst Advocate's desk: the list of bursts, and of each one page with all that decides."""
+"""The Burst Advocate's desk: the list of bursts, and one page per burst with everything for the decision."""

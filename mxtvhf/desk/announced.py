@@ -1,4 +1,4 @@
-"""What of a burst is announced, what is still to do by hand, and what it would be to retract it."""
+"""The announcements of a burst, the steps left to a person, and the draft of a retraction."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from mxtvhf.reporting.announcement.release import announcement_at
 from mxtvhf.reporting.announcement.submission import event_of, submitted_words
 
 RETRACTED_BY_SVOM = "SVOM retracted the burst."
-"""The reason that is proposed after a retraction by the mission."""
+"""Proposed reason after a retraction by the mission."""
 
 
 @dataclass(frozen=True)
 class Announced:
-    """An announcement, and what a person recorded about it."""
+    """An announcement with the number of its circular."""
 
     release: Release
     folder: str
-    """Name of the folder of its texts."""
+    """Name of the folder with its texts."""
     submission: SubmittedCircular | None
 
     @property
     def state(self) -> str:
-        """Where it stands, in the words of the burst's state."""
+        """State of the announcement, in the words of `State`."""
         if self.submission is not None:
             return submitted_words(self.submission)
         if self.release.is_retraction:
@@ -43,27 +43,27 @@ class Announced:
 
 @dataclass(frozen=True)
 class AnnouncementBox:
-    """What the box shows."""
+    """Content of the announcement box."""
 
     history: tuple[Announced, ...]
-    """Oldest first; the last one is out, or is a retraction."""
+    """Oldest first; the last one is current, or is a retraction."""
     event: str | None
     """Name of the event."""
     circular: Circular | None
-    """As a person submits it, with the event's name as it is known now; None of a test, and where the record
-    cannot be read."""
+    """Circular for submission, with the current name of the event; None for a test, and if the record cannot
+    be read."""
     texts: tuple[Draft, ...]
-    """Those of the last one, as archived."""
+    """Texts of the last announcement, as archived."""
     choices: tuple[Position, ...]
-    """Positions of the report shown that can be announced in its place; empty where none can."""
+    """Positions of the displayed report that can replace the announced one; may be empty."""
     run_id: str | None
-    """Run of that report."""
+    """Run of the displayed report."""
     retracted: datetime | None
-    """When SVOM retracted the burst."""
+    """Time when SVOM's retraction was received, UTC; None without one."""
     draft: str | None
-    """The circular of a retraction, where SVOM retracted the burst and ours is still out."""
+    """Draft of the retraction circular if SVOM retracted the burst and our announcement is not retracted."""
     unfinished: str | None
-    """Who retracts or corrects it, where that stopped before its end."""
+    """Author of a retraction or correction that was interrupted; None without one."""
 
     @property
     def last(self) -> Announced:
@@ -72,12 +72,12 @@ class AnnouncementBox:
 
     @property
     def is_out(self) -> bool:
-        """True while something is announced that was not retracted."""
+        """True while the last announcement is not retracted."""
         return not self.last.release.is_retraction
 
     @property
     def reason(self) -> str:
-        """The reason that is proposed for a retraction."""
+        """Proposed reason of a retraction."""
         return RETRACTED_BY_SVOM if self.retracted else ""
 
 
@@ -90,23 +90,23 @@ def announcement_box(
     choices: tuple[Position, ...],
     retracted: datetime | None,
 ) -> AnnouncementBox | None:
-    """Put the box together.
+    """Return the content of the announcement box.
 
     Parameters
     ----------
     burst_id, is_test
         The burst, or its tests.
     files
-        Where releases are read.
+        Source of the releases.
     run_id, choices
-        The run that is shown, and the positions of its report that can be announced.
+        The displayed run, and the positions of its report that can be announced.
     retracted
-        When SVOM retracted the burst; None: it did not.
+        Time when SVOM's retraction was received, UTC; None without one.
 
     Returns
     -------
     AnnouncementBox or None
-        None where nothing was announced.
+        None if nothing was announced.
     """
     history = announced(burst_id, files, is_test=is_test)
     if not history:
@@ -145,7 +145,7 @@ def _circular(folder: Path) -> Circular | None:
     try:
         return circular_of(announcement_at(folder))
     except (InvalidInput, OSError) as error:
-        log_once(f"{error}; its circular is not shown")
+        log_once(f"{error}; the page does not show its circular")
         return None
 
 
@@ -153,5 +153,5 @@ def _draft(folder: Path, out: Release) -> str | None:
     try:
         return circular_of(draft_of_retraction(folder, out, RETRACTED_BY_SVOM)).body
     except (InvalidInput, OSError) as error:
-        log_once(f"{error}; no draft of a retraction is shown")
+        log_once(f"{error}; the page shows no draft of a retraction")
         return None

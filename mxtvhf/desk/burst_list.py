@@ -1,4 +1,4 @@
-"""The list of bursts, newest first."""
+"""The list of bursts: those that need a person first, then the newest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.crosscheck import BurstVerdict, name
+from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.notice_result import kind_of_notices, notice_result
 from mxtvhf.desk.shown_run import newest_reported
@@ -19,80 +19,80 @@ from mxtvhf.reporting.announcement.model import Release
 from mxtvhf.workflow.runs import Run
 
 FOLDED_AFTER = timedelta(days=1)
-"""Age of a burst after which it may be folded away while only notices came."""
+"""Age of a burst with notices only after which the list may fold it."""
 MOST_UNFOLDED = 5
-"""So many of them bury nothing."""
+"""Number of old bursts with notices only that the list shows without a fold."""
 
 
 @dataclass(frozen=True)
 class BurstLine:
-    """A burst in the list; its tests and its replays have lines of their own."""
+    """Line of the list: a burst, its tests, or its replays."""
 
     burst_id: str
     kind: RunKind
     state: State
     address: str
-    """Of its page, relative to the list's folder."""
+    """Address of its page, relative to the list."""
     since: datetime
-    """T0 by the report or the notices; where neither gives it, when its first run was created."""
+    """T0 from the report or the notices, or else the time when its first run was created, UTC."""
     verdict: str
-    """In a word; empty without a report, or in one older than the verdict."""
+    """Verdict in a word; empty without a report, and for reports older than the verdict."""
     verdict_words: str
-    """How its best position compares with the others; before a report, the notice that it is from."""
+    """What follows the verdict in its line; before a report, the notice that gave the position."""
     best: Position | None
-    """The announced position; before it the recommended one; before a report that of a notice."""
+    """Announced position, or else the recommended one; before a report, that of a notice."""
     latency_s: float | None
-    """From the arrival of both alert and packets to the first report of the run that is shown, seconds."""
+    """Time from the arrival of both alert and packets to the first report of the displayed run, s."""
     updates: int
-    """Runs."""
+    """Number of its runs."""
     latest: datetime
-    """When the newest run was created; without any, when something of the burst came."""
+    """Time when the newest run was created, or else when the first input arrived, UTC."""
     state_words: str = ""
-    """The state in full, with the number of a circular."""
+    """State with the number of the circular."""
     is_updating: bool = False
-    """True while a run that is newer than the one that is shown goes on."""
+    """True while a newer run than the displayed one is running."""
     run_ids: tuple[str, ...] = ()
-    """Of the burst's runs of this kind, newest first."""
+    """Run ids of the line, newest first."""
     is_announced: bool = False
-    """True when an announcement of the burst is out and was not retracted."""
+    """True if the last announcement of the burst is not retracted."""
 
     @property
     def needs_you(self) -> bool:
-        """True when only a person can go on: a decision, an announcement to retract, a damaged record."""
+        """True if a person has to act: on a decision, a retraction, or a damaged record."""
         is_to_retract = self.state is State.RETRACTED and self.is_announced
         return is_to_retract or self.state in (State.AWAITING_DECISION, State.UNREADABLE)
 
     @property
     def is_main(self) -> bool:
-        """True for the line that the burst's own page shows; its replays have others."""
+        """True unless the line is that of the replays."""
         return self.kind is not RunKind.REPLAY
 
     @property
     def has_notices_only(self) -> bool:
-        """True while nothing but notices came."""
+        """True while only notices have arrived."""
         return self.state in (State.RECEIVING, State.NO_PHOTONS)
 
 
 @dataclass(frozen=True)
 class ListSections:
-    """The list of bursts by what the reader has to do with them."""
+    """Sections of the list of bursts."""
 
     needs_you: tuple[BurstLine, ...]
-    """An answer or an action is wanted."""
+    """Bursts that need a decision or an action."""
     bursts: tuple[BurstLine, ...]
     notices_only: tuple[BurstLine, ...]
-    """Old ones of which only notices came; empty where they are few: they stand among the others then."""
+    """Old bursts with notices only; empty if they are few, which are then listed with the others."""
 
 
 def list_sections(lines: Sequence[BurstLine], now: datetime) -> ListSections:
-    """Divide the list; the order of the lines stays.
+    """Divide the list into sections; the order of the lines is kept.
 
     Parameters
     ----------
     lines
-        As of `burst_lines`.
+        Lines from `burst_lines`.
     now
-        A burst whose T0 is younger than ``FOLDED_AFTER`` is never folded away: its first notice is news.
+        Current time, UTC; a burst younger than ``FOLDED_AFTER`` is never folded.
     """
     old = [
         line
@@ -115,25 +115,25 @@ def burst_lines(
     *,
     answers: Mapping[str, str] | None = None,
 ) -> list[BurstLine]:
-    """List bursts.
+    """Return the lines of the list of bursts.
 
     Parameters
     ----------
     runs
-        Newest first.
+        All runs, newest first.
     receiving
-        Bursts of which something came, and when; those that have no run are listed as such.
+        Burst id -> time of its first input, UTC; bursts without a run are listed as receiving.
     asked
-        Ids of the runs about which a decision is open.
+        Ids of the runs with an open decision.
     files
-        Where reports and releases are read.
+        Source of reports and releases.
     answers
-        Run id -> ``Approve`` or ``Reject``, of the decisions that were made just now.
+        Run id -> ``Approve`` or ``Reject``, of decisions that are not on disk yet.
 
     Returns
     -------
     list of BurstLine
-        Those that need somebody first, then the youngest burst.
+        Bursts that need a person first, then the newest.
     """
     groups: dict[tuple[str, RunKind], list[tuple[Run, ReportSummary | None]]] = {}
     for run in runs:
@@ -151,7 +151,7 @@ def burst_lines(
 
 
 def first_report_latency(report: ReportSummary, first_written: datetime | None) -> float | None:
-    """Return the time from the later of alert and packets to a run's first report, seconds."""
+    """Return the time from the arrival of both alert and packets to the first report, s."""
     moments = (report.time_of("alert_received"), report.time_of("packets_received"))
     received = max((moment for moment in moments if moment is not None), default=None)
     if received is None:
@@ -160,13 +160,18 @@ def first_report_latency(report: ReportSummary, first_written: datetime | None) 
 
 
 def verdict_words(report: ReportSummary) -> str:
-    """Say what a report's verdict is about, as `headline_words`."""
+    """Return the facts of a report's verdict, see `headline_words`."""
     return headline_words(report.headline, report.verdict)
 
 
 def headline_words(headline: str, verdict: str) -> str:
-    """Say by the end of a headline what a verdict is about: the known source, the comparison."""
+    """Return the facts of a verdict from the end of a headline: the comparison, the catalogues.
+
+    Headlines of version 0.2.0 have the comparison before the verdict.
+    """
     *_, comparison, last = ("", *headline.split(" · "))
+    if verdict and last.startswith(f"{verdict}, "):
+        return last.removeprefix(f"{verdict}, ")
     if verdict and (last == verdict or last.startswith(f"{BurstVerdict.KNOWN_SOURCE} ")):
         source = last.removeprefix(verdict).strip()
         return f"{source}; {comparison}" if source else comparison
@@ -195,7 +200,7 @@ def _line(
         since=(report and report.trigger_time)
         or (by_notices and by_notices.trigger_time)
         or members[-1][0].created,
-        # A verdict is about the recommended position; of another one that was announced only the page tells.
+        # The verdict is about the recommended position; the page gives that of another announced one.
         verdict=report.verdict if report and not is_other else "",
         verdict_words=by_notices.words if by_notices else _words(report, release if is_other else None),
         best=release.position if release else by_notices.position if by_notices else best,
@@ -217,7 +222,7 @@ def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:
     if other is not None:
-        return f"announced position: {name(other.position)}"
+        return f"announced position: {other.position.name}"
     return verdict_words(report) if report else ""
 
 

@@ -1,4 +1,4 @@
-"""The page of a burst: everything that decides, of one of its runs."""
+"""The page of a burst, with the report of one of its runs."""
 
 from __future__ import annotations
 
@@ -29,38 +29,42 @@ from mxtvhf.desk.decision import (
 )
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.gp_line import GpLine, gp_line
-from mxtvhf.desk.headline import Candidate, candidates, depth_text, pair_of
-from mxtvhf.desk.names import instrument_name, position_name, superseded
+from mxtvhf.desk.headline import Candidate, candidates, pair_of
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.source_charts import PositionOfUpdate, light_curve_chart, spectrum_chart, trend_chart
 from mxtvhf.desk.states import State, kind_of
 from mxtvhf.models.ids import RunKind
-from mxtvhf.models.position import Position
+from mxtvhf.models.position import Position, superseded
 from mxtvhf.notices.alert import Alert
 from mxtvhf.reporting.announcement.content import announceable_first, known_sources, recommended
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import is_askable
-from mxtvhf.reporting.report.assembly import headline, upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import Report
-from mxtvhf.reporting.report.page import pairs_by_weight
 from mxtvhf.reporting.report.sources import other_sources
+from mxtvhf.reporting.report.verdict import (
+    is_non_detection,
+    upper_limit_text,
+    verdict_about,
+    verdict_facts,
+    verdict_line,
+)
 from mxtvhf.workflow.runs import Run
 
 REFRESH_S = 2
-"""While something goes on."""
+"""Interval of the refreshes while a run or a decision is open."""
 SLOW_REFRESH_S = 30
-"""Afterwards, on the first day: an update or a retraction may still come."""
+"""Interval afterwards, for one day, since an update or a retraction may follow."""
 MOST_CURVES = 10
-"""Other updates whose light curves are read."""
+"""Maximum number of other updates whose light curves are read."""
 SETTLED_AFTER = timedelta(days=1)
 ASKED_WITHIN = timedelta(minutes=1)
-"""A question that is not put so long after the report is not coming by itself."""
+"""Time after the report within which the question is expected."""
 
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One run of the burst."""
+    """Line of the table of updates: one run of the burst."""
 
     run: Run
     kind: RunKind
@@ -68,86 +72,77 @@ class HistoryLine:
     report: ReportSummary | None
     is_shown: bool
     state_words: str = ""
-    """The state in full, with the number of a circular."""
+    """State with the number of the circular."""
 
 
 @dataclass(frozen=True)
 class ComparedPosition:
-    """A position against the best one."""
+    """Comparison of a position with the best one."""
 
     position: Position
     is_best: bool
     pair: PositionPair | None
-    """None for the best one itself, and where they were not compared."""
-
-
-@dataclass(frozen=True)
-class NamedPair:
-    """Two positions against each other, with the names that the desk gives them."""
-
-    first: str
-    second: str
-    pair: PositionPair
+    """None for the best position itself, and if they were not compared."""
 
 
 @dataclass(frozen=True)
 class CatalogueLine:
-    """A catalogue and what it gave."""
+    """Result of the searches of one catalogue."""
 
     catalogue: str
     version: str | None
     checked: bool
-    """True when it answered for every position that it was asked about."""
+    """True if it was searched completely around every position."""
     reason: str | None
     radius_arcsec: float
-    """The largest cone."""
+    """Largest search radius, arcsec."""
     sources: int
-    """Different ones."""
+    """Number of different sources."""
     omitted: int
 
 
 @dataclass(frozen=True)
 class BurstPage:
-    """What the page shows."""
+    """Content of the page."""
 
     burst_id: str
     run: Run | None
-    """None while the burst is only received."""
+    """None until a run has started."""
     kind: RunKind
     state: State
     report: Report | None
     summary: ReportSummary | None
-    """What can be read of a report of another version, too."""
+    """Summary of the report, also of one of another version."""
     latency_s: float | None
     retraction: datetime | None
-    """When a notice took the burst back."""
+    """Time when SVOM's retraction was received, UTC; None without one."""
     sky: SkyView | None
     comparisons: tuple[ComparedPosition, ...]
     decision: DecisionBox | None
     history: tuple[HistoryLine, ...]
     """Newest first."""
     notices: tuple[tuple[datetime, Alert], ...]
-    """All of the burst, in the order in which they came, with that moment."""
+    """Notices of the burst with their time of arrival, in this order."""
     refresh_s: int
-    """0: nothing will change."""
+    """Interval of the refreshes, s; 0 for none."""
     by_notices: NoticeResult | None = None
-    """What the notices say, shown while there is no report."""
+    """Result of the notices, shown until there is a report."""
     is_question_due: bool = False
-    """True when a report was just written and the Burst Advocate is about to be asked."""
+    """True if a report was just written and its question is expected."""
     announcement: AnnouncementBox | None = None
-    """What of the burst is announced, by whichever of its runs of this kind; None: nothing."""
+    """Announcements of the burst, from any of its runs of this kind; None without one."""
     state_words: str = ""
-    """The state in full, with the number of a circular."""
+    """State with the number of the circular."""
     earlier_curves: tuple[LightCurve, ...] = ()
-    """Light curves of the burst's other runs of this kind, the newest first."""
+    """Light curves of the other runs of this kind, newest first."""
     comments: tuple[Comment, ...] = ()
-    """About the burst, oldest first."""
+    """Comments on the burst, oldest first."""
     context: tuple[ContextRow, ...] = ()
-    """What is known about the direction of the burst; empty without a position."""
+    """Facts about the direction of the burst; empty without a position."""
 
     @property
     def announced(self) -> Release | None:
-        """The announcement of this run that is out; None where there is none."""
+        """Current announcement of the displayed run; None without one."""
         box = self.announcement
         if box is None or not box.is_out or self.run is None:
             return None
@@ -156,44 +151,51 @@ class BurstPage:
 
     @property
     def trigger_time(self) -> datetime | None:
-        """T0 by the report, before it by the notices; None where it is not known."""
+        """T0 from the report, or else from the notices, UTC; None if unknown."""
         if self.report is not None:
             return self.report.trigger_time
         return self.by_notices.trigger_time if self.by_notices else None
 
     @property
     def best(self) -> Position | None:
-        """The position in the headline: the one that was announced, before that the recommended one."""
+        """Position in the headline: the announced one, or else the recommended one."""
         if self.report is None:
             return None
         return self.announced.position if self.announced else self.report.best_position
 
     @property
     def is_other_announced(self) -> bool:
-        """True where another position than the recommended one was announced."""
+        """True if the announced position is not the recommended one."""
         best = self.report.best_position if self.report else None
         return self.announced is not None and (best is None or self.announced.position.label != best.label)
 
     @property
     def verdict_word(self) -> str:
-        """The verdict about the position in the headline, in a word."""
+        """Verdict about the position in the headline, in a word."""
         return str(verdict_about(self.report, self.best)[0]) if self.report else ""
 
     @property
     def verdict(self) -> str:
-        """The verdict in words, about the position in the headline."""
-        if self.report and self.is_other_announced:
-            return headline_words(headline(self.report, self.best), self.verdict_word)
+        """Verdict about the position in the headline, in one line."""
+        if self.report and self.report.verdict_reason:
+            return verdict_line(self.report, self.best)
+        return self.verdict_facts
+
+    @property
+    def verdict_facts(self) -> str:
+        """Facts behind the word in this line; for reports older than the verdict, the comparison."""
+        if self.report and self.report.verdict_reason:
+            return verdict_facts(self.report, self.best)
         return headline_words(self.summary.headline, self.summary.verdict) if self.summary else ""
 
     @property
     def newer(self) -> HistoryLine | None:
-        """The burst's newest run of this kind that has a report, when it is newer than the one shown."""
+        """Newest run of this kind with a report, if newer than the displayed one; else None."""
         return next((line for line in self._newer if line.report is not None), None)
 
     @property
     def update(self) -> HistoryLine | None:
-        """The burst's newest run of this kind, when it is newer than the one shown and has no report."""
+        """Newest run of this kind, if newer than the displayed one and without a report; else None."""
         newest = next(iter(self._newer), None)
         return newest if newest and newest.report is None else None
 
@@ -203,33 +205,31 @@ class BurstPage:
 
     @property
     def limit(self) -> str | None:
-        """The upper limit in words where MXT detected no source; None where it did, or was not asked."""
+        """Upper limit if MXT detected no source, empty if none could be set; None with a detection."""
         found = self.report.localisation if self.report else None
-        if found is None or found.detected:
-            return None
-        return upper_limit_text(found)
+        return upper_limit_text(found) if is_non_detection(found) else None
 
     @property
     def is_deep(self) -> bool:
-        """True where a catalogue as deep as MXT was checked around the position in the headline."""
+        """True if a catalogue as deep as MXT was checked around the position in the headline."""
         answers, best = self.report.catalogues if self.report else (), self.best
         return best is not None and any(is_deep(answer) for answer in answers if answer.is_around(best))
 
     @property
     def gp(self) -> GpLine | None:
-        """How GP's analysis stands; None without a report."""
+        """Progress of GP's analysis; None without a report."""
         return gp_line(self.run, self.report) if self.report else None
 
     @property
     def cautions(self) -> list[str]:
-        """What the Burst Advocate must know before approving, in sentences."""
+        """Warnings for the confirmation of an approval, in sentences."""
         if self.report is None:
             return []
         found, verdict = self.report.localisation, self.report.verdict
         cautions = {
             "This is a test: nothing is sent.": self.kind is RunKind.TEST,
-            "MXT detected no source.": found is not None and not found.detected,
-            f"Known source: {self.verdict}.": verdict is BurstVerdict.KNOWN_SOURCE,
+            "MXT detected no source.": is_non_detection(found),
+            f"Known source: {self.verdict_facts}.": verdict is BurstVerdict.KNOWN_SOURCE,
             "The positions are inconsistent.": verdict is BurstVerdict.INCONSISTENT,
             "This result is preliminary.": self.report.status == "preliminary",
             "An update is running.": self.is_updating,
@@ -238,44 +238,22 @@ class BurstPage:
 
     @property
     def is_updating(self) -> bool:
-        """True while a newer run of this kind goes on."""
+        """True while a newer run of this kind is running."""
         return self.update is not None and self.update.run.ended is None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The position in the headline and those that contradict it; empty without a position."""
+        """Position in the headline and those that contradict it; empty without a position."""
         return candidates(self.report, self.best) if self.report and self.best else ()
 
     @property
-    def depth(self) -> str:
-        """Against which catalogues the position was checked, where none of them is as deep as MXT."""
-        return depth_text(self.report, self.best) if self.report else ""
-
-    @property
-    def pairs(self) -> list[NamedPair]:
-        """Every two positions that were compared, those that disagree first."""
-        if self.report is None:
-            return []
-        old = superseded(self.report.positions)
-        names = {
-            one.label: position_name(one) if one.label in old else instrument_name(one.origin)
-            for one in self.report.positions
-        }
-        return [
-            NamedPair(
-                first=names.get(pair.first, pair.first), second=names.get(pair.second, pair.second), pair=pair
-            )
-            for pair in pairs_by_weight(self.report)
-        ]
-
-    @property
     def superseded(self) -> frozenset[str]:
-        """Labels of the positions that a later one of their origin replaced."""
+        """Labels of the positions that a later one of the same origin replaces."""
         return superseded(self.report.positions) if self.report else frozenset()
 
     @property
     def caveats(self) -> list[str]:
-        """Warnings of the report that the page does not tell elsewhere."""
+        """Warning of the report that no other part of the page shows."""
         if self.report is None:
             return []
         told = {*self.report.flags, *(pair.explanation for pair in self.report.crosscheck)}
@@ -283,19 +261,19 @@ class BurstPage:
 
     @property
     def light_curve(self) -> Chart | None:
-        """Light curve of the source over the updates; None where none was measured."""
+        """Light curve of the source over the updates; None if none was measured."""
         curve = self.report.analysis.light_curve if self.report and self.report.analysis else None
         return light_curve_chart(curve, self.earlier_curves) if curve else None
 
     @property
     def spectrum(self) -> Chart | None:
-        """Spectrum of the source; None where none was fitted."""
+        """Spectrum of the source; None if none was fitted."""
         fit = self.report.analysis.spectrum if self.report and self.report.analysis else None
         return spectrum_chart(fit) if fit and fit.bins else None
 
     @property
     def trend(self) -> Chart | None:
-        """Position and radius by update; None with fewer than two of this kind that have a position."""
+        """Offset and R90 by update; None with fewer than two updates with a position."""
         return trend_chart(
             [
                 PositionOfUpdate(line.run.sequence or 0, line.report.best_position)
@@ -306,28 +284,28 @@ class BurstPage:
 
     @property
     def links(self) -> dict[str, str]:
-        """Services that show the position in the headline, before a report that of the notices."""
+        """Name -> address of external services for the position of report or notices."""
         place = self.best or (self.by_notices.position if self.by_notices else None)
         return context_links(self.burst_id, place) if place else {}
 
     @property
     def report_folder(self) -> str:
-        """Where the report's own files lie in the run's folder."""
+        """Folder of the report's own files, relative to the folder of the run."""
         return REPORT_FOLDERS[self.report.status] if self.report else ""
 
     @property
     def catalogues(self) -> list[CatalogueLine]:
-        """What was asked, each catalogue once; those that were not checked first."""
+        """Result of each catalogue, the unchecked ones first."""
         return catalogue_lines(self.report.catalogues) if self.report else []
 
 
 def newer_lines(history: Iterable[HistoryLine], kind: RunKind) -> list[HistoryLine]:
-    """Return the runs of a kind that are newer than the one shown; ``history`` is newest first."""
+    """Return the runs of a kind that are newer than the displayed one; ``history`` is newest first."""
     return list(takewhile(lambda line: not line.is_shown, (line for line in history if line.kind is kind)))
 
 
 def catalogue_lines(answers: Iterable[CatalogueAnswer]) -> list[CatalogueLine]:
-    """Put the answers of each catalogue together; those that were not checked first."""
+    """Combine the answers of each catalogue; return the unchecked ones first."""
     groups: dict[str, list[CatalogueAnswer]] = {}
     for answer in answers:
         groups.setdefault(answer.catalogue, []).append(answer)
@@ -357,29 +335,29 @@ def burst_page(
     airflow: str,
     now: datetime,
 ) -> BurstPage | None:
-    """Put the page of a burst together.
+    """Return the content of the page of a burst.
 
     Parameters
     ----------
     burst_id
         The burst.
     runs
-        Its runs, newest first.
+        All its runs, newest first.
     shown
-        The run whose report is shown, with its problems; None while there is no run.
+        The run to display, with its problems; None without a run.
     questions
-        Run id -> what the Burst Advocate was asked about it.
+        Run id -> question to the Burst Advocate.
     files
-        Where reports, releases and notices are read.
+        Source of reports, releases and notices.
     airflow
         Path of Airflow's root, often empty.
     now
-        The moment of the page.
+        Current time, UTC.
 
     Returns
     -------
     BurstPage or None
-        None when nothing is known of such a burst.
+        None if the burst is unknown.
     """
     notices = tuple(files.notices(burst_id))
     if shown is None:
@@ -508,24 +486,24 @@ def _why_closed(
     *,
     is_retracted: bool,
 ) -> str | None:
-    """Tell why the question about a run needs no answer any more; None where it does."""
+    """Return the reason why the question about a run needs no answer any more; None if it does."""
     if is_retracted:
         return "The burst was retracted."
     if announcement and announcement.last.release.decision.run_id == line.run.run_id:
-        return f"This result was decided about with announcement {announcement.last.release.number}."
+        return f"Announcement {announcement.last.release.number} already covers this result."
     newer = next((one for one in newer_lines(history, line.kind) if one.report is not None), None)
     return f"Superseded by update {newer.run.sequence}." if newer else None
 
 
 def _known_as(report: Report) -> str | None:
-    """Name the catalogued source that is likelier than not at the position that would be announced."""
+    """Return the catalogued source at the recommended position with a probability above 50 %."""
     best = recommended(report)
     known = known_sources(report, best) if best else ()
     return known[0].source if known else None
 
 
 def _texts(burst_id: str, run_id: str, files: DeskFiles, below: str) -> tuple[Draft, ...]:
-    """Read what was announced, before that the drafts beside the report in the folder ``below``."""
+    """Return the released texts, or else the drafts next to the report in the folder ``below``."""
     run, folder = quote(run_id, safe=""), product_folder(files.products, burst_id, run_id)
     told = drafts_in(
         files.release_folder(burst_id, run_id),
@@ -581,7 +559,7 @@ def _earlier_curves(
 
 
 def _is_question_due(line: HistoryLine, decision: DecisionBox, now: datetime) -> bool:
-    """Tell whether a report was just written whose question is not put yet: Airflow starts a run for it."""
+    """Return True if a report was just written and Airflow is about to start the run of its question."""
     report = line.report
     if report is None or decision.question or decision.decision or not is_askable(report):
         return False

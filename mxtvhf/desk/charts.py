@@ -1,8 +1,8 @@
-"""Plots of the desk as SVG in the page: they take its colours, light or dark, and need no file.
+"""Plots of the desk as inline SVG, in the light or dark colours of the page.
 
-A chart holds its marks in data units. What is drawn is computed here in pixels of the view box; the template
-``chart.html.j2`` writes it down. The plots of the report are drawn by matplotlib instead; its import would
-cost the API server a second.
+A chart holds its marks in data units and converts them to pixels of the view box; the template
+``chart.html.j2`` draws them. Matplotlib draws the plots of the report, but its import would take a second in
+the API server.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from math import ceil, floor, isfinite, log10
 
 WIDTH, HEIGHT = 480.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 10.0, 8.0, 44.0
-"""Margins for numbers and names of the axes, px of the view box."""
+"""Margins for tick labels and axis labels, px of the view box."""
 
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale: its name with the unit, and its limits."""
+    """Axis with its label (unit included) and its limits."""
 
     words: str
     low: float
     high: float
     is_log: bool = False
     names: tuple[tuple[float, str], ...] = ()
-    """Ticks with names of their own instead of round numbers."""
+    """Ticks with their labels, instead of round numbers."""
 
     def part(self, value: float) -> float:
-        """Return where a value lies between the limits, 0 to 1."""
+        """Return the place of a value between the limits, 0 to 1."""
         if self.is_log:
             return (log10(max(value, self.low * 1e-3)) - log10(self.low)) / (
                 log10(self.high) - log10(self.low)
@@ -39,7 +39,7 @@ class Axis:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Round numbers within the limits, as value and text."""
+        """Ticks within the limits, as value and label."""
         if self.names:
             return list(self.names)
         return [
@@ -56,7 +56,7 @@ def even_ticks(low: float, high: float) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Return decades between two limits; where there are fewer than three also 2 and 5 times them."""
+    """Return the decades between two limits, and 2 and 5 times them over less than 2.5 decades."""
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     factors = (1.0,) if log10(high / low) >= 2.5 else (1.0, 2.0, 5.0)
     every = (factor * 10.0**decade for decade in decades for factor in factors)
@@ -65,26 +65,26 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Series:
-    """Marks of one kind with their name in the legend."""
+    """Marks of one kind, with their label in the legend."""
 
     name: str
     style: str
-    """Class of the style sheet: its colour, and how it is drawn."""
+    """Class in the style sheet, which sets colour and line style."""
     dots: Points = ()
     errors: Sequence[tuple[float, float, float]] = ()
-    """x, lower and upper end."""
+    """Error bars: x, lower and upper end."""
     lines: Sequence[Points] = ()
     bars: Sequence[tuple[float, float, float]] = ()
-    """Left and right side and height, from zero."""
+    """Bars from zero: left side, right side, height."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot with one panel."""
+    """Plot with one panel."""
 
     title: str
     description: str
-    """What it shows, for those who do not see it."""
+    """Text alternative for screen readers."""
     across: Axis
     upward: Axis
     series: tuple[Series, ...] = field(default=())
@@ -94,7 +94,7 @@ class Chart:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * self.across.part(value), 1)
 
     def y(self, value: float) -> float:
-        """Return the row of a value, px; what lies outside of the panel ends at its edge."""
+        """Return the row of a value, px; values outside the panel end at its edge."""
         part = min(max(self.upward.part(value), 0.0), 1.0)
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part, 1)
 
@@ -109,11 +109,11 @@ class Chart:
         return LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM
 
     def path(self, points: Points) -> str:
-        """Write a line through points as the ``d`` of a path."""
+        """Return a line through points as the ``d`` attribute of a path."""
         return "M" + "L".join(f"{self.x(x)} {self.y(y)}" for x, y in points)
 
     def bar(self, left: float, right: float, height: float) -> str:
-        """Write a bar as the ``d`` of a path."""
+        """Return a bar as the ``d`` attribute of a path."""
         return self.path([(left, 0.0), (left, height), (right, height), (right, 0.0)]) + "Z"
 
 
@@ -123,11 +123,11 @@ def limits(values: Iterable[float], *, margin: float = 0.06, zero: bool = False)
     Parameters
     ----------
     values
-        What must lie inside.
+        Values that must lie inside; others than finite ones are ignored.
     margin
-        Part of the range that is added on each side.
+        Fraction of the range that is added on each side.
     zero
-        Whether zero must lie inside; it gets no margin where it is the lowest value.
+        True if zero must lie inside; as the lowest value it gets no margin.
     """
     finite = [value for value in values if isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)

@@ -1,8 +1,8 @@
-"""What people write about a burst: a thread per burst, only added to.
+"""Comments on bursts: one thread per burst, to which comments are only added.
 
 ::
 
-    desk/comments/<burst>.jsonl     one `Comment` a line
+    desk/comments/<burst>.jsonl     one `Comment` per line
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.kept_lines import append_record, read_records
 
 MAX_COMMENT = 2000
-"""Characters of a comment."""
+"""Maximum number of characters of a comment."""
 
 CommentText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT)]
 
 
 class Comment(KeptModel):
-    """What somebody wrote about a burst."""
+    """Comment on a burst."""
 
     burst_id: BurstId
     author: str = Field(min_length=1)
-    """As Airflow knows them."""
+    """Login name."""
     written: AwareDatetime
     text: CommentText
-    """As it was typed; the pages escape it."""
+    """Text as typed; the pages escape it."""
 
 
 class Comments:
-    """The comments below one folder."""
+    """Comments in one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def of(self, burst_id: str) -> list[Comment]:
-        """Return the comments about a burst, oldest first."""
+        """Return the comments on a burst, oldest first."""
         return read_records(self._path(burst_id), Comment)
 
     def add(self, burst_id: str, text: str, *, author: str, now: datetime) -> Comment:
-        """Add a comment, durably.
+        """Add a comment and sync it to disk.
 
         Raises
         ------
         pydantic.ValidationError
             The text is empty or longer than ``MAX_COMMENT`` characters.
         OSError
-            It cannot be written.
+            The file cannot be written.
         """
         comment = Comment(burst_id=burst_id, author=author, written=now, text=text)
         self.root.mkdir(parents=True, exist_ok=True)

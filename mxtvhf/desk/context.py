@@ -1,7 +1,7 @@
-"""What is known about the direction of a burst, whatever the photons say: the rows of the context panel.
+"""Facts about the direction of a burst that do not depend on the photons, for the context panel.
 
-A provider turns a position and a moment into rows. A new one is added to ``PROVIDERS``. It must answer at
-once and from this machine alone, since every view of the page asks it.
+A provider yields rows for a position and a time; it is listed in ``PROVIDERS``. It must be fast and work
+without network access, since every request of the page calls it.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from mxtvhf.models.position import Position
 from mxtvhf.reporting.report.page import sky_links
 
 PLANE_DEG = 10.0
-"""Galactic latitude below which the plane is named: crowded fields, high absorption."""
+"""Galactic latitude below which the panel warns of crowded fields and high absorption."""
 SUN_LIMIT_DEG = 45.0
-"""Elongation below which telescopes on the ground hardly reach a position at night."""
+"""Elongation below which ground-based telescopes can hardly observe a position."""
 MOON_LIMIT_DEG = 30.0
-"""Distance from the Moon below which it lights up the sky around a position."""
+"""Angular distance below which the Moon brightens the sky around a position."""
 
 
 class ContextRow(Model):
-    """One line of the context panel."""
+    """Row of the context panel."""
 
     label: str
     value: str
-    """With its unit."""
+    """Value with its unit."""
     note: str = ""
-    """What the reader should conclude, or where the number is from."""
+    """Conclusion, or source of the number."""
 
 
 Provider = Callable[[Position, datetime], Iterator[ContextRow]]
-"""Position and moment (UTC) -> rows."""
+"""Function that yields rows for a position and a time (UTC)."""
 
 
 def context_rows(position: Position, now: datetime) -> tuple[ContextRow, ...]:
-    """Return the rows of all providers for a position at a moment."""
+    """Return the rows of all providers for a position and a time (UTC)."""
     return tuple(row for provider in PROVIDERS for row in provider(position, now))
 
 
 def galactic_rows(position: Position, now: datetime) -> Iterator[ContextRow]:
-    """Give the Galactic coordinates and the hydrogen column of the Galaxy."""
+    """Return the Galactic coordinates and the Galactic hydrogen column."""
     latitude = galactic_deg(position.ra_deg, position.dec_deg)[1]
     near = "Galactic plane" if abs(latitude) < PLANE_DEG else ""
     yield ContextRow(label="Galactic", value=galactic_text(position.ra_deg, position.dec_deg), note=near)
@@ -62,9 +62,9 @@ def galactic_rows(position: Position, now: datetime) -> Iterator[ContextRow]:
 
 
 def sun_and_moon_rows(position: Position, now: datetime) -> Iterator[ContextRow]:
-    """Give the angular distances of Sun and Moon, as seen from the centre of the Earth.
+    """Return the angular distances of Sun and Moon, as seen from the centre of the Earth.
 
-    Whole degrees: from a place on the ground the Moon is up to 1 degree elsewhere.
+    In whole degrees, since the parallax of the Moon is up to 1 degree.
     """
     sun, moon = sun_and_moon_deg(now)
     away = separation_arcsec(position.ra_deg, position.dec_deg, *sun) / 3600.0
@@ -80,7 +80,7 @@ def sun_and_moon_rows(position: Position, now: datetime) -> Iterator[ContextRow]
 def sun_and_moon_deg(now: datetime) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return right ascension and declination of Sun and Moon from the centre of the Earth, degrees.
 
-    By ERFA's ``epv00`` and ``moon98``. UTC stands for TDB: the Moon moves 0.01 degrees in that minute.
+    Computed by ERFA's ``epv00`` and ``moon98``. UTC is used for TDB: in that minute the Moon moves 0.01 deg.
     """
     day = erfa.dtf2d("UTC", now.year, now.month, now.day, now.hour, now.minute, now.second)
     earth, _ = erfa.epv00(*day)
@@ -96,13 +96,13 @@ def _direction(place: Sequence[float]) -> tuple[float, float]:
 
 
 PROVIDERS: tuple[Provider, ...] = (galactic_rows, sun_and_moon_rows)
-"""Asked in this order."""
+"""Providers in the order of their rows."""
 
 
 def context_links(burst_id: str, position: Position) -> dict[str, str]:
-    """Return the addresses that show a position in the services that a Burst Advocate looks at.
+    """Return name -> address of external services for a position.
 
-    Cones have the 90 % radius, at least 10 arcsec and at most 1 degree.
+    The search radius is R90, but at least 10 arcsec and at most 1 degree.
     """
     ra, dec = f"{round(position.ra_deg, 6) % 360.0:.6f}", f"{position.dec_deg:+.6f}"
     radius = min(max(position.r90_arcsec or 60.0, 10.0), 3600.0)

@@ -1,4 +1,4 @@
-"""The decision about a run, as its box shows it: not asked, open, answered, announced."""
+"""The decision about a run: not requested, open, answered or announced."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 DECISION_TASK_ID = "ba_decision"
 RECORDS = (DECISION, RELEASE, REFUSAL, SUBMISSION)
 MAX_DRAFT = 100_000
-"""Characters of a text that is shown on the page; the file itself is whole."""
+"""Maximum number of characters of a text on the page; the file itself is complete."""
 
 
 @dataclass(frozen=True)
 class AskedQuestion:
-    """What Airflow knows of the question that was put to the Burst Advocate."""
+    """The question to the Burst Advocate, as Airflow stores it."""
 
     run_id: str
     asked: datetime
     answer: str | None = None
-    """None while it is open."""
+    """None while the question is open."""
     answered: datetime | None = None
     answered_by: str | None = None
     is_failed: bool = False
-    """True when it was answered and its run ended without carrying the answer out."""
+    """True if its run ended without carrying out the answer."""
 
     @property
     def is_open(self) -> bool:
-        """True while nobody has answered."""
+        """True until somebody answers."""
         return self.answered is None
 
     @property
     def standing_answer(self) -> str | None:
-        """The answer, unless it was not carried out."""
+        """The answer; None if it was not carried out."""
         return None if self.is_failed else self.answer
 
 
@@ -51,53 +51,53 @@ class Draft:
 
     name: str
     address: str
-    """Relative to the app's."""
+    """Relative to the address of the app."""
     text: str
 
 
 @dataclass(frozen=True)
 class DecisionBox:
-    """All that the box shows."""
+    """Content of the decision box."""
 
     question: AskedQuestion | None
     decision: Decision | None
     release: Release | None
     fault: str | None
-    """Why one of the two cannot be read."""
+    """Reason why decision or release cannot be read; None if both can."""
     report_status: ReportStatus | None
-    """Which report is shown; None without any."""
+    """Status of the displayed report; None without a report."""
     report_sha256: str | None
-    """Of its file: an answer is about this report."""
+    """SHA-256 of its file, which identifies the report that an answer is about."""
     changes: tuple[str, ...] | None
-    """What the final report changed of the preliminary one; None while there are not both."""
+    """Changes from the preliminary to the final report; None until both exist."""
     known_as: str | None
-    """The catalogued source that the burst probably is; None where it is probably none."""
+    """Catalogued source with a probability above 50 %; None without one."""
     choices: tuple[Position, ...]
     """Positions that can be announced, the recommended one first."""
     drafts: tuple[Draft, ...]
-    """What would be told, after the announcement what was told."""
+    """Drafts of the texts; the released texts after the announcement."""
     refusal: str | None
-    """Why what was approved was not announced."""
+    """Reason why the approved result was not announced; None if it was not refused."""
     closed: str | None
-    """Why an open question must not be answered any more: the burst was retracted, a newer result exists."""
+    """Reason why an open question needs no answer any more: retraction or a newer result."""
     answer_address: str
-    """Where the answer is checked, relative to the app's."""
+    """Endpoint for the answer, relative to the address of the app."""
     form_address: str
-    """Airflow's own page of the question."""
+    """Address of Airflow's own form."""
 
     @property
     def is_open(self) -> bool:
-        """True while an answer is wanted."""
+        """True while an answer is needed."""
         return self.is_asked and self.closed is None
 
     @property
     def is_asked(self) -> bool:
-        """True while Airflow waits for an answer, also once more after a decision of which nothing came."""
+        """True while Airflow waits for an answer, also again after a decision that was not carried out."""
         return self.question is not None and self.question.is_open and self.release is None
 
     @property
     def is_pending(self) -> bool:
-        """True while an answer is being carried out."""
+        """True while an answer is carried out."""
         if self.fault is not None:
             return False
         if self.decision is not None:
@@ -106,17 +106,17 @@ class DecisionBox:
 
     @property
     def is_of_preliminary(self) -> bool:
-        """True when the decision was made with the preliminary report and the final one is shown."""
+        """True if the decision used the preliminary report and the final one is displayed."""
         was_preliminary = self.decision is not None and self.decision.report_status == "preliminary"
         return was_preliminary and self.report_status == "final"
 
     def objection(self, report_sha256: str | None) -> str | None:
-        """Say why an answer about a report is not taken now; None when it is.
+        """Return the reason why an answer is refused; None if it is accepted.
 
         Parameters
         ----------
         report_sha256
-            Of the report that was read.
+            SHA-256 of the report that the answer is about.
         """
         question, decision = self.question, self.decision
         if self.is_asked and self.closed is not None:
@@ -125,7 +125,8 @@ class DecisionBox:
             return None
         if self.is_asked:
             changed = f": {'; '.join(self.changes)}" if self.changes else ""
-            return f"A newer result exists, the {self.report_status} report{changed}. Read it, then decide."
+            news = f"A newer result is available, the {self.report_status} report{changed}."
+            return f"{news} Read it, then decide."
         if decision is not None:
             return f"Already decided by {decision.decided_by}, {second_text(decision.decided_at)} UTC."
         if question is not None and question.answered is not None:
@@ -134,20 +135,20 @@ class DecisionBox:
 
 
 def answer_address(airflow: str, run_id: str) -> str:
-    """Return where Airflow's API takes the answer; ``airflow`` is the path of its root, often empty."""
+    """Return the endpoint of Airflow's API for the answer; ``airflow`` is the path of Airflow's root."""
     run = quote(run_id, safe="")
     task = f"{DECISION_DAG_ID}/dagRuns/{run}/taskInstances/{DECISION_TASK_ID}"
     return f"{airflow}/api/v2/dags/{task}/-1/hitlDetails"
 
 
 def form_address(airflow: str, run_id: str) -> str:
-    """Return Airflow's own page of the question."""
+    """Return the address of Airflow's own form; ``airflow`` as in `answer_address`."""
     run = quote(run_id, safe="")
     return f"{airflow}/dags/{DECISION_DAG_ID}/runs/{run}/tasks/{DECISION_TASK_ID}/required_actions"
 
 
 def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
-    """Read the texts of an announcement; ``address`` gives that of a file name."""
+    """Read the texts of an announcement; ``address`` maps a file name to its address."""
     return tuple(
         Draft(path.name, address(path.name), path.read_text(errors="replace")[:MAX_DRAFT])
         for path in sorted(folder.glob("[!.]*"))
@@ -156,6 +157,6 @@ def drafts_in(folder: Path, address: Callable[[str], str]) -> tuple[Draft, ...]:
 
 
 def refusal_in(folder: Path) -> str | None:
-    """Return why what was approved was not announced; None when nothing was refused."""
+    """Return the reason why an approved result was not announced; None if it was not refused."""
     path = folder / REFUSAL
     return path.read_text(errors="replace").strip() if path.exists() else None

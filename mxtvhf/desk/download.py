@@ -1,4 +1,4 @@
-"""The products of a run in one file."""
+"""ZIP file with the products of a run."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from mxtvhf.reporting.report.model import Report
 
 
 def zipped(folder: Path, report: Report) -> bytes:
-    """Pack a report, its page and its products.
+    """Return a ZIP file with a report, its page and its products.
 
     Parameters
     ----------
     folder
-        The run's product folder.
+        Product folder of the run.
     report
-        Names the products; one whose file is missing is left out.
+        Report that lists the products; a product without a file is left out.
 
     Returns
     -------
     bytes
-        A ZIP file; names in it begin with the run's folder.
+        The names in the ZIP file begin with the name of the folder.
     """
     own = "preliminary/" if report.status == "preliminary" else ""
     names = [

@@ -1,4 +1,4 @@
-"""Who is on duty, who has a burst in hand, and who was notified of it, as the pages show them."""
+"""People on duty, the person who handles a burst, and its notifications, for the pages."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from mxtvhf.settings import Settings
 
 @dataclass(frozen=True)
 class NotifiedLine:
-    """One event, to whom it went, and what became of it."""
+    """Notification of one recipient about one event."""
 
     time: datetime
     title: str
     to: str
-    """The person or tag."""
+    """Person or tag of the recipient."""
     channel: str
-    """Its name; empty where no channel was tried yet."""
+    """Name of the channel; empty before the first attempt."""
     state: str
-    """``sent``, ``failed``, or ``waits``."""
+    """``sent``, ``failed`` or ``queued``."""
     reason: str
     tries: int
 
 
 @dataclass(frozen=True)
 class DutyBox:
-    """All that the box shows."""
+    """Content of the duty box."""
 
     on_duty: tuple[str, ...]
-    """Names."""
+    """Names of the people on duty."""
     until: datetime | None
     following: str | None
-    """Name of the person of the next shift."""
+    """Name of the next person on duty."""
     begins: datetime | None
-    """Of that shift."""
+    """Start of the next shift, UTC."""
     problem: str | None
-    """Why not exactly one person is on duty, or the rota cannot be read."""
+    """Reason why not exactly one person is on duty, or why the rota cannot be read."""
     has_rota: bool
     subject: str | None = None
-    """Of the burst in the ledger; None on the list, and where nobody was notified of it."""
+    """Key of the burst in the ledger; None on the list, and if nobody was notified."""
     holder: str | None = None
-    """Login name of who has the burst in hand."""
+    """Login name of the person who handles the burst."""
     holder_name: str | None = None
     held_since: datetime | None = None
     notified: tuple[NotifiedLine, ...] = ()
@@ -56,16 +56,16 @@ class DutyBox:
 def duty_box(
     settings: Settings, *, now: datetime, burst_id: str | None = None, is_test: bool = False
 ) -> DutyBox | None:
-    """Return what the box shows; None where no notifications are configured.
+    """Return the content of the duty box; None if no notifications are configured.
 
     Parameters
     ----------
     settings
-        Name the rota and the state folder.
+        Settings with the rota and the state folder.
     now
-        The moment, UTC.
+        Current time, UTC.
     burst_id, is_test
-        The burst of the page, and whether its tests are meant; None: the list of bursts.
+        Burst of the page, or its tests; None for the list of bursts.
     """
     policy = settings.notification
     if policy is None:
@@ -106,7 +106,7 @@ def _lines(record: SubjectRecord, rota: Rota | None) -> Iterator[NotifiedLine]:
             common = {"title": titles.get(addressed.key, addressed.key), "to": _name(rota, tag)}
             if not tries:
                 yield NotifiedLine(
-                    time=addressed.time, channel="", state="waits", reason="", tries=0, **common
+                    time=addressed.time, channel="", state="queued", reason="", tries=0, **common
                 )
             for channel in dict.fromkeys(one.channel for one in tries):
                 by_it = [one for one in tries if one.channel == channel]

@@ -1,4 +1,4 @@
-"""What the desk reads of an installation's files; each is read again only when it changed."""
+"""Files of an installation that the desk reads; a file is read again only if it has changed."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Decided:
-    """What is kept of the decision about a run."""
+    """Records of the decision about a run."""
 
     decision: Decision | None = None
     release: Release | None = None
     fault: str | None = None
-    """Why one of the two cannot be read; it is not known then whether something was announced."""
+    """Reason why a record cannot be read; whether something was announced is then unknown."""
 
 
 class MeasuredCurve(KeptModel):
-    """Of a report only the light curve."""
+    """The part of a report that holds the light curve."""
 
     class Analysis(Model):
-        """Of the analysis only the light curve."""
+        """The part of the analysis that holds the light curve."""
 
         light_curve: LightCurve | None = None
 
@@ -69,32 +69,32 @@ class DeskFiles:
         self.comments = Comments(settings.desk_records / "comments")
 
     def summary(self, burst_id: str, run_id: str) -> ReportSummary | None:
-        """Return the final report of a run in short, else the preliminary one; None without a sound one."""
+        """Return the summary of the final or else the preliminary report; None without a readable one."""
         return _first(_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
 
     def report(self, burst_id: str, run_id: str) -> Report | None:
-        """Return the final report of a run, else the preliminary one; None without a readable one."""
+        """Return the final or else the preliminary report of a run; None without a readable one."""
         found = self.digested_report(burst_id, run_id)
         return found[0] if found else None
 
     def digested_report(self, burst_id: str, run_id: str) -> tuple[Report, str] | None:
         """Return a report as `report` does, with the SHA-256 of its file."""
-        # Not remembered: a whole report is large, and one at a time is looked at.
+        # Not cached, since a complete report is large and only one is displayed at a time.
         for path in self._reports(burst_id, run_id):
             try:
                 if path.exists():
                     return report_at(path)
             except InvalidInput as error:
-                log_once(f"{error}; the file is left out")
+                log_once(f"{error}; file skipped")
         return None
 
     def changes(self, burst_id: str, run_id: str) -> tuple[str, ...] | None:
-        """Name what the final report of a run changed; None unless both of its reports can be read."""
+        """Return the changes from the preliminary to the final report; None unless both can be read."""
         after, before = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
         return None if before is None or after is None else changes(before, after)
 
     def light_curve(self, burst_id: str, run_id: str) -> LightCurve | None:
-        """Return the light curve of the source that a run measured; None without a readable one."""
+        """Return the light curve of the source from a run; None without a readable one."""
         found = _first(_left_out(_read, path, MeasuredCurve) for path in self._reports(burst_id, run_id))
         return found.analysis.light_curve if found and found.analysis else None
 
@@ -103,11 +103,11 @@ class DeskFiles:
         return [folder / name for name in (FINAL_REPORT, PRELIMINARY_REPORT)]
 
     def release_folder(self, burst_id: str, run_id: str) -> Path:
-        """Return where the decision about a run and its announcement are kept."""
+        """Return the folder with the decision about a run and its announcement."""
         return product_folder(self.releases, burst_id, run_id)
 
     def decided(self, burst_id: str, run_id: str) -> Decided:
-        """Return what was decided about a run and what was announced of it."""
+        """Return the decision about a run and its announcement."""
         folder = self.release_folder(burst_id, run_id)
         if not folder.is_dir():
             return Decided()
@@ -121,7 +121,7 @@ class DeskFiles:
         return Decided(decision, release)
 
     def announced(self, burst_id: str) -> list[tuple[str, Release, SubmittedCircular | None]]:
-        """Return all announcements of a burst: folder, release, and what is recorded of its circular."""
+        """Return all announcements of a burst: name of the folder, release, number of the circular."""
         found = []
         for path in sorted((self.releases / burst_id).glob(f"*/{RELEASE}")):
             release = _left_out(_read, path, Release)
@@ -131,30 +131,30 @@ class DeskFiles:
         return found
 
     def circular(self, burst_id: str, run_id: str) -> int | None:
-        """Return the number of the GCN Circular about a run's announcement; None where none is recorded."""
+        """Return the number of the GCN Circular of a run's announcement; None if none is recorded."""
         mine = self._of_run(burst_id, run_id)
         return mine[-1][1].circular if mine and mine[-1][1] else None
 
     def _of_run(self, burst_id: str, run_id: str) -> list[tuple[Release, SubmittedCircular | None]]:
-        """Return what was announced of a run and what retracts it, oldest first."""
+        """Return the announcement of a run and its retraction, oldest first."""
         found = [(release, recorded) for _, release, recorded in self.announced(burst_id)]
         mine = [one for one in found if one[0].decision.run_id == run_id]
         return sorted(mine, key=lambda one: one[0].number)
 
     def state_words(self, run: Run, state: State) -> str:
-        """Write the state of a run with the number of its circular: ``submitted, GCN 44454``."""
+        """Return the state of a run with the number of its circular: ``submitted, GCN 44454``."""
         circular = self.circular(str(run.burst_id), run.run_id) if state is State.SUBMITTED else None
         return f"{state}, GCN {circular}" if circular else str(state)
 
     def first_written(self, burst_id: str, run_id: str) -> datetime | None:
-        """Return when the first report of a run was written; None without a sound one."""
+        """Return the time when the first report of a run was written, UTC; None without a readable one."""
         found = (_left_out(_read, path, ReportSummary) for path in self._reports(burst_id, run_id))
         return min((report.written for report in found if report is not None), default=None)
 
     def state(
         self, run: Run, report: ReportSummary | None, *, is_asked: bool, answer: str | None = None
     ) -> State:
-        """Tell where the burst of a run stands; parameters as of `state_of`."""
+        """Return the state of the burst of a run; parameters as in `state_of`."""
         burst_id = str(run.burst_id)
         is_test = kind_of(run.run_id, report, is_test=run.is_test) is RunKind.TEST
         decided = self.decided(burst_id, run.run_id)
@@ -175,13 +175,13 @@ class DeskFiles:
         )
 
     def notices(self, burst_id: str) -> list[tuple[datetime, Alert]]:
-        """Return the notices of a burst, in the order in which they first came, with that moment."""
+        """Return the notices of a burst with their time of arrival, in this order."""
         kept = self.archive.first_notices(burst_id).items()
         read = ((received, _notice(path)) for path, received in kept)
         return [(received, alert) for received, alert in read if alert is not None]
 
     def alerts(self, burst_id: str) -> list[Alert]:
-        """Return the notices of a burst, in the order in which they first came."""
+        """Return the notices of a burst in the order of their arrival."""
         return [alert for _, alert in self.notices(burst_id)]
 
 
@@ -190,11 +190,11 @@ def _first(found: Iterable[Kept | None]) -> Kept | None:
 
 
 def _left_out(read: Callable[[Path, type[Kept]], Kept | None], path: Path, kind: type[Kept]) -> Kept | None:
-    """Read a file that is no reason to refuse all the others; None when it cannot be read."""
+    """Read a file; return None if it cannot be read, so that the others are still shown."""
     try:
         return read(path, kind)
     except InvalidInput as error:
-        log_once(f"{error}; the file is left out")
+        log_once(f"{error}; file skipped")
         return None
 
 
@@ -223,5 +223,5 @@ def _notice(path: Path) -> Alert | None:
     try:
         return read_alert(path.read_bytes(), name=path.name)
     except (InvalidInput, FileNotFoundError) as error:
-        log.warning("%s: left out, no notice: %s", path, error)
+        log.warning("%s: skipped, not a valid notice: %s", path, error)
         return None

@@ -1,4 +1,4 @@
-"""How GP's analysis of a burst stands, in a word and a remark."""
+"""The progress of GP's analysis in a word and a remark."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ from mxtvhf.reporting.report.model import Report
 from mxtvhf.workflow.runs import Run
 
 REMARKS = {
-    GpProgress.NO_DETECTION: "GP found no source",
+    GpProgress.NO_DETECTION: "GP detected no source",
     GpProgress.FAILED: "see the details of the run",
     GpProgress.TIMED_OUT: "no answer in time",
     GpProgress.NOT_REACHED: "see the details of the run",
-    GpProgress.NOT_ASKED: "no observation known",
+    GpProgress.NOT_ASKED: "observation unknown",
 }
 NOT_INDEPENDENT = "reference GP, not independent (same method and photons)"
 
 
 @dataclass(frozen=True)
 class GpLine:
-    """What the page says of GP."""
+    """Progress of GP's analysis for the page."""
 
     word: str
     remark: str
     requested: datetime | None = None
-    """When GP was asked, while it is at work; None before that, and after its end."""
+    """Time of the request while GP is running, UTC; None before and after."""
     reason: str | None = None
-    """Why there is no position, in GP's or our own words."""
+    """Reason why GP gave no position; None if it did, or is running."""
 
 
 def gp_line(run: Run | None, report: Report) -> GpLine:
-    """Tell how GP's analysis stands.
+    """Return the progress of GP's analysis.
 
     Parameters
     ----------
     run
-        The run of the report; while it goes on it knows more of GP than a preliminary report.
+        Run of the report; during the run it is more current than the preliminary report.
     report
-        What is shown.
+        The displayed report.
     """
     outcome = report.gp
     if report.status == "preliminary" and run is not None:
         if run.gp is not None:
             outcome = run.gp
         elif run.ended is None:
-            return GpLine(GpProgress.RUNNING, "" if run.gp_requested else "being asked", run.gp_requested)
+            return GpLine(
+                GpProgress.RUNNING, "" if run.gp_requested else "request being sent", run.gp_requested
+            )
         else:
             outcome = GpOutcome(available=False, progress=GpProgress.FAILED, reason=None)
     remark = REMARKS.get(outcome.word, "")

@@ -1,4 +1,4 @@
-"""The hand-over of a shift: what happened with which burst, and what is still open."""
+"""The hand-over of a shift: what happened to each burst, and what is still open."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.comments import Comment
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.models.angles import radius_text
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.times import second_text
 from mxtvhf.reporting.announcement.model import Decision, Release, SubmittedCircular
@@ -16,34 +17,34 @@ from mxtvhf.reporting.announcement.model import Decision, Release, SubmittedCirc
 
 @dataclass(frozen=True)
 class HandoverEntry:
-    """A burst of the shift."""
+    """Burst of the shift."""
 
     line: BurstLine
     decisions: tuple[Decision, ...]
-    """Made in the shift, oldest first."""
+    """Decisions of the shift, oldest first."""
     announcements: tuple[tuple[Release, SubmittedCircular | None], ...]
-    """Released in the shift, retractions included, each with the number of its circular."""
+    """Announcements and retractions of the shift, each with the number of its circular."""
     comments: tuple[Comment, ...]
-    """Written in the shift, oldest first."""
+    """Comments of the shift, oldest first."""
 
 
 @dataclass(frozen=True)
 class Handover:
-    """All bursts of a shift."""
+    """Bursts of a shift."""
 
     since: datetime
     until: datetime
     entries: tuple[HandoverEntry, ...]
-    """Those that need somebody first, then the youngest."""
+    """Bursts that need a person first, then the newest."""
 
     @property
     def open(self) -> tuple[HandoverEntry, ...]:
-        """The bursts that need somebody, whenever they came."""
+        """Bursts that need a person, whatever their age."""
         return tuple(entry for entry in self.entries if entry.line.needs_you)
 
     @property
     def text(self) -> str:
-        """The hand-over as plain text, for a mail or a log book."""
+        """Hand-over as plain text, for a mail or a logbook."""
         lines = [f"MXT-VHF hand-over, {second_text(self.since)} to {second_text(self.until)} UTC"]
         number = len(self.entries)
         lines += [f"{number} burst{'' if number == 1 else 's'}, {len(self.open)} open"]
@@ -53,17 +54,17 @@ class Handover:
 
 
 def handover(lines: Sequence[BurstLine], files: DeskFiles, *, since: datetime, until: datetime) -> Handover:
-    """Put the hand-over of a shift together.
+    """Return the hand-over of a shift.
 
     Parameters
     ----------
     lines
-        The list of bursts, as of `burst_lines`.
+        Lines from `burst_lines`.
     files
-        Where decisions and comments are read.
+        Source of decisions and comments.
     since, until
-        The shift. A burst belongs to it if T0, its newest run, a decision or a comment lies in it, and in any
-        case while it needs somebody.
+        Start and end of the shift, UTC. A burst belongs to it if T0, its newest run, a decision or a comment
+        lies within, and in any case while it needs a person.
     """
     found = (_entry(line, files, since, until) for line in lines)
     entries = [one for one in found if one.line.needs_you or _is_of_shift(one, since, until)]
@@ -103,7 +104,7 @@ def _is_of_shift(entry: HandoverEntry, since: datetime, until: datetime) -> bool
 
 
 def announcement_text(release: Release, submission: SubmittedCircular | None) -> str:
-    """Say what an announcement is and what became of it: ``announcement 2, sent, GCN 44454``."""
+    """Format an announcement with its state: ``announcement 2, sent, GCN 44454``."""
     what = " (retraction)" if release.is_retraction else ""
     circular = f", GCN {submission.circular}" if submission else ""
     return f"announcement {release.number}{what}, {'sent' if release.is_sent else 'not sent'}{circular}"
@@ -114,7 +115,7 @@ def _entry_text(entry: HandoverEntry) -> list[str]:
     mark = "" if line.kind == "live" else f" ({line.kind})"
     text = [f"{line.burst_id}{mark}: {line.state}, T0 {second_text(line.since)}"]
     if line.best is not None:
-        radius = "" if line.best.r90_arcsec is None else f', R90 {line.best.r90_arcsec:.0f}"'
+        radius = "" if line.best.r90_arcsec is None else f", R90 {radius_text(line.best.r90_arcsec)}"
         text.append(f"  {' '.join(line.best.sexagesimal_text)}{radius}; {line.verdict} {line.verdict_words}")
     for decision in entry.decisions:
         comment = f": {decision.comment}" if decision.comment else ""

@@ -1,4 +1,4 @@
-"""The first words of a burst's page: the candidates for its position, each with what speaks for it."""
+"""The candidates for the position of a burst, each with its evidence, for the top of its page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from mxtvhf.analysis.model import measurement_text
 from mxtvhf.crosscheck.model import PositionPair, Verdict
-from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.reporting.report.model import Report
@@ -15,27 +14,27 @@ from mxtvhf.reporting.report.model import Report
 
 @dataclass(frozen=True)
 class Candidate:
-    """A position that the burst may have."""
+    """A candidate for the position of the burst."""
 
     position: Position
     pair: PositionPair | None
-    """How it compares with the position in the headline; None for that one itself."""
+    """Comparison with the position in the headline; None for that position itself."""
     evidence: tuple[str, ...]
     """Significance, counts, flux, decay of the source at this position."""
 
     @property
     def galactic(self) -> str:
-        """Galactic coordinates in words."""
+        """Galactic coordinates as text."""
         return galactic_text(self.position.ra_deg, self.position.dec_deg)
 
 
 def candidates(report: Report, best: Position) -> tuple[Candidate, ...]:
-    """Return the position in the headline, and beside it the current ones that contradict it.
+    """Return the position in the headline, followed by the current ones that contradict it.
 
     Parameters
     ----------
     report
-        What a run found.
+        Report of a run.
     best
         The position in the headline.
     """
@@ -48,13 +47,13 @@ def candidates(report: Report, best: Position) -> tuple[Candidate, ...]:
 
 
 def pair_of(report: Report, first: Position, second: Position) -> PositionPair | None:
-    """Return the comparison of two positions of a report; None where they were not compared."""
+    """Return the comparison of two positions of a report; None if they were not compared."""
     labels = {first.label, second.label}
     return next((pair for pair in report.crosscheck if {pair.first, pair.second} == labels), None)
 
 
 def evidence(report: Report, position: Position) -> Iterator[str]:
-    """Say what speaks for the source at a position: of our own by the photons, else by its notice."""
+    """Yield the evidence for a position: from the photons for our own one, else from its notice."""
     if position.origin is Origin.MXT_VHF:
         yield from _photon_evidence(report)
         return
@@ -79,14 +78,3 @@ def _photon_evidence(report: Report) -> Iterator[str]:
         yield f"flux {measurement_text(fit.flux, 'erg/cm2/s')} ({low:g}-{high:g} keV, observed{doubt})"
     if analysis.light_curve and (decay := analysis.light_curve.decay):
         yield f"decay index {measurement_text(decay.index)}"
-
-
-def depth_text(report: Report, best: Position | None) -> str:
-    """Say against which catalogues the position in the headline was checked; empty where one is deep."""
-    answers = [one for one in report.catalogues if best is not None and one.is_around(best)]
-    checked = sorted({one.catalogue for one in answers if one.is_complete})
-    if any(is_deep(one) for one in answers):
-        return ""
-    if not checked:
-        return "no catalogue checked"
-    return f"only {', '.join(checked)} checked, not as deep as MXT"

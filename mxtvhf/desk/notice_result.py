@@ -1,4 +1,4 @@
-"""What the notices alone say of a burst: the first thing known of it, before any photon has come."""
+"""The result of the notices alone, which is known before the first photon arrives."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mxtvhf.notices.burst import burst_trigger_time, in_order
 
 @dataclass(frozen=True)
 class NoticeResult:
-    """Position, significance and T0 by the notices of a burst."""
+    """Position, significance and T0 from the notices of a burst."""
 
     position: Position | None
-    """The last one published; None while no notice gives one."""
+    """Last published position; None until a notice gives one."""
     trigger_time: datetime | None
     words: str
-    """The notice that the position is from, with its significance."""
+    """Notice type of the position, with its significance."""
 
 
 def notice_result(alerts: Iterable[Alert], *, is_test: bool) -> NoticeResult | None:
-    """Return what the notices of a burst, or of its tests, say; None without any notice.
+    """Return the result of the notices of a burst, or of its tests; None without a notice.
 
     Parameters
     ----------
     alerts
-        All notices that name the burst, also retractions and tests.
+        All notices of the burst, retractions and tests included.
     is_test
-        Whether the tests count, or the notices of the burst itself.
+        True to use the tests only, False to use the notices of the burst itself.
     """
     ordered = [alert for alert in in_order(alerts) if alert.is_test == is_test and not alert.is_retraction]
     if not ordered:
@@ -46,13 +46,13 @@ def notice_result(alerts: Iterable[Alert], *, is_test: bool) -> NoticeResult | N
 
 
 def kind_of_notices(alerts: Iterable[Alert]) -> RunKind:
-    """Return the kind of a burst of which only notices have come: a test where all of them are tests."""
+    """Return the kind of a burst with notices only: a test if all notices are tests."""
     roles = {alert.is_test for alert in alerts}
     return RunKind.TEST if roles == {True} else RunKind.LIVE
 
 
 def snr_text(alert: Alert) -> str:
-    """Write the signal-to-noise ratio of a notice, ``, SNR 10``; empty where it gives none."""
+    """Format the signal-to-noise ratio of a notice, ``, SNR 10``; empty without one."""
     if alert.snr is None:
         return ""
     return f", SNR {'>= ' if alert.snr_saturated else ''}{alert.snr:g}"

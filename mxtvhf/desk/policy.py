@@ -1,4 +1,4 @@
-"""The HTTP headers of the desk's pages: what a browser lets them load and run."""
+"""HTTP headers of the desk's pages, which restrict what a browser loads and runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "private, no-cache",
 }
-# Aladin Lite runs WebAssembly, styles itself, and loads images and tables of surveys from CDS's mirrors.
+# Aladin Lite runs WebAssembly, sets its own styles, and loads survey images and tables from CDS mirrors.
 ALADIN_HEADERS = HEADERS | {
     "Content-Security-Policy": (
         f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {CDS}; style-src 'self' 'unsafe-inline'; "

@@ -1,4 +1,4 @@
-"""The desk's pages as HTML."""
+"""Render the pages of the desk as HTML."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from markupsafe import Markup
 
 from mxtvhf import __version__
 from mxtvhf.archive.archive import QuarantineNote
-from mxtvhf.crosscheck.bayes import probability_text
-from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.comments import MAX_COMMENT
 from mxtvhf.desk.duty import DutyBox
 from mxtvhf.desk.handover import Handover, announcement_text
-from mxtvhf.desk.names import instrument_name, position_name
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
 from mxtvhf.desk.states import State
@@ -34,20 +31,20 @@ from mxtvhf.workflow.runs import Run
 LIST_REFRESH_S = 5
 
 ERRORS = {403: "Not allowed", 404: "Not found", 422: "Invalid address"}
-"""HTTP status -> title of its page."""
+"""HTTP status -> title of the error page."""
 
 ALADIN = "https://aladin.cds.unistra.fr/AladinLite/api/v3/latest/aladin.js"
-"""Aladin Lite v3 of the CDS, loaded only when somebody asks for it."""
+"""Aladin Lite v3 of the CDS, loaded only on request."""
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at a page."""
+    """Person who views a page."""
 
     name: str
-    """As Airflow knows them."""
+    """Login name."""
     may_decide: bool
-    """True when Airflow takes an answer of theirs to the question about a burst."""
+    """True if Airflow accepts their answer to the question about a burst."""
 
 
 def render_list(
@@ -64,17 +61,17 @@ def render_list(
     Parameters
     ----------
     lines
-        Youngest first.
+        Lines from `burst_lines`.
     quarantined
-        How many inputs could not be read.
+        Number of unreadable inputs.
     base
-        Path under which the app is reached, e.g. ``/mxtvhf``.
+        Path of the app, e.g. ``/mxtvhf``.
     viewer
-        Who looks at it; None: the page names nobody.
+        Person who views the page; None if unknown.
     duty
-        Who is on duty; None: no notifications are configured.
+        Content of the duty box; None if no notifications are configured.
     now
-        The moment of the page; None: the present.
+        Time of the page, UTC; None for the current time.
     """
     template = _environment().get_template("list.html.j2")
     return template.render(
@@ -92,7 +89,7 @@ def render_list(
 def render_burst(
     page: BurstPage, *, base: str, viewer: Viewer | None = None, duty: DutyBox | None = None
 ) -> str:
-    """Render the page of a burst; arguments as in `render_list`. Without a viewer everybody may decide."""
+    """Render the page of a burst; arguments as in `render_list`. Without a viewer, everybody may decide."""
     return (
         _environment()
         .get_template("burst.html.j2")
@@ -125,7 +122,7 @@ def render_statistics(
 
 
 def render_unreadable(notes: Sequence[QuarantineNote], *, base: str, viewer: Viewer | None = None) -> str:
-    """Render the inputs that could not be read; arguments as in `render_list`."""
+    """Render the list of unreadable inputs; arguments as in `render_list`."""
     template = _environment().get_template("unreadable.html.j2")
     return template.render(notes=notes, base=base, viewer=viewer, refresh_s=LIST_REFRESH_S)
 
@@ -136,14 +133,14 @@ def render_aladin(page: BurstPage, *, base: str) -> str:
 
 
 def render_error(status: int, detail: str, *, base: str) -> str:
-    """Render the page of an error.
+    """Render an error page.
 
     Parameters
     ----------
     status
-        Of HTTP.
+        HTTP status.
     detail
-        The reason, one line.
+        Reason in one line.
     base
         As in `render_list`.
     """
@@ -158,9 +155,9 @@ def render_no_report(run_id: str, run: Run | None, *, base: str, airflow: str) -
     Parameters
     ----------
     run_id
-        As it was asked for.
+        Run id of the request.
     run
-        The run with its problems; None: there is none of this id.
+        The run with its problems; None if the id is unknown.
     base
         As in `render_list`.
     airflow
@@ -174,7 +171,7 @@ def _run_files(page: BurstPage, base: str) -> str:
     return f"{base}/runs/{quote(page.run.run_id, safe='')}" if page.run else base
 
 
-# Of a thousand lines few change from one look to the next.
+# Of a thousand lines, only few change between two requests.
 @lru_cache(maxsize=4096)
 def _row(line: BurstLine, base: str) -> Markup:
     return Markup(_environment().get_template("row.html.j2").render(line=line, base=base))  # noqa: S704  escaped
@@ -184,12 +181,8 @@ def _row(line: BurstLine, base: str) -> Markup:
 def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
-        "chance": p_number,
         "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
-        "instrument_name": instrument_name,
-        "position_name": position_name,
         "origin_word": origin_word,
-        "probability": probability_text,
         "row": _row,
         "snr": snr_text,
         "short_run": lambda run_id, burst_id: run_id.removeprefix(f"{burst_id}__"),

@@ -1,4 +1,4 @@
-"""The run of a burst that the desk shows: the newest with a report, so that no update hides a position."""
+"""Selection of the displayed run: the newest with a report, so that an update hides no position."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from mxtvhf.workflow.runs import Run
 def newest_reported(
     runs: Sequence[tuple[Run, ReportSummary | None]],
 ) -> tuple[Run, ReportSummary | None]:
-    """Return the newest run that has a report, else the newest run.
+    """Return the newest run with a report, or else the newest run.
 
     Parameters
     ----------
     runs
-        Runs of one burst and of one kind with their reports, newest first; at least one.
+        At least one run of one burst and one kind, each with its report, newest first.
     """
     return next(((run, report) for run, report in runs if report is not None), runs[0])
 
 
 def shown_run(runs: Sequence[Run], files: DeskFiles) -> Run | None:
-    """Return the run that the page of a burst shows when it is asked for none.
+    """Return the run that the page of a burst shows by default.
 
-    Live runs come before tests, tests before replays; of each kind the newest run that has a report.
+    Live runs take precedence over tests, tests over replays; within a kind, see `newest_reported`.
 
     Parameters
     ----------
     runs
         All runs of one burst, newest first.
     files
-        Where their reports are read.
+        Source of their reports.
 
     Returns
     -------
     Run or None
-        None without any run.
+        None without a run.
     """
     kinds: dict[RunKind, list[tuple[Run, ReportSummary | None]]] = {}
     for run in runs:

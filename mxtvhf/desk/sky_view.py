@@ -1,58 +1,57 @@
-"""What the sky view draws, as data for its script: places in the tangent plane of the best position."""
+"""Data of the sky view for its script, in the tangent plane of the best position."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.desk.names import instrument_name, position_name, superseded
 from mxtvhf.localisation.model import CredibleRegion, LocalisedSource
 from mxtvhf.models.angles import separation_arcsec, tangent_offset_arcmin
 from mxtvhf.models.base import Model
-from mxtvhf.models.position import Position
+from mxtvhf.models.position import INSTRUMENTS, Origin, Position, superseded
 from mxtvhf.reporting.report.sky_plot import WIDEST_SKY_ARCMIN
 
 START_R90_ARCMIN = 30.0
-"""A wider circle does not set the view at the beginning: the finer positions would be points in it."""
+"""A position with a larger R90 does not set the initial view, in which precise ones would be dots."""
 SMALLEST_HALF_ARCMIN = 1.0
 MARGIN = 1.25
-"""Width of a view over that of what it shows."""
+"""Ratio of the width of a view to that of its content."""
 OTHER_SOURCES = "sources"
-"""Layer of the sources that the VHF photons show beside the burst."""
+"""Layer of the other sources in the VHF photons."""
 
 
 class SkyCircle(Model):
-    """A position or a catalogue source with its 90 % circle."""
+    """Position or catalogue source with its 90 % error circle."""
 
     layer: str
-    """What shows and hides it: ``position <label>``, ``sources`` or ``catalogue <name>``."""
+    """Layer that shows or hides it: ``position <label>``, ``sources`` or ``catalogue <name>``."""
     label: str
     style: str
-    """How it is drawn: the origin's name as a word, ``source`` or ``catalogue``."""
+    """Style: the origin as a word, ``source`` or ``catalogue``."""
     ra_deg: float
     dec_deg: float
     x: float
-    """To the East of the centre, arcmin."""
+    """Offset to the East of the centre, arcmin."""
     y: float
-    """To the North."""
+    """Offset to the North, arcmin."""
     r90_arcmin: float | None
     is_superseded: bool = False
-    """A later position of the same origin replaced it: it is drawn pale."""
+    """True if a later position of the same origin replaces it; it is drawn pale."""
 
 
 class SkyOutlines(Model):
-    """A credible region."""
+    """Outlines of a credible region."""
 
     layer: str
     part: float
     outlines: tuple[tuple[tuple[float, float], ...], ...]
-    """East and North of the centre, arcmin."""
+    """Offsets to the East and the North of the centre, arcmin."""
     sky_outlines: tuple[tuple[tuple[float, float], ...], ...]
-    """The same in degrees ICRS."""
+    """Right ascension and declination, ICRS degrees."""
 
 
 class SkyLayer(Model):
-    """A line of the legend."""
+    """Line of the legend."""
 
     name: str
     style: str
@@ -60,32 +59,32 @@ class SkyLayer(Model):
 
 
 class SkyFrame(Model):
-    """A square of the tangent plane."""
+    """Square view of the tangent plane."""
 
     x: float
-    """East of the best position, arcmin: of the middle."""
+    """Offset of its centre to the East of the best position, arcmin."""
     y: float
-    """North."""
+    """Offset of its centre to the North, arcmin."""
     half: float
     """Half width, arcmin."""
 
 
 class SkyView(Model):
-    """All that is drawn."""
+    """Content of the sky view."""
 
     ra_deg: float
-    """Of the centre of the tangent plane, the best position."""
+    """Right ascension of the centre of the tangent plane, the best position."""
     dec_deg: float
     start: SkyFrame
-    """What is shown at the beginning: every position with its circle, except the widest ones."""
+    """Initial view: all positions with their error circles, except the widest ones."""
     everything: SkyFrame
     circles: tuple[SkyCircle, ...]
     regions: tuple[SkyOutlines, ...]
     layers: tuple[SkyLayer, ...]
-    """What can be shown and hidden."""
+    """Layers that can be shown or hidden."""
 
     def draws(self, position: Position) -> bool:
-        """Tell whether a position is drawn."""
+        """Return True if a position is drawn."""
         return any(circle.layer == f"position {position.label}" for circle in self.circles)
 
 
@@ -96,29 +95,27 @@ def sky_view(
     catalogues: Sequence[CatalogueAnswer] = (),
     others: Sequence[LocalisedSource] = (),
 ) -> SkyView:
-    """Put the sky view together.
+    """Return the content of the sky view.
 
     Parameters
     ----------
     best
-        The centre (gnomonic projection, North up, East left).
+        Centre of the tangent plane (gnomonic projection, North up, East left).
     positions
-        All positions; those too far away to be drawn in a plane are left out.
+        All positions; those too far away for the plane are not drawn.
     regions
-        Credible regions of the VHF position.
+        Credible regions of the position from the VHF photons.
     catalogues
-        Answers of the catalogues that were asked.
+        Results of the catalogue searches.
     others
-        Sources that the VHF photons show beside the burst.
+        Other sources in the VHF photons.
     """
     replaced = superseded(positions)
     circles = [
         _circle(
             best,
             f"position {one.label}",
-            f"{instrument_name(one.origin)} (superseded)"
-            if one.label in replaced
-            else instrument_name(one.origin),
+            f"{one.instrument} (superseded)" if one.label in replaced else one.instrument,
             origin_word(one.origin),
             one.ra_deg,
             one.dec_deg,
@@ -157,14 +154,14 @@ def sky_view(
 def _layers(
     circles: Sequence[SkyCircle], positions: Sequence[Position], regions: Sequence[CredibleRegion]
 ) -> Iterator[SkyLayer]:
-    """List what can be shown and hidden, the positions first."""
-    words = {f"position {one.label}": position_name(one) for one in positions}
-    words[OTHER_SOURCES] = "MXT (VHF), other sources"
+    """Yield the layers, the positions first."""
+    words = {f"position {one.label}": one.name for one in positions}
+    words[OTHER_SOURCES] = f"{INSTRUMENTS[Origin.MXT_VHF]}, other sources"
     for name, style in dict.fromkeys((circle.layer, circle.style) for circle in circles):
         yield SkyLayer(name=name, style=style, words=words.get(name) or name.removeprefix("catalogue "))
     if regions:
         parts = " and ".join(f"{100.0 * region.part:g} %" for region in regions)
-        yield SkyLayer(name="region", style="region", words=f"MXT (VHF), {parts} region")
+        yield SkyLayer(name="region", style="region", words=f"{INSTRUMENTS[Origin.MXT_VHF]}, {parts} region")
 
 
 def _circle(
@@ -178,7 +175,7 @@ def _circle(
     *,
     is_superseded: bool = False,
 ) -> SkyCircle | None:
-    """Place a circle; None where the plane does not show it."""
+    """Return a circle in the plane; None if it is too far away."""
     radius = None if r90_arcsec is None else r90_arcsec / 60.0
     away = separation_arcsec(best.ra_deg, best.dec_deg, ra_deg, dec_deg) / 60.0
     if away + (radius or 0.0) > 2.0 * WIDEST_SKY_ARCMIN:
@@ -198,7 +195,7 @@ def _circle(
 
 
 def _frame(circles: Sequence[SkyCircle]) -> SkyFrame:
-    """Return the square around some circles, with a margin for their names."""
+    """Return the square view around circles, with a margin for their names."""
     reaches = [(one.x, one.y, one.r90_arcmin or 0.0) for one in circles] or [(0.0, 0.0, 1.0)]
     west, east = min(x - r for x, _, r in reaches), max(x + r for x, _, r in reaches)
     south, north = min(y - r for _, y, r in reaches), max(y + r for _, y, r in reaches)
@@ -221,5 +218,5 @@ def _place(best: Position, ra_deg: float, dec_deg: float) -> tuple[float, float]
 
 
 def origin_word(origin: str) -> str:
-    """Write an origin as a word for a style sheet."""
+    """Return an origin as a class name of the style sheet."""
     return origin.lower().replace(" ", "-")

@@ -1,4 +1,4 @@
-"""Light curve and spectrum of the source, and the trend of its position over the updates, as charts."""
+"""Charts of the light curve, the spectrum, and the position over the updates."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from mxtvhf.analysis.model import LightCurve, Measurement, RateBin, SpectralFit, measurement_text
 from mxtvhf.desk.charts import Axis, Chart, Series, limits
-from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Position
 
 
 def light_curve_chart(curve: LightCurve, earlier: Sequence[LightCurve] = ()) -> Chart:
-    """Draw the net rate of the source against time: bins with their errors, Bayesian blocks, the decay.
+    """Return the chart of the net rate against time: bins, Bayesian blocks and the fitted decay.
 
     Parameters
     ----------
     curve
-        Of the report that is shown.
+        Light curve of the displayed report.
     earlier
-        Those of other updates, the newest first. Of each only what no curve before covers is drawn: an update
-        usually contains all photons of those before it.
+        Light curves of other updates, newest first. Each is drawn only where no previous one covers the time,
+        since an update usually contains all photons of the earlier ones.
     """
     bins = [(0.5 * (one.start_s + one.stop_s), one.rate) for one in curve.bins if one.rate is not None]
     older = [
@@ -39,13 +39,13 @@ def light_curve_chart(curve: LightCurve, earlier: Sequence[LightCurve] = ()) -> 
     low, high = limits(times, margin=0.02)
     if curve.decay is not None:
         series.append(Series(f"decay, index {curve.decay.index.value:.2f}", "c-model", lines=[_decay(curve)]))
-    zero = "T0" if curve.zero_is_trigger else "the start of good time"
+    zero = "T0" if curve.zero_is_trigger else "the start of the GTI"
     rates = [end for _, rate in (*bins, *older) for end in _ends(rate)]
     return Chart(
         title="Light curve of the source",
         description=(
             f"Net rate of the source in {len(bins)} bins and {len(blocks)} Bayesian blocks; mean "
-            f"{measurement_text(curve.mean, 'counts/s')}. The numbers are below."
+            f"{measurement_text(curve.mean, 'counts/s')}. The numbers follow below."
         ),
         across=Axis(f"Time since {zero} (s)", low, high),
         upward=Axis("Rate (counts/s)", *limits(rates, zero=True)),
@@ -54,7 +54,7 @@ def light_curve_chart(curve: LightCurve, earlier: Sequence[LightCurve] = ()) -> 
 
 
 def uncovered(curve: LightCurve, earlier: Sequence[LightCurve]) -> list[RateBin]:
-    """Return the bins of other updates outside of the times that newer curves cover, on this curve's zero."""
+    """Return the bins of other updates at times that no newer curve covers, on the time axis of ``curve``."""
     covered = [(curve.bins[0].start_s, curve.bins[-1].stop_s)] if curve.bins else []
     found: list[RateBin] = []
     for other in earlier:
@@ -72,9 +72,9 @@ def uncovered(curve: LightCurve, earlier: Sequence[LightCurve]) -> list[RateBin]
 
 
 def spectrum_chart(fit: SpectralFit) -> Chart:
-    """Draw the net spectrum of the source region with the folded model, both scales logarithmic.
+    """Return the chart of the net spectrum with the folded model, both axes logarithmic.
 
-    A bin whose net counts are not above zero has only the upper end of its error.
+    A bin without positive net counts is drawn as the upper end of its error bar only.
     """
     middle = [(one.low_kev * one.high_kev) ** 0.5 for one in fit.bins]
     positive = [one.rate.value for one in fit.bins if one.rate.value > 0.0]
@@ -97,7 +97,7 @@ def spectrum_chart(fit: SpectralFit) -> Chart:
         title="Spectrum of the source",
         description=(
             f"Net counts per second and keV in {len(fit.bins)} bins with the folded absorbed power law: "
-            f"photon index {measurement_text(fit.photon_index)}. The numbers are below."
+            f"photon index {measurement_text(fit.photon_index)}. The numbers follow below."
         ),
         across=Axis("Energy (keV)", fit.bins[0].low_kev, fit.bins[-1].high_kev, is_log=True),
         upward=Axis("Net counts / s / keV", low, high, is_log=True),
@@ -110,24 +110,24 @@ def spectrum_chart(fit: SpectralFit) -> Chart:
 
 @dataclass(frozen=True)
 class PositionOfUpdate:
-    """The best position of an update."""
+    """Best position of an update."""
 
     sequence: int
     position: Position
 
 
 def trend_chart(updates: Sequence[PositionOfUpdate]) -> Chart | None:
-    """Draw the 90 % radius of each update and its offset from the newest position.
+    """Return the chart of R90 and the offset from the newest position, by update.
 
     Parameters
     ----------
     updates
-        Oldest first.
+        Best positions of the updates, oldest first.
 
     Returns
     -------
     Chart or None
-        None with fewer than two updates: there is no trend.
+        None with fewer than two updates.
     """
     if len(updates) < 2:
         return None
@@ -146,21 +146,21 @@ def trend_chart(updates: Sequence[PositionOfUpdate]) -> Chart | None:
     return Chart(
         title="Position by update",
         description="; ".join(
-            f"update {one.sequence}: {_radius(one.position)}{offset:.0f} arcsec from the newest position"
+            f"update {one.sequence}: {_radius(one.position)}{angle_text(offset)} from the newest position"
             for one, (_, offset) in zip(updates, offsets, strict=True)
         )
         + ".",
         across=Axis("Update", min(numbers) - 0.3, max(numbers) + 0.3, names=tuple(shown)),
-        upward=Axis("arcsec", *limits([y for _, y in (*known, *offsets)], zero=True)),
+        upward=Axis("R90, offset (arcsec)", *limits([y for _, y in (*known, *offsets)], zero=True)),
         series=(
             Series("R90", "c-data", dots=known, lines=[known] if len(known) > 1 else []),
-            Series("offset from the newest", "c-model", dots=offsets, lines=[offsets]),
+            Series("offset from newest", "c-model", dots=offsets, lines=[offsets]),
         ),
     )
 
 
 def _radius(position: Position) -> str:
-    return "" if position.r90_arcsec is None else f"R90 {position.r90_arcsec:.0f} arcsec, "
+    return "" if position.r90_arcsec is None else f"R90 {radius_text(position.r90_arcsec)}, "
 
 
 def _rates(name: str, style: str, rates: Sequence[tuple[float, Measurement]]) -> Series:

@@ -1,4 +1,4 @@
-"""Where a burst stands, in one word, and of which kind its run is."""
+"""The state of a burst in one or two words, and the kind of its run."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from mxtvhf.workflow.runs import AirflowState, Run
 
 
 class State(StrEnum):
-    """Where a burst stands."""
+    """State of a burst."""
 
     RECEIVING = "receiving"
-    """Notices or packets have come; no run was started yet."""
+    """Notices or packets have arrived; no run has started yet."""
     RUNNING = "running"
     PRELIMINARY = "preliminary"
-    """A report without GP is there; the run goes on."""
+    """A report without GP exists; the run continues."""
     FINAL = "final"
     AWAITING_DECISION = "awaiting decision"
     APPROVED = "approved"
-    """The Burst Advocate approved; the announcement is not out yet."""
+    """The Burst Advocate approved the result; the announcement is not released yet."""
     NOT_RELEASED = "refused"
-    """What the Burst Advocate approved may not be released: the page says why."""
+    """The Burst Advocate approved the result, but it may not be released; the page gives the reason."""
     RELEASED = "released, not sent"
-    """The texts of the announcement are in the archive; nobody was sent any of them."""
+    """The texts of the announcement are in the archive; no channel has sent them."""
     SENT = "released, sent"
-    """The texts are in the archive, and at least one channel took the announcement."""
+    """The texts are in the archive, and at least one channel accepted the announcement."""
     SUBMITTED = "submitted"
-    """A person submitted its circular to GCN and recorded the number."""
+    """A person submitted the circular to GCN and recorded its number."""
     WITHDRAWN = "announcement retracted"
-    """We retracted what we had announced."""
+    """We retracted our announcement."""
     REJECTED = "rejected"
     RETRACTED = "retracted"
     UNREADABLE = "unreadable record"
-    """The record of the decision or of the announcement is damaged: see the page of the burst."""
+    """The record of the decision or of the announcement is damaged; see the page of the burst."""
     NO_PHOTONS = "no photons yet"
-    """Notices came, and no packets that a run could analyse."""
+    """Notices have arrived, but no packets that a run could analyse."""
     FAILED = "failed"
 
 
 def kind_of(run_id: str, report: ReportSummary | None, *, is_test: bool | None = None) -> RunKind:
-    """Return the kind of a run by its id or, where the id does not say, by its report or its alert.
+    """Return the kind of a run: from its id, or else from its report or its alert.
 
     Parameters
     ----------
     run_id, report
         The run and its latest report.
     is_test
-        The role of its alert says so; a run may never have a report.
+        Role of its alert, for runs without a report; None if unknown.
     """
     by_id = kind_of_run(run_id)
     if by_id is not RunKind.REPLAY and report is not None and report.is_replay:
@@ -73,26 +73,26 @@ def state_of(
     is_submitted: bool = False,
     is_unreadable: bool = False,
 ) -> State:
-    """Tell where the burst of a run stands; what is decided about it comes before what is computed.
+    """Return the state of the burst of a run; decisions take precedence over results.
 
     Parameters
     ----------
     run, report
         The run and its latest report.
     is_retracted
-        A notice took the burst back.
+        SVOM retracted the burst.
     is_asked
-        The Burst Advocate is asked for a decision and has not answered.
+        A decision is requested and not answered yet.
     answer
-        What they answered, ``Approve`` or ``Reject``: some seconds pass until the decision is on disk.
+        Answer of the Burst Advocate, ``Approve`` or ``Reject``; the decision is on disk some seconds later.
     is_refused
-        What was approved may not be announced: a newer result was, or the burst was retracted.
+        The approved result may not be announced: a newer one was, or the burst was retracted.
     decision, release
-        What was decided, and announced last.
+        Last decision and last announcement.
     is_submitted
-        The number of its GCN Circular was recorded.
+        The number of its GCN Circular is recorded.
     is_unreadable
-        What was decided or announced cannot be read.
+        A record of the decision or of the announcement cannot be read.
     """
     if is_retracted:
         return State.RETRACTED

@@ -1,4 +1,4 @@
-"""How the service did, by month: latency, lost packets, decisions."""
+"""Statistics of the service by month: latency, lost packets, decisions."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from mxtvhf.workflow.runs import Run
 
 @dataclass
 class Month:
-    """What happened in a calendar month (UTC)."""
+    """Statistics of a calendar month (UTC)."""
 
     name: str
-    """``2026-05``."""
+    """Year and month, ``2026-05``."""
     bursts: set[str] = field(default_factory=set)
     runs: int = 0
     latencies_s: list[float] = field(default_factory=list)
-    """From the arrival of both alert and packets to the first report of a run."""
+    """Times from the arrival of both alert and packets to the first report of a run, s."""
     packets: int = 0
-    """Good ones and missing ones."""
+    """Number of packets, good and missing ones."""
     missing: int = 0
     approved: int = 0
     rejected: int = 0
@@ -35,24 +35,24 @@ class Month:
 
     @property
     def median_s(self) -> float | None:
-        """Median latency."""
+        """Median latency, s; None without a report."""
         return median(self.latencies_s) if self.latencies_s else None
 
     @property
     def p90_s(self) -> float | None:
-        """Latency that nine in ten runs kept."""
+        """90th percentile of the latency, s; None without a report."""
         if len(self.latencies_s) < 2:
             return self.median_s
         return quantiles(self.latencies_s, n=10, method="inclusive")[-1]
 
     @property
     def lost_percent(self) -> float | None:
-        """Part of the packets that was not received; None without packets."""
+        """Percentage of the packets that were not received; None without packets."""
         return 100.0 * self.missing / self.packets if self.packets else None
 
 
 def months(runs: Iterable[Run], files: DeskFiles, kind: RunKind) -> list[Month]:
-    """Count the runs of a kind by the month in which they were created, oldest first."""
+    """Return the statistics of the runs of a kind by month of creation, oldest first."""
     found: dict[str, Month] = {}
     for run in runs:
         if run.burst_id is None:
@@ -85,7 +85,7 @@ def _count(month: Month, run: Run, report: ReportSummary | None, files: DeskFile
 
 
 def statistics_charts(every: Sequence[Month]) -> list[Chart]:
-    """Draw latency, lost packets and decisions by month; empty without a month."""
+    """Return the charts of latency, lost packets and decisions by month; empty without a month."""
     if not every:
         return []
     across = Axis(
@@ -99,7 +99,7 @@ def statistics_charts(every: Sequence[Month]) -> list[Chart]:
     for number, month in enumerate(every):
         if month.median_s is not None and month.p90_s is not None:
             dots["median"].append((number, month.median_s))
-            dots["nine in ten"].append((number, month.p90_s))
+            dots["90 %"].append((number, month.p90_s))
         if month.lost_percent is not None:
             bars["lost"].append((number - 0.3, number + 0.3, month.lost_percent))
         bars["approved"].append((number - 0.3, number, float(month.approved)))
@@ -113,12 +113,12 @@ def statistics_charts(every: Sequence[Month]) -> list[Chart]:
             upward=Axis("s", *limits(seconds, zero=True)),
             series=(
                 Series("median", "c-data", dots=dots["median"], lines=_line(dots["median"])),
-                Series("nine in ten", "c-model", dots=dots["nine in ten"], lines=_line(dots["nine in ten"])),
+                Series("90 %", "c-model", dots=dots["90 %"], lines=_line(dots["90 %"])),
             ),
         ),
         Chart(
             title="Packets lost",
-            description="Part of the VHF packets that was not received, by month; see the table.",
+            description="Percentage of VHF packets not received, by month; the numbers are in the table.",
             across=across,
             upward=Axis("%", *limits([height for _, _, height in bars["lost"]], zero=True)),
             series=(Series("lost", "c-steps", bars=bars["lost"]),),

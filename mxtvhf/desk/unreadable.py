@@ -1,10 +1,10 @@
-"""Inputs that could not be read, until somebody has seen them: the quarantine without what was dismissed.
+"""Unreadable inputs in quarantine that nobody has dismissed yet.
 
 ::
 
-    desk/dismissed.jsonl     one `Dismissal` a line
+    desk/dismissed.jsonl     one `Dismissal` per line
 
-The quarantine itself keeps everything.
+The quarantine itself keeps every input.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from mxtvhf.models.kept_lines import append_record, read_records
 
 
 class Dismissal(KeptModel):
-    """Somebody has seen an unreadable input."""
+    """Dismissal of an unreadable input."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of its bytes."""
+    """SHA-256 of the input."""
     dismissed_by: str
-    """As Airflow knows them."""
+    """Login name."""
     dismissed: AwareDatetime
 
 
 class UnreadableInputs:
-    """The quarantine of an archive, and who has seen what of it."""
+    """Quarantine of an archive, with the dismissals."""
 
     def __init__(self, archive: Archive, root: Path) -> None:
         self._archive = archive
         self._path = root / "dismissed.jsonl"
 
     def open(self) -> list[QuarantineNote]:
-        """Return the notes that nobody dismissed, newest first.
+        """Return the inputs that nobody has dismissed, newest first.
 
-        The same bytes that come again after they were dismissed count anew.
+        An input that arrives again after its dismissal is listed again.
         """
         seen: dict[str, datetime] = {}
         for one in read_records(self._path, Dismissal):
@@ -52,14 +52,14 @@ class UnreadableInputs:
         ]
 
     def dismiss(self, sha256: str, *, by: str, now: datetime) -> None:
-        """Note that somebody has seen an input; the bytes and their notes stay in the quarantine.
+        """Record the dismissal of an input, which stays in quarantine.
 
         Raises
         ------
         InvalidInput
-            No unreadable input has this digest.
+            No input in quarantine has this SHA-256.
         """
         if sha256 not in {note.sha256 for note in self._archive.quarantined()}:
-            raise InvalidInput(f"no unreadable input {sha256:.64}")
+            raise InvalidInput(f"{sha256:.64}: no input in quarantine has this SHA-256. Reload the list.")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         append_record(self._path, Dismissal(sha256=sha256, dismissed_by=by, dismissed=now))

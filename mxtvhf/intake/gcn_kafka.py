@@ -1,4 +1,4 @@
-"""A source: SVOM's notices as GCN distributes them over Kafka (https://gcn.nasa.gov/docs/client)."""
+"""Source of SVOM notices that GCN distributes over Kafka (https://gcn.nasa.gov/docs/client)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 TOPICS = tuple(f"gcn.notices.svom.voevent.{instrument}" for instrument in ("grm", "eclairs", "mxt", "vt"))
 HEARTBEAT = "gcn.heartbeat"
 SILENCE_S = 60.0
-"""GCN sends a heartbeat every second: after so long without one the connection is not what it seems."""
+"""Longest time without a heartbeat, seconds. GCN sends one every second, so a longer silence is a fault."""
 POLL_S = 0.5
 
 
 class GcnAccess(Model):
-    """What a file of GCN credentials holds (TOML); the secret never shows in a log."""
+    """The content of a file of GCN credentials (TOML). The secret never appears in a log."""
 
     client_id: str | None = None
     client_secret: SecretStr | None = None
@@ -45,25 +45,31 @@ class GcnAccess(Model):
     def _has_both_credentials(self) -> GcnAccess:
         if (self.client_id is None) != (self.client_secret is None):
             raise ValueError(
-                "expected both client_id and client_secret, as GCN's page of credentials shows them"
+                "expected both client_id and client_secret; copy them from the credentials page of GCN"
             )
         return self
 
     @classmethod
     def from_file(cls, path: Path) -> GcnAccess:
-        """Read the file; InvalidInput names what is wrong, never a value."""
+        """Read the file.
+
+        Raises
+        ------
+        InvalidInput
+            The file is missing or invalid. The message names the key, never a value.
+        """
         return read_toml(path, cls, show_values=False)
 
 
 class GcnKafka:
-    """Takes notices from GCN's topics; the offset is committed when a notice is kept, not before.
+    """Receives notices from GCN's topics and commits an offset only after its notice is stored.
 
     Parameters
     ----------
     access
         Credentials and topics.
     keep
-        Keeps a message durably, as `Intake.keep`.
+        Stores a message durably, as `Intake.keep`.
     """
 
     def __init__(self, access: GcnAccess, keep: Callable[[ReceivedMessage], None]) -> None:
@@ -74,30 +80,30 @@ class GcnKafka:
         self._heard = time.monotonic()
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """Take notices until ``stop`` is set.
+        """Receive notices until ``stop`` is set.
 
         Parameters
         ----------
         stop
-            Ends the work.
+            Ends the loop.
         works
-            Called at each heartbeat and for each notice that was kept.
+            Called at each heartbeat and for each stored notice.
 
         Raises
         ------
         InvalidInput
-            An option of librdkafka is wrong.
+            An option of librdkafka is invalid.
         Retriable
-            An offset cannot be committed, or the heartbeat is missing: what was not committed comes again
-            over a new connection.
+            An offset cannot be committed, or the heartbeat is missing. A new connection receives again
+            what was not committed.
         OSError
-            A notice cannot be kept; it is not committed.
+            A notice cannot be stored. Its offset is not committed.
         """
         try:
             consumer = gcn_kafka.Consumer(config=self._config())
         except (confluent_kafka.KafkaException, ValueError, TypeError) as error:
             raise InvalidInput(
-                f"GCN Kafka: {_cause(error)}; correct [config] in the file of credentials"
+                f"GCN Kafka: {_cause(error)}; correct [config] in the file of GCN credentials"
             ) from None
         self._heard = time.monotonic()
         try:
@@ -149,12 +155,12 @@ class GcnKafka:
     def _check_heartbeat(self) -> None:
         if self._access.heartbeat and time.monotonic() - self._heard > SILENCE_S:
             raise Retriable(
-                f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, alerts may be missed; "
+                f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, notices may be delayed; reconnecting; "
                 f"last error: {self._last_error}"
             )
 
 
 def _cause(error: Exception) -> str:
-    """Return what librdkafka says of an error."""
+    """Return the message of librdkafka for an error."""
     cause = error.args[0] if error.args else error
     return cause.str() if isinstance(cause, confluent_kafka.KafkaError) else str(cause)

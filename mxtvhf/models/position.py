@@ -33,6 +33,10 @@ class Origin(StrEnum):
     """An instrument that has no published notice type."""
 
 
+INSTRUMENTS = {Origin.MXT_VHF: "MXT (VHF photons)", Origin.MXT_ONBOARD: "MXT on board", Origin.GP: "GP"}
+"""Names for people of the origins whose value is not one."""
+
+
 class Position(Model):
     """A measured sky position with its 90 % error radius."""
 
@@ -53,6 +57,17 @@ class Position(Model):
     """Source of the position: an ivorn or a product name."""
     data_stream: str | None = None
     """Downlink of the data behind GP's position, ``VHF`` or ``XBand``; None if unknown."""
+
+    @property
+    def instrument(self) -> str:
+        """Name for people of what measured the position: ``ECLAIRs``, ``MXT (VHF photons)``, ``GP``."""
+        return INSTRUMENTS.get(self.origin, str(self.origin))
+
+    @property
+    def name(self) -> str:
+        """Name for people, with the notice if it is from one: ``MXT on board (mxt-initial_qf2)``."""
+        is_from_analysis = self.origin in (Origin.MXT_VHF, Origin.GP)
+        return self.instrument if is_from_analysis else f"{self.instrument} ({self.label})"
 
     @property
     def degrees(self) -> tuple[float, float]:
@@ -102,3 +117,16 @@ def current_positions(positions: Iterable[Position]) -> dict[Origin, Position]:
         if position.r90_arcsec or position.origin not in current:
             current[position.origin] = position
     return current
+
+
+def superseded(positions: Iterable[Position]) -> frozenset[str]:
+    """Return the labels of the positions that a later one of the same origin replaces.
+
+    Parameters
+    ----------
+    positions
+        Positions in order of publication.
+    """
+    every = list(positions)
+    current = {position.label for position in current_positions(every).values()}
+    return frozenset(position.label for position in every) - current

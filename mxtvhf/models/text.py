@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 
 
 def one_line(text: object, longest: int | None = None) -> str:
@@ -42,6 +45,11 @@ def escaped(text: object, longest: int | None = None) -> str:
         in UTF-8 and JSON.
     """
     return _shortened("".join(char if char.isprintable() else _escape(char) for char in str(text)), longest)
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text; one ends at a full stop before a capital letter or a digit."""
+    return [one for one in (part.strip() for part in _SENTENCE_END.split(text)) if one]
 
 
 def is_utf8(text: object) -> bool:

@@ -25,7 +25,8 @@ FRESH = timedelta(hours=12)
 """Nobody is woken by what is older: an archive that was restored, late packets of an old burst."""
 MUCH_BETTER = 0.5
 """An error radius that falls below this fraction of the one that was notified is a change."""
-CHECK = f"Check the position and decide. {ACKNOWLEDGE}"
+DECIDE = f"Check the position and decide. {ACKNOWLEDGE}"
+CHECK = f"Check the result and decide, or correct what was announced. {ACKNOWLEDGE}"
 
 
 def subject_of(burst_id: str, *, is_test: bool) -> str:
@@ -130,7 +131,10 @@ class BurstWatch:
             )
 
     def _from_reports(self, subject: str, reports: Iterable[Report], now: datetime) -> None:
-        """Raise the first position, and what differs clearly from the last result that was notified."""
+        """Raise the first position, and what differs clearly from the last result that was notified.
+
+        Airflow asks about each new run within seconds, so these messages ask for the decision at once.
+        """
         known = {one.key: one for one in self._ledger.record(subject).occurrences}
         for report in reports:
             results = [one for one in known.values() if one.event in ("first_position", "result_changed")]
@@ -148,10 +152,15 @@ class BurstWatch:
                 subject=subject,
                 raised=report.written,
                 title=f"{subject_name(subject)}: {what[:1].lower()}{what[1:]}"
-                + ("" if radius is None else f", R90 {radius_text(radius)}"),
+                + ("" if radius is None else f", R90 {radius_text(radius)}")
+                + (", decision wanted" if last is None else ""),
                 body=report_body(
-                    report, what=what, do=CHECK, link=desk_link(self._desk, report.burst_id, report.run_id)
+                    report,
+                    what=what,
+                    do=DECIDE if last is None else CHECK,
+                    link=desk_link(self._desk, report.burst_id, report.run_id),
                 ),
+                run_id=report.run_id,
                 verdict=str(report.verdict),
                 position=report.best_position,
             )

@@ -1,4 +1,4 @@
-"""The channels by which people are reached: the URLs of the library Apprise, each with its tags.
+"""The channels by which people are reached: webhooks and the URLs of the library Apprise, each with its tags.
 
 The file has a line for each channel, ``tag[, tag] = URL``; the tag of a person is their login name. A URL
 holds passwords and tokens, so that it stands in no log, record or error: a channel has a name instead.
@@ -69,7 +69,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
         found = LINE.fullmatch(text)
         service = SERVICE.match(found["url"]) if found else None
         if not found or not service:
-            faults.append(f"{path}, line {number}: expected 'tag[, tag] = URL' as Apprise has it")
+            faults.append(f"{path}, line {number}: expected 'tag[, tag] = URL'")
             continue
         tags = tuple(tag.strip() for tag in found["tags"].split(","))
         name = f"{tags[0]}/{service[1].lower()}"
@@ -80,7 +80,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
 
 
 def check_channels(path: Path) -> list[Channel]:
-    """Read a file of channels, and have Apprise judge each URL; nothing is sent.
+    """Read a file of channels and check each URL; nothing is sent.
 
     Raises
     ------
@@ -89,12 +89,12 @@ def check_channels(path: Path) -> list[Channel]:
     SeveralFaults
         A line is wrong: one line for each.
     """
-    from mxtvhf.notification.service import service_of
+    from mxtvhf.notification.service import check_service
 
     channels, faults = read_channels(path)
     for channel in channels:
         try:
-            service_of(channel)
+            check_service(channel)
         except InvalidInput as error:
             faults.append(f"{path}, {error}")
     if faults:

@@ -13,6 +13,8 @@ from mxtvhf.settings import NotificationPolicy, NotificationRule
 
 NEXT, EVERYBODY = 1, 2
 """Stages after the first one."""
+RESULTS = ("first_position", "result_changed")
+"""Events that tell of a result, and ask for the decision about it."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,15 @@ def due_addresses(
         What is new, and when to ask again although nothing happens; None: not by itself.
     """
     known = {one.key for one in record.addressed}
-    first = [
-        Addressed(key=one.key, stage=0, to=to, reason=reason, time=now)
-        for one in record.occurrences
-        if one.key not in known
-        for to, reason in [_first_people(one, record, policy, people)]
-    ]
+    first: list[Addressed] = []
+    for one in record.occurrences:
+        if one.key not in known:
+            to, reason = _first_people(one, record, policy, people)
+            if one.event == "decision_wanted":
+                asked = _asked(one, record, [*record.addressed, *first])
+                reason = f"{reason}; asked with the result" if asked.intersection(to) else reason
+                to = tuple(tag for tag in to if tag not in asked)
+            first.append(Addressed(key=one.key, stage=0, to=to, reason=reason, time=now))
     if record.acknowledgement is not None:
         return first, None
     open_ones = {one.key: one for one in record.occurrences if _is_open(one, record, policy, answers)}
@@ -80,6 +85,15 @@ def due_addresses(
         [*record.addressed, *first], open_ones, policy, people, is_unreached=is_unreached, now=now
     )
     return [*first, *later], again
+
+
+def _asked(question: Occurrence, record: SubjectRecord, addressed: list[Addressed]) -> set[str]:
+    """Return the tags that were asked for the decision with the message about the result itself."""
+    if question.run_id is None:
+        return set()
+    of_run = (one for one in record.occurrences if one.run_id == question.run_id)
+    results = {one.key for one in of_run if one.event in RESULTS}
+    return {tag for one in addressed if one.key in results for tag in one.to}
 
 
 def _escalation(

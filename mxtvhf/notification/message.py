@@ -6,8 +6,9 @@ from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import second_text
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.report.assembly import position_radius_text, upper_limit_text
+from mxtvhf.reporting.report.assembly import position_radius_text
 from mxtvhf.reporting.report.model import Report
+from mxtvhf.reporting.report.verdict import upper_limit_text
 
 ACKNOWLEDGE = 'Open the page and press "I have it", so that nobody else is woken.'
 
@@ -17,7 +18,7 @@ def where_text(position: Position) -> str:
     ra, dec = position.sexagesimal_text
     return (
         f"RA {ra} Dec {dec} ({' '.join(position.degrees_text)} deg), R90 {position_radius_text(position)}, "
-        f"{galactic_text(position.ra_deg, position.dec_deg)}, from {position.origin} {position.label}"
+        f"{galactic_text(position.ra_deg, position.dec_deg)}, from {position.name}"
     )
 
 

@@ -30,6 +30,8 @@ class Occurrence(KeptModel):
     """One line."""
     body: str
     """What, where, how sure, what to do, the link: a line each."""
+    run_id: str | None = None
+    """The run whose result it tells of; None for what tells of no result."""
     to: str | None = None
     """The person that it is for; None: as the rules say."""
     verdict: str = ""

@@ -39,6 +39,7 @@ def decision_wanted(report: Report, *, desk: str | None, now: datetime) -> Occur
             do=f"Approve or reject it. {ACKNOWLEDGE}",
             link=desk_link(desk, report.burst_id, report.run_id),
         ),
+        run_id=report.run_id,
         verdict=str(report.verdict),
         position=report.best_position,
     )

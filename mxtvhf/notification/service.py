@@ -9,6 +9,7 @@ import apprise
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.notification.channels import Channel
+from mxtvhf.notification.webhook import webhook_of
 
 LOG = logging.getLogger("apprise")
 LOG.propagate = False  # its lines may quote a URL; `send` keeps what it needs of them
@@ -26,28 +27,43 @@ def service_of(channel: Channel) -> apprise.NotifyBase:
     Raises
     ------
     InvalidInput
-        Apprise has no such service, or the URL is incomplete.
+        Apprise has no such service, the URL is incomplete, or asks to follow redirections.
     """
     service = apprise.Apprise.instantiate(channel.url, asset=ASSET)
     if service is None:
         raise InvalidInput(f"line {channel.line}: {channel.name}: no service of Apprise, or incomplete URL")
+    if service.redirects:
+        raise InvalidInput(f"line {channel.line}: {channel.name}: remove redirect=yes: none is followed")
     return service
+
+
+def check_service(channel: Channel) -> None:
+    """Check that a channel's URL is that of a webhook or of a service of Apprise; errors as of those."""
+    if webhook_of(channel) is None:
+        service_of(channel)
 
 
 def send(answer: Connection, channel: Channel, title: str, body: str) -> None:
     """Send a message and answer with the state and the reason; the target of a process."""
+    try:
+        webhook = webhook_of(channel)
+        reason = webhook.post(title, body) if webhook else _by_apprise(channel, title, body)
+    except InvalidInput as error:
+        reason = str(error)
+    except Exception as error:
+        # Whatever it is, it is the fault of this channel alone.
+        reason = f"{type(error).__name__}: {error}"
+    answer.send(("sent", "") if reason is None else ("failed", reason))
+
+
+def _by_apprise(channel: Channel, title: str, body: str) -> str | None:
+    """Send a message by Apprise; return why it was not taken, None if it was."""
     # Only in its log does Apprise tell why a service did not take a message.
     reasons: list[str] = []
     LOG.handlers = [_Collector(reasons)]
-    try:
-        is_sent = service_of(channel).notify(body=body, title=title)
-    except InvalidInput as error:
-        is_sent, reasons = False, [str(error)]
-    except Exception as error:
-        # Whatever it is, it is the fault of this channel alone.
-        is_sent = False
-        reasons.append(f"{type(error).__name__}: {error}")
-    answer.send(("sent", "") if is_sent else ("failed", "; ".join(reasons) or "not taken, no reason given"))
+    if service_of(channel).notify(body=body, title=title):
+        return None
+    return "; ".join(reasons) or "not taken, no reason given"
 
 
 class _Collector(logging.Handler):

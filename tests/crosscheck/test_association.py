@@ -158,7 +158,7 @@ def test_an_uncatalogued_source_and_the_depth_of_the_catalogues() -> None:
     assert result.verdict is BurstVerdict.UNCATALOGUED
     shallow = "None of these catalogues is as deep as MXT: a fainter known source is not excluded."
     assert result.verdict_reason.endswith(
-        f"No source of cat is at MXT on-board MXT on-board position within 1.74'. {shallow}"
+        f"No source of cat is at MXT on board (MXT on-board position) within 1.74'. {shallow}"
     )
     assert result.pairs[0].probability == pytest.approx(0.992, abs=0.001)
     deep = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here, density=0.5)])
@@ -188,7 +188,7 @@ def test_a_source_outside_the_finer_circle_is_not_the_burst() -> None:
     known = source("an AGN", 155.5246, -21.1197)
     result = crosscheck([eclairs, here], [alert()], NO_GP, catalogues=[answer(here), answer(eclairs, known)])
     assert result.verdict is BurstVerdict.UNCATALOGUED
-    assert "ECLAIRs ECLAIRs position belongs to a known source: an AGN" in result.verdict_reason
+    assert "ECLAIRs (ECLAIRs position) belongs to a known source: an AGN" in result.verdict_reason
 
 
 def test_inconsistent_positions() -> None:

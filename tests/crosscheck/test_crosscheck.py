@@ -118,7 +118,7 @@ def test_far_x_ray_source_is_explained() -> None:
     assert "29.1' apart" in pair.explanation
     assert "p < 1e-12" in pair.explanation
     _, reason = recommend([first, second])
-    assert "MXT on-board mxt-initial_qf1 is not recommended: it is contradicted." in reason
+    assert "MXT on board (mxt-initial_qf1) is not recommended: it is contradicted." in reason
 
 
 def test_p_value_by_hand() -> None:
@@ -176,7 +176,7 @@ def test_position_without_radius_is_unclear() -> None:
     grm = place(12.0, 3.0, None, Origin.GRM, "grm-trigger")
     pair = compare(grm, mxt("a", 10.0, 3.0, 30.0))
     assert (pair.p_value, pair.combined_r90_arcsec, pair.verdict) == (None, None, Verdict.UNCLEAR)
-    assert "the error radius of GRM grm-trigger is unknown" in pair.explanation
+    assert "the error radius of GRM (grm-trigger) is unknown" in pair.explanation
     assert recommend([grm]) == (None, "No position has an error radius.")
 
 
@@ -201,7 +201,7 @@ def test_disagreement_of_credible_positions_is_reported() -> None:
     vhf = place(20.0, 0.0, 28.0, Origin.MXT_VHF, "VHF photons")
     best, reason = recommend([*found, vhf])
     assert best == vhf
-    assert "MXT-VHF VHF photons and MXT on-board a are 1.80' apart" in reason
+    assert "MXT (VHF photons) and MXT on board (a) are 1.80' apart" in reason
 
 
 def test_the_reference_gp_is_compared_but_does_not_count_in_addition_to_ours() -> None:

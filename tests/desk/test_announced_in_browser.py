@@ -95,7 +95,7 @@ def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk, setti
     problem = "announcement 1 was retracted already by bob, 2026-02-28 12:01:00 UTC"
     desk.status, desk.body = 409, {"detail": problem}
     page.get_by_text("Correct announcement 1").click()
-    page.get_by_label("Announce in its place").select_option(index=1)
+    page.get_by_label("Position to announce instead").select_option(index=1)
     page.get_by_label(CORRECTION).fill("Better one.")
     page.get_by_role("button", name="Correct", exact=True).click()
     page.locator("#change-yes").click()

@@ -102,6 +102,12 @@ def test_a_retraction_marks_list_and_page(settings, put, processed):
         ("sb · consistent with ECLAIRs", "consistent", "consistent with ECLAIRs"),
         ("sb · inconsistent with ECLAIRs · uncatalogued", "uncatalogued", "inconsistent with ECLAIRs"),
         ("sb · no MXT position · known source 4U 1", "known source", "4U 1; no MXT position"),
+        ("sb · R90 · uncatalogued, no catalogue checked", "uncatalogued", "no catalogue checked"),
+        (
+            "sb · consistent with ECLAIRs (1.0' away), no",
+            "consistent",
+            "consistent with ECLAIRs (1.0' away), no",
+        ),
     ],
 )
 def test_the_verdict_in_words(settings, put, headline, verdict, words):

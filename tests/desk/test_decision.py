@@ -212,7 +212,7 @@ def test_a_known_source_is_named_in_the_question_and_approve_is_not_green(settin
     }  # fmt: skip
     put(f"{BURST}__1", verdict="known source", associations=[known])
     html = render_burst(asked(settings), base="")
-    assert "This is probably 4U 1702-429. Announce it all the same?" in html
+    assert "This is probably 4U 1702-429. Announce it anyway?" in html
     assert 'class="approve"' not in html
 
 

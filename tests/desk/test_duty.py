@@ -83,7 +83,7 @@ def test_each_channel_is_shown_with_what_became_of_it(installation, ledger, sett
     attempt("ada/mailto", "sent", 0)
     duty = box(installation, after(6))
     assert [(line.to, line.channel, line.state, line.tries) for line in duty.notified] == [
-        ("Bob", "", "waits", 0),
+        ("Bob", "", "queued", 0),
         ("Ada Lovelace", "ada/json", "failed", 2),
         ("Ada Lovelace", "ada/mailto", "sent", 1),
     ]

@@ -31,7 +31,7 @@ def test_while_gp_works_the_time_counts_from_the_request(line):
     asked = NOW + timedelta(seconds=3)
     told = line("preliminary", gp_requested=asked)
     assert (told.word, told.requested) == ("running", asked)
-    assert line("preliminary").remark == "being asked"
+    assert line("preliminary").remark == "request being sent"
 
 
 def test_a_run_knows_before_its_final_report_that_gp_is_not_asked(line):

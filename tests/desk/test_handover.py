@@ -45,7 +45,7 @@ def test_what_happened_in_another_shift_is_left_out(settings, put, shift_of):
     release_of(settings)
     later = NOW + timedelta(days=3)
     assert shift_of([run()], later, later + HOUR).entries == ()
-    assert "No burst in this time." in render_handover(shift_of([run()], later, later + HOUR), base="")
+    assert "No bursts in this shift." in render_handover(shift_of([run()], later, later + HOUR), base="")
 
 
 def test_an_open_question_is_handed_over_however_old_it_is(put, shift_of):

@@ -1,8 +1,7 @@
 """The candidates of the headline: what speaks for each stands with it."""
 
-from mxtvhf.desk.headline import candidates, depth_text
+from mxtvhf.desk.headline import candidates
 from mxtvhf.models.position import Origin
-from support.desk import answer
 from support.reports import ECLAIRS, VHF, checked, localisation, position, record, report
 
 
@@ -30,14 +29,3 @@ def test_a_field_without_a_source_has_no_evidence_of_photons():
     (only,) = candidates(made, made.best_position)
     assert only.evidence == ("SNR 9",)
     assert only.galactic == "l 331.01, b +45.84 deg"
-
-
-def test_the_depth_of_the_catalogues_is_told_unless_one_is_as_deep_as_mxt():
-    made = report()
-    around = {"ra_deg": VHF.ra_deg, "dec_deg": VHF.dec_deg}
-    shallow = answer().model_copy(update=around | {"density_per_deg2": 0.003})
-    deep = answer("4xmm").model_copy(update=around | {"density_per_deg2": 400.0})
-    asked = made.model_copy(update={"catalogues": (shallow,)})
-    assert depth_text(asked, VHF) == "only bright checked, not as deep as MXT"
-    assert depth_text(made.model_copy(update={"catalogues": (shallow, deep)}), VHF) == ""
-    assert depth_text(made, VHF) == "no catalogue checked"

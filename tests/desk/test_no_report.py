@@ -17,7 +17,7 @@ def page_of(found, run_id=RUN):
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (None, "There is no run"),
+        (None, "does not exist"),
         (run(RUN, "running"), "is running"),
         (run(RUN, "failed"), "No reason was recorded; see the logs of its tasks."),
         (run(RUN, problems=(PROBLEM,)), "reception_message skipped:</strong> no VHF packets"),

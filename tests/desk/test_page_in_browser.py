@@ -125,7 +125,7 @@ def test_the_sky_view_starts_with_every_circle_whole_and_names_that_do_not_colli
     page = opened(f"desk/{BURST}", width)
     names = page.locator("#sky-canvas text.name")
     expect(names.filter(has_text="ECLAIRs")).to_have_count(1)
-    expect(names.filter(has_text="MXT (VHF)")).to_have_count(1)
+    expect(names.filter(has_text="MXT (VHF photons)")).to_have_count(1)
     assert not page.evaluate(OVERLAPS)
     assert not page.evaluate(OUTSIDE)
     expect(page.locator("#sky-canvas path.grid")).not_to_have_count(0)

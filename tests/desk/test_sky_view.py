@@ -42,8 +42,8 @@ def test_a_source_within_two_cones_is_drawn_once():
         part=0.9, area_arcmin2=1.0, outlines=(((10.0, 20.0), (10.01, 20.0), (10.0, 20.01)),)
     )
     view = sky_view(position(), [position()], [region], answers)
-    assert [circle.label for circle in view.circles] == ["MXT (VHF)", "A", "B"]
-    assert [layer.words for layer in view.layers][1:] == ["bright", "MXT (VHF), 90 % region"]
+    assert [circle.label for circle in view.circles] == ["MXT (VHF photons)", "A", "B"]
+    assert [layer.words for layer in view.layers][1:] == ["bright", "MXT (VHF photons), 90 % region"]
     assert view.regions[0].outlines[0][0] == (0.0, 0.0)
 
 
@@ -54,7 +54,7 @@ def test_other_sources_are_drawn_with_their_names_in_a_layer_of_their_own():
         ("S1", "source", "sources"),
         ("S3", "source", "sources"),
     ]
-    assert [layer.words for layer in view.layers] == ["MXT (VHF)", "MXT (VHF), other sources"]
+    assert [layer.words for layer in view.layers] == ["MXT (VHF photons)", "MXT (VHF photons), other sources"]
     s1 = view.circles[1]
     away = separation_arcsec(best.ra_deg, best.dec_deg, s1.ra_deg, s1.dec_deg) / 60.0
     assert hypot(s1.x, s1.y) == pytest.approx(away, rel=1e-3)
@@ -75,7 +75,7 @@ def test_nothing_is_cut_at_the_start_and_the_middle_is_that_of_what_is_shown():
     far = position(dec=20.6, r90=2400.0, label="grm-trigger", origin=Origin.GRM)
     view = sky_view(best, [best, eclairs, far], catalogues=[answer(sources=(source("A", dec=20.3),))])
     drawn = {circle.label: circle for circle in view.circles}
-    assert shows(view.start, drawn["MXT (VHF)"])
+    assert shows(view.start, drawn["MXT (VHF photons)"])
     assert shows(view.start, drawn["ECLAIRs"])
     assert not shows(view.start, drawn["GRM"])
     assert (view.start.x, view.start.y) == (pytest.approx(0.0, abs=0.1), pytest.approx(3.0, rel=0.01))

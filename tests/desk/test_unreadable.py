@@ -36,7 +36,7 @@ def test_the_same_bytes_that_come_again_after_they_were_dismissed_count_anew(arc
 
 
 def test_what_is_not_in_the_quarantine_cannot_be_dismissed(unreadable):
-    with pytest.raises(InvalidInput, match="no unreadable input abab"):
+    with pytest.raises(InvalidInput, match="abab: no input in quarantine"):
         unreadable.dismiss("ab" * 32, by="ada", now=datetime.now(UTC))
 
 

@@ -46,7 +46,7 @@ def test_what_comes_again_is_kept_once_and_its_first_reception_counts(burst, arc
         (b"", "empty"),
         (b"<html>error</html>", "VOEvent"),
         (b"\x00" * 200, "no VHF packet"),
-        (b"GET / HTTP/1.1", "no VOEvent"),
+        (b"GET / HTTP/1.1", "not a VOEvent"),
         (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type"),
     ],
 )
@@ -130,4 +130,5 @@ def test_an_attitude_of_no_burst_goes_to_quarantine(archive, bursts, tmp_path):
     raw = (tmp_path / "a.fits").read_bytes()
     assert file_message(ReceivedMessage(raw, SOURCE, NOON), archive, bursts) == ()
     (note,) = archive.quarantined()
-    assert note.reason == f"{SOURCE}: BURST_ID is missing: it is not known whose attitude it is"
+    cause = "the keyword BURST_ID is missing; an attitude product must name its burst"
+    assert note.reason == f"{SOURCE}: {cause}"

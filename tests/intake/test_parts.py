@@ -68,12 +68,12 @@ def test_a_part_that_works_again_is_no_longer_failing(tmp_path, caplog):
     caplog.set_level("INFO")
     Part("messages out", fails_with(Retriable("no server"), Retriable("no server")), tmp_path).run(Stop(9))
     assert failing_parts(tmp_path) == []
-    assert caplog.messages[-1] == "messages out: works again after 2 failures"
+    assert caplog.messages[-1] == "messages out: working again after 2 failures"
 
 
 def test_a_part_that_ends_unasked_is_started_again(tmp_path):
     Part("inbox", lambda stop, works: None, tmp_path).run(Stop(3))
-    assert failing_parts(tmp_path)[0].reason == "ended although it was not asked to"
+    assert failing_parts(tmp_path)[0].reason == "ended without being asked to stop"
 
 
 def test_a_reason_of_any_bytes_can_be_recorded(tmp_path, caplog):
@@ -101,4 +101,4 @@ def test_a_part_goes_on_though_its_failure_cannot_be_recorded(tmp_path, in_the_w
     stop = Stop(9)
     Part("NATS", fails_with(ValueError("x"), ValueError("y")), tmp_path).run(stop)
     assert stop.pauses == [1.0, 2.0]
-    assert any("cannot be recorded" in text for text in caplog.messages)
+    assert any("failure not recorded" in text for text in caplog.messages)

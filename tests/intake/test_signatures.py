@@ -58,19 +58,19 @@ def test_openssl_makes_keys_and_signatures(tmp_path):
 def test_no_other_bytes_are_signed(raw, change):
     keys = (OTHER.public_key(), KEY.public_key())
     check_signature(raw, signed(KEY, raw), keys)
-    with pytest.raises(InvalidInput, match="not one of a trusted key"):
+    with pytest.raises(InvalidInput, match="no trusted key made it"):
         check_signature(raw + change, signed(KEY, raw), keys)
 
 
 @pytest.mark.parametrize(
     ("signature", "cause"),
     [
-        (None, f"not signed: no header {HEADER}"),
-        ("", "not one of a trusted key"),
-        ("AAAA", "not one of a trusted key"),
-        ("not base64!", "no base64"),
-        ("é", "no base64"),
-        pytest.param(signed(OTHER, b"raw"), "not one of a trusted key", id="of another key"),
+        (None, f"unsigned message: the header {HEADER} is missing"),
+        ("", "no trusted key made it"),
+        ("AAAA", "no trusted key made it"),
+        ("not base64!", "expected a signature in base64"),
+        ("é", "expected a signature in base64"),
+        pytest.param(signed(OTHER, b"raw"), "no trusted key made it", id="of another key"),
     ],
 )
 def test_what_is_no_signature_is_refused(signature, cause):
@@ -87,8 +87,8 @@ SECRET_PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         (None, "cannot be read: No such file"),
         (b"", "no PEM key"),
         (b"ssh-ed25519 AAAA", "no PEM key"),
-        (SECRET_PEM, "something else than public Ed25519 keys"),
-        (public_pem(KEY).replace(b"MCow", b"MCox"), "something else than public Ed25519 keys"),
+        (SECRET_PEM, "expected only public Ed25519 keys"),
+        (public_pem(KEY).replace(b"MCow", b"MCox"), "expected only public Ed25519 keys"),
     ],
 )
 def test_an_unusable_file_of_keys_is_named_but_not_shown(tmp_path, content, cause):
@@ -134,7 +134,7 @@ def test_over_nats_only_what_a_trusted_key_signed_is_taken_in(nats_server, archi
     assert [intake.incoming.read(path).raw for path in intake.incoming.waiting()] == [burst.alert]
     # Set aside with the reason, not lost.
     assert len(archive.quarantined()) == len(told) == 3
-    assert sum("not signed" in reason for reason in told) == 1
+    assert sum("unsigned message" in reason for reason in told) == 1
     assert all(reason.startswith("NATS mxtvhf.in.alerts: ") for reason in told)
 
 

@@ -59,6 +59,8 @@ def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, p
     sent = next(one.time for one in record.attempts if one.state == "sent")
     written = next(one.raised for one in record.occurrences if one.event == "first_position")
     print(f"notified {(sent - written).total_seconds():.1f} s after the first position")
+    asked = [one["Subject"] for one in mail.got if f"{BURST}: " in one["Subject"]]
+    assert len([subject for subject in asked if "decision wanted" in subject]) == 1
     (message,) = paged(pager, "decision wanted")
     (link,) = (word for word in message["message"].split() if "/mxtvhf/desk/" in word)
 
@@ -79,7 +81,7 @@ def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, p
     wait_until(lambda: any(BURST in text for text in webhook.texts), what="a message to the chat", timeout=60)
 
     eve.get_by_text("Correct announcement 1").click()
-    eve.get_by_label("Announce in its place").select_option("eclairs-wakeup")
+    eve.get_by_label("Position to announce instead").select_option("eclairs-wakeup")
     second, event = changed(eve, settings, "Correct", CORRECTION)
     assert (second.position.origin, second.decision.comment) == ("ECLAIRs", CORRECTION)
     assert 'cite="supersedes"' in event

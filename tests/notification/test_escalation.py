@@ -101,6 +101,29 @@ def test_the_newest_occurrence_is_escalated_not_each_of_them():
     assert subject.at(11) == {("decision_wanted-1", 2): ("eve",)}
 
 
+def test_who_was_asked_with_the_result_is_not_asked_again_and_others_are():
+    first = occurrence(run_id=f"{BURST}__1")
+    subject = Subject(first)
+    subject.at(0)
+    question = occurrence("decision_wanted", 0.1, run_id=f"{BURST}__1")
+    subject.record = subject.changed(occurrences=(first, question))
+    assert subject.at(0.1) == {("decision_wanted-0.1", 0): ()}
+    assert subject.record.addressed[-1].reason == "on duty; asked with the result"
+    second = occurrence("decision_wanted", 3, run_id=f"{BURST}__2")
+    subject.record = subject.changed(occurrences=(first, question, second))
+    assert subject.at(3) == {("decision_wanted-3", 0): ("ada",)}, "of another run"
+
+
+def test_a_rule_for_questions_alone_is_kept():
+    rule = NotificationRule(events=("decision_wanted",), to="chat")
+    policy = POLICY.model_copy(update={"rules": (*POLICY.rules, rule)})
+    run_id = f"{BURST}__1"
+    both = occurrence(run_id=run_id), occurrence("decision_wanted", 1, run_id=run_id)
+    assert Subject(*both, policy=policy).at(1) == {
+        ("first_position-0", 0): ("ada",), ("decision_wanted-1", 0): ("chat",),
+    }  # fmt: skip
+
+
 def test_after_an_escalation_whoever_was_woken_is_kept_informed():
     subject = Subject(occurrence())
     subject.at(0)

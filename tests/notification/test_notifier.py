@@ -11,6 +11,7 @@ from mxtvhf.models.files import write_atomically
 from mxtvhf.models.kept_lines import read_records
 from mxtvhf.notification.ledger import ATTEMPTS
 from mxtvhf.notification.model import Attempt, DrillOrder
+from mxtvhf.notification.run_events import decision_wanted
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.announcement.model import Decision
 from support.duty import BURST, NOW, Installation, after
@@ -41,16 +42,37 @@ def test_the_first_pass_notifies_the_person_on_duty_of_a_first_position(burst, p
     assert {(one.channel, one.state) for one in attempts(burst)} == {("ada/json", "sent")}
 
 
+def test_a_position_and_its_question_are_one_message_and_who_is_called_next_gets_the_question(
+    burst, phones, at
+):
+    """They came as two messages, seconds apart."""
+    notifier = burst.notifier()
+    at(notifier, NOW)
+    question = decision_wanted(burst.report(), desk=None, now=NOW + timedelta(seconds=4))
+    notifier.ledger.raise_occurrence(question)
+    at(notifier, NOW + timedelta(seconds=4))
+    assert [one for one in titles(phones["ada"]) if "decision wanted" in one] == [
+        'first position, R90 48", decision wanted'
+    ]
+    body = next(body["message"] for _, body in phones["ada"].got if "position" in body["title"])
+    assert "Where: RA 14:10:00.0" in body
+    assert body.split("How sure: ")[1].splitlines()[0].endswith("; consistent")
+    assert "What to do: Check the position and decide." in body
+    at(notifier, after(5))
+    assert titles(phones["bob"]) == ["decision wanted (not acknowledged for 5 min)"]
+    assert "Where: RA 14:10:00.0" in phones["bob"].got[0][1]["message"]
+
+
 def test_without_an_acknowledgement_the_next_person_and_then_all_are_notified(burst, phones, at):
     notifier = burst.notifier()
     at(notifier, NOW)
     at(notifier, after(4))
     assert phones["bob"].got == []
     at(notifier, after(5))
-    assert titles(phones["bob"]) == ['first position, R90 48" (not acknowledged for 5 min)']
+    assert titles(phones["bob"]) == ['first position, R90 48", decision wanted (not acknowledged for 5 min)']
     assert phones["eve"].got == []
     at(notifier, after(10))
-    assert titles(phones["eve"]) == ['first position, R90 48" (not acknowledged for 10 min)']
+    assert titles(phones["eve"]) == ['first position, R90 48", decision wanted (not acknowledged for 10 min)']
     assert (len(phones["ada"].got), len(phones["bob"].got)) == (2, 1)
 
 
@@ -102,7 +124,7 @@ def test_a_channel_that_fails_is_tried_again_with_growing_pauses_and_its_secret_
     kept = attempts(burst)
     assert [one.state for one in kept].count("failed") == 4
     text = caplog.text + "".join(one.model_dump_json() for one in kept)
-    assert "error=502" in text
+    assert "HTTP 502" in text
     assert not [part for part in SECRET.split("/") if part in text]
 
 
@@ -111,7 +133,7 @@ def test_where_no_channel_takes_it_the_next_person_is_notified_at_once(burst, ph
     notifier = burst.notifier()
     at(notifier, NOW)
     at(notifier, NOW + timedelta(seconds=1))
-    assert titles(phones["bob"]) == ['first position, R90 48" (no channel took it)']
+    assert titles(phones["bob"]) == ['first position, R90 48", decision wanted (no channel took it)']
 
 
 def test_a_channel_that_hangs_holds_up_no_other(burst, phones, tmp_path):

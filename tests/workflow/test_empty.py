@@ -115,7 +115,7 @@ CASES: dict[str, tuple[Callable[[Sent], bytes], str]] = {
     "a photon packet without photons": (empty_packet, "none of its 0 photons is in the energy band"),
     "pulse heights out of the band": (out_of_band, "photons is in the energy band"),
     "one photon": (one_photon, "no significant source in 1 photons"),
-    "all photons in a hot pixel": (hot_only, r"usable pixel; left out 1 hot pixels (column, row): (7, 9)"),
+    "all photons in a hot pixel": (hot_only, r"usable pixel; excluded 1 hot pixel (column, row): (7, 9)"),
     "never stable": (never_stable, NO_GOOD_TIME),
     "too fast": (too_fast, NO_GOOD_TIME),
     "one sample, beside the photons": (one_sample, "none of its 0 photons is in the energy band"),

@@ -1,4 +1,4 @@
-// Aladin Lite of the CDS with the overlays of the sky view. Loaded in a frame of its own, when asked for.
+// Aladin Lite of the CDS with the overlays of the sky view, loaded on request in a frame of its own.
 
 const view = document.getElementById("aladin-view");
 const state = document.getElementById("aladin-state");

@@ -1,9 +1,9 @@
-// What is announced: its circular's number, the event's name, and its correction or retraction, asked once more.
+// The announcement: number of its circular, name of the event, and its correction or retraction after a confirmation.
 
 import { refresh } from "./refresh.js";
 import { post } from "./send.js";
 
-const WEBHOOK_MS = 60000; // A webhook that does not answer is waited for.
+const WEBHOOK_MS = 60000; // Long enough for a webhook that does not answer.
 const WORDS = { retract: "Retract", correct: "Correct" };
 let changing = null;
 
@@ -11,7 +11,7 @@ const dialog = () => document.getElementById("change");
 
 const values = (form) => Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, field.value.trim()]));
 
-// What was sent is no longer of somebody who is filling in the form: the page may show the answer.
+// Sent values no longer count as typed, so that the page may be refreshed.
 function settle(form) {
   for (const field of form.elements) if (field.name && field.tagName !== "SELECT") field.defaultValue = field.value;
   for (const field of form.querySelectorAll("select")) field.selectedIndex = 0;
@@ -46,7 +46,7 @@ function ask(form) {
   yes.textContent = WORDS[action];
   yes.hidden = false;
   dialog().showModal();
-  // Enter pressed twice must change nothing.
+  // Pressing Enter twice must not change anything.
   document.getElementById("change-no").focus();
 }
 

@@ -1,4 +1,4 @@
-// The page of a burst: what changes is shown by itself and said to those who do not see it.
+// The page of a burst: it refreshes itself and announces changes to screen readers.
 
 import "./comments.js";
 import "./copy.js";

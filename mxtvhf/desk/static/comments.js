@@ -1,4 +1,4 @@
-// The thread of comments about a burst.
+// The comments on a burst.
 
 import { refresh } from "./refresh.js";
 import { send } from "./send.js";

@@ -1,10 +1,10 @@
-// Buttons that copy: a text of their own (data-copy), or that of another element (data-copy-from, its id).
+// Copy buttons: they copy their own text (data-copy) or that of another element (data-copy-from, its id).
 
 const announcement = document.getElementById("announcement");
 
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  // Over plain HTTP from another machine there is no clipboard: the old way.
+  // Without HTTPS, browsers offer no clipboard to other machines: use the deprecated way.
   const area = document.createElement("textarea");
   area.value = text;
   document.body.append(area);

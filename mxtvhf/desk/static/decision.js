@@ -1,5 +1,5 @@
-// The decision: asked once more, then checked to be about the newest report and led to Airflow's own API, in the
-// name of who is logged in.
+// The decision: after a confirmation it is sent to Airflow's API in the name of the user, if it is about the newest
+// report.
 
 import { refresh } from "./refresh.js";
 
@@ -13,14 +13,14 @@ function ask(wanted) {
   const { position, comment } = form().elements;
   const { burst } = form().dataset;
   const words = comment.value.trim();
-  const what = wanted === "Approve" ? `Announce ${burst} at ${position.selectedOptions[0].dataset.place}` : `Announce nothing of ${burst}`;
+  const what = wanted === "Approve" ? `Announce ${burst} at ${position.selectedOptions[0].dataset.place}` : `Announce nothing for ${burst}`;
   document.getElementById("confirm-text").textContent = `${what}${words ? `, with the comment "${words}"` : ", without a comment"}?`;
   const yes = document.getElementById("confirm-yes");
   yes.textContent = wanted;
   yes.hidden = false;
   document.getElementById("confirm-cautions").hidden = wanted !== "Approve";
   dialog().showModal();
-  // Enter pressed twice must announce nothing.
+  // Pressing Enter twice must not announce anything.
   document.getElementById("confirm-no").focus();
 }
 
@@ -47,7 +47,7 @@ async function send() {
     await refresh();
   } catch (error) {
     document.getElementById("confirm-text").textContent = `Not accepted: ${error.message}`;
-    // Decided by somebody else, or there is a newer result: there is nothing left to confirm.
+    // Somebody else has decided, or there is a newer result: nothing is left to confirm.
     yes.hidden = error.isClosed;
   } finally {
     yes.disabled = false;
@@ -58,8 +58,8 @@ async function problem(answer) {
   const body = await answer.json().catch(() => ({}));
   const detail = typeof body.detail === "string" ? body.detail : "";
   if (answer.status !== 409) return `HTTP ${answer.status} ${detail}`;
-  // Airflow's own words are about its database.
-  return new URL(answer.url).pathname.includes("/api/v2/") ? "this question was answered already; go back to see by whom." : detail;
+  // Airflow's own message is about its database.
+  return new URL(answer.url).pathname.includes("/api/v2/") ? "this question is already answered. Go back to see the answer." : detail;
 }
 
 function countComment() {
@@ -67,13 +67,13 @@ function countComment() {
   if (comment) document.getElementById("comment-left").textContent = `${comment.maxLength - comment.value.length} characters left`;
 }
 
-// The menu cuts long lines: what is chosen stands below it.
+// The menu cuts long lines, so the chosen position is repeated below it.
 function showPlace() {
   const position = form()?.elements.position;
   if (position) document.getElementById("chosen-place").textContent = position.selectedOptions[0]?.dataset.place ?? "";
 }
 
-// A comment survives an update, and a reload of the page.
+// The comment is kept over updates and reloads of the page.
 const draftKey = () => `mxtvhf-comment-${form().dataset.burst}`;
 
 function keepDraft() {

@@ -1,4 +1,4 @@
-// Duty: "I have it", and the opt-in sound and browser notification of what happens to live bursts.
+// Duty: "I have it", and the opt-in sound and browser notification for live bursts.
 
 import { refresh } from "./refresh.js";
 
@@ -13,7 +13,7 @@ function note(text) {
   if (place) place.textContent = text;
 }
 
-// What the page shows of live bursts: burst -> state.
+// Live bursts of the page: burst -> state.
 function signs() {
   const own = document.querySelector("#duty[data-burst]");
   const found = own ? [[own.dataset.burst, own.dataset.alarm]] : [];
@@ -57,7 +57,7 @@ function changed() {
 
 function show() {
   box().checked = isOn();
-  // A page that calls goes on looking while another tab is in front.
+  // With notifications on, the page keeps refreshing in a background tab.
   document.body.toggleAttribute("data-watching", isOn());
 }
 
@@ -66,9 +66,9 @@ async function choose() {
   show();
   if (!isOn()) return note("");
   beep();
-  if (!("Notification" in window)) return note("Sound only: the browser notifies on HTTPS pages only.");
+  if (!("Notification" in window)) return note("Sound only: browsers need HTTPS for notifications.");
   const answer = await Notification.requestPermission();
-  note(answer === "granted" ? "On." : "Sound only: notifications are blocked in the browser.");
+  note(answer === "granted" ? "On." : "Sound only: the browser blocks notifications.");
 }
 
 async function acknowledge(button) {

@@ -1,4 +1,4 @@
-// The hand-over: another beginning of the shift, and its text for the log book.
+// The hand-over: choice of the start of the shift, and its text for the logbook.
 
 import "./copy.js";
 import "./refresh.js";

@@ -1,4 +1,4 @@
-// Airflow shows the desk in a frame that opens no tabs: there a link that wants one is followed in the page around.
+// Airflow shows the desk in a frame that may not open tabs; such links are opened by the outer page.
 
 if (window.top !== window.self) {
   document.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-// The list of bursts: filters, order, and what changes is shown by itself.
+// The list of bursts: filters, order and automatic refresh.
 
 import "./refresh.js";
 
@@ -16,17 +16,17 @@ function filter() {
     row.hidden = !wanted.has(row.dataset.kind) || !row.textContent.toLowerCase().includes(text);
   }
   const left = rows.filter((row) => !row.hidden).length;
-  const words = left || !rows.length ? `${left} of ${rows.length}` : `None of the ${rows.length} bursts passes the filters.`;
+  const words = left || !rows.length ? `${left} of ${rows.length}` : `No burst of ${rows.length} matches the filters.`;
   const count = document.getElementById("count");
   if (count.textContent !== words) count.textContent = words;
-  // What is searched for must not hide in a fold.
+  // A search opens the fold.
   const fold = document.getElementById("notices-only");
   if (fold && text) fold.open = true;
 }
 
 function compare(a, b) {
   const [first, second] = [a.dataset[order.by], b.dataset[order.by]];
-  // What is not known stands last in both directions.
+  // Unknown values come last in both directions.
   if (!first || !second) return (first ? 0 : 1) - (second ? 0 : 1);
   const sign = order.up ? 1 : -1;
   return sign * (NUMBERS.includes(order.by) ? first - second : first.localeCompare(second));

@@ -1,6 +1,6 @@
-// Keeps a page fresh: it is fetched again, and only those of its parts that changed are replaced.
-// Scroll, zoom, what is open and what was typed stay as they are. A form that somebody is filling in is never
-// replaced, and the result that it is about stays beside it until they ask for the newer one.
+// Refreshes a page: it is fetched again, and only the parts that changed are replaced.
+// Scroll position, zoom, open folds and typed text are kept. A form that somebody is filling in is never replaced,
+// and its result stays next to it until they request the newer one.
 
 const main = document.querySelector("main");
 const trouble = document.getElementById("trouble");
@@ -25,7 +25,7 @@ function keepState(before, after) {
   }
   for (const field of before.querySelectorAll("select, textarea, input")) {
     const same = after.querySelector(`[name="${field.name}"]`);
-    // A position of one result is not chosen for another one.
+    // The choice of a position of one result does not apply to another result.
     if (!same || field.form?.dataset.report !== same.form?.dataset.report) continue;
     same.value = field.value;
     if (same.value !== field.value) same.selectedIndex = 0;
@@ -42,7 +42,7 @@ function swapAll(fresh) {
   const next = document.importNode(fresh.querySelector("main"), true);
   keepState(main, next);
   main.replaceChildren(...next.childNodes);
-  // The header stands before the main part, and is swapped with the other parts that changed.
+  // The header is outside the main part and is replaced like the other changed parts.
   for (const part of parts(fresh.querySelector("main"))) shown.set(part.id, part.outerHTML);
 }
 
@@ -55,14 +55,14 @@ function swapPart(old, part) {
   shown.set(part.id, part.outerHTML);
 }
 
-// The form that somebody is filling in: one of its fields has the focus or a value of its own.
+// The form that somebody is filling in: one of its fields has the focus or a changed value.
 function heldForm() {
   const own = (field) => (field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== field.defaultValue.trim());
   const isHeld = (form) => [...form.querySelectorAll("select, textarea, input")].some((field) => field === document.activeElement || own(field));
   return [...document.querySelectorAll("form[data-keep]")].find(isHeld) ?? null;
 }
 
-// Beside a form that is held only what belongs to the same result changes; of a newer one it is told.
+// Next to a held form, only parts of the same result change; a message tells of a newer result.
 function swapAround(form, fresh) {
   const { run, report } = fresh.querySelector("main").dataset;
   const isSame = main.dataset.run === run && main.dataset.report === report;
@@ -81,7 +81,7 @@ function swapAround(form, fresh) {
 }
 
 function swap(fresh, { force = false } = {}) {
-  // A dialog that is open is not closed by an update.
+  // An update must not close an open dialog.
   if (document.querySelector("dialog[open]")) return false;
   const form = force ? null : heldForm();
   if (form) {
@@ -91,7 +91,7 @@ function swap(fresh, { force = false } = {}) {
     return false;
   }
   const changed = [...parts(fresh)].filter((part) => shown.get(part.id) !== part.outerHTML);
-  // The first report brings parts that were not there.
+  // The first report adds parts to the page.
   if (ids(document) !== ids(fresh)) swapAll(fresh);
   for (const part of changed) {
     const old = document.getElementById(part.id);
@@ -128,7 +128,7 @@ async function look() {
   }
 }
 
-// In the background it rests, unless it is to call somebody (duty.js).
+// No refresh in the background, unless notifications are on (duty.js).
 const rests = () => document.hidden && !document.body.hasAttribute("data-watching");
 
 function plan() {

@@ -1,4 +1,4 @@
-// Sends what somebody wrote to the desk, in the name of who is logged in; says on the page what went wrong.
+// Sends data to the desk in the name of the user, and shows errors on the page.
 
 const trouble = document.getElementById("trouble");
 

@@ -1,5 +1,5 @@
 // The sky view: circles, catalogue sources and regions in the tangent plane of the best position (arcmin, East left).
-// Drawn anew for each view, so that lines and words keep their size.
+// Redrawn for each view, so that lines and text keep their size.
 
 import { drawGrid, skyPlace } from "./sky_grid.js";
 
@@ -18,7 +18,7 @@ function element(name, attributes, parent) {
   return made;
 }
 
-// Pixels of a place; the smaller side of the canvas is twice the half width.
+// Conversion to pixels; the smaller side of the canvas is twice the half width.
 function frame() {
   const { clientWidth: width, clientHeight: height } = canvas();
   const scale = Math.min(width, height) / (2 * view.half);
@@ -41,13 +41,13 @@ function drawRegions(svg, on) {
 
 const place = (one, on) => ({ one, at: on.at(one.x, one.y), r: (one.r90_arcmin || 0) * on.scale });
 
-// The widest first: a circle never lies under a wider one.
+// The widest first, so that no circle lies under a wider one.
 function drawCircles(svg, on) {
   const drawn = sky.circles.filter((one) => !hidden.has(one.layer)).map((one) => place(one, on));
   drawn.sort((a, b) => b.r - a.r);
   for (const { one, at: [cx, cy], r } of drawn) {
     const style = `s-${one.style}${one.is_superseded ? " superseded" : ""}`;
-    // So large that the view is well inside or outside of it: browsers draw such arcs badly.
+    // Browsers draw very large arcs badly; the view is then well inside or outside the circle.
     if (r < 20000 && r > 0) element("circle", { cx, cy, r, class: `ring ${style}` }, svg);
     const mark = one.style === "catalogue" ? `M${cx - 4} ${cy - 4}l8 8m0 -8l-8 8` : `M${cx - 5} ${cy}h10M${cx} ${cy - 5}v10`;
     element("path", { d: mark, class: `cross ${style}` }, svg);
@@ -69,7 +69,7 @@ function namePlaces([cx, cy], r, width) {
   return [...rim(r + 8), ...(r > 40 ? rim(r - 8) : [])];
 }
 
-// A name that finds no free place is left to the legend. What stands in the corners is never covered.
+// A name without a free place appears only in the legend. Names never cover the corners.
 function drawNames(svg, on, drawn) {
   const corners = [[on.width - 190, 0, on.width, 42], [0, on.height - 40, on.width / 3 + 20, on.height], [on.width - 66, on.height - 62, on.width, on.height]];
   const taken = [...corners, ...drawn.map(({ at: [x, y] }) => [x - 7, y - 7, x + 7, y + 7])];
@@ -124,7 +124,7 @@ function redraw() {
   queued = true;
 }
 
-// The place under the pointer or finger stays where it is.
+// The place under the pointer stays fixed.
 function zoom(factor, px, py) {
   const before = frame();
   const [x, y] = before.from(px ?? before.width / 2, py ?? before.height / 2);
@@ -140,7 +140,7 @@ function move(dx, dy) {
   redraw();
 }
 
-// The view as it is drawn, with its colours written into it: an image has no style sheet.
+// The view with its colours as attributes, since an image has no style sheet.
 function picture() {
   const drawn = canvas().querySelector("svg");
   const copy = drawn.cloneNode(true);
@@ -226,7 +226,7 @@ function listen(box) {
   new ResizeObserver(redraw).observe(box);
 }
 
-// Also after the page has put a fresh view in the place of the old one: what was looked at stays.
+// Called again after a refresh of the page; the view is kept.
 function begin() {
   const holder = document.getElementById("sky-view");
   if (!holder || holder.dataset.listening) return;

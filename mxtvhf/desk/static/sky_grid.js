@@ -1,4 +1,4 @@
-// The grid of right ascension and declination in the sky view, and the coordinates of a place in it.
+// The grid of right ascension and declination in the sky view, and the coordinates under the pointer.
 // Gnomonic projection and its inverse: Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3.
 
 const RADIAN = Math.PI / 180;
@@ -49,7 +49,7 @@ function values(low, high, step) {
 
 const pick = (steps, span) => steps.find((step) => span / step <= 5) ?? steps.at(-1);
 
-// Lines of constant right ascension and declination, each with its number at the left or upper edge.
+// Lines of constant right ascension and declination, with labels at the left or upper edge.
 export function drawGrid(sky, on, add) {
   const edge = [];
   for (let part = 0; part <= 10; part += 1) {
@@ -59,7 +59,7 @@ export function drawGrid(sky, on, add) {
   const places = edge.map(([x, y]) => inverse(sky, x, y));
   const [decs, ras] = [places.map(([, dec]) => dec), places.map(([ra]) => ra)];
   const [south, north, west, east] = [Math.min(...decs), Math.max(...decs), Math.min(...ras), Math.max(...ras)];
-  // Around a pole the meridians are not drawn: the edge does not enclose their range.
+  // No grid around a pole, where the edge of the view does not enclose the range of right ascension.
   if (Math.max(Math.abs(south), Math.abs(north)) > 89 || east - west > 90) return;
   const decStep = pick(DEC_STEPS, 3600 * (north - south)) / 3600;
   const raStep = pick(RA_STEPS, 240 * (east - west)) / 240;

@@ -1,4 +1,4 @@
-// Unreadable inputs: what somebody has seen is taken from the list.
+// Unreadable inputs: a dismissed one disappears from the list.
 
 import { refresh } from "./refresh.js";
 import { send } from "./send.js";

@@ -11,6 +11,7 @@ from mxtvhf.reporting.announcement.content import Announcement
 from mxtvhf.reporting.announcement.numbers import at_90, interval_text
 from mxtvhf.reporting.report.assembly import position_radius_text
 from mxtvhf.reporting.report.page import sky_links
+from mxtvhf.reporting.report.verdict import verdict_line
 
 SEPARATOR = " \N{MIDDLE DOT} "
 
@@ -34,14 +35,14 @@ def _place(position: Position) -> str:
     place = SkyCoord(position.ra_deg, position.dec_deg, unit=units.deg).galactic
     return (
         f"{' '.join(position.degrees_text)} deg (ICRS), Galactic l {place.l.deg:.2f} b {place.b.deg:+.2f}, "
-        f"R90 {position_radius_text(position)}, position from {position.origin}"
+        f"R90 {position_radius_text(position)}, position from {position.name}"
     )
 
 
 def _measured(announced: Announcement) -> list[str]:
     found, fit = announced.localisation, announced.fit
     return [
-        announced.verdict,
+        verdict_line(announced.report, announced.position),
         *([f"{found.ts**0.5:.2g} sigma"] if found and found.detected else []),
         *([f"flux {interval_text(fit.flux_90 or at_90(fit.flux), 'erg/cm2/s')}"] if fit else []),
         *_since_trigger(announced),

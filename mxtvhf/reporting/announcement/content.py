@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.analysis.powerlaw import spectrum_constants
-from mxtvhf.crosscheck import SourceMatch, name
+from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.crosscheck.model import BurstVerdict
 from mxtvhf.crosscheck.verdict import BEFORE_MXT, is_deep
 from mxtvhf.errors import InvalidInput
@@ -22,9 +22,9 @@ from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 from mxtvhf.reporting.announcement.model import Action
 from mxtvhf.reporting.report import Report
-from mxtvhf.reporting.report.assembly import upper_limit_text, verdict_about
 from mxtvhf.reporting.report.model import PhotonSummary
 from mxtvhf.reporting.report.sources import other_sources
+from mxtvhf.reporting.report.verdict import is_non_detection, upper_limit_text, verdict_about
 
 FOLLOW_UP = ("MXT", "VT")
 """Instruments that look at what others found."""
@@ -186,8 +186,7 @@ class Announcement:
     @property
     def is_non_detection(self) -> bool:
         """True when MXT detected no source, and the position is that of the instrument that triggered."""
-        found = self.report.localisation
-        return found is not None and not found.detected and self.position.origin in BEFORE_MXT
+        return is_non_detection(self.report.localisation) and self.position.origin in BEFORE_MXT
 
     @property
     def limit_words(self) -> str:
@@ -258,7 +257,9 @@ class Announcement:
         """Why this position, what else is known about it, and what the Burst Advocate says, in sentences."""
         _, verdict_reason = verdict_about(self.report, self.position)
         chosen = (
-            self.report.best_reason if self.is_best else f"{name(self.position)} was chosen to be announced."
+            self.report.best_reason
+            if self.is_best
+            else f"The Burst Advocate chose the position from {self.position.name}."
         )
         return [sentence for sentence in (chosen, verdict_reason, self.stage_words, self.comment) if sentence]
 

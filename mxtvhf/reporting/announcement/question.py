@@ -20,13 +20,14 @@ from mxtvhf.models.files import changed_at, sha256_of
 from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import BEST
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.announcement.content import announceable, chosen_position
+from mxtvhf.reporting.announcement.content import announceable, chosen_position, recommended
 from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DRAFTS, Decision
 from mxtvhf.reporting.announcement.release import announcement_of, next_reservation, reservations
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.assembly import position_radius_text
+from mxtvhf.reporting.report.verdict import explanation, verdict_line
 from mxtvhf.settings import AnnouncementTexts
 
 
@@ -80,9 +81,8 @@ def write_question(
     circular = (out / folder / DRAFTS / drafts["circular"].path).read_text()
     body = [
         PRELIMINARY if report.status == "preliminary" else "",
-        f"**{report.verdict}**: {report.verdict_reason}" if report.verdict_reason else "",
-        report.best_reason,
-        *report.flags,
+        f"**Verdict**: {verdict_line(report, recommended(report))}.",
+        "\n".join(f"- {sentence}" for sentence in _reasons(report)),
         *(f"**The announcement cannot be released yet**: {error}" for error in damaged),
         *_table(report),
         " · ".join(f"[{name}]({url})" for name, url in links.items()),
@@ -270,10 +270,19 @@ def _changed(path: Path) -> datetime:
     return datetime.fromtimestamp(changed_at(path) or 0.0, UTC)
 
 
+def _reasons(report: Report) -> list[str]:
+    """Return all reasons as statements of at most a few sentences, the unphysical values last."""
+    pairs = [pair.explanation for pair in report.crosscheck]
+    return [*explanation(report, recommended(report)), *pairs, *report.flags]
+
+
 def _table(report: Report) -> list[str]:
+    if not report.positions:
+        return []
     rows = [
-        f"| {position.label} | {position.origin} | {' | '.join(position.degrees_text)} | "
+        f"| {position.label} | {position.instrument} | {' | '.join(position.degrees_text)} | "
         f"{position_radius_text(position)} |"
         for position in report.positions
     ]
-    return ["\n".join(["| position | of | RA | Dec | R90 |", "|---|---|---|---|---|", *rows])] if rows else []
+    head = ["| Position | From | RA (deg) | Dec (deg) | R90 |", "|---|---|---|---|---|"]
+    return ["\n".join([*head, *rows])]

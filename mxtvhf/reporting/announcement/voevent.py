@@ -50,7 +50,7 @@ def voevent(announced: Announcement) -> bytes:
     if not announced.is_retraction:
         ra, dec = position.degrees
         add_position(coordinates, ra_deg=ra, dec_deg=dec, radius_deg=position.r90_deg or 0.0)
-    add(add(root, "How"), "Description", f"MXT-VHF {report.version}: {position.origin} {position.label}")
+    add(add(root, "How"), "Description", f"MXT-VHF {report.version}: {position.name}")
     _add_why(root, announced)
     how = "retraction" if announced.is_retraction else "supersedes"
     before = [(announced.supersedes, how)] if announced.supersedes else []

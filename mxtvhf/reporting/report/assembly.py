@@ -7,25 +7,24 @@ from datetime import datetime
 from mxtvhf import __version__
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
-from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.archive.products import ReportStatus
-from mxtvhf.crosscheck import BurstVerdict, CrossCheck, compare, crosscheck_settings
-from mxtvhf.crosscheck.model import PositionPair, Verdict
-from mxtvhf.crosscheck.verdict import burst_verdict
+from mxtvhf.crosscheck import CrossCheck, crosscheck_settings
+from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import blocks_text, lines_text
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.localisation.detector_faults import DetectorFaults
-from mxtvhf.localisation.model import Localisation, OnboardVerdict
-from mxtvhf.models.angles import angle_text, radius_text
-from mxtvhf.models.position import Origin, Position, current_positions
+from mxtvhf.localisation.model import OnboardVerdict
+from mxtvhf.models.angles import radius_text
+from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, RunRecord
 from mxtvhf.reporting.report.sources import source_warnings
+from mxtvhf.reporting.report.verdict import is_best, verdict_line
 
 REFERENCE_GP = (
     "GP is the reference service: the same method, our photons among its own, no independent confirmation."
@@ -150,57 +149,20 @@ def headline(report: Report, position: Position | None) -> str:
         The one to tell, the recommended or another one; None: no position.
     """
     marks = ["TEST"] * report.is_test + ["REPLAY"] * report.is_replay + ["RETRACTED"] * report.is_retracted
-    parts = [*marks, f"{report.burst_id} #{report.sequence}"]
+    parts = [*marks, f"{report.burst_id} update {report.sequence}"]
     if position is None:
         parts.append("no position")
     else:
         parts.append("RA {} Dec {}".format(*position.sexagesimal_text))
         parts.append("{} {} deg".format(*position.degrees_text))
         parts.append(f"R90 {position_radius_text(position)}")
-        parts.append(f"{position.origin} {position.label}")
+        parts.append(position.name)
     # The photons are told with what was made of them, and with whatever the report recommends.
-    is_theirs = position is None or position.origin is Origin.MXT_VHF or _is_best(report, position)
+    is_theirs = position is None or position.origin is Origin.MXT_VHF or is_best(report, position)
     if report.photons is not None and is_theirs:
         parts.append(_photons_text(report.photons, report.trigger_time))
-    parts += _limit_text(report.localisation)
-    parts.append(_comparison_text(report, position))
-    if report.catalogues:
-        parts.append(_burst_text(report, position))
+    parts.append(verdict_line(report, position))
     return " · ".join(parts)
-
-
-def _limit_text(found: Localisation | None) -> list[str]:
-    """Say that MXT detected nothing, and below which limit; nothing where it detected a source."""
-    if found is None or found.detected:
-        return []
-    limit = upper_limit_text(found)
-    return [f"no MXT source detected{f' ({limit})' if limit else ''}"]
-
-
-def upper_limit_text(found: Localisation | None) -> str:
-    """Write the upper limit of a field without a source; empty where none could be set."""
-    if found is None or found.upper_limit_photons is None:
-        return ""
-    flux = found.upper_limit_flux
-    low, high = spectrum_constants().source.flux_band_kev
-    observed = "" if flux is None else f", {flux:.1e} erg/cm2/s in {low:g}-{high:g} keV"
-    return f"90 % upper limit {found.upper_limit_photons:.0f} counts{observed}"
-
-
-def verdict_about(report: Report, position: Position | None) -> tuple[BurstVerdict, str]:
-    """Return the verdict and its reason, were this position the recommended one.
-
-    Of another position than the recommended one only what was compared with it counts.
-    """
-    if position is None or _is_best(report, position):
-        return report.verdict, report.verdict_reason
-    pairs = [pair for pair in report.crosscheck if position.label in (pair.first, pair.second)]
-    current = [*current_positions(report.positions).values(), position]
-    return burst_verdict(position, current, pairs, report.catalogues, report.associations)
-
-
-def _is_best(report: Report, position: Position) -> bool:
-    return report.best_position is not None and position.label == report.best_position.label
 
 
 def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
@@ -209,40 +171,6 @@ def _photons_text(photons: PhotonSummary, trigger: datetime | None) -> str:
         return text
     since = [(moment - trigger).total_seconds() for moment in (photons.first, photons.last)]
     return f"{text} T0{since[0]:+.0f} s to T0{since[1]:+.0f} s"
-
-
-def versus_eclairs(report: Report, position: Position | None) -> PositionPair | None:
-    """Return the comparison of a position with the latest ECLAIRs one; None where that makes no sense."""
-    eclairs = current_positions(report.positions).get(Origin.ECLAIRS)
-    if position is None or position.origin is Origin.ECLAIRS or eclairs is None:
-        return None
-    labels = {position.label, eclairs.label}
-    compared = (pair for pair in report.crosscheck if {pair.first, pair.second} == labels)
-    return next(compared, None) or compare(position, eclairs)
-
-
-def _comparison_text(report: Report, position: Position | None) -> str:
-    """Say how a position compares with the latest ECLAIRs one."""
-    if position is None:
-        return "nothing to compare"
-    if position.origin is Origin.ECLAIRS:
-        if any(pair.verdict is Verdict.INCONSISTENT for pair in report.crosscheck):
-            return "another position is inconsistent with it"
-        return "no MXT position" if _is_best(report, position) else "position of ECLAIRs itself"
-    pair = versus_eclairs(report, position)
-    if pair is None:
-        return "no ECLAIRs position to compare with"
-    link = "of" if pair.verdict is Verdict.NOT_INDEPENDENT else "with"
-    return f"{pair.verdict} {link} ECLAIRs, {angle_text(pair.separation_arcsec)} away"
-
-
-def _burst_text(report: Report, position: Position | None) -> str:
-    """Give the verdict about the burst; the source's name where it is known."""
-    verdict, _ = verdict_about(report, position)
-    if verdict is not BurstVerdict.KNOWN_SOURCE or position is None:
-        return str(verdict)
-    name = next(one.source for one in report.associations if one.position == position.label)
-    return f"{verdict} {name}"
 
 
 def _timeline(

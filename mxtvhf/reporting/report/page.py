@@ -11,15 +11,23 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictU
 
 from mxtvhf.analysis.model import column_text, measurement_text
 from mxtvhf.crosscheck.bayes import probability_text
-from mxtvhf.crosscheck.model import PositionPair, Verdict
+from mxtvhf.crosscheck.pairs import p_number
 from mxtvhf.crosscheck.verdict import not_checked
 from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import duration_text, second_text, utc_text
-from mxtvhf.reporting.report.assembly import position_radius_text, versus_eclairs
+from mxtvhf.reporting.report.assembly import position_radius_text
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.plots import Picture, Plot
 from mxtvhf.reporting.report.sources import choice_sentence, source_rows
+from mxtvhf.reporting.report.verdict import (
+    explanation,
+    is_non_detection,
+    named_pairs,
+    pairs_by_weight,
+    verdict_facts,
+    versus_eclairs,
+)
 
 
 def render_page(
@@ -71,19 +79,6 @@ def latency_text(seconds: float) -> str:
 
 def _separation_text(position: Position, best: Position) -> str:
     return angle_text(separation_arcsec(position.ra_deg, position.dec_deg, best.ra_deg, best.dec_deg))
-
-
-def pairs_by_weight(report: Report) -> list[PositionPair]:
-    """Order the pairs for reading: inconsistent ones, the best position's, the rest; no radius last."""
-    best = report.best_position.label if report.best_position else None
-    return sorted(
-        report.crosscheck,
-        key=lambda pair: (
-            pair.verdict is not Verdict.INCONSISTENT,
-            pair.p_value is None,
-            best not in (pair.first, pair.second),
-        ),
-    )
 
 
 def checked_catalogues(report: Report, position: Position | None = None) -> list[str]:
@@ -140,8 +135,12 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "duration": duration_text,
         "latency": latency_text,
         "links": sky_links,
+        "is_non_detection": is_non_detection,
         "measured": measurement_text,
+        "named_pairs": named_pairs,
+        "chance": p_number,
         "column": column_text,
+        "explanation": explanation,
         "pairs_by_weight": pairs_by_weight,
         "probability": probability_text,
         "position_radius": position_radius_text,
@@ -151,6 +150,7 @@ def page_environment(*loaders: BaseLoader) -> Environment:
         "separation": _separation_text,
         "source_rows": source_rows,
         "utc": utc_text,
+        "verdict_facts": verdict_facts,
         "versus_eclairs": lambda report: versus_eclairs(report, report.best_position),
         "words": _words,
     }

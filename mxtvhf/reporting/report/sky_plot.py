@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mxtvhf.crosscheck import name
 from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import (
     radius_text,
@@ -216,15 +215,15 @@ def _sky_legend(
 
 def _entry(position: Position, shown: bool) -> str:
     size = f"R90 {radius_text(position.r90_arcsec)}" if position.r90_arcsec else "no radius"
-    return f"{name(position)}, {size}{'' if shown else ', too wide for this view'}"
+    return f"{position.name}, {size}{'' if shown else ', too wide for this view'}"
 
 
 def _regions_text(regions: Sequence[CredibleRegion]) -> str:
     parts = " and ".join(f"{100.0 * region.part:g} %" for region in regions)
-    return f"MXT-VHF {parts} region, {regions[-1].area_arcmin2:.3g} arcmin\N{SUPERSCRIPT TWO}"
+    return f"MXT (VHF photons) {parts} region, {regions[-1].area_arcmin2:.3g} arcmin\N{SUPERSCRIPT TWO}"
 
 
 def _sources_text(sources: Sequence[Position]) -> str:
     sizes = ", ".join(f"{one.label} R90 {radius_text(one.r90_arcsec or 0.0)}" for one in sources[:4])
     more = f" and {len(sources) - 4} more" if len(sources) > 4 else ""
-    return f"MXT-VHF other source{'s' if len(sources) > 1 else ''}: {sizes}{more}"
+    return f"MXT (VHF photons), other source{'s' if len(sources) > 1 else ''}: {sizes}{more}"

@@ -483,7 +483,7 @@ def test_the_question_shows_drafts_and_positions(tmp_path):
     )
     assert asked.subject == report().headline
     assert asked.positions == ("best", "eclairs-wakeup", "photons")
-    assert '| photons | MXT-VHF | 212.5000 | -12.7300 | 48" (stat 41", sys 25") |' in asked.body
+    assert '| photons | MXT (VHF photons) | 212.5000 | -12.7300 | 48" (stat 41", sys 25") |' in asked.body
     assert "[circular](http://x/r/drafts/circular.txt)" in asked.body
     assert "SVOM/MXT detection of an X-ray source" in asked.body
     names_there = {path.name for path in (tmp_path / "out" / "drafts").iterdir()}

@@ -91,9 +91,9 @@ def test_number_that_is_not_finite_is_refused() -> None:
 
 def test_headline() -> None:
     assert report().headline == (
-        "sb26051102 #1 · RA 14:10:00.0 Dec -12:43:48 · 212.5000 -12.7300 deg · "
-        'R90 48" (stat 48", sys 0") · MXT-VHF photons · 40 photons T0+100 s to T0+178 s · '
-        "consistent with ECLAIRs, 1.80' away"
+        "sb26051102 update 1 · RA 14:10:00.0 Dec -12:43:48 · 212.5000 -12.7300 deg · "
+        'R90 48" (stat 48", sys 0") · MXT (VHF photons) · 40 photons T0+100 s to T0+178 s · '
+        "consistent with ECLAIRs (1.80' away), no catalogue checked"
     )
 
 
@@ -123,7 +123,7 @@ def test_nothing_detected() -> None:
     valid(made)
     assert made.best_position == ECLAIRS
     assert "No source was found in the VHF photons: the brightest excess is not significant." in made.warnings
-    assert "not found" in page_of(made)
+    assert "not detected" in page_of(made)
 
 
 def test_no_position_at_all() -> None:
@@ -229,9 +229,9 @@ def test_what_the_photons_say_of_the_onboard_position_is_told() -> None:
     assert wrong.explanation in made.warnings
     assert known.explanation not in made.warnings
     page = page_of(made)
-    assert "On-board positions, judged by the photons" in page
+    assert "On-board positions, tested with the photons" in page
     assert "mxt-initial_qf2 is &lt;wrong&gt;." in page
-    assert "QPO_MXT S2 is elsewhere. On board it was taken for a known source." in page
+    assert "QPO_MXT S2 is elsewhere. The on-board software identified it as a known source." in page
     assert "On-board positions" not in page_of(report())
 
 
@@ -241,14 +241,12 @@ def test_the_reference_gp_is_no_confirmation() -> None:
     made = report(check=checked(ECLAIRS, VHF, same, gp=gp))
     assert made.best_position == VHF
     assert REFERENCE_GP in made.warnings
-    assert "reference service, not independent" in page_of(made)
+    assert "reference GP, not independent" in page_of(made)
     assert REFERENCE_GP not in report().warnings
 
 
 def test_gp_missing_says_why_and_gp_available_says_so() -> None:
-    assert "GP&#39;s result is missing: HTTP 503 &lt;busy&gt;" in page_of(report()).replace(
-        "GP's", "GP&#39;s"
-    )
+    assert "No result from GP: HTTP 503 &lt;busy&gt;" in page_of(report())
     gp = GpOutcome(available=True, process_id="42", position=position(Origin.GP, "analysis", -12.73, 40.0))
     made = report(check=checked(ECLAIRS, VHF, position(Origin.GP, "analysis", -12.73, 40.0), gp=gp))
-    assert "GP gave a position (process 42)." in page_of(made)
+    assert "GP sent a position (process 42)." in page_of(made)

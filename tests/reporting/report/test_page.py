@@ -141,4 +141,4 @@ def test_a_match_has_its_flux_ratio_and_may_lack_it() -> None:
 
 def test_the_headline_says_that_eclairs_circle_found_the_source() -> None:
     made = report(check=crosscheck((ECLAIRS, VHF), [], NO_GP, uses_eclairs=True))
-    assert "not independent of ECLAIRs, 1.80' away" in made.headline
+    assert "not independent of ECLAIRs (1.80' away)" in made.headline

@@ -17,9 +17,9 @@ def test_sky_shows_east_left_and_names_what_is_too_wide() -> None:
     assert [circle.get_radius() for circle in axes.patches] == pytest.approx([0.8, 0.8])
     legend = [text.get_text() for text in reversed(plot.figure.texts)]
     assert legend == [
-        'MXT-VHF photons, R90 48"',
-        'MXT-VHF east, R90 48"',
-        "GRM grm-trigger, no radius, too wide for this view",
+        'MXT (VHF photons), R90 48"',
+        'MXT (VHF photons), R90 48"',
+        "GRM (grm-trigger), no radius, too wide for this view",
     ]
     assert all(words in plot.description for words in legend)
 
@@ -40,7 +40,7 @@ def test_sky_shades_the_regions_where_they_are() -> None:
         extent = patch.get_path().get_extents()
         assert extent.min == pytest.approx([-half, -half], abs=1e-3)
         assert extent.max == pytest.approx([half, half], abs=1e-3)
-    words = "MXT-VHF 50 % and 90 % region, 1.96 arcmin²"
+    words = "MXT (VHF photons) 50 % and 90 % region, 1.96 arcmin²"
     assert words in [text.get_text() for text in plot.figure.texts]
     assert words in plot.description
 

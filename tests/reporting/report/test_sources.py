@@ -150,7 +150,7 @@ def test_the_sky_shows_other_sources_with_their_names() -> None:
     radii = [circle.get_radius() for circle in axes.patches]
     assert radii == pytest.approx([48 / 60, 33 / 60, 90 / 60])
     assert axes.patches[0].get_linewidth() > axes.patches[1].get_linewidth()
-    words = 'MXT-VHF other sources: S1 R90 33", S3 R90 90"'
+    words = 'MXT (VHF photons), other sources: S1 R90 33", S3 R90 90"'
     assert words in [text.get_text() for text in plot.figure.texts]
     assert words in plot.description
     assert axes.get_xlim()[0] > 16.0  # the view has them all

@@ -375,7 +375,7 @@ def test_without_a_source_the_onboard_position_cannot_be_judged(tmp_path, counts
     product = onboard_file(tmp_path, (100.3, 60.2))
     (judged,) = vhf_localisation(event_file(tmp_path, photons), onboard=product).onboard
     assert (judged.verdict, judged.p_value) == (OnboardVerdict.UNDECIDABLE, None)
-    assert judged.explanation.startswith("QPO_MXT S1 cannot be judged by the photons: ")
+    assert judged.explanation.startswith("QPO_MXT S1 cannot be tested by the photons: ")
 
 
 def test_without_a_pointing_the_onboard_position_is_told_all_the_same(tmp_path):
