@@ -1,7 +1,7 @@
 """The configuration file ``mxtvhf.toml`` of an installation, checked as a whole.
 
 Its upper part has the settings by the names that they have everywhere (`mxtvhf.settings`), its tables say
-what else a deployment on several hosts needs. ``docs/how-to/deploy.md`` explains it.
+what else a deployment on several hosts needs. ``docs/reference/configuration.md`` explains it.
 """
 
 from __future__ import annotations
