@@ -1,4 +1,4 @@
-"""Telling a chat: the webhook of Mattermost or Slack."""
+"""Post to a chat: the webhook of Mattermost or Slack."""
 
 from __future__ import annotations
 
@@ -19,38 +19,40 @@ from mxtvhf.errors import InvalidInput
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = (5.0, 10.0)
-"""To connect, and to wait for an answer."""
+"""Limits for the connection and for the answer."""
 NEVER_SENT = Retry(total=3, connect=3, read=0, redirect=0, status=0, other=0, backoff_factor=0.5)
-"""Tried again is what surely did not arrive: no such host, no connection."""
+"""Retries only if nothing was sent: unknown host, no connection."""
 NOT_TAKEN = (429, 503)
-"""Statuses with which a server says that it did nothing with the text, for now: tried again, too."""
+"""HTTP statuses of a busy server, which are retried."""
 PAUSES_S = (0.5, 1.0, 2.0)
-"""Before each further attempt."""
+"""Pauses before further attempts."""
 PAGES = ("text/html", "application/xhtml+xml")
-"""A webhook answers with plain text or JSON; a page is that of a login or of a proxy."""
+"""Media types of a login page or a proxy; a webhook answers with plain text or JSON."""
 State = Literal["sent", "refused", "unknown"]
 
 
 def webhook_url(path: Path) -> str:
-    """Read the URL of a webhook from its file; it is a secret, and no error shows it.
+    """Return the URL of a webhook from its file; it is a secret and appears in no error.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read or holds no URL.
+        The file cannot be read or contains no URL.
     """
     try:
         url = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: the webhook's URL cannot be read: {type(error).__name__}") from None
+        raise InvalidInput(
+            f"{path}: the file with the webhook URL cannot be read: {type(error).__name__}"
+        ) from None
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "\n" in url:
-        raise InvalidInput(f"{path}: want one line with the http(s) URL of a webhook")
+        raise InvalidInput(f"{path}: invalid webhook URL; expected one line with an http(s) URL")
     return url
 
 
 class _Body(BytesIO):
-    """The body of a request, which knows whether any of it was taken to be sent."""
+    """Body of a request that records whether sending it has begun."""
 
     is_begun = False
 
@@ -61,14 +63,13 @@ class _Body(BytesIO):
 
 
 def post(url: str, text: str) -> tuple[State, str | None, int]:
-    """Post a text as Mattermost and Slack take it, ``{"text": ...}``; follow no redirection.
+    """Post a text as Mattermost and Slack accept it, ``{"text": ...}``; redirections are not followed.
 
     Returns
     -------
     state, reason, attempts
-        ``refused``: it surely did not arrive, because the server said so or because nothing was sent (no such
-        host, no connection, no TLS); ``unknown``: sending it began, but no answer came. How often the server
-        was asked.
+        ``refused``: it did not arrive, because the server refused it or nothing was sent (no host, no
+        connection, no TLS); ``unknown``: sending began, but no answer arrived. The number of attempts.
     """
     for attempt, pause_s in enumerate((*PAUSES_S, None), 1):
         state, reason, is_busy = _post_once(url, text)
@@ -80,9 +81,9 @@ def post(url: str, text: str) -> tuple[State, str | None, int]:
 
 
 def _post_once(url: str, text: str) -> tuple[State, str | None, bool]:
-    """Return state and reason, as `post`, and whether the server was only busy.
+    """Return state and reason as in `post`, and whether the server was only busy.
 
-    The body of the answer is not read: one that never ends holds up nobody.
+    The body of the answer is not read, since it may never end.
     """
     body = _Body(json.dumps({"text": text}).encode())
     with requests.Session() as session:
@@ -97,12 +98,12 @@ def _post_once(url: str, text: str) -> tuple[State, str | None, bool]:
                 stream=True,
             )
         except requests.RequestException as error:
-            # The error's own text has the URL, which is a secret.
+            # The text of the error contains the URL, which is a secret.
             cause = type(getattr(error.args[0] if error.args else None, "reason", None) or error).__name__
             return ("unknown", cause, False) if body.is_begun else ("refused", f"not sent: {cause}", False)
     status = answer.status_code
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if 200 <= status < 300 and kind not in PAGES:
         return "sent", None, False
-    page = f" with a page ({kind}), not with the answer of a webhook" if kind in PAGES else ""
+    page = f" with a web page ({kind}) instead of the answer of a webhook" if kind in PAGES else ""
     return "refused", f"HTTP {status}{page}", status in NOT_TAKEN
