@@ -197,13 +197,13 @@ def test_a_noisy_line_gives_a_warning() -> None:
     lines = (RawLine("row", 12), RawLine("column", 3))
     found = localisation(VHF).model_copy(update={"noisy_lines": lines})
     warnings = report(record(localisation=found)).warnings
-    assert any(text.startswith("The detector is noisy in row 12, column 3: ") for text in warnings)
+    assert any(text.startswith("The detector is noisy in row 12, column 3, ") for text in warnings)
 
 
 def test_unused_energies_give_a_warning() -> None:
     found = localisation(VHF).model_copy(update={"not_used": ("energy",)})
     warnings = report(record(localisation=found)).warnings
-    assert [text for text in warnings if text.startswith("The energy of the photons is unlike ")]
+    assert [text for text in warnings if text.startswith("The energy distribution of the photons matches no mixture")]
 
 
 def test_photons_that_do_not_match_the_background_give_a_warning() -> None:
