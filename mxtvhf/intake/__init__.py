@@ -1,15 +1,15 @@
-"""The intake: what arrives is kept, filed by burst, and given its run, exactly once.
+"""The intake: store received messages, file them by burst, and start each run exactly once.
 
 ::
 
-    a source keeps a message          spool.py          durably, then it acknowledges it to the sender
-    the message is filed              filing.py         notice or VHF packets -> burst folder; else quarantine
-    the burst's state is read         burst_state.py    all that is known of the burst
-    a run is planned                  planner.py        by the rules of policy.py
-    Airflow is asked to start it      dispatch.py       until it has it
+    store a message                   spool.py          durably; only then the source acknowledges it
+    file the message                  filing.py         into the folder of its burst, or into quarantine
+    read the state of the burst       burst_state.py    notices, packets, attitude and planned runs
+    plan a run                        planner.py        by the rules of policy.py
+    start the run in Airflow          dispatch.py       repeated until Airflow has the run
 
-The sources and the intake are parts (parts.py): each fails alone, and is started again.
+The sources and the intake are parts (parts.py). Each part fails on its own and is restarted on its own.
 
-Every stage can be repeated at any time, by any of several intakes on the same archive, with the same result:
-what is unfinished is on disk (``incoming/``, ``open/``), and nothing else is remembered.
+Several intakes can share one archive. Any of them can repeat any stage at any time with the same result,
+because unfinished work is recorded on disk only (``incoming/``, ``open/``).
 """

@@ -1,4 +1,4 @@
-"""All that is known of one burst: its notices, its packets so far, its attitude, the runs that it got."""
+"""The state of one burst: its notices, packets, attitude and planned runs."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from mxtvhf.notices.voevent import read_alert
 from mxtvhf.telemetry import decode_stream
 
 SEQUENCE = "[0-9]" * 4
-"""Start of the names of a planned run's files."""
+"""Pattern of the sequence number that begins the file names of a planned run."""
 
 
 class PlannedRun(KeptModel):
-    """A run that the intake wants, as written to ``planned/<sequence>.json``; it never changes."""
+    """A run planned by the intake, as written once to ``planned/<sequence>.json``."""
 
     run_id: str
     conf: RunConf
     cause: Literal["notice", "photons"]
-    """A new notice, or so many photons."""
+    """What caused the run: a new notice, or enough new photons."""
     reason: str
-    """The same in words."""
+    """The cause as text."""
     is_test: bool
     is_retraction: bool = False
     photons: int = 0
-    """In its packets; 0 for a run without packets."""
+    """Number of photons in its packets; 0 for a run without packets."""
     packets: int = 0
-    """Distinct sound packets."""
+    """Number of distinct valid packets."""
     planned: AwareDatetime
 
     @property
     def notice_file(self) -> str:
-        """Name of its notice's file, by which the notice is known: a digest of the bytes as received."""
+        """Return the file name of the notice, a digest of its bytes as received."""
         return PurePosixPath(self.conf.alert).name
 
 
 class Submission(KeptModel):
-    """What became of a planned run, as written to ``planned/<sequence>.posted.json``."""
+    """The outcome of submitting a planned run, as written to ``planned/<sequence>.posted.json``."""
 
     outcome: Literal["accepted", "taken", "refused", "withdrawn"]
-    """Airflow has it; the run id belongs to another input; Airflow will never take it; a retraction came."""
+    """Airflow has the run; another input uses its run id; Airflow rejected it; the burst was retracted."""
     reason: str | None = None
     posted: AwareDatetime
 
@@ -61,14 +61,14 @@ class Notice:
     Attributes
     ----------
     alert
-        As read.
+        The parsed notice.
     path
-        Where it is kept.
+        The archived file.
     received
-        When it came for the first time, UTC.
+        Time of first reception, UTC.
     files
-        Names of all kept files that say the same (two ways, two spellings), its own first. As digests of the
-        bytes as received they are the same in every version of this software.
+        Names of all archived files with the same content, its own first; one notice can arrive by two
+        transports in two spellings. The names are digests of the received bytes and never change.
     """
 
     alert: Alert
@@ -79,27 +79,28 @@ class Notice:
 
 @dataclass(frozen=True)
 class BurstState:
-    """What is known of a burst at one moment.
+    """The state of a burst at one moment.
 
     Attributes
     ----------
     burst_id
-        Which burst.
+        SVOM's identifier of the burst.
     notices
-        Those that say different things, in the order in which they came.
+        Notices with different content, in the order of reception.
     vhf
-        Kept VHF messages in the order in which they came, each with that moment.
-    photons, packets
-        That all messages together hold: photons that can be placed on the sky (0 without a pointing), and
-        distinct sound packets.
+        Archived VHF messages with their times of reception (UTC), in the order of reception.
+    photons
+        Number of photons in all messages that can be placed on the sky; 0 without a pointing.
+    packets
+        Number of distinct valid packets in all messages; 0 without a pointing.
     runs
-        Planned so far, in the order of their sequence numbers, without those whose run id was taken.
+        Planned runs in the order of their sequence numbers, without those whose run id another input uses.
     waiting
-        Of these, the ones that Airflow does not have yet.
+        Those of `runs` that Airflow does not have yet.
     last_sequence
         Highest sequence number in use.
     attitude
-        The attitude product that came last; None: none came.
+        The attitude product received last; None before the first one.
     """
 
     burst_id: str
@@ -113,7 +114,7 @@ class BurstState:
     attitude: Path | None = None
 
     def with_run(self, run: PlannedRun) -> BurstState:
-        """Return the state with one more run planned."""
+        """Return the state with one more planned run."""
         return replace(
             self,
             runs=(*self.runs, run),
@@ -123,13 +124,13 @@ class BurstState:
 
 
 def read_burst_state(archive: Archive, burst_id: str) -> BurstState:
-    """Read what the archive holds of a burst; call it under the burst's lock."""
+    """Read the state of a burst from the archive. The caller holds the lock of the burst."""
     planned = planned_runs(archive, burst_id)
     vhf = tuple((path, received) for path, received in archive.vhf(burst_id).items() if _is_there(path))
     attitudes = [path for path in archive.attitudes(burst_id) if _is_there(path)]
     raw = b"".join(path.read_bytes() for path, _ in vhf)
     photons, packets = _measure(raw, burst_id, has_attitude=bool(attitudes))
-    # The names count also where the records cannot be read: a number is never used for two runs.
+    # File names count even if a record is unreadable, so that no number is used for two runs.
     sequences = [int(path.name[:4]) for path in planned_folder(archive, burst_id).glob(f"{SEQUENCE}.*")]
     sequences += [entry.conf.sequence for entry in archive.inputs(burst_id)]
     return BurstState(
@@ -146,10 +147,10 @@ def read_burst_state(archive: Archive, burst_id: str) -> BurstState:
 
 
 def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Submission | None]]:
-    """Return the planned runs of a burst with what became of them, in the order of their sequence.
+    """Return the planned runs of a burst and their submissions, in the order of their sequence numbers.
 
-    A record that cannot be read is set aside, see `read_or_set_aside`. A run whose submission is lost is
-    submitted again, and Airflow answers that it has it.
+    An unreadable record is set aside, see `read_or_set_aside`. A run without a record of its submission is
+    submitted again; Airflow then answers that it already has the run.
     """
     found = []
     for path in sorted(planned_folder(archive, burst_id).glob(f"{SEQUENCE}.json")):
@@ -162,18 +163,18 @@ def planned_runs(archive: Archive, burst_id: str) -> list[tuple[PlannedRun, Subm
 def _submission(path: Path, run: PlannedRun) -> Submission | None:
     submission = read_or_set_aside(path, Submission)
     if submission is None and path.exists():
-        # Of a later version, or on a bad sector; whoever wrote it had asked Airflow.
+        # A later version wrote the file, or it is damaged. It is only written after Airflow was asked.
         return Submission(outcome="accepted", posted=run.planned)
     return submission
 
 
 def planned_folder(archive: Archive, burst_id: str) -> Path:
-    """Folder of the planned runs of a burst."""
+    """Return the folder of the planned runs of a burst."""
     return archive.root / burst_id / "planned"
 
 
 def submission_path(archive: Archive, run: PlannedRun) -> Path:
-    """File that says what became of a planned run."""
+    """Return the path of the submission record of a planned run."""
     return planned_folder(archive, run.conf.burst_id) / f"{run.conf.sequence:04d}.posted.json"
 
 
@@ -185,8 +186,8 @@ def _notices(archive: Archive, burst_id: str) -> tuple[Notice, ...]:
         try:
             alert = read_alert(path.read_bytes(), name=str(path))
         except InvalidInput as error:
-            # Only sound notices have a receipt: it was sound by an earlier version of this program.
-            log_once(f"burst {burst_id}: kept notice left out: {error}")
+            # Only valid notices have a receipt, so an earlier version of this program accepted this one.
+            log_once(f"burst {burst_id}: archived notice ignored: {error}")
             continue
         same = next((place for place, known in enumerate(found) if known.alert == alert), None)
         if same is None:
@@ -197,10 +198,10 @@ def _notices(archive: Archive, burst_id: str) -> tuple[Notice, ...]:
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether a file that has a receipt was kept, too; a restored archive may lack it."""
+    """Return True if a file with a receipt exists. A restored archive may lack it."""
     if path.is_file():
         return True
-    log_once(f"{path}: missing, though its receipt was logged; restore it from a backup")
+    log_once(f"{path}: missing, although its receipt is logged; restore it from a backup")
     return False
 
 
@@ -210,7 +211,7 @@ def _measure(raw: bytes, burst_id: str, *, has_attitude: bool) -> tuple[int, int
     except InvalidInput:
         return 0, 0
     if not (has_attitude or len(stream.attitude)):
-        # Until the first pointing packet or attitude product no photon can be placed on the sky.
+        # No photon can be placed on the sky before the first pointing packet or attitude product.
         return 0, 0
-    # Pixels of one photon count once: limits of the policy are photons.
+    # The limits of the policy count photons, and one photon can have several pixel entries.
     return len(reconstruct(stream.photons).photons), stream.counts.good

@@ -1,4 +1,4 @@
-"""Asking Airflow for the planned runs, until it has them."""
+"""Submission of planned runs to Airflow, repeated until Airflow has them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ACTIVE = ("queued", "running")
 
 
 def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Submission:
-    """Start a planned run, and write down that Airflow has it; done again, it changes nothing.
+    """Start a planned run and record its submission. Repeated calls have no further effect.
 
-    A retraction stops the burst's runs that are under way.
+    A retraction also stops the active runs of its burst.
 
     Raises
     ------
     Failure, Retriable
-        Airflow cannot be reached, is in trouble, or refuses our user: try again later.
+        Airflow is unreachable, failing, or rejects our user. The call may be repeated later.
     """
     if run.packets and archive.retraction(run.conf.burst_id, is_test=run.is_test):
         return _note(run, archive, "withdrawn", "the burst was retracted before Airflow had the run")
@@ -34,19 +34,19 @@ def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Submission:
     try:
         created = api.start_run(run.run_id, conf)
     except InvalidInput as error:
-        log.error("burst %s, run %s: refused by Airflow: %s", run.conf.burst_id, run.run_id, error)
+        log.error("burst %s, run %s: rejected by Airflow: %s", run.conf.burst_id, run.run_id, error)
         return _note(run, archive, "refused", str(error))
     if not created and not _is_ours(run, api.run(run.run_id)):
-        log.warning("burst %s, run %s: the run id is another input's", run.conf.burst_id, run.run_id)
-        return _note(run, archive, "taken", "another input has this run id")
+        log.warning("burst %s, run %s: run id already used by another input", run.conf.burst_id, run.run_id)
+        return _note(run, archive, "taken", "run id already used by another input")
     if run.is_retraction:
         stop_runs(run, archive, api)
-    log.info("burst %s, run %s: %s", run.conf.burst_id, run.run_id, "started" if created else "was there")
+    log.info("burst %s, run %s %s", run.conf.burst_id, run.run_id, "created" if created else "already exists")
     return _note(run, archive, "accepted")
 
 
 def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None:
-    """End what is under way for a burst that was taken back, with a note that says why."""
+    """Stop the active runs of a retracted burst, with a note that gives the reason."""
     burst_id = retraction.conf.burst_id
     for run, submission in planned_runs(archive, burst_id):
         if submission is None or submission.outcome != "accepted" or run.is_test != retraction.is_test:
@@ -58,7 +58,7 @@ def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None
                 api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
                 log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
         except InvalidInput as error:
-            # Deleted by a user, or ended between the two calls: nothing is left to stop.
+            # A user deleted the run, or it ended between the two calls. There is nothing to stop.
             log.warning("burst %s, run %s: not stopped: %s", burst_id, run.run_id, error)
 
 

@@ -1,4 +1,4 @@
-"""Filing: what a message is, and of which burst; what is neither of the known kinds goes to quarantine."""
+"""Filing of received messages by kind and burst; messages of no known kind go to quarantine."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ log = logging.getLogger(__name__)
 Tell = Callable[[ReceivedMessage, str], None]
 
 _XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<")
-"""Of UTF-8 without and with a byte order mark, and of UTF-16."""
+"""First bytes of XML in UTF-8 without and with a byte order mark, and in UTF-16."""
 
 
 def file_message(
     message: ReceivedMessage, archive: Archive, bursts: OpenBursts, tell: Tell = lambda message, reason: None
 ) -> tuple[str, ...]:
-    """Put a message where it belongs.
+    """Archive a message with its burst, or put it into quarantine.
 
-    Done again, it changes nothing but a line in the receipts.
+    Repeated calls add a line to the receipts and change nothing else.
 
     Parameters
     ----------
     message
-        A VOEvent, VHF packets of one or several bursts, or an attitude product of a burst.
+        A VOEvent, VHF packets of one or several bursts, or an attitude product of one burst.
     archive
-        Where it is kept: a message of packets with each of its bursts.
+        Archive that stores the message. Packets of several bursts are stored with each burst.
     bursts
-        Its bursts are opened there, to be looked at.
+        Open bursts. The bursts of the message are opened.
     tell
-        Told of a message that went to quarantine.
+        Called with the message and the reason if the message goes to quarantine.
 
     Returns
     -------
     tuple of str
-        Burst ids; empty when the message went to quarantine.
+        Burst ids; empty if the message went to quarantine.
     """
     try:
         if is_xml(message.raw):
@@ -64,21 +64,23 @@ def file_message(
 
 
 def set_aside(message: ReceivedMessage, archive: Archive, reason: str, tell: Tell) -> None:
-    """Put a message into quarantine, and say so."""
+    """Put a message into quarantine, log the reason and call ``tell``."""
     reason = escaped(reason)
     archive.quarantine(message.raw, name=message.source, reason=reason)
-    log.error("to quarantine: %s", reason)
+    log.error("message moved to quarantine: %s", reason)
     tell(message, reason)
 
 
 def is_xml(raw: bytes) -> bool:
-    """Tell whether a message is meant as XML; packets begin with their CCSDS version, three zero bits."""
+    """Return True if a message begins like XML. Packets begin with their CCSDS version, three zero bits."""
     return raw.lstrip(b" \t\r\n").startswith(_XML_STARTS)
 
 
 def _file_notice(message: ReceivedMessage, archive: Archive, bursts: OpenBursts) -> str:
     if len(message.raw) > MAX_ALERT_BYTES:
-        raise InvalidInput(f"{message.source}: a notice of {len(message.raw)} bytes, over {MAX_ALERT_BYTES}")
+        raise InvalidInput(
+            f"{message.source}: the notice has {len(message.raw)} bytes; expected at most {MAX_ALERT_BYTES}"
+        )
     alert = read_alert(message.raw, name=message.source)
     with archive.burst_lock(alert.burst_id):
         kept = archive.keep_alert(alert.burst_id, message.raw)
@@ -93,10 +95,14 @@ def _file_notice(message: ReceivedMessage, archive: Archive, bursts: OpenBursts)
 def _file_attitude(message: ReceivedMessage, archive: Archive, bursts: OpenBursts) -> str:
     size = len(message.raw)
     if size > MAX_ATTITUDE_BYTES:
-        raise InvalidInput(f"{message.source}: a FITS file of {size} bytes, over {MAX_ATTITUDE_BYTES}")
+        raise InvalidInput(
+            f"{message.source}: the FITS file has {size} bytes; expected at most {MAX_ATTITUDE_BYTES}"
+        )
     burst_id = read_attitude_product(message.raw, name=message.source).burst_id
     if burst_id is None:
-        raise InvalidInput(f"{message.source}: BURST_ID is missing: it is not known whose attitude it is")
+        raise InvalidInput(
+            f"{message.source}: the keyword BURST_ID is missing; an attitude product must name its burst"
+        )
     with archive.burst_lock(burst_id):
         kept = archive.keep_attitude(burst_id, message.raw)
         archive.log_receipt(kept, message.received, message.source)
@@ -106,8 +112,11 @@ def _file_attitude(message: ReceivedMessage, archive: Archive, bursts: OpenBurst
 
 def _packet_bursts(message: ReceivedMessage) -> tuple[str, ...]:
     if len(message.raw) > MAX_PACKETS_BYTES:
-        raise InvalidInput(f"{message.source}: {len(message.raw)} bytes, over {MAX_PACKETS_BYTES}")
+        raise InvalidInput(
+            f"{message.source}: the message has {len(message.raw)} bytes; "
+            f"expected at most {MAX_PACKETS_BYTES}"
+        )
     try:
         return tuple(sorted(bursts_in(message.raw, name=message.source)))
     except InvalidInput as error:
-        raise InvalidInput(f"{error}; and it is no VOEvent") from None
+        raise InvalidInput(f"{error}; the message is not a VOEvent either") from None

@@ -1,4 +1,7 @@
-"""A source: SVOM's notices as GCN distributes them over Kafka (https://gcn.nasa.gov/docs/client)."""
+"""Source of SVOM notices and GCN Circulars that GCN distributes over Kafka.
+
+See https://gcn.nasa.gov/docs/client.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import gcn_kafka
 from pydantic import Field, SecretStr, model_validator
 
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.intake.gcn_circulars import TOPIC as CIRCULARS
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
@@ -24,12 +28,17 @@ log = logging.getLogger(__name__)
 TOPICS = tuple(f"gcn.notices.svom.voevent.{instrument}" for instrument in ("grm", "eclairs", "mxt", "vt"))
 HEARTBEAT = "gcn.heartbeat"
 SILENCE_S = 60.0
-"""GCN sends a heartbeat every second: after so long without one the connection is not what it seems."""
+"""Longest time without a heartbeat, seconds. GCN sends one every second, so a longer silence is a fault."""
 POLL_S = 0.5
+UNUSED = (
+    "GCN deletes credentials that were not used for 30 days; create new ones at "
+    "https://gcn.nasa.gov/user/credentials"
+)
+"""GCN warns by mail after 21 days (``app/lib/cognito.ts`` of https://github.com/nasa-gcn/gcn.nasa.gov)."""
 
 
 class GcnAccess(Model):
-    """What a file of GCN credentials holds (TOML); the secret never shows in a log."""
+    """The content of a file of GCN credentials (TOML). The secret never appears in a log."""
 
     client_id: str | None = None
     client_secret: SecretStr | None = None
@@ -37,6 +46,7 @@ class GcnAccess(Model):
     group_id: str = "mxtvhf-listen"
     topics: tuple[str, ...] = TOPICS
     heartbeat: bool = True
+    circulars: bool = Field(default=True, description="take the names of events from GCN Circulars")
     config: dict[str, str | int | bool] = Field(
         default={}, description="further options of librdkafka, e.g. another bootstrap.servers"
     )
@@ -45,63 +55,83 @@ class GcnAccess(Model):
     def _has_both_credentials(self) -> GcnAccess:
         if (self.client_id is None) != (self.client_secret is None):
             raise ValueError(
-                "expected both client_id and client_secret, as GCN's page of credentials shows them"
+                "expected both client_id and client_secret; copy them from the credentials page of GCN"
             )
         return self
 
     @classmethod
     def from_file(cls, path: Path) -> GcnAccess:
-        """Read the file; InvalidInput names what is wrong, never a value."""
+        """Read the file.
+
+        Raises
+        ------
+        InvalidInput
+            The file is missing or invalid. The message names the key, never a value.
+        """
         return read_toml(path, cls, show_values=False)
 
 
 class GcnKafka:
-    """Takes notices from GCN's topics; the offset is committed when a notice is kept, not before.
+    """Receives notices from GCN's topics and commits an offset only after its notice is stored.
 
     Parameters
     ----------
     access
         Credentials and topics.
     keep
-        Keeps a message durably, as `Intake.keep`.
+        Stores a message durably, as `Intake.keep`.
+    read_circular
+        Processes a circular, as `gcn_circulars.name_from_circular`.
     """
 
-    def __init__(self, access: GcnAccess, keep: Callable[[ReceivedMessage], None]) -> None:
+    def __init__(
+        self,
+        access: GcnAccess,
+        keep: Callable[[ReceivedMessage], None],
+        read_circular: Callable[[bytes], object],
+    ) -> None:
         self._access = access
         self._keep = keep
+        self._read_circular = read_circular
         self._complaints: set[str] = set()
         self._last_error = "none"
         self._heard = time.monotonic()
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """Take notices until ``stop`` is set.
+        """Receive notices until ``stop`` is set.
 
         Parameters
         ----------
         stop
-            Ends the work.
+            Ends the loop.
         works
-            Called at each heartbeat and for each notice that was kept.
+            Called at each heartbeat and for each stored notice.
 
         Raises
         ------
         InvalidInput
-            An option of librdkafka is wrong.
+            An option of librdkafka is invalid.
         Retriable
-            An offset cannot be committed, or the heartbeat is missing: what was not committed comes again
-            over a new connection.
+            An offset cannot be committed, or the heartbeat is missing. A new connection receives again
+            what was not committed.
         OSError
-            A notice cannot be kept; it is not committed.
+            A notice cannot be stored. Its offset is not committed.
         """
         try:
             consumer = gcn_kafka.Consumer(config=self._config())
         except (confluent_kafka.KafkaException, ValueError, TypeError) as error:
             raise InvalidInput(
-                f"GCN Kafka: {_cause(error)}; correct [config] in the file of credentials"
+                f"GCN Kafka: {_cause(error)}; correct [config] in the file of GCN credentials"
             ) from None
         self._heard = time.monotonic()
         try:
-            consumer.subscribe([*self._access.topics, *[HEARTBEAT] * self._access.heartbeat])
+            consumer.subscribe(
+                [
+                    *self._access.topics,
+                    *[HEARTBEAT] * self._access.heartbeat,
+                    *[CIRCULARS] * self._access.circulars,
+                ]
+            )
             while not stop.is_set():
                 message = consumer.poll(POLL_S)
                 if message is not None and self._is_sound(message):
@@ -132,29 +162,41 @@ class GcnKafka:
             return True
         if error.fatal():
             raise confluent_kafka.KafkaException(error)
-        self._last_error = error.str()
+        self._last_error = _reason(error)
         if error.name() not in self._complaints:
             self._complaints.add(error.name())
-            log.warning("GCN Kafka: %s", error.str())
+            log.warning("GCN Kafka: %s", self._last_error)
         return False
 
     def _take(self, message: confluent_kafka.Message, consumer: gcn_kafka.Consumer) -> None:
         if message.topic() == HEARTBEAT:
             self._heard = time.monotonic()
             return
-        source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
-        self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
+        if message.topic() == CIRCULARS:
+            self._read_circular(message.value() or b"")
+        else:
+            source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
+            self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
         consumer.commit(message=message, asynchronous=False)
 
     def _check_heartbeat(self) -> None:
         if self._access.heartbeat and time.monotonic() - self._heard > SILENCE_S:
             raise Retriable(
-                f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, alerts may be missed; "
+                f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, notices may be delayed; reconnecting; "
                 f"last error: {self._last_error}"
             )
 
 
+def _reason(error: confluent_kafka.KafkaError) -> str:
+    """Return what librdkafka says of an error, and what to do where GCN refuses the credentials."""
+    is_refused = error.code() in (
+        confluent_kafka.KafkaError._AUTHENTICATION,
+        confluent_kafka.KafkaError.SASL_AUTHENTICATION_FAILED,
+    )
+    return f"{error.str()}; {UNUSED}" if is_refused else error.str()
+
+
 def _cause(error: Exception) -> str:
-    """Return what librdkafka says of an error."""
+    """Return the message of librdkafka for an error."""
     cause = error.args[0] if error.args else error
     return cause.str() if isinstance(cause, confluent_kafka.KafkaError) else str(cause)

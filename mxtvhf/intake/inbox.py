@@ -1,4 +1,4 @@
-"""A source: the inbox, a folder into which alerts, packets and attitude products are laid."""
+"""The inbox, a folder watched for notices, packets and attitude products."""
 
 from __future__ import annotations
 
@@ -22,35 +22,37 @@ from mxtvhf.models.text import escaped
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".xml", ".voevent", ".bin", ".vhf", ".fits")
-"""In lower or upper case."""
+"""File name suffixes of inputs, in lower or upper case."""
 ASIDE = ".set-aside"
-"""Folder inside the inbox for what can never be taken in."""
+"""Folder inside the inbox for files that can never be read."""
 MAX_DEPTH = 20
-"""Folders inside folders; a thousand of them would take a second of every scan."""
+"""Largest depth of subfolders. A thousand nested folders would take a second of every scan."""
 SCAN_S = 0.2
 PATIENCE_S = 10.0
-"""For whoever lays a file down and then makes it readable."""
-NOT_REGULAR = "a link, a pipe or a device, not a regular file"
+"""Time for a sender to make a file readable after creating it, seconds."""
+NOT_REGULAR = "a link, a pipe or a device; expected a regular file"
 _Stamp = tuple[int, int, int]
 
 
 class Inbox:
-    """Takes notices, packets and attitude products out of a folder and its subfolders, once complete.
+    """Watches a folder and its subfolders for complete notices, packets and attitude products.
 
-    A file is complete when nobody has it open for writing and its size and times did not change between two
-    scans; where the file system cannot tell who writes, slow writers use a name that begins with a dot or has
-    another suffix, and rename. What is kept is removed from the inbox. What has one of the suffixes and
-    cannot be taken in (a link, a pipe, an unreadable file) is moved to `ASIDE`, with a note in the
-    quarantine; other files stay. Names may be any bytes: they are shown with escapes.
+    A file is complete if no process has it open for writing and its size and times did not change between
+    two scans. On a file system that does not report writers, a slow sender writes under a name that begins
+    with a dot or has another suffix, and renames the file when it is complete.
+
+    A stored file is removed from the inbox. A file with one of the `SUFFIXES` that can never be read (a link,
+    a pipe, an unreadable file) is moved to `ASIDE` and recorded in the quarantine. Other files stay.
+    File names may contain any bytes; logs show them with escapes.
 
     Parameters
     ----------
     folder
-        Made when it is missing.
+        The watched folder; created if missing.
     keep
-        Keeps a message durably, as `Intake.keep`.
+        Stores a message durably, as `Intake.keep`.
     refuse
-        Notes durably what cannot be taken in and why, as `Intake.refuse`.
+        Records a rejected file and the reason durably, as `Intake.refuse`.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Inbox:
         Raises
         ------
         OSError
-            The folder cannot be read, or nothing can be kept; what is there stays there.
+            The folder cannot be read, or a message cannot be stored. The files stay in the inbox.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         log.info("inbox: %s (%s)", self.folder, " ".join(SUFFIXES))
@@ -89,7 +91,7 @@ class Inbox:
             stop.wait(SCAN_S)
 
     def scan(self) -> None:
-        """Take what has not changed since the scan before."""
+        """Take in the files that did not change since the previous scan."""
         found = {path: stamp for path in self._files() if (stamp := _stamp(path)) is not None}
         self._left = {path: stamp for path, stamp in self._left.items() if found.get(path) == stamp}
         for path, stamp in sorted(found.items()):
@@ -103,15 +105,15 @@ class Inbox:
     def _leave(self, path: Path) -> None:
         if path not in self._others:
             self._others.add(path)
-            log.info("inbox: %s stays there: its suffix is not one of %s", escaped(path), " ".join(SUFFIXES))
+            log.info("inbox: %s ignored: its suffix is not one of %s", escaped(path), " ".join(SUFFIXES))
 
     def _files(self) -> Iterator[Path]:
-        """All but hidden files and folders."""
+        """Yield the files of the inbox and its subfolders, hidden files and folders excluded."""
         folders = [(self.folder, 0)]
         while folders:
             folder, depth = folders.pop()
             if depth > MAX_DEPTH:
-                log_once(f"inbox: {escaped(folder)}: more than {MAX_DEPTH} folders deep; it is not watched")
+                log_once(f"inbox: {escaped(folder)}: more than {MAX_DEPTH} folders deep; not watched")
                 continue
             try:
                 with os.scandir(folder) as entries:
@@ -120,7 +122,7 @@ class Inbox:
                 if folder == self.folder:
                     raise
                 if error.errno != errno.ENOENT:
-                    log_once(f"inbox: {escaped(folder)}: {error.strerror}; it is not watched")
+                    log_once(f"inbox: {escaped(folder)}: {error.strerror}; not watched")
                 continue
             for entry in shown:
                 path = Path(entry.path)
@@ -147,10 +149,10 @@ class Inbox:
             path.unlink(missing_ok=True)
         except OSError as error:
             self._left[path] = stamp
-            log.error("inbox: %s was kept, but cannot be removed: %s", escaped(path), error.strerror)
+            log.error("inbox: %s was stored but cannot be removed: %s", escaped(path), error.strerror)
 
     def _set_aside(self, path: Path, stamp: _Stamp, reason: str) -> None:
-        """Note what cannot be taken in, and move it out of the way; once."""
+        """Record a file that cannot be read in the quarantine and move it to `ASIDE`, once."""
         received = self._received(path, b"")
         target = self.folder / ASIDE / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}" / path.name
         self._refuse(received, f"{received.source}: {reason}; the file was moved to {ASIDE} in the inbox")
@@ -166,12 +168,12 @@ class Inbox:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Open a regular file; never a link, and never a pipe, which would block until somebody writes."""
+    """Open a regular file. Links are rejected, and so are pipes, because reading one blocks."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise OSError(errno.EINVAL, NOT_REGULAR)
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     file = os.fdopen(number, "rb")
-    if not stat.S_ISREG(os.fstat(number).st_mode):  # exchanged between the two calls
+    if not stat.S_ISREG(os.fstat(number).st_mode):  # replaced between the two calls
         file.close()
         raise OSError(errno.EINVAL, NOT_REGULAR)
     return file
@@ -181,14 +183,14 @@ def _content(file: BinaryIO, path: Path) -> bytes:
     try:
         return read_open_file(file, MAX_PACKETS_BYTES, name=escaped(path))
     except TooLarge as error:
-        # One byte more than the limit: whoever files it sees that it is too large.
+        # One byte more than the limit, so that filing rejects the message as too large.
         return error.start + b"\0"
 
 
 def _is_being_written(file: BinaryIO) -> bool:
-    """Tell whether any process has a file open for writing; False where the system cannot tell.
+    """Return True if a process has a file open for writing, False if not or if the system cannot tell.
 
-    Linux grants a read lease (fcntl(2), F_SETLEASE) only on a file that nobody writes.
+    Linux grants a read lease (fcntl(2), F_SETLEASE) only on a file that no process has open for writing.
     """
     try:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -201,7 +203,7 @@ def _is_being_written(file: BinaryIO) -> bool:
 
 
 def _may_become_readable(path: Path, error: OSError) -> bool:
-    """Tell whether a file that may not be read was laid down or changed a moment ago."""
+    """Return True if an unreadable file changed less than `PATIENCE_S` ago."""
     try:
         changed = path.lstat().st_ctime
     except FileNotFoundError:
@@ -210,7 +212,7 @@ def _may_become_readable(path: Path, error: OSError) -> bool:
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """Size and times of an entry; None when it is gone."""
+    """Return the size and the times of a file; None if the file is gone."""
     try:
         status = path.lstat()
     except OSError:

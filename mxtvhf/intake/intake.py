@@ -1,4 +1,4 @@
-"""The intake itself: it files what waits, looks at bursts, and starts their runs, round after round."""
+"""The intake loop: file waiting messages, plan the runs of bursts and submit them to Airflow."""
 
 from __future__ import annotations
 
@@ -26,34 +26,35 @@ from mxtvhf.workflow.airflow_api import AirflowApi
 log = logging.getLogger(__name__)
 
 ROUND_S = 0.2
-"""Seconds between rounds when nothing wakes the intake: other intakes keep messages on the same disk."""
+"""Seconds between rounds if no message wakes the intake; other intakes may store messages meanwhile."""
 LONGEST_PAUSE_S = 15.0
-"""Between two attempts to reach Airflow."""
+"""Longest pause between two attempts to reach Airflow, seconds."""
 SPOILED_PAUSE_S = 30.0
+"""Pause before a burst with a damaged folder is checked again, seconds."""
 POSTS_A_ROUND = 20
-"""Then what came meanwhile is filed, so that a new alert need not wait for all runs of a storm."""
+"""Runs submitted per round. The limit keeps a new alert from waiting for all runs of an alert storm."""
 
 
 def alive_file(archive_root: Path) -> Path:
-    """File that every round of an intake touches: how old it is tells whether one works."""
+    """Return the path of the file that every intake round touches. Its age shows whether an intake runs."""
     return archive_root / "alive"
 
 
 class Intake:
-    """One of possibly several intakes on an archive; it remembers nothing that the disk does not tell.
+    """An intake on an archive, which several intakes may share. All of its state is on disk.
 
     Parameters
     ----------
     archive
-        Where all is kept.
+        The archive of all inputs.
     api
-        The Airflow that runs.
+        Client of the Airflow that runs the DAGs.
     policy
-        When a burst gets its runs.
+        The rules by which a burst gets its runs.
     tell
-        Told of every message that went to quarantine, and why.
+        Called with each message that goes to quarantine and the reason.
     heartbeat
-        File that this intake alone touches in every round, for the health check of its process.
+        File that only this intake touches, once per round, for the health check of its process.
     """
 
     def __init__(
@@ -79,28 +80,28 @@ class Intake:
         self._next_attempt = 0.0
 
     def keep(self, message: ReceivedMessage) -> None:
-        """Keep a message, see `Incoming.keep`, and have it filed soon. For sources, from any thread."""
+        """Store a message durably (see `Spool.keep`) and wake the intake. Sources call it from any thread."""
         self.incoming.keep(message)
         self._woken.set()
 
     def refuse(self, message: ReceivedMessage, reason: str) -> None:
-        """Set a message aside that is not to be looked at; when this returns it may be acknowledged."""
+        """Put a message into quarantine without reading it. It may be acknowledged afterwards."""
         set_aside(message, self.archive, reason, self._tell)
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """Work until ``stop`` is set.
+        """Repeat rounds until ``stop`` is set.
 
         Parameters
         ----------
         stop
-            Ends the work.
+            Ends the loop.
         works
             Called after each round.
 
         Raises
         ------
         OSError
-            The archive cannot be written; nothing is acknowledged meanwhile.
+            The archive cannot be written. No message is acknowledged until it can.
         """
         while not stop.is_set():
             self._woken.clear()
@@ -112,7 +113,7 @@ class Intake:
                 self._woken.wait(ROUND_S)
 
     def round(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """File all that waits, look at the bursts that need it, start some of the runs that wait.
+        """File the waiting messages, plan the runs of the open bursts and submit some waiting runs.
 
         Raises
         ------
@@ -125,17 +126,17 @@ class Intake:
             except OSError as error:
                 if error.errno not in BAD_FILE:
                     raise
-                log_once(f"{path}: cannot be filed: {error}; the message waits")
+                log_once(f"{path}: cannot be filed: {error}; the message stays queued")
         self._look(clock())
         if self._can_post():
             self._post()
 
     def _take(self, path: Path) -> None:
-        """File a waiting message; one that is damaged goes to quarantine, one of a later version waits."""
+        """File a waiting message. A damaged one goes to quarantine; one of a later version stays queued."""
         try:
             message = self.incoming.read(path)
         except NewerVersion as error:
-            log_once(f"{error}; the message waits")
+            log_once(f"{error}; the message stays queued")
             return
         except InvalidInput as error:
             self.refuse(ReceivedMessage(path.read_bytes(), str(path), datetime.now(UTC)), str(error))
@@ -151,7 +152,7 @@ class Intake:
         except OSError:
             raise
         except Exception as error:
-            # Whatever a message does to this program, the ones behind it are filed.
+            # A message that triggers a defect must not block the messages behind it.
             log.exception("%s: cannot be filed", message.source)
             reason = f"{message.source}: internal error {type(error).__name__}: {error}"
             set_aside(message, self.archive, reason, self._tell)
@@ -170,8 +171,8 @@ class Intake:
             except Exception as error:
                 if isinstance(error, OSError) and error.errno not in BAD_FILE:
                     raise
-                # A burst whose folder was spoiled by a hand or a fault of ours must not stop the others.
-                text = f"burst {burst_id}: cannot be looked at, again in {SPOILED_PAUSE_S:.0f} s: {error}"
+                # A burst with a damaged folder, or one that triggers a defect, must not stop the others.
+                text = f"burst {burst_id}: planning failed, next attempt in {SPOILED_PAUSE_S:.0f} s: {error}"
                 if _is_foreseen(error):
                     log_once(text)
                 else:
@@ -183,7 +184,7 @@ class Intake:
         return any(self._waiting.values()) and time.monotonic() >= self._next_attempt
 
     def _post(self) -> None:
-        """Real alerts before tests, new ones before old ones; a run that failed behind those that did not."""
+        """Submit waiting runs: runs without a failed attempt first, then real before test, new before old."""
         runs = [run for waiting in self._waiting.values() for run in waiting]
         runs.sort(
             key=lambda run: (
@@ -200,7 +201,7 @@ class Intake:
             self._failures += 1
             pause = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311
             self._next_attempt = time.monotonic() + pause
-            log.warning("%d runs wait, next attempt in %.1f s: %s", len(runs), pause, error)
+            log.warning("%d runs queued, next attempt in %.1f s: %s", len(runs), pause, error)
         else:
             self._failures = 0
 
@@ -212,10 +213,10 @@ class Intake:
             self._refusals[run.run_id] += 1
             raise
         except Exception as error:
-            # Whatever Airflow answers to one run, those of the other bursts are started.
+            # An unexpected answer of Airflow to one run must not block the runs of other bursts.
             self._refusals[run.run_id] += 1
             log.error(
-                "run %s: cannot be started, again in %.0f s: %s",
+                "run %s: not started, next attempt in %.0f s: %s",
                 run.run_id,
                 LONGEST_PAUSE_S,
                 error,
@@ -234,5 +235,5 @@ class Intake:
 
 
 def _is_foreseen(error: Exception) -> bool:
-    """Tell whether the text of an error says all; of a defect of ours the stack is logged, too."""
+    """Return True if the text of an error is enough for the log, without the stack trace of a defect."""
     return isinstance(error, MxtVhfError | OSError)

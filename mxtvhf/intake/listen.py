@@ -1,16 +1,18 @@
-"""``mxtvhf listen``: the sources that are configured, each in a thread, and one intake."""
+"""The program ``mxtvhf listen``: the configured sources, each in its own thread, and one intake."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.gcn_circulars import name_from_circular
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.intake import Intake
@@ -28,24 +30,24 @@ from mxtvhf.workflow.airflow_api import AirflowApi
 
 
 def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -> None:
-    """Take in alerts and packets until SIGINT or SIGTERM; several may run on one archive.
+    """Receive notices and packets until SIGINT or SIGTERM. Several listeners may share one archive.
 
-    Each part works alone: one that fails, say for a wrong URL, is started again with growing pauses, and
-    `mxtvhf health` names it; the others go on.
+    Each part runs on its own. A part that fails, for example because of a wrong URL, is restarted after
+    growing pauses and shown by `mxtvhf health`; the other parts continue.
 
     Parameters
     ----------
     settings
-        Name the archive, the inbox, and NATS and GCN where they are to be heard.
+        Paths of the archive and the inbox, and the access to NATS and GCN if they are used.
     api
-        The Airflow that runs.
+        Client of the Airflow that runs the DAGs.
     heartbeat
         As for `Intake`.
 
     Raises
     ------
     OSError
-        The archive cannot be made.
+        The archive cannot be created.
     """
     stop = threading.Event()
 
@@ -54,7 +56,7 @@ def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
-    # Sent when somebody opens a file while the inbox asks who writes it; by default it ends the process.
+    # The kernel sends SIGIO if a process opens a file under the inbox's lease; by default it ends ours.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     notes = IntakeNotes(settings)
     intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined, heartbeat)
@@ -68,18 +70,18 @@ def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -
 
 
 class IntakeNotes:
-    """What the intake has to tell the world: laid into the outbox, where NATS is configured."""
+    """Messages about the intake, queued in the outbox if NATS is configured."""
 
     def __init__(self, settings: Settings) -> None:
         self._outbox = Outbox(settings.outbox) if settings.nats_url is not None else None
 
     def quarantined(self, message: ReceivedMessage, reason: str) -> None:
-        """Tell of a message that could not be read."""
+        """Queue a message about an input that went to quarantine."""
         digest = sha256_of(message.raw)
         self._put(IntakeMessage(what="quarantined", source=message.source, reason=reason, sha256=digest))
 
     def lost(self, gap: StreamGap) -> None:
-        """Tell of a loss inside a stream."""
+        """Queue a message about messages lost in a stream."""
         reason = f"messages {gap.first}..{gap.last}: {gap.cause}"
         self._put(IntakeMessage(what="gap", source=gap.stream, reason=reason, lost=gap.messages))
 
@@ -89,9 +91,10 @@ class IntakeNotes:
 
 
 def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeNotes) -> dict[str, Work]:
-    """Return the intake, what it hears, whom it notifies, and where NATS is what it tells, by name.
+    """Return the parts of the listener by name: intake, sources, notifier and publisher.
 
-    Files of keys and credentials are read when a part starts, so that a wrong one is the fault of that part.
+    Each part reads its files of keys and credentials when it starts, so that an invalid file stops only that
+    part.
     """
     found: dict[str, Work] = {
         "intake": intake.run,
@@ -120,19 +123,24 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
     if (credentials := settings.gcn_credentials) is not None:
 
         def hear_gcn(stop: threading.Event, works: Callable[[], None]) -> None:
-            GcnKafka(GcnAccess.from_file(credentials), intake.keep).run(stop, works)
+            def read_circular(raw: bytes) -> None:
+                name_from_circular(raw, intake.archive, settings.releases, now=datetime.now(UTC))
+
+            GcnKafka(GcnAccess.from_file(credentials), intake.keep, read_circular).run(stop, works)
 
         found["GCN"] = hear_gcn
     return found
 
 
 def gate(intake: Intake, keys_file: Path | None) -> Callable[[ReceivedMessage], None]:
-    """Return what keeps a message of NATS: with trusted keys only what one of them signed is looked at.
+    """Return the function that stores a NATS message.
+
+    With trusted keys, the function puts every message without a valid signature into quarantine.
 
     Raises
     ------
     InvalidInput
-        The file of the keys is none.
+        The file of the trusted keys is invalid.
     """
     if keys_file is None:
         return intake.keep

@@ -1,4 +1,4 @@
-"""A source: NATS JetStream, through one durable consumer that all intakes share."""
+"""NATS JetStream source with one durable consumer, which all intakes share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mxtvhf.settings import NatsTls
 log = logging.getLogger(__name__)
 
 STREAM, SUBJECTS = "MXTVHF_IN", "mxtvhf.in.>"
-"""Notices and packets are published below these subjects, e.g. ``mxtvhf.in.packets.<station>``."""
+"""Subjects of notices and packets, e.g. ``mxtvhf.in.packets.<station>``."""
 DURABLE = "mxtvhf-listen"
 BATCH, FETCH_S, ACK_WAIT_S = 50, 1.0, 30.0
 RETRY_S, ANSWER_S = 1.0, 2.0
@@ -36,20 +36,20 @@ KEPT_DAYS = 30
 
 
 class NatsStream:
-    """Takes messages from the stream: kept durably, noted in the ledger, then acknowledged.
+    """Receives messages from the stream: stored durably, recorded in the ledger, then acknowledged.
 
     Parameters
     ----------
     url, credentials, tls
         As in `mxtvhf.reporting.messages.connection.connect`.
     archive_root
-        Where the ledger lies.
+        Folder of the archive, which contains the ledger.
     keep
-        Keeps a message durably, as `Intake.keep`.
+        Stores a message durably, as `Intake.keep`.
     on_gap
-        Told of every noticed loss.
+        Called with every detected gap.
     audit_s
-        Seconds between two comparisons of the stream with what arrived.
+        Seconds between two comparisons of the stream with the ledger.
     """
 
     def __init__(
@@ -70,23 +70,23 @@ class NatsStream:
         self._audit_s = audit_s
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """Take messages until ``stop`` is set; for a thread of its own.
+        """Receive messages until ``stop`` is set. Needs its own thread.
 
         Parameters
         ----------
         stop
-            Ends the work.
+            Ends the loop.
         works
-            Called whenever messages were taken, or an audit after the first one found all in order.
+            Called after messages were received and after each audit but the first.
 
         Raises
         ------
         InvalidInput
-            The URL, a certificate or the file of the credentials is wrong.
+            The URL, a certificate or the file of the credentials is invalid.
         Retriable
-            The server cannot be reached, or the connection broke: start again, subscription included.
+            The server is unreachable or the connection broke. A new call makes a new subscription.
         OSError
-            A message cannot be kept; it is not acknowledged.
+            A message cannot be stored. It is not acknowledged.
         """
         try:
             asyncio.run(self._run(stop, works))
@@ -106,11 +106,12 @@ class NatsStream:
     async def _take(
         self, client: Client, stop: threading.Event, works: Callable[[], None], has_broken: bool
     ) -> None:
-        """Fetch until the client breaks: then a new one takes first what was on its way to this one.
+        """Receive messages until the client breaks. The next client first takes what this one had in flight.
 
-        A pull subscription can be dead after a restart of the server without an error (nats.py issue 504),
-        and so can the client's reader after a message that it cannot parse: silence is answered by a
-        question to the server and by an audit, and messages that are pending in spite of it by a new start.
+        A pull subscription can be dead after a restart of the server without an error (nats.py issue 504).
+        The reader of the client can be dead after a message that it cannot parse. An incomplete batch
+        therefore triggers a request to the server, and an audit that finds pending messages restarts
+        the source.
         """
         js = client.jetstream()
         await _set_up(js)
@@ -132,7 +133,7 @@ class NatsStream:
             if asyncio.get_running_loop().time() - audited >= self._audit_s:
                 pending = await self._audit(js, ledger)
                 if pending and not messages:
-                    raise Retriable(f"{pending} messages pending but none is delivered")
+                    raise Retriable(f"NATS stream {STREAM}: {pending} messages pending, none delivered")
                 audited = asyncio.get_running_loop().time()
                 works()
 
@@ -141,7 +142,7 @@ class NatsStream:
             try:
                 await self._receive(message, ledger)
             except nats.errors.NotJSMessageError:
-                log.warning("NATS: ignored a message that is not of the stream: %s", escaped(message.subject))
+                log.warning("NATS: message outside the stream ignored: %s", escaped(message.subject))
             except OSError:
                 for rest in messages[index:]:
                     await rest.nak(delay=RETRY_S)
@@ -157,12 +158,12 @@ class NatsStream:
     async def _take_by_number(
         self, client: Client, js: JetStreamContext, ledger: StreamLedger, *, with_undelivered: bool
     ) -> None:
-        """Take by its number what was delivered and never acknowledged, and acknowledge it.
+        """Fetch by number the messages that were delivered but not acknowledged, and acknowledge them.
 
-        It was delivered to a client that ended, or that cannot parse it: a subject may be any bytes. The
-        server would deliver it again after `ACK_WAIT_S`, and break the client again. Where one message broke
-        a client, what is behind it in the stream is taken, too: others of its kind hold it up no longer. What
-        was not delivered yet will be, and is then filed a second time, which changes nothing.
+        The client that received them ended, or could not parse them, because a subject may contain any bytes.
+        The server would deliver such a message again after `ACK_WAIT_S` and break the next client. If a
+        client broke, the undelivered messages are fetched as well, so that more messages of this kind
+        cannot block the stream. The server still delivers these; storing them twice has no effect.
         """
         info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
         done = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
@@ -180,7 +181,7 @@ class NatsStream:
         return StreamLedger(self._archive_root, STREAM, info.created or datetime.fromtimestamp(0, UTC))
 
     async def _audit(self, js: JetStreamContext, ledger: StreamLedger) -> int:
-        """Compare the stream with what arrived; return the number of messages that wait for delivery."""
+        """Compare the stream with the ledger and return the number of messages pending delivery."""
         info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
         newest = ledger.newest()
         if newest is not None and not await self._still_there(js, ledger, newest, info.state.first_seq):
@@ -194,7 +195,7 @@ class NatsStream:
         return consumer.num_pending or 0
 
     async def _still_there(self, js: JetStreamContext, ledger: StreamLedger, number: int, first: int) -> bool:
-        """Tell whether the newest message that arrived is still the stream's, or has left it by its age."""
+        """Return True if the stream still has the newest received message, or has expired it by age."""
         if number < first:
             return True
         try:
@@ -204,7 +205,7 @@ class NatsStream:
         return ledger.agrees(number, message.data or b"")
 
     async def _read_again(self, js: JetStreamContext, ledger: StreamLedger, newest: int, last: int) -> None:
-        """Read the whole stream once more: what is known is kept once, what took old numbers is new."""
+        """Read the whole stream again, because new messages have reused the numbers of lost ones."""
         self._lose(ledger, min(last + 1, newest), newest, "the stream lost its end")
         ledger.start_anew()
         await js.delete_consumer(STREAM, DURABLE)
@@ -221,7 +222,7 @@ class NatsStream:
             raw,
             f"NATS {message.subject}, fetched again",
             datetime.now(UTC),
-            None if signature is None else str(signature),  # where it is not ASCII, the parser gives no str
+            None if signature is None else str(signature),  # a non-ASCII header is not a str
         )
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, number, raw)
@@ -229,12 +230,12 @@ class NatsStream:
 
     def _lose(self, ledger: StreamLedger, first: int, last: int, cause: str) -> None:
         gap = ledger.lose(first, last, cause)
-        log.error("NATS stream %s: messages %d..%d never arrived: %s", STREAM, first, last, cause)
+        log.error("NATS stream %s: messages %d..%d lost: %s", STREAM, first, last, cause)
         self._on_gap(gap)
 
 
 async def _set_up(js: JetStreamContext) -> None:
-    """Make stream and consumer where they are missing; an existing one stays as its owner made it."""
+    """Create the stream and the consumer if they are missing. Existing ones are left unchanged."""
     try:
         await js.stream_info(STREAM)
     except NotFoundError:
@@ -242,8 +243,8 @@ async def _set_up(js: JetStreamContext) -> None:
     try:
         await js.consumer_info(STREAM, DURABLE)
     except NotFoundError:
-        # No limit of deliveries: a message that cannot be kept (disk full) is asked for again for ever, and
-        # one that cannot be read is kept all the same.
+        # No limit of deliveries: a message that cannot be stored (disk full) is delivered again until it can
+        # be. An unreadable message is stored like any other.
         await js.add_consumer(
             STREAM,
             ConsumerConfig(
@@ -256,32 +257,32 @@ async def _set_up(js: JetStreamContext) -> None:
 
 
 async def _is_reading(client: Client) -> bool:
-    """Tell whether a client still hears the server, over the connection that it made first.
+    """Return True if the server answers the client on its first connection.
 
-    A new connection means that messages on their way were lost, which come again only after `ACK_WAIT_S`.
+    After a reconnection, messages in flight were lost, and the server delivers them only after `ACK_WAIT_S`.
     """
     try:
         await client.jetstream(timeout=ANSWER_S).consumer_info(STREAM, DURABLE)
     except nats.errors.Error as error:
-        log.warning("NATS: no answer (%s); connecting anew", str(error) or type(error).__name__)
+        log.warning("NATS: no answer (%s); reconnecting", str(error) or type(error).__name__)
         return False
     if client.stats["reconnects"]:
-        log.warning("NATS: the connection broke, perhaps by a message that cannot be parsed; connecting anew")
+        log.warning("NATS: connection lost, possibly by a message that cannot be parsed; reconnecting")
         return False
     return True
 
 
 def _ack_subject(number: int) -> str:
-    """Subject on which a message is acknowledged by its number alone.
+    """Return the subject that acknowledges a message by its stream sequence number alone.
 
-    Form: ``$JS.ACK.<stream>.<consumer>.<deliveries>.<number>.<delivery>.<time>.<pending>`` (NATS ADR-15);
-    with explicit acknowledgement the server goes by the number.
+    The form is ``$JS.ACK.<stream>.<consumer>.<deliveries>.<number>.<delivery>.<time>.<pending>`` (NATS
+    ADR-15). With explicit acknowledgement the server uses only the number.
     """
     return f"$JS.ACK.{STREAM}.{DURABLE}.1.{number}.0.0.0"
 
 
 def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Join neighbouring numbers."""
+    """Return the inclusive ranges of consecutive numbers."""
     joined: list[tuple[int, int]] = []
     for number in sorted(numbers):
         if joined and joined[-1][1] == number - 1:

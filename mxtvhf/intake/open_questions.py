@@ -1,7 +1,7 @@
-"""Ends questions to the Burst Advocate that need no answer any more.
+"""Closing of questions to the Burst Advocate that no longer need an answer.
 
-A question is a run of ``mxt_vhf_decision``. It needs no answer when a later run of the burst has a result
-that can be announced, or when the burst was retracted. Each open one costs the scheduler time, too.
+A question is a run of ``mxt_vhf_decision``. It needs no answer if a later run of the burst has a result that
+can be announced, or if the burst was retracted. Closing it also saves scheduler time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 log = logging.getLogger(__name__)
 
 EVERY_S = 15.0
-"""Between two looks at the open questions."""
+"""Seconds between two checks of the open questions."""
 RUN_ID = re.compile(rf"({BURST_ID_PATTERN.strip('^$')})__([0-9]+)({TEST_MARK})?", re.ASCII)
-"""Run ids of the intake and of REST; a person may choose another one, and answers its question."""
+"""Run ids of the intake and of the REST API. A question of a run with another id stays open."""
 
 
 def unneeded(
@@ -34,22 +34,22 @@ def unneeded(
     is_retracted: Callable[[str, bool], bool],
     later_result: Callable[[str, bool, int], int | None],
 ) -> dict[str, str]:
-    """Return the open questions that need no answer, and why.
+    """Return the open questions that need no answer, each with the reason.
 
     Parameters
     ----------
     run_ids
-        Ids of the runs whose questions are open.
+        Ids of the runs with an open question.
     is_retracted
-        Tells by burst id, and whether its tests are meant, whether the burst was retracted.
+        Called with the burst id and True for test runs; returns True if the burst was retracted.
     later_result
-        Returns by burst id, whether its tests are meant, and sequence, the sequence of a later run with a
-        result that can be announced; None without any.
+        Called with the burst id, True for test runs, and a sequence number. Returns the sequence number of
+        a later run with a result that can be announced; None without such a run.
 
     Returns
     -------
     dict
-        Run id -> reason, a clause.
+        Run id -> reason as a clause.
     """
     bursts: dict[tuple[str, bool], dict[int, str]] = defaultdict(dict)
     for run_id in run_ids:
@@ -73,11 +73,11 @@ class OpenQuestions:
     Parameters
     ----------
     archive
-        Where retractions are marked.
+        Archive with the marks of retracted bursts.
     products
-        Where the reports of the runs are.
+        Folder of the reports of the runs.
     api
-        The Airflow that runs; used by this thread alone.
+        Client of the Airflow that runs the DAGs. No other thread may use it.
     """
 
     def __init__(self, archive: Archive, products: Path, api: AirflowApi) -> None:
@@ -86,29 +86,29 @@ class OpenQuestions:
         self._api = api
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """End unneeded questions now and then until ``stop`` is set; ``works`` is called after each look."""
+        """Close unneeded questions every `EVERY_S` until ``stop`` is set; call ``works`` after each check."""
         while not stop.wait(EVERY_S):
             try:
                 self.end_unneeded()
             except MxtVhfError as error:
-                # Whatever Airflow answers: the questions stay open, and wait for the next look.
+                # The questions stay open until the next check.
                 log_once(f"open questions: {error}")
             works()
 
     def end_unneeded(self) -> None:
-        """End the questions that need no answer.
+        """Close the questions that need no answer.
 
         Raises
         ------
         Failure, Retriable
-            Airflow cannot be reached, is in trouble, or refuses our user.
+            Airflow is unreachable, failing, or rejects our user.
         """
         reasons = unneeded(self._api.active_runs(DECISION_DAG_ID), self._is_retracted, self._later_result)
         for run_id, reason in reasons.items():
             try:
                 self._api.stop_run(run_id, note=f"closed: {reason}", dag_id=DECISION_DAG_ID)
             except InvalidInput as error:
-                # Deleted or answered meanwhile: nothing is left to end.
+                # A user deleted or answered the question between the two calls.
                 log.warning("run %s: question not closed: %s", run_id, error)
             else:
                 log.info("run %s: question closed: %s", run_id, reason)
@@ -117,7 +117,7 @@ class OpenQuestions:
         return self._archive.retraction(burst_id, is_test=is_test) is not None
 
     def _later_result(self, burst_id: str, is_test: bool, sequence: int) -> int | None:
-        """Return the newest later run with a result, also where its question was answered already."""
+        """Return the newest later run with a result, even if its question was already answered."""
         found = map(RUN_ID.fullmatch, (folder.name for folder in self._products.glob(f"{burst_id}/*")))
         runs = {int(one[2]): one[0] for one in found if one and (one[3] is not None) == is_test}
         later = sorted((number for number in runs if number > sequence), reverse=True)

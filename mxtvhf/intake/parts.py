@@ -1,10 +1,10 @@
-"""The parts of the intake: each works alone in its thread, and is started again when it fails.
+"""The parts of the listener. Each runs in its own thread and is restarted after a failure.
 
 ::
 
-    archive/failing/<part>.json    a part that fails now: why, since when, how often; see `PartFailure`
+    archive/failing/<part>.json    reason, start and number of the current failures; see `PartFailure`
 
-No part ends another one. `mxtvhf health` shows a part as unhealthy until it says that it works again.
+A failing part does not stop the others. `mxtvhf health` shows it as unhealthy until it reports progress.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from mxtvhf.models.text import escaped
 log = logging.getLogger(__name__)
 
 Work = Callable[[threading.Event, Callable[[], None]], None]
-"""Works until the event is set; calls the function whenever it got something done."""
+"""Function that works until the event is set, and calls the given function after each progress."""
 
 FIRST_PAUSE_S = 1.0
 LONGEST_OUTAGE_PAUSE_S = 5.0
-"""Between two tries to reach a server or a disk: an outage can end at any moment."""
+"""Longest pause between two attempts to reach a server or a disk, seconds."""
 LONGEST_PAUSE_S = 60.0
-"""Between two starts of a part that has a wrong setting or a defect."""
+"""Longest pause between two starts of a part with a wrong setting or a defect, seconds."""
 MAX_REASON = 1000
 
 
@@ -41,11 +41,11 @@ class Part:
     Parameters
     ----------
     name
-        For the log and for `mxtvhf health`.
+        Name in the log and in `mxtvhf health`.
     work
-        Does the work of the part; it is called anew after each failure, so it reads its settings anew, too.
+        Function of the part. It is called again after each failure and then reads its settings again.
     archive_root
-        Folder of the archive, where the record of its failures is kept.
+        Folder of the archive, which contains the record of the failures.
     """
 
     def __init__(self, name: str, work: Work, archive_root: Path) -> None:
@@ -57,13 +57,13 @@ class Part:
         self._since = datetime.now(UTC)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set, whatever happens; for a thread of its own."""
+        """Run the part until ``stop`` is set and restart it after each failure. Needs its own thread."""
         while not stop.is_set():
             began = time.monotonic()
             try:
                 self._work(stop, self._works)
                 if not stop.is_set():
-                    raise Failure("ended although it was not asked to")
+                    raise Failure("ended without being asked to stop")
             except (Exception, asyncio.CancelledError) as error:
                 if time.monotonic() - began > LONGEST_PAUSE_S:
                     self._failures = 0
@@ -72,15 +72,15 @@ class Part:
     def _works(self) -> None:
         if not self._failures:
             return
-        log.info("%s: works again after %d failures", self.name, self._failures)
+        log.info("%s: working again after %d failures", self.name, self._failures)
         self._failures, self._reason = 0, ""
         try:
             self._record.unlink(missing_ok=True)
         except OSError as error:
-            log.error("%s: the record of its failures cannot be removed: %s", self.name, error)
+            log.error("%s: record of failures not removed: %s", self.name, error)
 
     def _failed(self, error: BaseException) -> float:
-        """Log and record a failure; return the pause before the next start, s."""
+        """Log and record a failure and return the pause before the next start, seconds."""
         now = datetime.now(UTC)
         reason = escaped("; ".join(str(error).splitlines()) or type(error).__name__, MAX_REASON)
         is_outage, is_new = isinstance(error, Retriable | OSError), reason != self._reason
@@ -89,11 +89,11 @@ class Part:
         longest = LONGEST_OUTAGE_PAUSE_S if is_outage else LONGEST_PAUSE_S
         pause = min(longest, FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10))
         if is_outage and is_new:
-            log.error("%s: %s; trying again until it works", self.name, reason)
+            log.error("%s: %s; retrying until it succeeds", self.name, reason)
         elif not is_outage:
             is_defect = not isinstance(error, MxtVhfError)
             log.error(
-                "%s: stopped: %s; started again in %.0f s; the other parts go on",
+                "%s: stopped: %s; restart in %.0f s; the other parts continue",
                 self.name,
                 f"{type(error).__name__}: {reason}" if is_defect else reason,
                 pause,
@@ -108,4 +108,4 @@ class Part:
         try:
             write_atomically(self._record, failure.model_dump_json(indent=1).encode() + b"\n")
         except OSError as error:
-            log.error("%s: its failure cannot be recorded: %s", self.name, error)
+            log.error("%s: failure not recorded: %s", self.name, error)

@@ -1,4 +1,4 @@
-"""Looking at a burst: write down the runs that it should get, each with a snapshot that never changes."""
+"""Planning of the runs of a burst, each with a fixed snapshot of its inputs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ log = logging.getLogger(__name__)
 def plan_runs(
     burst_id: str, archive: Archive, bursts: OpenBursts, policy: IntakePolicy, now: datetime
 ) -> tuple[tuple[PlannedRun, ...], datetime | None]:
-    """Plan all runs that a burst should have by now; close it when nothing is left to do.
+    """Plan the runs that a burst should have by now, and close the burst if nothing is left to do.
 
-    What is planned is on the disk when this returns. Several intakes may do it at once.
+    The planned runs are on disk when the function returns. Several intakes may call it at once.
 
     Returns
     -------
     tuple
-        The planned runs that Airflow does not have yet, and when to look again although nothing comes.
+        The planned runs that Airflow does not have yet, and the time of the next check if no message arrives
+        (UTC; None if the burst needs none).
     """
     with archive.burst_lock(burst_id):
         burst = read_burst_state(archive, burst_id)
@@ -63,12 +64,12 @@ def _plan(wanted: WantedRun, burst: BurstState, archive: Archive, now: datetime)
     )
     path = planned_folder(archive, burst.burst_id) / f"{sequence:04d}.json"
     write_once(path, run.model_dump_json(indent=1).encode() + b"\n")
-    log.info("burst %s, run %s: planned, %s", burst.burst_id, run_id, wanted.reason)
+    log.info("burst %s, run %s planned: %s", burst.burst_id, run_id, wanted.reason)
     return run
 
 
 def _snapshot(burst: BurstState, archive: Archive) -> str:
-    """Keep all messages so far as one file and return its URI."""
+    """Store all messages received so far as one file and return its URI."""
     raw = b"".join(path.read_bytes() for path, _ in burst.vhf)
     kept = archive.keep_packets(burst.burst_id, raw)
     archive.log_receipt(kept, burst.vhf[-1][1])

@@ -1,8 +1,8 @@
-"""Which run a burst should get next, as a pure function of what is known of it.
+"""The rules that decide which run a burst gets next, as pure functions of its state.
 
-One run for each notice that says something new; and, once there is a notice with a position and enough
-photons, one for the packets so far, with some updates while more come. A retraction ends the updates. Test
-notices and real ones of the same burst id are two stories that share nothing but the packets.
+Each notice with new content gets a run. Once there are a notice with a position and enough photons, the
+packets received so far get a run, and a limited number of updates follow as more photons arrive. A retraction
+ends the updates. Test notices and real notices of one burst id share only the packets.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class WantedRun:
     Attributes
     ----------
     notice
-        Its alert.
+        The notice of the run.
     cause, reason
         As in `PlannedRun`.
     with_packets
-        Whether it gets the packets so far.
+        True if the run gets the packets received so far.
     """
 
     notice: Notice
@@ -36,8 +36,8 @@ class WantedRun:
 
 
 def next_run(burst: BurstState, policy: IntakePolicy, now: datetime) -> WantedRun | None:
-    """Return the next run that a burst should get; None when it has all that it should have by now."""
-    for notices in _stories(burst):
+    """Return the next run that a burst should get; None if it has all runs that it should have by now."""
+    for notices in _by_role(burst):
         wanted = _for_notice(burst, notices, policy, now) or _for_photons(burst, notices, policy, now)
         if wanted is not None:
             return wanted
@@ -45,10 +45,9 @@ def next_run(burst: BurstState, policy: IntakePolicy, now: datetime) -> WantedRu
 
 
 def next_look(burst: BurstState, policy: IntakePolicy, now: datetime) -> datetime | None:
-    """Return when a burst must be looked at again although nothing came; None: it can be closed.
+    """Return when a burst must be checked again if no message arrives; None if it can be closed.
 
-    Only the time can make a difference then: the first run after some seconds, the last update after a time
-    of silence.
+    Two rules depend on time alone: the first run after some seconds, and the last update after a silence.
     """
     came = [received for _, received in burst.vhf] + [notice.received for notice in burst.notices]
     moments = []
@@ -61,12 +60,12 @@ def next_look(burst: BurstState, policy: IntakePolicy, now: datetime) -> datetim
 
 
 def is_retracted(notices: tuple[Notice, ...]) -> bool:
-    """Tell whether one of the notices takes the burst back."""
+    """Return True if one of the notices is a retraction."""
     return any(notice.alert.is_retraction for notice in notices)
 
 
-def _stories(burst: BurstState) -> list[tuple[Notice, ...]]:
-    """Notices of the real burst first, then those of a test under the same id."""
+def _by_role(burst: BurstState) -> list[tuple[Notice, ...]]:
+    """Return the real notices of the burst, then its test notices."""
     return [
         tuple(notice for notice in burst.notices if notice.alert.is_test == is_test)
         for is_test in (False, True)
@@ -108,7 +107,7 @@ def _update_reason(
         return None
     if (now - burst.vhf[-1][1]).total_seconds() >= policy.quiet_seconds:
         return "last update, photons"
-    # The last update is kept for the end, so that it has all photons.
+    # The last update is reserved for the end, so that it has all photons.
     if updates < policy.updates - 1 and burst.photons >= policy.growth * last.photons:
         return "update, photons"
     return None

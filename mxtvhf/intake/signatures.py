@@ -1,7 +1,7 @@
-"""Signatures of messages: by whom a notice or packets were published, whatever way they took.
+"""Signatures that prove who published a notice or packets.
 
-A signature is detached and travels in the header `HEADER` of a NATS message, in base64: Ed25519 (RFC 8032) of
-the message's bytes as they are. Keys are those of ``openssl genpkey -algorithm ed25519``, in PEM.
+A signature is detached: the header `HEADER` of a NATS message holds the Ed25519 signature (RFC 8032) of the
+message's bytes in base64. Keys are made by ``openssl genpkey -algorithm ed25519`` and stored in PEM.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _PEM = re.compile(rb"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
 
 
 def trusted_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
-    """Read the public keys of those who may publish, one or several in one PEM file.
+    """Read the public keys of the trusted publishers, one or several in one PEM file.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, holds no key, or one that is no public Ed25519 key; no error shows its
-        content, which may be a private key laid there by mistake.
+        The file cannot be read, contains no key, or contains a key that is not a public Ed25519 key. The
+        message never shows the content, because the file may contain a private key by mistake.
     """
     try:
         blocks = _PEM.findall(path.read_bytes())
     except OSError as error:
         raise InvalidInput(f"{path}: the trusted keys cannot be read: {error.strerror}") from None
     if not blocks:
-        raise InvalidInput(f"{path}: no PEM key in it")
+        raise InvalidInput(f"{path}: no PEM key found; expected public Ed25519 keys")
     return tuple(_public_key(block, path) for block in blocks)
 
 
@@ -47,23 +47,26 @@ def check_signature(raw: bytes, signature: str | None, keys: tuple[Ed25519Public
     raw
         The message.
     signature
-        What its header `HEADER` holds; None: it has none.
+        Content of its header `HEADER`; None if the header is missing.
     keys
-        From `trusted_keys`.
+        Trusted keys as read by `trusted_keys`.
 
     Raises
     ------
     InvalidInput
-        There is no signature, or none of a trusted key over these bytes.
+        The signature is missing, or no trusted key made it for these bytes.
     """
     if signature is None:
-        raise InvalidInput(f"not signed: no header {HEADER}")
+        raise InvalidInput(f"unsigned message: the header {HEADER} is missing; sign it with a trusted key")
     try:
         given = b64decode(signature.encode(), validate=True)
     except ValueError:
-        raise InvalidInput(f"the header {HEADER} is no base64") from None
+        raise InvalidInput(f"invalid header {HEADER}: expected a signature in base64") from None
     if not any(_is_by(key, given, raw) for key in keys):
-        raise InvalidInput("the signature is not one of a trusted key over these bytes")
+        raise InvalidInput(
+            f"invalid signature in the header {HEADER}: no trusted key made it for these bytes; "
+            "check the publisher and the trusted keys"
+        )
 
 
 def _public_key(block: bytes, path: Path) -> Ed25519PublicKey:
@@ -72,7 +75,7 @@ def _public_key(block: bytes, path: Path) -> Ed25519PublicKey:
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PublicKey):
-        raise InvalidInput(f"{path}: holds something else than public Ed25519 keys")
+        raise InvalidInput(f"{path}: invalid key; expected only public Ed25519 keys in PEM")
     return key
 
 

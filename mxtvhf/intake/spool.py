@@ -1,4 +1,4 @@
-"""The waiting room: messages as received, durable before they are acknowledged.
+"""The spool of received messages, which are stored durably before they are acknowledged.
 
 ::
 
@@ -24,9 +24,9 @@ from mxtvhf.models.text import escaped
 log = logging.getLogger(__name__)
 
 STALE_S = 3600.0
-"""No intake takes so long to write a message."""
+"""Age of an unfinished file that no intake can still be writing, seconds."""
 MAX_SOURCE = 500
-"""Characters of a source; paths and subjects may have thousands."""
+"""Longest name of a source, characters; paths and subjects may have thousands."""
 
 
 class Label(KeptModel):
@@ -38,19 +38,20 @@ class Label(KeptModel):
 
 @dataclass(frozen=True)
 class ReceivedMessage:
-    """A message that was received and waits to be filed.
+    """A received message that waits to be filed.
 
     Attributes
     ----------
     raw
-        Its bytes as received.
+        Bytes as received.
     source
-        By which way it came and under which name there; kept with escapes for what cannot be printed, since
-        a name may be any bytes.
+        Transport and name of the message there; unprintable characters are escaped, because a name may
+        contain any bytes.
     received
-        When, UTC.
+        Time of reception, UTC.
     signature
-        Its publisher's, where the way has room for one (`intake.signatures`); checked before it is kept.
+        Signature of the publisher (`intake.signatures`), checked before the message is stored; None if the
+        transport delivered none.
     """
 
     raw: bytes
@@ -63,7 +64,7 @@ class ReceivedMessage:
 
 
 class Spool:
-    """The waiting room below one archive; several intakes may share it.
+    """The spool of one archive. Several intakes may share it.
 
     Parameters
     ----------
@@ -77,38 +78,38 @@ class Spool:
         self._sweep()
 
     def keep(self, message: ReceivedMessage) -> None:
-        """Keep a message; when this returns it survives the loss of power and may be acknowledged.
+        """Store a message so that it survives a loss of power. It may be acknowledged afterwards.
 
         Raises
         ------
         OSError
-            It could not be kept: it must not be acknowledged.
+            The message could not be stored and must not be acknowledged.
         """
         label = Label(source=message.source, received=message.received).model_dump_json().encode()
         write_once(self.folder / f"{sha256_of(message.raw)}.msg", label + b"\n" + message.raw)
 
     def _sweep(self) -> None:
-        """Remove what a killed intake had begun to write, and not acknowledged."""
+        """Remove unfinished files of killed intakes. Their messages were never acknowledged."""
         for part in self.folder.glob(".*.part"):
-            with suppress(FileNotFoundError):  # another intake sweeps, too
+            with suppress(FileNotFoundError):  # another intake may have removed it
                 if time.time() - part.stat().st_mtime > STALE_S:
                     part.unlink()
 
     def waiting(self) -> list[Path]:
-        """Messages that wait, oldest first."""
+        """Return the paths of the waiting messages, oldest first."""
         return sorted(self.folder.glob("*.msg"), key=_age)
 
     def read(self, path: Path) -> ReceivedMessage | None:
-        """Read one of `waiting`; None when another intake has filed it meanwhile.
+        """Read a waiting message; return None if another intake has filed it meanwhile.
 
-        A message that is whole behind an unreadable label gets its file's name and time.
+        A complete message with an unreadable label gets the name and the time of its file.
 
         Raises
         ------
         NewerVersion
-            It was kept in the format of a later version of this software.
+            A later version of this software wrote the file in its own format.
         InvalidInput
-            Neither its label nor the message is as it was kept.
+            Both the label and the message are damaged.
         """
         try:
             label, _, raw = path.read_bytes().partition(b"\n")
@@ -121,16 +122,16 @@ class Spool:
         except InvalidInput as error:
             if not is_whole:
                 raise
-            log.error("%s; the message itself is complete and is filed", error)
+            log.error("%s; the message itself is complete and was filed", error)
             return ReceivedMessage(
                 raw, f"{path.name}, unreadable label", datetime.fromtimestamp(written, UTC)
             )
         if not is_whole:
-            log.error("%s: damaged on disk: the SHA-256 differs; the message is filed as it is", path)
+            log.error("%s: damaged on disk: the SHA-256 differs; the message was filed as it is", path)
         return ReceivedMessage(raw, known.source, known.received)
 
     def done(self, path: Path) -> None:
-        """Forget a message: it is filed, or in quarantine."""
+        """Remove a message that was filed or put into quarantine."""
         path.unlink(missing_ok=True)
 
 

@@ -1,11 +1,11 @@
-"""Which messages of a stream have arrived here: the account by which losses inside the stream are noticed.
+"""The ledger of the messages received from a stream, used to detect losses inside the stream.
 
-NATS 2.9 passes over a message whose bytes on its disk have changed, and after a loss of its newest messages
-numbers others the same, both without a word. ::
+NATS 2.9 silently skips a message whose bytes on its disk have changed. If it loses its newest messages, it
+silently gives their numbers to later ones. ::
 
-    archive/streams/<stream>.<made>.seen    one line a kept message: its number in the stream, its digest;
-                                            before them the format, which version 0.1.0 did not write
-    archive/streams/gaps.jsonl              one line a noticed loss, see ``archive.stream_gaps``
+    archive/streams/<stream>.<made>.seen    one line per stored message: stream sequence number and digest;
+                                            the first line is the format (missing in version 0.1.0)
+    archive/streams/gaps.jsonl              one line per detected loss, see ``archive.stream_gaps``
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINE = re.compile(rb"(\d{1,19}) ([0-9a-f]{16})")
 
 
 class StreamLedger:
-    """The account of one stream, shared by all intakes of an archive.
+    """The ledger of one stream, shared by all intakes of an archive.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class StreamLedger:
     stream
         Name of the stream.
     made
-        When the server made it: a stream that is made anew counts from 1 again.
+        Creation time of the stream on the server. A stream that is created again numbers from 1.
     """
 
     def __init__(self, archive_root: Path, stream: str, made: datetime) -> None:
@@ -49,19 +49,19 @@ class StreamLedger:
         self._seen: dict[int, str] = {}
 
     def note(self, number: int, raw: bytes) -> None:
-        """Write down that a message is kept; before it is acknowledged."""
+        """Record a stored message. Call it before the message is acknowledged."""
         append_line(self._path, f"{number} {sha256_of(raw)[:16]}".encode(), durable=False)
 
     def newest(self) -> int | None:
-        """Highest number that arrived; None before the first message."""
+        """Return the highest received number; None before the first message."""
         return max(self._account(), default=None)
 
     def agrees(self, number: int, raw: bytes) -> bool:
-        """Tell whether the message that has this number now is the one that arrived under it."""
+        """Return True if the message with this number is the one that was received under it."""
         return self._account().get(number) == sha256_of(raw)[:16]
 
     def missing(self, first: int, last: int) -> list[int]:
-        """Numbers of a range that have not arrived and are not known as lost."""
+        """Return the numbers of a range that were neither received nor recorded as lost."""
         seen = self._account()
         known, account = read_gaps(self._archive_root), self._number()
         here = [gap for gap in known if (gap.stream, gap.account) == (self.stream, account)]
@@ -69,7 +69,7 @@ class StreamLedger:
         return [number for number in range(first, last + 1) if number not in seen and number not in lost]
 
     def lose(self, first: int, last: int, cause: str) -> StreamGap:
-        """Write down a loss."""
+        """Record a loss and return it."""
         gap = StreamGap.model_validate(
             {
                 "stream": self.stream,
@@ -84,7 +84,7 @@ class StreamLedger:
         return gap
 
     def start_anew(self) -> None:
-        """Set the account aside: the stream's numbers no longer mean what they did."""
+        """Start a new ledger file, because the numbers of the stream have been reused."""
         moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         self._path.rename(self._path.with_name(f"{self._path.name}.until-{moment}"))
         self._begin()
@@ -97,7 +97,7 @@ class StreamLedger:
         return len(list(self._folder.glob(f"{self.stream}.*.until-*")))
 
     def _account(self) -> dict[int, str]:
-        """Read what this and other intakes have added."""
+        """Read the lines that this and other intakes have added."""
         if self._path.stat().st_size < self._read_up_to:
             self._seen, self._read_up_to = {}, 0
         whole, end, _ = read_content(self._path, self._read_up_to).rpartition(b"\n")
@@ -113,7 +113,7 @@ class StreamLedger:
             if int(version[1]) > LEDGER_VERSION:
                 log_once(
                     f"{self._path}: schema version {int(version[1])}; mxtvhf {__version__} reads up to "
-                    f"{LEDGER_VERSION}; upgrade mxtvhf; lines of another form are ignored"
+                    f"{LEDGER_VERSION}; upgrade mxtvhf; lines in an unknown format are ignored"
                 )
         elif line:
             keep_unreadable(self._path, line, f"{self._path}: unreadable line {line[:40]!r}")

@@ -1,7 +1,7 @@
-"""The position of a source from its photons, with its error radius.
+"""Measure the position of an X-ray source, and its error radius, from detected photons.
 
-`localise` is loaded when it is first used: the models of this package are read by processes that never
-localise anything.
+`localise` is imported on first use, because many processes need only the models of this package. The method
+is derived in ``docs/explanation/localisation.md``.
 """
 
 import lazy_loader

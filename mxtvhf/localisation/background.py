@@ -1,11 +1,12 @@
-"""The background: a mixture of components in energy and in place, whose parts the photons themselves tell.
+"""Model of the background: a mixture of components in energy, position and time.
 
-Its density at a photon is a product of a spectrum, of a shape over the detector and of a course in time, each
-a mixture. The spectral components are those of the calibration file ``background``; the shapes are flat or,
-of what comes through the optics, vignetted, rising and falling along either axis, and brighter in the middle
-or at the edges; the courses are steady, in one of several stretches of the good time, and as a source fades,
-but what comes through the optics is steady. A background that is believed instead of fitted makes sources of
-its own structure.
+The background density at a photon is the product of a spectrum, a shape over the detector and a light curve,
+each of them a mixture with fitted fractions. The spectral components come from the calibration item
+``background``. The shapes are flat (vignetted for components that come through the optics), rising or falling
+along each axis, and brighter in the middle or at the edges. The light curves are constant, non-zero in one of
+several equal intervals of the GTIs, and decaying like a source; components through the optics are constant in
+time. The fractions are fitted because a fixed, wrong background model would produce sources from its own
+structure.
 """
 
 from __future__ import annotations
@@ -32,27 +33,28 @@ from mxtvhf.models.arrays import Floats
 from mxtvhf.models.intervals import elapsed
 
 _STRETCHES = 8
-"""Of the good time, of equal lengths."""
+"""Number of equal intervals into which the GTIs are divided."""
 
 
 @dataclass(frozen=True, eq=False)
 class BackgroundDensities:
-    """Densities of the background's components at photons, over one that is flat in pulse height and time.
+    """Densities of the background components at the photons, relative to a flat density in PHA and time.
 
     Attributes
     ----------
     spectra
-        Of the components in energy, shape (components, photons).
+        Densities of the spectral components, shape (components, photons).
     courses
-        Of those in time, the steady one first; None: times are not used.
+        Densities of the light curves, the constant one first, shape (light curves, photons); None: times are
+        not used.
     groups
-        Of the components in energy, shape (components,), numbers from 0 on: those of a group have the same
-        shape over the detector, and only those of the first vary in time; None: all are of one.
+        Group of each spectral component, shape (components,), numbered from 0: the components of a group
+        share a shape over the detector, and only group 0 varies in time. None: all are in group 0.
     vignetting
-        How much fainter each group is in the corners of the detector than in its middle, 0..1; None: not.
+        Relative loss of each group from the middle of the detector to its corners, 0..1; None: no loss.
     known
-        How well the parts of the components in energy are known beforehand: so many photons count as seen of
-        each, shape (components,); None: nothing is known.
+        Prior photons of each spectral component, shape (components,): the fractions are known as if these
+        photons had been observed. None: the fractions are unknown.
     """
 
     spectra: Floats
@@ -63,22 +65,22 @@ class BackgroundDensities:
 
 
 def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floats:
-    """Return the densities of the background's courses in time, over a steady one.
+    """Return the densities of the background light curves relative to a constant one.
 
     Parameters
     ----------
     time
-        MET seconds, in the good time intervals, shape (photons,).
+        MET seconds, within the GTIs, shape (photons,).
     gti
         Good time intervals, shape (intervals, 2), MET seconds.
     fading
-        Courses of a source, as ``photon_weights.time_weights`` gives them, shape (decays, photons): a
-        background may fade as one.
+        Light curves of decaying sources from ``photon_weights.time_weights``, shape (decays, photons), since
+        a background may decay like a source.
 
     Returns
     -------
     numpy.ndarray
-        Shape (courses, photons), the steady one first.
+        Shape (light curves, photons), the constant one first.
     """
     stretch = np.minimum((_STRETCHES * elapsed(time, gti)).astype(np.intp), _STRETCHES - 1)
     stretches = _STRETCHES * (stretch == np.arange(_STRETCHES)[:, np.newaxis])
@@ -86,19 +88,19 @@ def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floa
 
 
 def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:
-    """Return the densities of the background's spectral components at pulse heights, over a flat one.
+    """Return the densities of the spectral components of the background relative to a density flat in PHA.
 
     Parameters
     ----------
     pha
-        Channels, in the band, shape (photons,).
+        PHA channels within the energy band, shape (photons,).
     calibration
-        Gain, effective area, resolution and the background's components.
+        Calibration with gain, effective area, redistribution and background components.
 
     Returns
     -------
     numpy.ndarray
-        Shape (components, photons); no component where the calibration gives none.
+        Shape (components, photons); no rows if the calibration lists no component.
     """
     energy = calibration.gain.energy(np.asarray(pha))
     measured = measured_energies()
@@ -108,18 +110,36 @@ def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:
 
 
 def background_groups(calibration: Calibration) -> npt.NDArray[np.intp]:
-    """Return 1 for each component of ``background_spectra`` that comes through the optics, else 0."""
+    """Return 1 for each spectral component that comes through the optics, else 0.
+
+    Parameters
+    ----------
+    calibration
+        Calibration with the background components, in the order of ``background_spectra``.
+    """
     through = [one.through_optics for one in calibration.background.components]
     return np.array(through, dtype=np.intp)
 
 
 def background_vignetting(calibration: Calibration) -> tuple[float, ...]:
-    """Return ``BackgroundDensities.vignetting`` of the groups 0 and 1 of ``background_groups``."""
+    """Return the vignetting of groups 0 and 1 of ``background_groups``.
+
+    Parameters
+    ----------
+    calibration
+        Calibration with the vignetting of the sky background.
+    """
     return 0.0, calibration.background.vignetting
 
 
 def known_background(calibration: Calibration) -> Floats | None:
-    """Return ``BackgroundDensities.known`` of the components of ``background_spectra``; None: nothing."""
+    """Return the prior photons of the spectral components; None if their fractions are unknown.
+
+    Parameters
+    ----------
+    calibration
+        Calibration with the background components, in the order of ``background_spectra``.
+    """
     background = calibration.background
     if not background.known_as_photons:
         return None
@@ -130,7 +150,7 @@ def known_background(calibration: Calibration) -> Floats | None:
 def _tables(
     background: Background, area: EffectiveArea, redistribution: Redistribution
 ) -> tuple[Floats, ...]:
-    """Densities over the measured energies of the band, their mean 1."""
+    """Return the density of each component at the measured energies of the band, with mean 1."""
     measured = measured_energies()
     tables = []
     for part in background.continua:
@@ -154,21 +174,22 @@ def _emitted(part: Continuum, energy: Floats) -> Floats:
 def background_shapes(
     column: npt.ArrayLike, row: npt.ArrayLike, good: Floats, vignetting: tuple[float, ...] = (0.0,)
 ) -> Floats:
-    """Return the densities of the background's shapes at pixels, each over its mean on the good pixels.
+    """Return the densities of the background shapes at pixels, each relative to its mean on the good pixels.
 
     Parameters
     ----------
     column, row
-        0-based addresses, shape (photons,).
+        Pixel addresses, 0-based, shape (photons,).
     good
-        Part of the time in which good pixels looked, 0..1, ``[row, column]``.
+        Exposed fraction of each pixel, 0..1, ``[row, column]``.
     vignetting
-        How much fainter each group of components is in the corners than in the middle, 0..1.
+        Relative loss of each group from the middle to the corners, 0..1.
 
     Returns
     -------
     numpy.ndarray
-        Shape (groups, shapes, photons), the expected one first, which is flat without vignetting.
+        Shape (groups, shapes, photons). The first shape of a group is the expected one: flat apart from
+        vignetting.
     """
     size = detector_pixels()
     axis = 2.0 * (np.arange(size) + 0.5) / size - 1.0

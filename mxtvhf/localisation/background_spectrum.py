@@ -1,10 +1,10 @@
-"""The background's spectrum over past runs: the mean part of each component, and how well that is known.
+"""Background spectrum from past runs: mean fraction of each component, and how well it is known.
 
-The parts of the components vary from run to run: a Dirichlet distribution with the mean m and the
-concentration N describes them, which is as if N photons with the parts m had been seen before a run. N has
-the highest likelihood of all runs, each predicted by the mean of the others, so that one run alone says
-nothing (MacKay and Peto 1995, Nat. Lang. Eng. 1, 289, estimate it from words in texts). The integral over the
-parts of a run is by Laplace's approximation in their logarithms (MacKay 1998, Mach. Learn. 33, 77).
+The fractions of the components vary from run to run with a Dirichlet distribution of mean m and concentration
+N. A new run is then fitted as if N photons with the fractions m had been observed before. N maximises the
+likelihood of all runs, each predicted from the mean of the others, so that a single run gives no information
+about N (MacKay and Peto 1995, Nat. Lang. Eng. 1, 289, apply the method to word counts). The integral over the
+fractions of a run uses the Laplace approximation in their logarithms (MacKay 1998, Mach. Learn. 33, 77).
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ import numpy as np
 
 from mxtvhf.instrument.calibration import Background, Continuum, Line, PastRunsRecord
 from mxtvhf.localisation.constants import detection_constants
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import mixture_fractions
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.times import utc_text
 
 _CONCENTRATIONS = np.geomspace(10.0, 1e4, 37)
-"""N that are compared; less tells a run next to nothing, and more is never claimed."""
+"""Values of N that are compared: lower ones carry no information about a run, higher ones are never
+claimed."""
 LEAST_PHOTONS = 30.0
-"""Fewer are no knowledge."""
+"""Smallest N that is used; below it the background counts as unknown."""
 _LIKELY = 0.82
-"""Of ln L below its maximum: the least N that is that likely is a lower limit of 90 %."""
+"""Drop of ln L from its maximum that defines the lower 90 % limit of N."""
 
 
 @dataclass(frozen=True, eq=False)
 class RunPhotons:
-    """The photons of a run.
+    """Photons of a run.
 
     Attributes
     ----------
     densities
-        Of the background's components at the photons, over a flat one, shape (components, photons).
+        Densities of the background components at the photons relative to a flat density, shape (components,
+        photons).
     number
-        Probability of each photon to be of the background, shape (photons,).
+        Probability of each photon to come from the background, shape (photons,).
     """
 
     densities: Floats
@@ -47,34 +49,34 @@ class RunPhotons:
 
     @classmethod
     def beside_sources(cls, densities: Floats, sources: Floats) -> RunPhotons:
-        """Tell the background's photons from those of sources.
+        """Return the photons with their probabilities to come from the background and not from a source.
 
         Parameters
         ----------
         densities
-            See above, in energy and place.
+            Densities of the background components in energy and position, shape (components, photons).
         sources
-            Of each source and each spectrum that it may have, in the same way, shape (kinds, photons).
+            Densities of each source with each of its possible spectra, shape (spectra, photons).
         """
         both = np.vstack([densities, sources])
-        parts = mixture_parts(both, np.ones(both.shape[1]), _nothing_known(densities))
+        parts = mixture_fractions(both, np.ones(both.shape[1]), _nothing_known(densities))
         background = parts[: len(densities)] @ densities
         return cls(densities, background / (parts @ both))
 
     @property
     def n_photons(self) -> float:
-        """Expected photons of the background."""
+        """Return the expected number of background photons."""
         return float(self.number.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class KnownSpectrum:
-    """What past runs say of the background's spectrum.
+    """Background spectrum from past runs.
 
     Attributes
     ----------
     parts
-        Mean part of each component, their sum 1.
+        Mean fraction of each component; their sum is 1.
     photons
         Lower 90 % limit of N, at least 0.
     """
@@ -84,7 +86,15 @@ class KnownSpectrum:
 
     @classmethod
     def of_runs(cls, runs: Sequence[RunPhotons]) -> KnownSpectrum:
-        """Measure the parts and how much they scatter; of a single run nothing is known of the scatter."""
+        """Return the mean fractions of runs, and the lower limit of the concentration N of their scatter.
+
+        The limit is 0 for a single run, which contains no information about the scatter.
+
+        Parameters
+        ----------
+        runs
+            Photons of each run, at least one run.
+        """
         parts = _mean_parts(runs)
         if len(runs) < 2:
             return cls(parts, 0.0)
@@ -103,30 +113,30 @@ def _nothing_known(densities: Floats) -> Floats:
 def _mean_parts(runs: Sequence[RunPhotons], start: Floats | None = None) -> Floats:
     densities = np.concatenate([run.densities for run in runs], axis=1)
     number = np.concatenate([run.number for run in runs])
-    return mixture_parts(densities, number, _nothing_known(densities), start)
+    return mixture_fractions(densities, number, _nothing_known(densities), start)
 
 
 def _log_likelihoods(run: RunPhotons, mean: Floats) -> Floats:
-    """Return ln L of a run for each of ``_CONCENTRATIONS`` about the mean parts."""
+    """Return ln L of a run for each of ``_CONCENTRATIONS`` about the mean fractions."""
     found, parts = [], mean
     for photons in _CONCENTRATIONS:
         expected = _nothing_known(run.densities) + photons * mean
-        parts = mixture_parts(run.densities, run.number, expected, parts)
+        parts = mixture_fractions(run.densities, run.number, expected, parts)
         found.append(_log_likelihood(run, expected, parts))
     return np.array(found)
 
 
 def _log_likelihood(run: RunPhotons, expected: Floats, parts: Floats) -> float:
-    """Return ln of the mean likelihood over parts of a Dirichlet distribution.
+    """Return the log of the likelihood of a run, averaged over a Dirichlet distribution of the fractions.
 
     Parameters
     ----------
     run
-        The photons.
+        Photons of the run.
     expected
-        Photons of each component that count as seen beforehand: the distribution's parameters.
+        Prior photons of each component: the parameters of the distribution.
     parts
-        The most probable ones.
+        Fractions of the highest posterior probability.
     """
     density = parts @ run.densities
     responsible = parts[:, np.newaxis] * run.densities / density
@@ -135,7 +145,7 @@ def _log_likelihood(run: RunPhotons, expected: Floats, parts: Floats) -> float:
     total = run.n_photons + expected.sum()
     curvature = np.diag(expected) + seen - total * np.outer(parts, parts)
     own_curvature = np.diag(expected) - expected.sum() * np.outer(before, before)
-    # All logarithms may grow together: the parts stay the same.
+    # A common factor of all components leaves their fractions unchanged: this direction needs a curvature.
     shift = np.full_like(curvature, total / parts.size)
     return float(
         run.number @ np.log(density)
@@ -155,24 +165,24 @@ def background_of(
     made: datetime,
     valid_from: datetime,
 ) -> Background:
-    """Return the calibration file of a background that past runs tell.
+    """Return the calibration file of the background that past runs give.
 
     Parameters
     ----------
     known
-        Its spectrum.
+        Background spectrum of the runs.
     used
-        The background in use: its components stay, its version is followed by the new one's.
+        Background file in use: its components are kept, and its version number is increased by one.
     runs
-        Names of the runs.
+        Run ids.
     n_photons
-        Their photons of the background.
+        Number of their background photons.
     rate_per_s
         Mean rate of these on the whole detector, counts per second.
     made
-        When it was made.
+        Creation time, UTC.
     valid_from
-        First moment of the observations that it is for.
+        Start of validity, UTC.
     """
     parts = [round(float(part), 4) for part in known.parts]
     number = len(used.continua)
@@ -200,12 +210,18 @@ def background_of(
 
 
 def background_text(file: Background) -> str:
-    """Return the text of a calibration file of the background, TOML."""
+    """Return a calibration file of the background as TOML text.
+
+    Parameters
+    ----------
+    file
+        Background file.
+    """
     return "\n".join(_lines_of(file)) + "\n"
 
 
 def _lines_of(file: Background) -> Iterator[str]:
-    yield "# The background's rate, and the components of its spectrum with their mean parts."
+    yield "# Rate of the background, and components of its spectrum with their mean fractions."
     yield from (f'item = "{file.item}"', f'version = "{file.version}"')
     yield f"valid_from = {utc_text(file.valid_from)}"
     if file.valid_until is not None:
@@ -213,7 +229,7 @@ def _lines_of(file: Background) -> Iterator[str]:
     yield f"assumed = {str(file.assumed).lower()}"
     yield f"source = {json.dumps(file.source)}"
     yield from ("", f"rate_per_s = {file.rate_per_s}", f"vignetting = {file.vignetting}")
-    yield "# The parts are known as if so many photons had been seen before a run."
+    yield "# The fractions are known as if this number of photons had been observed before a run."
     yield f"known_as_photons = {file.known_as_photons}"
     for kind, components in (("continua", file.continua), ("lines", file.lines)):
         for component in components:

@@ -1,4 +1,4 @@
-"""Which of several sources is the burst."""
+"""Choose which of several sources is the burst."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from mxtvhf.localisation.model import LocalisedSource
 
 _FADES = 0.9
-"""Probability from which a source is said to fade."""
+"""Probability above which a source counts as fading."""
 
 
 def choose_burst(sources: Sequence[LocalisedSource]) -> tuple[LocalisedSource, str | None]:
-    """Return the source that is taken as the burst, and why; None where there is only one.
+    """Return the source that is taken as the burst, and the reason; None as reason for a single source.
 
-    A source that no catalogue of bright sources knows goes before one that is known, then one in ECLAIRs'
-    circle before one outside, then a point source before an extended one, then one that fades before one that
-    does not, then the most significant one.
+    The criteria in order: not a bright catalogued source, inside the ECLAIRs error radius, a point source,
+    fading, highest TS.
 
     Parameters
     ----------
     sources
-        At least one.
+        Sources of the field, at least one.
     """
     best = max(sources, key=lambda source: (*(rank for rank, _ in _reasons(source)), source.ts))
     others = [source for source in sources if source is not best]
@@ -29,16 +28,15 @@ def choose_burst(sources: Sequence[LocalisedSource]) -> tuple[LocalisedSource, s
     for place, (rank, reason) in enumerate(_reasons(best)):
         beaten = [other.name for other in others if _reasons(other)[place][0] < rank]
         if beaten:
-            verb = "does" if len(beaten) == 1 else "do"
-            return best, f"{best.name} {reason}, {_joined(beaten)} {verb} not"
+            return best, f"{best.name} {reason}, unlike {_joined(beaten)}"
         others = [other for other in others if _reasons(other)[place][0] == rank]
-    return best, f"{best.name} is the most significant source, and nothing else tells which one is the burst"
+    return best, f"{best.name} is the most significant source; no other criterion separates the sources"
 
 
 def _reasons(source: LocalisedSource) -> tuple[tuple[bool, str], ...]:
     return (
-        (source.known_as is None, "belongs to no known bright source"),
-        (bool(source.in_eclairs), "lies in the ECLAIRs circle"),
+        (source.known_as is None, "matches no bright catalogued source"),
+        (bool(source.in_eclairs), "lies within the ECLAIRs error radius"),
         (source.extent_arcmin is None, "looks like a point source"),
         ((source.fading or 0.0) >= _FADES, "fades"),
     )

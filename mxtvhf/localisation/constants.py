@@ -1,4 +1,4 @@
-"""What counts as a source, ``detection.toml``, and which are expected, ``source_templates.toml``."""
+"""Detection thresholds (``detection.toml``) and source templates (``source_templates.toml``)."""
 
 from __future__ import annotations
 
@@ -13,145 +13,147 @@ from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 
 class DetectionThreshold(Constants):
-    """When a maximum of the likelihood counts as a source."""
+    """Thresholds for a maximum of the likelihood to count as a source."""
 
     ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Least ts = 2 (ln L_source - ln L_background)."""
+    """Lowest TS = 2 (ln L_source - ln L_background)."""
     false_alarm_rate: Probability
     """Fraction of the fields with background only that reach it."""
     least_photons: float = Field(ge=0.0, le=1e4)
-    """Least number of fitted source photons."""
+    """Lowest number of fitted source photons."""
     ts_threshold_alone: float = Field(ge=0.0, le=1e4)
-    """Of ts where the places decide alone: nothing is known of the background's energies."""
+    """Lowest TS if positions alone decide, without a model of the background spectrum."""
     places_ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Least ts of the photons' places, with their energies and times taken as given."""
+    """Lowest TS of the positions given energies and times."""
 
 
 class KnownBackgroundRule(Constants):
-    """What counts as a source where past runs tell the background's spectrum better than the field does."""
+    """Thresholds where past runs determine the background spectrum better than the field itself."""
 
     ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Least ts."""
+    """Lowest TS."""
     places_ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Least ts of the photons' places, with their energies and times taken as given."""
+    """Lowest TS of the positions given energies and times."""
     ts_over_free: float = Field(ge=0.0, le=1e4)
-    """Least ts of the source over a background without a source, of whose spectrum nothing is known."""
+    """Lowest TS relative to a background of free spectrum without a source."""
     disagreement: float = Field(ge=0.0, le=1e4)
-    """Twice the gain of ln L by a free spectrum from which photons that no source explains are unlike the
-    known one."""
+    """Twice the gain of ln L by a free spectrum above which the photons disagree with the known one, unless a
+    source explains them."""
 
 
 class EclairsTrust(Constants):
-    """How far ECLAIRs' position is believed."""
+    """Confidence in the ECLAIRs position."""
 
     trust: Probability
-    """That a source of MXT is ECLAIRs' source."""
+    """Probability that a source of MXT is the ECLAIRs source."""
 
 
 class ExcessRule(Constants):
-    """When a pixel, row or column counts more than any source can explain, compared with those around it."""
+    """Limits for a pixel, row or column with more counts than any source can explain."""
 
     false_alarms: float = Field(gt=0.0, le=1.0)
-    """Expected per field."""
+    """Expected number per field."""
     contrast: float = Field(ge=1.0, le=1000.0)
-    """Of its true rate to the mean of those around it."""
+    """Ratio of the true rate to the mean rate of the surroundings."""
     ring_inner: int = Field(ge=0, le=100)
-    """Those around it are pixels, or lines on both sides, from beyond this distance, ..."""
+    """The surroundings are pixels, or lines on both sides, from beyond this distance, ..."""
     ring_outer: int = Field(ge=1, le=100)
     """... to this one."""
 
     @model_validator(mode="after")
     def _has_a_ring(self) -> ExcessRule:
         if self.ring_inner >= self.ring_outer:
-            raise ValueError(f"ring_inner {self.ring_inner} is not below ring_outer {self.ring_outer}")
+            raise ValueError(
+                f"ring_inner is {self.ring_inner}; expected less than ring_outer {self.ring_outer}"
+            )
         return self
 
 
 class SquareExcessRule(ExcessRule):
-    """The same of pixels and of small squares of pixels."""
+    """The same limits for pixels and small squares of pixels."""
 
     squares: tuple[int, ...] = Field(min_length=1, max_length=10)
     """Sides of the squares, pixels."""
 
 
 class FlickerRule(Constants):
-    """When photons of one pixel, row or column follow each other closer than those of any source."""
+    """Limits for photons of a pixel, row or column that follow each other too closely for a source."""
 
     false_alarms: float = Field(gt=0.0, le=1.0)
-    """Expected per field."""
+    """Expected number per field."""
     pixel_part: Probability
-    """Largest part of a source's photons in one pixel."""
+    """Largest fraction of the source photons in one pixel."""
     line_part: Probability
-    """Largest part in one row or column."""
+    """Largest fraction in one row or column."""
     most_photons: int = Field(ge=3, le=1000)
-    """Series of up to so many photons are judged."""
+    """Largest number of photons of a series."""
 
 
 class DeadRule(Constants):
-    """When a row, column or block counts less than its surroundings explain."""
+    """Limits for a row, column or block with fewer counts than its surroundings explain."""
 
     false_alarms: float = Field(gt=0.0, le=1.0)
-    """Expected per field."""
+    """Expected number per field."""
     contrast: float = Field(gt=0.0, le=1.0)
-    """Least true rate of a working one over that of the ring around it."""
+    """Lowest ratio of the true rate of a working line or block to that of the ring around it."""
     largest_part: Probability
-    """A dead one has at most this part of the photons that are expected of it."""
+    """A dead line or block has at most this fraction of the expected photons."""
     ring_inner: int = Field(ge=0, le=100)
-    """The ring of a line: lines on both sides from beyond this distance, ..."""
+    """The ring of a line consists of lines on both sides from beyond this distance, ..."""
     ring_outer: int = Field(ge=1, le=100)
     """... to this one."""
     blocks: tuple[int, ...] = Field(min_length=1, max_length=10)
-    """Sides of the square blocks, pixels, each a multiple of the least one, which is even and divides the
-    detector; the ring of a block is half of its side wide."""
+    """Sides of the square blocks, pixels, each a multiple of the smallest, which is even and divides the
+    detector; the ring of a block is half as wide as the block."""
 
 
 class NoiseMapRule(Constants):
-    """What of a run is in the noise map."""
+    """Selection of the photons of a run for the noise map."""
 
     source_radius_arcmin: float = Field(ge=0.0, le=60.0)
-    """Pixels nearer than this to a source are left out, beside the way of the pointing."""
+    """Radius around each source that is left out, in addition to the drift of the pointing."""
 
 
 class BackgroundTrust(Constants):
-    """What is known of the background beforehand: so many photons count as seen of a component."""
+    """Prior of the background, as numbers of prior photons."""
 
     photons_per_component: float = Field(ge=0.0, le=1e4)
-    """Of each component of its spectrum."""
+    """Prior photons of each spectral component."""
     largest_slope: float = Field(ge=0.0, lt=1.0)
-    """Largest change of it from the middle of the detector to an edge, over the value in the middle."""
+    """Largest relative change from the middle of the detector to an edge."""
     photons_flat: float = Field(gt=0.0, le=1e6)
-    """Of the flat one of its shapes."""
+    """Prior photons of the flat shape."""
     photons_steady: float = Field(gt=0.0, le=1e6)
-    """Of the steady one of its courses in time."""
+    """Prior photons of the constant light curve."""
 
 
 class MisfitRule(Constants):
-    """When energies or times of the photons are unlike all that is known of them."""
+    """Threshold for energies or times that disagree with all known components."""
 
     ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Least ``misfit.largest_excess``."""
+    """Lowest ``misfit.largest_excess``."""
 
 
 class FurtherSources(Constants):
-    """Which maxima count as sources beside a brighter one."""
+    """Thresholds for maxima beside a brighter source."""
 
     most: int = Field(ge=1, le=100)
-    """Sources looked for in a field."""
+    """Largest number of sources searched in a field."""
     ts_to_try: float = Field(ge=0.0, le=1e4)
-    """Least ts of a maximum for which all sources are fitted again with it."""
+    """Lowest TS of a maximum for which all sources are fitted again with it."""
     least_ratio: float = Field(ge=0.0, le=1.0)
-    """Least number of its photons over that of brighter sources, as their PSF falls from its peak to its
-    place."""
+    """Lowest ratio of its photons to those of brighter sources, which are scaled by the fall of their PSF
+    from the peak to its position."""
     bright: float = Field(ge=0.0, le=1e9)
-    """Photons of a source from which it has a spectrum and a shape of its own."""
+    """Photons of a source above which spectrum and PSF shape are fitted to it."""
     ts_extended: float = Field(ge=0.0, le=1e4)
-    """Least ts of an extended source over a point source."""
+    """Lowest TS of an extended source relative to a point source."""
     ts_over_extended: float = Field(ge=0.0, le=1e4)
-    """Least ts of each source more over one that is extended."""
+    """Lowest TS of each further source relative to an extended one."""
 
 
 class DetectionConstants(Constants):
-    """``detection.toml``."""
+    """Content of ``detection.toml``."""
 
     version: Text
     source: DetectionThreshold
@@ -168,7 +170,7 @@ class DetectionConstants(Constants):
 
 
 Share = Annotated[float, Field(gt=0.0, le=1e6)]
-"""Of the probability, not normalised."""
+"""Relative prior probability, not normalised."""
 
 
 class TemplateSpectrum(Constants):
@@ -187,24 +189,24 @@ class TemplateDecay(Constants):
 
 
 class Population(SourcedConstants):
-    """``source_templates.toml``."""
+    """Content of ``source_templates.toml``."""
 
     version: Text
     spectra: tuple[TemplateSpectrum, ...] = Field(min_length=1)
     decays: tuple[TemplateDecay, ...] = Field(min_length=1)
     usual_start_s: float = Field(gt=0.0, le=1e5)
-    """Start of the observation after T0 where that is not known, s."""
+    """Time between T0 and the start of the observation if T0 is unknown, s."""
     stretch_share: Share
-    """Of sources that are seen in a stretch of the time only, such as flares, wherever it is."""
+    """Share of sources that are visible in one interval of the observation only, such as flares."""
 
 
 @cache
 def detection_constants() -> DetectionConstants:
-    """Return the limits of a detection; see the file for meaning and source."""
+    """Return the detection thresholds; their meaning and source are given in the file."""
     return read_toml(Path(__file__).with_name("detection.toml"), DetectionConstants)
 
 
 @cache
 def population() -> Population:
-    """Return the expected spectra and decays; see the file for meaning and sources."""
+    """Return the source templates; their meaning and sources are given in the file."""
     return read_toml(Path(__file__).with_name("source_templates.toml"), Population)

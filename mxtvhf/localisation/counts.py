@@ -1,4 +1,4 @@
-"""The photons that the likelihood counts: per pixel, and per kind of source that they may come from.
+"""Photons as the likelihood uses them: counts per pixel and photon weight.
 
 Arrays are indexed ``[row, column]``.
 """
@@ -15,48 +15,53 @@ from mxtvhf.instrument.psf import SeparablePsf
 from mxtvhf.models.arrays import Floats
 
 WEIGHT_POWERS = (-8, 4)
-"""Lowest and highest power of two of the weight that the whole-field map tells apart."""
+"""Lowest and highest power of two of the weight that the whole-field map distinguishes."""
 
 _FEWEST_MERGED = 4000
-"""Fewer photons than this are kept one by one, with their exact weight."""
+"""Below this number each photon is kept separately, with its exact weight."""
 
 _WEIGHT_STEPS = 8
-"""Per power of two, for the weights of many photons, which are joined."""
+"""Steps per power of two into which the weights of many photons are grouped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
     """Photons per pixel, or per block of ``block`` x ``block`` pixels, and per weight.
 
+    An entry is a group of photons in the same block with nearly the same weight, energy and time.
+
     Attributes
     ----------
     column, row, number
-        Of the entries: position (0-based, in blocks) and photons.
+        Block address (0-based) of each entry, and its number of photons; shape (entries,).
     good
-        Part of each block and of the time in which good pixels looked, 0..1, shape (size, size).
+        Exposed fraction of each block, 0..1: good pixels per pixel, times their fraction of the exposure;
+        shape (size, size).
     weights
-        Of the entries, see ``likelihood``; None: 1 for all.
+        Photon weights of the entries (w of module ``likelihood``), shape (entries,); None: 1 for all.
     block
         Pixels per side of a block.
-    kinds
-        Weights of the entries, were the source of each of several kinds, shape (kinds, entries);
-        ``weights`` is a mean of them. None: of one kind.
+    template_weights
+        Photon weights for each source template, shape (templates, entries); ``weights`` is an average of
+        them. None with one template.
     shares
-        Probability of each kind beforehand, shape (kinds,); None: all are equally probable.
+        Prior probability of each template, shape (templates,); None: all are equal.
     spectra
-        Densities of the background's components at the energies of the entries, shape (components, entries);
-        see ``background``. None: energies are not used.
+        Densities of the spectral components of the background at the energies of the entries, shape
+        (components, entries), see module ``background``; None: energies are not used.
     groups, vignetting
-        Of the background's components in energy, numbers from 0 on, and how much fainter each group is in the
-        corners of the detector than in its middle: see ``background.BackgroundDensities``.
+        Group of each spectral component, numbered from 0, and the vignetting of each group; see
+        ``background.BackgroundDensities``.
     courses
-        Of its components in time, at the times of the entries, the same way.
+        Densities of the light curves of the background at the times of the entries, shape (components,
+        entries); None: times are not used.
     concentration
-        Density of everything but the source at an entry's place over its mean over the good pixels, given the
-        entry's energy and time, see ``likelihood``; None: 1 for all.
+        Density of everything but the source at the pixel of an entry, divided by its mean over the good
+        pixels, for the energy and time of the entry, shape (entries,); see module ``likelihood``. None: 1 for
+        all.
     known
-        Photons that count as seen beforehand of the background's components in energy, shape (components,);
-        None: nothing is known of their parts.
+        Prior photons of the spectral components of the background, shape (components,); None: their fractions
+        are unknown.
     """
 
     column: npt.NDArray[np.intp]
@@ -65,7 +70,7 @@ class Counts:
     good: Floats
     weights: Floats | None = None
     block: int = 1
-    kinds: Floats | None = None
+    template_weights: Floats | None = None
     shares: Floats | None = None
     spectra: Floats | None = None
     groups: npt.NDArray[np.intp] | None = None
@@ -76,7 +81,15 @@ class Counts:
 
     @classmethod
     def from_image(cls, image: npt.NDArray[np.int64], good: Floats) -> Counts:
-        """Count the photons on the good pixels of a detector image."""
+        """Return the photons of a detector image that lie on good pixels, without weights.
+
+        Parameters
+        ----------
+        image
+            Photons per pixel, ``[row, column]``.
+        good
+            Exposed fraction of each pixel, 0..1, the same shape.
+        """
         filled = np.flatnonzero((image > 0) & (good > 0.0))
         row, column = np.divmod(filled, image.shape[1])
         return cls(column, row, image.ravel()[filled].astype(np.float64), good)
@@ -96,16 +109,35 @@ class Counts:
         vignetting: tuple[float, ...] = (0.0,),
         known: Floats | None = None,
     ) -> Counts:
-        """Take the photons on good pixels with their weights; many are joined to about equal ones.
+        """Return the photons that lie on good pixels, with their weights; many are grouped by similar weight.
 
-        ``weights`` has the shape (photons,), or (kinds, photons); ``spectra`` and ``courses`` (components,
-        photons).
+        Parameters
+        ----------
+        column, row
+            Pixel addresses, shape (photons,).
+        weights
+            Photon weights relative to a flat density, shape (photons,) or (templates, photons).
+        good
+            Exposed fraction of each pixel, 0..1, ``[row, column]``.
+        shares
+            Prior probability of each template, shape (templates,); None: all are equal.
+        spectra
+            Densities of the background components in energy, shape (components, photons); None: not used.
+        groups
+            Group of each spectral component, shape (components,); None: all are in one group.
+        courses
+            Densities of the background components in time, the same way.
+        vignetting
+            Vignetting of each group.
+        known
+            Prior photons of the spectral components, shape (components,); None: their fractions are unknown.
         """
         kept = good[row, column] > 0.0
-        kinds = weights[:, kept] if weights.ndim == 2 else None
-        mean = weights[kept] if kinds is None else np.average(kinds, axis=0, weights=shares)
+        templates = weights[:, kept] if weights.ndim == 2 else None
+        mean = weights[kept] if templates is None else np.average(templates, axis=0, weights=shares)
         photons = cls(
-            column[kept], row[kept], np.ones(kept.sum()), good, mean, kinds=kinds, shares=shares,
+            column[kept], row[kept], np.ones(kept.sum()), good, mean,
+            template_weights=templates, shares=shares,
             spectra=None if spectra is None else spectra[:, kept],
             groups=groups,
             courses=None if courses is None else courses[:, kept],
@@ -113,59 +145,78 @@ class Counts:
         )  # fmt: skip
         return photons if photons.number.size < _FEWEST_MERGED else photons.rebinned(1)
 
-    def of_kind(self, probability: Floats) -> Counts:
-        """Return them with the mean weight of the kinds, each with its probability."""
-        return self if self.kinds is None else replace(self, weights=probability @ self.kinds)
+    def averaged_over_templates(self, probability: Floats) -> Counts:
+        """Return the photons with their weights averaged over the source templates.
+
+        Parameters
+        ----------
+        probability
+            Probability of each template, shape (templates,).
+        """
+        return (
+            self
+            if self.template_weights is None
+            else replace(self, weights=probability @ self.template_weights)
+        )
 
     def against(self, density: Floats, overall: Floats) -> Counts:
-        """Return them with their weights over something else than the reference of these.
+        """Return the photons with their weights relative to another density than the present one.
 
         Parameters
         ----------
         density
-            Of everything but the source at each entry's place, energy and time.
+            Density of everything but the source at the pixel, energy and time of each entry.
         overall
-            Its mean over the good pixels, at each entry's energy and time.
+            Its mean over the good pixels, at the energy and time of each entry.
         """
         weights = np.ones(self.number.size) if self.weights is None else self.weights
         return replace(
             self,
             weights=weights / density,
-            kinds=None if self.kinds is None else self.kinds / density,
+            template_weights=None if self.template_weights is None else self.template_weights / density,
             concentration=density / overall,
         )
 
     @property
-    def places_only(self) -> Counts:
-        """The photons as if only their places counted: the source has the energies and times of all else."""
+    def positions_only(self) -> Counts:
+        """Return the photons with weights for their positions only.
+
+        The source then has the energies and times of everything else.
+        """
         if self.concentration is None:
-            return replace(self, weights=None, kinds=None)
-        return replace(self, weights=1.0 / self.concentration, kinds=None)
+            return replace(self, weights=None, template_weights=None)
+        return replace(self, weights=1.0 / self.concentration, template_weights=None)
 
     @property
     def overall_weights(self) -> Floats | None:
-        """Weights of the entries, were their places not known; None: 1 for all."""
+        """Return the weights averaged over the positions, v of module ``likelihood``; None: 1 for all."""
         if self.weights is None or self.concentration is None:
             return self.weights
         return self.weights * self.concentration
 
     @cached_property
     def total(self) -> float:
-        """Photons on good pixels."""
+        """Return the number of photons on good pixels."""
         return float(self.number.sum())
 
     @property
     def well_known(self) -> bool:
-        """Whether the background's spectrum is known by at least as many photons as there are here."""
+        """Return whether the background spectrum has at least as many prior photons as this field has."""
         return self.known is not None and bool(self.known.sum() >= self.total)
 
     @cached_property
     def area(self) -> float:
-        """Good pixels."""
+        """Return the sum of the exposed fractions, in pixels: A of module ``likelihood``."""
         return float(self.good.sum()) * self.block**2
 
     def cells(self, side: int) -> Floats:
-        """Good pixels of cells of ``side`` x ``side`` blocks, ``[row, column]``."""
+        """Return the sum of the exposed fractions in cells of ``side`` x ``side`` blocks, ``[row, column]``.
+
+        Parameters
+        ----------
+        side
+            Blocks per side of a cell.
+        """
         if side not in self._cells:
             rows = self.good.reshape(self.good.shape[0] // side, side, -1).sum(axis=1)
             self._cells[side] = rows.reshape(len(rows), -1, side).sum(axis=2)
@@ -179,25 +230,51 @@ class Counts:
     def _complete(self) -> bool:
         return self.area == self.good.size * self.block**2
 
-    def seen(self, row: Floats, column: Floats) -> Floats:
-        """Part of the PSF on good pixels: ``row @ good @ column.T`` for stacked profiles (m, size)."""
+    def enclosed(self, row: Floats, column: Floats) -> Floats:
+        """Return the fraction of the PSF on good pixels: D of module ``likelihood``.
+
+        Parameters
+        ----------
+        row, column
+            PSF profiles along the axes, as from ``fractions``, shape (m, size) and (k, size) or (size,).
+
+        Returns
+        -------
+        numpy.ndarray
+            ``row @ good @ column.T``, shape (m, k).
+        """
         if self._complete:
             return np.asarray(np.multiply.outer(row.sum(axis=-1), column.sum(axis=-1)))
         return np.asarray(row @ self.good @ column.T)
 
     def profile(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
-        """PSF at the entries of a source at (x, y), over its mean on the good pixels; 0 if none is lit."""
+        """Return the PSF at the entries divided by its mean over the good pixels.
+
+        It is 0 everywhere if no photon of the source falls on a good pixel.
+
+        Parameters
+        ----------
+        psf
+            PSF of the source.
+        centre
+            Position (x, y) of the source, continuous 0-based pixels.
+        """
         column, row = self.fractions(psf, centre)
-        seen = float(self.seen(row, column)) / self.area
+        seen = float(self.enclosed(row, column)) / self.area
         if not seen > 0.0:
             return np.zeros(self.number.size)
         return np.asarray(column[self.column] * row[self.row] / seen)
 
     def images(self) -> tuple[Floats, int]:
-        """Photons per block and power of two of the weight, ``[power, row, column]``; the lowest power.
+        """Return the photons per block and power of two of the weight, and the lowest power.
 
-        A photon between two powers is shared by both in proportion to its distance in ln w: that is exact
-        to second order of it.
+        A photon whose weight lies between two powers is shared between both, linearly in ln w; the error of
+        this interpolation is of second order in the step.
+
+        Returns
+        -------
+        images, lowest
+            Shape (powers, size, size), ``[power, row, column]``; the exponent of the first image.
         """
         size = self.good.shape[0]
         place = self.row * size + self.column
@@ -212,7 +289,10 @@ class Counts:
         return flat.reshape(layers, size, size), first
 
     def numbers(self) -> Floats:
-        """Photons by the power of two of their overall weight, the lowest first; shared as in ``images``."""
+        """Return the photons per power of two of their overall weight, the lowest first.
+
+        Photons between two powers are shared as in ``images``.
+        """
         low, high = WEIGHT_POWERS
         weights = self.overall_weights
         lower, upper = _shares(np.ones(self.number.size) if weights is None else weights)
@@ -221,15 +301,22 @@ class Counts:
         return number
 
     def rebinned(self, factor: int) -> Counts:
-        """Join ``factor`` x ``factor`` blocks into one, and photons of about the same weight.
+        """Return the photons in larger blocks, with entries of similar weight, energy and time merged.
 
-        What is joined gets the mean weight, and that of each kind.
+        A merged entry has the mean weight of its photons, also for each template, and the mean densities of
+        the background components. To first order this leaves ln L unchanged, because the sum of the weights
+        is kept; see section "Rebinning" of ``docs/explanation/localisation.md``.
+
+        Parameters
+        ----------
+        factor
+            Blocks per side that become one block; it divides the number of blocks.
         """
         size = self.good.shape[0] // factor
         key = (self.row // factor) * size + self.column // factor
         if self.weights is None:
             flat = np.bincount(key, self.number).astype(np.float64)
-            filled, weights, kinds, spectra, courses = np.flatnonzero(flat), None, None, None, None
+            filled, weights, templates, spectra, courses = np.flatnonzero(flat), None, None, None, None
             concentration = None
             number = flat[filled]
         else:
@@ -241,34 +328,51 @@ class Counts:
                 return np.asarray(np.bincount(entry, self.number * values) / number)
 
             weights = mean(self.weights)
-            kinds = None if self.kinds is None else np.stack([mean(kind) for kind in self.kinds])
+            templates = (
+                None
+                if self.template_weights is None
+                else np.stack([mean(one) for one in self.template_weights])
+            )
             spectra = None if self.spectra is None else np.stack([mean(one) for one in self.spectra])
             courses = None if self.courses is None else np.stack([mean(one) for one in self.courses])
             concentration = None if self.concentration is None else mean(self.concentration)
         good = self.cells(factor) / factor**2
         row, column = np.divmod(filled % size**2, size)
         return Counts(
-            column, row, number, good, weights, self.block * factor, kinds, self.shares, spectra,
+            column, row, number, good, weights, self.block * factor, templates, self.shares, spectra,
             self.groups, courses, concentration, self.vignetting, self.known,
         )  # fmt: skip
 
     def _alike(self) -> npt.NDArray[np.intp]:
-        """Return a number for each entry, the same for those with about the same weight, energy and time."""
+        """Return group numbers that are equal for entries of nearly the same weight, energy and time."""
         step = np.zeros(self.number.size, dtype=np.intp) if self.weights is None else _steps(self.weights)
-        # Two photons may have the same weight but not the same densities of the background's components.
+        # Photons of the same weight may differ in the densities of the background components.
         for densities in (self.spectra, self.courses):
             if densities is not None:
                 step = step + (step.max() + 1) * _steps((1.0 + np.arange(len(densities))) @ densities)
         return step
 
     def fractions(self, psf: SeparablePsf, centre: npt.ArrayLike) -> Floats:
-        """Part of the PSF's profile on each block of an axis, shape ``centre.shape + (size,)``."""
+        """Return the fraction of the PSF profile on each block of an axis.
+
+        Parameters
+        ----------
+        psf
+            PSF of the source.
+        centre
+            Coordinates of the source along the axis, continuous 0-based pixels, any shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``centre.shape + (size,)``.
+        """
         pixels = psf.fractions(centre, self.good.shape[0] * self.block)
         return np.asarray(pixels.reshape(*pixels.shape[:-1], -1, self.block).sum(axis=-1))
 
 
 def _shares(weights: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the power of two below each weight, and the part that the next one has of it, by ln w."""
+    """Return the exponent of the power of two below each weight, and the fraction for the next one."""
     low, high = WEIGHT_POWERS
     power = np.clip(np.log2(np.maximum(weights, 2.0**low)), low, high)
     lower = np.minimum(np.floor(power).astype(np.intp), high - 1)
@@ -276,6 +380,6 @@ def _shares(weights: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
 
 
 def _steps(values: Floats) -> npt.NDArray[np.intp]:
-    """Return the logarithms of numbers in whole steps from the lowest one."""
+    """Return the logarithms of numbers as whole steps above the lowest one."""
     step = np.round(_WEIGHT_STEPS * np.log2(np.maximum(values, 2.0 ** WEIGHT_POWERS[0])))
     return np.asarray(step - step.min(), dtype=np.intp)

@@ -1,9 +1,9 @@
-"""Rows, columns and blocks of the detector that count less than any sky explains, listed or not.
+"""Dead rows, columns and blocks of the detector, found by their lack of counts.
 
-The sum along a line of what the optics show of the sky changes slowly from line to line, as the background
-does. So a working line counts about as much as those beside it, and a block about as much as a ring around
-it. The comparison of two counts by the binomial distribution is exact for any number of photons (Przyborowski
-and Wilenski 1940, Biometrika 31, 313): from few photons nothing is dead.
+The image of the sky, summed along lines of the detector, changes slowly from line to line, and so does the
+background. A working line therefore counts about as much as its neighbours, and a block about as much as the
+ring around it. Two counts are compared by the binomial distribution, which is exact for any number of photons
+(Przyborowski and Wilenski 1940, Biometrika 31, 313), so that nothing is called dead on few photons.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from mxtvhf.models.arrays import Floats
 
 
 def dead_lines(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[RawLine, ...]:
-    """Find the dead rows and columns of a detector image.
+    """Return the dead rows and columns of a detector image.
 
     Parameters
     ----------
     image
-        Photons per pixel, ``[row, column]``, raw addresses.
+        Photons per pixel, ``[row, column]``, raw coordinates.
     exposure
-        How long each pixel was exposed, in any unit, the same shape; 0 or False: not to be used.
+        Exposure of each pixel in any unit, the same shape; 0 or False excludes the pixel.
     """
     rule = detection_constants().dead
     found: list[RawLine] = []
     exposed = np.asarray(exposure, dtype=np.float64)
-    # Twice: a dead line beside others makes theirs less conspicuous.
+    # Two passes: a dead line lowers the counts that its neighbours are compared with.
     for _ in range(2):
         counts = np.where(exposed > 0.0, image, 0)
         new = []
@@ -51,12 +51,19 @@ def dead_lines(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[R
 
 
 def dead_blocks(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[RawBlock, ...]:
-    """Find the dead square blocks of a detector image, the largest ones first; parameters as `dead_lines`.
+    """Return the dead square blocks of a detector image, the largest first.
 
-    Blocks of a side are looked for in steps of half of it.
+    Blocks of each side length are searched in steps of half of it.
+
+    Parameters
+    ----------
+    image
+        Photons per pixel, ``[row, column]``, raw coordinates.
+    exposure
+        Exposure of each pixel in any unit, the same shape; 0 or False excludes the pixel.
     """
     sides = sorted(detection_constants().dead.blocks, reverse=True)
-    # In cells, of which all blocks, steps and rings are made.
+    # All blocks, steps and rings consist of these cells.
     cell = min(sides) // 2
     exposed = np.asarray(exposure, dtype=np.float64)
     number, time = _in_cells(np.where(exposed > 0.0, image, 0), cell), _in_cells(exposed, cell)
@@ -75,9 +82,16 @@ def dead_blocks(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[
 
 
 def dead_pixels(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Find the dead pixels of an image with many photons per pixel; parameters as `dead_lines`.
+    """Return the mask of the dead pixels of an image with many photons per pixel.
 
-    The ring around a pixel is as wide as that of a line.
+    The ring around a pixel has the radii of the ring beside a line.
+
+    Parameters
+    ----------
+    image
+        Photons per pixel, ``[row, column]``, raw coordinates.
+    exposure
+        Exposure of each pixel in any unit, the same shape; 0 or False excludes the pixel.
     """
     rule = detection_constants().dead
     exposed = np.asarray(exposure, dtype=np.float64)
@@ -95,13 +109,13 @@ def dead_pixels(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> npt.ND
 def _faintest_side(
     number: npt.NDArray[Any], time: npt.NDArray[Any], row: Indices, column: Indices, side: int
 ) -> tuple[Floats, Floats]:
-    """Return photons and exposure around blocks, as if all four sides were like the faintest one.
+    """Return photons and exposure around blocks, with all four sides as faint as the faintest one.
 
-    A source beside a block makes it no dead one: the opposite side is fainter still. Blocks in corners, with
-    two sides only, have nothing around them.
+    A source beside a block then does not make the block dead: the opposite side is fainter. Blocks in
+    corners, with only two sides, have nothing around them.
     """
     half = side // 2
-    # A side is a strip of two squares of half of the block's side: [side, square, block].
+    # A side is a strip of two squares, each half as wide as the block: [side, square, block].
     down = half * np.array([[-1, -1], [2, 2], [0, 1], [0, 1]])[..., np.newaxis] + row
     across = half * np.array([[0, 1], [0, 1], [-1, -1], [2, 2]])[..., np.newaxis] + column
     counts, exposures = (
@@ -122,14 +136,14 @@ def _in_cells(values: npt.NDArray[Any], cell: int) -> npt.NDArray[Any]:
 
 
 def _dead(number: Floats, time: Floats, around: Floats, time_around: Floats, trials: int) -> Indices:
-    """Return the numbers of the dead ones of parallel counts, each with its exposure, beside their rings."""
+    """Return the indices of the dead ones among counts with exposures, compared with their rings."""
     rule = detection_constants().dead
     weight = rule.contrast * time
     part = np.divide(weight, weight + time_around, out=np.zeros(time.shape), where=time_around > 0.0)
     expected = np.divide(time * around, time_around, out=np.zeros(time.shape), where=time_around > 0.0)
-    # Lines of two directions and blocks of several sides are as many searches.
+    # The two directions of lines and the sizes of blocks are separate searches.
     limit = rule.false_alarms / (trials * (2 + len(rule.blocks)))
-    # No count has a chance below exp(-contrast x expected): where too few are expected nothing can be dead.
+    # No count has a probability below exp(-contrast x expected): with few expected counts nothing is dead.
     enough = (time > 0.0) & (rule.contrast * expected > -np.log(limit))
     few = np.flatnonzero(enough & (number <= rule.largest_part * expected))
     total = np.rint(number[few] + around[few]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Faults of the detector that the photons of a run show by themselves: what is left out, and why."""
+"""Faults of the detector that the photons of a run reveal, and the pixels to exclude."""
 
 from __future__ import annotations
 
@@ -25,46 +25,48 @@ from mxtvhf.models.arrays import Floats
 from mxtvhf.models.base import Model
 
 _MOST_NAMED = 5
-"""Hot pixels that a text names one by one."""
+"""Number of hot pixels that a text lists."""
 
 
 class DetectorFaults(Model):
-    """Pixels to leave out beside the bad ones of the calibration, at their raw addresses."""
+    """Pixels to exclude in addition to the bad pixels of the calibration, in raw coordinates."""
 
     hot_pixels: tuple[RawPixel, ...] = ()
-    """Alone or in clusters; no source can be so narrow, or so short."""
+    """Single pixels or clusters with too many photons, in total or within a short time, for any source."""
     noisy_lines: tuple[RawLine, ...] = ()
-    """Rows and columns with too many photons, all the time or in a moment."""
+    """Rows and columns with too many photons, in total or within a short time."""
     dead_lines: tuple[RawLine, ...] = ()
-    """Rows and columns with too few."""
+    """Rows and columns with too few photons."""
     dead_blocks: tuple[RawBlock, ...] = ()
+    """Squares with too few photons."""
     dead_pixels: tuple[RawPixel, ...] = ()
-    """Looked for over many runs only."""
+    """Pixels with too few photons; searched only in the noise map of many runs."""
     n_photons: int | None = None
-    """Photons of hot pixels and noisy lines, left out; None in records older than this field."""
+    """Photons of hot pixels and noisy lines, which were excluded; None in records older than this field."""
 
     def mask(self) -> RawMask:
-        """Return the mask of the detector, ``[row, column]``, True where pixels are left out."""
+        """Return the mask of the detector, ``[row, column]``, True where a pixel is excluded."""
         lines = line_mask((*self.noisy_lines, *self.dead_lines))
         pixels = pixel_mask((*self.hot_pixels, *self.dead_pixels))
         return RawMask(lines | pixels | blocks_mask(self.dead_blocks))
 
     def text(self) -> str:
-        """Say what was left out, beginning with a semicolon; empty without faults."""
+        """Return the list of faults as text that starts with a semicolon; empty without faults."""
         found = []
         if self.hot_pixels:
             listed = ", ".join(f"({column}, {row})" for column, row in self.hot_pixels[:_MOST_NAMED])
-            found.append(f"left out {len(self.hot_pixels)} hot pixels (column, row): {listed}")
+            plural = "s" if len(self.hot_pixels) > 1 else ""
+            found.append(f"excluded {len(self.hot_pixels)} hot pixel{plural} (column, row): {listed}")
         if self.noisy_lines:
-            found.append(f"left out the noisy {lines_text(self.noisy_lines)}")
+            found.append(f"excluded noisy {lines_text(self.noisy_lines)}")
         if self.dead_lines:
-            found.append(f"left out the dead {lines_text(self.dead_lines)}")
+            found.append(f"excluded dead {lines_text(self.dead_lines)}")
         if self.dead_blocks:
-            found.append(f"left out the dead {blocks_text(self.dead_blocks)}")
+            found.append(f"excluded dead {blocks_text(self.dead_blocks)}")
         if self.dead_pixels:
-            found.append(f"left out {len(self.dead_pixels)} dead pixels")
+            found.append(f"excluded {len(self.dead_pixels)} dead pixels")
         if self.n_photons:
-            found.append(f"{self.n_photons} photons of the detector's noise were left out")
+            found.append(f"excluded {self.n_photons} photons of detector noise")
         return "".join(f"; {one}" for one in found)
 
 
@@ -74,22 +76,22 @@ def find_detector_faults(
     good: npt.NDArray[np.bool_],
     time: npt.ArrayLike | None = None,
 ) -> DetectorFaults:
-    """Find the faults that the photons of a run show.
+    """Return the faults that the photons of a run reveal.
 
     Parameters
     ----------
     column, row
-        Raw addresses of the photons, whole numbers on the detector.
+        Raw coordinates of the photons, integers on the detector, shape (photons,).
     good
-        Pixels to use, ``[row, column]`` of raw addresses: what the calibration lists as bad is no fault to
-        find.
+        Pixels to use, ``[row, column]``: bad pixels of the calibration are not searched.
     time
-        Times of the photons, for what flickers; None: not looked for.
+        Arrival times of the photons, any unit, shape (photons,); None: no search for flickering pixels and
+        lines.
 
     Returns
     -------
     DetectorFaults
-        All pixels and lines in it are found at a false-alarm rate of ``detection.toml``.
+        Faults found at the false-alarm rates of ``detection.toml``.
     """
     x, y = np.asarray(column, dtype=np.intp), np.asarray(row, dtype=np.intp)
     used = good[y, x]
@@ -113,24 +115,24 @@ def faults_of_image(
     flickering: tuple[npt.NDArray[np.bool_], set[RawLine]] | None = None,
     single_dead_pixels: bool = False,
 ) -> DetectorFaults:
-    """Find the faults that the photons per pixel show.
+    """Return the faults that the photons per pixel reveal.
 
     Parameters
     ----------
     image
-        Photons per pixel, ``[row, column]``, raw addresses.
+        Photons per pixel, ``[row, column]``, raw coordinates.
     exposure
-        How long each pixel was exposed, in any unit, the same shape; 0: not to be used.
+        Exposure of each pixel in any unit, the same shape; 0 excludes the pixel.
     flickering
-        Mask of the pixels, and the lines, that are known to be noisy already.
+        Mask of the pixels, and the lines, that are already known to flicker; None: none known.
     single_dead_pixels
-        Whether to look for dead pixels; only images with some ten photons per pixel show any.
+        True: search for dead pixels, which needs about ten photons per pixel.
     """
     pixels, lines = flickering or (np.zeros(image.shape, dtype=np.bool_), set[RawLine]())
     exposed = exposure.copy()
     exposed[pixels | line_mask(lines)] = 0.0
-    # First by the pixels that were hit: a hot pixel makes no line noisy, and the pixels of a line that is
-    # noisy all over are not told one by one.
+    # The first pass counts hit pixels, not photons: a hot pixel then does not make its line noisy, and a line
+    # that is noisy everywhere is reported as a line.
     lines = lines | set(noisy_lines(np.minimum(image, 1), exposed))
     exposed[line_mask(lines)] = 0.0
     pixels = pixels | hot_pixels(image, exposed)

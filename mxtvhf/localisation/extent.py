@@ -1,8 +1,7 @@
-"""Sources that are wider than the image of a point source.
+"""Test whether a source is wider than the PSF.
 
-The core of the PSF has a width that is not known exactly, so that a wide source is one with a wide core first
-of all. Beyond what is known of it, a Gaussian brightness is tried: an extended source, or several that lie
-too close to be told apart.
+The width of the PSF core is known within an error, so a wide image is first explained by a wider core. Beyond
+that, a Gaussian brightness is tried: an extended source, or several unresolved sources.
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from mxtvhf.localisation.likelihood import SourceFit, best_log_likelihood
 from mxtvhf.models.arrays import Floats
 
 _WIDTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Wider cores that are tried, in standard errors of the core's width."""
+"""Core widths that are tried, in standard errors above the calibrated width."""
 _SIGMAS_ARCMIN = (2.0, 3.0, 4.0, 5.5, 7.5, 10.0)
-"""Of the Gaussian brightness; from one to the next the image becomes wider by a fifth or less."""
+"""Standard deviations of the Gaussian brightness; each step widens the image by a fifth or less."""
 
 
 @dataclass(frozen=True)
 class WiderFits:
-    """How well wider images explain the photons of a source.
+    """Maxima of ln L of wider images at the position of a source.
 
     Attributes
     ----------
     point
-        Highest ln L of a point source, the prior of the core's width included.
+        Highest ln L of a point source, including the prior of the core width.
     best
-        Highest ln L of a core of any width, or of an extended source.
+        Highest ln L of a core of any width or of an extended source, without prior.
     extended
-        The image of the best extended source.
+        Image of the best extended source.
     log_likelihood
-        Its ln L.
+        ln L of ``extended``.
     """
 
     point: float
@@ -49,21 +48,21 @@ class WiderFits:
 
     @property
     def is_extended(self) -> bool:
-        """Whether an extended source explains the photons well enough better than a point source."""
+        """Return whether an extended source explains the photons significantly better than a point source."""
         return 2.0 * (self.log_likelihood - self.point) >= detection_constants().further.ts_extended
 
 
 def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
-    """Fit wider images at the place of a source.
+    """Fit wider images at the position of a source.
 
     Parameters
     ----------
     counts
-        The photons, with their weights over everything but the source.
+        Photons with their weights relative to everything but the source.
     psf
-        Of a point source, as it is known.
+        Calibrated PSF of a point source.
     fit
-        The source with the width that was fitted.
+        Position and ratio of the source.
     """
     cores: list[SeparablePsf] = [psf]
     if isinstance(psf, VariableWidthPsf) and psf.width_sigma > 0.0:
@@ -74,7 +73,7 @@ def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
     highest = int(of_gaussians.argmax())
     best = float(max(of_cores.max(), of_gaussians.max()))
     found = WiderFits(float(likely.max()), best, gaussians[highest], float(of_gaussians[highest]))
-    # The photons of a bright source tell the width more finely than the widths that were tried.
+    # A bright source determines the width more precisely than the steps above.
     if found.is_extended and isinstance(psf, VariableWidthPsf) and likely.size > 1:
         point = max(found.point, _best_core(counts, psf, fit, int(likely.argmax())))
         found = replace(found, point=point, best=max(best, point))
@@ -82,7 +81,7 @@ def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
 
 
 def _best_core(counts: Counts, psf: VariableWidthPsf, fit: SourceFit, near: int) -> float:
-    """Return the highest ln L, prior included, of a core with a width about one of those that were tried."""
+    """Return the highest ln L, including the prior, of a core with a width near one of those tried."""
 
     def loss(k: float) -> float:
         core = psf.scaled(float(np.exp(k * psf.width_sigma)))
@@ -93,7 +92,7 @@ def _best_core(counts: Counts, psf: VariableWidthPsf, fit: SourceFit, near: int)
 
 
 def _climb(counts: Counts, images: Sequence[SeparablePsf], fit: SourceFit) -> Floats:
-    """Return ln L of images from narrow to wide, up to the first that is worse than the one before."""
+    """Return ln L of images of increasing width, up to the first decrease."""
     values: list[float] = []
     for image in images:
         values.append(best_log_likelihood(counts, image, fit))

@@ -1,9 +1,9 @@
-"""Pixels, rows and columns that flicker: many photons in a moment, few in the whole observation.
+"""Flickering pixels, rows and columns: many photons within a short time, few in the whole observation.
 
-At no moment does a source put more than a small part of its photons into one pixel or line, however it
-varies. So the photons of a pixel or line are taken in their order: given one of them, the number among the
-next photons of the whole detector that come from the same pixel or line follows a binomial distribution with
-at most that part. Neither the background's course in time nor the source's matters.
+A source never puts more than a small fraction of its photons into one pixel or line, however it varies. The
+photons are therefore taken in order of arrival: given a photon of a pixel or line, the number of photons from
+the same pixel or line among the next photons of the whole detector follows a binomial distribution with at
+most that fraction. The result does not depend on the light curves of source and background.
 """
 
 from __future__ import annotations
@@ -19,21 +19,29 @@ Indices = npt.NDArray[np.intp]
 
 
 def flickering_pixels(column: Indices, row: Indices, time: npt.ArrayLike) -> tuple[RawPixel, ...]:
-    """Find the flickering pixels among photons.
+    """Return the flickering pixels.
 
     Parameters
     ----------
     column, row
-        Raw addresses of the photons.
+        Raw coordinates of the photons, shape (photons,).
     time
-        Their times, in any order.
+        Arrival times, any unit and order, shape (photons,).
     """
     numbers = _flickering(row * _ROW + column, time, detection_constants().flicker.pixel_part)
     return tuple(RawPixel(int(number % _ROW), int(number // _ROW)) for number in numbers)
 
 
 def flickering_lines(column: Indices, row: Indices, time: npt.ArrayLike) -> tuple[RawLine, ...]:
-    """Find the flickering rows and columns among photons; parameters as `flickering_pixels`."""
+    """Return the flickering rows and columns.
+
+    Parameters
+    ----------
+    column, row
+        Raw coordinates of the photons, shape (photons,).
+    time
+        Arrival times, any unit and order, shape (photons,).
+    """
     part = detection_constants().flicker.line_part
     return (
         *(RawLine("row", int(number)) for number in _flickering(row, time, part)),
@@ -42,16 +50,16 @@ def flickering_lines(column: Indices, row: Indices, time: npt.ArrayLike) -> tupl
 
 
 _ROW = 1 << 16
-"""More than the columns of any row."""
+"""Number larger than the columns of any row."""
 
 
 def _flickering(address: Indices, time: npt.ArrayLike, part: float) -> Indices:
-    """Return the addresses with photons in too close succession."""
+    """Return the addresses whose photons follow each other too closely."""
     rule = detection_constants().flicker
     time = np.asarray(time)
     in_time = np.argsort(time, kind="stable")
-    # Photons of one frame have no order among them: a series begins with the first of its first frame and
-    # ends with the last of its last one.
+    # Photons of one frame have no order: a series begins with the first photon of its first frame and ends
+    # with the last photon of its last frame.
     ordered = time[in_time]
     first, last = np.searchsorted(ordered, ordered, "left"), np.searchsorted(ordered, ordered, "right") - 1
     place = np.asarray(address)[in_time]
@@ -63,7 +71,7 @@ def _flickering(address: Indices, time: npt.ArrayLike, part: float) -> Indices:
         if same.size == 0:
             break
         following = last[same + length - 1] - first[same]
-        # The distribution is asked only where there are more than expected: mostly nowhere.
+        # To save time the distribution is evaluated only where there are more photons than expected.
         many = length - 1 > part * following
         same, following = same[many], following[many]
         chance = bdtrc(length - 2, following, part) * place.size * len(lengths)

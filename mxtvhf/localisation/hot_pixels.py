@@ -1,8 +1,8 @@
-"""Pixels and small groups of pixels that count what no source can: they must not become a burst.
+"""Hot pixels and clusters, which count more than any source and must not be taken for one.
 
-A source of the telescope is tens of pixels wide, so whatever its brightness a pixel counts about as much as
-those around it. Each pixel, and each small square of pixels, is compared with a ring around it that leaves
-out its direct neighbours, which may share its charge; nothing is assumed about the PSF but its smoothness.
+The PSF is tens of pixels wide, so a pixel counts about as much as its surroundings however bright a source
+is. Each pixel, and each small square of pixels, is compared with a ring around it; the ring leaves out the
+direct neighbours, which may share charge. The only assumption about the PSF is that it is smooth.
 """
 
 from __future__ import annotations
@@ -29,23 +29,22 @@ _MAX_PASSES = 50
 
 
 def hot_pixels(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> Bools:
-    """Find the hot pixels of a detector image, alone or in clusters.
+    """Return the mask of the hot pixels of a detector image, single or in clusters.
 
-    Single pixels are found first; then squares of the sides that ``detection.toml`` lists, the most
-    significant one each time; then neighbours of both, which are judged as some of a few pixels and not as
-    some of all.
+    Single pixels are found first; then squares with the sides of ``detection.toml``, the most significant one
+    in each pass; then their neighbours, whose number of trials is smaller.
 
     Parameters
     ----------
     image
-        Photons per pixel, ``[row, column]``, raw addresses.
+        Photons per pixel, ``[row, column]``, raw coordinates.
     exposure
-        How long each pixel was exposed, in any unit, the same shape; 0 or False: not to be used.
+        Exposure of each pixel in any unit, the same shape; 0 or False excludes the pixel.
 
     Returns
     -------
     numpy.ndarray
-        True where a pixel in use is hot, the same shape.
+        True where an exposed pixel is hot, the same shape.
     """
     exposed = np.array(exposure, dtype=np.float64)
     hot = np.zeros(image.shape, dtype=np.bool_)
@@ -65,7 +64,7 @@ def hot_pixels(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> Bools:
 
 
 class _Field:
-    """The photons of an image and its exposure, summed over squares."""
+    """Photons and exposure of an image, with their sums over squares."""
 
     def __init__(self, counts: npt.NDArray[np.int32], exposed: Floats) -> None:
         self.counts = counts
@@ -84,10 +83,10 @@ class _Field:
         return row, column
 
     def chance(self, row: Indices, column: Indices, side: int, trials: float | None = None) -> Floats:
-        """Bound the number of squares with such counts that are expected by chance.
+        """Return an upper bound of the number of squares with such counts that are expected by chance.
 
-        The true rate in each is ``contrast`` times that of its ring. There are not more such squares than the
-        photons of the field make, nor than the detector has, or than ``trials``.
+        The true rate in each is ``contrast`` times that of its ring. The number of such squares is limited by
+        the photons of the field, by the pixels of the detector, and by ``trials``.
         """
         if row.size == 0:
             return np.empty(0)
@@ -95,7 +94,7 @@ class _Field:
         here = self._time.at(row, column, side)
         around = np.maximum(self._time.ring(row, column, side, rule.ring_inner, rule.ring_outer), here)
         counted = self.sums.ring(row, column, side, rule.ring_inner, rule.ring_outer)
-        # As if a ring held one photon more: an empty one does not forbid any.
+        # One photon is added to each ring, so that an empty ring allows for photons.
         rate = np.maximum(rule.contrast * here / around * (counted + 1.0), _TINY)
         number = self.sums.at(row, column, side)
         return np.asarray(pdtrc(number - 1.0, rate) * _trials(rate, self.sums.total, side, trials))
@@ -142,7 +141,7 @@ def _flagged(field: _Field, row: Indices, column: Indices, side: int) -> Bools:
 
 @lru_cache(maxsize=4096)
 def _fewest(photons: float, side: int) -> int:
-    """Return the least count of a square that can be hot, that of one in a ring without photons."""
+    """Return the lowest count of a hot square, which is that for a ring without photons."""
     rule = detection_constants().hot_pixel
     ring = (side + 2 * rule.ring_outer) ** 2 - (side + 2 * rule.ring_inner) ** 2
     rate = rule.contrast * side**2 / ring

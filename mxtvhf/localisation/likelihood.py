@@ -1,39 +1,41 @@
-"""Likelihood of a point source on a known density of everything else, photon by photon.
+"""Likelihood of a point source on a known density of background and other sources.
 
-A photon that is on a good pixel came from the source at (x, y) or from something else, so it is on pixel i
-with probability proportional to ``1 + r w p_i(x, y)``: p is the pixel-integrated PSF and r the source's
-photons (over the whole plane) per other photon of one pixel. The weight w of a photon is the probability
-density of its energy and arrival time, were it the source's, over the density of everything else at its
-place, energy and time (module ``scene``); 1 where a flat background is all. With A good pixels, on which a
-part D(x, y) of the source's photons falls, the log-likelihood ratio to "no source" of n photons is
+The data are photons on good pixels. Photon i has the pixel-integrated PSF p_i(x, y) of a source at (x, y) and
+the photon weight w_i: the probability density of its energy and arrival time for the source, divided by the
+density of everything else at its pixel, energy and time (module ``scene``; 1 without energies and times).
+Let A be the number of good pixels, D(x, y) the fraction of the source photons that falls on them (the
+enclosed fraction), and r the ratio of source photons (over the whole plane) to other photons per pixel. For n
+photons the log-likelihood ratio of "source and background" to "background only" is
 
     ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - n ln(1 + r D / A),
 
-and f = r D / (A + r D) is the source's part of the photons seen. Numbers of photons are not in it: the
-extended Poisson likelihood with free source and background has the same maximum, at f n and (1 - f) n.
+and f = r D / (A + r D) is the fraction of the n photons that come from the source. The extended Poisson
+likelihood with free numbers of source and background photons has the same maximum, at f n and (1 - f) n.
 
-It believes that the density of everything else is known at every energy and time. The likelihood of the
-places alone, energies and times taken as given,
+This likelihood takes the density of everything else as known at each energy and time. The position-only
+likelihood is conditional on the energies and times:
 
-    ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - sum_i ln(1 + r v_i D / A),
+    ln L(x, y, r) = sum_i ln(1 + r w_i p_i) - sum_i ln(1 + r v_i D / A).
 
-does not: v is the weight over the mean of that density over the good pixels. Without a source it is right
-whatever the spectrum and the time variation of the background are. The map of the whole field is of this
-kind, so that a wrong background makes no source; near a maximum, where the background was fitted together
-with the source, the first one is used.
+Here v_i is the weight relative to the mean of that density over the good pixels. Without a source this
+likelihood is valid whatever the spectrum and the light curve of the background are. The whole-field map uses
+it, so that a wrong background model cannot create a source; near a maximum, where background and source are
+fitted together, the first likelihood is used.
 
-For a fixed r and w the first sum is a correlation of the counts with the kernel ln(1 + r w p), also with bad
-pixels and at the edges, because these enter through D alone. So the whole field costs one small FFT for
-each r; with weights one more for each power of two of w, since only the product r w matters.
+For fixed r and w the first sum is a correlation of the counts with the kernel ln(1 + r w p). This also holds
+at bad pixels and at the edges, which enter through D only, so the map needs one small FFT per value of r, and
+one more per power of two of w, because only the product r w matters.
 
-A pixel that looked for a part of the time only counts as that part of one in A and D: for the photons that
-it has, source and background are shortened alike.
+A pixel that was exposed for a fraction of the time counts as that fraction of a pixel in A and D: the
+exposure shortens source and background alike.
 
-A source may be of several kinds, by spectrum and decay, each with its own w. Its likelihood is the mean of
-theirs, each with its share. Here the mean w by the probability of each kind, given the photons, is used in
-place of them all: the gradient is the same to first order of their differences.
+A source has one of several templates (spectrum and decay), each with its own weights. Its likelihood is the
+mean of the likelihoods of the templates, weighted with their prior probabilities. The climb uses the mean
+weight, averaged with the posterior probabilities of the templates: the gradient is the same to first order of
+the differences between the templates.
 
-Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``.
+Coordinates are continuous 0-based pixels; arrays are indexed ``[row, column]``. The derivation is in
+``docs/explanation/localisation.md``, sections "Likelihood of one source" to "Maximum of the likelihood".
 """
 
 from __future__ import annotations
@@ -52,25 +54,29 @@ from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.models.arrays import Floats
 
 CELL = 8
-"""Pixels per side of a cell of the whole-field map: a sixth of the core's width."""
+"""Pixels per side of a cell of the whole-field map: a sixth of the core width."""
 
 _RATIOS = detector_pixels() ** 2 * 2.0 ** np.arange(-8.0, 10.0)
-"""Values of r of the whole-field map: from a source lost in the background to no background."""
+"""Values of r of the whole-field map: from a source far below the background to a field without
+background."""
 
 FAINT_LOG_RATIO = float(np.log(_RATIOS[6]))
-"""ln r of a source with a fifth of the photons: from there a climb finds fainter and brighter ones."""
+"""ln r of a source with a fifth of the photons. A climb from this value reaches fainter and brighter
+sources."""
 _LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
 _ROUNDS = 2
-"""In which place and kind of the source are found in turn."""
+"""Number of times that position and template probabilities are fitted in turn."""
 _MAX_ITERATIONS = 50
 _CONVERGED = 0.03
-"""Newton's last step is the one that promises less than this gain of ln L: what it leaves is its square.
+"""Newton's method takes its last step when that step promises less than this gain of ln L; the remaining loss
+is of the order of its square.
 
-Against 1e-6 the places of 24 bursts of 60 to 300 photons moved by 0.0005 of their standard errors at most."""
+Compared with a limit of 1e-6, the positions of 24 bursts of 60 to 300 photons moved by at most 0.0005 of
+their standard errors."""
 _DEFINITE = 1e-9
-"""Relative size of a determinant from which a matrix is taken as positive definite."""
+"""Relative size of a determinant above which a matrix is taken as positive definite."""
 _LONGEST_STEP = np.array([20.0, 20.0, 2.0])
-"""Pixels, pixels, ln r."""
+"""Longest Newton step in x (pixels), y (pixels) and ln r."""
 
 
 @dataclass(frozen=True)
@@ -80,58 +86,64 @@ class SourceFit:
     Attributes
     ----------
     x, y
-        Continuous 0-based pixels.
+        Position, continuous 0-based pixels.
     log_ratio
         ln r, see the module.
-    source_part
-        f, the source's part of the photons on good pixels.
+    source_fraction
+        f, fraction of the photons on good pixels that come from the source.
     log_likelihood
-        ln L against "background only".
+        ln L relative to background only.
     log_prior
-        Logarithm of the prior's density there over a flat one.
+        Logarithm of the prior density at the position relative to a flat prior.
     sigma
-        Standard errors of x and y by the curvature, pixels.
+        Standard errors of x and y from the curvature of ln L, pixels.
     log_evidence
-        ln L, its mean over the kinds of sources; with one kind ``log_likelihood``.
-    kinds
-        Probability of each kind; None: there is one.
+        Logarithm of the mean of L over the source templates; equal to ``log_likelihood`` with one template.
+    template_probabilities
+        Posterior probability of each template, shape (templates,); None with one template.
     """
 
     x: float
     y: float
     log_ratio: float
-    source_part: float
+    source_fraction: float
     log_likelihood: float
     log_prior: float
     sigma: tuple[float, float]
     log_evidence: float
-    kinds: Floats | None = None
+    template_probabilities: Floats | None = None
 
 
 def cell_centres() -> Floats:
-    """Pixel coordinate of the cells' centres along an axis."""
+    """Return the pixel coordinates of the cell centres along an axis."""
     return np.arange(0.5 * (CELL - 1), detector_pixels(), CELL)
 
 
 def log_prior_of_cells(prior: PositionPrior) -> Floats:
-    """Logarithm of a prior's density over a flat one at the cells' centres, ``[row, column]``."""
+    """Return the log prior density, relative to a flat prior, at the cell centres, ``[row, column]``.
+
+    Parameters
+    ----------
+    prior
+        Prior of the position.
+    """
     centre = cell_centres()
     return prior.log_ratio(centre, centre[:, np.newaxis])
 
 
 def _products() -> Floats:
-    """Return the powers of two that r w takes in the whole-field map."""
+    """Return the powers of two that the product r w takes in the whole-field map."""
     low, high = WEIGHT_POWERS
     return np.asarray(_RATIOS[0] * 2.0 ** np.arange(low, _RATIOS.size + high))
 
 
 @lru_cache(maxsize=16)
 def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
-    """Return the transforms of ln(1 + r w p), by offset in cells, for each r w; and the profile of each cell.
+    """Return the Fourier transforms of ln(1 + r w p) for each r w, and the PSF profile seen from each cell.
 
-    The products r w are the powers of two from the lowest of both to the highest of both. The transforms are
-    twice as large as the field, so that nothing wraps. Single precision is enough for a map (1e-6 of ln L)
-    and five times as fast.
+    The products r w are the powers of two between their lowest and highest value. The kernels depend on the
+    offset in cells; the transforms are twice as large as the field, so that nothing wraps around. Single
+    precision is accurate to 1e-6 of ln L, which is enough for a map, and five times as fast.
     """
     size = detector_pixels() // CELL
     middle = CELL * (size - 1) + 0.5 * (CELL - 1)
@@ -146,10 +158,23 @@ def _kernels(psf: SeparablePsf) -> tuple[npt.NDArray[np.complex64], Floats]:
 
 
 def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
-    """Return ln L and source part f for a source in the centre of each cell, for each value of r.
+    """Return ln L and f for a source at the centre of each cell, for each value of r.
 
-    Both have the shape (values of r, cells, cells), ``[r, row, column]``; spacing in ln r is ln 2. It is the
-    ln L that takes energies and times as given, see the module.
+    It is the position-only likelihood of the module, evaluated by FFT; see section "Whole-field map" of
+    ``docs/explanation/localisation.md``.
+
+    Parameters
+    ----------
+    counts
+        Photons with their weights relative to everything but the source.
+    psf
+        PSF of the source.
+
+    Returns
+    -------
+    log_likelihood, source_fraction
+        ln L relative to background only and the source fraction f of the photons, each of shape (values of r,
+        cells, cells), ``[r, row, column]``; neighbouring values of ln r differ by ln 2.
     """
     cells = counts.rebinned(CELL // counts.block)
     size = cells.good.shape[0]
@@ -174,7 +199,7 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=16)
 def _parts(psf: SeparablePsf, good: bytes) -> tuple[Floats, Floats]:
-    """Return ln(1 + r w D / A) and f of each r w; kept, since few sets of good cells occur."""
+    """Return ln(1 + r v D / A) and f for each r v and cell; cached, because few masks of good cells occur."""
     profiles = _kernels(psf)[1]
     cells = np.frombuffer(good).reshape(len(profiles), -1)
     odds = np.multiply.outer(_products(), profiles @ cells @ profiles.T / (cells.sum() * CELL**2))
@@ -186,8 +211,15 @@ def starting_points(
 ) -> list[tuple[float, float, float]]:
     """Return (x, y, ln r) of the best local maxima of the whole-field map, the highest first.
 
-    Others than the highest only if they are less than ``within`` below it: so far may the centre of a cell
-    be below the maximum inside it.
+    Parameters
+    ----------
+    log_likelihood
+        Map from ``whole_field``, ``[r, row, column]``.
+    within
+        Largest difference of ln L from the highest maximum: the centre of a cell may lie below the maximum
+        inside the cell by this amount.
+    most
+        Largest number of maxima.
     """
     profile = log_likelihood.max(axis=0)
     peaks = (profile == ndimage.maximum_filter(profile, size=5)) & (profile > profile.max() - within)
@@ -200,12 +232,18 @@ def starting_points(
 
 
 def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, Floats, Floats]:
-    """Return ln L at (x, y, ln r), its gradient (3,) and its matrix of second derivatives (3, 3)."""
+    """Return ln L, its gradient (3,) and its Hessian (3, 3) at (x, y, ln r).
+
+    Both terms of ln L have the form ln(1 + exp(s + u)) with s = ln r, and u = ln(w p) for a photon or u =
+    ln(D / A) for the normalisation. With q = exp(s + u) / (1 + exp(s + u)), and a, b any of x, y, s, its
+    first derivative is q (s + u)_a and its second is q (1 - q) (s + u)_a (s + u)_b + q u_ab. See section
+    "Maximum of the likelihood" of ``docs/explanation/localisation.md``.
+    """
     axes = psf.response(at[:2], counts.good.shape[0])
-    seen = counts.seen(axes[:, 1], axes[:, 0]) / counts.area
+    seen = counts.enclosed(axes[:, 1], axes[:, 0]) / counts.area
     ratio = np.exp(at[2])
     odds = ratio * seen[0, 0]
-    # With u = ln p or ln D and s = ln r, ln(1 + exp(s + u)) has the slope q = 1 / (1 + exp(-s - u)).
+    # The sum over the photons: q, u_a as ``slopes``, then the two terms of the second derivative.
     column, row = axes[:, 0].take(counts.column, axis=1), axes[:, 1].take(counts.row, axis=1)
     signal = ratio * column[0] * row[0]
     if counts.weights is not None:
@@ -219,6 +257,7 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
     curvature[0, 0] += first @ (column[2] / column[0] - slopes[0] ** 2)
     curvature[1, 1] += first @ (row[2] / row[0] - slopes[1] ** 2)
 
+    # The normalisation: here q is the source fraction f, written ``part``.
     part = odds / (1.0 + odds)
     relative = seen / seen[0, 0]
     slope = np.array([relative[0, 1], relative[1, 0], 1.0])
@@ -233,7 +272,7 @@ def _derivatives(counts: Counts, psf: SeparablePsf, at: Floats) -> tuple[float, 
 def _objective(
     counts: Counts, psf: SeparablePsf, at: Floats, prior: PositionPrior | None
 ) -> tuple[float, Floats, Floats]:
-    """Return ``_derivatives`` with the prior's added."""
+    """Return the results of ``_derivatives`` with those of the log prior added."""
     value, gradient, hessian = _derivatives(counts, psf, at)
     if prior is not None:
         slope, second = prior.derivatives(at[0], at[1])
@@ -244,7 +283,18 @@ def _objective(
 
 
 def limits(counts: Counts) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest (x, y, ln r): inside the detector, with a ratio that can be."""
+    """Return the bounds of (x, y, ln r): the edges of the detector and the range of ratios.
+
+    Parameters
+    ----------
+    counts
+        Photons; only the size of their map is used.
+
+    Returns
+    -------
+    low, high
+        Lowest and highest values, shape (3,) each.
+    """
     edge = counts.good.shape[0] - 0.5
     low, high = _LOG_RATIO_LIMITS
     return np.array([-0.5, -0.5, low]), np.array([edge, edge, high])
@@ -256,9 +306,20 @@ def maximise(
     start: tuple[float, float, float],
     prior: PositionPrior | None = None,
 ) -> SourceFit:
-    """Climb from ``start`` (x, y, ln r) to the maximum of ln L by Newton's method, inside the detector.
+    """Return the maximum of ln L on the detector that Newton's method reaches from a starting point.
 
-    With a prior it is the maximum of ln L plus the logarithm of the prior.
+    With a prior, ln L plus the log prior is maximised.
+
+    Parameters
+    ----------
+    counts
+        Photons with their weights relative to everything but the source.
+    psf
+        PSF of the source.
+    start
+        Starting point (x, y, ln r).
+    prior
+        Prior of the position; None: flat.
     """
     low, high = limits(counts)
     at = np.asarray(start, dtype=np.float64)
@@ -277,14 +338,14 @@ def maximise(
             break
         at, (value, gradient, hessian) = trial, ahead
     column, row = counts.fractions(psf, at[:2])
-    odds = np.exp(at[2]) * counts.seen(row, column)
+    odds = np.exp(at[2]) * counts.enclosed(row, column)
     covariance = _inverse(-hessian)
     log_prior = 0.0 if prior is None else float(prior.log_ratio(at[0], at[1]))
     return SourceFit(
         x=float(at[0]),
         y=float(at[1]),
         log_ratio=float(at[2]),
-        source_part=float(odds / (counts.area + odds)),
+        source_fraction=float(odds / (counts.area + odds)),
         log_likelihood=value - log_prior,
         log_prior=log_prior,
         sigma=(float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))),
@@ -292,48 +353,87 @@ def maximise(
     )
 
 
-def maximise_any_kind(
+def maximise_over_templates(
     counts: Counts,
     psf: SeparablePsf,
     start: tuple[float, float, float],
     prior: PositionPrior | None = None,
 ) -> SourceFit:
-    """Return the maximum near ``start`` of the likelihood of a source of any kind, as ``maximise``.
+    """Return the maximum near a starting point for a source with unknown template.
 
-    The place tells the kinds' probabilities, these the weight and that the place again.
+    Position and template probabilities are fitted in turn: the position gives the probabilities, and these
+    give the mean weight for the next climb.
+
+    Parameters
+    ----------
+    counts
+        Photons with the weights of each template.
+    psf
+        PSF of the source.
+    start
+        Starting point (x, y, ln r).
+    prior
+        Prior of the position; None: flat.
     """
     fit = maximise(counts, psf, start, prior)
-    if counts.kinds is None:
+    if counts.template_weights is None:
         return fit
     for _ in range(_ROUNDS):
-        counts = counts.of_kind(softmax(_of_kinds(counts, counts.kinds, psf, fit)))
+        counts = counts.averaged_over_templates(
+            softmax(_log_likelihoods_of_templates(counts, counts.template_weights, psf, fit))
+        )
         fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
-    return with_kinds(counts, psf, fit)
+    return with_template_evidence(counts, psf, fit)
 
 
-def with_kinds(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
-    """Return the fit with the kinds' probabilities and the mean of their likelihoods."""
-    if counts.kinds is None:
+def with_template_evidence(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
+    """Return the fit with the template probabilities and the mean likelihood over the templates.
+
+    Parameters
+    ----------
+    counts
+        Photons with the weights of each template.
+    psf
+        PSF of the source.
+    fit
+        Position and ratio at which the templates are compared.
+    """
+    if counts.template_weights is None:
         return fit
-    probability = _of_kinds(counts, counts.kinds, psf, fit)
-    return replace(fit, log_evidence=float(logsumexp(probability)), kinds=softmax(probability))
+    joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, fit)
+    return replace(fit, log_evidence=float(logsumexp(joint)), template_probabilities=softmax(joint))
 
 
-def _of_kinds(counts: Counts, kinds: Floats, psf: SeparablePsf, fit: SourceFit) -> Floats:
-    """Return ln L of each kind at the fit's place and ratio, and the logarithm of its share added."""
-    shares = np.full(len(kinds), 1.0 / len(kinds)) if counts.shares is None else counts.shares
+def _log_likelihoods_of_templates(
+    counts: Counts, weights: Floats, psf: SeparablePsf, fit: SourceFit
+) -> Floats:
+    """Return ln L plus the log prior probability of each template, at the position and ratio of the fit."""
+    shares = np.full(len(weights), 1.0 / len(weights)) if counts.shares is None else counts.shares
     column, row = counts.fractions(psf, (fit.x, fit.y))
     ratio = np.exp(fit.log_ratio)
     signal = ratio * column[counts.column] * row[counts.row]
-    nothing = counts.total * np.log1p(ratio * float(counts.seen(row, column)) / counts.area)
-    return np.asarray(np.log1p(signal * kinds) @ counts.number - nothing + np.log(shares))
+    nothing = counts.total * np.log1p(ratio * float(counts.enclosed(row, column)) / counts.area)
+    return np.asarray(np.log1p(signal * weights) @ counts.number - nothing + np.log(shares))
 
 
-def log_likelihood_of_places(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
-    """Return ln L of a fit with energies and times taken as given, see the module."""
+def positional_log_likelihood(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
+    """Return the position-only ln L of a fit; see the module.
+
+    Parameters
+    ----------
+    counts
+        Photons with their weights relative to everything but the source.
+    psf
+        PSF of the source.
+    fit
+        Position and ratio.
+    """
     column, row = counts.fractions(psf, (fit.x, fit.y))
     ratio = np.exp(fit.log_ratio)
-    signal, odds = ratio * column[counts.column] * row[counts.row], ratio * float(counts.seen(row, column))
+    signal, odds = (
+        ratio * column[counts.column] * row[counts.row],
+        ratio * float(counts.enclosed(row, column)),
+    )
     odds = odds / counts.area
     weights, overall = counts.weights, counts.overall_weights
     if weights is None or overall is None:
@@ -342,11 +442,20 @@ def log_likelihood_of_places(counts: Counts, psf: SeparablePsf, fit: SourceFit) 
 
 
 def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> VariableWidthPsf:
-    """Return the PSF with the core's width that the photons and what is known of it agree on.
+    """Return the PSF with the most probable core width at the position of a fit.
 
-    The width's logarithm has a normal prior of ``psf.width_sigma``; at the fitted place the highest of a
-    parabola through three widths is taken. The place and the width hardly depend on each other: the PSF is
-    symmetric.
+    The logarithm of the width has a normal prior with the standard error ``psf.width_sigma``. The maximum is
+    that of a parabola through three widths. The position stays fixed: it hardly depends on the width, because
+    the PSF is symmetric.
+
+    Parameters
+    ----------
+    counts
+        Photons with their weights relative to everything but the source.
+    psf
+        PSF with its calibrated width.
+    fit
+        Source, fitted with this or another width.
     """
     step = psf.width_sigma
     below, above = (
@@ -360,9 +469,19 @@ def free_width(counts: Counts, psf: VariableWidthPsf, fit: SourceFit) -> Variabl
 
 
 def best_log_likelihood(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> float:
-    """Return the highest ln L at the fitted place over the values of r, with this PSF."""
+    """Return the maximum of ln L over r at the position of a fit.
+
+    Parameters
+    ----------
+    counts
+        Photons with their weights relative to everything but the source.
+    psf
+        PSF of the source.
+    fit
+        Position, and the ratio at which the search starts.
+    """
     column, row = counts.fractions(psf, (fit.x, fit.y))
-    seen = float(counts.seen(row, column)) / counts.area
+    seen = float(counts.enclosed(row, column)) / counts.area
     profile = column[counts.column] * row[counts.row]
     if counts.weights is not None:
         profile = profile * counts.weights
@@ -378,7 +497,10 @@ def best_log_likelihood(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> fl
 
 
 def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Floats) -> Floats:
-    """Newton's step, bounded; a coordinate that is at its limit and pushed outwards stays."""
+    """Return the Newton step within the bounds.
+
+    A coordinate at its bound whose gradient points outwards is not changed.
+    """
     blocked = ((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0))
     if blocked.any():
         gradient = np.where(blocked, 0.0, gradient)
@@ -388,9 +510,12 @@ def _uphill(at: Floats, gradient: Floats, hessian: Floats, low: Floats, high: Fl
 
 
 def _inverse(matrix: Floats) -> Floats:
-    """Return the inverse of the symmetric (3, 3) matrix with absolute eigenvalues: steps by it go uphill."""
+    """Return the inverse of a symmetric (3, 3) matrix with its eigenvalues replaced by their absolute values.
+
+    A Newton step with this matrix always goes uphill.
+    """
     (a, b, c), (_, d, e), (_, _, f) = matrix.tolist()
-    # Positive definite, as near the maximum: cofactors take a tenth of the time of the eigenvalues.
+    # Near the maximum the matrix is positive definite: cofactors take a tenth of the time of eigenvalues.
     minor, aa = a * d - b * b, d * f - e * e
     ab, ac = c * e - b * f, b * e - c * d
     determinant = a * aa + b * ab + c * ac

@@ -1,10 +1,9 @@
-"""Whether the energies and times of all photons are of a mixture of what the localisation knows.
+"""Test whether the energies and times of the photons agree with the known components.
 
-A background that is unlike its components in energy or in time, such as a line that the calibration does not
-list, would hide a source or make one: the photons of one energy have the weights of another. So the photons
-are counted in cells of energy, and of good time, and compared with the mixture of all components, of the
-background and of sources alike, that fits them best. An excess in any stretch of adjacent cells that
-this cannot explain says that energies, or times, tell nothing; the places then decide alone.
+A background that differs from its components in energy or time, such as a line that the calibration does not
+list, could hide or imitate a source. The photons are therefore counted in cells of energy, and of good time,
+and compared with the best-fitting mixture of all background and source components. If the excess in any run
+of adjacent cells cannot be explained, the energies, or the times, are not used, and positions alone decide.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from mxtvhf.instrument.calibration import Calibration
 from mxtvhf.localisation.background import background_courses, background_spectra
 from mxtvhf.localisation.constants import detection_constants
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import mixture_fractions
 from mxtvhf.localisation.photon_weights import energy_weights, time_weights
 from mxtvhf.localisation.spectral_density import measured_energies
 from mxtvhf.localisation.stretch import Stretch
@@ -23,16 +22,24 @@ from mxtvhf.models.arrays import Floats
 from mxtvhf.models.intervals import elapsed, length
 
 _ENERGY_CELLS = 70
-"""Over the band, of 0.14 keV: about as wide as the resolution."""
+"""Cells in the energy band, 0.14 keV each: about the energy resolution."""
 _TIME_CELLS = 128
-"""Of the good time: half as long as the slices of ``stretch``."""
+"""Cells in the good time, half as long as the slices of module ``stretch``."""
 _WIDTHS = (1, 2, 4, 8)
-"""Of an excess, in cells."""
+"""Widths of an excess that are tested, in cells."""
 _NOTHING: Floats = np.zeros(0)
 
 
 def energies_are_expected(pha: npt.ArrayLike, calibration: Calibration) -> bool:
-    """Tell whether pulse heights (channels in the band) are of a mixture of all known spectra."""
+    """Return whether the pulse heights agree with a mixture of all known spectra.
+
+    Parameters
+    ----------
+    pha
+        PHA channels within the energy band, shape (photons,).
+    calibration
+        Calibration with gain, effective area, redistribution and background components.
+    """
     measured = measured_energies()
     channel = calibration.gain.channel(measured)
     densities = np.vstack([background_spectra(channel, calibration), energy_weights(channel, calibration)])
@@ -44,18 +51,18 @@ def energies_are_expected(pha: npt.ArrayLike, calibration: Calibration) -> bool:
 
 
 def times_are_expected(time: npt.ArrayLike, gti: Floats, burst_time: float, stretch: Stretch) -> bool:
-    """Tell whether arrival times are of a mixture of all known courses.
+    """Return whether the arrival times agree with a mixture of all known light curves.
 
     Parameters
     ----------
     time
-        MET seconds, in the good time intervals, shape (photons,).
+        MET seconds, within the GTIs, shape (photons,).
     gti
         Good time intervals, shape (intervals, 2), MET seconds.
     burst_time
         T0, MET seconds, from which sources fade.
     stretch
-        In which one may be seen.
+        Interval in which a source may be visible.
     """
     part = (np.arange(_TIME_CELLS) + 0.5) / _TIME_CELLS
     passed = np.concatenate([[0.0], np.cumsum(gti[:, 1] - gti[:, 0])])
@@ -71,25 +78,26 @@ def _is_expected(cell: npt.NDArray[np.intp], densities: Floats) -> bool:
 
 
 def largest_excess(cell: npt.NDArray[np.intp], densities: Floats) -> float:
-    """Return how far the largest excess of photons in adjacent cells is above the best mixture.
+    """Return the test statistic of the largest excess of photons in adjacent cells above the best mixture.
 
     Parameters
     ----------
     cell
-        Of each photon, shape (photons,).
+        Cell of each photon, shape (photons,).
     densities
-        Of the components, one of them nowhere 0, over a flat one, shape (components, cells).
+        Densities of the components relative to a flat one, shape (components, cells); at least one of them is
+        positive in every cell.
 
     Returns
     -------
     float
-        2 ln of the likelihood ratio of the photons inside and outside of these cells, with their own part
-        and with that of the mixture. The probability of an excess of at least t in given cells is at most
-        exp(-t / 2) (Chernoff 1952, Ann. Math. Stat. 23, 493).
+        Twice the log-likelihood ratio of the numbers of photons inside and outside of these cells, with a
+        free fraction and with that of the mixture. The probability of an excess of at least t in given cells
+        is at most exp(-t / 2) (Chernoff 1952, Ann. Math. Stat. 23, 493).
     """
     number = np.bincount(cell, minlength=densities.shape[1]).astype(np.float64)
     total = number.sum()
-    expected = mixture_parts(densities, number, _NOTHING) @ densities
+    expected = mixture_fractions(densities, number, _NOTHING) @ densities
     expected *= total / expected.sum()
     largest = 0.0
     for width in _WIDTHS:

@@ -1,8 +1,8 @@
-"""The parts of a mixture of known densities, by maximum likelihood.
+"""Fractions of a mixture of known densities by maximum likelihood.
 
-The problem is convex and small in the number of components, so that a few steps of sequential quadratic
-programming solve it, where the expectation-maximisation algorithm takes hundreds (Kim, Carbonetto, Stephens
-and Anitescu 2020, J. Comput. Graph. Stat. 29, 261).
+The problem is convex and has few components: a few steps of sequential quadratic programming solve it, where
+the expectation-maximisation algorithm takes hundreds (Kim, Carbonetto, Stephens and Anitescu 2020, J. Comput.
+Graph. Stat. 29, 261).
 """
 
 from __future__ import annotations
@@ -16,52 +16,55 @@ from mxtvhf.models.arrays import Floats
 
 _MAX_STEPS = 30
 _CONVERGED = 1e-3
-"""A step that promises less than this gain of ln L is the last one."""
+"""A step that promises less than this gain of ln L ends the iteration."""
 _RIDGE = 1e-8
-"""Of the mean curvature, added to it: two components may be alike."""
+"""Fraction of the summed curvature that is added to its diagonal, since two components may be equal."""
 _STIR = 1e-4
-"""Part of a start that is spread over all components."""
+"""Fraction of a starting point that is spread evenly over all components."""
 _LEAST = 1e-12
-"""Smallest part from which a step starts: its logarithm is finite."""
+"""Smallest fraction at the start of a step: its logarithm is finite."""
 
 
 class KnownSums(NamedTuple):
-    """What is known beforehand of sums of parts.
+    """Prior knowledge of sums of fractions.
 
     Attributes
     ----------
     members
-        1 for each component of a sum, else 0; shape (components, sums). They share the first components.
+        1 for each component of a sum, else 0; shape (components, sums). The sums share the first components.
     photons
-        So many count as seen of each sum, shape (sums,).
+        Prior photons of each sum, shape (sums,).
     """
 
     members: Floats
     photons: Floats
 
 
-def mixture_parts(
+def mixture_fractions(
     density: Floats,
     number: Floats,
     expected: Floats,
     start: Floats | None = None,
     sums: KnownSums | None = None,
 ) -> Floats:
-    """Return the parts w, w >= 0 and sum 1, with the highest ln L = sum_i n_i ln(w . d_i) + sum_j a_j ln w_j.
+    """Return the fractions w of the components with the highest ln L.
+
+    They maximise sum_i n_i ln(w . d_i) + sum_j a_j ln w_j with w >= 0 and sum 1; where fewer than all
+    components have prior photons, w_j in the second term is relative to the sum of these components.
 
     Parameters
     ----------
     density
-        d, of each component at each entry, not all 0 at an entry; shape (components, entries).
+        d, density of each component at each entry, not 0 for all components at an entry; shape (components,
+        entries).
     number
         n, photons of each entry, shape (entries,).
     expected
-        a, what is known of the first parts beforehand: so many photons count as seen of each; shape
-        (first components,).
+        a, prior photons of each of the first components, shape (first components,).
     start
-        Parts to begin with, shape (components,); None: equal ones.
+        Fractions at the start, shape (components,); None: equal fractions.
     sums
-        What is known of sums of the first parts; None: nothing.
+        Prior photons of sums of the first components; None: unknown.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def mixture_parts(
     """
     photons, first = float(number.sum()), expected.size
     equal = np.full(len(density), 1.0 / len(density))
-    # Nothing of a part that is expected would never become something.
+    # A fraction with prior photons that starts at 0 would stay there.
     parts = equal if start is None else (1.0 - _STIR) * start + _STIR * equal
     prior = _Prior(expected, sums or KnownSums(np.zeros((len(density), 0)), np.zeros(0)))
     value = _objective(parts, density, number, prior)
@@ -80,7 +83,8 @@ def mixture_parts(
         own = np.zeros(parts.size)
         own[:first] = expected / np.maximum(parts[:first], _LEAST)
         gradient = ratio @ number + known @ prior.sums.photons + own - photons
-        # The term in W is convex: its tangent is below it, so that a step that ignores its bend goes up.
+        # The term in the sum of the first fractions is convex, so it lies above its tangent: a step that
+        # ignores its curvature still increases ln L.
         gradient[:first] -= prior.photons / max(float(parts[:first].sum()), _LEAST)
         curvature = (ratio * number) @ ratio.T + (known * prior.sums.photons) @ known.T
         diagonal = curvature.reshape(-1)[:: len(curvature) + 1]
@@ -104,14 +108,14 @@ def mixture_parts(
 
 
 class _Prior(NamedTuple):
-    """What is known of the first parts over their sum."""
+    """Prior of the first fractions relative to their sum."""
 
     expected: Floats
     sums: KnownSums
 
     @property
     def photons(self) -> float:
-        """All that count as seen."""
+        """Return the sum of all prior photons."""
         return float(self.expected.sum() + self.sums.photons.sum())
 
     def log_density(self, parts: Floats) -> float:
@@ -127,7 +131,7 @@ def _of_seen(photons: Floats, part: Floats) -> float:
 
 
 def _objective(parts: Floats, density: Floats, number: Floats, prior: _Prior) -> float:
-    """Return what is to be highest less photons times the sum of the parts: its maximum has the sum 1."""
+    """Return ln L minus the number of photons times the sum of the fractions: its maximum has the sum 1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         total = number @ np.log(parts @ density) + prior.log_density(parts)
     return float(total - number.sum() * parts.sum())

@@ -1,4 +1,4 @@
-"""What the photons say about where the source is."""
+"""Result of the localisation, as kept in the report."""
 
 from __future__ import annotations
 
@@ -14,56 +14,55 @@ from mxtvhf.models.product import Product
 
 
 class CredibleRegion(Model):
-    """The smallest region of the sky that holds a part of the posterior, systematic error included."""
+    """Smallest region of the sky with a given fraction of the posterior, including the systematic error."""
 
     part: float
-    """Of the probability, e.g. 0.9."""
+    """Fraction of the probability, e.g. 0.9."""
     area_arcmin2: float
     outlines: tuple[tuple[tuple[float, float], ...], ...]
-    """Closed lines around its pieces (and around holes in them): right ascension and declination, degrees."""
+    """Closed lines around its parts, and around holes in them: right ascension and declination, ICRS
+    degrees."""
 
 
 class LocalisedSource(Model):
-    """One of the sources that the photons show; all were fitted together."""
+    """One of the sources found in the photons; all sources were fitted together."""
 
     name: str
-    """``S1`` is the one with the highest ts."""
+    """``S1`` has the highest TS."""
     position: Position
     r50_arcsec: float
     """Radius that holds 50 % of the posterior (statistical only), arcsec."""
     detector_x: float
     """Continuous 0-based pixel column, drift-corrected."""
     detector_y: float
+    """Continuous 0-based pixel row, drift-corrected."""
     ts: float
-    """2 (ln L_with - ln L_without), everything else fitted both times."""
+    """2 (ln L_with - ln L_without), all other components fitted in both cases."""
     places_ts: float
-    """The same of the photons' places alone."""
+    """The same for the likelihood of the positions only."""
     n_source: float
-    """Its photons."""
+    """Number of its photons."""
     photon_index: float
-    """Mean over the kinds of sources that the localisation expects, with their probabilities: a class, no
-    fit."""
+    """Mean over the source templates of the localisation, weighted with their probabilities; not a fit."""
     nh_cm2: float
-    """Geometric mean of the hydrogen column, the same way, 1/cm2."""
+    """Geometric mean of the hydrogen column, weighted in the same way, 1/cm2."""
     decay_index: float | None = None
-    """Mean of the decay index since T0, the same way; None where T0 is not known."""
+    """Mean decay index since T0, weighted in the same way; None if T0 is unknown."""
     fading: float | None = None
-    """Probability that it fades at all."""
+    """Probability that the source fades; None if T0 is unknown."""
     known_as: str | None = None
-    """Name of the bright catalogued source that is at this place."""
+    """Name of the bright catalogued source at this position; None if there is none."""
     in_eclairs: bool | None = None
-    """Whether it lies in ECLAIRs' circle; None where that is not known."""
+    """True if the source lies within the ECLAIRs error radius; None if no such position is known."""
     extent_arcmin: float | None = None
-    """Standard deviation per axis of its brightness, a Gaussian seen through the optics, where it is wider
-    than a point source: it is extended, or several sources that cannot be told apart. None: a point source
-    as far as the photons tell."""
+    """Standard deviation per axis of its Gaussian brightness, before the PSF, if the source is wider than a
+    point source: it is extended, or consists of unresolved sources. None for a point source."""
     confused_with: tuple[str, ...] = ()
-    """Sources nearer than the width of the PSF's core: their photons cannot be told apart one by one, so that
-    place and strength of each depend on the others'."""
+    """Sources within the core width of the PSF: position and strength of each depend on the others."""
 
 
 class OnboardVerdict(StrEnum):
-    """What the photons say of a position measured on board."""
+    """Verdict of the photons on an on-board position."""
 
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
@@ -71,114 +70,118 @@ class OnboardVerdict(StrEnum):
 
 
 class OnboardJudgement(Model):
-    """A position measured on board, judged by the photons."""
+    """Comparison of an on-board position with the photons."""
 
     position: Position
     known_source: bool = False
-    """True when the on-board software took it for a source of its catalogue."""
+    """True if the on-board software identified it with a source of its catalogue."""
     separation_arcsec: float | None = None
-    """From our position; None where there is none."""
+    """Separation from our position; None without one."""
     ts_drop: float | None = None
     """T: twice the loss in ln L from the best position to this one; None without a source."""
     p_value: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Probability of a T at least this large, were the on-board position right."""
+    """Probability of a T at least this large if the on-board position is right; None without a source."""
     verdict: OnboardVerdict
     explanation: str
     """One sentence with the numbers."""
     time: AwareDatetime | None = None
-    """When the on-board software sent it, UTC; of a notice when it was published."""
+    """Time of transmission of a packet, or of publication of a notice, UTC; None if unknown."""
 
 
 class FluxLimit(Model):
-    """The upper limit as a flux of sources of one spectrum, an absorbed power law.
+    """Upper limit as a flux for one spectrum, an absorbed power law.
 
-    It holds at the least favourable place: a corner of the detector, or of ECLAIRs' 90 % circle, where that
-    was asked, the place that the detector gets the least of.
+    It holds at the least favourable position: a corner of the detector, or the position within the ECLAIRs 90
+    % radius (if that was used) from which the detector receives the smallest fraction.
     """
 
     photon_index: float
     nh_1e22_cm2: float
-    """Column of absorbing hydrogen, 1e22/cm2."""
+    """Hydrogen column, 1e22/cm2."""
     flux: float
-    """Mean flux, 0.3-10 keV, absorbed, erg/cm2/s."""
+    """Mean absorbed flux, 0.3-10 keV, erg/cm2/s."""
 
 
 class Localisation(Model):
-    """What the photons say about where the source is."""
+    """Result of the localisation from the photons."""
 
     detected: bool
     """False: no significant source; ``position`` is then None and ``reason`` says why."""
     position: Position | None
     r50_arcsec: float | None
-    """Radius that holds 50 % of the posterior (statistical only), arcsec."""
+    """Radius that holds 50 % of the posterior (statistical only), arcsec; None without a source."""
     detector_x: float | None
-    """Continuous 0-based pixel column of the source, drift-corrected."""
+    """Continuous 0-based pixel column of the source, drift-corrected; None without a source."""
     detector_y: float | None
+    """Continuous 0-based pixel row of the source, drift-corrected; None without a source."""
     ts: float
     """Test statistic, 2 (ln L_source - ln L_background)."""
     places_ts: float | None = None
-    """The same of the photons' places, with their energies and times taken as given; None in reports older
-    than this field."""
+    """The same for the likelihood of the positions given energies and times; None in reports older than this
+    field."""
     n_photons: int
     exposure_s: float | None = None
-    """Sum of the good times of the photons, seconds."""
+    """Total length of the GTIs, seconds."""
     observed: tuple[AwareDatetime, AwareDatetime] | None = None
-    """Start of the first and end of the last good time interval, UTC; None without good time, and in reports
-    older than this field."""
+    """Start of the first and end of the last GTI, UTC; None without GTIs, and in reports older than this
+    field."""
     data_stream: str | None = None
-    """``VHF`` or ``XBand``: how the photons came to the ground."""
+    """``VHF`` or ``XBand``: the link over which the photons arrived."""
     n_source: float
+    """Photons on good pixels from the source."""
     n_background: float
+    """Photons on good pixels from the background."""
     hot_pixels: tuple[RawPixel, ...] = ()
-    """(column, row), raw addresses, of pixels left out because no source can be so narrow."""
+    """(column, row), raw coordinates, of excluded pixels with more photons than any source gives."""
     noisy_lines: tuple[RawLine, ...] = ()
-    """Rows and columns of the detector left out for the same reason, each with its number."""
+    """Rows and columns of the detector that were excluded for the same reason."""
     dead_lines: tuple[RawLine, ...] = ()
-    """Rows and columns left out because they count too few photons: dead, and listed nowhere."""
+    """Rows and columns that were excluded because they count too few photons and are not in the
+    calibration."""
     dead_blocks: tuple[RawBlock, ...] = ()
-    """Squares left out for the same reason: lowest column and row, side in pixels."""
+    """Squares that were excluded for the same reason: lowest column and row, side in pixels."""
     n_left_out: int | None = None
     """Photons of the hot pixels and noisy lines; None in reports older than this field."""
     reason: str | None = None
+    """Why there is no position; None with a position."""
     uses: tuple[str, ...] = ()
-    """What it is made of beside the photons' places: ``energy``, ``time``, ``T0`` (the decay since then),
-    ``background`` (its spectrum, known from past runs) and ``ECLAIRs`` (its circle, which is asked only where
-    the photons alone show no source in it)."""
+    """Information used beside the positions of the photons: ``energy``, ``time``, ``T0`` (decay since then),
+    ``background`` (spectrum known from past runs) and ``ECLAIRs`` (error radius, used only if the photons
+    alone show no source in it)."""
     not_used: tuple[str, ...] = ()
-    """``energy`` and ``time`` where those of the photons are unlike any mixture of what is known of the
-    background and of sources, so that they tell nothing; ``background`` where the photons are unlike the
-    spectrum that past runs tell, which then did not count."""
+    """``energy`` and ``time`` if those of the photons agree with no mixture of known background and source
+    components, so that they carry no information; ``background`` if the photons disagree with the spectrum
+    from past runs, which was then ignored."""
     core_fwhm_arcmin: float | None = None
-    """Width of the PSF's core by the fit, arcmin."""
+    """Fitted width (FWHM) of the PSF core, arcmin."""
     upper_limit_photons: float | None = None
-    """90 % upper limit of the expected source photons where no source was found; None where any number
-    could be hidden, because hardly a pixel is good."""
+    """90 % upper limit of the expected source photons if no source was found; None if the limit is infinite
+    because too few pixels are good."""
     upper_limit_flux: float | None = None
-    """The same as a mean flux (0.3-10 keV, absorbed), erg/cm2/s: sources of nine tenths of the expected kinds
-    would have been found with 90 % wherever they are; only the hardest ones may hide, see
-    ``upper_limit_fluxes``."""
+    """The same as a mean absorbed flux (0.3-10 keV), erg/cm2/s: nine tenths of the expected sources with this
+    flux would be found with 90 % at any position; harder ones may escape, see ``upper_limit_fluxes``."""
     upper_limit_fluxes: tuple[FluxLimit, ...] = ()
-    """For each spectrum on its own, the typical one first; empty in reports older than this field."""
+    """Limit for each spectrum, the typical one first; empty in reports older than this field."""
     sources: tuple[LocalisedSource, ...] = ()
-    """All significant sources of the field by falling ts; empty in reports older than this field.
-    ``position`` and the numbers about it are those of one of them."""
+    """All significant sources of the field by decreasing TS; empty in reports older than this field.
+    ``position`` and its numbers are those of one of them."""
     chosen: str | None = None
     """Name of the source that is taken as the burst."""
     choice: str | None = None
-    """Why it is, where there are several; one sentence."""
+    """Reason for the choice among several sources, one sentence; None for a single source."""
     regions: tuple[CredibleRegion, ...] = ()
-    """With 50 and 90 % of the posterior; empty without a source."""
+    """Regions with 50 and 90 % of the posterior; empty without a source."""
     onboard: tuple[OnboardJudgement, ...] = ()
-    """The positions measured on board, judged by the photons: those of the notices, in order of publication,
-    then the sources of the last position packet."""
+    """On-board positions compared with the photons: those of notices in order of publication, then the
+    sources of the last position packet."""
     products: dict[str, Product] = Field(default={})
-    """The files with the posterior on the sky: name -> file."""
+    """Files of the posterior on the sky: name -> file."""
     calibration: dict[str, str] = Field(default={})
     """Calibration item -> version used."""
 
     @property
     def faults(self) -> DetectorFaults:
-        """The faults of the detector that the photons showed; their pixels were left out."""
+        """Return the detector faults found in the photons; their pixels were excluded."""
         return DetectorFaults(
             hot_pixels=self.hot_pixels,
             noisy_lines=self.noisy_lines,

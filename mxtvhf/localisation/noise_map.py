@@ -1,7 +1,7 @@
-"""The noise map: what each pixel of the detector counted in many runs, outside of the sources.
+"""Noise map: counts of each detector pixel in many runs, outside of sources.
 
-One run shows only the worst faults of the detector. Over many runs the background fills every pixel, so that
-weaker ones and dead pixels stand out; each is compared with its surroundings as in a single run.
+One run reveals only the worst faults of the detector. Over many runs the background fills every pixel, so
+that weaker faults and dead pixels stand out; each pixel is compared with its surroundings as in one run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NoiseMap:
     Attributes
     ----------
     counts
-        Photons per pixel, ``[row, column]``, raw addresses.
+        Photons per pixel, ``[row, column]``, raw coordinates.
     exposure
         Seconds during which each pixel was in use and away from any source, the same shape.
     """
@@ -51,15 +51,15 @@ class NoiseMap:
         Parameters
         ----------
         column, row
-            Raw addresses of its photons.
+            Raw coordinates of its photons, shape (photons,).
         exposure_s
             Its exposure, seconds.
         good
-            Pixels that are not known to be bad, ``[row, column]``.
+            True where a pixel is not known to be bad, ``[row, column]``.
         sources
-            Places (column, row) of its sources.
+            Positions (column, row) of its sources, pixels.
         radius
-            Pixels nearer than this to a source are left out.
+            Radius around each source that is left out, pixels.
         """
         rows, columns = np.indices(good.shape)
         used = good.copy()
@@ -70,24 +70,24 @@ class NoiseMap:
         return cls(np.where(used, counts, 0), np.where(used, exposure_s, 0.0))
 
     def __add__(self, other: NoiseMap) -> NoiseMap:
-        """Sum the photons and the exposures of two maps."""
+        """Return the sum of two maps."""
         return NoiseMap(self.counts + other.counts, self.exposure + other.exposure)
 
     @property
     def n_photons(self) -> int:
-        """Photons in it."""
+        """Return the number of photons."""
         return int(self.counts.sum())
 
     def faults(self) -> DetectorFaults:
-        """Find the pixels, clusters, lines and blocks that are significantly noisy or dead.
+        """Return the pixels, clusters, lines and blocks that are significantly noisy or dead.
 
-        The numbers of false alarms in ``detection.toml`` are those of one map.
+        The numbers of false alarms in ``detection.toml`` apply to one map.
         """
         return faults_of_image(self.counts, self.exposure, single_dead_pixels=True)
 
 
 def empty_noise_map() -> NoiseMap:
-    """Return a map without any run."""
+    """Return a map without runs."""
     detector = instrument().detector
     shape = (detector.rows, detector.columns)
     return NoiseMap(np.zeros(shape, np.int64), np.zeros(shape))
@@ -102,22 +102,22 @@ def bad_pixels_of(
     made: datetime,
     valid_from: datetime,
 ) -> BadPixels:
-    """Return the calibration file of the faults of a noise map and the bad pixels that were known before.
+    """Return the calibration file with the faults of a noise map and the known bad pixels.
 
     Parameters
     ----------
     faults
-        Of the map.
+        Faults of the map.
     known
-        The bad pixels in use; its version is followed by the new one's.
+        Bad-pixel file in use; its version number is increased by one.
     runs
-        Names of the runs in the map.
+        Run ids.
     n_photons
-        Photons of the map.
+        Number of photons in the map.
     made
-        When it was made.
+        Creation time, UTC.
     valid_from
-        First moment of the observations that it is for.
+        Start of validity, UTC.
     """
     lines = (*faults.noisy_lines, *faults.dead_lines)
     blocks = RawMask(blocks_mask(faults.dead_blocks))
@@ -136,10 +136,16 @@ def bad_pixels_of(
 
 
 def bad_pixels_text(file: BadPixels) -> str:
-    """Return the text of a calibration file of bad pixels, TOML."""
+    """Return a calibration file of bad pixels as TOML text.
+
+    Parameters
+    ----------
+    file
+        Bad-pixel file.
+    """
     record = file.noise_map
     lines = [
-        "# 0-based addresses of pixels to leave out ([column, row]), of whole columns and whole rows.",
+        "# 0-based addresses of the pixels ([column, row]), columns and rows to exclude.",
         'item = "bad_pixels"',
         f'version = "{file.version}"',
         f"valid_from = {utc_text(file.valid_from)}",

@@ -1,9 +1,8 @@
-"""Rows and columns that count what no source can: readout noise must not become a burst.
+"""Noisy rows and columns, which count more than any source: readout noise must not be taken for a burst.
 
-A source of the telescope covers tens of rows and columns, and so do the arms of its cross. Each line is
-compared with the lines beside it, its direct neighbours left out, which may share its noise. The comparison
-of two counts by the binomial distribution is exact for any number of photons (Przyborowski and Wilenski 1940,
-Biometrika 31, 313).
+The core and the cross arms of a source cover tens of rows and columns. Each line is compared with lines on
+both sides, without its direct neighbours, which may share its noise. Two counts are compared by the binomial
+distribution, which is exact for any number of photons (Przyborowski and Wilenski 1940, Biometrika 31, 313).
 """
 
 from __future__ import annotations
@@ -23,33 +22,37 @@ Indices = npt.NDArray[np.intp]
 _MAX_PASSES = 5
 _TINY = 1e-300
 LINES: tuple[tuple[Axis, int], ...] = (("row", 1), ("column", 0))
-"""Each with the axis of an image along which its pixels lie."""
+"""Row and column, each with the axis of an image along which its pixels lie."""
 
 
 class Ring(Protocol):
-    """Which lines are beside a line: from beyond ``ring_inner`` to ``ring_outer`` lines away."""
+    """Distances of the lines that a line is compared with."""
 
     @property
-    def ring_inner(self) -> int: ...  # noqa: D102
+    def ring_inner(self) -> int:
+        """Largest distance that is left out, lines."""
+        ...
+
     @property
-    def ring_outer(self) -> int: ...  # noqa: D102
+    def ring_outer(self) -> int:
+        """Largest distance that is used, lines."""
+        ...
 
 
 def noisy_lines(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[RawLine, ...]:
-    """Find the noisy rows and columns of a detector image.
+    """Return the noisy rows and columns of a detector image.
 
     Parameters
     ----------
     image
-        Photons per pixel, ``[row, column]``, raw addresses.
+        Photons per pixel, ``[row, column]``, raw coordinates.
     exposure
-        How long each pixel was exposed, in any unit, the same shape; 0 or False: not to be used, as hot
-        pixels.
+        Exposure of each pixel in any unit, the same shape; 0 or False excludes the pixel, e.g. a hot one.
 
     Returns
     -------
     tuple of RawLine
-        In the order in which they were found, the noisiest ones first.
+        In the order of detection, the noisiest first.
     """
     found: list[RawLine] = []
     exposed = np.asarray(exposure, dtype=np.float64)
@@ -68,7 +71,7 @@ def noisy_lines(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[
 
 
 def _noisy(counts: npt.NDArray[np.int64], time: Floats) -> Indices:
-    """Return the numbers of the noisy lines among parallel ones.
+    """Return the indices of the noisy ones among parallel lines.
 
     Parameters
     ----------
@@ -78,14 +81,22 @@ def _noisy(counts: npt.NDArray[np.int64], time: Floats) -> Indices:
     rule = detection_constants().noisy_line
     around, weight = beside(counts, rule), rule.contrast * time
     part = weight / np.maximum(weight + beside(time, rule), _TINY)
-    # The distribution is asked only where there is more than expected: in most images nowhere.
+    # To save time the distribution is evaluated only where there are more photons than expected.
     bright = np.flatnonzero(counts > (counts + around) * part)
     chance = bdtrc(counts[bright] - 1, counts[bright] + around[bright], part[bright])
     return np.asarray(bright[chance * 2 * counts.size < rule.false_alarms])
 
 
 def beside(lines: npt.NDArray[Any], rule: Ring) -> npt.NDArray[Any]:
-    """Sum over the lines on both sides of each line."""
+    """Return the sum over the lines on both sides of each line.
+
+    Parameters
+    ----------
+    lines
+        Values of parallel lines, shape (lines,).
+    rule
+        Distances of the lines that are summed.
+    """
     ring = np.ones(2 * rule.ring_outer + 1, dtype=lines.dtype)
     ring[rule.ring_outer - rule.ring_inner : rule.ring_outer + rule.ring_inner + 1] = 0
     return np.convolve(lines, ring, mode="same")

@@ -1,24 +1,25 @@
-"""Judge positions measured on board by the photons that came to the ground.
+"""Comparison of on-board positions with the photons on the ground.
 
-The on-board position and ours are made of the same photons, so their distance compares nothing that is
-independent. What the photons themselves say of the on-board position is the likelihood ratio
+On-board position and ours come from the same photons, so their distance is not an independent test. The
+photons test the on-board position by the likelihood ratio
 
     T = 2 (ln L_max - ln L(x, y)),
 
-with the source's strength free both at the maximum and at the on-board position (x, y). Were the on-board
-position right, it would be a second, less efficient measurement of the same source by the same photons. The
-error of an efficient estimator is not correlated with the difference to another one (Rao 1973, Linear
-Statistical Inference, 5a.2), so this difference has the variance of the one error minus that of the other.
-With the ratio q of the on-board error to ours and the own noise n of the on-board position, in units of our
-error per axis, T is then distributed as s times a chi-square of two degrees of freedom:
+with the strength of the source free both at the maximum and at the on-board position (x, y). If the on-board
+position is right, it is a second, less efficient measurement of the same source from the same photons. The
+error of an efficient estimator is not correlated with its difference from another estimator (Rao 1973, Linear
+Statistical Inference, 5a.2), so the variance of this difference is the difference of the two variances. With
+the ratio q of the on-board error to ours, and the additional noise n of the on-board position in units of our
+error per axis, T / s has a chi-square distribution with two degrees of freedom:
 
-    s = q^2 - 1 + n^2,        p(T) = exp(-T / 2 s).
+    s = q^2 - 1 + n^2,        p(T) = exp(-T / (2 s)).
 
-q is that of the published radii, the on-board one multiplied by ``radius_factor``, and at least
-``error_ratio`` (``onboard.toml``). An on-board position of the first photons only has a larger radius and,
-rightly, a larger s.
+q is the ratio of the published radii, with the on-board one multiplied by ``radius_factor``, and at least
+``error_ratio`` (``onboard.toml``). An on-board position from the first photons only has a larger radius and
+therefore a larger s.
 
-A position beside the detector is judged alike: little or none of the source's photons could come from there.
+A position outside the detector is treated in the same way: few or none of the source photons could come from
+there. See section "On-board positions" of ``docs/explanation/localisation.md``.
 """
 
 from __future__ import annotations
@@ -43,37 +44,38 @@ from mxtvhf.models.quantities import Probability, Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 
 _SIGMA_PER_R90 = 1.0 / sqrt(2.0 * log(10.0))
-"""Standard error per axis of a round Gaussian whose 90 % radius is 1."""
+"""Standard deviation per axis of a round Gaussian with a 90 % radius of 1."""
 _SMALLEST_P_SHOWN = 1e-12
 _MOST = 1.0 - 1e-9
-"""Largest fraction of the photons that a source is given: with one the background would be impossible."""
+"""Largest source fraction of the photons: with 1 the background would be impossible."""
 
 
 class JudgementLimits(SourcedConstants):
-    """How far the on-board position may be from what the photons say."""
+    """Limits of the agreement of an on-board position with the photons."""
 
     error_ratio: float = Field(ge=1.0, le=5.0)
-    """Least error of the on-board position over ours."""
+    """Lowest ratio of the on-board error to ours."""
     radius_factor: float = Field(ge=1.0, le=5.0)
-    """By which the published on-board radius is multiplied."""
+    """Factor on the published on-board radius."""
     noise_arcsec: float = Field(ge=0.0, le=120.0)
-    """Its own noise, 1 sigma per axis."""
+    """Additional noise of the on-board position, 1 sigma per axis."""
     supported_from: Probability
-    """Least p-value of a position that the photons support."""
+    """Lowest p-value of a supported position."""
     contradicted_below: Probability
-    """p-value below which they contradict it."""
+    """p-value below which a position is contradicted."""
 
     @model_validator(mode="after")
     def _in_order(self) -> JudgementLimits:
         if self.contradicted_below > self.supported_from:
             raise ValueError(
-                f"contradicted_below {self.contradicted_below} is above supported_from {self.supported_from}"
+                f"contradicted_below is {self.contradicted_below}; expected at most supported_from "
+                f"{self.supported_from}"
             )
         return self
 
 
 class OnboardConstants(Constants):
-    """``onboard.toml``."""
+    """Content of ``onboard.toml``."""
 
     version: Text
     judgement: JudgementLimits
@@ -81,24 +83,25 @@ class OnboardConstants(Constants):
 
 @cache
 def onboard_constants() -> OnboardConstants:
-    """Return the limits of a judgement; see the file for meaning and source."""
+    """Return the limits of the verdict; their meaning and source are given in the file."""
     return read_toml(Path(__file__).with_name("onboard.toml"), OnboardConstants)
 
 
 @dataclass(frozen=True)
 class OnboardClaim:
-    """A position measured on board, on the detector.
+    """An on-board position, on the detector.
 
     Attributes
     ----------
     x, y
-        Continuous 0-based pixels, drift-corrected; may be off the detector. NaN: in the far half of the sky.
+        Continuous 0-based pixels, drift-corrected; may lie outside the detector. NaN: in the opposite half of
+        the sky.
     position
-        The same on the sky, with its radii.
+        The same on the sky, with its error radii.
     known_source
-        True when the on-board software took it for a catalogued source.
+        True if the on-board software identified it with a catalogued source.
     time
-        When it was sent, UTC.
+        Time of transmission, UTC; None if unknown.
     """
 
     x: float
@@ -109,19 +112,19 @@ class OnboardClaim:
 
 
 def log_likelihood_at(evidence: Evidence, x: float, y: float) -> float:
-    """Return ln L of a source at a position, against "background only", for the best strength there.
+    """Return ln L of a source at a position, relative to background only, for the best strength there.
 
     Parameters
     ----------
     evidence
-        The photons with their weights, and the PSF as it was fitted.
+        Photons with their weights, and the fitted PSF.
     x, y
-        Continuous 0-based pixels, on the detector or beside it.
+        Position, continuous 0-based pixels, on the detector or outside.
 
     Returns
     -------
     float
-        At least 0, which is a source without photons.
+        At least 0, the value for a source without photons.
     """
     counts, psf = evidence.counts, evidence.psf
     excess = counts.profile(psf, (x, y))
@@ -130,11 +133,18 @@ def log_likelihood_at(evidence: Evidence, x: float, y: float) -> float:
     excess = excess - 1.0
 
     def slope(fraction: float) -> float:
+        """Return the derivative of ln L with respect to the source fraction.
+
+        Parameters
+        ----------
+        fraction
+            Source fraction of the photons.
+        """
         return float(counts.number @ (excess / (1.0 + fraction * excess)))
 
     if slope(0.0) <= 0.0:
         return 0.0
-    # ln L is concave in the source's fraction of the photons: its slope has one zero, if any.
+    # ln L is concave in the source fraction: its derivative has at most one zero.
     best = _MOST if slope(_MOST) >= 0.0 else float(brentq(slope, 0.0, _MOST, xtol=1e-6))
     return max(0.0, float(counts.number @ np.log1p(best * excess)))
 
@@ -142,17 +152,17 @@ def log_likelihood_at(evidence: Evidence, x: float, y: float) -> float:
 def judge_onboard(
     found: SourceLocalisation, claims: Iterable[OnboardClaim], others: Sequence[SourceLocalisation] = ()
 ) -> tuple[OnboardJudgement, ...]:
-    """Judge on-board positions by the source that the photons show.
+    """Return the verdict of the photons on each on-board position.
 
     Parameters
     ----------
     found
-        The source, as of ``localise``.
+        Source from ``localise``.
     claims
-        The on-board positions.
+        On-board positions.
     others
-        Further sources of the field. A position is judged by the source that agrees with it best, since the
-        on-board software reports several.
+        Further sources of the field. Each position is compared with the source that agrees best, since the
+        on-board software reports several sources.
 
     Returns
     -------
@@ -166,13 +176,21 @@ def judge_onboard(
 
 
 def unjudged(claims: Iterable[OnboardClaim], reason: str) -> tuple[OnboardJudgement, ...]:
-    """Return on-board positions that cannot be judged, with the reason."""
+    """Return on-board positions that the photons cannot test.
+
+    Parameters
+    ----------
+    claims
+        On-board positions.
+    reason
+        Why the photons give no verdict, as a clause.
+    """
     return tuple(
         OnboardJudgement(
             position=claim.position,
             known_source=claim.known_source,
             verdict=OnboardVerdict.UNDECIDABLE,
-            explanation=f"{claim.position.label} cannot be judged by the photons: {reason}.",
+            explanation=f"{claim.position.label} cannot be tested by the photons: {reason}.",
             time=claim.time,
         )
         for claim in claims
@@ -180,14 +198,14 @@ def unjudged(claims: Iterable[OnboardClaim], reason: str) -> tuple[OnboardJudgem
 
 
 def ts_drop_scale(r90_arcsec: float, onboard_r90_arcsec: float | None) -> float:
-    """Return s of the module: T of a right on-board position is s times a chi-square of two.
+    """Return s of the module, the scale of T for a right on-board position.
 
     Parameters
     ----------
     r90_arcsec
         Our statistical 90 % radius.
     onboard_r90_arcsec
-        The on-board one; None: unknown.
+        Statistical 90 % radius of the on-board position; None if unknown.
     """
     limits = onboard_constants().judgement
     ratio = max(limits.error_ratio, limits.radius_factor * (onboard_r90_arcsec or 0.0) / r90_arcsec)
@@ -207,14 +225,14 @@ def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
     scale = ts_drop_scale(found.r90, claim.position.r90_stat_arcsec)
     p_value = exp(-0.5 * drop / scale)
     numbers = {"ts_drop": drop, "p_value": p_value}
-    apart = "far outside of the field"
+    apart = "far outside the field"
     if isfinite(claim.x):
         numbers["separation_arcsec"] = pixel_scale_arcsec() * hypot(claim.x - found.x, claim.y - found.y)
         apart = f"{angle_text(numbers['separation_arcsec'])} from the MXT-VHF position"
     needed = -2.0 * scale * log(limits.contradicted_below)
     verdict, told = OnboardVerdict.UNDECIDABLE, "is neither supported nor contradicted"
     if 2.0 * highest < needed:
-        told = f"cannot be judged (TS {2.0 * highest:.0f}, needed {needed:.0f})"
+        told = f"cannot be tested (TS {2.0 * highest:.0f}, needed {needed:.0f})"
     elif p_value < limits.contradicted_below:
         verdict, told = OnboardVerdict.CONTRADICTED, "is contradicted"
     elif p_value >= limits.supported_from:

@@ -1,9 +1,9 @@
-"""How much more a photon's energy and arrival time speak for the source than for the background.
+"""Photon weights: likelihood ratios of source and background for energy and arrival time.
 
-A weight is a ratio of probability densities, source over background, both normalised over what was
-observed: 1 on the average over the background. The weights of energy and time multiply. Sources are of
-several kinds, by spectrum and decay (``source_templates.toml``), because one expected kind
-would lose those that are unlike it. Weights do not bias the place of a source: they say nothing of places.
+Both densities of a weight are normalised over the observation, so that the mean weight of a flat background
+is 1. The weights of energy and time multiply. Several source templates, defined by spectrum and decay
+(``source_templates.toml``), are used, because one expected template would lose sources that differ from it.
+Weights do not bias the position of a source, since they do not depend on positions.
 """
 
 from __future__ import annotations
@@ -22,23 +22,29 @@ from mxtvhf.localisation.spectral_density import blurred, measured_energies
 from mxtvhf.models.arrays import Floats
 
 LEAST = 1e-3
-"""Lowest weight given: a model is not known well enough to exclude a source photon."""
+"""Lowest weight: no model is known well enough to exclude a source photon."""
 
 
 def expected_spectra() -> tuple[PowerLaw, ...]:
-    """Return the spectra of the population."""
+    """Return the spectra of the source templates."""
     return tuple(PowerLaw(spectrum.photon_index, spectrum.nh_cm2) for spectrum in population().spectra)
 
 
 def expected_shares(*, decays: bool, stretch: float = 0.0) -> Floats:
-    """Return the probability of each kind of source, in the order of ``energy_weights`` or ``joint_weights``.
+    """Return the prior probability of each template, in the order of ``energy_weights`` or ``joint_weights``.
 
     Parameters
     ----------
     decays
-        Of every spectrum with every decay; else of steady sources.
+        True: of every spectrum with every decay; False: of every spectrum, without decays.
     stretch
-        Share of a source that is seen in one stretch of the time, the last course; 0: there is none.
+        Share of a source that is visible in one interval of the observation, the last light curve; 0: no such
+        template.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (templates,), sum 1.
     """
     spectra = np.array([spectrum.share for spectrum in population().spectra])
     courses = np.array([decay.share for decay in population().decays])
@@ -55,21 +61,21 @@ def energy_weights(
 ) -> Floats:
     """Return the weights of pulse heights in the energy band of ``instrument/constants.toml``.
 
-    The source's spectrum goes through the effective area and the energy resolution; the background is taken
-    as flat in pulse height: what it really is, the localisation finds (module ``background``).
+    The source spectrum is folded with effective area and redistribution. The background is flat in PHA here;
+    its real spectrum is fitted later (module ``background``).
 
     Parameters
     ----------
     pha
-        Channels, in the band, shape (photons,).
+        PHA channels within the energy band, shape (photons,).
     calibration
-        Gain, effective area and resolution.
+        Calibration with gain, effective area and redistribution.
     spectra
-        By default those of ``source_templates.toml``.
+        Source spectra; None: those of ``source_templates.toml``.
 
     Returns
     -------
-    array
+    numpy.ndarray
         Shape (spectra, photons).
     """
     given = calibration.gain.energy(np.asarray(pha))
@@ -82,41 +88,48 @@ def energy_weights(
 
 @lru_cache(maxsize=32)
 def _energy_table(area: EffectiveArea, redistribution: Redistribution, spectrum: PowerLaw) -> Floats:
-    """Weight at each of the measured energies of the band."""
+    """Return the weight at each measured energy of the band."""
     return blurred(spectrum.density, area, redistribution)
 
 
 def time_weights(
     time: npt.ArrayLike, gti: Floats, burst_time: float, decay_indices: Sequence[float] | None = None
 ) -> Floats:
-    """Return the weights of arrival times: the source fades as (t - T0)^-index, the background does not.
+    """Return the weights of arrival times for a source that fades as (t - T0)^-index.
+
+    The background is constant here; its real light curve is fitted later (module ``background``).
 
     Parameters
     ----------
     time
-        MET seconds, in the good time intervals, shape (photons,).
+        MET seconds, within the GTIs, shape (photons,).
     gti
         Good time intervals, shape (intervals, 2), MET seconds.
     burst_time
         T0, MET seconds.
     decay_indices
-        By default those of ``source_templates.toml``.
+        Decay indices; None: those of ``source_templates.toml``.
 
     Returns
     -------
-    array
+    numpy.ndarray
         Shape (decay indices, photons).
 
     Raises
     ------
     InvalidInput
-        T0 is not before the first interval, or there is no good time.
+        T0 is not before the first interval, or the GTIs are empty.
     """
     start, stop = np.asarray(gti, dtype=np.float64).reshape(-1, 2).T - burst_time
     if not (stop - start).sum() > 0.0:
-        raise InvalidInput("good time intervals: there is no good time")
+        raise InvalidInput(
+            "good time intervals: total length is 0 s; expected at least one non-empty interval"
+        )
     if start.min() <= 0.0:
-        raise InvalidInput(f"burst time {burst_time} is not before the good times of the observation")
+        raise InvalidInput(
+            f"burst time: MET {burst_time} s is not before the start of the first good time interval, "
+            f"{start.min() + burst_time} s; use a T0 before the observation, or no T0"
+        )
     if decay_indices is None:
         decay_indices = [decay.index for decay in population().decays]
     index = np.asarray(decay_indices, dtype=np.float64)[:, np.newaxis]
@@ -126,6 +139,19 @@ def time_weights(
 
 
 def joint_weights(energy: Floats, time: Floats) -> Floats:
-    """Return the weights of every spectrum with every decay, shape (spectra x decays, photons)."""
-    # No -1 in the shape: there may be no photon.
+    """Return the weights of every spectrum with every light curve.
+
+    Parameters
+    ----------
+    energy
+        Weights of each spectrum, shape (spectra, photons).
+    time
+        Weights of each light curve, shape (light curves, photons).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (spectra x light curves, photons), the light curve varying fastest.
+    """
+    # The shape is explicit because -1 fails without photons.
     return np.asarray((energy[:, np.newaxis] * time).reshape(len(energy) * len(time), energy.shape[1]))

@@ -1,4 +1,4 @@
-"""Where the source is, from the photons of one image: position, error radius, significance."""
+"""Position, error radius and significance of the sources in the photons of an image."""
 
 from __future__ import annotations
 
@@ -31,57 +31,58 @@ from mxtvhf.models.arrays import Floats
 Pixels = npt.NDArray[np.intp]
 
 _FEWEST_FOR_SHAPE = 40.0
-"""Photons of a source below which the error of the PSF's shape is lost in that of the place."""
+"""Source photons below which the shape of the PSF is not fitted: its error is then small compared with the
+statistical error of the position."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the photons say about a source, of which all results are made."""
+    """Photons, PSF and fit of a source, from which all its results are derived."""
 
     counts: Counts
-    """With their weights over everything but this source."""
+    """Photons with their weights relative to everything but this source."""
     psf: SeparablePsf
     fit: SourceFit
     prior: PositionPrior | None
 
     @cached_property
     def field(self) -> tuple[Floats, Floats]:
-        """Ln L and f of ``likelihood.whole_field``."""
+        """Return ln L and f of ``likelihood.whole_field``."""
         return whole_field(self.counts, self.psf)
 
 
 @dataclass(frozen=True, repr=False)
 class SourceLocalisation:
-    """The best position of a source, whether or not there is one.
+    """The most probable source of a field, detected or not.
 
-    The posterior, the radii and the upper limit are worked out when they are first asked for.
+    Posterior, error radii and upper limit are computed on first use.
 
     Attributes
     ----------
     x, y
         Maximum-likelihood position, continuous 0-based pixels (pixel i covers i - 0.5 .. i + 0.5); with a
-        prior that of the highest posterior. NaN when there is no photon on good pixels.
+        prior the position of the highest posterior. NaN without photons on good pixels.
     ts
-        2 (ln L_with - ln L_without) at the maximum, the background and the other sources fitted both times;
-        with several kinds of sources L_with is the mean of theirs, so that it grows by chance no more than
-        that of one kind.
+        2 (ln L_with - ln L_without) at the maximum, background and other sources fitted in both cases; with
+        several templates L_with is their mean likelihood, so that more templates do not raise the rate of
+        false detections.
     places_ts
-        The same of the photons' places, with their energies and times taken as given.
+        The same for the position-only likelihood.
     n_source, n_background
-        Photons on good pixels that came from the source and from everything else, by the fit; their sum is
-        the number of photons used.
+        Fitted photons on good pixels from the source and from everything else; their sum is the number of
+        photons used.
     detected
-        Whether ``ts`` and ``places_ts`` (with a prior: with twice the logarithm of the prior there over a
-        flat one) and ``n_source`` reach the thresholds of ``detection.toml``.
+        True if ``ts``, ``places_ts`` and ``n_source`` reach the thresholds of ``detection.toml``; a prior
+        adds twice the logarithm of its density relative to a flat one to both TS.
     faults
-        Hot pixels, noisy and dead lines and blocks that were left out.
+        Hot pixels, noisy and dead lines and blocks that were excluded.
     shape
-        Of the PSF, fitted together with the place, and what it adds to the error; None where the photons are
-        too few or the PSF has no such parameters.
+        Fitted shape of the PSF and its contribution to the error; None with too few photons or a PSF without
+        such parameters.
     others
-        The other sources of the field, by falling ts; all were fitted together.
+        The other sources of the field by decreasing TS; all were fitted together.
     evidence
-        None when there is no photon on good pixels.
+        None without photons on good pixels.
     """
 
     x: float
@@ -97,7 +98,7 @@ class SourceLocalisation:
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        """Say in one line what was found."""
+        """Return a summary in one line."""
         found = "source" if self.detected else "no source"
         return (
             f"<SourceLocalisation: {found} at pixel ({self.x:.2f}, {self.y:.2f}), TS {self.ts:.1f}, "
@@ -106,27 +107,27 @@ class SourceLocalisation:
 
     @property
     def hot_pixels(self) -> tuple[RawPixel, ...]:
-        """(column, row) of the pixels whose photons were left out because no source can be so narrow."""
+        """Return (column, row) of the excluded hot pixels, which are narrower than any source."""
         return self.faults.hot_pixels
 
     @property
     def noisy_lines(self) -> tuple[RawLine, ...]:
-        """Rows and columns left out for the same reason."""
+        """Return the excluded noisy rows and columns."""
         return self.faults.noisy_lines
 
     @property
     def with_prior(self) -> bool:
-        """Whether the position is also by a prior."""
+        """Return whether a prior contributes to the position."""
         return self.evidence is not None and self.evidence.prior is not None
 
     @property
     def with_known_background(self) -> bool:
-        """Whether the background's spectrum was taken as known from past runs."""
+        """Return whether the background spectrum is known from past runs."""
         return self.evidence is not None and self.evidence.counts.known is not None
 
     @cached_property
     def posterior(self) -> PositionPosterior | None:
-        """Of the position over the whole detector; None when there is no photon on good pixels."""
+        """Return the posterior of the position on the detector; None without photons on good pixels."""
         if self.evidence is None:
             return None
         this = self.evidence
@@ -143,26 +144,26 @@ class SourceLocalisation:
 
     @property
     def r50(self) -> float:
-        """Radius (arcsec) of the circle about the position that holds 50 % of the posterior.
+        """Return the radius (arcsec) of the circle about the position that holds 50 % of the posterior.
 
-        Statistical, with the error of the PSF's shape where that was fitted; given that there is a source on
-        the detector. NaN without photons.
+        It includes statistical errors and, if fitted, the error of the PSF shape, given that there is a
+        source on the detector. NaN without photons.
         """
         return float(self._radii[0])
 
     @property
     def r90(self) -> float:
-        """Radius (arcsec) of the circle that holds 90 %, as ``r50``."""
+        """Return the radius (arcsec) of the circle that holds 90 % of the posterior, as ``r50``."""
         return float(self._radii[1])
 
     @cached_property
     def upper_limit(self) -> float:
-        """90 % upper limit of the source's expected photons on good pixels.
+        """Return the 90 % upper limit of the expected source photons on good pixels.
 
-        A source with more would have been detected with a probability of at least 90 %, and the photons say
-        with 90 % that there is none: the larger of both numbers of ``upperlimit``. The first is for the
-        middle of the detector, the second wherever the source is; with a prior, where that puts it. Infinite
-        where the good pixels are too few to tell any source from background.
+        It is the larger of two numbers of module ``upper_limit``: a source with more photons would have been
+        detected with a probability of at least 90 %, and the observed photons exclude it at 90 %. The first
+        holds for the middle of the detector, the second for any position, weighted with the prior if there is
+        one. Infinite if the good pixels are too few to distinguish a source from background.
         """
         if self.evidence is None:
             return empty_upper_limit()
@@ -171,9 +172,9 @@ class SourceLocalisation:
         if this.prior is not None:
             weight = np.exp(log_prior_of_cells(this.prior))
         bound = source_upper_bound(this.field, weight, this.counts.total)
-        # A Gaussian falls by 1 in its logarithm, on the average over itself.
+        # The mean of the logarithm of a Gaussian over itself lies 1 below its maximum.
         gain = 0.0 if this.prior is None else float(this.prior.log_ratio(this.prior.x, this.prior.y)) - 1.0
-        # A known background makes no limit lower: a source must beat one whose spectrum is free, too.
+        # A known background does not lower the limit: a source is also tested against a free spectrum.
         detectable = detectable_photons(
             this.counts, this.psf, usual_ts(this.counts) - 2.0 * gain, least_photons()
         )
@@ -182,7 +183,10 @@ class SourceLocalisation:
 
 @cache
 def default_psf() -> LobsterEyePsf:
-    """Return the instrument's PSF, one object for all calls (what is derived from it is kept)."""
+    """Return the PSF of the default calibration.
+
+    All calls return the same object, since derived data are cached with it.
+    """
     return LobsterEyePsf.of(default_calibration().psf)
 
 
@@ -204,56 +208,62 @@ def localise(
 ) -> SourceLocalisation:
     """Find the point sources among the photons of an image.
 
-    Maximum likelihood of sources with the given PSF on a background whose strength, shape over the detector
-    and spectrum are free, with bad pixels and the detector's edges in the model; then the posterior over the
-    whole field (see the modules ``likelihood``, ``scene``, ``sources`` and ``posterior``). Once there is a
-    source, the width of the PSF's core is fitted, too, as far as it is not known. Time and memory do not grow
-    with the number of photons beyond the first binning.
+    Sources with the given PSF are fitted by maximum likelihood on a background of free strength, shape and
+    spectrum; bad pixels and the edges of the detector are part of the model. Each source then gets its
+    posterior over the whole field. If a source is detected, the width of the PSF core is fitted within its
+    calibrated error. Time and memory do not grow with the number of photons after the first binning. The
+    method is derived in ``docs/explanation/localisation.md``.
 
     Parameters
     ----------
     x, y
-        Column and row of each photon, whole numbers 0..255.
+        Column and row of each photon, integers 0..255, shape (photons,).
     psf
-        By default the instrument's. One with ``width_sigma`` (``psf.VariableWidthPsf``) has its width fitted.
+        PSF; None: that of the default calibration. A PSF with ``width_sigma`` (``psf.VariableWidthPsf``) has
+        its width fitted.
     bad_pixels
-        Pixels to leave out: a mask of shape (256, 256), ``[row, column]``, True where bad; or a list of
+        Pixels to exclude: a mask of shape (256, 256), ``[row, column]``, True where bad; or a list of
         (column, row).
     exposure
-        Exposure map: fraction of the exposure time during which each pixel was exposed, 0..1, shape
-        (256, 256), ``[row, column]``; None: 1 for all. A pixel that was never exposed is bad.
+        Exposure map: fraction of the exposure time during which each pixel was exposed, 0..1, shape (256,
+        256), ``[row, column]``; None: 1 for all. A pixel that was never exposed is bad.
     weights
-        Of each photon: the likelihood ratio of its energy and time, the source's density over a flat one, as
-        `mxtvhf.localisation.photon_weights` gives it; positive, shape as x, or (kinds, photons) when the
-        source may be of several kinds. None: 1 for all.
+        Photon weights: likelihood ratio of the energy and time of each photon for the source and for a flat
+        density, from `mxtvhf.localisation.photon_weights`; positive, shape (photons,) or (templates,
+        photons). None: 1 for all.
     shares
-        Probability of each kind beforehand, shape (kinds,); None: all are equally probable.
+        Prior probability of each template, shape (templates,); None: all are equal.
     background
-        Densities of the components of the background at the photons (module ``background``). None: energies
-        and times count only as far as the places of the photons agree with them, so that a background that is
-        not flat in them makes no source.
+        Densities of the background components at the photons (module ``background``). None: energies and
+        times count only as far as the positions agree with them, so that a background that is not flat in
+        them produces no source.
     prior
-        What is known of the position beforehand; None: nothing. It moves the position, shrinks the radii and
-        counts for the detection.
+        Prior of the position; None: flat. It shifts the position, reduces the error radii and adds to the TS.
     known
-        Places (x, y) of sources that may be seen, such as bright ones of a catalogue: they are in the model
-        before the search.
+        Positions (x, y), pixels, of sources that may be visible, such as bright catalogued ones: they are
+        included in the model before the search.
     circle
-        What is known of the position of one of the sources, such as by ECLAIRs: used as the prior of one more
-        source where none of those that are found without it lies there. None: nothing.
+        Prior of the position of one source, such as from ECLAIRs: if no source lies there, one more is
+        searched with this prior. None: no expectation.
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
-        Look for faults of the detector: hot pixels, noisy and dead lines and blocks. False where they were
-        left out already, at the detector's own addresses: in drift-corrected ones a hot pixel is a line.
+        True: search for detector faults (hot pixels, noisy and dead lines and blocks). False if they were
+        excluded before in raw coordinates: in drift-corrected pixels a hot pixel becomes a line.
+
+    Returns
+    -------
+    SourceLocalisation
+        The source with the highest TS, or the best maximum if none is detected; further sources are in
+        ``others``.
 
     Raises
     ------
     InvalidInput
-        No photons, lists of unequal length, an address that is not a whole number of 0..255, a weight or a
-        share that is not positive, a component that is negative or nothing at a photon, an
-        exposure or a vignetting that is not a part, or bad pixels that are neither a mask nor a list or leave
-        no good pixel.
+        No photons; lists of unequal length; an address that is not an integer 0..255; a weight or share that
+        is not positive; a background density that is negative, or 0 in all components at a photon; an
+        exposure or a vignetting outside 0..1; bad pixels that are neither a mask nor a list, or that leave no
+        good pixel.
     """
     if contrast is not None:
         warnings.warn("localise: contrast was renamed weights in 0.2", DeprecationWarning, stacklevel=2)
@@ -262,7 +272,9 @@ def localise(
     exposed = _exposures(exposure)
     good = ~bad_pixel_mask(bad_pixels) & (exposed > 0.0)
     if not good.any():
-        raise InvalidInput("bad pixels: none of the detector's pixels is good")
+        raise InvalidInput(
+            "bad pixels: all pixels of the detector are bad or unexposed; expected a good pixel"
+        )
     faults = find_detector_faults(x, y, good) if find_hot_pixels else DetectorFaults()
     exposed = np.where(good & ~faults.mask(), exposed, 0.0)
     if weights is None:
@@ -305,10 +317,10 @@ def _found(
 def _localised(source: FoundSource, empty: Scene, psf: SeparablePsf) -> SourceLocalisation:
     detected, counts, fit = source.detected, source.counts, source.fit
     if not detected:
-        # What may be hidden is asked of the background alone, the source of any kind.
+        # The upper limit is relative to the background alone, for a source of any template.
         counts = empty.photons_to_explain
     shape = _shape(source, psf) if detected and source.prior is None else None
-    part = fit.source_part if shape is None else shape.source_part
+    part = fit.source_fraction if shape is None else shape.source_fraction
     return SourceLocalisation(
         x=fit.x if shape is None else shape.x,
         y=fit.y if shape is None else shape.y,
@@ -323,7 +335,7 @@ def _localised(source: FoundSource, empty: Scene, psf: SeparablePsf) -> SourceLo
 
 
 def _shape(source: FoundSource, psf: SeparablePsf) -> ShapeFit | None:
-    """Fit the shape of the PSF where it is not known exactly, of a source of enough photons."""
+    """Return the fitted shape of the PSF if it is uncertain and the source has enough photons, else None."""
     used = source.psf
     if not (isinstance(psf, LobsterEyePsf) and isinstance(used, LobsterEyePsf)):
         return None
@@ -334,12 +346,18 @@ def _shape(source: FoundSource, psf: SeparablePsf) -> ShapeFit | None:
 
 
 def ts_threshold() -> float:
-    """Least ``ts`` of a detection; its false-alarm rate stands in ``detection.toml``."""
+    """Return the detection threshold of ``ts``; its false-alarm rate is given in ``detection.toml``."""
     return detection_constants().source.ts_threshold
 
 
 def needed_ts_of(found: SourceLocalisation) -> tuple[float, float]:
-    """Return the ts, and that of the places, that a detection among the photons of a result must have."""
+    """Return the detection thresholds of ``ts`` and ``places_ts`` for the photons of a result.
+
+    Parameters
+    ----------
+    found
+        Result of ``localise``.
+    """
     if found.evidence is None:
         limits = detection_constants().source
         return limits.ts_threshold, limits.places_ts_threshold
@@ -347,36 +365,60 @@ def needed_ts_of(found: SourceLocalisation) -> tuple[float, float]:
 
 
 def least_photons() -> float:
-    """Least ``n_source`` of a detection, from the same file."""
+    """Return the detection threshold of ``n_source``."""
     return detection_constants().source.least_photons
 
 
 def detector_image(x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Count the photons per pixel, shape (256, 256), ``[row, column]``; errors as of ``localise``."""
+    """Return the number of photons per pixel, shape (256, 256), ``[row, column]``.
+
+    Parameters
+    ----------
+    x, y
+        Column and row of each photon, integers 0..255, shape (photons,).
+
+    Raises
+    ------
+    InvalidInput
+        No photons, lists of unequal length, or an address that is not an integer 0..255.
+    """
     column, row = _addresses("x", x), _addresses("y", y)
     if column.size != row.size:
-        raise InvalidInput(f"photons: {column.size} x but {row.size} y addresses")
+        raise InvalidInput(
+            f"photons: {column.size} x but {row.size} y addresses; expected one x and one y per photon"
+        )
     if column.size == 0:
-        raise InvalidInput("photons: the list is empty")
+        raise InvalidInput("photons: the list is empty; expected at least one photon")
     size = detector_pixels()
     return np.bincount(row * size + column, minlength=size * size).reshape(size, size)
 
 
 def bad_pixel_mask(bad_pixels: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
-    """Return the mask of bad pixels, ``[row, column]``, from a mask or a list of (column, row)."""
+    """Return the mask of bad pixels, True where bad, shape (256, 256), ``[row, column]``.
+
+    Parameters
+    ----------
+    bad_pixels
+        Mask of that shape, or list of (column, row); None: no bad pixels.
+
+    Raises
+    ------
+    InvalidInput
+        A mask of another shape, a list that does not hold pairs, or an address that is not an integer 0..255.
+    """
     size = detector_pixels()
     if bad_pixels is None:
         return np.zeros((size, size), dtype=np.bool_)
     given = np.asarray(bad_pixels)
     if given.dtype == np.bool_:
         if given.shape != (size, size):
-            raise InvalidInput(f"bad pixels: mask of shape {given.shape}, expected {(size, size)}")
+            raise InvalidInput(f"bad pixels: mask of shape {given.shape}; expected {(size, size)}")
         return given
     mask = np.zeros((size, size), dtype=np.bool_)
     if given.size == 0:
         return mask
     if given.ndim != 2 or given.shape[1] != 2:
-        raise InvalidInput(f"bad pixels: list of shape {given.shape}, expected pairs (column, row)")
+        raise InvalidInput(f"bad pixels: list of shape {given.shape}; expected pairs (column, row)")
     mask[_addresses("bad pixel row", given[:, 1]), _addresses("bad pixel column", given[:, 0])] = True
     return mask
 
@@ -387,20 +429,22 @@ def _exposures(given: npt.ArrayLike | None) -> Floats:
         return np.ones(shape)
     exposure = np.asarray(given, dtype=np.float64)
     if exposure.shape != shape:
-        raise InvalidInput(f"exposure: shape {exposure.shape}, expected {shape}")
+        raise InvalidInput(f"exposure: shape {exposure.shape}; expected {shape}")
     wrong = ~((exposure >= 0.0) & (exposure <= 1.0))
     if wrong.any():
-        raise InvalidInput(f"exposure: {exposure[wrong][0]} is not a part of the time, 0..1")
+        raise InvalidInput(f"exposure: {exposure[wrong][0]} is invalid; expected a fraction 0..1")
     return exposure
 
 
 def _checked_weights(values: npt.ArrayLike, photons: int) -> Floats:
     given = np.asarray(values, dtype=np.float64)
     if given.ndim not in (1, 2) or given.shape[-1] != photons or given.size == 0:
-        raise InvalidInput(f"weights: shape {given.shape} for {photons} photons")
+        raise InvalidInput(
+            f"weights: shape {given.shape}; expected ({photons},) or (templates, {photons}) for the photons"
+        )
     wrong = ~((given > 0.0) & np.isfinite(given))
     if wrong.any():
-        raise InvalidInput(f"weights: {given[wrong][0]} is not a positive number")
+        raise InvalidInput(f"weights: {given[wrong][0]} is invalid; expected a positive, finite number")
     return given
 
 
@@ -409,10 +453,12 @@ def _checked_shares(values: npt.ArrayLike | None, weights: Floats) -> Floats | N
         return None
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 1 or weights.ndim != 2 or given.size != len(weights):
-        raise InvalidInput(f"shares: shape {given.shape} for weights of shape {weights.shape}")
+        raise InvalidInput(
+            f"shares: shape {given.shape} for weights of shape {weights.shape}; expected one per template"
+        )
     wrong = ~((given > 0.0) & np.isfinite(given))
     if wrong.any():
-        raise InvalidInput(f"shares: {given[wrong][0]} is not a positive number")
+        raise InvalidInput(f"shares: {given[wrong][0]} is invalid; expected a positive, finite number")
     return np.asarray(given / given.sum())
 
 
@@ -423,16 +469,16 @@ def _checked_groups(background: BackgroundDensities | None) -> tuple[Pixels | No
     given = np.asarray(background.groups)
     if given.shape != (len(background.spectra),) or given.dtype.kind not in "iu" or (given < 0).any():
         raise InvalidInput(
-            f"background: groups {given.tolist()} are not a number from 0 on for each of the "
+            f"background: groups {given.tolist()} are invalid; expected an integer >= 0 for each of the "
             f"{len(background.spectra)} components"
         )
-    # Without gaps in the numbers: a group without components has no shape.
+    # Renumbered without gaps: a group without components would have no shape.
     present, groups = np.unique(given, return_inverse=True)
     vignetting = np.zeros(present[-1] + 1) if background.vignetting is None else background.vignetting
     if len(vignetting) <= present[-1] or not all(0.0 <= part <= 1.0 for part in vignetting):
         raise InvalidInput(
-            f"background: vignetting {list(vignetting)} is not a number 0..1 for each of {present[-1] + 1} "
-            "groups"
+            f"background: vignetting {list(vignetting)} is invalid; expected a number 0..1 for each of the "
+            f"{present[-1] + 1} groups"
         )
     return groups, tuple(float(vignetting[group]) for group in present)
 
@@ -443,12 +489,12 @@ def _checked_known(background: BackgroundDensities | None) -> Floats | None:
     given = np.asarray(background.known, dtype=np.float64)
     if given.shape != (len(background.spectra),):
         raise InvalidInput(
-            f"background: known has the shape {given.shape}, expected a number of photons for each of the "
+            f"background: known has the shape {given.shape}; expected a number of photons for each of the "
             f"{len(background.spectra)} components"
         )
     wrong = ~((given >= 0.0) & np.isfinite(given))
     if wrong.any():
-        raise InvalidInput(f"background: known {given[wrong][0]} is not a number of photons")
+        raise InvalidInput(f"background: known {given[wrong][0]} is invalid; expected photons >= 0")
     return given
 
 
@@ -457,27 +503,31 @@ def _checked_components(values: npt.ArrayLike | None, photons: int) -> Floats | 
         return None
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 2 or given.shape[-1] != photons:
-        raise InvalidInput(f"background: shape {given.shape} for {photons} photons")
+        raise InvalidInput(
+            f"background: shape {given.shape}; expected (components, {photons}) for the photons"
+        )
     if not len(given):
         return None
     wrong = ~((given >= 0.0) & np.isfinite(given))
     if wrong.any():
-        raise InvalidInput(f"background: {given[wrong][0]} is not a density")
+        raise InvalidInput(f"background: density {given[wrong][0]} is invalid; expected a finite number >= 0")
     if not (given.max(axis=0) > 0.0).all():
-        raise InvalidInput("background: a photon has the density 0 in all components")
+        raise InvalidInput(
+            "background: a photon has the density 0 in all components; expected a positive density in one"
+        )
     return given
 
 
 def _addresses(name: str, values: npt.ArrayLike) -> Pixels:
-    """Whole numbers 0..255, or an error that names the first value that is none."""
+    """Return addresses as integers 0..255; the error names the first invalid value."""
     given = np.asarray(values)
     if given.ndim != 1:
-        raise InvalidInput(f"{name}: addresses must be a flat list, not of shape {given.shape}")
+        raise InvalidInput(f"{name}: addresses have the shape {given.shape}; expected a flat list")
     if given.size and given.dtype.kind not in "iuf":
-        raise InvalidInput(f"{name}: addresses must be numbers, not {given.dtype}")
+        raise InvalidInput(f"{name}: addresses are of type {given.dtype}; expected integers")
     last = detector_pixels() - 1
     with np.errstate(invalid="ignore"):
         wrong = ~((given >= 0) & (given <= last) & (given == np.floor(given)))
     if wrong.any():
-        raise InvalidInput(f"{name}: address {given[wrong][0]} is not a whole number of 0..{last}")
+        raise InvalidInput(f"{name}: address {given[wrong][0]} is invalid; expected an integer 0..{last}")
     return given.astype(np.intp)

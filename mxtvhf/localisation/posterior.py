@@ -1,8 +1,9 @@
-"""Posterior probability of a source's position over the whole detector.
+"""Posterior probability of the position of a source over the whole detector.
 
-The prior is flat in position over the detector and flat in the source's part f of the photons, 0..1. Near
-the maximum the posterior is evaluated on a fine grid, elsewhere on the whole-field map of ``likelihood``,
-so that a second possible source widens the circle instead of being overlooked.
+The prior is flat in position on the detector and flat in the source fraction f of the photons, 0..1. The
+posterior is marginalised over f. Near the maximum it is evaluated on a fine grid, elsewhere on the
+whole-field map of module ``likelihood``, so that a second possible position widens the error radius. The
+derivation is in ``docs/explanation/localisation.md``, section "Posterior and error radii".
 """
 
 from __future__ import annotations
@@ -23,43 +24,46 @@ from mxtvhf.localisation.likelihood import (
     CELL,
     SourceFit,
     cell_centres,
-    log_likelihood_of_places,
     log_prior_of_cells,
+    positional_log_likelihood,
 )
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.models.arrays import Floats
 
 _HALF_WIDTH = 5.0
-"""Of the fine grid, in standard errors."""
+"""Half width of the fine grid, in standard errors."""
 _GRID = 11
-"""Points per axis of the fine grid; between them the log-posterior, nearly a parabola, is a spline."""
+"""Points per axis of the fine grid. Between them the log posterior, which is nearly a parabola, is
+interpolated by a spline."""
 _SMOOTHED_GRID = 81
+"""Points per axis of the grid on which the density is convolved."""
 _RINGS, _SPOKES = 60, 32
 _SPOKES_AT_EDGE = 288
-"""Where the detector's edge cuts the rings: a strip of half a pixel beyond the peak must not fall between."""
+"""Spokes where the edge of the detector cuts the rings: a strip of half a pixel beyond the peak must not fall
+between two spokes."""
 _MANY = 1500
-"""More filled pixels than this are joined to blocks, of at most 8 x 8: it bounds the cost, and the blocks'
-noise is small against the statistics of so many photons."""
+"""Above this number of filled blocks, photons are grouped in blocks of up to 8 x 8 pixels. This bounds the
+computing time, and the rounding is small compared with the statistical error of so many photons."""
 _AT_ONCE = 40_000
-"""Numbers worked on in one array: few enough for a processor's cache."""
+"""Numbers per array in one evaluation: few enough for the cache of a processor."""
 _NOTHING = 1e-30
-"""Part of the highest density that is as good as none."""
+"""Smallest density of the smoothed posterior, relative to its maximum."""
 
 
 @dataclass(frozen=True, eq=False)
 class PositionPosterior:
-    """Probability density of the source's position, given that there is one source on the detector.
+    """Probability density of the position, given that one source is on the detector.
 
     Attributes
     ----------
     peak
-        Its place, where the likelihood is highest: x, y in continuous 0-based pixels.
+        Position of the highest likelihood, (x, y) in continuous 0-based pixels.
     reach
-        Radius (pixels) of the disc about the peak in which ``near`` holds; beyond it ``far`` does.
+        Radius (pixels) of the disc about the peak in which ``near`` is used; ``far`` is used outside.
     near
-        Logarithm of the density, not normalised, by row and column counted from the peak.
+        Logarithm of the density, not normalised, as a function of row and column relative to the peak.
     far
-        Density at the cells' centres, in the same unit, ``[row, column]``.
+        Density at the cell centres, in the unit of ``near``, ``[row, column]``.
     """
 
     peak: tuple[float, float]
@@ -68,35 +72,46 @@ class PositionPosterior:
     far: Floats
 
     def density(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
-        """Return the probability per square pixel; 0 off the detector.
+        """Return the probability per square pixel; 0 outside the detector.
 
         Parameters
         ----------
         x, y
-            Continuous 0-based pixels, any shape.
+            Positions, continuous 0-based pixels; their shapes must broadcast.
         """
         x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         density = self._relative(x.ravel(), y.ravel()) / self._total
         return np.where(_on_detector(x, y), density.reshape(x.shape), 0.0)
 
     def radii(self, parts: Sequence[float]) -> Floats:
-        """Radii (pixels) of the circles about the peak that hold the given parts of the probability."""
+        """Return the radii of the circles about the peak that hold given fractions of the probability.
+
+        Parameters
+        ----------
+        parts
+            Fractions of the probability, each between 0 and 1.
+
+        Returns
+        -------
+        numpy.ndarray
+            Radii, pixels, the shape of ``parts``.
+        """
         radius = np.concatenate([self._rings[0], self._cells[0]])
         cumulative = np.cumsum(np.concatenate([self._rings[2].sum(axis=0), self._cells[2]]))
         return np.asarray(np.interp(np.asarray(parts) * cumulative[-1], cumulative, radius))
 
     def level(self, part: float) -> tuple[float, float]:
-        """Return the density down to which the smallest region with this part goes, and its area.
+        """Return the lowest density in the smallest region that holds a fraction of the probability.
 
         Parameters
         ----------
         part
-            Of the probability, between 0 and 1.
+            Fraction of the probability, between 0 and 1.
 
         Returns
         -------
         density, area
-            Per square pixel; square pixels.
+            Lowest density in the region, per square pixel; area of the region, square pixels.
         """
         density = np.concatenate([self._rings[1].ravel(), self._cells[1]])
         weight = np.concatenate([self._rings[2].ravel(), self._cells[2]])
@@ -108,12 +123,14 @@ class PositionPosterior:
         return float(density[order[last]] / self._total), float(area.sum())
 
     def smoothed(self, sigma_pixel: float) -> PositionPosterior:
-        """Return it convolved with a round Gaussian, that of a systematic error.
+        """Return the posterior convolved with a round Gaussian, such as a systematic error.
+
+        Only the part near the peak is convolved: the cells of the far part are wider than a systematic error.
 
         Parameters
         ----------
         sigma_pixel
-            Standard deviation per axis, pixels. The far part, whose cells are wider, stays as it is.
+            Standard deviation of the Gaussian per axis, pixels.
         """
         reach = self.reach + _HALF_WIDTH * sigma_pixel
         offset: Floats = np.linspace(-reach, reach, _SMOOTHED_GRID)
@@ -123,7 +140,7 @@ class PositionPosterior:
         return PositionPosterior(self.peak, reach, RectBivariateSpline(offset, offset, log_density), self.far)
 
     def _relative(self, x: Floats, y: Floats) -> Floats:
-        """Density, not normalised, as if the detector had no edge."""
+        """Return the density, not normalised and without the edge of the detector."""
         x, y = np.broadcast_arrays(x, y)
         dx, dy = x - self.peak[0], y - self.peak[1]
         place = (np.stack([y, x]) - cell_centres()[0]) / CELL
@@ -138,7 +155,7 @@ class PositionPosterior:
 
     @cached_property
     def _rings(self) -> tuple[Floats, Floats, Floats]:
-        """Outer radius of rings about the peak; density and probability of their pieces [spoke, ring]."""
+        """Return rings about the peak: outer radii, densities and probabilities of pieces [spoke, ring]."""
         width = self.reach / _RINGS
         radius: Floats = np.linspace(0.5 * width, self.reach - 0.5 * width, _RINGS)
         corners = self.reach * np.array([-1.0, 1.0])
@@ -152,7 +169,7 @@ class PositionPosterior:
 
     @cached_property
     def _cells(self) -> tuple[Floats, Floats, Floats]:
-        """Distance, density and probability of the cells beyond the near part, by distance."""
+        """Return distance, density and probability of the cells beyond the near part, by distance."""
         centre = cell_centres()
         distance = np.hypot(centre - self.peak[0], (centre - self.peak[1])[:, np.newaxis])
         beyond = distance > self.reach
@@ -172,12 +189,16 @@ def position_posterior(
 
     Parameters
     ----------
-    counts, psf, fit
-        The photons, the PSF and the maximum.
+    counts
+        Photons with their weights relative to everything but the source.
+    psf
+        PSF of the source.
+    fit
+        Maximum of the likelihood.
     field
-        ln L and f from ``likelihood.whole_field``.
+        ln L and f from ``likelihood.whole_field``, ``[r, row, column]``.
     prior
-        Of the position; None: flat.
+        Prior of the position; None: flat.
     """
     reach = min(_HALF_WIDTH * max(fit.sigma), detector_pixels() / 2.0)
     offset = np.linspace(-reach, reach, _GRID)
@@ -187,10 +208,11 @@ def position_posterior(
         log_near = log_near + prior.log_ratio(fit.x + offset, fit.y + offset[:, np.newaxis])
         log_likelihood = log_likelihood + log_prior_of_cells(prior)
     near = RectBivariateSpline(offset, offset, log_near)
-    at_fit = log_likelihood_of_places(counts, psf, fit)
+    at_fit = positional_log_likelihood(counts, psf, fit)
+    # The integral over f as a sum over ln r: df = f (1 - f) d(ln r).
     far = (np.exp(log_likelihood - at_fit) * part * (1.0 - part)).sum(axis=0) * np.log(2.0)
     if reach < 2 * CELL:
-        # Of a sharp posterior the cells about its peak know less than the fine grid.
+        # For a sharp posterior the fine grid is more accurate than the cells about its peak.
         centre = cell_centres()
         far[np.hypot(centre - fit.x, (centre - fit.y)[:, np.newaxis]) < 2 * CELL] = 0.0
     return PositionPosterior((fit.x, fit.y), reach, near, np.asarray(far, dtype=np.float64))
@@ -202,18 +224,19 @@ def _on_detector(x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Floats) -> Floats:
-    """Return ln of the integral of L over f at ``fit`` + (step, step), relative to L at the fit.
+    """Return the log of the integral of L over f at ``fit`` + (step, step), relative to L at the fit.
 
-    Shape (steps, steps), [row, column]. L is log-concave in f, so a parabola about the best f of each
-    position, cut at 0 and 1, serves as its logarithm.
+    In terms of f the likelihood is the product of 1 + f e_i with the excess e_i = w_i p_i A / D - 1. It is
+    log-concave in f; a parabola about the best f of each position, cut at 0 and 1, replaces its logarithm.
+    The result has the shape (steps, steps), ``[row, column]``.
     """
     blocks = counts
     while blocks.number.size > _MANY and blocks.block < CELL:
         blocks = blocks.rebinned(2)
     column, row = blocks.fractions(psf, fit.x + step), blocks.fractions(psf, fit.y + step)
-    scale = blocks.area / blocks.seen(row, column) / blocks.block**2
+    scale = blocks.area / blocks.enclosed(row, column) / blocks.block**2
     column, row = column.take(blocks.column, axis=1), row.take(blocks.row, axis=1)
-    part = min(max(fit.source_part, 1e-3), 1.0 - 1e-3)
+    part = min(max(fit.source_fraction, 1e-3), 1.0 - 1e-3)
     if blocks.weights is not None:
         column = column * blocks.weights
     out = np.empty((step.size, step.size))
@@ -224,13 +247,13 @@ def _log_marginal(counts: Counts, psf: SeparablePsf, fit: SourceFit, step: Float
         out[some] = _integral_over_part(excess, blocks.number, part)
     middle = step.size // 2
     at_fit = scale[middle, middle] * row[middle] * column[middle] - 1.0
-    return np.asarray(out - blocks.number @ np.log1p(fit.source_part * at_fit))
+    return np.asarray(out - blocks.number @ np.log1p(fit.source_fraction * at_fit))
 
 
 def _integral_over_part(excess: Floats, number: Floats, part: float) -> Floats:
-    """Return ln of the integral over f = 0..1 of prod (1 + f excess)^number, along the last axis.
+    """Return the log of the integral over f = 0..1 of prod (1 + f excess)^number, along the last axis.
 
-    One Newton step from ``part`` brings f to the best of each position; there the parabola is taken.
+    One Newton step from ``part`` gives the best f of each position, where the parabola is taken.
     """
     ratio = excess / (1.0 + part * excess)
     best = np.clip(part + (ratio @ number) / (ratio**2 @ number), 1e-3, 1.0 - 1e-3)[..., np.newaxis]
@@ -240,7 +263,7 @@ def _integral_over_part(excess: Floats, number: Floats, part: float) -> Floats:
     sigma = 1.0 / np.sqrt(curvature)
     peak = best[..., 0] + slope / curvature
     first, last = -peak / sigma, (1.0 - peak) / sigma
-    # Beyond the middle the other tail is used: there the difference of two numbers near 1 would be lost.
+    # For a peak below 0 the interval is mirrored: the difference of two values near 1 would lose digits.
     first, last = np.where(first > 0.0, -last, first), np.where(first > 0.0, -first, last)
     low, high = log_ndtr(first), log_ndtr(last)
     inside = high + np.log1p(-np.exp(low - high))

@@ -1,4 +1,4 @@
-"""What another instrument's error circle says about the position beforehand."""
+"""Prior of the source position from the error circle of another instrument."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mxtvhf.models.arrays import Floats
 
 @dataclass(frozen=True)
 class PositionPrior:
-    """A round Gaussian about a place, with some probability; else the source may be anywhere.
+    """A round Gaussian about a position, mixed with a flat density over the detector.
 
-    The second part keeps a source that is far from the circle from being overlooked: two of the 14 public
-    MXT notices are 26 and 29 arcmin from their ECLAIRs position.
+    The flat part keeps the search open for a source far from the circle: two of the 14 public MXT notices are
+    26 and 29 arcmin from their ECLAIRs position.
 
     Attributes
     ----------
     x, y
-        The place, continuous 0-based pixels; may be off the detector.
+        Centre of the Gaussian, continuous 0-based pixels; may lie outside the detector.
     sigma
-        Standard deviation per axis, pixels: a 90 % radius over 2.146.
+        Standard deviation per axis, pixels: the 90 % radius divided by 2.146.
     trust
-        Probability that the Gaussian holds, above 0, at most 1.
+        Fraction of the probability in the Gaussian, above 0, at most 1.
     """
 
     x: float
@@ -35,17 +35,37 @@ class PositionPrior:
     trust: float
 
     def log_ratio(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
-        """Logarithm of its density over that of a flat prior on the detector, any shape."""
+        """Return the logarithm of the prior density relative to a flat prior on the detector.
+
+        Parameters
+        ----------
+        x, y
+            Positions, continuous 0-based pixels; their shapes must broadcast.
+        """
         dx, dy = np.asarray(x, dtype=np.float64) - self.x, np.asarray(y, dtype=np.float64) - self.y
         return np.asarray(np.logaddexp(self._log_flat, self._log_gaussian(dx, dy)))
 
     def holds(self, x: float, y: float, sigma: tuple[float, float]) -> bool:
-        """Tell whether a place with its standard errors agrees with the Gaussian, at the 99 % level."""
+        """Return whether a position agrees with the Gaussian at the 99 % level.
+
+        Parameters
+        ----------
+        x, y
+            Position, continuous 0-based pixels.
+        sigma
+            Standard errors of x and y, pixels.
+        """
         variance = self.sigma**2 + 0.5 * (sigma[0] ** 2 + sigma[1] ** 2)
         return (x - self.x) ** 2 + (y - self.y) ** 2 <= 2.0 * log(100.0) * variance
 
     def derivatives(self, x: float, y: float) -> tuple[Floats, Floats]:
-        """Gradient (2,) and matrix of second derivatives (2, 2) of ``log_ratio`` by x and y."""
+        """Return gradient (2,) and Hessian (2, 2) of ``log_ratio`` with respect to x and y.
+
+        Parameters
+        ----------
+        x, y
+            Position, continuous 0-based pixels.
+        """
         offset = np.array([x - self.x, y - self.y])
         part = np.exp(self._log_gaussian(offset[0], offset[1]) - self.log_ratio(x, y))
         slope = -offset / self.sigma**2

@@ -1,15 +1,17 @@
-"""Everything that the photons came from: the background and the sources found so far.
+"""Model of all photons of a field: the background and the sources found so far.
 
-The photons have the density
+The density of the photons is
 
-    L(place, energy, time) = b sum_g E_g(energy) G_g(place) C_g(time)
-                             + sum_s f_s s_s(energy, time) p_s(place),
+    L(position, energy, time) = b sum_g E_g(energy) G_g(position) C_g(time)
+                                + sum_s f_s s_s(energy, time) p_s(position),
 
-with b + sum f = 1: E, G and C are the background's spectrum, shape and course (module ``background``) for
-each group of components, those beside the optics and those through them, which are steady in time; s and p
-are those of each source. All are over a density that is flat in place, pulse height and time. The parts of
-all components are fitted to the photons together. M is the mean of L over the good pixels, the density of
-energies and times alone; L / M is that of places, energies and times given.
+with b + sum_s f_s = 1. E, G and C are the spectrum, shape and light curve of the background (module
+``background``) for each group g of components: those that do not come through the optics, and those that do,
+which are constant in time. s and p are the spectral-temporal density and the PSF of each source. All
+densities are relative to one that is flat in position, PHA and time. The fractions of all components are
+fitted together. M is the mean of L over the good pixels, the density of energies and times; L / M is the
+density of positions given energies and times. See section "Background and scene" of
+``docs/explanation/localisation.md``.
 """
 
 from __future__ import annotations
@@ -25,28 +27,28 @@ from mxtvhf.localisation.background import background_shapes
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import SourceFit
-from mxtvhf.localisation.mixture import KnownSums, mixture_parts
+from mxtvhf.localisation.mixture import KnownSums, mixture_fractions
 from mxtvhf.models.arrays import Floats
 
 _MAX_ROUNDS = 6
-"""In which the background's spectrum, shape and course are fitted in turn."""
+"""Number of times that spectrum, shape and light curve of the background are fitted in turn."""
 _CONVERGED = 0.02
-"""A round with less gain of ln L is the last one."""
+"""A round with less gain of ln L ends the fit."""
 _ENERGY, _PLACE, _TIME = range(3)
-"""Kinds of the background's components."""
+"""The three factors of the background density; ``kind`` is one of them."""
 _FLAT: Floats = np.ones(1)
 _NOTHING = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
 class SceneSource:
-    """A source of the scene: its densities at the photons."""
+    """A source of the scene with its densities at the photons."""
 
     fit: SourceFit
     spectrum: Floats
-    """s, in energy and time."""
+    """s, density in energy and time."""
     place: Floats
-    """p, over its mean on the good pixels."""
+    """p, PSF divided by its mean over the good pixels."""
     psf: SeparablePsf
 
     @cached_property
@@ -56,55 +58,83 @@ class SceneSource:
 
     @classmethod
     def of(cls, counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SceneSource:
-        """Return the source of a fit to photons whose weights are over the flat density."""
-        weights = counts.weights if fit.kinds is None else counts.of_kind(fit.kinds).weights
+        """Return the source of a fit.
+
+        Parameters
+        ----------
+        counts
+            Photons with their weights relative to the flat density.
+        psf
+            PSF of the source.
+        fit
+            Position and template probabilities of the source.
+        """
+        weights = (
+            counts.weights
+            if fit.template_probabilities is None
+            else counts.averaged_over_templates(fit.template_probabilities).weights
+        )
         spectrum = np.ones(counts.number.size) if weights is None else weights
         return cls(fit, spectrum, counts.profile(psf, (fit.x, fit.y)), psf)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The densities of all components at the photons, and their parts.
+    """Densities of all components at the photons, and their fractions.
 
     Attributes
     ----------
     counts
-        The photons, with their weights over the flat density.
+        Photons with their weights relative to the flat density.
     shapes
-        Of the background, see ``background.background_shapes``.
+        Shapes of the background from ``background.background_shapes``.
     parts
-        Of the background's components in energy, their sum 1; in place and in time, the sum 1 for each group.
-    background_part
-        b.
-    source_parts
-        f, shape (sources,).
+        Fractions of the background components in energy (sum 1), in position and in time (sum 1 per group).
+    background_fraction
+        b, fraction of the background.
+    source_fractions
+        f, fraction of each source, shape (sources,).
     sources
-        In the order in which they were found.
+        Sources in the order in which they were found.
     """
 
     counts: Counts
     shapes: Floats
     parts: tuple[Floats, Floats, Floats]
-    background_part: float
-    source_parts: Floats
+    background_fraction: float
+    source_fractions: Floats
     sources: tuple[SceneSource, ...]
 
     @classmethod
     def of_background(cls, counts: Counts) -> Scene:
-        """Fit the background alone."""
+        """Return the scene of a background without sources, fitted.
+
+        Parameters
+        ----------
+        counts
+            Photons with their weights relative to the flat density.
+        """
         shapes = background_shapes(counts.column, counts.row, counts.good, counts.vignetting)
         scene = cls(counts, shapes, (_FLAT, _FLAT, _FLAT), 1.0, np.zeros(0), ())
         energy, place, time = (1.0 / np.bincount(groups)[groups] for groups in scene._groups)
         return replace(scene, parts=(energy / energy.sum(), place, time)).fitted()
 
     def with_sources(self, sources: tuple[SceneSource, ...], parts: Floats) -> Scene:
-        """Fit the background and these sources, from about these parts on."""
+        """Return the scene with other sources, fitted.
+
+        Parameters
+        ----------
+        sources
+            All sources of the new scene.
+        parts
+            Their fractions at the start of the fit, shape (sources,).
+        """
         return replace(
-            self, sources=sources, source_parts=parts, background_part=max(1.0 - parts.sum(), 0.0)
+            self, sources=sources, source_fractions=parts, background_fraction=max(1.0 - parts.sum(), 0.0)
         ).fitted()
 
     def fitted(self) -> Scene:
-        """Return it with the parts of all its components fitted to the photons."""
+        """Return the scene with the fractions of all components fitted to the photons."""
         scene, best = self, -np.inf
         for _ in range(_MAX_ROUNDS):
             for kind, densities in enumerate(scene._densities):
@@ -116,25 +146,28 @@ class Scene:
         return scene
 
     def _with_parts(self, kind: int) -> Scene:
-        """Fit the parts of the background's components of one kind, and of the sources."""
+        """Return the scene with the fractions of one factor of the background, and of the sources, fitted."""
         own = self._own_parts(kind)
         densities = [self._background_densities(kind), *(source.density for source in self.sources)]
-        start = np.concatenate([self.background_part * own, self.source_parts])
-        fitted = mixture_parts(
+        start = np.concatenate([self.background_fraction * own, self.source_fractions])
+        fitted = mixture_fractions(
             np.vstack(densities), self.counts.number, self._expected(kind), start, self._known_sums(kind)
         )
         background = float(fitted[: own.size].sum())
         if not background > _NOTHING:
-            return replace(self, background_part=0.0, source_parts=fitted[own.size :])
+            return replace(self, background_fraction=0.0, source_fractions=fitted[own.size :])
         return replace(
             self,
             parts=self._parts_with(kind, fitted[: own.size] / background),
-            background_part=background,
-            source_parts=fitted[own.size :],
+            background_fraction=background,
+            source_fractions=fitted[own.size :],
         )
 
     def _own_parts(self, kind: int) -> Floats:
-        """Return the parts of the components of a kind; in place and time with the part of their group."""
+        """Return the fractions of the components of a factor.
+
+        In position and time they are multiplied by the fraction of their group.
+        """
         if kind == _ENERGY:
             return self.parts[kind]
         return np.asarray(self.parts[kind] * self._group_parts[self._groups[kind]])
@@ -151,18 +184,18 @@ class Scene:
         return (spectrum, fitted, course) if kind == _PLACE else (spectrum, shape, fitted)
 
     def _expected(self, kind: int) -> Floats:
-        """Return the photons that count as seen of each component beforehand."""
+        """Return the prior photons of each component of a factor."""
         trust = detection_constants().background
         if kind == _ENERGY:
             known = 0.0 if self.counts.known is None else self.counts.known
             return np.full(self.parts[_ENERGY].size, trust.photons_per_component) + known
         groups = self._groups[kind]
         photons = trust.photons_flat if kind == _PLACE else trust.photons_steady
-        # The first component of each group is the one that is expected.
+        # The first component of each group is the expected one.
         return np.where(np.diff(groups, prepend=-1) > 0, photons * self._group_parts[groups], 0.0)
 
     def _known_sums(self, kind: int) -> KnownSums | None:
-        """Return what is known beforehand of the groups' parts: in energy it is known of each component."""
+        """Return the prior photons of the groups; None for the spectrum, whose components have their own."""
         known = self.counts.known
         if known is None or kind == _ENERGY:
             return None
@@ -172,17 +205,17 @@ class Scene:
         return KnownSums(members, np.bincount(self._groups[_ENERGY], known, number.size).astype(np.float64))
 
     def _background_densities(self, kind: int) -> Floats:
-        """Return the densities of the components of a kind, with what the others have now."""
+        """Return the densities of the components of a factor, times those of the other two factors."""
         one, other = (self._of_groups[each] for each in (_ENERGY, _PLACE, _TIME) if each != kind)
         rest = one * other
         if kind != _ENERGY:
-            # Each group's components have the density 1 on the average, as all others have.
+            # The components of each group then have a mean density of 1, like all others.
             rest /= np.maximum(self._group_parts, _NOTHING)[:, np.newaxis]
         return np.asarray(self._densities[kind] * rest[self._groups[kind]])
 
     @cached_property
     def _densities(self) -> tuple[Floats, Floats, Floats]:
-        """Of the background's components in energy, place and time, at the photons."""
+        """Return the densities of the background components in energy, position and time at the photons."""
         size = self.counts.number.size
         spectra, courses = self.counts.spectra, self.counts.courses
         steady = np.ones((len(self.shapes) - 1, size))
@@ -194,7 +227,7 @@ class Scene:
 
     @cached_property
     def _groups(self) -> tuple[npt.NDArray[np.intp], ...]:
-        """Group of each component in energy, place and time; only the first group varies in time."""
+        """Return the group of each component in energy, position and time; only the first varies in time."""
         energy, place, time = (len(densities) for densities in self._densities)
         number, groups = len(self.shapes), self.counts.groups
         return (
@@ -205,13 +238,13 @@ class Scene:
 
     @cached_property
     def _group_parts(self) -> Floats:
-        """Part of each group of the background."""
+        """Return the fraction of each group of the background."""
         parts = np.bincount(self._groups[_ENERGY], self.parts[_ENERGY], len(self.shapes))
         return np.asarray(parts, np.float64)
 
     @cached_property
     def _of_groups(self) -> tuple[Floats, Floats, Floats]:
-        """E, with the part of the group, G and C of each group at the photons, shape (groups, entries)."""
+        """Return E times the group fraction, G and C of each group, each of shape (groups, entries)."""
         number = np.arange(len(self.shapes))[:, np.newaxis]
         energy, place, time = (
             ((groups == number) * parts) @ densities
@@ -221,57 +254,65 @@ class Scene:
 
     @cached_property
     def source_density(self) -> Floats:
-        """Of all sources, with their parts."""
+        """Return the summed density of all sources at the photons, including their fractions."""
         total = np.zeros(self.counts.number.size)
-        for part, source in zip(self.source_parts, self.sources, strict=True):
+        for part, source in zip(self.source_fractions, self.sources, strict=True):
             total += part * source.density
         return total
 
     @cached_property
     def density(self) -> Floats:
-        """L at the photons."""
+        """Return L at the photons."""
         energy, place, time = self._of_groups
-        return np.asarray(self.background_part * (energy * place * time).sum(axis=0) + self.source_density)
+        return np.asarray(
+            self.background_fraction * (energy * place * time).sum(axis=0) + self.source_density
+        )
 
     @cached_property
     def overall(self) -> Floats:
-        """M at the photons."""
+        """Return M at the photons."""
         energy, _, time = self._of_groups
-        total = self.background_part * (energy * time).sum(axis=0)
-        for part, source in zip(self.source_parts, self.sources, strict=True):
+        total = self.background_fraction * (energy * time).sum(axis=0)
+        for part, source in zip(self.source_fractions, self.sources, strict=True):
             total = total + part * source.spectrum
         return np.asarray(total)
 
     @cached_property
     def log_likelihood(self) -> float:
-        """Sum of ln L over the photons."""
+        """Return the sum of ln L over the photons."""
         return float(self.counts.number @ np.log(self.density))
 
     @cached_property
-    def log_likelihood_of_places(self) -> float:
-        """Sum of ln (L / M), the likelihood of the places with energies and times given."""
+    def positional_log_likelihood(self) -> float:
+        """Return the sum of ln(L / M): the log-likelihood of the positions given energies and times."""
         return self.log_likelihood - float(self.counts.number @ np.log(self.overall))
 
     @cached_property
     def gain_when_free(self) -> float:
-        """Twice what ln L gains when nothing is known of the background's spectrum; 0 where that is so."""
+        """Return twice the gain of ln L when the known background spectrum is ignored; 0 if none is known."""
         if self.counts.known is None:
             return 0.0
         free = replace(self, counts=replace(self.counts, known=None)).fitted()
         return 2.0 * (free.log_likelihood - self.log_likelihood)
 
     def without(self, index: int) -> Scene:
-        """Return what is left without one of the sources, with the parts that the others have now."""
+        """Return the scene without one of its sources, the other fractions rescaled but not fitted.
+
+        Parameters
+        ----------
+        index
+            Index of the source.
+        """
         kept = [k for k in range(len(self.sources)) if k != index]
-        rest = 1.0 - self.source_parts[index]
+        rest = 1.0 - self.source_fractions[index]
         return replace(
             self,
             sources=tuple(self.sources[k] for k in kept),
-            source_parts=self.source_parts[kept] / rest,
-            background_part=self.background_part / rest,
+            source_fractions=self.source_fractions[kept] / rest,
+            background_fraction=self.background_fraction / rest,
         )
 
     @property
     def photons_to_explain(self) -> Counts:
-        """The photons with their weights over the scene: for the search of one more source."""
+        """Return the photons with their weights relative to the scene, for the search of one more source."""
         return self.counts.against(self.density, self.overall)

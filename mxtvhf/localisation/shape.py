@@ -1,19 +1,19 @@
-"""The place of a source with a PSF whose shape is not known exactly.
+"""Position of a source with a PSF whose shape is known within errors only.
 
-The optics may be rotated about the line of sight, and the core may be wider than it should be, wider along
-one axis than along the other, or steeper on one side. A wrong shape moves the place, and more photons do not
-help. Here place, strength and shape are fitted together, as far as the photons tell the shape; what is known
-of it beforehand is a normal prior of each of its parameters. The error of the place that comes of the shape
-is told apart: it does not shrink with the number of photons until these tell the shape.
+The optics may be rotated about the line of sight, and the core may be wider than calibrated, wider along one
+axis, or steeper on one side. A wrong shape shifts the position, and more photons do not reduce this shift.
+Position, ratio and shape are therefore fitted together; the calibrated errors of the shape are normal priors
+of its parameters. The contribution of the shape to the position error is reported separately: it shrinks only
+when the photons determine the shape.
 
-A skew moves the place nearly as a shift does, so fitting one where there is none nearly doubles the error of
-a bright source. Whether there is one is therefore a question of its own: the results are the means of the
-fits with and without a skew, each with its probability, as the photons change it from what it was beforehand
-(Bayesian model averaging; Hoeting, Madigan, Raftery and Volinsky 1999, Statist. Sci. 14, 382). The ratio of
-both probabilities is by Laplace's approximation.
+A skew of the core moves the position nearly as a shift does, so that fitting a skew where there is none
+nearly doubles the error of a bright source. The results are therefore averages of the fits with and without
+skew, weighted with the posterior probabilities of both (Bayesian model averaging; Hoeting, Madigan, Raftery
+and Volinsky 1999, Statist. Sci. 14, 382), whose ratio is computed by the Laplace approximation.
 
-The maximum is found by Newton's method with the products of the scores in place of the second derivatives
-(Berndt, Hall, Hall and Hausman 1974, Ann. Econ. Soc. Meas. 3, 653).
+The maximum is found by Newton's method with the sum of products of the scores in place of the second
+derivatives (Berndt, Hall, Hall and Hausman 1974, Ann. Econ. Soc. Meas. 3, 653). See section "Uncertain PSF"
+of ``docs/explanation/localisation.md``.
 """
 
 from __future__ import annotations
@@ -33,56 +33,57 @@ from mxtvhf.models.arrays import Floats
 Flags = npt.NDArray[np.bool_]
 
 _CELL = 8
-"""Pixels per side of the cells over which the PSF is summed: a fifth of the core's width."""
+"""Pixels per side of the cells over which the PSF is summed: a fifth of the core width."""
 _MAX_STEPS = 12
 _CONVERGED = 0.01
-"""A step that promises less than this gain of ln L is the last one."""
+"""A step that promises less than this gain of ln L ends the climb."""
 _FARTHEST = 4.0
-"""Standard errors of the shape's parameters: what is farther from the known shape is no error of it."""
+"""Largest deviation of a shape parameter from its calibrated value, in standard errors."""
 _SKEWS = slice(-2, None)
-"""Of the parameters."""
+"""The skews among the parameters."""
 _DIFFERENCE = np.array([0.05, 0.05, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4])
-"""Steps of the numerical derivatives, in the order of the parameters: x, y, ln r, shape."""
+"""Steps of the numerical derivatives with respect to x, y, ln r and the five shape parameters."""
 
 
 @dataclass(frozen=True)
 class ShapeFit:
-    """The place of a source with a free shape of the PSF.
+    """Position of a source with a free shape of the PSF.
 
     Attributes
     ----------
     x, y
-        Continuous 0-based pixels.
-    source_part
-        The source's part of the photons on good pixels.
+        Position, continuous 0-based pixels.
+    source_fraction
+        Fraction of the photons on good pixels that come from the source.
     shape
-        Of the PSF.
+        Fitted shape of the PSF.
     extra_sigma
-        Standard error per axis that the unknown shape adds to the place in quadrature, pixels.
+        Standard error per axis that the uncertain shape adds to the position in quadrature, pixels.
+    gain
+        Gain of ln L, with the priors, over the fit with a fixed shape.
     """
 
     x: float
     y: float
-    source_part: float
+    source_fraction: float
     shape: CoreShape
     extra_sigma: float
     gain: float
-    """Of ln L over the fit with a fixed shape, with the priors."""
 
 
 def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch: float) -> ShapeFit:
-    """Fit place, strength and shape from a fit with a fixed shape on.
+    """Return the fit of position, ratio and shape that starts from a fit with a fixed shape.
 
     Parameters
     ----------
     counts
-        The photons, with their weights over everything but the source.
+        Photons with their weights relative to everything but the source.
     psf
-        With what is known of its shape.
+        PSF with the calibrated shape and its errors.
     fit
-        A maximum with a fixed shape.
+        Maximum of the likelihood with a fixed shape.
     stretch
-        Logarithm of the core's width of that shape over the one of ``psf``.
+        Logarithm of the core width of that fixed shape relative to the width of ``psf``.
     """
     known = psf.shape_sigma
     even = np.concatenate([np.ones(3, bool), known > 0.0])
@@ -103,35 +104,35 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
         covariance += part * (1.0 - part) * np.outer(moved[:2], moved[:2])
     fixed = np.linalg.inv(best.curvature[:3, :3])[:2, :2]
     extra = 0.5 * float(np.trace(covariance - fixed))
-    source_part = -float(np.expm1(-_log_likelihood(counts, psf, at)[2]))
+    source_fraction = -float(np.expm1(-_log_likelihood(counts, psf, at)[2]))
     shape = CoreShape(*at[3:].tolist())
-    return ShapeFit(float(at[0]), float(at[1]), source_part, shape, float(np.sqrt(max(extra, 0.0))), gain)
+    return ShapeFit(float(at[0]), float(at[1]), source_fraction, shape, float(np.sqrt(max(extra, 0.0))), gain)
 
 
 class _Maximum(NamedTuple):
     at: Floats
     value: float
-    """Of ln L with the priors."""
+    """ln L with the priors."""
     curvature: Floats
 
     @property
     def place_covariance(self) -> Floats:
-        """Of x and y, all other free parameters marginalised."""
+        """Return the covariance matrix of x and y, marginalised over all other free parameters."""
         return np.asarray(np.linalg.inv(self.curvature)[:2, :2])
 
 
 def _probability_of_skew(psf: LobsterEyePsf, skewed: _Maximum, value_without: float) -> float:
-    """Return the probability that the core is skewed, from the maxima of ln L with a skew and without."""
+    """Return the probability of a skewed core from the maxima of ln L with and without skew."""
     sigma = psf.shape_sigma[_SKEWS]
     free = sigma > 0.0
-    # The last of the free parameters are the skews.
+    # The skews are the last of the free parameters.
     allowed = np.linalg.inv(skewed.curvature)[-int(free.sum()) :, -int(free.sum()) :]
     log_ratio = skewed.value - value_without + 0.5 * np.linalg.slogdet(allowed)[1] - np.log(sigma[free]).sum()
     return float(expit(log_ratio + logit(psf.skew_probability)))
 
 
 def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Maximum:
-    """Climb to the maximum of ln L with the priors, by the free ones of the parameters."""
+    """Return the maximum of ln L with the priors over the free parameters."""
     reach = _FARTHEST * psf.shape_sigma
     low, high = (
         np.concatenate([edge, psf.shape.parameters + sign * reach])
@@ -155,7 +156,10 @@ def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Ma
 
 
 def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tuple[float, Floats, Floats]:
-    """Return ln L with the priors, and its gradient and the products of the scores by the free parameters."""
+    """Return ln L with the priors, its gradient and the summed products of the scores.
+
+    Gradient and products are with respect to the free parameters.
+    """
     spread = np.where(psf.shape_sigma > 0.0, psf.shape_sigma, 1.0)
     value, place, part = _log_likelihood(counts, psf, at)
     slopes = []
@@ -175,7 +179,7 @@ def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tupl
 
 
 def _log_likelihood(counts: Counts, psf: LobsterEyePsf, at: Floats) -> tuple[float, Floats, float]:
-    """Return ln L, ln(1 + r w p) of each photon and ln(1 + r D / A)."""
+    """Return ln L, ln(1 + r w p) of each photon, and ln(1 + r D / A)."""
     shape, ratio = CoreShape(*at[3:].tolist()), np.exp(at[2])
     signal = ratio * psf.density(counts.column - at[0], counts.row - at[1], shape)
     if counts.weights is not None:

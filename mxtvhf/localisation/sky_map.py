@@ -1,7 +1,7 @@
-"""The posterior of the position on the sky: a multi-order HEALPix map, and the regions that hold a part.
+"""Posterior of the position on the sky: a multi-order HEALPix map, and its credible regions.
 
-The sky is covered whole, by cells as fine as the probability in them asks for: a cell that holds more than
-``_HEAVY`` is split, down to 3.2 arcsec. Cells off the detector are large and hold nothing.
+The map covers the whole sky with cells as fine as their probability requires: a cell with more probability
+than ``_HEAVY`` is split, down to 3.2 arcsec. Cells outside the detector are large and have probability 0.
 
 HEALPix: Gorski et al. 2005, ApJ 622, 759. The detector is a tangent plane, so that a pixel at the angle theta
 from the boresight covers ``scale^2 cos^3 theta`` sr (Calabretta & Greisen 2002, A&A 395, 1077, 5.1.3).
@@ -36,23 +36,23 @@ from mxtvhf.models.arrays import Floats
 Cells = npt.NDArray[np.int64]
 
 FINEST = 16
-"""Order of the finest cells: 3.2 arcsec, a quarter of the systematic error's sigma."""
+"""Order of the finest cells: 3.2 arcsec, a quarter of the standard deviation of the systematic error."""
 _DEEPEST = FINEST + 1
 _SCANNED = 13
-"""Order of the cells (26 arcsec) whose density is asked for all over the detector."""
+"""Order of the cells (26 arcsec) in which the density is evaluated over the whole detector."""
 _SEEDS = 10
-"""Order of the cells (3.4 arcmin) in which the detector is covered first."""
+"""Order of the cells (3.4 arcmin) from which the cover of the detector starts."""
 _COARSEST = 11
-"""Order of the largest cells (1.7 arcmin) that may hold probability: those on the detector's edge."""
+"""Order of the largest cells (1.7 arcmin) with probability: those on the edge of the detector."""
 _HEAVY = 5e-4
-"""A cell with more probability than this is split."""
+"""Probability above which a cell is split."""
 _LIGHT = 1e-6
-"""Of a scanned cell with less than this the centre stands for all of it."""
+"""Probability below which the density at the centre of a scanned cell is used for the whole cell."""
 _ROUGH = 1e-6
-"""A cell whose four pieces together hold more or less than its centre said, by more than this, is looked at
-still closer; all cells of the map together are then true to 0.001."""
+"""Difference of probability between a cell and its four parts above which the parts are split again; the sum
+over all cells of the map is then accurate to 0.001."""
 _CONTOUR_STEPS = 24
-"""Steps of the grid for the contour across a region, as far as none is longer than a detector pixel."""
+"""Lowest number of grid steps across a region for its contour; steps are at most a detector pixel long."""
 _SR_PER_ARCMIN2 = radians(1.0 / 60.0) ** 2
 
 
@@ -63,9 +63,9 @@ class SkyMap:
     Attributes
     ----------
     uniq
-        HEALPix cells, ``4^(order + 1) + nested index``, ascending; they cover the sky once.
+        HEALPix cells as ``4^(order + 1) + nested index``, ascending; they cover the sky once.
     density
-        Probability per steradian of each.
+        Probability per steradian of each cell.
     """
 
     uniq: Cells
@@ -73,21 +73,27 @@ class SkyMap:
 
     @cached_property
     def order(self) -> Cells:
-        """Order of each cell."""
+        """Return the order of each cell."""
         return np.asarray(uniq_to_level_ipix(self.uniq)[0], np.int64)
 
     @cached_property
     def area(self) -> Floats:
-        """Solid angle of each cell, sr."""
+        """Return the solid angle of each cell, sr."""
         return cell_area(self.order)
 
     def centres(self) -> tuple[Floats, Floats]:
-        """Right ascension and declination of the cells' centres, degrees."""
+        """Return right ascension and declination of the cell centres, ICRS degrees."""
         order, index = uniq_to_level_ipix(self.uniq)
         return _centres(order, index)
 
     def region(self, part: float) -> npt.NDArray[np.bool_]:
-        """Tell which cells make the smallest region that holds at least ``part`` of the probability."""
+        """Return the mask of the cells in the smallest region that holds a fraction of the probability.
+
+        Parameters
+        ----------
+        part
+            Fraction of the probability, between 0 and 1; the region holds at least this fraction.
+        """
         order = np.argsort(-self.density, kind="stable")
         held = np.cumsum((self.density * self.area)[order])
         inside = np.zeros(self.uniq.size, dtype=np.bool_)
@@ -96,24 +102,30 @@ class SkyMap:
 
 
 def cell_area(order: npt.ArrayLike) -> Floats:
-    """Solid angle of a HEALPix cell of an order, sr."""
+    """Return the solid angle of HEALPix cells, sr.
+
+    Parameters
+    ----------
+    order
+        Order of the cells, any shape.
+    """
     return np.asarray(pi / 3.0 / 4.0 ** np.asarray(order, dtype=np.float64))
 
 
 def sky_map(posterior: PositionPosterior, pointing: Pointing) -> SkyMap:
-    """Put the posterior on the sky.
+    """Return the posterior on the sky.
 
     Parameters
     ----------
     posterior
-        Over the detector; with the systematic error, where the map is to hold it.
+        Posterior on the detector, convolved with the systematic error if the map is to include it.
     pointing
         Attitude of the observation.
 
     Returns
     -------
     SkyMap
-        Of total probability 1.
+        Map with a total probability of 1.
     """
     first, weight = _probabilities(posterior, pointing)
     held = np.concatenate([[0.0], np.cumsum(weight)])
@@ -132,12 +144,12 @@ def sky_map(posterior: PositionPosterior, pointing: Pointing) -> SkyMap:
 
 
 def _probabilities(posterior: PositionPosterior, pointing: Pointing) -> tuple[Cells, Floats]:
-    """Probability of cells of different orders that cover the detector once.
+    """Return the probability of cells of different orders that cover the detector once.
 
     Returns
     -------
     first, probability
-        The first of a cell's pieces of order ``_DEEPEST``, ascending; the probability of all of them.
+        Index of the first part of order ``_DEEPEST`` of each cell, ascending; probability of the whole cell.
     """
     order, index = _SCANNED, _detector_cells(pointing)
     weight = _density(posterior, pointing, *_centres(order, index)) * cell_area(order)
@@ -158,18 +170,18 @@ def _probabilities(posterior: PositionPosterior, pointing: Pointing) -> tuple[Ce
 
 
 def _detector_cells(pointing: Pointing) -> Cells:
-    """Nested indices of cells of order ``_SCANNED`` that cover the detector and a little more."""
+    """Return the nested indices of cells of order ``_SCANNED`` that cover the detector and a margin."""
     edge = np.arange(0.0, detector_pixels() + 1.0, 4.0) - 0.5
     ra, dec = pointing.pixel_to_sky(edge, edge[:, np.newaxis])
     nside = level_to_nside(_SEEDS)
     seeds = np.unique(lonlat_to_healpix(ra * u.deg, dec * u.deg, nside, order="nested"))
-    # Of a cell that only a corner of the detector reaches into, no point may have been looked at.
+    # A cell that only a corner of the detector overlaps may contain no point of the grid.
     seeds = np.unique([*neighbours(seeds, nside, order="nested"), seeds])
     return _children(seeds[seeds >= 0], _SCANNED - _SEEDS)
 
 
 def _children(index: Cells, levels: int) -> Cells:
-    """Nested indices of the cells of a finer order in given ones."""
+    """Return the nested indices of the cells of a finer order within given cells."""
     return np.asarray((index[:, np.newaxis] << 2 * levels) + np.arange(4**levels)).ravel()
 
 
@@ -179,12 +191,12 @@ def _centres(order: npt.ArrayLike, index: Cells) -> tuple[Floats, Floats]:
 
 
 def _density(posterior: PositionPosterior, pointing: Pointing, ra: Floats, dec: Floats) -> Floats:
-    """Probability per steradian at sky positions (degrees); 0 off the detector."""
+    """Return the probability per steradian at sky positions (ICRS degrees); 0 outside the detector."""
     return _per_steradian(posterior, pointing, *pointing.sky_to_pixel(ra, dec))
 
 
 def _per_steradian(posterior: PositionPosterior, pointing: Pointing, x: Floats, y: Floats) -> Floats:
-    """Probability per steradian at detector pixels."""
+    """Return the probability per steradian at detector pixels."""
     east, north = np.radians(pointing.plane_coordinates(x, y))
     pixel = radians(pixel_scale_arcsec() / 3600.0) ** 2 * (1.0 + east**2 + north**2) ** -1.5
     return np.asarray(posterior.density(x, y) / pixel)
@@ -193,16 +205,18 @@ def _per_steradian(posterior: PositionPosterior, pointing: Pointing, x: Floats, 
 def credible_region(
     sky: SkyMap, posterior: PositionPosterior, pointing: Pointing, part: float
 ) -> CredibleRegion:
-    """Return the smallest region with a part of the probability, and its outline.
+    """Return the smallest region with a fraction of the probability, and its outline.
 
     Parameters
     ----------
     sky
-        What ``sky_map`` made of the other two.
-    posterior, pointing
-        As there; the outline is that of the density itself, not of the cells.
+        Map of the posterior from ``sky_map``.
+    posterior
+        Posterior that the map was made from; its density gives the outline, independent of the cells.
+    pointing
+        Attitude of the observation.
     part
-        Of the probability, between 0 and 1.
+        Fraction of the probability, between 0 and 1.
     """
     inside = sky.region(part)
     ra, dec = (column[inside] for column in sky.centres())
@@ -221,7 +235,7 @@ def credible_region(
 
 
 def _grid(places: Floats, margin: float) -> Floats:
-    """Points from before the first to after the last place, pixels."""
+    """Return points from before the first to after the last position, pixels."""
     low, high = places.min() - margin, places.max() + margin
     steps = max(_CONTOUR_STEPS, int(np.ceil(high - low)))
     return np.linspace(low, high, steps + 1)

@@ -1,8 +1,8 @@
-"""The posterior on the sky as files: multi-order sky map, coverage map (MOC) of the 90 % region, DS9 region.
+"""Files of the posterior on the sky: multi-order sky map, MOC of the 90 % region, DS9 region.
 
-The sky map is the one of LIGO, Virgo and KAGRA (their public alerts user guide, "Working with Multi-Order
-Sky Maps"): a table of UNIQ and PROBDENSITY over the whole sky. The coverage map is IVOA's MOC 2.0 as NUNIQ,
-which readers of MOC 1.1 understand, too. The region file is by DS9's reference manual, "Regions".
+The sky map has the format of LIGO, Virgo and KAGRA (public alerts user guide, "Working with Multi-Order Sky
+Maps"): a table of UNIQ and PROBDENSITY over the whole sky. The coverage map is an IVOA MOC 2.0 in NUNIQ
+order, which readers of MOC 1.1 accept as well. The region file follows the DS9 reference manual, "Regions".
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from mxtvhf.models.product import Product
 from mxtvhf.models.times import utc_text
 
 PARTS = (0.5, 0.9)
-"""Of the probability, in the regions."""
+"""Fractions of the probability in the credible regions."""
 SIGMA_PER_R90 = 1.0 / sqrt(-2.0 * log(0.1))
-"""Of a round normal distribution: sigma per axis over the radius that holds 90 % (Rayleigh distribution)."""
+"""Standard deviation per axis of a round Gaussian over its 90 % radius (Rayleigh distribution)."""
 ROUND = 0.1
-"""A region whose outline is nowhere farther from the circle than this part of its radius is called round."""
+"""Largest distance of the outline of a round region from the circle, relative to its radius."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the files say about the observation."""
+    """Data of the observation for the headers of the files."""
 
     burst_id: str
     start: datetime
-    """Of the good times."""
+    """Start of the first GTI, UTC."""
     date: str
     """``DATE`` of the event file, UTC in ISO 8601."""
     calibration: Mapping[str, str]
@@ -55,7 +55,15 @@ class Observed:
 
     @classmethod
     def of(cls, events: EventFile, calibration: Mapping[str, str]) -> Observed:
-        """Return what an event file says."""
+        """Return the data from the header of an event file.
+
+        Parameters
+        ----------
+        events
+            Event file.
+        calibration
+            Calibration item -> version used.
+        """
         header = events.header
         return cls(header["BURST_ID"], utc_from_met(events.tstart), header["DATE"], calibration)
 
@@ -68,20 +76,20 @@ def write_sky_files(
     Parameters
     ----------
     out
-        The product folder.
+        Product folder.
     posterior
-        Statistical; the systematic error is added here, as a round normal distribution.
+        Statistical posterior; the systematic error is added here as a round Gaussian.
     pointing
         Attitude of the observation.
     position
-        The position with its radii.
+        Position with its error radii.
     observed
-        For the headers.
+        Data for the headers.
 
     Returns
     -------
     regions, products
-        With 50 and 90 % of the probability; the files by name.
+        Regions with 50 and 90 % of the probability; files by product name.
     """
     whole = posterior.smoothed(position.r90_sys_arcsec * SIGMA_PER_R90 / pixel_scale_arcsec())
     sky = sky_map(whole, pointing)
@@ -99,13 +107,29 @@ def write_sky_files(
 
 
 def sky_map_file(sky: SkyMap, observed: Observed) -> bytes:
-    """Return the multi-order sky map as a FITS file."""
+    """Return the multi-order sky map as a FITS file.
+
+    Parameters
+    ----------
+    sky
+        Map of the posterior.
+    observed
+        Data for the header.
+    """
     columns = [Column("UNIQ", sky.uniq), Column("PROBDENSITY", sky.density, "sr-1")]
     return _fits("SKYMAP", columns, int(sky.order.max()), observed, [])
 
 
 def moc_file(uniq: Cells, observed: Observed) -> bytes:
-    """Return the coverage of some cells, of which none holds another, as a FITS file."""
+    """Return the coverage of cells as a FITS file.
+
+    Parameters
+    ----------
+    uniq
+        Cells, none of which contains another.
+    observed
+        Data for the header.
+    """
     joined = joined_cells(uniq)
     order = int(uniq_to_level_ipix(joined)[0].max())
     cards = [
@@ -118,7 +142,15 @@ def moc_file(uniq: Cells, observed: Observed) -> bytes:
 
 
 def joined_cells(uniq: Cells) -> Cells:
-    """Return the cells with four sisters joined to their mother, ascending: the one way to cover a region."""
+    """Return cells with each complete set of four replaced by its parent, ascending.
+
+    The result is the unique MOC of a region.
+
+    Parameters
+    ----------
+    uniq
+        Cells, none of which contains another.
+    """
     order, index = uniq_to_level_ipix(uniq)
     mothers = np.empty(0, dtype=np.int64)
     kept = []
@@ -148,7 +180,13 @@ def _fits(
 
 
 def observation_cards(observed: Observed) -> list[Card]:
-    """Return the cards that say what was observed, when and with which calibration."""
+    """Return the header cards for object, time and calibration of the observation.
+
+    Parameters
+    ----------
+    observed
+        Data of the observation.
+    """
     says, start = event_file_constants().primary, utc_text(observed.start).removesuffix("Z")
     return [
         ("OBJECT", observed.burst_id, "burst"),
@@ -165,7 +203,17 @@ def observation_cards(observed: Observed) -> list[Card]:
 
 
 def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes:
-    """Return the position's circle as a DS9 region file; with the region's outline where it is not round."""
+    """Return the error circle as a DS9 region file, with the outline of the region unless it is round.
+
+    Parameters
+    ----------
+    position
+        Position with its error radius.
+    region
+        Credible region.
+    burst_id
+        Burst id for the label.
+    """
     circle = ds9_circle(position)
     lines = [
         "# Region file format: DS9 version 4.1",
@@ -181,13 +229,27 @@ def ds9_file(position: Position, region: CredibleRegion, burst_id: str) -> bytes
 
 
 def ds9_circle(position: Position) -> str:
-    """Return the 90 % circle of a position as a DS9 shape."""
+    """Return the 90 % error circle of a position as a DS9 shape.
+
+    Parameters
+    ----------
+    position
+        Position with its error radius.
+    """
     ra = round(position.ra_deg, 6) % 360.0
     return f'circle({ra:.6f},{position.dec_deg:+.6f},{position.r90_arcsec or 0.0:.3f}")'
 
 
 def is_round(position: Position, region: CredibleRegion) -> bool:
-    """Tell whether a region is nearly the position's 90 % circle."""
+    """Return whether a region is close to the 90 % error circle of a position.
+
+    Parameters
+    ----------
+    position
+        Position with its error radius.
+    region
+        Credible region.
+    """
     radius = position.r90_arcsec or 0.0
     if len(region.outlines) != 1:
         return False

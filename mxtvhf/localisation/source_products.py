@@ -1,6 +1,6 @@
-"""The list of sources as files: a FITS table and a DS9 region file.
+"""Files of the source list: a FITS table and a DS9 region file.
 
-The table is called ``SRCLIST`` as the source lists of XMM-Newton are; units follow OGIP/93-001.
+The table is named ``SRCLIST`` like the source lists of XMM-Newton; units follow OGIP/93-001.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.product import Product
 
 _ANSWER = {True: 1, False: 0, None: -1}
-"""A yes, a no and an unknown as a whole number."""
+"""Yes, no and unknown as integers."""
 
 _COLUMNS: tuple[tuple[str, str, str, Callable[[LocalisedSource], Any]], ...] = (
     ("NAME", "S", "", lambda source: source.name),
@@ -42,7 +42,7 @@ _COLUMNS: tuple[tuple[str, str, str, Callable[[LocalisedSource], Any]], ...] = (
     ("EXTENT", "f8", "arcmin", lambda source: source.extent_arcmin),
     ("CONFUSED", "S", "", lambda source: " ".join(source.confused_with)),
 )
-"""Name, type, unit and content of each column; a real number that is not known is NaN."""
+"""Name, type, unit and content of each column; an unknown real number is NaN."""
 
 
 def write_source_files(
@@ -53,18 +53,18 @@ def write_source_files(
     Parameters
     ----------
     out
-        The product folder.
+        Product folder.
     sources
         All sources.
     chosen
-        Name of the one that is taken as the burst.
+        Name of the source that is taken as the burst.
     observed
-        For the headers.
+        Data for the headers.
 
     Returns
     -------
     dict
-        The files by name.
+        Files by product name.
     """
     contents = {
         "sources": ("sources.fits", source_table(sources, chosen, observed)),
@@ -78,7 +78,17 @@ def write_source_files(
 
 
 def source_table(sources: Sequence[LocalisedSource], chosen: str, observed: Observed) -> bytes:
-    """Return the list of sources as a FITS file with the table ``SRCLIST``."""
+    """Return the source list as a FITS file with the table ``SRCLIST``.
+
+    Parameters
+    ----------
+    sources
+        All sources.
+    chosen
+        Name of the source that is taken as the burst.
+    observed
+        Data for the header.
+    """
     columns = [
         Column(name, _values([read(source) for source in sources], kind), unit)
         for name, kind, unit, read in _COLUMNS
@@ -90,18 +100,28 @@ def source_table(sources: Sequence[LocalisedSource], chosen: str, observed: Obse
             *observation_cards(observed),
             ("COMMENT", "BURST: taken as the burst. R90, R50: radii with 90 and 50 %.", ""),
             ("COMMENT", "X, Y: drift-corrected pixels from 0. COUNTS: on the whole detector.", ""),
-            ("COMMENT", "TS: test statistic; TS_PLACE: by the photons' places alone.", ""),
-            ("COMMENT", "PHOINDEX, NH, DECAY: class by source templates, no fit.", ""),
-            ("COMMENT", "P_FADING: probability. ECLAIRS: in its circle 1, not 0, unknown -1.", ""),
-            ("COMMENT", "EXTENT: standard deviation per axis; not a number for a point source.", ""),
-            ("COMMENT", "KNOWN_AS: bright catalogued source. CONFUSED: within the PSF's core.", ""),
+            ("COMMENT", "TS: test statistic; TS_PLACE: from the positions only.", ""),
+            ("COMMENT", "PHOINDEX, NH, DECAY: mean of source templates, not a fit.", ""),
+            ("COMMENT", "P_FADING: probability. ECLAIRS: 1 inside, 0 outside R90, -1 unknown.", ""),
+            ("COMMENT", "EXTENT: standard deviation per axis; NaN for a point source.", ""),
+            ("COMMENT", "KNOWN_AS: bright catalogued source. CONFUSED: within the PSF core.", ""),
         ]
     )
     return b"".join([*primary_hdu(b""), *table_hdu("SRCLIST", columns, cards)])
 
 
 def source_regions(sources: Sequence[LocalisedSource], chosen: str, burst_id: str) -> bytes:
-    """Return the 90 % circles of all sources as a DS9 region file; the burst's is thick."""
+    """Return the 90 % error circles of all sources as a DS9 region file; the burst has a thick line.
+
+    Parameters
+    ----------
+    sources
+        All sources.
+    chosen
+        Name of the source that is taken as the burst.
+    burst_id
+        Burst id for the label.
+    """
     lines = ["# Region file format: DS9 version 4.1", "global color=cyan width=1", "icrs"]
     for source in sources:
         words = "color=magenta width=2 " if source.name == chosen else ""
@@ -113,7 +133,7 @@ def source_regions(sources: Sequence[LocalisedSource], chosen: str, burst_id: st
 def _values(values: Sequence[Any], kind: str) -> np.ndarray[Any, np.dtype[Any]]:
     if kind == "S":
         texts = [str(value).encode("ascii", "replace") for value in values]
-        # A column of no width at all could not be read by everybody.
+        # Some FITS readers reject a column of width 0.
         return np.array(texts, dtype=f"S{max(1, *map(len, texts))}")
     if kind == "f8":
         return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -1,7 +1,7 @@
-"""All sources of a field, one after the other: each is looked for with those found before in the model.
+"""Search for all sources of a field, one after the other, with the sources found before in the model.
 
-At the end every source is fitted again with all the others in the model, and is asked whether it is a point
-source.
+At the end every source is fitted again with all others in the model, and tested for extent. See section
+"Several and extended sources" of ``docs/explanation/localisation.md``.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from mxtvhf.localisation.likelihood import (
     best_log_likelihood,
     free_width,
     limits,
-    log_likelihood_of_places,
     log_prior_of_cells,
     maximise,
-    maximise_any_kind,
+    maximise_over_templates,
+    positional_log_likelihood,
     starting_points,
     whole_field,
-    with_kinds,
+    with_template_evidence,
 )
-from mxtvhf.localisation.mixture import mixture_parts
+from mxtvhf.localisation.mixture import mixture_fractions
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene, SceneSource
 from mxtvhf.localisation.shape import with_free_shape
 from mxtvhf.models.arrays import Floats
 
 _WIDE = 1.12
-"""Of the core's fitted width over the known one, by the heights of their middles: from there a source is
+"""Ratio of the PSF peaks for the calibrated and the fitted core width above which the brightest source is
 tried as two."""
 _APART = 20.0
-"""Pixels, half the width of the core: two sources nearer than that are not told apart."""
+"""Smallest distance of two sources, pixels: half the core width."""
 _ANGLES = 4
-"""Directions in which the two are looked for."""
+"""Directions in which a pair is tried."""
 _HALF_WAY = 22.0
-"""Pixels of each of the two from the middle between them, at the start: half the width of the core."""
+"""Distance of each source of a pair from its middle at the start, pixels: half the core width."""
 _NEAR = 100.0
-"""Pixels: two sources farther apart, two widths of the core, hardly share photons."""
+"""Distance in pixels beyond which two sources hardly share photons: two core widths."""
 _KNOWN_WITHIN = 10.0
-"""Pixels between a known source and its maximum: some times the error of the alignment."""
+"""Largest distance of a known source from its maximum, pixels: a few times the alignment error."""
 _ROUNDS = 2
-"""In which the place of a source and the parts of all components are found in turn."""
+"""Number of times that the position of a source and the fractions of all components are fitted in turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,21 +59,21 @@ class FoundSource:
     Attributes
     ----------
     counts
-        The photons, with their weights over everything but this source.
+        Photons with their weights relative to everything but this source.
     psf
-        With the fitted width of the core; of an extended source with its own width.
+        PSF with the fitted core width; for an extended source its image.
     fit
-        Place and strength, against ``counts``.
+        Position and ratio, relative to ``counts``.
     photons
-        Its part of the photons on good pixels.
+        Number of its photons on good pixels.
     ts
-        2 (ln L with it - ln L without it), the other components fitted both times.
+        2 (ln L with it - ln L without it), the other components fitted in both cases.
     places_ts
-        The same of the photons' places, with their energies and times taken as given.
+        The same for the position-only likelihood.
     ts_over_free
-        ``ts`` over a background without it whose spectrum is free; ``ts`` where it is free anyway.
+        ``ts`` relative to a background of free spectrum without the source; ``ts`` if no spectrum is known.
     prior
-        Of its position; None: flat.
+        Prior of its position; None: flat.
     """
 
     counts: Counts
@@ -87,7 +87,7 @@ class FoundSource:
 
     @property
     def detected(self) -> bool:
-        """Whether it reaches the thresholds of ``detection.toml``; a prior counts for ts, too."""
+        """Return whether the source reaches the thresholds of ``detection.toml``; a prior adds to the TS."""
         limits, gained = detection_constants(), 2.0 * self.fit.log_prior
         return (
             self.ts + gained >= needed_ts(self.counts)
@@ -98,18 +98,36 @@ class FoundSource:
 
 
 def needed_ts(counts: Counts) -> float:
-    """Return the ts of a detection among these photons."""
+    """Return the detection threshold of the TS for these photons.
+
+    Parameters
+    ----------
+    counts
+        Photons of the field.
+    """
     return detection_constants().known_background.ts_threshold if counts.well_known else usual_ts(counts)
 
 
 def usual_ts(counts: Counts) -> float:
-    """Return the ts of a detection, were the background's spectrum not known from past runs."""
+    """Return the detection threshold of the TS without a known background spectrum.
+
+    Parameters
+    ----------
+    counts
+        Photons of the field.
+    """
     limits = detection_constants().source
     return limits.ts_threshold_alone if counts.spectra is None else limits.ts_threshold
 
 
 def needed_places_ts(counts: Counts) -> float:
-    """Return the ts of the places that a detection among these photons must have."""
+    """Return the detection threshold of the position-only TS for these photons.
+
+    Parameters
+    ----------
+    counts
+        Photons of the field.
+    """
     limits = detection_constants()
     return (limits.known_background if counts.well_known else limits.source).places_ts_threshold
 
@@ -121,33 +139,29 @@ def find_sources(
     known: Sequence[tuple[float, float]] = (),
     circle: PositionPrior | None = None,
 ) -> tuple[tuple[FoundSource, ...], Scene]:
-    """Find all sources of a field.
+    """Return all sources of a field, and the scene of the background without sources.
+
+    If the field disagrees with the known background spectrum and no source explains the disagreement, the
+    search is repeated without that knowledge; ``counts.known`` of the results is then None.
 
     Parameters
     ----------
     counts
-        The photons, at least one, with their weights over a density that is flat in place, energy and time.
+        Photons, at least one, with their weights relative to a density flat in position, energy and time.
     psf
-        Of the sources; one with ``width_sigma`` has the width of its core fitted to the first source.
+        PSF of the sources; a core width with ``width_sigma`` is fitted to the brightest source.
     prior
-        Of the position of each; None: flat.
+        Prior of the position of each source; None: flat.
     known
-        Places of sources that may be seen, such as bright ones of a catalogue: these are fitted first.
+        Positions (x, y) of possible sources, such as bright catalogued ones, pixels: they are fitted first.
     circle
-        Where one source is expected: when none that is found lies there, one more is looked for with this
-        prior. None: nowhere.
+        Prior of one expected source: if no source lies there, one more is searched with this prior. None: no
+        expectation.
 
     Returns
     -------
-    sources
-        The detected ones in the order of their ts; when there is none the best maximum.
-    scene
-        The background without any source.
-
-    Notes
-    -----
-    Where the field is unlike the known spectrum of the background, and no source explains it, nothing counts
-    as known: ``counts.known`` of the results is None.
+    sources, scene
+        The detected sources by decreasing TS, or the best maximum if none is detected; the fitted background.
     """
     empty = Scene.of_background(counts)
     sources, scene = _known_sources(empty, psf, known)
@@ -177,7 +191,7 @@ def find_sources(
 
 
 def _is_unlike_known(empty: Scene, found: FoundSource) -> bool:
-    """Tell whether a field is unlike the known spectrum of the background, and no source explains it."""
+    """Return whether the field disagrees with the known background spectrum and no source explains it."""
     limits = detection_constants().known_background
     return empty.gain_when_free >= limits.disagreement and found.ts_over_free < limits.ts_over_free
 
@@ -185,7 +199,7 @@ def _is_unlike_known(empty: Scene, found: FoundSource) -> bool:
 def _known_sources(
     scene: Scene, psf: SeparablePsf, known: Sequence[tuple[float, float]]
 ) -> tuple[list[FoundSource], Scene]:
-    """Return those of the known sources that are seen, and the scene with them."""
+    """Return the known sources that are detected, and the scene with them."""
     sources: list[FoundSource] = []
     for x, y in known:
         start = maximise(scene.photons_to_explain, psf, (x, y, FAINT_LOG_RATIO))
@@ -199,10 +213,9 @@ def _known_sources(
 def _one_more(
     scene: Scene, sources: list[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
 ) -> tuple[list[FoundSource], Scene] | None:
-    """Return the sources with one more, all fitted again, and their scene; None when there is no other."""
+    """Return the sources with one more, all fitted again, and their scene; None if there is no other."""
     further = detection_constants().further
-    # One source fitted to two lies between them and is too wide: the others must be free to move for the next
-    # one.
+    # A single source fitted to two lies between them and is too wide, so all sources are fitted again.
     for trial_psf in dict.fromkeys((sources[0].psf, psf)):
         fit = _best_place(scene.photons_to_explain, trial_psf, prior, on_map=psf)
         if 2.0 * (fit.log_evidence + fit.log_prior) < further.ts_to_try:
@@ -217,13 +230,13 @@ def _one_more(
 def _split(
     scene: Scene, sources: list[FoundSource], psf: SeparablePsf
 ) -> tuple[list[FoundSource], Scene] | None:
-    """Return the sources with the brightest one as two, if it is too wide for one and two are better."""
+    """Return the sources with the brightest one replaced by two; None if one of normal width is as good."""
     index = int(np.argmax([source.photons for source in sources]))
     brightest, rest = sources[index], scene.without(index)
     if psf.fractions(0.0, 1)[0] < _WIDE * brightest.psf.fractions(0.0, 1)[0]:
         return None
-    part = scene.source_parts[index]
-    parts = np.append((1.0 - part) * rest.source_parts, [0.5 * part, 0.5 * part])
+    part = scene.source_fractions[index]
+    parts = np.append((1.0 - part) * rest.source_fractions, [0.5 * part, 0.5 * part])
     trials = []
     for angle in np.pi * np.arange(_ANGLES) / _ANGLES:
         offset = _HALF_WAY * np.array([np.cos(angle), np.sin(angle)])
@@ -249,33 +262,33 @@ def _accepted(
     trial_psf: SeparablePsf,
     psf: SeparablePsf,
 ) -> tuple[list[FoundSource], Scene] | None:
-    """Fit one source more than in a scene; None when they are not better enough, or one of them is none."""
+    """Return the fit with one more source; None if the gain is too small or a source is not significant."""
     fitted, trial = _refined(trial, trial_psf, sources)
     fitted, trial = _with_own_width(trial, fitted, psf)
     if not all(source.detected and _is_apart(source, fitted) for source in fitted):
         return None
     needed = needed_ts(scene.counts)
     gained = 2.0 * (trial.log_likelihood - scene.log_likelihood + fitted[-1].fit.log_prior)
-    # What a freer source explains takes fits of its own: asked only where there is enough of it.
+    # The tests below cost further fits, so they are made only if the gain could suffice.
     if gained < needed:
         return None
-    # A mixture of kinds gains a little by chance in any scene: what it gains beside one source more counts
-    # for that.
-    by_kinds = max(0.0, _gain_by_kinds(scene) - _gain_by_kinds(trial))
-    if gained - 2.0 * (_gain_by_shape(scene, psf) + by_kinds) < needed:
+    # A mixture of templates gains a little by chance in any scene: only the gain that it loses by one more
+    # source is subtracted.
+    by_mixture = max(0.0, _gain_by_template_mixture(scene) - _gain_by_template_mixture(trial))
+    if gained - 2.0 * (_gain_by_shape(scene, psf) + by_mixture) < needed:
         return None
     return fitted, trial
 
 
 def _better_than_extended(fewer: Scene, more: Scene, psf: SeparablePsf, newest: SourceFit) -> bool:
-    """Tell whether more sources explain the photons better than a wider image of the one nearest to them."""
+    """Return whether more sources explain the photons better than a wider image of the nearest one."""
     gained = 2.0 * (more.log_likelihood - fewer.log_likelihood - _gain_by_extent(fewer, psf, newest))
     added = len(more.sources) - len(fewer.sources)
     return gained >= added * detection_constants().further.ts_over_extended
 
 
 def _gain_by_extent(scene: Scene, psf: SeparablePsf, place: SourceFit) -> float:
-    """Return what ln L gains when the source nearest to a place is an extended one, or has a wider core."""
+    """Return the gain of ln L if the source nearest to a position is extended or has a wider core."""
     offsets = [np.hypot(source.fit.x - place.x, source.fit.y - place.y) for source in scene.sources]
     index = int(np.argmin(offsets))
     if offsets[index] > _NEAR:
@@ -287,12 +300,12 @@ def _gain_by_extent(scene: Scene, psf: SeparablePsf, place: SourceFit) -> float:
 
 
 def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
-    """Return what ln L gains by another shape of the PSF for the brightest source.
+    """Return the gain of ln L by another shape of the PSF for the brightest source.
 
-    The arms of a source that are rotated look like others beside it.
+    The rotated arms of a bright source look like further sources.
     """
-    index, bright = int(scene.source_parts.argmax()), detection_constants().further.bright
-    if not isinstance(psf, LobsterEyePsf) or scene.source_parts[index] * scene.counts.total < bright:
+    index, bright = int(scene.source_fractions.argmax()), detection_constants().further.bright
+    if not isinstance(psf, LobsterEyePsf) or scene.source_fractions[index] * scene.counts.total < bright:
         return 0.0
     source = scene.sources[index]
     stretch = float(np.log(psf.fractions(0.0, 1)[0] / source.psf.fractions(0.0, 1)[0]))
@@ -300,27 +313,30 @@ def _gain_by_shape(scene: Scene, psf: SeparablePsf) -> float:
 
 
 def _photons_of(scene: Scene, index: int) -> Counts:
-    """Return the photons with their weights over all but one of the sources, and of its kind."""
-    counts, kinds = scene.without(index).photons_to_explain, scene.sources[index].fit.kinds
-    return counts if kinds is None else counts.of_kind(kinds)
+    """Return the photons with their weights relative to all but one source, averaged over its templates."""
+    counts, probabilities = (
+        scene.without(index).photons_to_explain,
+        scene.sources[index].fit.template_probabilities,
+    )
+    return counts if probabilities is None else counts.averaged_over_templates(probabilities)
 
 
-def _gain_by_kinds(scene: Scene) -> float:
-    """Return what ln L gains when the brightest source is of a mixture of kinds, not of one."""
-    index = int(scene.source_parts.argmax())
+def _gain_by_template_mixture(scene: Scene) -> float:
+    """Return the gain of ln L if the brightest source has a mixture of templates instead of one."""
+    index = int(scene.source_fractions.argmax())
     source, rest = scene.sources[index], scene.without(index)
-    if source.fit.kinds is None:
+    if source.fit.template_probabilities is None:
         return 0.0
     fit = _with_own_spectrum(rest.photons_to_explain, source.psf, source.fit)
     mixed = SceneSource.of(scene.counts, source.psf, fit)
     sources = (*scene.sources[:index], mixed, *scene.sources[index + 1 :])
-    return max(0.0, scene.with_sources(sources, scene.source_parts).log_likelihood - scene.log_likelihood)
+    return max(0.0, scene.with_sources(sources, scene.source_fractions).log_likelihood - scene.log_likelihood)
 
 
 def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
-    """Tell whether a source is apart from the others, and more than an error of their shape.
+    """Return whether a source is separate from the others, and brighter than an error of their PSF.
 
-    A source whose course or spectrum is like none of the kinds would be two at one place.
+    A source whose light curve or spectrum matches no template would otherwise become two at one position.
     """
     others = [other.fit for other in sources if other is not source]
     if any(np.hypot(source.fit.x - fit.x, source.fit.y - fit.y) < _APART for fit in others):
@@ -343,78 +359,88 @@ def _next(scene: Scene, psf: SeparablePsf, prior: PositionPrior | None) -> tuple
 def _best_place(
     counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, *, on_map: SeparablePsf
 ) -> SourceFit:
-    """Return the highest maximum over the field, against everything in the model so far.
+    """Return the highest maximum over the field relative to everything in the model so far.
 
-    The maps of the mean kind of source, of all kinds as if they were equally probable, and of places alone
-    show where it may be: a source unlike the mean kind is seen in the others only. They have the PSF
-    ``on_map``, whose transforms are kept.
+    Starting points come from three maps: with the mean weight of the templates by their prior probabilities,
+    with equal probabilities, and with positions only; a source unlike the average template stands out in the
+    latter two. The maps use the PSF ``on_map``, whose transforms are cached.
     """
     starts: list[tuple[float, float, float]] = []
     views = [counts]
-    if counts.kinds is not None:
-        views += [counts.of_kind(np.full(len(counts.kinds), 1.0 / len(counts.kinds))), counts.places_only]
+    if counts.template_weights is not None:
+        views += [
+            counts.averaged_over_templates(
+                np.full(len(counts.template_weights), 1.0 / len(counts.template_weights))
+            ),
+            counts.positions_only,
+        ]
     for view in views:
         log_likelihood = whole_field(view, on_map)[0]
         if prior is not None:
             log_likelihood = log_likelihood + log_prior_of_cells(prior)
         known = {start[:2] for start in starts}
         starts += [start for start in starting_points(log_likelihood) if start[:2] not in known]
-    fits = (maximise_any_kind(counts, psf, start, prior) for start in starts)
+    fits = (maximise_over_templates(counts, psf, start, prior) for start in starts)
     return max(fits, key=lambda fit: fit.log_evidence + fit.log_prior)
 
 
 def _fitted(
     without: Scene, index: int, psf: SeparablePsf, prior: PositionPrior | None, fit: SourceFit
 ) -> tuple[FoundSource, Scene]:
-    """Fit one more source, from ``fit`` on, and all components with it; it becomes number ``index``."""
-    others, parts = without.sources, without.source_parts
-    part = fit.source_part
+    """Return one more source, fitted from ``fit`` together with all components, as number ``index``."""
+    others, parts = without.sources, without.source_fractions
+    part = fit.source_fraction
     for attempt in range(_ROUNDS):
         source = SceneSource.of(without.counts, psf, fit)
         trial = (*others[:index], source, *others[index:])
         whole = without.with_sources(trial, np.insert((1.0 - part) * parts, index, part))
-        part, rest = float(whole.source_parts[index]), whole.without(index)
+        part, rest = float(whole.source_fractions[index]), whole.without(index)
         counts = rest.photons_to_explain
-        if fit.kinds is not None:
-            counts = counts.of_kind(fit.kinds)
-        placed = with_kinds(counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior))
-        bright = placed.source_part * counts.total >= detection_constants().further.bright
+        if fit.template_probabilities is not None:
+            counts = counts.averaged_over_templates(fit.template_probabilities)
+        placed = with_template_evidence(
+            counts, psf, maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+        )
+        bright = placed.source_fraction * counts.total >= detection_constants().further.bright
         if bright and attempt == 0:
             fit = _with_own_spectrum(counts, psf, placed)
         else:
-            fit = replace(placed, kinds=fit.kinds) if bright else placed
-    places = log_likelihood_of_places(counts, psf, fit)
+            fit = replace(placed, template_probabilities=fit.template_probabilities) if bright else placed
+    places = positional_log_likelihood(counts, psf, fit)
     ts = max(0.0, 2.0 * (fit.log_evidence + rest.log_likelihood - without.log_likelihood))
-    places_ts = 2.0 * (places + rest.log_likelihood_of_places - without.log_likelihood_of_places)
+    places_ts = 2.0 * (places + rest.positional_log_likelihood - without.positional_log_likelihood)
     if without.counts.spectra is None:
-        # Nothing is known of the background's energies: they must not count by themselves.
+        # Without a model of the background spectrum the energies alone must not make a source.
         ts = max(0.0, min(ts, places_ts))
     over_free = ts - max(0.0, without.gain_when_free)
-    found = FoundSource(counts, psf, fit, fit.source_part * counts.total, ts, places_ts, over_free, prior)
+    found = FoundSource(counts, psf, fit, fit.source_fraction * counts.total, ts, places_ts, over_free, prior)
     return found, whole
 
 
 def _with_own_spectrum(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
-    """Return the fit with a mixture of the kinds in place of their probabilities.
+    """Return the fit with a fitted mixture of the templates in place of their probabilities.
 
-    The spectrum of a bright source is known better than that it is one of the kinds: what no kind explains
-    would look like another source.
+    A bright source determines its spectrum better than a choice among templates does; the difference would
+    look like another source.
     """
-    if counts.kinds is None:
+    if counts.template_weights is None:
         return fit
     place = counts.profile(psf, (fit.x, fit.y))
-    densities = np.vstack([counts.kinds * place, np.ones(place.size)])
-    equal = np.full(len(counts.kinds), 1.0 / len(counts.kinds))
+    densities = np.vstack([counts.template_weights * place, np.ones(place.size)])
+    equal = np.full(len(counts.template_weights), 1.0 / len(counts.template_weights))
     expected = equal if counts.shares is None else counts.shares
-    start = np.append(fit.source_part * (equal if fit.kinds is None else fit.kinds), 1.0 - fit.source_part)
-    parts = mixture_parts(densities, counts.number, expected, start)[:-1]
-    return replace(fit, kinds=parts / parts.sum())
+    start = np.append(
+        fit.source_fraction * (equal if fit.template_probabilities is None else fit.template_probabilities),
+        1.0 - fit.source_fraction,
+    )
+    parts = mixture_fractions(densities, counts.number, expected, start)[:-1]
+    return replace(fit, template_probabilities=parts / parts.sum())
 
 
 def _refined(
     scene: Scene, psf: SeparablePsf, sources: Sequence[FoundSource]
 ) -> tuple[list[FoundSource], Scene]:
-    """Fit each source again, with all the others in the model; those near the last one twice."""
+    """Return all sources fitted again with the others in the model, those near the last one twice."""
     refined = list(sources)
     last = refined[-1].fit
     for attempt in range(1 if len(refined) == 1 else _ROUNDS):
@@ -428,7 +454,7 @@ def _refined(
 def _with_own_width(
     scene: Scene, sources: Sequence[FoundSource], psf: SeparablePsf
 ) -> tuple[list[FoundSource], Scene]:
-    """Fit the sources with the width of the PSF that the brightest one and what is known of it agree on."""
+    """Return the sources fitted with the most probable core width for the brightest one."""
     if not isinstance(psf, VariableWidthPsf) or psf.width_sigma == 0.0:
         return list(sources), scene
     brightest = max(sources, key=lambda source: source.photons)
@@ -436,7 +462,7 @@ def _with_own_width(
 
 
 def _with_extents(scene: Scene, sources: Sequence[FoundSource], psf: SeparablePsf) -> list[FoundSource]:
-    """Return the sources with those that are extended fitted as such, and the others fitted again then."""
+    """Return the sources with extended ones fitted as such, and the others fitted again after them."""
     wider = [wider_fits(source.counts, psf, source.fit) for source in sources]
     images = [
         one.extended if one.is_extended else source.psf for one, source in zip(wider, sources, strict=True)
@@ -444,7 +470,7 @@ def _with_extents(scene: Scene, sources: Sequence[FoundSource], psf: SeparablePs
     if not any(one.is_extended for one in wider):
         return list(sources)
     fitted = list(sources)
-    # The extended ones first: the others have their photons taken from what is left.
+    # Extended sources first: the others are fitted to the remaining photons.
     for index in sorted(range(len(sources)), key=lambda index: not wider[index].is_extended):
         rest = scene.without(index).fitted()
         fitted[index], scene = _fitted(rest, index, images[index], sources[index].prior, sources[index].fit)

@@ -12,12 +12,12 @@ from mxtvhf.instrument.constants import instrument
 from mxtvhf.models.arrays import Floats
 
 _STEP_KEV = 0.01
-"""Energies between which a spectrum is summed: a sixth of the resolution at the lowest energies."""
+"""Step of the energies in a sum over a spectrum: a sixth of the resolution at the lowest energies."""
 
 
 @cache
 def measured_energies() -> Floats:
-    """Return energies (keV) over the band, at equal distances."""
+    """Return equidistant energies (keV) over the band."""
     low, high = instrument().energy.band_kev
     return np.arange(low + 0.5 * _STEP_KEV, high, _STEP_KEV)
 
@@ -25,14 +25,16 @@ def measured_energies() -> Floats:
 def blurred(
     density: Callable[[Floats], Floats], area: EffectiveArea, redistribution: Redistribution
 ) -> Floats:
-    """Return what the detector measures of a spectrum, at ``measured_energies``, its mean 1.
+    """Return the measured density of a spectrum at ``measured_energies``, with mean 1.
 
     Parameters
     ----------
     density
-        Photons per keV that arrive, by energy (keV).
-    area, redistribution
-        Effective area and energy resolution.
+        Photons per keV and area as a function of energy (keV).
+    area
+        Effective area.
+    redistribution
+        Energy resolution.
     """
     low, high = instrument().energy.band_kev
     energy = np.arange(0.5 * low, 1.2 * high, _STEP_KEV)

@@ -13,15 +13,15 @@ Indices = npt.NDArray[np.intp]
 
 
 class SquareSums:
-    """Sums over squares, each in a time that does not depend on its size.
+    """Sums over squares of an image, in a time that does not depend on their size.
 
-    Squares are given by their lowest row and column and their side in pixels; what is beyond the image counts
-    nothing. Source: Crow 1984, SIGGRAPH 18, 207 (summed-area table).
+    Squares are given by their lowest row and column and their side in pixels; pixels outside the image count
+    as 0. Source: Crow 1984, SIGGRAPH 18, 207 (summed-area table).
 
     Parameters
     ----------
     image
-        Numbers, ``[row, column]``.
+        Values to sum, ``[row, column]``.
     """
 
     def __init__(self, image: npt.NDArray[Any]) -> None:
@@ -31,16 +31,32 @@ class SquareSums:
 
     @property
     def total(self) -> float:
-        """Sum over the image."""
+        """Return the sum over the image."""
         return float(self._total[-1, -1])
 
     def everywhere(self, side: int) -> npt.NDArray[Any]:
-        """Return the sums over all squares of a side, ``[lowest row, lowest column]``."""
+        """Return the sums over all squares of a given side, ``[lowest row, lowest column]``.
+
+        Parameters
+        ----------
+        side
+            Side of the squares, pixels.
+        """
         strips = self._total[side:] - self._total[:-side]
         return np.asarray(strips[:, side:] - strips[:, :-side])
 
     def at(self, row: Indices, column: Indices, side: int, reach: int = 0) -> Floats:
-        """Return the sums over squares and what is up to ``reach`` pixels beside them."""
+        """Return the sums over squares that are enlarged on all sides.
+
+        Parameters
+        ----------
+        row, column
+            Lowest row and column of each square, shape (squares,).
+        side
+            Side of the squares, pixels.
+        reach
+            Pixels added on each side.
+        """
         rows, columns = self._total.shape[0] - 1, self._total.shape[1] - 1
         low, high = np.maximum(row - reach, 0), np.minimum(row + side + reach, rows)
         left, right = np.maximum(column - reach, 0), np.minimum(column + side + reach, columns)
@@ -49,5 +65,15 @@ class SquareSums:
         return np.asarray(inside, dtype=np.float64)
 
     def ring(self, row: Indices, column: Indices, side: int, inner: int, outer: int) -> Floats:
-        """Return the sums over the pixels from beyond ``inner`` to ``outer`` pixels beside squares."""
+        """Return the sums over square rings around squares.
+
+        Parameters
+        ----------
+        row, column
+            Lowest row and column of each square, shape (squares,).
+        side
+            Side of the squares, pixels.
+        inner, outer
+            Distances from the square, pixels: the ring goes from beyond ``inner`` to ``outer``.
+        """
         return self.at(row, column, side, outer) - self.at(row, column, side, inner)

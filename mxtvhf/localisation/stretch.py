@@ -1,8 +1,10 @@
-"""The stretch of time in which a source stands out most, for those that neither last nor fade since T0.
+"""Interval of the observation in which a source stands out most.
 
-Stretches of many lengths are compared by the score of a weak source at places over the field, the best ones
-of each length by the likelihood, the energies and times of the photons taken as given. The best one becomes
-one more kind of source; that it is the best of many is in the share of that kind.
+It serves sources that neither last through the observation nor fade from T0, such as flares. Intervals of
+many lengths are compared by the score of a weak source at positions over the field, and the best of each
+length by the position-only likelihood. The best interval becomes the light curve of one more source template;
+the choice among many intervals is accounted for in the prior probability of that template. See section
+"Emission intervals" of ``docs/explanation/localisation.md``.
 """
 
 from __future__ import annotations
@@ -18,32 +20,32 @@ from mxtvhf.models.arrays import Floats
 from mxtvhf.models.intervals import elapsed
 
 _SLICES = 64
-"""Of the good time, of equal lengths: the shortest stretch is two of them."""
+"""Number of equal slices of the good time; the shortest interval has two."""
 _LENGTHS = (2, 3, 4, 6, 8, 12, 16)
-"""Of the stretches, in slices; they begin at every quarter of their length."""
+"""Lengths of the intervals in slices; they start at every quarter of their length."""
 _TRIALS = 120
-"""Stretches that count as different ones: those of 2, 4, 8 and 16 slices that overlap by half."""
+"""Number of independent intervals: those of 2, 4, 8 and 16 slices that overlap by half."""
 _BLOCK = 8
-"""Pixels per side of the blocks in which photons are counted: a sixth of the core's width."""
+"""Pixels per side of the blocks in which photons are counted: a sixth of the core width."""
 _TRIED = 3
-"""Stretches of each length of which the likelihood is asked."""
+"""Intervals of each length whose likelihood is computed."""
 _PARTS = np.array([[0.05], [0.1], [0.2], [0.4], [0.8]])
-"""Of the photons of a stretch that are the source's."""
+"""Source fractions of the photons in the interval that are tried."""
 _LEAST = 1e-3
-"""Of the weight of photons outside of the stretch."""
+"""Lowest weight, for photons outside of the interval."""
 
 
 class Stretch(NamedTuple):
-    """A stretch of the good time.
+    """An interval of the good time.
 
     Attributes
     ----------
     start, stop
-        Parts of the good time, 0..1.
+        Fractions of the good time elapsed at both ends, 0..1.
     weights
-        Of the photons, were the source seen in it only: ``density`` at them.
+        Weights of the photons for a source that is visible in the interval only, shape (photons,).
     share
-        Probability of such a source, over that of all kinds by decay (``source_templates.toml``).
+        Share of this template relative to the decays of ``source_templates.toml``.
     """
 
     start: float
@@ -52,12 +54,12 @@ class Stretch(NamedTuple):
     share: float
 
     def density(self, part: Floats) -> Floats:
-        """Return the density of a source that is seen in it only, over a steady one.
+        """Return the density of a source that is visible in the interval only, relative to a constant one.
 
         Parameters
         ----------
         part
-            Of the good time that is over, 0..1, any shape.
+            Fraction of the good time that has elapsed, 0..1, any shape.
         """
         return _density(part, self.start, self.stop)
 
@@ -71,22 +73,22 @@ def best_stretch(
     exposure: Floats,
     psf: SeparablePsf,
 ) -> Stretch:
-    """Return the stretch of time in which a source stands out most.
+    """Return the interval of the observation in which a source stands out most.
 
     Parameters
     ----------
     column, row
-        Of the photons, at least one.
+        Pixel addresses of the photons, at least one, shape (photons,).
     weights
-        Of their energies, shape (photons,).
+        Weights of their energies, shape (photons,).
     time
-        MET seconds, in the good time intervals, shape (photons,).
+        MET seconds, within the GTIs, shape (photons,).
     gti
         Good time intervals, shape (intervals, 2), MET seconds.
     exposure
-        Part of the time in which each pixel looked, ``[row, column]``.
+        Exposed fraction of each pixel, 0..1, ``[row, column]``.
     psf
-        Of the source.
+        PSF of the source.
     """
     part = elapsed(time, gti)
     number = np.minimum((_SLICES * part).astype(np.intp), _SLICES - 1)
@@ -116,6 +118,13 @@ def best_stretch(
     block = row // _BLOCK * blocks + column // _BLOCK
 
     def log_likelihood(index: int) -> float:
+        """Return the highest position-only ln L of an interval over the source fractions tried.
+
+        Parameters
+        ----------
+        index
+            Index of the interval.
+        """
         inside = (number >= starts[index]) & (number < starts[index] + lengths[index])
         weight = weights[inside]
         density = 1.0 - _PARTS + _PARTS * weight * place[where[index], block[inside]]
@@ -140,7 +149,7 @@ def _density(part: Floats, start: float, stop: float) -> Floats:
 
 
 def _stretches() -> list[tuple[int, int]]:
-    """First slice and number of slices of all stretches."""
+    """Return the first slice and the number of slices of all intervals."""
     return [
         (start, length)
         for length in _LENGTHS

@@ -1,13 +1,14 @@
-"""How bright a source may be that was not found.
+"""Upper limits of the brightness of a source that was not detected.
 
-Two questions, told apart by Kashyap et al. 2010, ApJ 719, 900. How many photons may a source have, given
-those that were seen? The answer, their *upper bound*, is ``source_upper_bound``. How many must it have to be
-detected with a given probability? That is their *upper limit*, ``detectable_photons``, and tells what the
-detector and its background allow. A bound alone may lie below what can be detected, by chance.
+Two quantities are distinguished (Kashyap et al. 2010, ApJ 719, 900). The *upper bound*,
+``source_upper_bound``, is the largest source that the observed photons allow. The *upper limit*,
+``detectable_photons``, is the source that would be detected with a given probability; it depends on detector
+and background only. The bound alone may by chance lie below what can be detected.
 
-Both are photons. What flux they are depends on the spectrum, by a factor of forty from a soft source to one
-behind dense gas, and on the place, since of a source near an edge the detector gets a part only. So the
-limit in flux is given for each expected spectrum, at the least favourable place.
+Both count photons. The flux for a given number of photons depends on the spectrum, by a factor of forty
+between a soft source and one behind dense gas, and on the position, since the detector receives only a
+fraction of a source near its edge. Flux limits are therefore given for each expected spectrum at the least
+favourable position. See section "Upper limits" of ``docs/explanation/localisation.md``.
 """
 
 from __future__ import annotations
@@ -29,28 +30,28 @@ from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.models.arrays import Floats
 
 _STEPS = 1000
-"""Values of the source's part f of the photons, 0..1."""
+"""Number of values of the source fraction f, 0..1."""
 _NH_UNIT = 1e22
 _R90_PER_SIGMA = float(np.sqrt(2.0 * np.log(10.0)))
-"""Of a round Gaussian."""
+"""90 % radius of a round Gaussian over its standard deviation per axis."""
 _DIRECTIONS = 32
-"""In which the edge of a circle is looked at."""
+"""Number of points on the edge of a circle that are tried."""
 
 
 def source_upper_bound(
     field: tuple[Floats, Floats], weight: Floats, photons: float, part: float = 0.9
 ) -> float:
-    """Return the upper bound of the expected number of a source's photons.
+    """Return the upper bound of the expected number of source photons.
 
-    The posterior of a source of free place and strength: flat in its part f of the photons, by ``weight``
-    in its place. The number of photons of both kinds together has the posterior of a Poisson mean with a
-    flat prior (a gamma distribution of shape n + 1).
+    Position and strength of the source are free; the prior is flat in its fraction f of the photons, and
+    ``weight`` in its position. The expected number of all photons has the posterior of a Poisson mean with a
+    flat prior, a gamma distribution of shape n + 1.
 
     Parameters
     ----------
     field
         ln L and f from ``likelihood.whole_field``, ``[r, row, column]``.
-    weights
+    weight
         Prior probability of the cells, not normalised, ``[row, column]``.
     photons
         Photons on good pixels, n.
@@ -60,7 +61,7 @@ def source_upper_bound(
     Returns
     -------
     float
-        Photons on good pixels. Without any photon -ln(1 - part): 2.3 for 90 %.
+        Photons on good pixels.
     """
     log_likelihood, f = field
     weight = weight / weight.sum()
@@ -73,6 +74,13 @@ def source_upper_bound(
     density /= density.sum()
 
     def beyond(bound: float) -> float:
+        """Return the probability beyond a bound minus the one required.
+
+        Parameters
+        ----------
+        bound
+            Expected source photons.
+        """
         return float(density @ gammaincc(photons + 1.0, bound / middle)) - (1.0 - part)
 
     return float(brentq(beyond, 0.0, 10.0 * (photons + 10.0), xtol=1e-3))
@@ -83,25 +91,28 @@ def detectable_photons(
 ) -> float:
     """Return the expected photons of a source that would be detected with probability ``part``.
 
-    It is added, in the middle of the detector, to the photons of an observation without a source. Of the ts
-    only what the places tell is expected, with energies and times taken as given. The square root of ts is
-    taken to scatter by 1 about that of its expectation (Wilks 1938, Ann. Math. Stat. 9, 60).
+    The source is placed in the middle of the detector, on the photons of an observation without a source. Its
+    TS is the position-only one for the expected counts (the Asimov data set of Cowan et al. 2011, Eur. Phys.
+    J. C 71, 1554); the square root of TS scatters by 1 (Wilks 1938, Ann. Math. Stat. 9, 60).
 
     Parameters
     ----------
     counts
-        The photons, all of the background.
+        Photons of the field, all from the background.
     psf
-        Of the source.
-    ts_threshold, least_photons
-        ts and source photons of a detection.
+        PSF of the source.
+    ts_threshold
+        Detection threshold of the TS.
+    least_photons
+        Detection threshold of the number of source photons.
     part
         Probability of the detection.
 
     Returns
     -------
     float
-        Photons on good pixels; infinite where the good pixels are too few to tell a source from background.
+        Photons on good pixels; infinite if the good pixels are too few to distinguish a source from
+        background.
     """
     cells = counts.rebinned(CELL // counts.block)
     number, power = cells.images()
@@ -116,6 +127,13 @@ def detectable_photons(
     source = mean * density
 
     def lacking(photons: float) -> float:
+        """Return the TS of a source minus the one required.
+
+        Parameters
+        ----------
+        photons
+            Expected source photons.
+        """
         f = photons / (photons + counts.total)
         expected = share * good * (counts.total + photons * source)
         gain = np.log1p(f * (source - 1.0)) - np.log1p(f * (mean - 1.0))
@@ -129,7 +147,13 @@ def detectable_photons(
 
 
 def empty_upper_limit(part: float = 0.9) -> float:
-    """Return the upper limit where no photon came at all: that of a Poisson mean of 0 counts."""
+    """Return the upper limit without any photon, that of a Poisson mean for 0 counts: 2.3 for 90 %.
+
+    Parameters
+    ----------
+    part
+        Probability that the mean is below the limit.
+    """
     return float(-np.log1p(-part))
 
 
@@ -142,25 +166,25 @@ def flux_limits(
     good_part: float = 1.0,
     prior: PositionPrior | None = None,
 ) -> tuple[FluxLimit, ...]:
-    """Return the fluxes that put so many photons on the good pixels, at the least favourable place.
+    """Return the fluxes that correspond to a number of photons at the least favourable position.
 
-    That is a corner of the detector, or the place in the 90 % circle of the prior of which the detector gets
-    the least. Sources elsewhere put more photons on it.
+    That is a corner of the detector, or the position in the 90 % circle of the prior from which the detector
+    receives the smallest fraction. Sources at other positions give more photons for the same flux.
 
     Parameters
     ----------
     photons
-        Limit of the photons on good pixels.
+        Upper limit of the photons on good pixels.
     exposure_s
-        Good time, s.
+        Exposure, seconds.
     spectra
-        Of the sources.
+        Spectra of the sources.
     calibration
-        Gives effective area and PSF.
+        Calibration with effective area and PSF.
     good_part
-        Part of the detector that is good.
+        Fraction of the detector that is good.
     prior
-        Where the source is; None: anywhere on the detector.
+        Prior of the position; None: anywhere on the detector.
     """
     x, y = _least_favourable_place(LobsterEyePsf.of(calibration.psf), prior)
     return tuple(
@@ -174,28 +198,28 @@ def flux_limits(
 
 
 def population_flux_limit(limits: Sequence[FluxLimit], shares: Floats, part: float = 0.9) -> float:
-    """Return the flux above which a part of the expected sources is excluded, whichever of them it is.
+    """Return the flux above which a fraction of the expected sources is excluded, whatever their spectrum.
 
-    It is the limit of the spectrum that so many of the sources do not exceed in flux for a photon. Sources of
-    softer spectra are found with a higher probability, of harder ones with a lower one.
+    It is the limit of the spectrum whose flux per photon this fraction of the sources does not exceed.
+    Sources with softer spectra are found with a higher probability, those with harder ones with a lower one.
 
     Parameters
     ----------
     limits
-        Of each spectrum.
+        Flux limit of each spectrum.
     shares
-        Part of the sources that have it, with the sum 1.
+        Fraction of the sources with each spectrum, sum 1.
     part
-        Of the sources.
+        Fraction of the sources.
     """
     order = np.argsort([limit.flux for limit in limits])
-    # A sum of shares may miss 1 by a rounding error.
+    # The sum of the shares may differ from 1 by a rounding error.
     reached = int(np.searchsorted(np.cumsum(shares[order]), part - 1e-9))
     return limits[int(order[reached])].flux
 
 
 def _least_favourable_place(psf: LobsterEyePsf, prior: PositionPrior | None) -> tuple[float, float]:
-    """Return the place that the detector gets the least part of the photons of."""
+    """Return the position from which the detector receives the smallest fraction of the photons."""
     low, high = -0.5, detector_pixels() - 0.5
     if prior is None:
         return low, low

@@ -83,9 +83,10 @@ def test_the_acknowledgement_is_sent_and_shown_with_the_name(page, desk, ledger,
 
 
 def test_the_second_acknowledgement_gets_the_name_of_the_first(page, desk):
-    desk.status, desk.body = 409, {"detail": f"{BURST}: bob has it since 12:00:00 UTC"}
+    refusal = f"{BURST}: acknowledged by bob at 12:00:00 UTC; reload the page"
+    desk.status, desk.body = 409, {"detail": refusal}
     page.get_by_role("button", name="I have it").click()
-    expect(page.locator("#alarm-note")).to_have_text(f"Not accepted: {BURST}: bob has it since 12:00:00 UTC")
+    expect(page.locator("#alarm-note")).to_have_text(f"Not accepted: {refusal}")
 
 
 def test_a_take_over_names_the_previous_holder(page, desk, ledger, shows):

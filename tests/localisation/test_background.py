@@ -33,7 +33,7 @@ def band_channels():
 # --- energies
 
 
-def test_every_component_of_the_calibration_has_the_mean_one_over_the_band():
+def test_every_spectral_component_has_a_mean_of_one_over_the_band():
     densities = background_spectra(band_channels(), CALIBRATION)
     assert len(densities) == len(BACKGROUND.continua) + len(BACKGROUND.lines)
     assert (densities >= 0.0).all()
@@ -49,7 +49,7 @@ def test_a_line_is_highest_at_its_energy_and_the_flat_component_is_flat():
     np.testing.assert_allclose(densities[0], 1.0)
 
 
-def test_a_component_that_comes_through_the_optics_has_their_effective_area():
+def test_a_component_through_the_optics_is_multiplied_by_the_effective_area():
     steady = BACKGROUND.continua[0]
     through = steady.model_copy(update={"through_optics": True})
     flat, seen = background_spectra(band_channels(), with_background(continua=(steady, through), lines=()))
@@ -57,7 +57,7 @@ def test_a_component_that_comes_through_the_optics_has_their_effective_area():
     assert seen[:1000].mean() > 1.5 * seen[-1000:].mean()
 
 
-def test_a_calibration_without_components_gives_none_and_a_result():
+def test_a_calibration_without_components_still_gives_a_result():
     nothing = with_background(continua=(), lines=())
     assert background_spectra(band_channels(), nothing).shape == (0, band_channels().size)
     assert background_spectra(np.empty(0), nothing).shape == (0, 0)
@@ -67,12 +67,12 @@ def test_a_calibration_without_components_gives_none_and_a_result():
     assert np.hypot(found.x - 100.0, found.y - 60.0) < 15.0
 
 
-# --- places
+# --- positions
 
 
 @st.composite
 def exposures(draw):
-    """Any exposure map: columns, rows and pixels that did not look, and parts of the time."""
+    """Return any exposure map: unexposed columns, rows and pixels, and partial exposures."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     exposure = np.ones((256, 256))
     exposure[:, : draw(st.integers(0, 255))] *= draw(st.sampled_from([0.0, 0.5]))
@@ -84,7 +84,7 @@ def exposures(draw):
 
 @given(exposures())
 @settings(max_examples=25, deadline=None)
-def test_every_shape_is_positive_and_has_the_mean_one_over_what_looked(good):
+def test_every_shape_is_positive_and_has_a_mean_of_one_over_the_exposed_pixels(good):
     shapes = background_shapes(COLUMN, ROW, good, (0.0, 0.3))
     assert (shapes > 0.0).all()
     np.testing.assert_allclose(shapes[0, 0], 1.0)
@@ -100,7 +100,7 @@ def test_the_shapes_rise_and_fall_along_each_axis_and_from_the_middle():
     assert (middle[5] > corner[5], middle[6] < corner[6]) == (True, True)
 
 
-def test_what_comes_through_the_optics_is_vignetted():
+def test_background_through_the_optics_is_vignetted():
     shapes = background_shapes([128, 0, 0], [128, 0, 128], np.ones((256, 256)), (0.0, 0.3))
     middle, corner, edge = shapes[1, 0]
     assert corner / middle == pytest.approx(0.7, abs=0.01)
@@ -111,7 +111,7 @@ def test_what_comes_through_the_optics_is_vignetted():
 # --- times
 
 
-def test_every_course_has_the_mean_one_over_the_good_time():
+def test_every_light_curve_has_a_mean_of_one_over_the_good_time():
     time = np.concatenate([np.arange(start, stop, 0.5) + 0.25 for start, stop in GTI])
     courses = background_courses(time, GTI, time_weights(time, GTI, 40.0, [1.2, 2.4]))
     assert len(courses) == 1 + 8 + 2
@@ -119,8 +119,8 @@ def test_every_course_has_the_mean_one_over_the_good_time():
     assert courses.mean(axis=1) == pytest.approx(np.ones(11), rel=2e-3)
 
 
-def test_a_stretch_goes_on_behind_a_gap():
-    # 450 s of good time in 8 stretches; the sixth of them begins before the gap and ends after it.
+def test_an_interval_continues_after_a_gap():
+    # 450 s of good time in 8 intervals; the sixth begins before the gap and ends after it.
     gti = np.array([[0.0, 300.0], [1000.0, 1150.0]])
     courses = background_courses([290.0, 1010.0, 1149.0, 1150.0], gti, np.empty((0, 4)))
     assert courses.shape == (9, 4)

@@ -33,7 +33,7 @@ def known_of(concentration: float, runs: int, photons: int = 300) -> KnownSpectr
     return KnownSpectrum.of_runs([run_of(one, photons, rng) for one in parts])
 
 
-def test_the_mean_parts_are_found():
+def test_the_mean_fractions_are_recovered():
     parts = known_of(1e6, 20).parts
     assert parts.sum() == pytest.approx(1.0)
     optics = [one.through_optics for one in CALIBRATION.background.components]
@@ -41,18 +41,18 @@ def test_the_mean_parts_are_found():
     assert parts[NAMES.index("Al K")] == pytest.approx(0.1, abs=0.02)
 
 
-def test_the_more_the_runs_differ_the_less_is_known():
+def test_runs_that_differ_more_give_less_prior_knowledge():
     differing, alike = known_of(20.0, 20).photons, known_of(1e6, 20).photons
     assert 10.0 <= differing <= 40.0
     assert alike > 5.0 * differing
 
 
-def test_few_runs_tell_little_and_one_tells_nothing():
+def test_few_runs_give_little_prior_knowledge_and_one_gives_none():
     assert known_of(1e6, 1).photons == 0.0
     assert known_of(1e6, 3, 50).photons < known_of(1e6, 20).photons
 
 
-def test_photons_of_sources_are_not_of_the_background():
+def test_source_photons_are_not_counted_as_background():
     rng = np.random.default_rng(2)
     seen = np.concatenate([run_of(MIXED, 300, rng).densities, np.tile(SPECTRA[:, 100:101], 200)], axis=1)
     source = np.append(np.full(300, 1e-3), np.full(200, 2000.0))
@@ -61,7 +61,7 @@ def test_photons_of_sources_are_not_of_the_background():
     assert run.number[300:].max() < 0.1
 
 
-def test_the_calibration_file_is_read_as_it_was_made(tmp_path):
+def test_the_calibration_file_survives_a_round_trip(tmp_path):
     file = background_of(
         known_of(100.0, 5), CALIBRATION.background, runs=("sb26050102 VHF", "sb26050202 VHF"), n_photons=1500,
         rate_per_s=0.61, made=datetime(2026, 6, 1, tzinfo=UTC), valid_from=datetime(2026, 5, 1, tzinfo=UTC),

@@ -31,7 +31,7 @@ SOURCES = st.lists(
 ).map(lambda given: [source(f"S{k + 1}", 300.0 - k, **fields) for k, fields in enumerate(given)])
 
 
-def test_the_only_source_is_the_burst_and_needs_no_reason():
+def test_a_single_source_is_the_burst_without_a_reason():
     assert chosen(source("S1", 40.0, known_as="Sco X-1", in_eclairs=False, fading=0.0)) == ("S1", None)
 
 
@@ -41,49 +41,52 @@ def test_the_only_source_is_the_burst_and_needs_no_reason():
         (
             {"in_eclairs": False, "fading": 1.0},
             {"in_eclairs": True, "fading": 0.0},
-            "S2 lies in the ECLAIRs circle, S1 does not",
+            "S2 lies within the ECLAIRs error radius, unlike S1",
         ),
-        ({"extent_arcmin": 6.0, "fading": 1.0}, {"fading": 0.0}, "S2 looks like a point source, S1 does not"),
-        ({"fading": 0.5}, {"fading": 0.95}, "S2 fades, S1 does not"),
-        ({}, {"in_eclairs": True}, "S2 lies in the ECLAIRs circle, S1 does not"),
+        ({"extent_arcmin": 6.0, "fading": 1.0}, {"fading": 0.0}, "S2 looks like a point source, unlike S1"),
+        ({"fading": 0.5}, {"fading": 0.95}, "S2 fades, unlike S1"),
+        ({}, {"in_eclairs": True}, "S2 lies within the ECLAIRs error radius, unlike S1"),
     ],
     ids=[
-        "circle before fading",
+        "ECLAIRs before fading",
         "point source before fading",
         "fading before significance",
-        "circle known of one",
+        "ECLAIRs known for one source only",
     ],
 )
-def test_the_rules_have_an_order(brighter, burst, sentence):
+def test_the_criteria_have_an_order(brighter, burst, sentence):
     assert chosen(source("S1", 200.0, **brighter), source("S2", 30.0, **burst)) == ("S2", sentence)
 
 
-def test_an_uncatalogued_source_goes_before_a_known_one():
+def test_an_uncatalogued_source_is_preferred_to_a_catalogued_one():
     known = source("S1", 200.0, known_as="Sco X-1", in_eclairs=True, fading=1.0)
     name, reason = chosen(known, source("S2", 30.0, in_eclairs=False, fading=0.0))
     assert name == "S2"
-    assert reason.startswith("S2 belongs to no known bright source, S1 ")
+    assert reason == "S2 matches no bright catalogued source, unlike S1"
 
 
-def test_where_nothing_else_tells_the_most_significant_one_is_taken():
+def test_the_most_significant_source_is_taken_if_no_criterion_separates_them():
     name, reason = chosen(source("S2", 30.0), source("S1", 200.0))
     assert (name, reason) == (
         "S1",
-        "S1 is the most significant source, and nothing else tells which one is the burst",
+        "S1 is the most significant source; no other criterion separates the sources",
     )
 
 
-def test_the_reason_names_every_source_that_the_rule_left_out():
+def test_the_reason_names_every_source_that_the_criterion_excludes():
     rest = [source(f"S{k}", 200.0 - k, in_eclairs=False) for k in (1, 2, 3)]
     assert chosen(*rest, source("S4", 30.0, in_eclairs=True)) == (
         "S4",
-        "S4 lies in the ECLAIRs circle, S1, S2 and S3 do not",
+        "S4 lies within the ECLAIRs error radius, unlike S1, S2 and S3",
     )
 
 
-def test_the_reason_is_the_first_rule_that_told_them_apart():
+def test_the_reason_is_the_first_criterion_that_separates_the_sources():
     one, two = source("S1", 90.0, in_eclairs=True), source("S2", 80.0, in_eclairs=True, fading=1.0)
-    assert chosen(one, two, source("S3", 70.0)) == ("S2", "S2 lies in the ECLAIRs circle, S3 does not")
+    assert chosen(one, two, source("S3", 70.0)) == (
+        "S2",
+        "S2 lies within the ECLAIRs error radius, unlike S3",
+    )
 
 
 @given(SOURCES, st.randoms())
@@ -94,7 +97,7 @@ def test_the_order_of_the_list_does_not_matter(sources, random):
 
 
 @given(SOURCES)
-def test_no_other_source_is_better_by_the_first_rule_that_differs(sources):
+def test_no_other_source_is_better_by_the_first_criterion_that_differs(sources):
     best, reason = choose_burst(sources)
     assert (reason is None) == (len(sources) == 1)
 

@@ -12,7 +12,7 @@ GOOD = np.ones((256, 256))
 
 @st.composite
 def photons(draw, most=300):
-    """Photons with any weights, as the sources of three kinds, and components of a background."""
+    """Return photons with any weights for three templates, and components of a background."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     number, spread = draw(st.integers(1, most)), draw(st.sampled_from([0.0, 1.0, 8.0]))
     column, row = rng.integers(0, 256, (2, number))
@@ -31,42 +31,42 @@ def against_something(counts, seed=1):
 
 @given(photons())
 @settings(max_examples=30, deadline=None)
-def test_weights_over_something_else(counts):
+def test_weights_relative_to_another_density(counts):
     other, density, overall = against_something(counts)
     np.testing.assert_allclose(other.weights * density, counts.weights)
-    np.testing.assert_allclose(other.kinds * density, counts.kinds)
+    np.testing.assert_allclose(other.template_weights * density, counts.template_weights)
     np.testing.assert_allclose(other.concentration * overall, density)
-    # Without their places, the density of everything else is its mean over the places.
+    # Without positions, the density of everything else is its mean over the positions.
     np.testing.assert_allclose(other.overall_weights * overall, counts.weights)
     assert other.shares is counts.shares
 
 
-def test_unweighted_photons_over_something_else():
+def test_unweighted_photons_relative_to_another_density():
     counts = Counts.from_image(np.eye(256, dtype=np.int64), GOOD)
     assert counts.overall_weights is None
-    assert counts.places_only.weights is None
+    assert counts.positions_only.weights is None
     other, density, _ = against_something(counts)
     np.testing.assert_allclose(other.weights, 1.0 / density)
 
 
 @given(photons())
 @settings(max_examples=20, deadline=None)
-def test_places_alone_have_weights_of_places_alone(counts):
-    assert counts.places_only.weights is None
+def test_position_only_weights_contain_no_energies(counts):
+    assert counts.positions_only.weights is None
     other, density, overall = against_something(counts)
-    places = other.places_only
-    assert places.kinds is None
+    places = other.positions_only
+    assert places.template_weights is None
     np.testing.assert_allclose(places.weights, overall / density)
-    # The source has the energies and times of all else.
+    # The source has the energies and times of everything else.
     np.testing.assert_allclose(places.overall_weights, 1.0)
 
 
 @given(photons())
 @settings(max_examples=30, deadline=None)
-def test_numbers_by_weight_are_all_photons_and_keep_the_logarithms(counts):
+def test_numbers_by_weight_keep_the_photons_and_the_mean_log_weight(counts):
     other, *_ = against_something(counts)
     low, high = WEIGHT_POWERS
-    for one in (counts, other, other.places_only):
+    for one in (counts, other, other.positions_only):
         number = one.numbers()
         assert number.shape == (high + 1 - low,)
         assert number.sum() == pytest.approx(one.total)
@@ -75,7 +75,7 @@ def test_numbers_by_weight_are_all_photons_and_keep_the_logarithms(counts):
         assert number @ np.arange(low, high + 1) == pytest.approx(mean, abs=1e-6)
 
 
-def test_images_and_numbers_agree_where_nothing_is_concentrated():
+def test_images_and_numbers_agree_for_a_flat_background():
     counts = draw_field(1, [(100.0, 60.0, 100)]).counts()
     images, lowest = counts.images()
     numbers = counts.numbers()
@@ -85,13 +85,13 @@ def test_images_and_numbers_agree_where_nothing_is_concentrated():
 
 @given(photons(), st.sampled_from([1, 2, 8, 32]))
 @settings(max_examples=30, deadline=None)
-def test_joining_keeps_the_sums(counts, factor):
+def test_rebinning_keeps_the_sums(counts, factor):
     other, *_ = against_something(counts)
     joined = other.rebinned(factor)
     assert joined.block == factor
     assert joined.total == pytest.approx(other.total)
     assert joined.area == pytest.approx(other.area)
-    for name in ("weights", "kinds", "spectra", "courses", "concentration"):
+    for name in ("weights", "template_weights", "spectra", "courses", "concentration"):
         before, after = getattr(other, name) @ other.number, getattr(joined, name) @ joined.number
         np.testing.assert_allclose(after, before, rtol=1e-9)
     image, rough = np.zeros((256, 256)), np.zeros((256 // factor, 256 // factor))
@@ -101,7 +101,7 @@ def test_joining_keeps_the_sums(counts, factor):
     np.testing.assert_allclose(rough, blocks)
 
 
-def test_the_area_of_joined_blocks_is_that_of_the_pixels_that_looked():
+def test_the_area_of_blocks_is_that_of_the_exposed_pixels():
     good = np.ones((256, 256))
     good[:, 3:40] = 0.25
     counts = Counts.from_photons(np.array([1, 7, 200]), np.array([1, 9, 30]), np.ones(3), good)
@@ -110,18 +110,19 @@ def test_the_area_of_joined_blocks_is_that_of_the_pixels_that_looked():
     assert joined.good[0, 0] == pytest.approx((3 + 5 * 0.25) / 8)
 
 
-def test_many_photons_are_joined_only_with_their_like():
+def test_only_similar_photons_are_merged():
     photons = draw_field(2, [(100.0, 60.0, 3000)], background=3000)
     counts = photons.counts()
     assert counts.total == 6000
     assert counts.number.size < 6000
     exact = photons.weights
-    assert counts.kinds @ counts.number == pytest.approx(exact.sum(axis=1))
-    # The background is the same whether or not photons were joined.
+    assert counts.template_weights @ counts.number == pytest.approx(exact.sum(axis=1))
+    # The fitted background does not depend on merging.
     column, row = photons.x.astype(int), photons.y.astype(int)
     background = photons.background
     one_by_one = Counts(
-        column, row, np.ones(column.size), GOOD, counts.shares @ exact, kinds=exact, shares=counts.shares,
+        column, row, np.ones(column.size), GOOD, counts.shares @ exact,
+        template_weights=exact, shares=counts.shares,
         spectra=background.spectra, courses=background.courses,
     )  # fmt: skip
     joined, single = (Scene.of_background(one) for one in (counts, one_by_one))
@@ -129,10 +130,10 @@ def test_many_photons_are_joined_only_with_their_like():
     assert joined.log_likelihood == pytest.approx(single.log_likelihood, rel=0.02)
 
 
-def test_the_mean_weight_is_that_of_the_kinds_by_their_shares():
-    kinds = np.array([[1.0, 4.0], [3.0, 2.0]])
+def test_the_mean_weight_uses_the_shares_of_the_templates():
+    weights = np.array([[1.0, 4.0], [3.0, 2.0]])
     column, row = np.array([1, 2]), np.array([3, 4])
-    counts = Counts.from_photons(column, row, kinds, GOOD, shares=np.array([0.75, 0.25]))
+    counts = Counts.from_photons(column, row, weights, GOOD, shares=np.array([0.75, 0.25]))
     np.testing.assert_allclose(counts.weights, [1.5, 3.5])
-    np.testing.assert_allclose(Counts.from_photons(column, row, kinds, GOOD).weights, [2.0, 3.0])
-    np.testing.assert_allclose(counts.of_kind(np.array([0.0, 1.0])).weights, [3.0, 2.0])
+    np.testing.assert_allclose(Counts.from_photons(column, row, weights, GOOD).weights, [2.0, 3.0])
+    np.testing.assert_allclose(counts.averaged_over_templates(np.array([0.0, 1.0])).weights, [3.0, 2.0])

@@ -21,7 +21,7 @@ def photons(seed, counts=0.0, background=135.0, x=100.3, y=60.2, **more):
 
 
 def with_noise(seen, column, row, time=None):
-    """Return columns, rows and times with those of noise."""
+    """Return columns, rows and times of photons and added noise."""
     time = np.full(len(column), 150.0) if time is None else time
     return np.r_[seen.x, column], np.r_[seen.y, row], np.r_[seen.time, time]
 
@@ -34,7 +34,7 @@ def with_cluster(seed, seen, count, side=3, column=200, row=30):
 
 @pytest.mark.parametrize("side", [2, 3, 5])
 @pytest.mark.parametrize("background", [50, 300, 1000])
-def test_a_cluster_is_found_and_no_source(side, background):
+def test_a_hot_cluster_is_found_and_is_not_a_source(side, background):
     left = 0
     for seed in range(8):
         x, y, _ = with_cluster(seed, photons(seed, background=background), 40, side)
@@ -48,7 +48,7 @@ def test_a_cluster_is_found_and_no_source(side, background):
     assert left <= 8
 
 
-def test_a_source_beside_a_cluster_is_where_it_was():
+def test_a_hot_cluster_does_not_move_a_source():
     for seed in range(5):
         seen = photons(seed, counts=60.0, background=50.0)
         clean = localise(seen.x, seen.y)
@@ -60,7 +60,7 @@ def test_a_source_beside_a_cluster_is_where_it_was():
 @given(
     column=st.integers(0, 255), row=st.integers(0, 255), start=st.floats(0.0, 295.0), seed=st.integers(0, 9)
 )
-def test_what_flickers_is_found_in_time(column, row, start, seed):
+def test_a_flickering_pixel_or_line_is_found(column, row, start, seed):
     rng = np.random.default_rng(seed)
     seen = photons(seed, background=1000)
     along, flash = rng.integers(0, 256, 10), start + np.linspace(0.0, 1.0, 10)
@@ -95,19 +95,19 @@ def test_a_short_flare_does_not_flicker():
     x=st.floats(5.0, 250.0),
     y=st.floats(5.0, 250.0),
 )
-def test_no_source_is_a_fault(width, counts, background, x, y):
-    """However narrow and bright: neither its core is noisy nor the field beside it dead."""
+def test_a_source_is_never_taken_for_a_fault(width, counts, background, x, y):
+    """Even for a narrow, bright source the core is not noisy and the field beside it is not dead."""
     seen = photons(7, counts, background, x, y, psf=LobsterEyePsf(core_fwhm_arcmin=width))
     faults = find_detector_faults(seen.x, seen.y, GOOD, seen.time)
     assert not faults.hot_pixels
     assert not faults.noisy_lines
     assert not faults.dead_blocks
-    # One false alarm in twenty fields is allowed to dead lines: hypothesis searches for it.
+    # Dead lines have a false-alarm rate of one in twenty fields, which hypothesis would find.
     assert len(faults.dead_lines) <= 1
 
 
 @pytest.mark.parametrize("counts", [0, 20, 135, 1000, 3000])
-def test_nothing_is_dead_by_chance(counts):
+def test_a_working_detector_has_no_dead_areas(counts):
     found = 0
     for seed in range(40):
         seen = photons(seed, background=counts)
@@ -116,7 +116,7 @@ def test_nothing_is_dead_by_chance(counts):
     assert found <= 3
 
 
-def test_dead_lines_and_blocks_are_found_where_there_are_photons():
+def test_dead_lines_and_blocks_are_found_with_enough_photons():
     block = RawBlock(64, 128, 64)
     for seed in range(10):
         seen = photons(seed, background=8000)
@@ -127,14 +127,14 @@ def test_dead_lines_and_blocks_are_found_where_there_are_photons():
         assert not (blocks_mask(faults.dead_blocks) & ~blocks_mask([block])).any()
 
 
-def test_a_dead_column_through_a_bright_source_does_not_hide():
+def test_a_dead_column_through_a_bright_source_is_found():
     seen = photons(3, counts=1500.0, background=300.0)
     alive = seen.x != 103
     found = localise(seen.x[alive], seen.y[alive])
     assert found.faults.dead_lines == (RawLine("column", 103),)
 
 
-def test_what_is_listed_as_bad_is_no_fault():
+def test_bad_pixels_of_the_calibration_are_not_reported_as_faults():
     seen = photons(4, background=8000)
     known = line_mask([RawLine("column", 40)])
     alive = seen.x != 40
@@ -142,7 +142,7 @@ def test_what_is_listed_as_bad_is_no_fault():
     assert faults == DetectorFaults(n_photons=0)
 
 
-def test_the_mask_is_that_of_all_faults():
+def test_the_mask_covers_all_faults():
     faults = DetectorFaults(
         hot_pixels=(RawPixel(7, 9),),
         noisy_lines=(RawLine("row", 3),),
@@ -157,7 +157,7 @@ def test_the_mask_is_that_of_all_faults():
     assert DetectorFaults().text() == ""
 
 
-def test_localisations_of_earlier_versions_are_read():
+def test_localisations_of_earlier_versions_are_readable():
     old = (
         '{"detected": false, "position": null, "r50_arcsec": null, "detector_x": null, "detector_y": null,'
         ' "ts": 0.0, "n_photons": 3, "n_source": 0.0, "n_background": 3.0, "hot_pixels": [[7, 9]],'

@@ -14,7 +14,7 @@ PLACE = (120.0, 125.0)
 
 
 class Patch:
-    """A uniform disc seen through the optics, in place of a point source."""
+    """Return photons of a uniform disc, convolved with the PSF, instead of a point source."""
 
     def __init__(self, radius_arcmin):
         self.radius = radius_arcmin / pixel_arcmin()
@@ -32,7 +32,7 @@ def found(seed, optics, number):
 
 
 @pytest.mark.parametrize(("number", "at_least"), [(150, 0.5), (300, 0.7)])
-def test_a_diffuse_patch_is_one_extended_source(number, at_least):
+def test_diffuse_emission_is_one_extended_source(number, at_least):
     extended, alone = [], []
     for seed in range(5):
         sources = found(seed, Patch(15.0), number)
@@ -52,11 +52,11 @@ def test_a_core_of_any_likely_width_is_a_point_source(core_fwhm_arcmin, number):
         assert not isinstance(source.psf, ExtendedPsf)
 
 
-def test_a_point_source_beside_a_patch_stays_one():
+def test_a_point_source_beside_diffuse_emission_stays_a_point_source():
     rng = np.random.default_rng(0)
     field = draw_field(7, [(60.0, 60.0, 200)])
     x, y = np.rint(Patch(15.0).places(180.0, 190.0, 400, rng))
-    # Of the same energies and times as the source's photons.
+    # The same energies and times as the source photons.
     like = rng.integers(300, 500, x.size)
     whole = type(field)(
         np.append(field.x, x), np.append(field.y, y),
@@ -70,7 +70,7 @@ def test_a_point_source_beside_a_patch_stays_one():
     assert [isinstance(one.psf, ExtendedPsf) for one in by_place.values()] == [False, True]
 
 
-def test_the_width_of_a_gaussian_brightness_is_found():
+def test_the_width_of_a_gaussian_brightness_is_recovered():
     sigma = 6.0 / pixel_arcmin()
 
     class Gaussian:
@@ -83,7 +83,7 @@ def test_the_width_of_a_gaussian_brightness_is_found():
     assert np.mean(widths) == pytest.approx(sigma, rel=0.2)
 
 
-def test_a_psf_of_a_known_width_is_compared_with_wider_ones_too():
+def test_extent_is_also_tested_for_a_psf_of_known_width():
     counts = draw_field(1, [(*PLACE, 500)], optics=Patch(15.0)).counts()
     exact = type(PSF)(core_fwhm_sigma=0.0)
     source = found(1, Patch(15.0), 500)[0]

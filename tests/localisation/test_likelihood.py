@@ -1,4 +1,4 @@
-"""Laws of the likelihood of places, with energies and times taken as given."""
+"""Laws of the position-only likelihood."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from mxtvhf.localisation.likelihood import (
     CELL,
     SourceFit,
     cell_centres,
-    log_likelihood_of_places,
+    positional_log_likelihood,
     whole_field,
 )
 from mxtvhf.localisation.position import default_psf
@@ -21,7 +21,7 @@ SIZE = 256 // CELL
 
 
 def some_cells():
-    """Exposure of cells of which every fourth in each direction looked, for different parts of the time."""
+    """Return exposed fractions of cells: every fourth in each direction, with different exposures."""
     good = np.zeros((SIZE, SIZE))
     good[1::4, 2::4] = np.linspace(0.2, 1.0, 64).reshape(8, 8)
     return good
@@ -32,16 +32,16 @@ def fit_at(x, y, log_ratio):
 
 
 def concentrations():
-    """Densities of everything else over their mean, 1 on the average over 64 places of equal exposure."""
+    """Return densities of everything else relative to their mean over 64 positions of equal exposure."""
     return np.random.default_rng(1).permutation(np.repeat([0.5, 1.0, 2.0], [28, 22, 14]))
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.125, 8.0, 0.7, 3.0])
 @pytest.mark.parametrize("concentrated", [False, True], ids=["flat", "concentrated"])
-def test_a_source_gains_nothing_on_the_average_over_the_background(weight, concentrated):
-    """The mean of L over the places of a background photon is 1, whatever its energy and time.
+def test_the_mean_likelihood_ratio_over_the_background_is_one(weight, concentrated):
+    """The mean of L over the positions of a background photon is 1, whatever its energy and time.
 
-    One photon on each cell in turn. The weight is over the density at its place: it falls where that grows.
+    One photon is put on each cell in turn. Its weight is relative to the density at its position.
     """
     good = (some_cells() > 0.0).astype(float) if concentrated else some_cells()
     rows, columns = np.nonzero(good)
@@ -54,14 +54,14 @@ def test_a_source_gains_nothing_on_the_average_over_the_background(weight, conce
             concentration=np.array([here]),
         )  # fmt: skip
         mean = mean + part * here * np.exp(whole_field(photon, PSF)[0])
-    # Between powers of two ln(1 + r w p) is exact to second order in ln w only.
+    # Between powers of two ln(1 + r w p) is interpolated, with an error of second order in ln w.
     exact = np.log2(weight).is_integer()
     np.testing.assert_allclose(mean / looked.sum(), 1.0, atol=1e-4 if exact else 0.1)
 
 
 @pytest.mark.parametrize("weight", [0.03, 1.0, 17.0])
 @pytest.mark.parametrize("log_ratio", [4.0, 11.0])
-def test_the_same_law_photon_by_photon_is_exact(weight, log_ratio):
+def test_the_mean_likelihood_ratio_of_single_photons_is_exactly_one(weight, log_ratio):
     good = np.zeros((256, 256))
     good[1::32, 2::32] = np.linspace(0.2, 1.0, 64).reshape(8, 8)
     rows, columns = np.nonzero(good)
@@ -74,15 +74,15 @@ def test_the_same_law_photon_by_photon_is_exact(weight, log_ratio):
             np.array([column]), np.array([row]), np.ones(1), good, np.array([weight / here]),
             concentration=np.array([here]),
         )  # fmt: skip
-        mean += part * here * np.exp(log_likelihood_of_places(photon, PSF, fit))
+        mean += part * here * np.exp(positional_log_likelihood(photon, PSF, fit))
     assert mean / looked.sum() == pytest.approx(1.0, rel=1e-12)
 
 
-def test_a_source_without_photons_changes_nothing():
+def test_a_source_without_photons_has_a_log_likelihood_ratio_of_zero():
     counts = Scene.of_background(draw_field(1, [(100.0, 60.0, 100)]).counts()).photons_to_explain
-    assert log_likelihood_of_places(counts, PSF, fit_at(90.0, 200.0, -30.0)) == pytest.approx(0.0, abs=1e-9)
+    assert positional_log_likelihood(counts, PSF, fit_at(90.0, 200.0, -30.0)) == pytest.approx(0.0, abs=1e-9)
     field, part = whole_field(counts, PSF)
-    # By the lowest value of r, a source of 1/257 of the photons on a background of the same energies.
+    # The lowest value of r is a source of 1/257 of the photons on a background of the same energies.
     assert np.abs(field[0]).max() < 3.0
     assert part[0].max() < 0.05
     faint = Counts(
@@ -92,7 +92,7 @@ def test_a_source_without_photons_changes_nothing():
     assert np.abs(whole_field(faint, PSF)[0][0]).max() < 0.05
 
 
-def test_the_map_is_the_likelihood_of_places_at_the_cells_centres():
+def test_the_map_is_the_position_only_likelihood_at_the_cell_centres():
     scene = Scene.of_background(draw_field(2, [(100.0, 60.0, 150), (180.0, 190.0, 150)]).counts())
     source = SceneSource.of(scene.counts, PSF, fit_at(180.0, 190.0, 11.0))
     counts = scene.with_sources((source,), np.array([0.25])).photons_to_explain
@@ -101,12 +101,12 @@ def test_the_map_is_the_likelihood_of_places_at_the_cells_centres():
     centre = cell_centres()
     for k, row, column in [(4, 7, 12), (8, 20, 20), (10, 0, 31)]:
         fit = fit_at(centre[column], centre[row], float(np.log(likelihood._RATIOS[k])))
-        expected = log_likelihood_of_places(counts, PSF, fit)
+        expected = positional_log_likelihood(counts, PSF, fit)
         assert field[k, row, column] == pytest.approx(expected, rel=0.05, abs=1.5)
 
 
-def test_without_weights_it_is_the_likelihood_of_counts():
+def test_both_likelihoods_agree_without_weights():
     image = np.random.default_rng(3).poisson(0.005, (256, 256))
     counts = Counts.from_image(image, np.ones((256, 256)))
     fit = likelihood.maximise(counts, PSF, (100.0, 60.0, 9.0))
-    assert log_likelihood_of_places(counts, PSF, fit) == pytest.approx(fit.log_likelihood, abs=0.05)
+    assert positional_log_likelihood(counts, PSF, fit) == pytest.approx(fit.log_likelihood, abs=0.05)

@@ -25,7 +25,7 @@ from mxtvhf.simulator.photons import draw_pixels
 PSF = LobsterEyePsf()
 SIZE = 256
 ERROR_RATIO = 1.2
-"""Of an on-board position over the most likely one, as of `benchmarks.localisation`."""
+"""Ratio of the errors of an on-board position and of ours, from `benchmarks.localisation`."""
 
 
 def photons(rng, counts, background, x=120.0, y=140.0):
@@ -52,7 +52,7 @@ def judged(found, x, y, r90_arcsec=None):
 
 
 def correlation_peak(x, y):
-    """Pixel where the image agrees best with the PSF: written anew, not the simulator's."""
+    """Return the pixel where the image agrees best with the PSF, independently of the simulator."""
     offset = np.arange(2 * SIZE)
     offset[SIZE:] -= 2 * SIZE
     profile = PSF.profile(offset)
@@ -64,7 +64,7 @@ def correlation_peak(x, y):
 
 
 def verdicts(counts, background, wrong_by_r90, trials):
-    """Verdicts about cross-correlation positions, moved by so many of their own 90 % radii."""
+    """Return verdicts on cross-correlation positions, moved by a multiple of their 90 % radius."""
     rng, found = np.random.default_rng(20261129), []
     while len(found) < trials:
         x, y = photons(rng, counts, background, *rng.uniform(60.0, 196.0, 2))
@@ -78,28 +78,28 @@ def verdicts(counts, background, wrong_by_r90, trials):
     return found
 
 
-def test_the_likelihood_at_a_position_is_the_highest_over_the_strength():
+def test_the_likelihood_at_a_position_is_maximised_over_the_strength():
     evidence = located().evidence
     assert evidence is not None
     log_likelihood, _ = whole_field(replace(evidence.counts, weights=None), evidence.psf)
     for row, column in ((3, 5), (15, 15), (17, 15), (30, 2)):
         x, y = 8.0 * column + 3.5, 8.0 * row + 3.5
-        # The map has its values of r a factor of two apart, and cells for pixels.
+        # The map has steps of a factor of two in r, and cells instead of pixels.
         highest = max(0.0, float(log_likelihood[:, row, column].max()))
         assert log_likelihood_at(evidence, x, y) == pytest.approx(highest, abs=0.02 * highest + 0.1)
 
 
-def test_it_is_the_fits_own_at_the_fits_place():
+def test_at_the_fitted_position_it_equals_the_likelihood_of_the_fit():
     found = located()
     assert found.evidence is not None
     fit = found.evidence.fit
-    # The last Newton step's gain is that of its parabola.
+    # The gain of the last Newton step is taken from its parabola.
     assert log_likelihood_at(found.evidence, fit.x, fit.y) == pytest.approx(fit.log_likelihood, abs=1e-2)
 
 
 @settings(max_examples=40, deadline=None)
 @given(x=st.floats(-500.0, 700.0), y=st.floats(-500.0, 700.0))
-def test_no_position_is_likelier_than_the_best_one(x, y):
+def test_no_position_has_a_higher_likelihood_than_the_best_one(x, y):
     found = located()
     judgement = judged(found, x, y)
     assert judgement.ts_drop is not None
@@ -113,7 +113,7 @@ def test_our_own_position_is_supported():
     judgement = judged(found, found.x, found.y)
     assert judgement.verdict is OnboardVerdict.SUPPORTED
     assert judgement.separation_arcsec == 0.0
-    # With a free shape of the PSF, skewed or not, the place is not quite the maximum for a fixed one.
+    # With a free PSF shape the position differs slightly from the maximum for a fixed shape.
     assert judgement.p_value > 0.7
 
 
@@ -132,23 +132,23 @@ def test_the_verdict_follows_the_p_value():
         assert words[expected] in judgement.explanation
 
 
-def test_a_larger_radius_of_the_claim_forgives_more():
+def test_a_larger_onboard_radius_allows_a_larger_offset():
     found = located()
     x = found.x + 2.5 * found.r90 / pixel_scale_arcsec()
     assert judged(found, x, found.y).verdict is OnboardVerdict.CONTRADICTED
     assert judged(found, x, found.y, 3.0 * found.r90).verdict is OnboardVerdict.SUPPORTED
 
 
-def test_a_smaller_radius_than_the_same_photons_allow_is_not_believed():
+def test_an_onboard_radius_below_the_possible_error_is_not_used():
     assert ts_drop_scale(50.0, 5.0) == ts_drop_scale(50.0, None) == ts_drop_scale(50.0, 58.0)
 
 
-def test_its_own_noise_counts_where_the_photons_are_precise():
+def test_the_onboard_noise_matters_for_precise_positions():
     assert ts_drop_scale(500.0, None) == pytest.approx(1.25**2 - 1.0, abs=1e-3)
     assert ts_drop_scale(6.0, None) > 4.0
 
 
-def test_a_position_beside_the_detector_is_contradicted():
+def test_a_position_outside_the_detector_is_contradicted():
     found = located()
     beside = judged(found, -400.0, 300.0)
     away = judged(found, nan, nan)
@@ -156,28 +156,28 @@ def test_a_position_beside_the_detector_is_contradicted():
     assert away.separation_arcsec is None
     assert found.evidence is not None
     assert away.ts_drop == pytest.approx(2.0 * found.evidence.fit.log_likelihood, rel=1e-3)
-    assert "far outside of the field" in away.explanation
+    assert "far outside the field" in away.explanation
 
 
-def test_without_a_source_nothing_can_be_decided():
+def test_without_a_source_there_is_no_verdict():
     rng = np.random.default_rng(3)
     judgement = judged(localise(*rng.integers(0, SIZE, (2, 135))), 100.0, 100.0)
     assert judgement.verdict is OnboardVerdict.UNDECIDABLE
     assert judgement.p_value is judgement.ts_drop is judgement.separation_arcsec is None
     assert judgement.explanation == (
-        "QPO_MXT S1 cannot be judged by the photons: they show no significant source."
+        "QPO_MXT S1 cannot be tested by the photons: they show no significant source."
     )
 
 
-def test_too_few_photons_for_the_radius_of_the_claim_decide_nothing():
+def test_too_few_photons_for_the_onboard_radius_give_no_verdict():
     found = located(counts=60)
     assert found.detected
     judgement = judged(found, found.x + 30.0, found.y, 4.0 * found.r90)
     assert judgement.verdict is OnboardVerdict.UNDECIDABLE
-    assert "cannot be judged (TS 4" in judgement.explanation
+    assert "cannot be tested (TS 4" in judgement.explanation
 
 
-def test_each_claim_is_judged_for_itself():
+def test_each_onboard_position_gets_its_own_verdict():
     found = located()
     first, second = judge_onboard(
         found, [claim(found.x, found.y, label="one"), claim(found.x + 60.0, found.y, label="two")]
@@ -186,7 +186,7 @@ def test_each_claim_is_judged_for_itself():
     assert (second.verdict, second.position.label) == (OnboardVerdict.CONTRADICTED, "two")
 
 
-def test_of_several_sources_the_one_that_agrees_best_judges():
+def test_the_verdict_uses_the_source_that_agrees_best():
     first = located()
     second = localise(*photons(np.random.default_rng(5), 150, 135, x=60.0, y=60.0))
     claims = [claim(first.x, first.y), claim(second.x, second.y), claim(200.0, 30.0)]
@@ -203,7 +203,7 @@ def test_of_several_sources_the_one_that_agrees_best_judges():
 
 @pytest.mark.parametrize(("counts", "background"), [(60, 135), (150, 135)])
 def test_a_right_onboard_position_is_hardly_ever_contradicted(counts, background):
-    """Binomial, 1 %: more than 5 of 150 happen by chance in 0.4 % of cases."""
+    """The expected rate is 1 %: more than 5 of 150 occur by chance in 0.4 % of cases."""
     found = verdicts(counts, background, 0.0, 150)
     assert found.count(OnboardVerdict.CONTRADICTED) <= 5
 

@@ -38,7 +38,7 @@ def counts_of(photons, good=GOOD):
 
 
 def log_likelihood(photons, x, y, ratio, good=GOOD):
-    """The definition, photon by photon."""
+    """Return ln L by its definition, photon by photon."""
     image = PSF.image(x, y)
     signal = np.log1p(ratio * image[photons.y, photons.x])[good[photons.y, photons.x]]
     return signal.sum() - signal.size * np.log1p(ratio * image[good].sum() / good.sum())
@@ -60,7 +60,7 @@ def test_derivatives_of_the_likelihood(good):
         np.testing.assert_allclose(hessian[k], (after[1] - before[1]) / (2 * step), atol=1e-5)
 
 
-def test_the_map_of_the_whole_field_is_the_likelihood_at_the_cells_centres():
+def test_the_whole_field_map_is_the_likelihood_at_the_cell_centres():
     photons = burst(2, counts=2000)
     field, part = likelihood.whole_field(counts_of(photons), PSF)
     centre = likelihood.cell_centres()
@@ -72,7 +72,7 @@ def test_the_map_of_the_whole_field_is_the_likelihood_at_the_cells_centres():
         assert part[k, row, column] == pytest.approx(odds / (256**2 + odds))
 
 
-def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_free():
+def test_the_fit_also_maximises_the_poisson_likelihood_with_both_rates_free():
     photons = burst(3)
     found = localise(photons.x, photons.y, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
     image = detector_image(photons.x, photons.y)
@@ -86,8 +86,7 @@ def test_the_fit_is_a_maximum_also_against_the_poisson_model_with_both_rates_fre
     for dx, dy, ds, db in np.vstack([0.5 * np.eye(4), -0.5 * np.eye(4)]):
         assert poisson(found.x + dx, found.y + dy, found.n_source + ds, found.n_background + db) < best
     empty = poisson(found.x, found.y, 0.0, len(photons))
-    # The background's shape is fitted with and without the source: it takes a little of what a flat one
-    # leaves.
+    # The shape of the background is fitted with and without the source, and takes up some of the photons.
     assert 0.85 * 2 * (best - empty) < found.ts < 2 * (best - empty)
     assert found.n_source + found.n_background == pytest.approx(len(photons))
 
@@ -129,7 +128,7 @@ def test_radii_agree_with_a_brute_force_posterior(counts):
     ids=["strong", "many", "bad columns", "faint"],
 )
 def test_r90_holds_the_source_nine_times_in_ten(case, low, high):
-    """Binomial scatter of 200 bursts is 2.1 %; the limits are more than three of it away."""
+    """The binomial scatter of 200 bursts is 2.1 %; the limits allow more than three times that."""
     rng = np.random.default_rng(6)
     inside = []
     for seed in range(200):
@@ -158,14 +157,14 @@ def test_errors_are_near_the_cramer_rao_bound():
 # --- detection
 
 
-def test_background_alone_is_no_source():
+def test_background_alone_is_not_a_source():
     rng = np.random.default_rng(7)
     for background in (5, 50, 300, 1000):
         for _ in range(15):
             assert not localise(*rng.integers(0, 256, (2, background))).detected
 
 
-def test_a_source_too_faint_is_not_claimed_and_its_circle_is_wide():
+def test_a_too_faint_source_is_not_detected_and_has_a_large_radius():
     photons = burst(8, counts=4, background=300)
     found = localise(photons.x, photons.y)
     assert not found.detected
@@ -173,7 +172,7 @@ def test_a_source_too_faint_is_not_claimed_and_its_circle_is_wide():
     assert found.r90 > 1000.0
 
 
-def test_a_source_in_the_corner_is_found_on_the_detector():
+def test_a_source_in_a_corner_is_located_on_the_detector():
     photons = burst(9, x=1.0, y=254.0, counts=300)
     found = localise(photons.x, photons.y)
     assert found.detected
@@ -182,7 +181,7 @@ def test_a_source_in_the_corner_is_found_on_the_detector():
     assert -0.5 <= found.y <= 255.5
 
 
-def test_another_psf_may_be_assumed():
+def test_another_psf_can_be_used():
     sharp = LobsterEyePsf(core_fwhm_arcmin=6.0)
     photons = burst(10, psf=sharp)
     ours, default = (localise(photons.x, photons.y, psf=psf) for psf in (sharp, None))
@@ -191,21 +190,21 @@ def test_another_psf_may_be_assumed():
 
 
 @pytest.mark.parametrize("width", [0.8, 1.0, 1.2])
-def test_the_width_of_the_core_is_taken_from_the_photons_as_far_as_it_is_unknown(width):
+def test_an_uncertain_core_width_is_fitted(width):
     psf = default_psf().scaled(width)
     photons = burst(16, counts=5000, psf=psf)
     found = localise(photons.x, photons.y)
     fixed = localise(photons.x, photons.y, psf=LobsterEyePsf(core_fwhm_sigma=0.0))
     assert found.evidence.psf.core_fwhm_arcmin == pytest.approx(psf.core_fwhm_arcmin, rel=0.06)
     if width > 1.0:
-        # Wider than a core whose width is known for certain: an extended source.
+        # A core wider than an exactly known one is an extended source.
         assert fixed.evidence.psf.psf == LobsterEyePsf(core_fwhm_sigma=0.0)
     else:
         assert fixed.evidence.psf.core_fwhm_arcmin == default_psf().core_fwhm_arcmin
     assert found.ts >= fixed.ts - 0.1
 
 
-def test_few_photons_leave_the_width_as_it_was_known():
+def test_few_photons_keep_the_calibrated_width():
     widths = []
     for seed in range(20):
         photons = burst(seed, counts=40, background=50)
@@ -214,7 +213,7 @@ def test_few_photons_leave_the_width_as_it_was_known():
     assert np.std(widths) < 0.15 * default_psf().core_fwhm_arcmin
 
 
-def test_a_psf_may_have_no_more_than_the_interface():
+def test_a_psf_with_the_bare_interface_is_sufficient():
     class Plain:
         def fractions(self, centre, size):
             return PSF.fractions(centre, size)
@@ -244,7 +243,7 @@ def test_a_million_photons():
     n=st.integers(4, 10_000), column=st.integers(0, 255), row=st.integers(0, 255), others=st.integers(1, 30)
 )
 @settings(max_examples=40, deadline=None)
-def test_a_hot_pixel_is_as_if_it_were_known_to_be_bad(n, column, row, others):
+def test_a_hot_pixel_is_equivalent_to_a_bad_pixel(n, column, row, others):
     x, y = np.random.default_rng(n).integers(0, 256, (2, others))
     found = localise([column] * n + list(x), [row] * n + list(y))
     if (column, row) not in set(zip(x, y, strict=True)):
@@ -255,11 +254,11 @@ def test_a_hot_pixel_is_as_if_it_were_known_to_be_bad(n, column, row, others):
 
 @given(n=st.integers(1, 10_000), column=st.integers(0, 255), row=st.integers(0, 255))
 @settings(max_examples=40, deadline=None)
-def test_one_pixel_alone_is_never_a_source(n, column, row):
+def test_a_single_pixel_is_never_a_source(n, column, row):
     assert not localise([column] * n, [row] * n).detected
 
 
-def test_nothing_is_left_beside_a_hot_pixel():
+def test_without_the_hot_pixel_no_photon_remains():
     found = localise([7] * 50, [9] * 50)
     assert found.hot_pixels == ((7, 9),)
     assert (found.detected, found.ts, found.n_source) == (False, 0.0, 0.0)
@@ -292,7 +291,7 @@ def test_bad_pixels_as_mask_and_as_list_are_the_same():
     assert not bad_pixel_mask([]).any()
 
 
-def test_pixels_that_never_looked_are_bad_ones():
+def test_pixels_without_exposure_are_bad_pixels():
     photons = burst(15)
     by_mask = localise(photons.x, photons.y, bad_pixels=COLUMNS)
     assert localise(photons.x, photons.y, exposure=~COLUMNS) == by_mask
@@ -301,8 +300,8 @@ def test_pixels_that_never_looked_are_bad_ones():
     assert (by_exposure.x, by_exposure.y) == pytest.approx((by_mask.x, by_mask.y), abs=1e-6)
 
 
-def test_half_the_time_is_as_good_as_half_the_photons():
-    """A side of the detector that looked for half of the time does not pull the source to the other one."""
+def test_half_the_exposure_does_not_bias_the_position():
+    """A half of the detector with half the exposure does not move the source to the other half."""
     rng, pulls = np.random.default_rng(16), []
     exposure = np.ones((256, 256))
     exposure[:, :130] = 0.5
@@ -346,7 +345,7 @@ def test_bad_photon_lists_are_refused(x, y, words):
         ([1, 2, 3], "list of shape"),
         ([[1, 300]], "bad pixel row: address 300"),
         ([[-1, 3]], "bad pixel column: address -1"),
-        (np.ones((256, 256), dtype=bool), "none of the detector"),
+        (np.ones((256, 256), dtype=bool), "all pixels of the detector are bad"),
     ],
 )
 def test_bad_bad_pixels_are_refused(bad, words):
@@ -360,7 +359,7 @@ def test_bad_bad_pixels_are_refused(bad, words):
         (np.ones((10, 10)), "exposure: shape"),
         (np.full((256, 256), 1.5), "exposure: 1.5 is not a part"),
         (np.full((256, 256), np.nan), "exposure: nan is not a part"),
-        (np.zeros((256, 256)), "none of the detector"),
+        (np.zeros((256, 256)), "all pixels of the detector are bad"),
     ],
 )
 def test_bad_exposures_are_refused(exposure, words):
@@ -391,15 +390,15 @@ def test_any_addresses_give_a_result_or_a_clear_error(addresses, wild):
 
 
 @pytest.mark.parametrize("first", [0, 20, 40])
-def test_a_sky_background_makes_no_source(first):
-    """Half of it is sky: with a flat spectrum believed, energies alone would make a source of every field."""
+def test_a_sky_background_does_not_make_a_source(first):
+    """Half of the background is sky: with a fixed flat spectrum, energies alone would make a source."""
     tempted = []
     for seed in range(first, first + 20):
         photons = draw_field(seed, sky=0.5)
         assert not photons.localised().detected
         believed = photons.localised(background=BackgroundDensities(np.ones((1, photons.x.size))))
         tempted.append(believed.ts > ts_threshold())
-        # The places of the photons do not agree.
+        # The positions of the photons do not agree.
         assert not believed.detected
     assert np.mean(tempted) > 0.9
 
@@ -407,7 +406,7 @@ def test_a_sky_background_makes_no_source(first):
 @pytest.mark.parametrize(
     "component", ["cosmic background", "Galactic foreground, warm", "Al K", "particles, rising"]
 )
-def test_a_background_of_one_component_makes_no_source(component):
+def test_a_background_of_one_component_does_not_make_a_source(component):
     calibration = default_calibration()
     names = [part.name for part in (*calibration.background.continua, *calibration.background.lines)]
     channels = np.arange(90, 3990)
@@ -435,7 +434,7 @@ def test_a_source_in_a_sky_background_is_found():
 @pytest.mark.parametrize(
     ("same", "value"), [("pha", 100.0), ("pha", 300.0), ("pha", 1000.0), ("time", 101.0), ("time", 799.0)]
 )
-def test_background_photons_that_are_all_alike_are_no_source(same, value):
+def test_identical_background_photons_are_not_a_source(same, value):
     field = draw_field(1)
     found = replace(field, **{same: np.full_like(field.x, value)}).localised()
     assert not found.detected
@@ -444,7 +443,7 @@ def test_background_photons_that_are_all_alike_are_no_source(same, value):
 
 
 @pytest.mark.parametrize("number", [3, 300])
-def test_photons_in_one_pixel_are_a_hot_pixel_also_with_energies(number):
+def test_photons_in_one_pixel_are_a_hot_pixel_despite_their_energies(number):
     field = draw_field(1, background=number)
     found = replace(field, x=np.full_like(field.x, 100.0), y=np.full_like(field.y, 150.0)).localised()
     assert not found.detected
@@ -452,7 +451,7 @@ def test_photons_in_one_pixel_are_a_hot_pixel_also_with_energies(number):
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_hardly_any_photons_give_no_source_and_a_wide_circle(number):
+def test_very_few_photons_give_no_source_and_a_large_radius(number):
     found = draw_field(1, background=number).localised()
     assert not found.detected
     assert found.r90 > 600.0
@@ -464,10 +463,10 @@ def test_hardly_any_photons_give_no_source_and_a_wide_circle(number):
     [
         ([1.0, 1.0, 1.0], r"shares: shape \(3,\) for weights of shape \(2, 4\)"),
         ([[1.0, 1.0]], r"shares: shape \(1, 2\) for weights of shape \(2, 4\)"),
-        ([1.0, 0.0], r"shares: 0\.0 is not a positive number"),
-        ([-1.0, 2.0], r"shares: -1\.0 is not a positive number"),
-        ([1.0, float("nan")], r"shares: nan is not a positive number"),
-        ([1.0, float("inf")], r"shares: inf is not a positive number"),
+        ([1.0, 0.0], r"shares: 0\.0 is invalid; expected a positive"),
+        ([-1.0, 2.0], r"shares: -1\.0 is invalid"),
+        ([1.0, float("nan")], "shares: nan is invalid"),
+        ([1.0, float("inf")], "shares: inf is invalid"),
     ],
 )
 def test_bad_shares_are_refused(shares, words):
@@ -475,7 +474,7 @@ def test_bad_shares_are_refused(shares, words):
         localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones((2, 4)), shares=shares)
 
 
-def test_shares_of_weights_of_one_kind_are_refused():
+def test_shares_without_templates_are_refused():
     with pytest.raises(InvalidInput, match=r"shares: shape \(1,\) for weights of shape \(4,\)"):
         localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones(4), shares=[1.0])
 
@@ -483,11 +482,11 @@ def test_shares_of_weights_of_one_kind_are_refused():
 @pytest.mark.parametrize(
     ("densities", "words"),
     [
-        (np.ones(4), r"background: shape \(4,\) for 4 photons"),
-        (np.ones((2, 3)), r"background: shape \(2, 3\) for 4 photons"),
-        ([[1.0, 1.0, -0.5, 1.0]], r"background: -0\.5 is not a density"),
-        ([[1.0, 1.0, float("nan"), 1.0]], "background: nan is not a density"),
-        ([[1.0, 1.0, float("inf"), 1.0]], "background: inf is not a density"),
+        (np.ones(4), r"background: shape \(4,\); expected \(components, 4\)"),
+        (np.ones((2, 3)), r"background: shape \(2, 3\); expected \(components, 4\)"),
+        ([[1.0, 1.0, -0.5, 1.0]], r"background: density -0\.5 is invalid"),
+        ([[1.0, 1.0, float("nan"), 1.0]], "background: density nan is invalid"),
+        ([[1.0, 1.0, float("inf"), 1.0]], "background: density inf is invalid"),
         ([[1.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0]], "background: a photon has the density 0 in all"),
     ],
 )
@@ -501,18 +500,18 @@ def test_bad_backgrounds_are_refused(densities, words, of):
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        (np.ones(3), r"background: known has the shape \(3,\), expected .* the 2 components"),
-        (np.array([1.0, -2.0]), r"background: known -2\.0 is not a number of photons"),
-        (np.array([1.0, np.inf]), "background: known inf is not a number of photons"),
+        (np.ones(3), r"background: known has the shape \(3,\); expected .* the 2 components"),
+        (np.array([1.0, -2.0]), r"background: known -2\.0 is invalid; expected photons"),
+        (np.array([1.0, np.inf]), "background: known inf is invalid"),
     ],
 )
-def test_bad_knowledge_of_the_background_is_refused(known, words):
+def test_invalid_prior_photons_are_refused(known, words):
     background = BackgroundDensities(np.ones((2, 4)), known=known)
     with pytest.raises(InvalidInput, match=words):
         localise([1, 2, 3, 4], [5, 6, 7, 8], weights=np.ones(4), background=background)
 
 
-def test_the_size_of_the_shares_does_not_matter():
+def test_only_the_ratio_of_the_shares_matters():
     photons = draw_field(1, [(100.0, 60.0, 60)])
     one, other = (
         localise(photons.x, photons.y, weights=photons.weights, background=photons.background, shares=shares)

@@ -29,7 +29,7 @@ def test_the_probability_on_the_detector_is_one(counts, background, sigma):
 
 
 @pytest.mark.parametrize(("x", "y"), [(2.0, 253.0), (0.0, 255.0), (-0.4, 100.0)])
-def test_near_an_edge_all_of_it_is_on_the_detector(x, y):
+def test_near_an_edge_the_probability_is_on_the_detector(x, y):
     found = posterior(120, 300, x=x, y=y).posterior
     assert found.density(GRID, GRID[:, np.newaxis]).sum() * 0.01 == pytest.approx(1.0, abs=0.01)
     assert found.density(-0.6, 253.0) == 0.0
@@ -37,7 +37,7 @@ def test_near_an_edge_all_of_it_is_on_the_detector(x, y):
 
 
 @pytest.mark.parametrize(("counts", "background"), CASES[1:])
-def test_the_radii_are_those_of_the_density(counts, background):
+def test_the_radii_agree_with_the_integrated_density(counts, background):
     found = posterior(counts, background)
     density = found.posterior.density(GRID, GRID[:, np.newaxis])
     distance = pixel_scale_arcsec() * np.hypot(GRID - found.x, (GRID - found.y)[:, np.newaxis])
@@ -46,7 +46,7 @@ def test_the_radii_are_those_of_the_density(counts, background):
 
 
 @pytest.mark.parametrize(("counts", "background"), CASES)
-def test_the_region_above_the_level_holds_its_part(counts, background):
+def test_the_region_above_the_level_holds_its_fraction(counts, background):
     found = posterior(counts, background).posterior
     density = found.density(GRID, GRID[:, np.newaxis])
     level, area = found.level(0.9)

@@ -17,12 +17,12 @@ def burst(seed, x, y, counts=25, background=300):
     return simulate_photons(x=x, y=y, counts=counts, background=background, start=0.0, stop=9.0, rng=rng)
 
 
-def test_its_mean_over_the_detector_is_one():
+def test_the_mean_density_of_the_prior_is_one():
     assert np.exp(PRIOR.log_ratio(GRID, GRID[:, np.newaxis])).mean() == pytest.approx(1.0, abs=1e-6)
 
 
 @given(x=st.floats(0, 255), y=st.floats(0, 255), sigma=st.floats(2.0, 60.0), trust=st.floats(0.01, 1.0))
-def test_its_derivatives(x, y, sigma, trust):
+def test_derivatives_of_the_prior(x, y, sigma, trust):
     prior = PositionPrior(120.0, 80.0, sigma, trust)
     gradient, hessian = prior.derivatives(x, y)
     step = 1e-3
@@ -33,14 +33,14 @@ def test_its_derivatives(x, y, sigma, trust):
         np.testing.assert_allclose(hessian[k], (slope_ahead - slope_behind) / (2 * step), atol=1e-4)
 
 
-def test_it_holds_what_agrees_with_it_within_both_errors():
+def test_a_prior_agrees_with_positions_within_both_errors():
     exact, loose = (0.0, 0.0), (20.0, 20.0)
     assert PRIOR.holds(120.0 + 2.9 * 9.0, 80.0, exact)
     assert not PRIOR.holds(120.0 + 3.1 * 9.0, 80.0, exact)
     assert PRIOR.holds(120.0, 80.0 - 5.0 * 9.0, loose)
 
 
-def test_it_finds_in_its_circle_what_alone_is_not_significant():
+def test_a_prior_makes_a_faint_source_inside_it_significant():
     with_prior = without = 0
     for seed in range(40):
         photons = burst(seed, 122.0, 78.0, counts=35)
@@ -49,7 +49,7 @@ def test_it_finds_in_its_circle_what_alone_is_not_significant():
     assert with_prior > without + 8
 
 
-def test_it_does_not_invent_a_source():
+def test_a_prior_does_not_create_a_source():
     rng = np.random.default_rng(5)
     for _ in range(60):
         assert not localise(*rng.integers(0, 256, (2, 300)), prior=PRIOR).detected
@@ -63,6 +63,6 @@ def test_a_bright_source_far_from_the_circle_is_still_found():
     assert np.hypot(found.x - alone.x, found.y - alone.y) * pixel_scale_arcsec() < 0.1 * alone.r90
 
 
-def test_it_shrinks_the_radius():
+def test_a_prior_reduces_the_radius():
     photons = burst(2, 121.0, 79.0, counts=80)
     assert localise(photons.x, photons.y, prior=PRIOR).r90 < localise(photons.x, photons.y).r90

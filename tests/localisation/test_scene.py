@@ -18,9 +18,9 @@ COLUMNS_OFF[:, 60:80] = 0.0
 COLUMNS_OFF[:, 120:] = 0.5
 
 
-def at(x, y, kinds=None):
-    """A fit at a place."""
-    return SourceFit(x, y, 11.0, 0.3, 0.0, 0.0, (1.0, 1.0), 0.0, kinds)
+def at(x, y, probabilities=None):
+    """Return a fit at a position."""
+    return SourceFit(x, y, 11.0, 0.3, 0.0, 0.0, (1.0, 1.0), 0.0, probabilities)
 
 
 def background_of(seed=1, good=None, **case):
@@ -33,7 +33,7 @@ def with_both(scene):
 
 
 @pytest.mark.parametrize("good", [None, COLUMNS_OFF], ids=["all pixels", "columns off"])
-def test_all_parts_add_up_to_one(good):
+def test_all_fractions_add_up_to_one(good):
     empty = background_of(good=good)
     grouped = Scene.of_background(
         replace(empty.counts, groups=np.arange(11) % 2, vignetting=(0.0, 0.25))
@@ -46,9 +46,9 @@ def test_all_parts_add_up_to_one(good):
         grouped,
         with_both(grouped).without(1),
     ):
-        assert scene.background_part + scene.source_parts.sum() == pytest.approx(1.0)
-        assert scene.background_part > 0.0
-        assert (scene.source_parts >= 0.0).all()
+        assert scene.background_fraction + scene.source_fractions.sum() == pytest.approx(1.0)
+        assert scene.background_fraction > 0.0
+        assert (scene.source_fractions >= 0.0).all()
         energy, *others = scene.parts
         assert energy.sum() == pytest.approx(1.0)
         for parts in others:
@@ -56,19 +56,19 @@ def test_all_parts_add_up_to_one(good):
             assert (parts >= 0.0).all()
 
 
-def test_a_scene_is_what_is_left_and_the_source_that_was_taken_away():
+def test_a_scene_is_the_sum_of_a_source_and_the_rest():
     whole = with_both(background_of())
     for index, source in enumerate(whole.sources):
-        part, rest = whole.source_parts[index], whole.without(index)
+        part, rest = whole.source_fractions[index], whole.without(index)
         np.testing.assert_allclose((1.0 - part) * rest.density + part * source.density, whole.density)
         np.testing.assert_allclose((1.0 - part) * rest.overall + part * source.spectrum, whole.overall)
     assert whole.without(0).sources == whole.sources[1:]
 
 
-def test_without_its_sources_the_scene_is_the_background_again_once_fitted():
+def test_without_its_sources_a_fitted_scene_is_the_background():
     empty = background_of()
     again = with_both(empty).without(1).without(0)
-    assert again.background_part == pytest.approx(1.0)
+    assert again.background_fraction == pytest.approx(1.0)
     # The fit of the background goes on until a round gains less than 0.02.
     assert again.fitted().log_likelihood == pytest.approx(empty.log_likelihood, abs=0.2)
     np.testing.assert_allclose(again.fitted().density, empty.density, rtol=0.1)
@@ -76,7 +76,7 @@ def test_without_its_sources_the_scene_is_the_background_again_once_fitted():
 
 @pytest.mark.parametrize("good", [np.ones((256, 256)), COLUMNS_OFF], ids=["all pixels", "columns off"])
 def test_the_overall_density_is_the_mean_over_the_good_pixels(good):
-    """By brute force: the energy and time of one photon at every place."""
+    """The mean is computed by moving the energy and time of one photon to every pixel."""
     ungrouped = background_of(good=good).counts
     counts = replace(ungrouped, groups=np.arange(11) % 2, vignetting=(0.0, 0.25))
     scene = with_both(Scene.of_background(counts))
@@ -112,27 +112,29 @@ def test_the_fit_raises_the_likelihood():
     assert empty.log_likelihood > flat.log_likelihood + 20.0
     whole = with_both(empty)
     assert whole.log_likelihood > empty.log_likelihood + 50.0
-    assert whole.log_likelihood_of_places > empty.log_likelihood_of_places + 50.0
+    assert whole.positional_log_likelihood > empty.positional_log_likelihood + 50.0
     worse = replace(
-        whole, source_parts=0.3 * whole.source_parts, background_part=1.0 - 0.3 * whole.source_parts.sum()
+        whole,
+        source_fractions=0.3 * whole.source_fractions,
+        background_fraction=1.0 - 0.3 * whole.source_fractions.sum(),
     )
     assert worse.log_likelihood < whole.log_likelihood
     assert worse.fitted().log_likelihood == pytest.approx(whole.log_likelihood, abs=0.2)
 
 
-def test_the_sources_have_the_photons_that_were_drawn():
-    parts = np.mean([with_both(background_of(seed)).source_parts for seed in range(5)], axis=0)
+def test_the_sources_have_the_simulated_photons():
+    parts = np.mean([with_both(background_of(seed)).source_fractions for seed in range(5)], axis=0)
     assert parts == pytest.approx([0.4, 0.2], abs=0.06)
 
 
-def test_a_soft_background_is_found_soft():
+def test_a_soft_background_is_recovered():
     hard, soft = (background_of(sky=sky) for sky in (0.0, 0.9))
     optics = slice(5, 9)
     assert soft.parts[0][optics].sum() > hard.parts[0][optics].sum() + 0.2
 
 
-def test_only_what_does_not_come_through_the_optics_varies_in_time():
-    """Soft photons that come early are of no background: those of the sky are steady."""
+def test_background_through_the_optics_is_constant_in_time():
+    """Early soft photons match no background component: the sky background is constant."""
     rng = np.random.default_rng(1)
     size = 400
     soft, early = rng.random(size) < 0.5, np.zeros(size, bool)
@@ -148,7 +150,7 @@ def test_only_what_does_not_come_through_the_optics_varies_in_time():
         assert (of_early > 0.3) == (varying is not soft)
 
 
-def test_places_alone_are_a_scene_too():
+def test_a_scene_works_with_positions_only():
     field = draw_field(1, [(*PLACES[0], 200)])
     image = np.zeros((256, 256), dtype=np.int64)
     np.add.at(image, (field.y.astype(int), field.x.astype(int)), 1)
@@ -156,19 +158,19 @@ def test_places_alone_are_a_scene_too():
     np.testing.assert_allclose(empty.overall, 1.0)
     whole = empty.with_sources((SceneSource.of(empty.counts, PSF, at(*PLACES[0])),), np.array([0.3]))
     np.testing.assert_allclose(whole.overall, 1.0)
-    assert whole.log_likelihood_of_places == pytest.approx(whole.log_likelihood)
-    assert whole.source_parts[0] == pytest.approx(0.4, abs=0.1)
+    assert whole.positional_log_likelihood == pytest.approx(whole.log_likelihood)
+    assert whole.source_fractions[0] == pytest.approx(0.4, abs=0.1)
 
 
-def test_the_photons_to_explain_have_their_weights_over_the_scene():
+def test_the_remaining_photons_have_weights_relative_to_the_scene():
     whole = with_both(background_of())
     counts = whole.photons_to_explain
     np.testing.assert_allclose(counts.weights * whole.density, whole.counts.weights)
-    np.testing.assert_allclose(counts.kinds * whole.density, whole.counts.kinds)
+    np.testing.assert_allclose(counts.template_weights * whole.density, whole.counts.template_weights)
     np.testing.assert_allclose(counts.concentration * whole.overall, whole.density)
 
 
-def test_a_spectrum_that_is_known_well_stays_and_the_gain_tells_that_the_field_is_unlike_it():
+def test_a_well_known_spectrum_is_kept_and_a_misfit_shows_as_a_gain():
     counts = draw_field(3, background=200, sky=0.5).counts()
     flat = np.zeros(len(counts.spectra))
     flat[0] = 1e4

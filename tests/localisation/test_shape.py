@@ -24,7 +24,7 @@ def photons(seed, number, *, background=300, optics=None):
 
 
 def both(x, y, psf=PSF):
-    """Return the fits with a fixed shape, and with a free one."""
+    """Return the fits with a fixed and with a free shape."""
     counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
     fit = maximise(counts, psf, (*PLACE, 11.0))
     used = free_width(counts, psf, fit)
@@ -42,7 +42,7 @@ def with_skew(sigma, probability=1.0):
     return replace(PSF, shape_errors=errors, skew_probability=probability)
 
 
-def test_the_roll_of_rotated_optics_is_found_and_the_place_is_unbiased():
+def test_the_roll_is_recovered_and_the_position_is_unbiased():
     optics = Optics(rotation_deg=10.0)
     fits = [both(*photons(seed, 3000, optics=optics)) for seed in range(8)]
     rolls = np.degrees([shape.shape.roll for _, shape in fits])
@@ -53,16 +53,16 @@ def test_the_roll_of_rotated_optics_is_found_and_the_place_is_unbiased():
 
 
 @pytest.mark.parametrize("number", [60, 300, 3000])
-def test_with_a_perfect_psf_the_place_is_that_of_a_fixed_shape(number):
+def test_with_the_true_psf_the_position_is_that_of_a_fixed_shape(number):
     moved = []
     for seed in range(6):
         fit, shape = both(*photons(seed, number), with_skew(0.0))
         moved.append(np.hypot(shape.x - fit.x, shape.y - fit.y) / np.hypot(*fit.sigma))
-        assert shape.source_part == pytest.approx(fit.source_part, rel=0.1)
+        assert shape.source_fraction == pytest.approx(fit.source_fraction, rel=0.1)
     assert np.mean(moved) < 0.25
 
 
-def test_few_photons_leave_the_shape_as_it_was_known():
+def test_few_photons_keep_the_calibrated_shape():
     for seed in range(5):
         shape = both(*photons(seed, 40))[1].shape
         deviation = shape.parameters - PSF.shape.parameters
@@ -70,13 +70,13 @@ def test_few_photons_leave_the_shape_as_it_was_known():
 
 
 @pytest.mark.parametrize("number", [100, 3000])
-def test_the_error_grows_with_what_is_not_known_of_the_skew(number):
+def test_the_error_grows_with_the_uncertainty_of_the_skew(number):
     x, y = photons(1, number)
     extra = [both(x, y, with_skew(skew))[1].extra_sigma for skew in (0.0, 0.05, 0.15)]
     assert extra[0] < extra[1] < extra[2]
 
 
-def test_the_error_of_the_shape_is_in_the_radius():
+def test_the_radius_includes_the_error_of_the_shape():
     x, y = photons(2, 3000)
     exact = localise(x, y, psf=known_exactly())
     found, wide = (localise(x, y, psf=with_skew(skew)) for skew in (0.05, 0.15))
@@ -85,8 +85,8 @@ def test_the_error_of_the_shape_is_in_the_radius():
     assert found.shape.extra_sigma > 0.2
 
 
-def test_the_radius_of_few_photons_is_that_of_both_possibilities():
-    """They do not tell whether the core is skewed: the variance is the mean of both."""
+def test_the_radius_of_few_photons_averages_over_both_shapes():
+    """Few photons do not show whether the core is skewed: the variance is the mean of both cases."""
     x, y = photons(3, 100)
     without, maybe, surely = (
         both(x, y, with_skew(0.1, probability))[1].extra_sigma ** 2 for probability in (0.0, 0.5, 1.0)
@@ -94,20 +94,20 @@ def test_the_radius_of_few_photons_is_that_of_both_possibilities():
     assert maybe == pytest.approx(0.5 * (without + surely), rel=0.2)
 
 
-def test_a_psf_that_is_known_exactly_keeps_its_shape():
+def test_an_exactly_known_psf_keeps_its_shape():
     x, y = photons(3, 500)
     fit, shape = both(x, y, known_exactly())
     assert shape.shape == CoreShape()
     assert shape.extra_sigma == pytest.approx(0.0, abs=1e-6)
-    # By what the last step of Newton's method leaves, and the sum of the PSF over cells.
+    # The tolerance covers the last Newton step and the sum of the PSF over cells.
     assert np.hypot(shape.x - fit.x, shape.y - fit.y) < 0.1 * np.hypot(*fit.sigma)
 
 
-def test_a_skew_is_believed_as_far_as_the_photons_demand_it():
+def test_a_skew_is_accepted_as_far_as_the_photons_require_it():
     symmetric = [both(*photons(seed, 3000), with_skew(0.1, 0.5)) for seed in range(6)]
     moved = [np.hypot(shape.x - fit.x, shape.y - fit.y) / np.hypot(*fit.sigma) for fit, shape in symmetric]
     assert np.median(moved) < 0.5
-    # Half widths of 1 +- 0.2 of the mean one.
+    # The half widths are 0.8 and 1.2 times the mean.
     optics = Optics(skew=0.4)
     skewed = [both(*photons(seed, 5000, optics=optics), with_skew(0.3, 0.5))[1] for seed in range(3)]
     mean = np.mean([[one.shape.skew_x, one.shape.skew_y] for one in skewed], axis=0)
@@ -115,8 +115,8 @@ def test_a_skew_is_believed_as_far_as_the_photons_demand_it():
     assert np.mean([[one.x, one.y] for one in skewed], axis=0) == pytest.approx(PLACE, abs=2.0)
 
 
-def test_the_radius_holds_a_bright_source_with_a_skewed_core():
-    """A skew that nobody knows of is 3.4 pixels of error: more than R90 with a shape that is believed."""
+def test_the_radius_contains_a_bright_source_with_a_skewed_core():
+    """The unknown skew causes an error of 3.4 pixels, more than R90 with a fixed shape."""
     alignment = default_calibration().alignment.systematic_r90_arcsec
     inside, wrong = [], []
     for seed in range(12):
@@ -130,13 +130,13 @@ def test_the_radius_holds_a_bright_source_with_a_skewed_core():
     assert np.mean(inside) > 0.7
 
 
-def test_a_wider_core_is_found_wider():
+def test_a_wider_core_is_recovered():
     optics = Optics(core_fwhm_arcmin=12.0)
     widths = [both(*photons(seed, 2000, optics=optics))[1].shape.stretch for seed in range(5)]
     assert np.mean(widths) == pytest.approx(np.log(1.2), abs=0.05)
 
 
-def test_the_scores_are_the_slopes_of_the_likelihood_with_its_priors():
+def test_the_gradient_is_that_of_the_likelihood_with_priors():
     x, y = photons(4, 200)
     counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
     at = np.array([*PLACE, 11.0, 0.05, 0.1, -0.05, 0.03, -0.02])

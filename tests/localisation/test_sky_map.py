@@ -1,4 +1,4 @@
-"""The sky map of the posterior, against exact densities and a second HEALPix library."""
+"""Sky map of the posterior, compared with exact densities and a second HEALPix library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POINTING = Pointing(ra_deg=83.6, dec_deg=22.0, roll_deg=30.0)
 
 @dataclass(frozen=True)
 class Gaussians:
-    """Take the place of a posterior: equal round normal distributions, on the detector exact."""
+    """A stand-in for a posterior: equal round Gaussians with exact densities on the detector."""
 
     places: tuple[tuple[float, float], ...]
     sigma: float
@@ -60,7 +60,7 @@ def per_steradian(posterior, pointing, ra, dec):
     x=st.floats(0.0, 255.0),
     y=st.floats(0.0, 255.0),
 )
-def test_any_posterior_is_a_map_of_the_whole_sky(ra, dec, roll, sigma, x, y):
+def test_every_posterior_gives_a_map_of_the_whole_sky(ra, dec, roll, sigma, x, y):
     pointing = Pointing(ra, dec, roll)
     sky = sky_map(one(sigma, (x, y)), pointing)
     order, index = uniq_to_level_ipix(sky.uniq)
@@ -71,14 +71,14 @@ def test_any_posterior_is_a_map_of_the_whole_sky(ra, dec, roll, sigma, x, y):
     assert (sky.density * sky.area).sum() == pytest.approx(1.0, abs=1e-12)
     assert (sky.density >= 0.0).all()
     column, row = (np.nan_to_num(place, nan=1e6) for place in pointing.sky_to_pixel(*sky.centres()))
-    # The largest cells on the detector's edge are 7.6 pixels wide.
+    # The largest cells on the edge of the detector are 7.6 pixels wide.
     beside = np.maximum(np.abs(column - 127.5), np.abs(row - 127.5)) > 128.0 + 7.6
     assert (sky.density[beside] == 0.0).all()
 
 
 @pytest.mark.parametrize("sigma", [0.86, 3.0, 15.0])
 def test_the_cells_hold_the_mean_density_in_them(sigma):
-    """Of a posterior that is exactly normalised: the map is not scaled by more than a thousandth."""
+    """The posterior is exactly normalised: the map is scaled by less than a thousandth."""
     posterior = one(sigma, (120.3, 131.2))
     sky = sky_map(posterior, POINTING)
     cells = np.flatnonzero(sky.region(0.9))
@@ -101,7 +101,7 @@ def test_cells_are_fine_where_the_probability_is():
     assert (sky.density * sky.area)[sky.order < FINEST].max() <= 5e-4
 
 
-def test_places_and_areas_are_those_of_healpy():
+def test_positions_and_areas_agree_with_healpy():
     sky = sky_map(one(), POINTING)
     order, index = uniq_to_level_ipix(sky.uniq)
     some = np.random.default_rng(1).integers(0, sky.uniq.size, 50)
@@ -113,7 +113,7 @@ def test_places_and_areas_are_those_of_healpy():
         assert sky.area[k] == pytest.approx(healpy.nside2pixarea(nside), rel=1e-12)
 
 
-def test_the_region_of_a_normal_distribution_is_its_circle():
+def test_the_region_of_a_gaussian_is_its_circle():
     sigma = 3.0
     posterior, centre = one(sigma), tuple(map(float, POINTING.pixel_to_sky(100.3, 60.2)))
     sky = sky_map(posterior, POINTING)
@@ -128,7 +128,7 @@ def test_the_region_of_a_normal_distribution_is_its_circle():
         assert sky.density[sky.region(part)] @ sky.area[sky.region(part)] == pytest.approx(part, abs=1e-3)
 
 
-def test_two_possible_sources_give_two_pieces():
+def test_two_possible_sources_give_two_outlines():
     posterior = Gaussians(((60.0, 60.0), (200.0, 180.0)), 2.0)
     region = credible_region(sky_map(posterior, POINTING), posterior, POINTING, 0.9)
     assert len(region.outlines) == 2

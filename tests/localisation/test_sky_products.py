@@ -1,4 +1,4 @@
-"""The files of the sky map, each opened by a tool that is not ours."""
+"""Files of the sky map, each opened by an independent program."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_sky_map_has_the_keywords_of_the_format(written):
 
 
 def test_healpy_finds_the_position_and_all_of_the_probability(written):
-    """As the user guide of LIGO, Virgo and KAGRA reads a multi-order map, with the HEALPix authors' own."""
+    """The map is read as the user guide of LIGO, Virgo and KAGRA does, with the original HEALPix library."""
     out, position, *_ = written
     table = QTable.read(out / "skymap.fits")
     order = (np.log2(table["UNIQ"] / 4) / 2).astype(int)
@@ -114,7 +114,7 @@ def test_mocpy_finds_the_same_region_in_the_map_and_in_its_file(written):
     from_map = mocpy.MOC.from_multiordermap_fits_file(str(out / "skymap.fits"), cumul_from=0.0, cumul_to=0.9)
     square_arcmin = 4 * pi * (180 * 60 / pi) ** 2
     assert moc.sky_fraction * square_arcmin == pytest.approx(regions[1].area_arcmin2, rel=1e-9)
-    # mocpy splits the last cell to come nearer to 0.9.
+    # mocpy splits the last cell to get closer to 0.9.
     assert moc.difference(from_map).sky_fraction < 0.01 * moc.sky_fraction
     assert from_map.difference(moc).sky_fraction < 0.01 * moc.sky_fraction
     assert moc.probability_in_multiordermap(QTable.read(out / "skymap.fits")) == pytest.approx(0.9, abs=1e-3)

@@ -1,4 +1,4 @@
-"""The files with the list of sources, each opened by a tool that is not ours."""
+"""Files of the source list, each opened by an independent program."""
 
 import subprocess
 import warnings
@@ -55,7 +55,7 @@ def test_astropy_reads_the_table(written):
         assert (header["RADESYS"], header["OBJECT"]) == ("ICRS", "sb26051102")
 
 
-def test_what_is_not_known_is_no_number(tmp_path):
+def test_unknown_values_are_nan(tmp_path):
     of_no_time = FIELD[1].model_copy(update={"fading": None, "decay_index": None})
     write_source_files(tmp_path, [of_no_time], "S2", OBSERVED)
     (row,) = fits.getdata(tmp_path / "sources.fits")

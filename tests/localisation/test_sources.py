@@ -22,7 +22,7 @@ def beside(angle, arcmin, place=BURST):
 
 
 def in_circle(sources, place):
-    """Whether the R90 of the nearest of the sources holds a place."""
+    """Return whether the R90 circle of the nearest source contains a position."""
     nearest = min(sources, key=lambda one: np.hypot(one.x - place[0], one.y - place[1]))
     offset = np.hypot(nearest.x - place[0], nearest.y - place[1])
     return bool(offset * pixel_scale_arcsec() <= nearest.r90)
@@ -32,7 +32,7 @@ def all_sources(found):
     return [one for one in (found, *found.others) if one.detected]
 
 
-def test_two_sources_that_are_apart_are_both_found_where_they_are():
+def test_two_separate_sources_are_both_located():
     inside = []
     for seed in range(4):
         other = beside(2.4 * seed, 20.0)
@@ -44,8 +44,8 @@ def test_two_sources_that_are_apart_are_both_found_where_they_are():
     assert np.mean(inside) > 0.6
 
 
-def test_two_sources_whose_cores_overlap_are_hardly_ever_taken_for_one():
-    """One source fitted to them lies between them and is too wide."""
+def test_two_overlapping_sources_are_rarely_merged():
+    """A single source fitted to both lies between them and is too wide."""
     both, inside = 0, []
     for seed in range(8):
         other = beside(2.4 * seed, 12.0)
@@ -66,14 +66,14 @@ def test_a_burst_beside_a_brighter_known_source_is_found():
         assert np.hypot(sources[1].x - BURST[0], sources[1].y - BURST[1]) < 20.0
 
 
-def test_a_known_source_that_is_not_seen_is_no_source():
+def test_an_invisible_known_source_is_not_reported():
     counts = draw_field(1, [(*BURST, 150)]).counts()
     sources, _ = find_sources(counts, PSF, None, [(40.0, 40.0), (200.0, 60.0)])
     assert len(sources) == 1
     assert np.hypot(sources[0].fit.x - BURST[0], sources[0].fit.y - BURST[1]) < 10.0
 
 
-def test_a_source_beside_a_known_one_is_not_taken_for_it():
+def test_a_source_beside_a_known_one_is_not_confused_with_it():
     counts = draw_field(1, [(*BURST, 150)]).counts()
     scene = Scene.of_background(counts)
     (near,), with_it = _known_sources(scene, PSF, [(BURST[0] + 3.0, BURST[1])])
@@ -82,13 +82,13 @@ def test_a_source_beside_a_known_one_is_not_taken_for_it():
     assert _known_sources(scene, PSF, [(BURST[0] + 25.0, BURST[1])]) == ([], scene)
 
 
-def test_a_known_source_in_an_empty_field_is_no_source():
+def test_a_known_source_in_an_empty_field_is_not_reported():
     (found,), _ = find_sources(draw_field(2).counts(), PSF, None, [(40.0, 40.0)])
     assert not found.detected
 
 
 @pytest.mark.parametrize("background", [1, 2, 30, 1000])
-def test_nothing_but_background_gives_one_maximum_that_is_no_source(background):
+def test_background_alone_gives_one_maximum_without_detection(background):
     for seed in range(5):
         (found,), empty = find_sources(draw_field(seed, background=background).counts(), PSF, None)
         assert not found.detected
@@ -100,13 +100,13 @@ def test_the_scene_that_is_returned_is_the_background_alone():
     sources, empty = find_sources(draw_field(3, [(*BURST, 300)]).counts(), PSF, None)
     assert sources[0].detected
     assert empty.sources == ()
-    assert empty.background_part == pytest.approx(1.0)
+    assert empty.background_fraction == pytest.approx(1.0)
 
 
 def test_the_photons_of_a_source_and_its_ts_are_those_of_its_fit():
     counts = draw_field(4, [(*BURST, 300)]).counts()
     ((found,), _) = find_sources(counts, PSF, None)
-    assert found.photons == pytest.approx(found.fit.source_part * counts.total)
+    assert found.photons == pytest.approx(found.fit.source_fraction * counts.total)
     assert found.photons == pytest.approx(300, abs=60)
     assert found.ts > found.places_ts > 100.0
 
@@ -135,14 +135,14 @@ def test_bright_sources_far_apart_are_all_found():
     [Optics(rotation_deg=5.0), Optics(core_fwhm_arcmin=6.0), Optics(elongation=0.1)],
     ids=["rotated", "narrow", "elongated"],
 )
-def test_an_error_of_the_psf_s_shape_is_no_source(optics):
+def test_an_error_of_the_psf_shape_does_not_make_a_source(optics):
     for seed in range(2):
         sources, _ = find_sources(draw_field(seed, [(*BURST, 3000)], optics=optics).counts(), PSF, None)
         assert len(sources) == 1
 
 
 def test_a_faint_source_in_the_circle_is_found_beside_a_bright_one():
-    """The circle is asked where no source lies in it, and only for one source more."""
+    """The ECLAIRs circle is used if no source lies in it, and for one more source only."""
     bright, faint = (190.0, 80.0), (60.0, 200.0)
     circle = PositionPrior(*faint, 10.0, 0.85)
     alone = helped = 0
@@ -158,7 +158,7 @@ def test_a_faint_source_in_the_circle_is_found_beside_a_bright_one():
     assert helped >= alone + 3
 
 
-def test_a_prior_makes_a_faint_source_beside_it_one():
+def test_a_prior_makes_a_faint_source_beside_a_bright_one_significant():
     counts = draw_field(0, [(*BURST, 12)], sky=0.0).counts()
     alone, told = (
         find_sources(counts, PSF, prior)[0][0] for prior in (None, PositionPrior(*BURST, 10.0, 0.85))
@@ -169,13 +169,13 @@ def test_a_prior_makes_a_faint_source_beside_it_one():
 
 
 def known_flat(counts, photons):
-    """Return the counts with a background that is known to be flat, by so many photons."""
+    """Return the counts with a background known to be flat, with a number of prior photons."""
     known = np.zeros(len(counts.spectra))
     known[0] = photons
     return replace(counts, known=known)
 
 
-def test_a_faint_source_on_a_background_that_is_known_is_found_by_its_energies():
+def test_a_faint_source_on_a_known_background_is_found_by_its_energies():
     counts = [draw_field(seed, [(100.0, 60.0, 18)], background=60, sky=0.0).counts() for seed in range(6)]
     free = [find_sources(one, default_psf(), None)[0][0] for one in counts]
     known = [find_sources(known_flat(one, 1000.0), default_psf(), None)[0][0] for one in counts]
@@ -183,7 +183,7 @@ def test_a_faint_source_on_a_background_that_is_known_is_found_by_its_energies()
     assert sum(one.detected for one in known) > sum(one.detected for one in free)
 
 
-def test_a_field_unlike_the_known_background_is_fitted_as_if_nothing_were_known():
+def test_a_field_unlike_the_known_background_is_fitted_without_it():
     for seed in range(3):
         counts = known_flat(draw_field(seed, background=100, sky=0.6).counts(), 1000.0)
         (found,), empty = find_sources(counts, default_psf(), None)
@@ -192,7 +192,7 @@ def test_a_field_unlike_the_known_background_is_fitted_as_if_nothing_were_known(
         assert empty.counts.known is None
 
 
-def test_what_is_known_by_fewer_photons_than_the_field_has_keeps_the_usual_thresholds():
+def test_a_poorly_known_background_keeps_the_usual_thresholds():
     counts = draw_field(1, background=100, sky=0.0).counts()
     usual, lower = needed_ts(counts), needed_ts(known_flat(counts, 101.0))
     assert lower == detection_constants().known_background.ts_threshold < usual

@@ -24,7 +24,7 @@ def test_the_energies_cover_the_band_evenly():
 
 
 @given(index=st.floats(-1.0, 4.0), factor=st.floats(1e-6, 1e6))
-def test_a_measured_spectrum_has_the_mean_one_whatever_its_strength(index, factor):
+def test_a_measured_spectrum_has_a_mean_of_one_for_any_flux(index, factor):
     one, other = (measured(lambda energy, f=f: f * energy**-index) for f in (1.0, factor))
     assert one.mean() == pytest.approx(1.0)
     assert (one > 0.0).all()
@@ -41,7 +41,7 @@ def test_a_line_is_as_wide_as_the_resolution(energy):
     assert width == pytest.approx(REDISTRIBUTION.fwhm(energy) / FWHM_PER_SIGMA, rel=0.05)
 
 
-def test_a_smooth_spectrum_is_that_times_the_effective_area():
+def test_a_smooth_spectrum_is_multiplied_by_the_effective_area():
     seen = measured(lambda energy: np.ones_like(energy))
     area = AREA.at(measured_energies())
     inside = (measured_energies() > 3.0) & (measured_energies() < 6.0)

@@ -16,7 +16,7 @@ EVERYWHERE = np.ones((256, 256))
 
 
 def moments(part, gti):
-    """Return the times at which so much of the good time is over."""
+    """Return the times at which given fractions of the good time have elapsed."""
     over = np.concatenate([[0.0], np.cumsum(np.diff(gti).ravel())])
     interval = np.clip(np.searchsorted(over, part * over[-1], side="right") - 1, 0, len(gti) - 1)
     return gti[interval, 0] + part * over[-1] - over[interval]
@@ -40,12 +40,12 @@ def stretch_of(x, y, time, gti, weights=None, exposure=EVERYWHERE):
 
 @pytest.mark.parametrize("gti", [WHOLE, GAPS], ids=["no gap", "gaps"])
 @pytest.mark.parametrize("flare", [(0.02, 0.06), (0.6, 0.65), (0.5, 0.74)], ids=["early", "short", "long"])
-def test_a_flare_is_found_in_its_stretch(gti, flare):
+def test_a_flare_is_found_in_its_interval(gti, flare):
     for seed in range(5):
         x, y, time = flaring(seed, gti, flare=flare)
         found = stretch_of(x, y, time, gti)
         common = min(found.stop, flare[1]) - max(found.start, flare[0])
-        # A part of a long one may stand out more than the whole.
+        # A part of a long flare may stand out more than the whole.
         assert common > 0.5 * min(flare[1] - flare[0], found.stop - found.start)
         assert found.stop - found.start < 3.0 * (flare[1] - flare[0]) + 2 / 64
         assert found.weights[-25:].mean() > 1.5
@@ -53,11 +53,11 @@ def test_a_flare_is_found_in_its_stretch(gti, flare):
 
 @given(seed=st.integers(0, 1000), photons=st.integers(1, 60), gaps=st.booleans())
 @settings(max_examples=25, deadline=None)
-def test_the_weights_have_the_mean_one_over_the_good_time(seed, photons, gaps):
+def test_the_weights_have_a_mean_of_one_over_the_good_time(seed, photons, gaps):
     gti = GAPS if gaps else WHOLE
     rng = np.random.default_rng(seed)
     x, y = rng.integers(0, 256, (2, photons + 6400))
-    # The photons of the second part have the weight 0: they are a clock.
+    # The photons of the second part have the weight 0: they only mark the time.
     part = np.concatenate([rng.random(photons), (np.arange(6400) + 0.5) / 6400])
     weights = np.concatenate([np.ones(photons), np.full(6400, 1e-9)])
     found = stretch_of(x, y, moments(part, gti), gti, weights)
@@ -66,7 +66,7 @@ def test_the_weights_have_the_mean_one_over_the_good_time(seed, photons, gaps):
     assert 0.0 <= found.start < found.stop <= 1.0
 
 
-def test_photons_in_the_stretch_and_no_others_are_likely_of_its_source():
+def test_only_photons_in_the_interval_have_high_weights():
     x, y, time = flaring(1, GAPS)
     found = stretch_of(x, y, time, GAPS)
     part = elapsed(time, GAPS)
@@ -77,8 +77,8 @@ def test_photons_in_the_stretch_and_no_others_are_likely_of_its_source():
     assert height[0] * (found.stop - found.start) == pytest.approx(1.0, abs=2e-3)
 
 
-def test_a_gap_without_photons_is_no_stretch():
-    """The same photons on a clock of good time: how long the gaps are does not matter."""
+def test_a_gap_does_not_change_the_interval():
+    """The photons are the same in elapsed good time: the length of the gaps does not matter."""
     x, y, time = flaring(2, GAPS)
     longer = np.array([[1000.0, 1200.0], [9500.0, 10100.0], [30000.0, 30200.0]])
     same = moments(elapsed(time, GAPS), longer)
@@ -86,7 +86,7 @@ def test_a_gap_without_photons_is_no_stretch():
     assert (one.start, one.stop) == (other.start, other.stop)
 
 
-def test_each_of_the_stretches_has_the_same_part_of_their_share():
+def test_all_intervals_share_the_prior_probability_equally():
     x, y, time = flaring(3, WHOLE)
     share = stretch_of(x, y, time, WHOLE).share
     assert 0.0 < share < population().stretch_share
@@ -95,7 +95,7 @@ def test_each_of_the_stretches_has_the_same_part_of_their_share():
     assert number > 32
 
 
-def test_photons_of_the_source_s_energies_count_more():
+def test_photons_with_source_energies_count_more():
     x, y, time = flaring(4, WHOLE, flare=(0.2, 0.25))
     late_x, late_y, late = flaring(5, WHOLE, flare=(0.8, 0.85), background=0)
     x, y, time = np.append(x, late_x), np.append(y, late_y), np.append(time, late)
@@ -105,7 +105,7 @@ def test_photons_of_the_source_s_energies_count_more():
         assert found.start < flare < found.stop < found.start + 0.3
 
 
-def test_parts_of_the_detector_that_did_not_look():
+def test_unexposed_parts_of_the_detector_are_allowed():
     exposure = EVERYWHERE.copy()
     exposure[:, 90:] = 0.0
     x, y, time = flaring(6, WHOLE, exposure=exposure)
@@ -113,6 +113,6 @@ def test_parts_of_the_detector_that_did_not_look():
     assert min(found.stop, 0.65) - max(found.start, 0.6) > 0.02
 
 
-def test_one_photon_has_a_stretch():
+def test_a_single_photon_gives_an_interval():
     found = stretch_of(np.array([7]), np.array([9]), np.array([1990.0]), WHOLE)
     assert np.isfinite(found.weights).all()

@@ -19,14 +19,14 @@ from mxtvhf.localisation.upper_limit import (
 from mxtvhf.simulator.photons import simulate_photons
 
 
-def test_without_photons_it_is_that_of_no_counts():
+def test_the_limit_without_photons_is_that_of_zero_counts():
     assert empty_upper_limit() == pytest.approx(2.3026, abs=1e-4)
     assert localise([7] * 50, [9] * 50).upper_limit == pytest.approx(2.3026, abs=1e-4)
 
 
 @pytest.mark.parametrize(("counts", "background"), [(0, 50), (8, 50), (10, 300), (20, 1000)])
-def test_it_is_above_the_truth_nine_times_in_ten(counts, background):
-    """Binomial scatter of 150 fields is 2.4 %; the limit of 82 % is more than three of it below 90 %."""
+def test_the_limit_is_above_the_truth_in_nine_of_ten_fields(counts, background):
+    """The binomial scatter of 150 fields is 2.4 %; 82 % is more than three times that below 90 %."""
     rng = np.random.default_rng(counts)
     above = []
     for _ in range(150):
@@ -36,7 +36,7 @@ def test_it_is_above_the_truth_nine_times_in_ten(counts, background):
     assert np.mean(above) > 0.82
 
 
-def test_it_is_lower_where_a_circle_tells_the_place():
+def test_the_limit_is_lower_with_a_prior_of_the_position():
     rng = np.random.default_rng(3)
     limits = []
     for _ in range(30):
@@ -47,7 +47,7 @@ def test_it_is_lower_where_a_circle_tells_the_place():
     assert there < anywhere < 120.0
 
 
-def test_it_grows_with_the_square_root_of_the_background():
+def test_the_limit_grows_with_the_square_root_of_the_background():
     rng = np.random.default_rng(4)
     few, many = (
         np.median([localise(*rng.integers(0, 256, (2, n))).upper_limit for _ in range(20)])
@@ -56,9 +56,9 @@ def test_it_grows_with_the_square_root_of_the_background():
     assert 2.5 < many / few < 5.5
 
 
-@pytest.mark.parametrize("energies", [False, True], ids=["places", "places and energies"])
-def test_a_source_of_as_many_photons_would_have_been_found(energies):
-    """Binomial scatter of 60 bursts at 90 % is 3.9 %; the limit of 77 % is more than three of it below."""
+@pytest.mark.parametrize("energies", [False, True], ids=["positions", "positions and energies"])
+def test_a_source_at_the_limit_is_detected_in_nine_of_ten_fields(energies):
+    """The binomial scatter of 60 bursts is 3.9 %; 77 % is more than three times that below 90 %."""
     rng = np.random.default_rng(5)
 
     def found(counts):
@@ -79,7 +79,7 @@ def test_a_source_of_as_many_photons_would_have_been_found(energies):
     part=st.floats(0.55, 0.95),
 )
 @settings(max_examples=40, deadline=None)
-def test_more_photons_are_detectable_by_higher_thresholds_and_more_often(n, threshold, step, part):
+def test_a_higher_threshold_or_probability_needs_more_photons(n, threshold, step, part):
     x, y = np.random.default_rng(n).integers(0, 256, (2, n))
     counts = Counts.from_image(detector_image(x, y), np.ones((256, 256)))
     limit = detectable_photons(counts, default_psf(), threshold, 0.1, part)
@@ -87,15 +87,15 @@ def test_more_photons_are_detectable_by_higher_thresholds_and_more_often(n, thre
     assert limit < detectable_photons(counts, default_psf(), threshold, 0.1, part + 0.04)
 
 
-def test_a_detection_needs_its_least_number_of_photons():
+def test_a_detection_needs_the_minimum_number_of_photons():
     counts = Counts.from_image(detector_image([3], [4]), np.ones((256, 256)))
     limit = detectable_photons(counts, default_psf(), 0.0, 5.0)
     at_least_five = np.random.default_rng(6).poisson(limit, 100_000) >= 5
     assert at_least_five.mean() == pytest.approx(0.9, abs=0.004)
 
 
-def test_there_is_none_where_no_source_could_be_told_from_background():
-    """A single good pixel looks the same whatever it counts."""
+def test_the_limit_is_infinite_if_no_source_could_be_recognised():
+    """A single good pixel cannot distinguish a source from background."""
     exposure = np.zeros((256, 256))
     exposure[3, 4] = 1.0
     assert localise([4], [3], exposure=exposure).upper_limit == float("inf")
@@ -109,7 +109,7 @@ SPECTRA = (PowerLaw(2.0, 1e21), PowerLaw(1.4, 1e22), PowerLaw(2.0, 1e23))
     part=st.floats(0.0, 1.0), angle=st.floats(0.0, 6.3), good=st.floats(0.2, 1.0),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
-def test_a_source_of_the_flux_limit_has_as_many_photons_wherever_it_is_in_the_circle(
+def test_a_source_at_the_flux_limit_gives_enough_photons_anywhere_in_the_circle(
     x, y, sigma, part, angle, good
 ):
     radius = part * 2.146 * sigma
@@ -135,7 +135,7 @@ def test_the_flux_limit_of_the_whole_field_holds_in_its_corners():
 
 
 @pytest.mark.parametrize(("part", "which"), [(0.05, 0), (0.5, 0), (0.61, 1), (0.9, 1), (0.95, 2), (1.0, 2)])
-def test_the_flux_limit_of_the_population_is_that_of_the_hardest_spectrum_of_its_part(part, which):
+def test_the_population_limit_is_that_of_the_hardest_included_spectrum(part, which):
     limits = flux_limits(30.0, 600.0, SPECTRA[::-1], default_calibration())
     found = population_flux_limit(limits, np.array([0.08, 0.32, 0.6]), part)
     assert found == limits[::-1][which].flux

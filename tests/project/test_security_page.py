@@ -1,4 +1,4 @@
-"""The threats of docs/security.md and the tests that it names; the bill of materials."""
+"""The threats of docs/explanation/security.md and the tests that it names; the bill of materials."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from support.project import PROJECT
 
-PAGE = (PROJECT / "docs" / "security.md").read_text()
+PAGE = (PROJECT / "docs" / "explanation" / "security.md").read_text()
 THREATS = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
     for line in PAGE.split("## Threats")[1].split("\n\n")[1].splitlines()[2:]

@@ -14,7 +14,7 @@ from support.project import PROJECT
         ("docker-compose.yaml", r"mxt-vhf:(\S+)"),
         ("deploy/kubernetes/services.yaml", r"mxt-vhf:(\S+)"),
         ("deploy/kubernetes/values.yaml", r'repository: mxt-vhf, tag: "([^"]+)"'),
-        ("docs/production.md", r"mxt-vhf:([\w.]+)"),
+        ("docs/how-to/deploy.md", r"mxt-vhf:([\w.]+)"),
         ("CITATION.cff", r"(?m)^version: (\S+)$"),
     ],
 )

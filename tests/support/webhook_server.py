@@ -1,4 +1,4 @@
-"""A real server in place of Mattermost or Slack: keeps what it gets, and may misbehave."""
+"""A real server instead of Mattermost or Slack that stores requests and can misbehave."""
 
 import json
 import threading
@@ -11,6 +11,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((self.path, json.loads(body)))
+        self.server.headers = self.headers
         if not self.server.on_request():
             return
         self.send_response(self.server.status)
@@ -44,6 +45,7 @@ class WebhookServer(ThreadingHTTPServer):
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got, self.status, self.on_request = [], 200, lambda: True
+        self.headers = {}
         self.kind, self.then, self.endless = None, None, False
         self.url_file = folder / "webhook"
         self.url_file.write_text(f"http://127.0.0.1:{self.server_port}/hooks/{SECRET}\n")

@@ -166,7 +166,7 @@ def test_the_extreme_values_of_a_parameter_change_no_other_parameter(name):
 
 
 def test_the_icd_lists_every_parameter_with_its_location():
-    text = (PROJECT / "docs" / "icd.md").read_text()
+    text = (PROJECT / "docs" / "reference" / "packets.md").read_text()
     for kind in layout().types:
         section = text.split(f"## {kind.name}")[1].split("\n## ")[0]
         for name, place in kind.places.items():
@@ -177,7 +177,7 @@ def test_the_icd_lists_every_parameter_with_its_location():
 
 
 def test_the_icd_gives_the_highest_channel():
-    text = (PROJECT / "docs" / "icd.md").read_text()
+    text = (PROJECT / "docs" / "reference" / "packets.md").read_text()
     highest = instrument().energy.pha_channels - 1
     assert f"pulse height, channel, 0-{highest} " in text
     assert f"a pulse height above channel {highest};" in text
@@ -451,11 +451,11 @@ def test_photons_left_in_the_stream_bytes_are_not_shared():
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        ({"x": np.array([0, 256], np.int16)}, "x 256 outside 0..255"),
-        ({"y": np.array([-1, 0], np.int16)}, "y -1 outside 0..255"),
-        ({"pha": np.array([0, 4096], np.int32)}, "pha 4096 outside 0..4095"),
+        ({"x": np.array([0, 256], np.int16)}, "x 256 is out of range; expected 0 to 255"),
+        ({"y": np.array([-1, 0], np.int16)}, "y -1 is out of range; expected 0 to 255"),
+        ({"pha": np.array([0, 4096], np.int32)}, "pha 4096 is out of range; expected 0 to 4095"),
         ({"time": np.array([START + 1, START])}, "times are not in ascending order"),
-        ({"time": np.array([START, START + 0.05])}, "not starts of detector frames"),
+        ({"time": np.array([START, START + 0.05])}, "expected starts of detector frames"),
         ({"time": np.array([-5.0, -4.0])}, "before the epoch"),
     ],
 )

@@ -33,7 +33,7 @@ from support.commands import mxtvhf
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 BURST = "sb26030704"
-NO_GOOD_TIME = "there is no good time: at no moment was the pointing stable and every photon received"
+NO_GOOD_TIME = "there is no good time: the pointing was never stable while all photons were received"
 NO_PHOTON = PhotonList(np.empty(0), np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.int32))
 
 
@@ -115,7 +115,7 @@ CASES: dict[str, tuple[Callable[[Sent], bytes], str]] = {
     "a photon packet without photons": (empty_packet, "none of its 0 photons is in the energy band"),
     "pulse heights out of the band": (out_of_band, "photons is in the energy band"),
     "one photon": (one_photon, "no significant source in 1 photons"),
-    "all photons in a hot pixel": (hot_only, r"usable pixel; left out 1 hot pixels (column, row): (7, 9)"),
+    "all photons in a hot pixel": (hot_only, r"usable pixel; excluded 1 hot pixel (column, row): (7, 9)"),
     "never stable": (never_stable, NO_GOOD_TIME),
     "too fast": (too_fast, NO_GOOD_TIME),
     "one sample, beside the photons": (one_sample, "none of its 0 photons is in the energy band"),
@@ -206,7 +206,7 @@ def test_a_source_is_measured_where_none_of_its_photons_is(tmp_path: Path, sent:
         (lambda sent: b"", "packets.bin: empty, no VHF packets"),
         (
             lambda sent: b"".join(encode_photons(sent.photons, BURST)),
-            "packets.bin: no pointing packet, its [0-9]+ photon packets cannot be placed on the sky",
+            "packets.bin: no pointing packet, so its [0-9]+ photon packets cannot be placed on the sky",
         ),
     ],
     ids=["no byte", "no pointing packet"],

@@ -131,7 +131,7 @@ class SubmittedCircular(KeptModel):
 
 
 class NamedEvent(KeptModel):
-    """Name of the event of a burst, as typed by a person."""
+    """Name of the event of a burst, as typed by a person or given by a GCN Circular."""
 
     name: EventName
     recorded_by: str

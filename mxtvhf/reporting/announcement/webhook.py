@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -63,7 +64,29 @@ class _Body(BytesIO):
 
 
 def post(url: str, text: str) -> tuple[State, str | None, int]:
-    """Post a text as Mattermost and Slack accept it, ``{"text": ...}``; redirections are not followed.
+    """Post a text in the form of Mattermost and Slack, ``{"text": ...}``; see `post_json`."""
+    return post_json(url, {"text": text})
+
+
+def post_json(
+    url: str,
+    content: Mapping[str, str],
+    *,
+    headers: Mapping[str, str] | None = None,
+    longest_answer: int | None = None,
+) -> tuple[State, str | None, int]:
+    """Post a JSON object; redirections are not followed.
+
+    Parameters
+    ----------
+    url
+        URL of the webhook, a secret.
+    content
+        Object to post.
+    headers
+        Additional headers of the request.
+    longest_answer
+        Maximum number of bytes of a valid answer; None if the answer is not read, since it may never end.
 
     Returns
     -------
@@ -71,8 +94,9 @@ def post(url: str, text: str) -> tuple[State, str | None, int]:
         ``refused``: it did not arrive, because the server refused it or nothing was sent (no host, no
         connection, no TLS); ``unknown``: sending began, but no answer arrived. The number of attempts.
     """
+    body = json.dumps(content).encode()
     for attempt, pause_s in enumerate((*PAUSES_S, None), 1):
-        state, reason, is_busy = _post_once(url, text)
+        state, reason, is_busy = _post_once(url, body, headers or {}, longest_answer)
         if not is_busy or pause_s is None:
             break
         log.warning("webhook: attempt %d: %s, next one in %.1f s", attempt, reason, pause_s)
@@ -80,23 +104,23 @@ def post(url: str, text: str) -> tuple[State, str | None, int]:
     return state, reason, attempt
 
 
-def _post_once(url: str, text: str) -> tuple[State, str | None, bool]:
-    """Return state and reason as in `post`, and whether the server was only busy.
-
-    The body of the answer is not read, since it may never end.
-    """
-    body = _Body(json.dumps({"text": text}).encode())
+def _post_once(
+    url: str, content: bytes, headers: Mapping[str, str], longest_answer: int | None
+) -> tuple[State, str | None, bool]:
+    """Return state and reason as in `post_json`, and whether the server was only busy."""
+    body = _Body(content)
     with requests.Session() as session:
         session.mount(url, HTTPAdapter(max_retries=NEVER_SENT))
         try:
             answer = session.post(
                 url,
                 data=body,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **headers},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
                 stream=True,
             )
+            is_longer = longest_answer is not None and _is_longer(answer, longest_answer)
         except requests.RequestException as error:
             # The text of the error contains the URL, which is a secret.
             cause = type(getattr(error.args[0] if error.args else None, "reason", None) or error).__name__
@@ -104,6 +128,18 @@ def _post_once(url: str, text: str) -> tuple[State, str | None, bool]:
     status = answer.status_code
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if 200 <= status < 300 and kind not in PAGES:
+        if is_longer:
+            return "unknown", f"answer longer than {longest_answer} bytes", False
         return "sent", None, False
     page = f" with a web page ({kind}) instead of the answer of a webhook" if kind in PAGES else ""
     return "refused", f"HTTP {status}{page}", status in NOT_TAKEN
+
+
+def _is_longer(answer: requests.Response, limit: int) -> bool:
+    """Read an answer; return True if it is longer than a number of bytes."""
+    length = 0
+    for part in answer.iter_content(1024):
+        length += len(part)
+        if length > limit:
+            return True
+    return False

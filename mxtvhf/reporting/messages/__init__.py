@@ -1,4 +1,4 @@
-"""Messages about runs, reports and announcements over NATS (``docs/messages.md``).
+"""Messages about runs, reports and announcements over NATS (``docs/reference/messages.md``).
 
 A process queues its messages in the outbox, a folder, without network access; the module `publisher` sends
 them to NATS. Every Airflow process imports this package, so only the modules `publisher` and `subscriber`

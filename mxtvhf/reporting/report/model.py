@@ -1,4 +1,4 @@
-"""The report of a run, as published: see ``docs/report.md`` and ``docs/report.schema.json``."""
+"""The report of a run, as published: see ``docs/reference/report.md`` and ``docs/report.schema.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare the report of a replay with that of the original run; see ``docs/replay.md``."""
+"""Compare the report of a replay with that of the original run; see ``docs/how-to/replay.md``."""
 
 from mxtvhf.workflow.comparison.model import Comparison, ComparisonSummary, Difference, Outcome, Tolerances
 from mxtvhf.workflow.comparison.reports import compare_reports

@@ -25,7 +25,7 @@ def test_the_published_schema_is_current():
 
 
 def test_the_documented_example_is_a_message():
-    text = (DOCS / "messages.md").read_text()
+    text = (DOCS / "reference" / "messages.md").read_text()
     (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     jsonschema.validate(json.loads(example), messages_schema(), jsonschema.Draft202012Validator)
     assert read_message(example.encode()).best_position.origin == "MXT-VHF"

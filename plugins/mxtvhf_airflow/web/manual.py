@@ -1,0 +1,48 @@
+"""The documentation, as ``make docs`` builds it in the project's folder, served to logged-in users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, RedirectResponse
+
+PROJECT = Path(__file__).parents[3]
+SITE = PROJECT / "build" / "docs"
+THEME_SCRIPT = "sha256-ySvT2PEZeueHGC1y2crNuNTfphBynFPP7i+U21fEgX0="
+"""Hash of the only inline script of the pages, by which the theme sets light or dark."""
+HEADERS = {
+    # Sphinx writes some widths and colours of tables and code into the pages as styles.
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'self' '{THEME_SCRIPT}'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
+        "form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/manual")
+def start(request: Request) -> RedirectResponse:
+    """Redirect to the first page, whose links are relative to the folder."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/manual/")
+
+
+@router.get("/manual/{page:path}", response_class=FileResponse)
+def file(page: str) -> FileResponse:
+    """Return a page of the documentation, or a file that a page loads.
+
+    Only a path that a listing of the folder has is served, so no request leads outside it.
+    """
+    files = {path.relative_to(SITE).as_posix(): path for path in SITE.rglob("*") if path.is_file()}
+    if not files:
+        raise HTTPException(
+            404,
+            f"documentation not built: run `make docs` in {PROJECT}, then reload this page",
+        )
+    path = files.get(page or "index.html")
+    if path is None:
+        raise HTTPException(404, f"documentation page {page!r} not found: start at the first page, manual/")
+    return FileResponse(path, headers=HEADERS)
