@@ -1,4 +1,4 @@
-"""The same file by Docker Swarm: one node, `docker stack deploy`."""
+"""The same file with Docker Swarm on one node, by `docker stack deploy`."""
 
 import pytest
 

@@ -83,9 +83,10 @@ def test_i_have_it_is_sent_and_seen_with_the_name(page, desk, ledger, shows):
 
 
 def test_who_comes_second_is_told_who_has_it(page, desk):
-    desk.status, desk.body = 409, {"detail": f"{BURST}: bob has it since 12:00:00 UTC"}
+    refusal = f"{BURST}: acknowledged by bob at 12:00:00 UTC; reload the page"
+    desk.status, desk.body = 409, {"detail": refusal}
     page.get_by_role("button", name="I have it").click()
-    expect(page.locator("#alarm-note")).to_have_text(f"Not accepted: {BURST}: bob has it since 12:00:00 UTC")
+    expect(page.locator("#alarm-note")).to_have_text(f"Not accepted: {refusal}")
 
 
 def test_who_takes_over_names_whom(page, desk, ledger, shows):

@@ -57,7 +57,7 @@ def test_every_shell_block_is_run_or_has_a_reason():
             assert f"def {test}(" in (PROJECT / path).read_text()
 
 
-def test_every_command_shown_is_one_with_these_options():
+def test_every_command_shown_exists_with_its_options():
     lines = [line for block in BLOCKS for line in block.splitlines() if ".venv/bin/mxtvhf " in line]
     assert len(lines) > 10
     for line in lines:
