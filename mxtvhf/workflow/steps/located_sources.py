@@ -133,7 +133,7 @@ def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: fl
 
 def _kind(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:
     """Return the spectrum and the decay of a source by the probabilities of its kinds."""
-    kinds = None if found.evidence is None else found.evidence.fit.kinds
+    kinds = None if found.evidence is None else found.evidence.fit.template_probabilities
     spectra, decays = population().spectra, population().decays
     if kinds is None:
         kinds = expected_shares(decays=False)
