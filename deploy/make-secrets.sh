@@ -11,5 +11,5 @@ keep() { [ -s "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"; }
 for name in jwt fernet postgres redis; do keep $name "$(new)"; done
 keep nats "mxtvhf:$(new)"
 keep users "{\"admin\": \"$(new)\", \"intake\": \"$(new)\"}"
-keep channels "# Channels of the notifications, a line 'tag[, tag] = URL' for each: docs/notifications.md"
+keep channels "# Channels of the notifications, a line 'tag[, tag] = URL' for each: docs/how-to/notify-people.md"
 chgrp "$group" "$folder" "$folder"/*

@@ -158,10 +158,16 @@ def raised(module: ast.Module, errors: set[str]) -> Iterator[str]:
         nodes = list(_own(scope))
         local = constants if scope is module else _assigned(nodes)
         for node in nodes:
-            if isinstance(node, ast.Call) and _name(node.func) in errors:
-                for argument in _message(node):
-                    for text in _texts(argument, local, constants):
-                        yield re.sub(rf"{ANY}+", ANY, " ".join(text.split()))
+            match node:
+                case ast.Call(func=made) as call if _name(made) in errors:
+                    arguments = _message(call)
+                case ast.Raise(exc=ast.Call(func=made) as call) if _name(made).islower():
+                    arguments = _message(call)  # a function that makes the error: `raise given_up(text)`
+                case _:
+                    continue
+            for argument in arguments:
+                for text in _texts(argument, local, constants):
+                    yield re.sub(rf"{ANY}+", ANY, " ".join(text.split()))
 
 
 def _own(scope: ast.AST) -> Iterator[ast.AST]:

@@ -62,5 +62,13 @@ def cross_section(energy_kev: npt.ArrayLike) -> Floats:
 
 
 def transmission(energy_kev: npt.ArrayLike, nh_cm2: float) -> Floats:
-    """Return the fraction of photons transmitted by a column of ``nh_cm2`` hydrogen atoms per cm2."""
+    """Return the fraction of photons transmitted by a column of gas, in the shape of ``energy_kev``.
+
+    Parameters
+    ----------
+    energy_kev
+        Photon energies of at least 0.03 keV, any shape.
+    nh_cm2
+        Hydrogen column density, 1/cm2.
+    """
     return np.asarray(np.exp(-nh_cm2 * cross_section(energy_kev)))

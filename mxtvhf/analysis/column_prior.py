@@ -26,7 +26,13 @@ def coordinate_limits() -> tuple[float, float]:
 
 
 def column_of(u: Floats) -> Floats:
-    """Return the columns, 1/cm2, for coordinates u."""
+    """Return the columns, 1/cm2, for coordinates u.
+
+    Parameters
+    ----------
+    u
+        Coordinates of columns, any shape.
+    """
     return np.maximum(np.exp(u) - analysis_constants().column.scale_cm2, 0.0)
 
 

@@ -105,12 +105,26 @@ class SpectralData:
         return np.outer(self.regions.areas, self.shape)
 
     def source_means(self, folded: Floats) -> Floats:
-        """Return source photons, shape (..., 2, bins), for spectra ``folded`` (counts/s, whole detector)."""
+        """Return the expected source photons in both regions, shape (..., 2, bins).
+
+        Parameters
+        ----------
+        folded
+            Count rates per bin on the whole detector, counts/s, shape (..., bins).
+        """
         fractions = np.array([self.regions.source_fraction, self.regions.background_fraction])
         return np.asarray((fractions * self.exposure)[:, np.newaxis] * folded[..., np.newaxis, :])
 
     def means(self, folded: Floats, fits: BestFits) -> Floats:
-        """Return the expected photons of the best fits, shape (..., 2, bins)."""
+        """Return the expected photons of the best fits, shape (..., 2, bins).
+
+        Parameters
+        ----------
+        folded
+            Count rates per bin for an amplitude of 1, counts/s, shape (..., bins).
+        fits
+            Best fits for these rates, from `best`.
+        """
         source = fits.amplitude[..., np.newaxis, np.newaxis] * self.source_means(folded)
         levels = np.repeat(fits.levels, self._bins, axis=-1)[..., np.newaxis, :]
         return np.maximum(source + levels * self._background + self.others, _LEAST)
@@ -132,7 +146,7 @@ class SpectralData:
         by_piece = self._members[some] * background.ravel()[some, np.newaxis]
         others = np.broadcast_to(self.others, self.counts.shape).ravel()[some]
 
-        def expected(amplitude: Floats, levels: Floats) -> Floats:
+        def _expected(amplitude: Floats, levels: Floats) -> Floats:
             of_source = amplitude[..., np.newaxis] * source
             return np.asarray(np.maximum(of_source + levels @ by_piece.T + others, _LEAST))
 
@@ -142,7 +156,7 @@ class SpectralData:
         levels = np.broadcast_to(level, (*amplitude.shape, level.size))
         information = np.zeros_like(amplitude)
         for _ in range(_ITERATIONS):
-            means = expected(amplitude, levels)
+            means = _expected(amplitude, levels)
             ratio = counts / means
             weighted = ratio / means
             slope = (ratio * source).sum(axis=-1) - source_sum
@@ -159,7 +173,7 @@ class SpectralData:
             information = curvature * amplitude**2
             amplitude = np.clip(amplitude + step, _SHRINK * amplitude, _GROW * amplitude)
             levels = np.clip(levels + steps, _SHRINK * levels, _GROW * levels)
-        means = expected(amplitude, levels)
+        means = _expected(amplitude, levels)
         total = amplitude * source_sum + levels @ level_sum + self._others_sum - counts.sum()
         statistic = 2.0 * (total + (counts * np.log(counts / means)).sum(axis=-1))
         return BestFits(amplitude, levels, statistic, information)

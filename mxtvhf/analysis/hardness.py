@@ -21,9 +21,14 @@ _QUANTILES = (0.15865525, 0.5, 0.84134475)
 
 
 def hardness_ratio(photons: RegionPhotons) -> Hardness:
-    """Compare the counts in the two bands of ``analysis.toml``.
+    """Return the hardness ratio of the two bands of ``analysis.toml``.
 
-    Without photons the ratio's median is 0 and its interval nearly all of -1 .. 1.
+    Without photons the median of the ratio is 0 and its interval covers nearly all of -1 .. 1.
+
+    Parameters
+    ----------
+    photons
+        Photons of the source and background region.
     """
     rules = analysis_constants().hardness
     bands = rules.soft_kev, rules.hard_kev
@@ -50,7 +55,19 @@ def hardness_ratio(photons: RegionPhotons) -> Hardness:
 def draw_source_counts(
     rng: np.random.Generator, draws: int, source: int, background: int, area_ratio: float
 ) -> Floats:
-    """Draw from the posterior of the source counts in the source region; see the module."""
+    """Draw from the posterior of the source counts in the source region, see the module docstring.
+
+    Parameters
+    ----------
+    rng
+        Random number generator.
+    draws
+        Number of draws.
+    source, background
+        Photons of each region in the band.
+    area_ratio
+        Ratio of the areas of source and background region.
+    """
     i = np.arange(source + 1)
     log_weight = (
         i * np.log1p(1.0 / area_ratio) + gammaln(source + background - i + 1) - gammaln(source - i + 1)

@@ -76,7 +76,15 @@ class RegionPhotons:
 
 
 def time_of_live(live: Floats, gti: Floats) -> Floats:
-    """Return the MET at given exposures; if it falls into a gap, the middle of the gap."""
+    """Return the MET at given exposures; if it falls into a gap, the middle of the gap.
+
+    Parameters
+    ----------
+    live
+        Accumulated exposures since the start of the first GTI, s.
+    gti
+        Good time intervals, s of MET, sorted and disjoint, shape (intervals, 2).
+    """
     length = gti[:, 1] - gti[:, 0]
     before = np.concatenate([[0.0], np.cumsum(length)])
     early, late = (
@@ -87,7 +95,13 @@ def time_of_live(live: Floats, gti: Floats) -> Floats:
 
 
 def fixed_edges(photons: RegionPhotons) -> Floats:
-    """Return the edges (MET) of bins of equal width from the first to the last GTI."""
+    """Return the edges (MET) of bins of equal width from the first to the last GTI.
+
+    Parameters
+    ----------
+    photons
+        Photons of the source and background region.
+    """
     rules = analysis_constants().light_curve
     start, stop = photons.gti[0, 0], photons.gti[-1, 1]
     most = min(rules.most_bins, (stop - start) / instrument().detector.frame_time_s)
@@ -96,7 +110,13 @@ def fixed_edges(photons: RegionPhotons) -> Floats:
 
 
 def block_edges(photons: RegionPhotons) -> Floats:
-    """Return the edges (MET) of the Bayesian blocks of the source-region photons."""
+    """Return the edges (MET) of the Bayesian blocks of the source-region photons (Scargle et al. 2013).
+
+    Parameters
+    ----------
+    photons
+        Photons of the source and background region.
+    """
     from astropy.stats import bayesian_blocks
 
     rules, gti = analysis_constants().blocks, photons.gti
@@ -111,9 +131,18 @@ def block_edges(photons: RegionPhotons) -> Floats:
 
 
 def rate_bins(photons: RegionPhotons, edges: Floats, zero: float) -> tuple[RateBin, ...]:
-    """Return the net rates between edges (MET), with times relative to ``zero`` (MET).
+    """Return the net rates in time bins.
 
     A bin with less exposure than a frame has no rate, since nothing was read out in it.
+
+    Parameters
+    ----------
+    photons
+        Photons of the source and background region.
+    edges
+        Edges of the bins, s of MET, shape (bins + 1,).
+    zero
+        Time zero of the returned bins, s of MET.
     """
     frame = instrument().detector.frame_time_s
     exposure = np.diff(live_time(edges, photons.gti))

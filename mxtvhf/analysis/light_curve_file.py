@@ -27,7 +27,19 @@ _NO_RATE = Measurement(value=float("nan"), error_low=float("nan"), error_high=fl
 def write_light_curve(
     path: Path, photons: RegionPhotons, curve: LightCurve, header: ProductHeader
 ) -> Product:
-    """Write ``RATE`` (equal bins), ``BLOCKS`` and ``GTI``; rates of bins without exposure are NaN."""
+    """Write the extensions ``RATE`` (equal bins), ``BLOCKS`` and ``GTI``; rates without exposure are NaN.
+
+    Parameters
+    ----------
+    path
+        The new file.
+    photons
+        Photons of the regions, which provide regions and GTIs.
+    curve
+        Light curve to write.
+    header
+        Header keywords of the event file and calibration versions.
+    """
     zero = met_from_utc(curve.zero)
     parts = [
         header.primary("QLC_MXT"),

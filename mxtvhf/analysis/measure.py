@@ -164,11 +164,24 @@ def measure_source(
 
 
 def check_good_time(gti: Floats) -> None:
-    """Raise an error if the GTIs are invalid; see `measure_source`."""
+    """Raise an error if the GTIs are invalid.
+
+    Parameters
+    ----------
+    gti
+        Good time intervals, s of MET, shape (intervals, 2).
+
+    Raises
+    ------
+    InvalidInput
+        The GTIs are empty, not finite, reversed or overlapping.
+    """
     if not len(gti) or not np.isfinite(gti).all() or not (gti[:, 1] > gti[:, 0]).any():
-        raise InvalidInput("good time intervals: empty; expected at least one")
+        raise InvalidInput("good time intervals: empty or not finite; expected at least one")
     if (np.diff(gti.ravel()) < 0.0).any():
-        raise InvalidInput("good time intervals: reversed or overlapping")
+        raise InvalidInput(
+            "good time intervals: reversed or overlapping; expected sorted, disjoint intervals"
+        )
 
 
 def _in_good_time(time: Floats, gti: Floats) -> npt.NDArray[np.bool_]:
@@ -204,7 +217,13 @@ def light_curve(photons: RegionPhotons, t0: float | None, scale_sigma: float = 0
 
 
 def region_summary(found: SourceMeasurements) -> ExtractionRegions:
-    """Describe the regions."""
+    """Return the description of the regions for the report.
+
+    Parameters
+    ----------
+    found
+        Measurements of the source.
+    """
     photons, regions = found.photons, found.photons.regions
     pixels = regions.areas
     return ExtractionRegions(

@@ -24,7 +24,13 @@ class Measurement(Model):
     """Upper error; None if the interval has no upper end."""
 
     def scaled(self, factor: float) -> Measurement:
-        """Return the value multiplied by a factor, e.g. to convert it to a smaller unit."""
+        """Return the value multiplied by a factor, e.g. to convert it to a smaller unit.
+
+        Parameters
+        ----------
+        factor
+            Positive factor.
+        """
         low, high = self.error_low, self.error_high
         return Measurement(
             value=factor * self.value,
@@ -33,7 +39,13 @@ class Measurement(Model):
         )
 
     def with_error(self, sigma: float) -> Measurement:
-        """Return the value with an additional, independent error."""
+        """Return the value with an additional, independent error.
+
+        Parameters
+        ----------
+        sigma
+            1 sigma error in the unit of the value, added in quadrature.
+        """
         low, high = self.error_low, self.error_high
         return Measurement(
             value=self.value,
@@ -214,6 +226,13 @@ def measurement_text(measured: Measurement, unit: str = "") -> str:
 
     Very small and very large numbers are written with a common power of ten: ``(7.2 -2.4 +3.7)e-12
     erg/cm2/s``.
+
+    Parameters
+    ----------
+    measured
+        The measurement; an error of None is written as ``?``.
+    unit
+        Unit to append.
     """
     errors = [error for error in (measured.error_low, measured.error_high) if error]
     power = floor(log10(abs(measured.value))) if measured.value else 0
@@ -231,7 +250,13 @@ def measurement_text(measured: Measurement, unit: str = "") -> str:
 
 
 def column_text(fit: SpectralFit) -> str:
-    """Describe the origin of the hydrogen column of a fit."""
+    """Describe the origin of the hydrogen column of a fit.
+
+    Parameters
+    ----------
+    fit
+        The spectral fit.
+    """
     if not fit.nh_free:
         return "fixed"
     determined = "dominated by the prior" if fit.nh_determined is False else "fitted"
@@ -241,7 +266,13 @@ def column_text(fit: SpectralFit) -> str:
 
 
 def analysis_text(found: SourceAnalysis) -> list[str]:
-    """Summarise the results in a few lines of plain text."""
+    """Summarise the results in a few lines of plain text.
+
+    Parameters
+    ----------
+    found
+        Results of the source analysis.
+    """
     if found.light_curve is None or found.hardness is None:
         return [f"not analysed: {found.reason}"]
     curve, fit = found.light_curve, found.spectrum

@@ -172,6 +172,15 @@ def others_fraction(regions: Regions, light: OthersLight, source: int, backgroun
     """Return the fraction of the net counts of two regions that comes from other sources.
 
     It is negative if they contribute more to the background region; None without other sources or net counts.
+
+    Parameters
+    ----------
+    regions
+        Source and background region.
+    light
+        Expected counts of the other sources in the regions.
+    source, background
+        Photons of each region.
     """
     net = source - regions.area_ratio * background
     return _net(light.counts, regions) / net if light.counts.any() and net > 0.0 else None

@@ -56,15 +56,28 @@ class PowerLaw:
     nh_cm2: float = field(default_factory=lambda: spectrum_constants().source.nh_cm2)
 
     def density(self, energy_kev: npt.ArrayLike) -> Floats:
-        """Return photons per keV, normalised to 1 at 1 keV before absorption."""
+        """Return photons per keV, normalised to 1 at 1 keV before absorption.
+
+        Parameters
+        ----------
+        energy_kev
+            Photon energies, any shape.
+        """
         energy = np.asarray(energy_kev, dtype=np.float64)
         return np.asarray(energy**-self.photon_index * transmission(energy, self.nh_cm2))
 
 
 def decay_integral(first: npt.ArrayLike, last: npt.ArrayLike, index: npt.ArrayLike) -> Floats:
-    """Return the integral of t^-index from ``first`` to ``last`` (both > 0); the shapes must broadcast.
+    """Return the integral of t^-index over a time interval.
 
     The formula avoids cancellation for an index near 1, where the integral is a logarithm.
+
+    Parameters
+    ----------
+    first, last
+        Start and end of the interval, positive, in any unit of time.
+    index
+        Decay index; its shape must broadcast with the limits.
     """
     start, stop = np.log(first), np.log(last)
     power = 1.0 - np.asarray(index, dtype=np.float64)

@@ -94,7 +94,13 @@ class SourcePsf:
         return cls(psf.scaled(float(np.exp(mean))), spread)
 
     def fraction_sigma(self, regions: Regions) -> float:
-        """Return the relative error of the effective fraction of regions due to the error of the width."""
+        """Return the relative error of the effective fraction of regions due to the error of the width.
+
+        Parameters
+        ----------
+        regions
+            Source and background region.
+        """
         narrow, wide = (
             regions_at(
                 regions.x, regions.y, regions.radius, psf=self.psf.scaled(factor), exposure=regions.exposure

@@ -119,7 +119,19 @@ def choose_regions(
 
 
 def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, exposure: ExposureMap) -> Regions:
-    """Return the regions for a circle of a given radius (pixels)."""
+    """Return the regions for a source region of given radius.
+
+    Parameters
+    ----------
+    x, y
+        Centre, continuous 0-based pixels.
+    radius
+        Radius of the source region, pixels.
+    psf
+        PSF of the source.
+    exposure
+        Exposure map; pixels without exposure are left out.
+    """
     distance, image = distances(x, y), exposure * psf.image(x, y) / _reference(psf)
     used = exposure > 0.0
     inner = radius + analysis_constants().region.gap_pixel
@@ -139,7 +151,13 @@ def regions_at(x: float, y: float, radius: float, *, psf: LobsterEyePsf, exposur
 
 
 def distances(x: float, y: float) -> Floats:
-    """Return the distance (pixels) of every pixel centre from a position, ``[row, column]``."""
+    """Return the distance (pixels) of every pixel centre from a position, ``[row, column]``.
+
+    Parameters
+    ----------
+    x, y
+        Position, continuous 0-based pixels.
+    """
     pixel = np.arange(detector_pixels())
     return np.asarray(np.hypot((pixel - y)[:, np.newaxis], pixel - x))
 

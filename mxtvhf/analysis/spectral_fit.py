@@ -137,7 +137,15 @@ def _folded(response: Response, index: Floats, nh_cm2: Floats) -> Floats:
 
 
 def log_energy_flux(index: Floats, nh_cm2: Floats) -> Floats:
-    """Return the log energy flux (erg/cm2/s) in the flux band for unit norm, shape (indices, columns)."""
+    """Return the log of the energy flux (erg/cm2/s) in the flux band for unit norm, shape (indices, columns).
+
+    Parameters
+    ----------
+    index
+        Photon indices, shape (indices,).
+    nh_cm2
+        Hydrogen columns, 1/cm2, shape (columns,).
+    """
     energy, width, sigma = _flux_grid()
     unabsorbed = energy ** (1.0 - index[:, np.newaxis]) * width
     return np.asarray(np.log(ERG_PER_KEV * unabsorbed @ np.exp(-np.outer(sigma, nh_cm2))))
@@ -246,7 +254,15 @@ def _doubts(found: SpectralPosterior, n_source: float, excess: float) -> list[st
 
 
 def spectrum_bins(spectrum: Spectrum, folded: Floats) -> tuple[SpectrumBin, ...]:
-    """Group channels for a plot: net counts of the source region and prediction of the model."""
+    """Group channels for a plot, with net rates of the source region and prediction of the model.
+
+    Parameters
+    ----------
+    spectrum
+        Spectrum to fit, with its channels.
+    folded
+        Count rates of the model per channel on the whole detector, counts/s.
+    """
     data, edges = spectrum.data, spectrum.edges
     starts = _bin_starts(data.counts[0])
     stops = np.append(starts[1:], data.counts.shape[1])

@@ -69,7 +69,7 @@ class SpectralPosterior:
 
     @property
     def column(self) -> Floats:
-        """Columns of the grid, 1/cm2."""
+        """Hydrogen column at each node of the grid, 1/cm2."""
         return column_of(self.coordinate)
 
     @property
@@ -86,11 +86,25 @@ class SpectralPosterior:
         return bool(max(ends, default=0.0) > _CUT * density.max())
 
     def index_measured(self, content: float = _CONTENT) -> Measurement:
-        """Return median and central interval of the photon index, with the probability ``content``."""
+        """Return median and central interval of the photon index.
+
+        Parameters
+        ----------
+        content
+            Probability within the interval.
+        """
         return _measurement(*_quantiles(self.index, self.probability.sum(axis=1), content))
 
     def column_measured(self, unit: float, content: float = _CONTENT) -> Measurement:
-        """Return median and central interval of the column in a unit, given in 1/cm2."""
+        """Return median and central interval of the column.
+
+        Parameters
+        ----------
+        unit
+            Unit of the result, 1/cm2.
+        content
+            Probability within the interval.
+        """
         quantiles = _quantiles(self.coordinate, self.probability.sum(axis=0), content)
         return _measurement(*(column_of(quantiles) / unit))
 

@@ -27,7 +27,13 @@ SPECTRUM, BACKGROUND, ARF, RMF = "spectrum.pha", "background.pha", "mxt.arf", "m
 
 
 def spectrum_counts(channels: npt.NDArray[np.int32]) -> Counts:
-    """Count photons per PI channel; photons outside the channel range are ignored."""
+    """Count photons per PI channel; photons outside the channel range are ignored.
+
+    Parameters
+    ----------
+    channels
+        PI channel of each photon.
+    """
     size = len(channel_edges()) - 1
     inside = channels[(channels >= 0) & (channels < size)]
     return np.bincount(inside, minlength=size)
@@ -46,6 +52,8 @@ def write_spectra(
         Photons of the regions, which provide regions and exposure.
     source, background
         Counts per PI channel of the two regions.
+    header
+        Header keywords of the event file and calibration versions.
     """
     return {
         "spectrum": _write(out / SPECTRUM, source, "TOTAL", photons, header),
@@ -98,7 +106,13 @@ def _spectrum_cards(kind: str, channels: int, photons: RegionPhotons) -> list[Ca
 
 
 def region_cards(regions: Regions) -> list[Card]:
-    """Return the keywords that describe the regions."""
+    """Return the FITS keywords that describe the regions.
+
+    Parameters
+    ----------
+    regions
+        Source and background region.
+    """
     return [
         ("SRC_X", regions.x, "[pixel] source, detector column from 0"),
         ("SRC_Y", regions.y, "[pixel] source, detector row from 0"),

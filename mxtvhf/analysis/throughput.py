@@ -11,6 +11,7 @@ from mxtvhf.instrument.psf import LobsterEyePsf, detector_pixels
 from mxtvhf.models.arrays import Floats
 
 ENERGY_STEP_KEV = 0.005
+"""Width of the energy bins, keV."""
 
 
 def expected_counts(
@@ -49,6 +50,12 @@ def expected_counts(
 
 
 def energy_bins(low: float, high: float) -> Floats:
-    """Return the centres of small equal bins from ``low`` to ``high`` keV."""
+    """Return the centres of equal bins of about `ENERGY_STEP_KEV`, keV.
+
+    Parameters
+    ----------
+    low, high
+        Limits, keV.
+    """
     bins = round((high - low) / ENERGY_STEP_KEV)
     return low + (high - low) * (np.arange(bins) + 0.5) / bins

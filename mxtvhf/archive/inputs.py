@@ -50,9 +50,12 @@ def local_path(uri: str, roots: Sequence[Path]) -> Path:
     try:
         path = _named_path(uri).resolve()
         if not any(path.is_relative_to(root) for root in roots):
-            raise InvalidInput(f"outside the folders that may be read ({', '.join(map(str, roots))})")
+            raise InvalidInput(
+                f"outside the folders that may be read ({', '.join(map(str, roots))}); "
+                "add its folder to MXTVHF_INPUT_ROOTS"
+            )
         if path.is_symlink():  # before Python 3.13, `resolve` raises a RuntimeError for a loop
-            raise InvalidInput("a loop of links")
+            raise InvalidInput("a loop of links; expected a file")
         if not path.is_file():
             raise InvalidInput("no such file")
     except InvalidInput as error:
@@ -92,7 +95,7 @@ def read_open_file(file: BinaryIO, limit: int, *, name: str) -> bytes:
     """
     raw, more = b"".join(_pieces(file, limit)), file.read(1)
     if more:
-        raise TooLarge(f"{name}: larger than {limit} bytes", raw)
+        raise TooLarge(f"{name}: too large; expected at most {limit} bytes", raw)
     return raw
 
 
@@ -116,7 +119,9 @@ def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:
     try:
         return source.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"inline alert: character {error.start} is not a Unicode character") from None
+        raise InvalidInput(
+            f"inline alert: character {error.start} is half of a surrogate pair; expected Unicode text"
+        ) from None
 
 
 def source_name(source: str) -> str:
@@ -131,5 +136,5 @@ def _named_path(uri: str) -> Path:
     # A name need not be UTF-8: `Path.as_uri` quotes its bytes, which are converted back to the same name.
     named = unquote(parts.path, errors="surrogateescape") if parts is not None else uri
     if "\0" in named or not Path(named).is_absolute():
-        raise InvalidInput("not an absolute path or file URI")
+        raise InvalidInput("not an absolute path or file URI; expected e.g. file:///data/alert.xml")
     return Path(named)

@@ -65,7 +65,13 @@ class BrightSources:
         )
 
     def named(self, name: str) -> CatalogueSource | None:
-        """Return the source with a name, None if there is none."""
+        """Return the source with a name; None if no source has it.
+
+        Parameters
+        ----------
+        name
+            Name in any spelling, see `plain_name`.
+        """
         return self._by_name.get(plain_name(name))
 
     def _counted(self, source: CatalogueSource, density: float) -> CatalogueSource:
@@ -76,7 +82,17 @@ class BrightSources:
         return source.model_copy(update={"brighter_per_deg2": density * part})
 
     def answer(self, ra_deg: float, dec_deg: float, radius_arcsec: float, limit: int) -> CatalogueAnswer:
-        """Return the sources whose error circle overlaps a cone, like any other catalogue."""
+        """Return the sources whose error circle overlaps a cone, like any other catalogue.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg
+            Centre of the cone, ICRS degrees.
+        radius_arcsec
+            Radius of the cone, arcsec.
+        limit
+            Largest number of sources in the answer; farther ones are counted as omitted.
+        """
         distances = sorted(
             (
                 (separation_arcsec(ra_deg, dec_deg, source.ra_deg, source.dec_deg), source)
@@ -107,10 +123,15 @@ def bright_sources() -> BrightSources:
 
 
 def known_source(name: str) -> CatalogueSource | None:
-    """Return the bright source meant by a label, None if there is none.
+    """Return the bright source that a label names; None if no source has this name.
 
     Blanks, case, the type of dash and the number of zeros are ignored: SVOM writes ``GX 340-00`` for GX
     340+0.
+
+    Parameters
+    ----------
+    name
+        Name in any spelling.
     """
     return bright_sources().named(name)
 
@@ -119,6 +140,11 @@ def plain_name(name: str) -> str:
     """Normalise a name so that different spellings are equal: ``GX 340-00``, ``gx340+0`` -> ``GX340+0``.
 
     Leading zeros after a sign are removed, and so is the sign of zero: ``-00`` is a latitude of zero.
+
+    Parameters
+    ----------
+    name
+        Name of a source.
     """
     text = re.sub(r"[\s_*]", "", name).translate(
         {0x2010: "-", 0x2011: "-", 0x2012: "-", 0x2013: "-", 0x2212: "-"}

@@ -223,7 +223,13 @@ def map_columns(table: CatalogueTable, choice: Choice) -> Mapped:
 
 
 def scalars(column: Any) -> Any:
-    """Return the cells of a column as a masked array; None if the cells have several values."""
+    """Return the cells of a column as a masked array; None if the cells have several values.
+
+    Parameters
+    ----------
+    column
+        Column of an astropy table, masked or not.
+    """
     if not hasattr(column, "dtype"):
         return None
     # ECSV can also contain quantities and angles; their numbers are used.

@@ -82,6 +82,11 @@ class RemoteServices(RootModel[dict[str, ServiceEntry]]):
 def remote_services(names: Iterable[str]) -> tuple[RemoteService, ...]:
     """Return services by their names in ``cone_search.toml``.
 
+    Parameters
+    ----------
+    names
+        Keys of ``cone_search.toml``.
+
     Raises
     ------
     InvalidInput
@@ -215,7 +220,7 @@ def _sources(service: RemoteService, body: bytes) -> tuple[list[CatalogueSource]
     for role in MEASURED:
         column = mapped.columns.get(role)
         if role != "flux" and column and role not in service.units and not table.rows[column].unit:
-            raise Failure(f"column {column} has no unit")
+            raise Failure(f"column {column} has no unit; give it in cone_search.toml")
     return sources_of(
         table.rows, mapped, service.default_r90_arcsec, service.name, service.reference, service.flux_band_kev
     )

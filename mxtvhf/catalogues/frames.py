@@ -45,7 +45,7 @@ KNOWN = "ICRS, FK5, FK4, galactic, supergalactic or ecliptic, with an equinox wh
 class Frame:
     """A reference frame.
 
-    Parameters
+    Attributes
     ----------
     system
         A value of `SYSTEMS`.
@@ -66,7 +66,13 @@ class Frame:
         return self.equinox or DEFAULT_EQUINOX.get(self.system)
 
     def is_like(self, other: Frame) -> bool:
-        """Return True if positions in both frames agree within 0.1 arcsec."""
+        """Return True if positions in both frames agree within 0.1 arcsec.
+
+        Parameters
+        ----------
+        other
+            The frame to compare with.
+        """
         return self._kind() == other._kind()
 
     def _kind(self) -> str:
@@ -133,6 +139,11 @@ def frame(system: str, equinox: object = None, epoch: object = None) -> Frame:
 
 def frame_by_name(text: str) -> Frame:
     """Return a frame by its name with or without an equinox: ``galactic``, ``FK4``, ``FK4 B1975``, ``J2000``.
+
+    Parameters
+    ----------
+    text
+        Name, and an equinox after a blank.
 
     Raises
     ------

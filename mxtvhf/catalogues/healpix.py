@@ -23,7 +23,15 @@ SMALLEST_CELL = 18
 
 
 def cells(ra_deg: Any, dec_deg: Any, order: int = ORDER) -> Any:
-    """Return the cells that contain the given directions."""
+    """Return the cells that contain the given directions.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        ICRS directions, degrees, any shape.
+    order
+        HEALPix order of the cells; nside is 2**order.
+    """
     return hpgeom.angle_to_pixel(1 << order, ra_deg, dec_deg, nest=True, lonlat=True, degrees=True)
 
 
@@ -31,6 +39,13 @@ def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> list[tuple[
     """Return ranges (first, end) of finest cells that cover slightly more than a cone.
 
     The cone is covered with cells of about its radius, which keeps the number of ranges small.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        Centre of the cone, ICRS degrees.
+    radius_deg
+        Radius of the cone, degrees.
     """
     if radius_deg >= 90.0:
         return [(0, 12 << 2 * ORDER)]
@@ -44,17 +59,37 @@ def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> list[tuple[
 
 
 def surroundings(ra_deg: float, dec_deg: float, order: int) -> list[int]:
-    """Return the cell of a direction and its neighbours."""
+    """Return the cell of a direction and its neighbours.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        Direction, ICRS degrees.
+    order
+        HEALPix order of the cells.
+    """
     own = cells(ra_deg, dec_deg, order)
     around = hpgeom.neighbors(1 << order, own, nest=True)
     return [int(own), *(int(cell) for cell in around if cell >= 0)]
 
 
 def cell_area_deg2(order: int) -> float:
-    """Return the area of a cell, square degrees; all cells of one order have the same area."""
+    """Return the area of a cell, square degrees; all cells of one order have the same area.
+
+    Parameters
+    ----------
+    order
+        HEALPix order of the cell.
+    """
     return float(WHOLE_SKY_DEG2 / (12 << 2 * order))
 
 
 def cap_area_deg2(radius_deg: float) -> float:
-    """Return the area of a cone, square degrees."""
+    """Return the area of a cone, square degrees.
+
+    Parameters
+    ----------
+    radius_deg
+        Radius of the cone, degrees.
+    """
     return float(WHOLE_SKY_DEG2 * sin(radians(radius_deg) / 2.0) ** 2)

@@ -76,7 +76,13 @@ class CatalogueAnswer(Model):
         return " and ".join(filter(None, parts)) or None
 
     def is_around(self, position: Position) -> bool:
-        """Return True if a position is the centre of the searched cone."""
+        """Return True if a position is the centre of the searched cone.
+
+        Parameters
+        ----------
+        position
+            A position, ICRS.
+        """
         return (self.ra_deg, self.dec_deg) == (position.ra_deg, position.dec_deg)
 
 
@@ -84,5 +90,13 @@ class Catalogues(Protocol):
     """Interface of a set of catalogues that can be searched."""
 
     def cone(self, ra_deg: float, dec_deg: float, radius_arcsec: float) -> tuple[CatalogueAnswer, ...]:
-        """Return one answer per catalogue, also for an unreadable one."""
+        """Return one answer per catalogue, also for an unreadable one.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg
+            Centre of the cone, ICRS degrees.
+        radius_arcsec
+            Radius of the cone, arcsec.
+        """
         ...

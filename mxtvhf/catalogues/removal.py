@@ -60,6 +60,15 @@ def remove_catalogue(root: Path, wanted: str) -> list[int]:
 def set_enabled(root: Path, name: str, *, is_enabled: bool) -> None:
     """Enable or disable a catalogue.
 
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue, without a version.
+    is_enabled
+        False: search the catalogue only when it is named.
+
     Raises
     ------
     InvalidInput
@@ -77,6 +86,13 @@ def set_enabled(root: Path, name: str, *, is_enabled: bool) -> None:
 
 def versions_named(root: Path, wanted: str) -> tuple[str, list[int]]:
     """Return the name of a catalogue and all its versions, or the single one given as ``name@2``.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    wanted
+        Catalogue (``name``) or one of its versions (``name@2``).
 
     Raises
     ------

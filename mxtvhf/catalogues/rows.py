@@ -66,7 +66,13 @@ class Evidence:
         return {"RA below 0": f"360 deg added to {self.negative}"} if self.negative else {}
 
     def doubts(self, mapped: Mapped) -> Iterator[str]:
-        """Yield the doubts, with the option that resolves each of them."""
+        """Yield the doubts, with the option that resolves each of them.
+
+        Parameters
+        ----------
+        mapped
+            The columns that the values were read from.
+        """
         ra, width = mapped.columns["ra"], self.largest_ra - self.smallest_ra
         is_decimal = "ra" in mapped.assumed_units and not mapped.is_sexagesimal
         if is_decimal and self.smallest_ra >= 0.0 and self.largest_ra <= 24.0 and width >= 12.0:
@@ -153,6 +159,21 @@ def sources_of(
     flux_band_kev: tuple[float, float] | None,
 ) -> tuple[list[CatalogueSource], int]:
     """Convert a whole small table to sources; also return the number of unusable rows.
+
+    Parameters
+    ----------
+    table
+        Rows of the catalogue.
+    mapped
+        Columns by role.
+    default_r90
+        90 % radius of sources without a position error, arcsec; None: such rows are unusable.
+    catalogue
+        Name of the catalogue.
+    reference
+        Publication of the catalogue.
+    flux_band_kev
+        Energy band of the fluxes, keV; None: unknown.
 
     Raises
     ------

@@ -24,6 +24,9 @@ from mxtvhf.errors import Failure
 from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.models.files import sha256_of_file
 
+ADVICE = "restore it or add it again"
+"""What to do with a missing or damaged data file."""
+
 HASHED_BYTES = 1 << 24
 """Largest file whose digest is checked before a process reads it (20 ms). For larger files only the size is
 checked, and SQLite detects structural damage; ``mxtvhf catalogue list --check`` checks all bytes."""
@@ -80,7 +83,7 @@ def search(
             density = _density(database, version, ra_deg, dec_deg)
             unusable = _unusable_here(database, version, *cone)
     except sqlite3.Error as error:
-        raise Failure(f"{path}: damaged: {error}; restore it or add it again") from error
+        raise Failure(f"{path}: damaged: {error}; {ADVICE}") from error
     about = version.catalogue, version.reference, version.flux_band_kev
     sources = tuple(
         source_of(row, *about).model_copy(update={"brighter_per_deg2": _as_bright(row[5], version, density)})
@@ -92,7 +95,19 @@ def search(
 def source_of(
     row: Row, catalogue: str, reference: str, flux_band_kev: tuple[float, float] | None
 ) -> CatalogueSource:
-    """Convert a catalogue row to a source."""
+    """Convert a catalogue row to a source.
+
+    Parameters
+    ----------
+    row
+        Row of the data file.
+    catalogue
+        Name of the catalogue.
+    reference
+        Publication of the catalogue.
+    flux_band_kev
+        Energy band of the fluxes, keV; None: unknown.
+    """
     ra, dec, r90, name, identifiers, flux, classification = row
     return CatalogueSource(
         catalogue=catalogue,
@@ -111,17 +126,26 @@ def source_of(
 def check(path: Path, version: CatalogueVersion, *, thorough: bool) -> None:
     """Check the size, and optionally the digest, of a data file.
 
+    Parameters
+    ----------
+    path
+        Data file.
+    version
+        Description that gives the expected size and digest.
+    thorough
+        True: also compare the digest, which reads the whole file.
+
     Raises
     ------
     Failure
         The size or digest differs, or the file is missing.
     """
     if not path.is_file():
-        raise Failure(f"{path}: missing")
+        raise Failure(f"{path}: missing; {ADVICE}")
     if (size := path.stat().st_size) != version.data_bytes:
-        raise Failure(f"{path}: damaged: {size} of {version.data_bytes} bytes")
+        raise Failure(f"{path}: damaged: {size} of {version.data_bytes} bytes; {ADVICE}")
     if thorough and sha256_of_file(path) != version.data_sha256:
-        raise Failure(f"{path}: damaged: its content has changed")
+        raise Failure(f"{path}: damaged: its content has changed; {ADVICE}")
 
 
 def _check_once(path: Path, version: CatalogueVersion) -> None:

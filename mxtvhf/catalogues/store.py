@@ -73,7 +73,10 @@ class CatalogueStore:
             The cone is invalid, or the catalogue does not exist.
         """
         if not (0.0 <= ra_deg < 360.0 and -90.0 <= dec_deg <= 90.0 and 0.0 <= radius_arcsec <= 648_000.0):
-            raise InvalidInput(f"invalid cone: RA {ra_deg}, Dec {dec_deg} deg, radius {radius_arcsec} arcsec")
+            raise InvalidInput(
+                f"invalid cone: RA {ra_deg}, Dec {dec_deg} deg, radius {radius_arcsec} arcsec; "
+                "expected 0 to 360, -90 to 90 and 0 to 648000"
+            )
         names = [BRIGHT_XRAY, *self._enabled()] if catalogue is None else [catalogue]
         return tuple(self._answer(name, ra_deg, dec_deg, radius_arcsec, limit) for name in names)
 
@@ -81,7 +84,13 @@ class CatalogueStore:
         return [name for name in catalogue_names(self.folder) if not self.is_disabled(name)]
 
     def is_disabled(self, name: str) -> bool:
-        """Return True if a catalogue is disabled, so that it is searched only when named."""
+        """Return True if a catalogue is disabled, so that it is searched only when named.
+
+        Parameters
+        ----------
+        name
+            Catalogue.
+        """
         return disabled_file(self.folder, name).exists()
 
     def versions(self) -> tuple[CatalogueVersion, ...]:
@@ -101,7 +110,13 @@ class CatalogueStore:
                     yield error
 
     def fault(self, version: CatalogueVersion) -> str | None:
-        """Check all bytes of a version's data; return the fault, None if there is none."""
+        """Check all bytes of the data of a version; return the fault, None if the file is intact.
+
+        Parameters
+        ----------
+        version
+            Description that gives the expected size and digest.
+        """
         from mxtvhf.catalogues.search import check
 
         try:

@@ -14,7 +14,7 @@ from mxtvhf.catalogues.frames import Frame
 class CatalogueTable:
     """Some or all rows of a table.
 
-    Parameters
+    Attributes
     ----------
     rows
         Rows with the units and UCDs given in the file.

@@ -35,13 +35,25 @@ IN_A_NAME = re.compile(
 
 
 def stated(text: object) -> str | None:
-    """Return the unit given in a file; None if it is blank or a dash."""
+    """Return the unit given in a file; None if it is blank or a dash.
+
+    Parameters
+    ----------
+    text
+        Unit cell of the file; None: not given.
+    """
     plain = str(text if text is not None else "").strip()
     return None if plain.lower() in NO_UNIT else plain
 
 
 def angle_unit(text: str) -> u.UnitBase | None:
-    """Return the unit of an angle, with hours as hour angle; None if it is not an angle."""
+    """Return the unit of an angle, with hours as hour angle; None if it is not an angle.
+
+    Parameters
+    ----------
+    text
+        Unit in any usual spelling, also ``hms`` or ``dms``.
+    """
     plain = text.strip().lower()
     if inner := re.fullmatch(r"angle\[(.*)\]", plain):
         plain = inner[1].strip()
@@ -54,13 +66,25 @@ def angle_unit(text: str) -> u.UnitBase | None:
 
 
 def unit_in_name(column: str) -> u.UnitBase | None:
-    """Return the unit at the end of a column name."""
+    """Return the unit at the end of a column name; None if the name has none.
+
+    Parameters
+    ----------
+    column
+        Name of the column.
+    """
     found = IN_A_NAME.search(column.strip().lower())
     return ANGLES[found[1] or found[2]] if found else None
 
 
 def flux_unit(text: str) -> u.UnitBase | None:
-    """Return the unit of an energy flux; None for another quantity."""
+    """Return the unit of an energy flux; None for another quantity.
+
+    Parameters
+    ----------
+    text
+        Unit in any usual spelling.
+    """
     for spelling in (text, text.lower()):
         plain = re.sub(r"\bergs\b", "erg", spelling)
         plain = re.sub(r"\bsec\b", "s", plain)

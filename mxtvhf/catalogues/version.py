@@ -83,6 +83,13 @@ class CatalogueVersion(KeptModel):
 def catalogue_folder(root: Path, name: str) -> Path:
     """Return the folder of a catalogue.
 
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+
     Raises
     ------
     InvalidInput
@@ -94,27 +101,73 @@ def catalogue_folder(root: Path, name: str) -> Path:
 
 
 def data_file(root: Path, name: str, version: int) -> Path:
-    """Return the path of the data file of a version."""
+    """Return the path of the data file of a version.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    version
+        Version number, from 1.
+    """
     return catalogue_folder(root, name) / f"{version}.sqlite"
 
 
 def version_file(root: Path, name: str, version: int) -> Path:
-    """Return the path of the description of a version."""
+    """Return the path of the description of a version.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    version
+        Version number, from 1.
+    """
     return catalogue_folder(root, name) / f"{version}.json"
 
 
 def removed_file(root: Path, name: str, version: int) -> Path:
-    """Return the path of the file that marks a removed version."""
+    """Return the path of the file that marks a removed version.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    version
+        Version number, from 1.
+    """
     return catalogue_folder(root, name) / f"{version}.removed"
 
 
 def disabled_file(root: Path, name: str) -> Path:
-    """Return the path of the file that exists while a catalogue is disabled."""
+    """Return the path of the file that exists while a catalogue is disabled.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    """
     return catalogue_folder(root, name) / "disabled"
 
 
 def next_number(root: Path, name: str) -> int:
-    """Return the number of the next version; numbers are never reused."""
+    """Return the number of the next version; numbers are never reused.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    """
     files = catalogue_folder(root, name).iterdir()
     used = [
         int(path.stem) for path in files if path.suffix in (".json", ".removed") and path.stem.isdecimal()
@@ -124,7 +177,13 @@ def next_number(root: Path, name: str) -> int:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Lock a catalogue for changes, and remove leftovers of a killed process."""
+    """Lock a catalogue for changes, and remove leftovers of a killed process.
+
+    Parameters
+    ----------
+    folder
+        Folder of the catalogue; it is made if it does not exist.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -134,13 +193,27 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def version_numbers(root: Path, name: str) -> list[int]:
-    """Return the versions of a catalogue, oldest first; empty if the catalogue does not exist."""
+    """Return the versions of a catalogue, oldest first; empty if the catalogue does not exist.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    """
     folder = catalogue_folder(root, name)
     return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
 
 
 def catalogue_names(root: Path) -> list[str]:
-    """Return the names of all catalogues in a folder, which need not exist."""
+    """Return the names of all catalogues in a folder, which need not exist.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    """
     if not root.is_dir():
         return []
     names = sorted(path.name for path in root.iterdir() if path.is_dir() and NAME.fullmatch(path.name))
@@ -149,6 +222,15 @@ def catalogue_names(root: Path) -> list[str]:
 
 def read_version(root: Path, name: str, version: int) -> CatalogueVersion:
     """Read the description of a version.
+
+    Parameters
+    ----------
+    root
+        Folder of the catalogue store.
+    name
+        Catalogue.
+    version
+        Version number, from 1.
 
     Raises
     ------

@@ -65,7 +65,13 @@ def _told(message: object) -> str:
 
 
 def tables_of(document: VOTableFile) -> list[tuple[int, str, TableElement]]:
-    """Return the tables of a VOTable with their names and numbers, counted from 1."""
+    """Return the tables of a VOTable with their names and numbers, counted from 1.
+
+    Parameters
+    ----------
+    document
+        A VOTable document.
+    """
     return [
         (number, str(table.name or table.ID or ""), table)
         for number, table in enumerate(document.iter_tables(), start=1)
@@ -73,7 +79,17 @@ def tables_of(document: VOTableFile) -> list[tuple[int, str, TableElement]]:
 
 
 def catalogue_table(document: VOTableFile, name: str, table: TableElement) -> CatalogueTable:
-    """Return a table with the frames given in its document."""
+    """Return a table with the frames given in its document.
+
+    Parameters
+    ----------
+    document
+        The document that contains the table and defines its frames.
+    name
+        Name of the table in messages.
+    table
+        The table.
+    """
     rows = table.to_table(use_names_over_ids=True)
     by_field = _frames(document, table)
     frames = {

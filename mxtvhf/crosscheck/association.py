@@ -71,7 +71,15 @@ def associate(
 
 
 def around(positions: Sequence[Position], catalogues: Catalogues | None) -> tuple[CatalogueAnswer, ...]:
-    """Search catalogues around the last position of each origin; see `asked`."""
+    """Search catalogues around the last position of each origin, see `asked`.
+
+    Parameters
+    ----------
+    positions
+        Positions of the burst, in order of time.
+    catalogues
+        Catalogues to search; None to search none.
+    """
     return asked(latest_of_origins(positions), catalogues)
 
 
@@ -79,6 +87,13 @@ def asked(positions: Iterable[Position], catalogues: Catalogues | None) -> tuple
     """Search catalogues around positions.
 
     Positions without a 90 % radius, or with a radius too large for a useful comparison, are left out.
+
+    Parameters
+    ----------
+    positions
+        Centres of the searches.
+    catalogues
+        Catalogues to search; None to search none.
     """
     if catalogues is None:
         return ()
@@ -92,7 +107,13 @@ def asked(positions: Iterable[Position], catalogues: Catalogues | None) -> tuple
 
 
 def known_source_prior(alerts: Sequence[Alert]) -> float:
-    """Return the prior probability that the source of the trigger is in a given catalogue."""
+    """Return the prior probability that the source of the trigger is in a given catalogue.
+
+    Parameters
+    ----------
+    alerts
+        Notices of the burst.
+    """
     settings = crosscheck_settings().association
     by_catalogue = any(alert.packet_type == CATALOGUE_TRIGGER for alert in alerts)
     return settings.known_source_catalogue_trigger if by_catalogue else settings.known_source

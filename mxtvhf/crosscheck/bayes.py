@@ -71,7 +71,17 @@ def log10_odds(factor: float, seen: float, density_per_deg2: float) -> float:
 
 
 def probability(factor: float, seen: float, density_per_deg2: float) -> float:
-    """Return the posterior probability of one source; parameters as for ``log10_odds``."""
+    """Return the posterior probability of one source, see ``log10_odds``.
+
+    Parameters
+    ----------
+    factor
+        Decimal logarithm of the Bayes factor.
+    seen
+        Prior odds or probability that the counterpart is among the detected sources.
+    density_per_deg2
+        Unrelated sources per square degree; if there are none, the association is certain.
+    """
     return _share(log10_odds(factor, seen, density_per_deg2))
 
 
@@ -106,7 +116,13 @@ def hypotheses(factor: float, finer: Origin, coarser: Origin) -> Hypotheses:
 
 
 def source_priors(origin: Origin) -> SourcePriors:
-    """Return the priors of an instrument's positions."""
+    """Return the priors of an instrument's positions.
+
+    Parameters
+    ----------
+    origin
+        Origin of the position.
+    """
     known = crosscheck_settings().unrelated
     if origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
         return known.MXT
@@ -114,7 +130,13 @@ def source_priors(origin: Origin) -> SourcePriors:
 
 
 def probability_text(value: float) -> str:
-    """Format a probability so that 0 and 1 are never shown: ``99.9 %``, ``< 0.01 %``."""
+    """Format a probability so that 0 and 1 are never shown: ``99.9 %``, ``< 0.01 %``.
+
+    Parameters
+    ----------
+    value
+        Probability, 0..1.
+    """
     percent = 100.0 * value
     if percent < 0.01:
         return "< 0.01 %"

@@ -67,7 +67,13 @@ class Chain:
     contradicted: list[tuple[Position, PositionPair]] = field(default_factory=list)
 
     def add(self, position: Position) -> None:
-        """Compare a position with those before it and add it to its group."""
+        """Compare a position with those before it and add it to its group.
+
+        Parameters
+        ----------
+        position
+            Next position, in the order of ``CHAIN``.
+        """
         agreeing = [self.comparison(one, position) for one in self.agreeing]
         if against := _first(agreeing, Verdict.INCONSISTENT):
             self.contradicted.append((position, against))
@@ -191,6 +197,13 @@ def latest_of_origins(positions: Sequence[Position], *, gp_is_reference: bool = 
     """Return the last position of each origin, preferably one with an error radius.
 
     A position of the reference GP does not count in addition to our own, unless it is from the X band.
+
+    Parameters
+    ----------
+    positions
+        Positions of the burst, in order of time.
+    gp_is_reference
+        True if GP's position is from the reference GP.
     """
     latest = current_positions(positions)
     gp = latest.get(Origin.GP)

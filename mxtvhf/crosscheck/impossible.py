@@ -14,6 +14,13 @@ def without_impossible(
 ) -> tuple[tuple[CatalogueAnswer, ...], tuple[str, ...]]:
     """Remove unphysical values from catalogue results, and list them and those of the notices.
 
+    Parameters
+    ----------
+    catalogues
+        Answers of the catalogues.
+    alerts
+        Notices of the burst.
+
     Returns
     -------
     answers, flags

@@ -142,12 +142,26 @@ def _hypotheses_text(weighed: Hypotheses) -> str:
 
 
 def separation_p_value(separation_arcsec: float, combined_r90_arcsec: float) -> float:
-    """Return the probability of a separation at least this large for one source; see the module."""
+    """Return the probability of a separation at least this large for one source, see the module docstring.
+
+    Parameters
+    ----------
+    separation_arcsec
+        Angle between the positions.
+    combined_r90_arcsec
+        90 % radius of the difference of the positions.
+    """
     return float(0.1 ** ((separation_arcsec / combined_r90_arcsec) ** 2))
 
 
 def verdict_of(p_value: float) -> Verdict:
-    """Return the verdict for a p-value, with the limits of ``crosscheck.toml``."""
+    """Return the verdict for a p-value, with the limits of ``crosscheck.toml``.
+
+    Parameters
+    ----------
+    p_value
+        Probability of a separation at least as large for one source.
+    """
     limits = crosscheck_settings().verdict
     if p_value >= limits.consistent_from:
         return Verdict.CONSISTENT
@@ -187,18 +201,36 @@ def compare_of_burst(
 
 
 def name(position: Position) -> str:
-    """Return the name of a position for people: ``ECLAIRs (slewing)``, ``MXT (VHF photons)``."""
+    """Return the display name of a position: ``ECLAIRs (slewing)``, ``MXT (VHF photons)``.
+
+    Parameters
+    ----------
+    position
+        The position.
+    """
     return position.name
 
 
 def p_text(p_value: float) -> str:
-    """Format a p-value as a clause: ``p = 0.48``."""
+    """Format a p-value as a clause: ``p = 0.48``.
+
+    Parameters
+    ----------
+    p_value
+        The p-value, 0..1.
+    """
     number = p_number(p_value)
     return f"p {number}" if number[0] in "<>" else f"p = {number}"
 
 
 def p_number(p_value: float) -> str:
-    """Format a p-value with two digits: ``0.50``, ``0.0012``, ``> 0.99``, ``< 1e-12``."""
+    """Format a p-value with two digits: ``0.50``, ``0.0012``, ``> 0.99``, ``< 1e-12``.
+
+    Parameters
+    ----------
+    p_value
+        The p-value, 0..1.
+    """
     if p_value < SMALLEST_P_SHOWN:
         return f"< {SMALLEST_P_SHOWN:g}"
     return "> 0.99" if p_value > 0.99 else f"{p_value:#.2g}"

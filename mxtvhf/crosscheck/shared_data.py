@@ -17,7 +17,13 @@ MXT_XBAND_PHOTONS = "MXT X-band photons"
 
 
 def data_group(position: Position) -> str:
-    """Return the name of the data behind a position; positions of one group share their data."""
+    """Return the name of the data behind a position; positions of one group share their data.
+
+    Parameters
+    ----------
+    position
+        The position.
+    """
     if position.origin is Origin.GP and position.data_stream == XBAND:
         return MXT_XBAND_PHOTONS
     if position.origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
@@ -27,10 +33,22 @@ def data_group(position: Position) -> str:
 
 
 def is_of_mxt(position: Position) -> bool:
-    """Return True if a position is from MXT photons, over either link."""
+    """Return True if a position is from MXT photons, received over the VHF or the X-band link.
+
+    Parameters
+    ----------
+    position
+        The position.
+    """
     return data_group(position) in (MXT_VHF_PHOTONS, MXT_XBAND_PHOTONS)
 
 
 def share_data(first: Position, second: Position) -> bool:
-    """Return True if two positions are from the same data."""
+    """Return True if two positions are from the same data.
+
+    Parameters
+    ----------
+    first, second
+        The positions.
+    """
     return data_group(first) == data_group(second)

@@ -100,7 +100,13 @@ def _by_catalogues(
 
 
 def is_deep(answer: CatalogueAnswer) -> bool:
-    """Return True if a catalogue was searched completely and is as deep as MXT."""
+    """Return True if a catalogue was searched completely and is as deep as MXT.
+
+    Parameters
+    ----------
+    answer
+        Answer of the catalogue.
+    """
     density, limit = answer.density_per_deg2, crosscheck_settings().association.deep_from_per_deg2
     return answer.is_complete and density is not None and density >= limit
 
@@ -151,7 +157,13 @@ def _elsewhere(best: Position, current: Sequence[Position], matches: Sequence[So
 
 
 def not_checked(answers: Sequence[CatalogueAnswer]) -> list[str]:
-    """List the catalogues or parts of them that could not be searched, with the reason, one sentence each."""
+    """Return a sentence for each catalogue, or part of one, that could not be searched, with the reason.
+
+    Parameters
+    ----------
+    answers
+        Answers of all catalogues.
+    """
     unchecked = {answer.catalogue: answer.reason for answer in answers if not answer.checked}
     parts = {answer.catalogue: answer.gap for answer in answers if answer.checked and answer.unusable_here}
     return [

@@ -70,7 +70,13 @@ class AttitudeProduct:
 
 
 def is_fits(raw: bytes) -> bool:
-    """Return True if the bytes begin like a FITS file."""
+    """Return True if the bytes begin like a FITS file.
+
+    Parameters
+    ----------
+    raw
+        Content of a file.
+    """
     return raw.startswith(b"SIMPLE  =")
 
 
@@ -182,9 +188,9 @@ def _history(
     time: npt.NDArray[np.float64], quaternion: npt.NDArray[np.float64], stable: npt.NDArray[np.bool_]
 ) -> AttitudeHistory:
     if not len(time):
-        raise ValueError("the table has no attitude sample")
+        raise ValueError("the table has no attitude sample; expected at least one row")
     rows = np.unique(np.column_stack([time, quaternion, stable]), axis=0)
     repeated = np.flatnonzero(np.diff(rows[:, 0]) == 0.0)
     if len(repeated):
-        raise ValueError(f"two attitudes at MET {rows[repeated[0], 0]:.6f}")
+        raise ValueError(f"two attitudes at MET {rows[repeated[0], 0]:.6f} s; expected one for each time")
     return AttitudeHistory(rows[:, 0].copy(), rows[:, 1:5].copy(), rows[:, 5] != 0.0)

@@ -39,7 +39,13 @@ class DriftCorrectedPhotons:
         return len(self.time)
 
     def selected(self, chosen: npt.NDArray[np.bool_]) -> DriftCorrectedPhotons:
-        """Return the photons selected by a mask, with the same exposure map."""
+        """Return the photons selected by a mask, with the same exposure map.
+
+        Parameters
+        ----------
+        chosen
+            Mask of the photons, shape (N,).
+        """
         return replace(self, time=self.time[chosen], x=self.x[chosen], y=self.y[chosen], pha=self.pha[chosen])
 
     @classmethod

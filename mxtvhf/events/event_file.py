@@ -285,7 +285,26 @@ def observe(
     store: CalibrationStore,
     received: Floats | None = None,
 ) -> Observation:
-    """Find pointing, GTIs and calibration, and join the pixel entries in the GTIs to events."""
+    """Find pointing, GTIs and calibration, and join the pixel entries in the GTIs to events.
+
+    Parameters
+    ----------
+    photons
+        Pixel entries as received, raw coordinates, in time order.
+    attitude
+        Samples, at least one.
+    header
+        Identity of the observation and its notice.
+    store
+        Calibration files, of which those valid at the start are used.
+    received
+        Intervals without lost packets, seconds of MET, shape (intervals, 2); None: nothing was lost.
+
+    Raises
+    ------
+    InvalidInput
+        The attitude has no sample, or no calibration is valid at the start.
+    """
     if not len(attitude):
         raise InvalidInput("attitude: no sample; expected at least one")
     start, stop = attitude.time[0], attitude.time[-1]
@@ -302,13 +321,10 @@ def observe(
     bad_pixels = calibration.bad_pixels.mask()
     stable = _within(photons.time, pointing.gti)
 
-    def events(chosen: npt.NDArray[np.bool_]) -> GradedEvents:
-        return reconstruct(photons if chosen.all() else photons.selected(chosen), bad_pixels)
-
     return Observation(
-        events=events(good),
-        n_unstable=len(events(~stable).photons),
-        n_incomplete=len(events(stable & ~good).photons),
+        events=_joined(photons, good, bad_pixels),
+        n_unstable=len(_joined(photons, ~stable, bad_pixels).photons),
+        n_incomplete=len(_joined(photons, stable & ~good, bad_pixels).photons),
         attitude=attitude,
         header=header,
         calibration=calibration,
@@ -321,6 +337,11 @@ def observe(
     )
 
 
+def _joined(photons: PhotonList, chosen: npt.NDArray[np.bool_], bad_pixels: RawMask) -> GradedEvents:
+    """Join the pixel entries that a mask selects to events."""
+    return reconstruct(photons if chosen.all() else photons.selected(chosen), bad_pixels)
+
+
 def _within(time: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
     """Return a mask of the sorted times that lie in the sorted intervals; an interval excludes its stop."""
     inside = np.zeros(len(time), np.bool_)
@@ -330,7 +351,13 @@ def _within(time: Floats, intervals: Floats) -> npt.NDArray[np.bool_]:
 
 
 def event_file_bytes(observation: Observation) -> bytes:
-    """Return the bytes of the complete file."""
+    """Return the bytes of the complete file.
+
+    Parameters
+    ----------
+    observation
+        Events, GTIs, attitude, pointing and calibration.
+    """
     attitude, gti = observation.attitude, observation.gti
     axes = "QUATERNION is scalar last: body (+X boresight, +Z up) to ICRS."
     tables: list[tuple[str, list[Column], list[Card]]] = [
@@ -383,6 +410,13 @@ def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]
     """Return the pulse-invariant channel of pulse heights: energy over the channel width, rounded down.
 
     Energies below the first or above the last channel are counted in that channel.
+
+    Parameters
+    ----------
+    pha
+        Pulse heights, channels, shape (N,).
+    gain
+        Calibration of the gain; the reference temperature is assumed.
     """
     pi = instrument().pi
     energy = gain.energy(np.arange(instrument().energy.pha_channels))
@@ -393,10 +427,10 @@ def pi_channels(pha: npt.NDArray[np.int32], gain: Gain) -> npt.NDArray[np.int32]
 
 def _intervals(start: Floats, stop: Floats) -> Floats:
     gti = np.stack([start, stop], axis=1)
-    if not (np.diff(gti.ravel()) >= 0.0).all():
-        raise ValueError("good time intervals are not in time order")
     if not np.isfinite(gti).all():
-        raise ValueError("good time intervals are not finite")
+        raise ValueError("good time intervals are not finite; expected seconds of MET")
+    if not (np.diff(gti.ravel()) >= 0.0).all():
+        raise ValueError("good time intervals overlap or are not in time order")
     return gti
 
 
@@ -447,6 +481,11 @@ _SAME_TIME_S = 1e-4
 
 def read_event_file(path: Path | str) -> EventFile:
     """Read an event file.
+
+    Parameters
+    ----------
+    path
+        The FITS file.
 
     Raises
     ------
@@ -527,7 +566,7 @@ def _check_frame(header: Mapping[str, Any], *, required: Sequence[str]) -> None:
             continue
         near = isinstance(value, float) and isinstance(found, int | float) and abs(found - value) < 1e-9
         if not near and found != value:
-            raise ValueError(f"{key} is {found!r}, not {value!r}")
+            raise ValueError(f"{key} is {found!r}, expected {value!r}")
 
 
 def _number(header: Mapping[str, Any], key: str) -> float:
@@ -541,7 +580,9 @@ def _number(header: Mapping[str, Any], key: str) -> float:
 def _check_start(tstart: float, gti: Floats) -> None:
     """Check that ``TSTART``, which selects the calibration, is the start of the first GTI."""
     if len(gti) and abs(tstart - gti[0, 0]) > _SAME_TIME_S:
-        raise ValueError(f"TSTART is {tstart!r}, but the good time intervals begin at {float(gti[0, 0])!r}")
+        raise ValueError(
+            f"TSTART is {tstart!r}, expected the start of the first good time interval, {float(gti[0, 0])!r}"
+        )
 
 
 def _is_read(part: fits.BinTableHDU, name: str) -> bool:
@@ -552,9 +593,9 @@ def _column(part: fits.BinTableHDU, name: str, dtype: str, shape: tuple[int, ...
     column = np.asarray(part.data[name])
     number = part.columns.names.index(name) + 1
     if part.columns[name].unit not in (None, _UNITS.get(name)):
-        raise ValueError(f"column {name} is in {part.columns[name].unit!r}, not {_UNITS.get(name)!r}")
+        raise ValueError(f"column {name} is in {part.columns[name].unit!r}, expected {_UNITS.get(name)!r}")
     if name in ("RAWX", "RAWY", "PHA") and (least := part.header.get(f"TLMIN{number}", 0)) != 0:
-        raise ValueError(f"column {name} counts from {least!r}, not from 0")
+        raise ValueError(f"TLMIN{number} of column {name} is {least!r}, expected 0")
     if column.shape[1:] != shape:
-        raise ValueError(f"column {name} has cells of shape {column.shape[1:]}, not {shape}")
+        raise ValueError(f"column {name} has cells of shape {column.shape[1:]}, expected {shape}")
     return column.astype(dtype, casting="same_kind")

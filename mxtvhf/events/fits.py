@@ -48,7 +48,13 @@ Parts = tuple[bytes | memoryview, ...]
 
 
 def primary_hdu(cards: bytes) -> Parts:
-    """Return a primary HDU without data; ``cards`` as in `card_images`."""
+    """Return a primary HDU without data.
+
+    Parameters
+    ----------
+    cards
+        Header cards of 80 bytes each, from `card_images`.
+    """
     head: list[Card] = [
         ("SIMPLE", True, "conforms to FITS standard"),
         ("BITPIX", 8, "no data"),
@@ -59,7 +65,17 @@ def primary_hdu(cards: bytes) -> Parts:
 
 
 def table_hdu(name: str, columns: Iterable[Column], cards: bytes) -> Parts:
-    """Return a binary table; ``cards`` as in `card_images` follow those of its structure."""
+    """Return a binary table.
+
+    Parameters
+    ----------
+    name
+        Name of the extension (``EXTNAME``).
+    columns
+        Columns of equal length.
+    cards
+        Header cards of 80 bytes each, from `card_images`; they follow those of the table structure.
+    """
     columns = list(columns)
     layout, describing = [], list[Card]()
     for number, column in enumerate(columns, 1):
@@ -108,6 +124,11 @@ def _rows(columns: list[Column], layout: np.dtype[np.void]) -> npt.NDArray[np.vo
 def card_images(cards: Iterable[Card]) -> bytes:
     """Return cards as header bytes, 80 each.
 
+    Parameters
+    ----------
+    cards
+        Keyword, value and comment of each card.
+
     Raises
     ------
     ValueError
@@ -123,7 +144,7 @@ def _image(keyword: str, value: Any, comment: str) -> str:
         return f"COMMENT {value:72}"[:80]
     text = f"{keyword:8}= {_value(keyword, value)}"
     if len(text) > 80:
-        raise ValueError(f"{keyword} {value!r} is too long for a FITS card")
+        raise ValueError(f"{keyword} {value!r} is too long for a FITS card of 80 characters")
     return f"{text} / {comment:47}"[:80] if comment else text.ljust(80)
 
 

@@ -164,7 +164,13 @@ def product_cards(card: str, *, dstream: str, date: datetime, obs_id: str, burst
 
 
 def primary_cards(observation: Observation) -> list[Card]:
-    """Return the primary header of the event file."""
+    """Return the primary header of the event file.
+
+    Parameters
+    ----------
+    observation
+        The observation that the file describes.
+    """
     header = observation.header
     return [
         *product_cards(
@@ -184,7 +190,13 @@ def primary_cards(observation: Observation) -> list[Card]:
 
 
 def table_cards(observation: Observation) -> list[Card]:
-    """Return the keywords that every extension carries."""
+    """Return the keywords that every extension carries.
+
+    Parameters
+    ----------
+    observation
+        The observation that the file describes.
+    """
     return [
         ("HDUCLASS", "OGIP", "format conforms to OGIP standard"),
         ("TELESCOP", "SVOM", "mission"),
@@ -243,7 +255,13 @@ def _pointing(observation: Observation) -> list[Card]:
 
 
 def event_cards(observation: Observation) -> list[Card]:
-    """Return the keywords of the event table."""
+    """Return the keywords of the event table.
+
+    Parameters
+    ----------
+    observation
+        The observation that the file describes.
+    """
     return [
         ("HDUCLAS1", "EVENTS", "kind of extension"),
         ("HDUCLAS2", "ALL", "subkind"),

@@ -40,7 +40,13 @@ class ProductHeader:
     calibration: dict[str, str]
 
     def primary(self, card: str) -> fits.PrimaryHDU:
-        """Return the primary HDU of a product with the name ``card``."""
+        """Return the primary HDU of a product.
+
+        Parameters
+        ----------
+        card
+            Name of the product (``CARD``), e.g. ``QARF_MXT``.
+        """
         part = fits.PrimaryHDU()
         cards = {"TELESCOP": "SVOM", "INSTRUME": "MXT", "CARD": card}
         cards |= {name: self.events[name] for name in _COPIED if name in self.events}
@@ -49,7 +55,17 @@ class ProductHeader:
         return part
 
     def table(self, name: str, columns: list[fits.Column], cards: Iterable[Card]) -> fits.BinTableHDU:
-        """Return a table with the keywords that OGIP requires in all tables, and with its own."""
+        """Return a table with the keywords that OGIP requires in all tables, and with its own.
+
+        Parameters
+        ----------
+        name
+            Name of the extension (``EXTNAME``).
+        columns
+            Columns of the table.
+        cards
+            Keywords of this table alone.
+        """
         part = fits.BinTableHDU.from_columns(fits.ColDefs(columns), name=name)
         common: list[Card] = [
             ("TELESCOP", "SVOM", "mission"),
@@ -76,7 +92,15 @@ class ProductHeader:
 
 
 def write_fits(path: Path, parts: list[Any]) -> Product:
-    """Write HDUs with checksums atomically; the same input gives the same bytes."""
+    """Write HDUs with checksums atomically; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file; it replaces an existing one.
+    parts
+        HDUs of astropy; their checksums are set.
+    """
     for part in parts:
         part.add_checksum(when="")
     file = BytesIO()

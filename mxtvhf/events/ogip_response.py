@@ -22,7 +22,19 @@ length one to a scalar, and programs that index it by channel subset, as the for
 
 
 def write_arf(path: Path, response: Response, fraction: float, header: ProductHeader) -> Product:
-    """Write the effective area of a source region: that of the detector times the enclosed ``fraction``."""
+    """Write the effective area of a source region (OGIP ARF).
+
+    Parameters
+    ----------
+    path
+        The file.
+    response
+        Response for all photons on the detector.
+    fraction
+        Enclosed fraction of the source region, 0..1, by which the area is multiplied.
+    header
+        Keywords of the event file.
+    """
     columns = [
         fits.Column("ENERG_LO", "1E", unit="keV", array=response.energy_edges[:-1]),
         fits.Column("ENERG_HI", "1E", unit="keV", array=response.energy_edges[1:]),
@@ -37,7 +49,17 @@ def write_arf(path: Path, response: Response, fraction: float, header: ProductHe
 
 
 def write_rmf(path: Path, response: Response, header: ProductHeader) -> Product:
-    """Write the redistribution matrix; its channels are PI."""
+    """Write the redistribution matrix in PI channels (OGIP RMF).
+
+    Parameters
+    ----------
+    path
+        The file.
+    response
+        Response of the detector.
+    header
+        Keywords of the event file.
+    """
     return write_fits(path, [header.primary("QRMF_MXT"), _matrix(response, header), _bounds(header)])
 
 

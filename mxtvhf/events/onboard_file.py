@@ -99,6 +99,11 @@ def write_onboard_file(path: Path, messages: Sequence[OnboardMessage], burst_id:
 def read_onboard_file(path: Path) -> tuple[OnboardMessage, ...]:
     """Read the on-board results; the file does not contain results without a source.
 
+    Parameters
+    ----------
+    path
+        The FITS file.
+
     Raises
     ------
     InvalidInput
@@ -119,7 +124,10 @@ def read_onboard_file(path: Path) -> tuple[OnboardMessage, ...]:
                 for met, source in _rows(parts[part]):
                     found.setdefault(met, []).append(source)
                     if len(found[met]) != number + 1:
-                        raise ValueError(f"time {met!r} is repeated or has no row in the table before")
+                        raise ValueError(
+                            f"time {met!r} is repeated, or missing in the previous table; "
+                            "expected one row for each time"
+                        )
     except (ValidationError, *_UNREADABLE) as error:
         raise InvalidInput(f"{shown}: HDU {part}: {one_line(error)}") from error
     return tuple(OnboardMessage(met=met, sources=tuple(found[met])) for met in sorted(found))

@@ -43,7 +43,9 @@ class PhotonList:
     def __post_init__(self) -> None:
         lengths = {len(column) for column in self.columns}
         if len(lengths) != 1:
-            raise InvalidInput(f"photons: columns of unequal length: {sorted(lengths)}")
+            raise InvalidInput(
+                f"photons: columns of unequal length: {sorted(lengths)}; expected one value for each photon"
+            )
         if not len(self):
             return
         detector = instrument().detector
@@ -68,11 +70,23 @@ class PhotonList:
         return self.time, self.x, self.y, self.pha
 
     def selected(self, chosen: npt.NDArray[np.bool_]) -> PhotonList:
-        """Return the photons selected by a mask."""
+        """Return the photons selected by a mask.
+
+        Parameters
+        ----------
+        chosen
+            Mask of the photons, shape (N,).
+        """
         return PhotonList(*(column[chosen] for column in self.columns))
 
     def merged(self, other: PhotonList) -> PhotonList:
-        """Return both lists merged in time order; at equal times the photons of this list come first."""
+        """Return both lists merged in time order; at equal times the photons of this list come first.
+
+        Parameters
+        ----------
+        other
+            Photons to add, in time order.
+        """
         columns = [np.concatenate(pair) for pair in zip(self.columns, other.columns, strict=True)]
         order = np.argsort(columns[0], kind="stable")
         return PhotonList(*(column[order] for column in columns))
@@ -87,6 +101,11 @@ class PhotonList:
     def load(cls, path: Path) -> PhotonList:
         """Read a file written from ``to_bytes``; additional arrays in it are ignored.
 
+        Parameters
+        ----------
+        path
+            The ``.npz`` file.
+
         Raises
         ------
         InvalidInput
@@ -98,4 +117,6 @@ class PhotonList:
 def _check_range(name: str, values: npt.NDArray[np.signedinteger[Any]], stop: int) -> None:
     low, high = values.min(), values.max()
     if low < 0 or high >= stop:
-        raise InvalidInput(f"photons: {name} {low if low < 0 else high} outside 0..{stop - 1}")
+        raise InvalidInput(
+            f"photons: {name} {low if low < 0 else high} is out of range; expected 0 to {stop - 1}"
+        )

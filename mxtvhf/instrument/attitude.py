@@ -96,10 +96,15 @@ class AttitudeHistory:
         count = len(self.time)
         if self.quaternion.shape != (count, 4) or self.stable.shape != (count,):
             shapes = f"{self.quaternion.shape} and {self.stable.shape}"
-            raise InvalidInput(f"attitude: {count} times, but quaternions and flags of shapes {shapes}")
+            raise InvalidInput(
+                f"attitude: {count} times, but quaternions and flags of shapes {shapes}; "
+                f"expected ({count}, 4) and ({count},)"
+            )
         bad = np.flatnonzero(~np.isfinite(self.time))
         if len(bad):
-            raise InvalidInput(f"attitude: sample {bad[0]}: time {self.time[bad[0]]} is invalid")
+            raise InvalidInput(
+                f"attitude: sample {bad[0]}: time is {self.time[bad[0]]}; expected a finite number"
+            )
         late = np.flatnonzero(np.diff(self.time) <= 0.0)
         if len(late):
             before, after = self.time[late[0] : late[0] + 2]
@@ -167,6 +172,11 @@ class AttitudeHistory:
     def from_bytes(cls, content: bytes) -> AttitudeHistory:
         """Read a file written by ``to_bytes``; additional arrays in it are ignored.
 
+        Parameters
+        ----------
+        content
+            The ``.npz`` file.
+
         Raises
         ------
         InvalidInput
@@ -176,7 +186,13 @@ class AttitudeHistory:
 
 
 def is_unit(quaternion: Floats) -> Flags:
-    """Return a mask of the quaternions, shape (N, 4), that have unit length; NaN has not."""
+    """Return a mask of the quaternions that have unit length; NaN has not.
+
+    Parameters
+    ----------
+    quaternion
+        Quaternions, shape (N, 4).
+    """
     with np.errstate(over="ignore"):
         length = np.sqrt((quaternion**2).sum(axis=1))
     return np.asarray(np.abs(length - 1.0) < QUATERNION_TOLERANCE)

@@ -49,7 +49,13 @@ class RawBlock(NamedTuple):
 
 
 def line_mask(lines: Iterable[RawLine]) -> RawMask:
-    """Return a mask of all pixels of the given rows and columns."""
+    """Return a mask of all pixels of the given rows and columns.
+
+    Parameters
+    ----------
+    lines
+        Rows and columns of the detector, 0-based.
+    """
     detector = instrument().detector
     mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
     for axis, number in lines:
@@ -58,7 +64,13 @@ def line_mask(lines: Iterable[RawLine]) -> RawMask:
 
 
 def blocks_mask(blocks: Iterable[RawBlock]) -> RawMask:
-    """Return a mask of all pixels of the given blocks."""
+    """Return a mask of all pixels of the given blocks.
+
+    Parameters
+    ----------
+    blocks
+        Squares that lie on the detector.
+    """
     detector = instrument().detector
     mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
     for column, row, side in blocks:
@@ -67,7 +79,13 @@ def blocks_mask(blocks: Iterable[RawBlock]) -> RawMask:
 
 
 def pixel_mask(pixels: Iterable[RawPixel]) -> RawMask:
-    """Return a mask of the given pixels."""
+    """Return a mask of the given pixels.
+
+    Parameters
+    ----------
+    pixels
+        Raw coordinates, 0-based.
+    """
     detector = instrument().detector
     mask = np.zeros((detector.rows, detector.columns), dtype=np.bool_)
     for column, row in pixels:
@@ -76,17 +94,35 @@ def pixel_mask(pixels: Iterable[RawPixel]) -> RawMask:
 
 
 def lines_text(lines: Iterable[RawLine]) -> str:
-    """Format rows and columns as text: ``row 12, column 200``."""
+    """Format rows and columns as text: ``row 12, column 200``.
+
+    Parameters
+    ----------
+    lines
+        Rows and columns, in the order of the text.
+    """
     return ", ".join(f"{axis} {number}" for axis, number in lines)
 
 
 def blocks_text(blocks: Iterable[RawBlock]) -> str:
-    """Format blocks as text: ``columns 32-47 of rows 0-15``."""
+    """Format blocks as text: ``columns 32-47 of rows 0-15``.
+
+    Parameters
+    ----------
+    blocks
+        Blocks, in the order of the text.
+    """
     return ", ".join(
         f"columns {column}-{column + side - 1} of rows {row}-{row + side - 1}" for column, row, side in blocks
     )
 
 
 def pixels_of(mask: RawMask) -> tuple[RawPixel, ...]:
-    """Return the addresses of the flagged pixels of a mask, row by row."""
+    """Return the addresses of the flagged pixels of a mask, row by row.
+
+    Parameters
+    ----------
+    mask
+        Mask in raw coordinates, ``[row, column]``.
+    """
     return tuple(RawPixel(int(column), int(row)) for row, column in np.argwhere(mask))

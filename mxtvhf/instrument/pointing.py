@@ -45,7 +45,15 @@ class Pointing:
 
     @classmethod
     def from_quaternion(cls, quaternion: npt.ArrayLike, alignment: Alignment | None = None) -> Pointing:
-        """Return the pointing of one attitude (body to ICRS, scalar last)."""
+        """Return the pointing of one attitude.
+
+        Parameters
+        ----------
+        quaternion
+            Body to ICRS, scalar last, shape (4,).
+        alignment
+            Alignment of the detector; None: the latest one of the package.
+        """
         matrix = rotation_matrices(np.atleast_2d(quaternion))[..., 0]
         x, y, z = matrix[:, 0]
         ra, dec = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
@@ -81,6 +89,11 @@ class Pointing:
         """Return 0-based continuous column and row of sky positions; NaN for the opposite hemisphere.
 
         A position outside the field gives a pixel outside the detector.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg
+            ICRS positions, degrees, any shape.
         """
         xi, eta = self._to_plane(np.asarray(ra_deg, float), np.asarray(dec_deg, float))
         (a, b), (c, d) = np.linalg.inv(self._plane_per_pixel())
@@ -88,7 +101,13 @@ class Pointing:
         return column + a * xi + b * eta, row + c * xi + d * eta
 
     def plane_coordinates(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Return tangent-plane offsets of detector pixels from the boresight, degrees East and North."""
+        """Return tangent-plane offsets of detector pixels from the boresight, degrees East and North.
+
+        Parameters
+        ----------
+        x, y
+            0-based continuous column and row, any shape.
+        """
         column, row = self.alignment.column, self.alignment.row
         (a, b), (c, d) = np.degrees(self._plane_per_pixel())
         dx, dy = np.asarray(x, float) - column, np.asarray(y, float) - row
@@ -109,7 +128,15 @@ class Pointing:
 
 
 def quaternion_of(ra_deg: float, dec_deg: float, roll_deg: float) -> Floats:
-    """Return the attitude (body to ICRS, scalar last, w >= 0) for a boresight position and roll, degrees."""
+    """Return the attitude of a boresight position and roll: body to ICRS, scalar last, w >= 0.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        Boresight, ICRS degrees.
+    roll_deg
+        Position angle of the body axis +Z, from North through East, degrees.
+    """
     axes = _body_axes(ra_deg, dec_deg, roll_deg)
     quaternion: Floats = Rotation.from_matrix(axes).as_quat(canonical=True)
     return quaternion
@@ -155,6 +182,18 @@ def seen_pixels(
     """Return the detector positions of photons that fall on ``x``, ``y`` at a fixed pointing.
 
     The inverse of `drift_corrected_pixels`.
+
+    Parameters
+    ----------
+    pointing, attitude, time
+        Same as for `drift_corrected_pixels`.
+    x, y
+        0-based continuous columns and rows at the fixed pointing, shape (N,).
+
+    Raises
+    ------
+    InvalidInput
+        The attitude has no sample.
     """
     maps = np.moveaxis(_steady_maps(pointing, attitude, time), -1, 0)
     back = np.asarray(np.linalg.inv(maps), np.float64)

@@ -42,6 +42,13 @@ class SeparablePsf(Protocol):
         """Return the fraction of X that falls on each of the pixels 0..size-1 of an axis.
 
         The shape is ``centre.shape + (size,)``; the sum is 1 over the whole plane, not over the detector.
+
+        Parameters
+        ----------
+        centre
+            Source position on the axis, 0-based continuous pixels, any shape.
+        size
+            Number of pixels of the axis.
         """
         ...
 
@@ -49,6 +56,13 @@ class SeparablePsf(Protocol):
         """Return ``fractions`` and its first and second derivative by ``centre`` along a new first axis.
 
         The shape is ``(3,) + centre.shape + (size,)``.
+
+        Parameters
+        ----------
+        centre
+            Source position on the axis, 0-based continuous pixels, any shape.
+        size
+            Number of pixels of the axis.
         """
         ...
 
@@ -65,7 +79,13 @@ class VariableWidthPsf(SeparablePsf, Protocol):
         ...
 
     def scaled(self, factor: float) -> VariableWidthPsf:
-        """Return the PSF with the width of its core multiplied by ``factor``."""
+        """Return the PSF with the width of its core multiplied by ``factor``.
+
+        Parameters
+        ----------
+        factor
+            Ratio of the new to the old core width.
+        """
         ...
 
 
@@ -75,7 +95,7 @@ class ExtendedPsf:
 
     A round Gaussian is separable like the PSF, so each axis is convolved on its own.
 
-    Parameters
+    Attributes
     ----------
     psf
         PSF of a point source.
@@ -87,11 +107,27 @@ class ExtendedPsf:
     sigma_pixel: float
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return the fraction on each of the pixels 0..size-1 of an axis; see ``SeparablePsf``."""
+        """Return the fraction on each of the pixels 0..size-1 of an axis; see ``SeparablePsf``.
+
+        Parameters
+        ----------
+        centre
+            Source position on the axis, 0-based continuous pixels, any shape.
+        size
+            Number of pixels of the axis.
+        """
         return np.asarray(_NODE_WEIGHTS @ self.psf.fractions(self._points(centre), size))
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``."""
+        """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``.
+
+        Parameters
+        ----------
+        centre
+            Source position on the axis, 0-based continuous pixels, any shape.
+        size
+            Number of pixels of the axis.
+        """
         return np.asarray(_NODE_WEIGHTS @ self.psf.response(self._points(centre), size))
 
     def _points(self, centre: npt.ArrayLike) -> Floats:
@@ -139,7 +175,7 @@ class LobsterEyePsf:
     ``qri_lepsf`` with alp = 1). It is normalised to 1 over its whole support |u| < H, which is wider than the
     detector: a fraction of the flux falls outside it, and ``enclosed`` gives the fraction inside.
 
-    Parameters
+    Attributes
     ----------
     core_fwhm_arcmin
         G, arcmin.
@@ -188,7 +224,13 @@ class LobsterEyePsf:
 
     @classmethod
     def of(cls, calibration: PsfCalibration) -> LobsterEyePsf:
-        """Return the PSF of a calibration file."""
+        """Return the PSF of a calibration file.
+
+        Parameters
+        ----------
+        calibration
+            Calibration file with width, arms and errors of the shape.
+        """
         return cls(
             calibration.core_fwhm_arcmin,
             calibration.arm_half_length_pixel,
@@ -218,6 +260,11 @@ class LobsterEyePsf:
         """Return the PSF with another core width; see ``VariableWidthPsf``.
 
         Spot and arms keep their fractions of the photons.
+
+        Parameters
+        ----------
+        factor
+            Ratio of the new to the old core width.
         """
         return replace(self, core_fwhm_arcmin=factor * self.core_fwhm_arcmin)
 
@@ -241,13 +288,25 @@ class LobsterEyePsf:
         return np.asarray(0.5 * core * np.arctan(2.0 * u / core) + arm)
 
     def cumulative(self, u: npt.ArrayLike) -> Floats:
-        """Return the integral of the normalised profile from the centre to ``u`` pixels (-0.5 .. 0.5)."""
+        """Return the integral of the normalised profile from the centre to ``u`` pixels (-0.5 .. 0.5).
+
+        Parameters
+        ----------
+        u
+            Distances from the centre along an axis, pixels, any shape.
+        """
         half = self.arm_half_length_pixel
         inside = np.minimum(np.maximum(u, -half), half)
         return self._antiderivative(inside) / self._norm
 
     def profile(self, u: npt.ArrayLike) -> Floats:
-        """Return the normalised X at ``u`` pixels from the centre, per pixel."""
+        """Return the normalised X at ``u`` pixels from the centre, per pixel.
+
+        Parameters
+        ----------
+        u
+            Distances from the centre along an axis, pixels, any shape.
+        """
         u = np.asarray(u, dtype=np.float64)
         half = self.arm_half_length_pixel
         value = 1.0 / (1.0 + (2.0 * u / self.core_fwhm_pixel) ** 2) + self._arm * (1.0 - (u / half) ** 2)
@@ -276,11 +335,27 @@ class LobsterEyePsf:
         return np.where(np.abs(u) < self.arm_half_length_pixel, value, 0.0) / self._norm
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return the fraction of X on each of the pixels 0..size-1; see ``SeparablePsf``."""
+        """Return the fraction of X on each of the pixels 0..size-1; see ``SeparablePsf``.
+
+        Parameters
+        ----------
+        centre
+            Source position on the axis, 0-based continuous pixels, any shape.
+        size
+            Number of pixels of the axis.
+        """
         return np.diff(self.cumulative(_edges(centre, size)), axis=-1)
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
-        """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``."""
+        """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``.
+
+        Parameters
+        ----------
+        centre
+            Source position on the axis, 0-based continuous pixels, any shape.
+        size
+            Number of pixels of the axis.
+        """
         u, half = _edges(centre, size), self.arm_half_length_pixel
         part, outwards = u / half, np.where(np.abs(u) < half, -1.0, 0.0)
         core = 1.0 / (1.0 + (2.0 / self.core_fwhm_pixel * u) ** 2)
@@ -291,18 +366,38 @@ class LobsterEyePsf:
         return np.diff(at_edges, axis=-1) / self._norm
 
     def image(self, x: float, y: float) -> Floats:
-        """Return the probability of each pixel for a photon of a source at (x, y), shape (256, 256)."""
+        """Return the probability of each pixel for a photon of a source at (x, y), shape (256, 256).
+
+        Parameters
+        ----------
+        x, y
+            Source position, 0-based continuous column and row.
+        """
         size = detector_pixels()
         return np.outer(self.fractions(y, size), self.fractions(x, size))
 
     def gradient(self, x: float, y: float) -> Floats:
-        """Return the derivatives of ``image`` by x and by y, per pixel, shape (2, 256, 256)."""
+        """Return the derivatives of ``image`` by x and by y, per pixel, shape (2, 256, 256).
+
+        Parameters
+        ----------
+        x, y
+            Source position, 0-based continuous column and row.
+        """
         size = detector_pixels()
         value, slope, _ = self.response((x, y), size)
         return np.stack([np.outer(value[1], slope[0]), np.outer(slope[1], value[0])])
 
     def enclosed(self, x: float, y: float, good: npt.NDArray[np.bool_] | None = None) -> float:
-        """Return the enclosed fraction of source photons on the detector, or on its ``good`` pixels only."""
+        """Return the enclosed fraction of source photons on the detector, or on its ``good`` pixels only.
+
+        Parameters
+        ----------
+        x, y
+            Source position, 0-based continuous column and row.
+        good
+            Mask of the pixels to include, ``[row, column]``; None: all pixels.
+        """
         image = self.image(x, y)
         return float(image.sum() if good is None else image[good].sum())
 

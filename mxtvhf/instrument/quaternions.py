@@ -45,16 +45,28 @@ def _dot(first: Floats, second: Floats) -> Floats:
 
 
 def mean_quaternion(quaternion: Floats, weights: Floats) -> Floats:
-    """Return the weighted mean attitude of unit quaternions, shape (N, 4).
+    """Return the weighted mean attitude.
 
     The mean is the eigenvector of the largest eigenvalue of the weighted scatter matrix (Markley et al. 2007,
     J. Guid. Control Dyn. 30, 1193); the sign of a quaternion does not matter.
+
+    Parameters
+    ----------
+    quaternion
+        Unit quaternions, shape (N, 4).
+    weights
+        Weight of each quaternion, shape (N,), not negative.
     """
     return np.asarray(np.linalg.eigh((weights * quaternion.T) @ quaternion)[1][:, -1])
 
 
 def rotation_matrices(quaternion: Floats) -> Floats:
-    """Return the rotation matrices of quaternions, shape (N, 4), times the square of their lengths.
+    """Return the rotation matrices of quaternions, times the square of their lengths.
+
+    Parameters
+    ----------
+    quaternion
+        Quaternions, scalar last, shape (N, 4).
 
     Returns
     -------

@@ -36,7 +36,7 @@ class Response:
 
     @property
     def energies(self) -> Floats:
-        """Centres of the energy bins, keV."""
+        """Return the centres of the energy bins, keV."""
         return np.asarray(0.5 * (self.energy_edges[1:] + self.energy_edges[:-1]))
 
 
@@ -47,7 +47,15 @@ def channel_edges() -> Floats:
 
 
 def response_of(area: EffectiveArea, redistribution: Redistribution) -> Response:
-    """Return the response over the instrument's energy band, in bins as wide as a PI channel."""
+    """Return the response over the instrument's energy band, in bins as wide as a PI channel.
+
+    Parameters
+    ----------
+    area
+        Calibration of the effective area.
+    redistribution
+        Calibration of the energy resolution.
+    """
     low, high = instrument().energy.band_kev
     bins = round((high - low) / instrument().pi.channel_width_kev)
     edges = np.linspace(low, high, bins + 1)
@@ -57,7 +65,17 @@ def response_of(area: EffectiveArea, redistribution: Redistribution) -> Response
 
 @lru_cache(maxsize=4)
 def redistribution_matrix(redistribution: Redistribution, bins: int) -> Floats:
-    """Return the probability of each PI channel for photons at the centre of each energy bin (Gaussian)."""
+    """Return the probability of each PI channel for photons at the centre of each energy bin.
+
+    The line is a Gaussian, cut off at 6 sigma; the shape is (bins, channels).
+
+    Parameters
+    ----------
+    redistribution
+        Calibration of the energy resolution.
+    bins
+        Number of energy bins of equal width over the energy band.
+    """
     low, high = instrument().energy.band_kev
     energy = low + (high - low) * (np.arange(bins) + 0.5) / bins
     sigma = redistribution.fwhm(energy) / FWHM_PER_SIGMA

@@ -29,12 +29,24 @@ def _epoch() -> Time:
 
 
 def met_from_utc(moment: datetime) -> float:
-    """Return the MET in seconds of a time-zone aware datetime (precise to about 0.1 us)."""
+    """Return the MET in seconds of a time-zone aware datetime (precise to about 0.1 us).
+
+    Parameters
+    ----------
+    moment
+        Time with a time zone.
+    """
     return float((Time(moment.astimezone(UTC).replace(tzinfo=None), scale="utc").tt - _epoch()).to_value("s"))
 
 
 def utc_from_met(met: float) -> datetime:
-    """Return the UTC of a MET in seconds, to the microsecond."""
+    """Return the UTC of a mission elapsed time, to the microsecond.
+
+    Parameters
+    ----------
+    met
+        Mission elapsed time, s.
+    """
     days, seconds = divmod(met, erfa.DAYSEC)
     epoch = _epoch()
     utc = erfa.taiutc(*erfa.tttai(epoch.jd1 + days, epoch.jd2 + seconds / erfa.DAYSEC))

@@ -68,7 +68,8 @@ class JudgementLimits(SourcedConstants):
     def _in_order(self) -> JudgementLimits:
         if self.contradicted_below > self.supported_from:
             raise ValueError(
-                f"contradicted_below {self.contradicted_below} is above supported_from {self.supported_from}"
+                f"contradicted_below is {self.contradicted_below}; expected at most supported_from "
+                f"{self.supported_from}"
             )
         return self
 

@@ -81,7 +81,9 @@ class Parameters:
     def _one(self, name: str) -> Mapping[str, str]:
         found = self._params.get(name) or self._params.get(self._older_names.get(name, name), [])
         if len({param.get("value", "").strip() for param in found}) > 1:
-            raise InvalidInput(f"{name} is given {len(found)} times with different values")
+            raise InvalidInput(
+                f"{name} is given {len(found)} times with different values; expected one value"
+            )
         return found[0] if found else {}
 
     def text(self, name: str) -> str | None:

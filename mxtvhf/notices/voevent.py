@@ -208,7 +208,7 @@ def _parse(raw: bytes) -> etree._Element:
         raise InvalidInput("JSON document; expected a VOEvent")
     if start.startswith((b"<!doctype html", b"<html")):
         raise InvalidInput("HTML page; expected a VOEvent")
-    no_doctype = "a document type (DOCTYPE) is not accepted"
+    no_doctype = "the XML has a document type (DOCTYPE); expected a VOEvent without one"
     if b"<!DOCTYPE" in raw:  # checked before the parser sees the entities; in UTF-16 the check below finds it
         raise InvalidInput(no_doctype)
     parser = etree.XMLParser(
@@ -235,7 +235,7 @@ def _identity(root: etree._Element) -> tuple[str, str, str]:
         raise InvalidInput(f"the root element is {shown(tag)}; expected VOEvent")
     ivorn = (root.get("ivorn") or "").strip()
     if not ivorn:
-        raise InvalidInput("the VOEvent has no ivorn")
+        raise InvalidInput("the VOEvent has no ivorn; expected ivo://org.svom/fsc#...")
     if not _STREAM.match(ivorn):
         raise NotOurs(f"VOEvent of another stream: ivorn {shown(ivorn)}; expected ivo://org.svom/fsc#...")
     match = _IVORN.fullmatch(ivorn)
@@ -260,7 +260,7 @@ def _role(root: etree._Element) -> str:
     if role is None:
         raise InvalidInput("the VOEvent has no role; expected observation, test, ...")
     if role not in ROLES:
-        raise InvalidInput(f"role {shown(role)} is not one of {', '.join(ROLES)}")
+        raise InvalidInput(f"role {shown(role)} is invalid; expected one of {', '.join(ROLES)}")
     return role
 
 
@@ -391,7 +391,7 @@ def _only(parent: etree._Element, path: str) -> etree._Element:
 def _coordinates(root: etree._Element) -> etree._Element:
     """Return the only ``AstroCoords`` of the notice, in a supported frame and time scale."""
     if root.find("WhereWhen") is None:
-        raise InvalidInput("the VOEvent has no WhereWhen")
+        raise InvalidInput("the VOEvent has no WhereWhen; expected the time and position of the event")
     places = root.findall("WhereWhen/ObsDataLocation/ObservationLocation")
     if len(places) != 1:
         raise InvalidInput(f"WhereWhen has {len(places)} observation locations; expected 1")
@@ -415,11 +415,11 @@ def _event_time(root: etree._Element, odd: OddValues) -> datetime:
         time = "Time/TimeInterval/ISOTimeStart"  # VOEvent 2.1
         odd.warnings.append("the event time is an interval; its start is used")
     if not coordinates.findall(time):
-        raise InvalidInput("ISOTime is missing in WhereWhen")
+        raise InvalidInput("ISOTime is missing in WhereWhen; expected the event time in UTC")
     field = time.rpartition("/")[2]
     text = (_only(coordinates, time).text or "").strip()
     if not text:
-        raise InvalidInput(f"{field} is missing in WhereWhen")
+        raise InvalidInput(f"{field} is empty in WhereWhen; expected the event time in UTC")
     return _plausible(utc(text, field), field)
 
 
@@ -432,10 +432,16 @@ def _plausible(moment: datetime, field: str) -> datetime:
         The time is before the mission's epoch, or too far in the future for a clock error.
     """
     if moment < datetime.fromisoformat(instrument().time.epoch_utc):
-        raise InvalidInput(f"{field} {moment.isoformat()} is before the mission's epoch")
+        raise InvalidInput(
+            f"{field} {moment.isoformat()} is before the mission's epoch; "
+            f"expected {instrument().time.epoch_utc} or later"
+        )
     days = notice_facts().times.latest_after_now_days
     if moment > datetime.now(UTC) + timedelta(days=days):
-        raise InvalidInput(f"{field} {moment.isoformat()} is more than {days:g} days in the future")
+        raise InvalidInput(
+            f"{field} {moment.isoformat()} is more than {days:g} days in the future; "
+            "check the clock of this host"
+        )
     return moment
 
 
@@ -452,7 +458,10 @@ def _trigger_time(what: Parameters, event_time: datetime, odd: OddValues) -> dat
     after_days = (trigger - event_time) / timedelta(days=1)
     if not -limits.t0_earliest_before_event_days <= after_days <= limits.t0_latest_after_event_days:
         apart = f"{abs(after_days):.0f} days {'after' if after_days > 0 else 'before'} the ISOTime"
-        raise InvalidInput(f"Alert_Seq_T0 {trigger.isoformat()} is {apart} {event_time.isoformat()}")
+        raise InvalidInput(
+            f"Alert_Seq_T0 {trigger.isoformat()} is {apart} {event_time.isoformat()}; "
+            "expected times of one event"
+        )
     return trigger
 
 
@@ -463,7 +472,9 @@ def _published(root: etree._Element, event_time: datetime) -> datetime | None:
         return None
     moment = _plausible(utc(text, "Date"), "Date")
     if moment < event_time - timedelta(days=notice_facts().times.t0_latest_after_event_days):
-        raise InvalidInput(f"Date {moment.isoformat()} is before the ISOTime {event_time.isoformat()}")
+        raise InvalidInput(
+            f"Date {moment.isoformat()} is before the ISOTime {event_time.isoformat()}; expected a later time"
+        )
     return moment
 
 
@@ -515,7 +526,10 @@ def _radius_arcsec(position: etree._Element, origin: Origin) -> float | None:
     if (origin is Origin.GRM and radius_deg == -1) or (origin is Origin.VT and radius_deg == 0):
         return None
     if not 0 < radius_deg <= notice_facts().largest_radius_deg[origin]:
-        raise InvalidInput(f"Error2Radius {radius_deg:g} deg is impossible for a position of {origin}")
+        raise InvalidInput(
+            f"Error2Radius {radius_deg:g} deg is impossible for a position of {origin}; "
+            f"expected above 0 and at most {notice_facts().largest_radius_deg[origin]:g} deg"
+        )
     return round(radius_deg * 3600, 6)
 
 
@@ -529,7 +543,9 @@ def _citation(event: etree._Element) -> Citation:
     """Read a citation; without a ``cite`` attribute, which the schema allows, it is a follow-up."""
     ivorn, cite = (event.text or "").strip(), event.get("cite", "followup")
     if not ivorn or len(ivorn) > LONGEST_IVORN or not ivorn.isprintable():
-        raise InvalidInput(f"EventIVORN {shown(ivorn)} is not a valid ivorn")
+        raise InvalidInput(
+            f"EventIVORN {shown(ivorn)} is invalid; expected at most {LONGEST_IVORN} printable characters"
+        )
     if cite not in CITES:
         raise InvalidInput(
             f"EventIVORN {shown(ivorn)} is cited as {shown(cite)}; expected {', '.join(CITES)}"

@@ -86,7 +86,18 @@ def known_bursts() -> dict[str, KnownBurst]:
 
 
 def known_burst(burst_id: str) -> KnownBurst:
-    """Return one burst; raise `InvalidInput`, which lists the known bursts, if it is unknown."""
+    """Return one burst.
+
+    Parameters
+    ----------
+    burst_id
+        SVOM burst id.
+
+    Raises
+    ------
+    InvalidInput
+        The burst is unknown; the message lists the known ones.
+    """
     bursts = known_bursts()
     if burst_id not in bursts:
         raise InvalidInput(

@@ -34,6 +34,13 @@ class FieldSource(Model):
 def detector_places(sources: Sequence[FieldSource], pointing: Pointing) -> list[tuple[float, float]]:
     """Return the detector positions of the sources, continuous 0-based pixels.
 
+    Parameters
+    ----------
+    sources
+        The sources.
+    pointing
+        Mean pointing.
+
     Raises
     ------
     InvalidInput

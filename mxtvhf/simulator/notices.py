@@ -135,10 +135,12 @@ def onboard_mxt_notice(
 
     Parameters
     ----------
-    eclairs, start
-        Same as for ``mxt_notice_of``.
+    eclairs
+        ECLAIRs notice of the burst, see ``mxt_notice_of``.
     ra_deg, dec_deg
         True position, ICRS degrees.
+    start
+        Start of the MXT observation, UTC.
     snr
         On-board SNR; ``instrument/constants.toml`` ``[snr_radius]`` gives the statistical R90 and its
         scatter.

@@ -106,7 +106,19 @@ def simulate_photons(
 def draw_pixels(
     rng: np.random.Generator, number: int, x: float, y: float, psf: SeparablePsf
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Draw columns and rows of source photons, given that they fall on the detector."""
+    """Draw columns and rows of source photons, given that they fall on the detector.
+
+    Parameters
+    ----------
+    rng
+        Random number generator.
+    number
+        Number of photons.
+    x, y
+        Position of the source, continuous 0-based pixels.
+    psf
+        PSF of the source.
+    """
     column, row = psf.fractions((x, y), detector_pixels())
     return _draw(rng, number, column), _draw(rng, number, row)
 
@@ -119,7 +131,23 @@ def draw_times(
     burst_time: float | None,
     decay_index: float,
 ) -> Floats:
-    """Draw arrival times (MET) of a source that fades as (t - burst_time)^-decay_index, by inversion."""
+    """Draw arrival times (MET) of a source that fades as (t - burst_time)^-decay_index.
+
+    The times are drawn by inversion of the cumulative distribution.
+
+    Parameters
+    ----------
+    rng
+        Random number generator.
+    number
+        Number of photons.
+    start, stop
+        Interval of the observation, s of MET.
+    burst_time
+        T0, s of MET, before ``start``; None for a constant rate.
+    decay_index
+        Decay index; 0 for a constant rate.
+    """
     uniform = rng.random(number)
     if burst_time is None or decay_index == 0.0:
         return np.asarray(start + uniform * (stop - start))
@@ -135,7 +163,19 @@ def draw_times(
 def draw_pulse_heights(
     rng: np.random.Generator, number: int, spectrum: PowerLaw, calibration: Calibration
 ) -> Floats:
-    """Draw pulse heights (unrounded channels) of photons of a spectrum, through optics and detector."""
+    """Draw pulse heights (unrounded channels) of photons of a spectrum that pass optics and detector.
+
+    Parameters
+    ----------
+    rng
+        Random number generator.
+    number
+        Number of photons.
+    spectrum
+        Spectrum of the source.
+    calibration
+        Calibration with effective area, energy resolution and gain.
+    """
     centre = energy_bins(*instrument().energy.band_kev)
     energy = centre[_draw(rng, number, spectrum.density(centre) * calibration.effective_area.at(centre))]
     energy += ENERGY_STEP_KEV * (rng.random(number) - 0.5)

@@ -25,7 +25,7 @@ def moving_attitude(
     pointing
         Mean pointing of the stable time.
     start, stop
-        Of the observation, MET seconds.
+        Interval of the observation, s of MET.
     slew_s
         Duration of the slew after the start, towards the position where the drift begins, seconds.
     drift_arcsec
@@ -49,8 +49,12 @@ def seen_with(
 
     Parameters
     ----------
+    attitude
+        Attitude of the moving telescope.
     pointing
         Pointing to which the pixel addresses of the photons refer.
+    photons
+        Photons to move.
     rng
         Random number generator for the position of a photon within its pixel.
     """

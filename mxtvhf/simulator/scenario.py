@@ -130,7 +130,7 @@ def scenario_of(
         True position, ICRS degrees; by default the best public position of a known burst.
     start
         Start of the MXT observation, UTC; by default the public one, else T0 + 180 s.
-    options
+    **options
         Other fields of ``Scenario``; None means the default.
 
     Raises
@@ -176,6 +176,10 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
 
     Parameters
     ----------
+    scenario
+        The burst to simulate.
+    out
+        Output folder, which is created if missing.
     store
         Calibration store; the calibration valid at the start of the observation is used. By default that of
         the package.
@@ -184,6 +188,11 @@ def write_scenario(scenario: Scenario, out: Path | str, store: CalibrationStore 
     -------
     list
         Paths of the files, the alert first.
+
+    Raises
+    ------
+    InvalidInput
+        The flux gives too many photons, or a source is outside the field of view.
     """
     out = Path(out)
     calibration = (store or packaged_store()).at(scenario.start)

@@ -25,7 +25,15 @@ Integers = npt.NDArray[np.int64]
 
 
 def ticks(kind: PacketType, records: Records) -> Integers:
-    """Return the time of each packet, in clock ticks."""
+    """Return the time of each packet, in clock ticks.
+
+    Parameters
+    ----------
+    kind
+        Type of all packets in ``records``.
+    records
+        Packets, shape (N,).
+    """
     coarse = kind.read(records, "TIME_COARSE").astype(np.int64)
     time: Integers = coarse * TICKS_PER_SECOND + kind.read(records, "TIME_FINE")
     return time

@@ -117,6 +117,13 @@ def decode_stream(raw: bytes, burst_id: str, *, name: str) -> DecodedStream:
 def bursts_in(raw: bytes, *, name: str) -> dict[str, int]:
     """Count the packets with a correct CRC in a message, by burst id.
 
+    Parameters
+    ----------
+    raw
+        Concatenated packets.
+    name
+        Name of the input in error messages.
+
     Raises
     ------
     InvalidInput

@@ -74,6 +74,15 @@ def encode_photons(photons: PhotonList, burst_id: str, first_sequence: int = 0) 
 def encode_pointing(attitude: AttitudeHistory, burst_id: str, first_sequence: int = 0) -> list[bytes]:
     """Pack attitude samples into pointing packets, one each.
 
+    Parameters
+    ----------
+    attitude
+        Samples, body to ICRS.
+    burst_id
+        ``sbYYMMDDnn``.
+    first_sequence
+        Sequence count of the first packet; it wraps at 16384.
+
     Raises
     ------
     InvalidInput
@@ -90,6 +99,15 @@ def encode_pointing(attitude: AttitudeHistory, burst_id: str, first_sequence: in
 
 def encode_onboard(messages: Sequence[OnboardMessage], burst_id: str, first_sequence: int = 0) -> list[bytes]:
     """Pack on-board results into position packets, one each.
+
+    Parameters
+    ----------
+    messages
+        On-board results, ICRS.
+    burst_id
+        ``sbYYMMDDnn``.
+    first_sequence
+        Sequence count of the first packet; it wraps at 16384.
 
     Raises
     ------
@@ -122,7 +140,7 @@ def _frame_numbers(time: npt.NDArray[np.float64], clock: FrameClock) -> tuple[in
     steps = (time - time[0]) / frame_s
     frames = np.rint(steps).astype(np.int64)
     if np.max(np.abs(steps - frames)) > FRAME_TOLERANCE:
-        raise InvalidInput(f"photons: times are not starts of detector frames ({frame_s:g} s apart)")
+        raise InvalidInput(f"photons: invalid times; expected starts of detector frames, {frame_s:g} s apart")
     return round(candidates[best]), frames + best
 
 
@@ -147,7 +165,10 @@ def _blank(kind: PacketType, count: int, burst_id: str, first_sequence: int) -> 
 
 def _write_time(kind: PacketType, records: Records, ticks: Integers) -> None:
     if len(ticks) and not (ticks.min() >= 0 and ticks.max() < MAX_TICKS):
-        raise InvalidInput("time is before the epoch or beyond the range of the on-board clock")
+        raise InvalidInput(
+            f"packet times: {ticks.min() / TICKS_PER_SECOND:.3f} to {ticks.max() / TICKS_PER_SECOND:.3f} s; "
+            "expected seconds from the mission's epoch (MET), below 2**32"
+        )
     kind.write(records, "TIME_COARSE", ticks // TICKS_PER_SECOND)
     kind.write(records, "TIME_FINE", ticks % TICKS_PER_SECOND)
 

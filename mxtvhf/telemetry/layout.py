@@ -83,14 +83,32 @@ class PacketType:
         return int(self.dtype["SLOTS"].shape[0])
 
     def read(self, records: Records, name: str) -> npt.NDArray[Any]:
-        """Return one parameter of all records, in native byte order."""
+        """Return one parameter of all records, in native byte order.
+
+        Parameters
+        ----------
+        records
+            Packets of this type, shape (N,).
+        name
+            Name of the parameter in the packet definition.
+        """
         place = self.places[name]
         column = records[place.field]
         native = column.astype(column.dtype.newbyteorder("="))
         return native if place.mask is None else (native >> place.shift) & place.mask
 
     def write(self, records: Records, name: str, values: npt.ArrayLike) -> None:
-        """Set one parameter of all records; its bits must be zero before."""
+        """Set one parameter of all records; its bits must be zero before.
+
+        Parameters
+        ----------
+        records
+            Packets of this type, shape (N,).
+        name
+            Name of the parameter in the packet definition.
+        values
+            One value per packet, or one for all.
+        """
         place = self.places[name]
         if place.mask is None:
             records[place.field] = values
@@ -100,7 +118,13 @@ class PacketType:
             )
 
     def blank(self, count: int) -> Records:
-        """Return packets that contain the required values and are zero elsewhere."""
+        """Return packets that contain the required values and are zero elsewhere.
+
+        Parameters
+        ----------
+        count
+            Number of packets.
+        """
         records = np.zeros(count, self.dtype)
         for name, value in self.required.items():
             self.write(records, name, value)
@@ -117,7 +141,13 @@ class PacketType:
         }
 
     def offset(self, field: str) -> int:
-        """Return the index of the first byte of a numpy field in the packet."""
+        """Return the index of the first byte of a numpy field in the packet.
+
+        Parameters
+        ----------
+        field
+            Name of a field of ``dtype``.
+        """
         fields = self.dtype.fields
         if fields is None:
             raise TypeError(f"{self.name} has no fields")
@@ -245,7 +275,9 @@ def _split_slots(
     start = _first_slot(entries)
     contiguous = all(_SLOT.fullmatch(p.name) for p in entries[start : start + len(first) * len(groups)])
     if not contiguous or any(other != first for other in others):
-        raise ValueError("the repeated group is irregular")
+        raise ValueError(
+            "the repeated group is irregular; expected slots of the same parameters, one after another"
+        )
     return single, (np.dtype(_fields(first)[0]), (len(groups),))
 
 
@@ -269,7 +301,9 @@ def _fields(entries: list[Parameter]) -> tuple[list[Any], dict[str, BitField]]:
             places[part.name] = BitField(name, bits, mask)
         run = []
     if run:
-        raise ValueError(f"{'+'.join(p.name for p in run)} do not end at a byte boundary")
+        raise ValueError(
+            f"{'+'.join(p.name for p in run)} do not end at a byte boundary; expected a multiple of 8 bits"
+        )
     return fields, places
 
 

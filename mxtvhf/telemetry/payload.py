@@ -29,7 +29,17 @@ Flags = npt.NDArray[np.bool_]
 
 
 def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flags, str]]:
-    """Find records with a correct CRC but invalid contents; return a mask and a reason for each fault."""
+    """Find records with a correct CRC but invalid contents; return a mask and a reason for each fault.
+
+    Parameters
+    ----------
+    kind
+        Type of all packets in ``records``.
+    records
+        Packets, shape (N,).
+    burst_id
+        ``sbYYMMDDnn``; its date gives the accepted range of times.
+    """
     met = ticks(kind, records) / TICKS_PER_SECOND
     midnight = met_from_utc(burst_date(burst_id))
     first, last = (midnight + 86400.0 * days for days in DAYS_AROUND_BURST)
@@ -84,7 +94,15 @@ def _source_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]
 
 
 def onboard_messages(kind: PacketType, records: Records) -> tuple[OnboardMessage, ...]:
-    """Return the on-board results, in time order."""
+    """Return the on-board results, in time order.
+
+    Parameters
+    ----------
+    kind
+        Type of the position packets.
+    records
+        Valid position packets, shape (N,).
+    """
     time, count = ticks(kind, records) / TICKS_PER_SECOND, kind.read(records, "SOURCE_COUNT")
     return tuple(
         OnboardMessage(
@@ -105,7 +123,15 @@ def onboard_messages(kind: PacketType, records: Records) -> tuple[OnboardMessage
 
 
 def photons(kind: PacketType, records: Records) -> PhotonList:
-    """Unpack the slots in use, in time order."""
+    """Unpack the photons in the used slots, in time order.
+
+    Parameters
+    ----------
+    kind
+        Type of the photon packets.
+    records
+        Valid photon packets, shape (N,).
+    """
     clock, size = frame_clock(), len(records) * kind.slots
     base = ticks(kind, records) * float(clock.units_per_tick)
     time, pha = np.empty(size), np.empty(size, np.int32)
@@ -125,6 +151,13 @@ def slot_blocks(kind: PacketType, records: Records) -> Iterator[tuple[slice, sli
 
     The slots of a block are first copied into contiguous memory and then read from the processor's cache.
     This is three times as fast as reading each column directly from the packets.
+
+    Parameters
+    ----------
+    kind
+        Type of all packets in ``records``.
+    records
+        Packets, shape (N,).
     """
     group = kind.dtype["SLOTS"]
     opaque = np.dtype(
@@ -157,7 +190,15 @@ def _in_use(kind: PacketType, count: npt.NDArray[Any], columns: tuple[npt.NDArra
 
 
 def attitude(kind: PacketType, records: Records) -> AttitudeHistory:
-    """Unpack the attitude samples; of several samples with one time, keep the first sent."""
+    """Unpack the attitude samples; of several samples with one time, keep the first sent.
+
+    Parameters
+    ----------
+    kind
+        Type of the pointing packets.
+    records
+        Valid pointing packets, shape (N,).
+    """
     time, stable = ticks(kind, records) / TICKS_PER_SECOND, kind.read(records, "STABLE")
     return AttitudeHistory.from_samples(time, _quaternions(kind, records), stable)
 
@@ -167,7 +208,15 @@ def _quaternions(kind: PacketType, records: Records) -> npt.NDArray[np.float64]:
 
 
 def first_time(kind: PacketType, records: Records) -> Integers:
-    """Return the time of a packet's first photon, attitude or on-board result, in frame-clock units."""
+    """Return the time of a packet's first photon, attitude or on-board result, in frame-clock units.
+
+    Parameters
+    ----------
+    kind
+        Type of all packets in ``records``.
+    records
+        Packets, shape (N,).
+    """
     clock = frame_clock()
     units = ticks(kind, records) * clock.units_per_tick
     if kind.name == layout().photon.name:
@@ -176,7 +225,18 @@ def first_time(kind: PacketType, records: Records) -> Integers:
 
 
 def burst_date(burst_id: str) -> datetime:
-    """Return 0 h UTC of the date in a burst id; raise InvalidInput if the date is invalid."""
+    """Return 0 h UTC of the date in a burst id.
+
+    Parameters
+    ----------
+    burst_id
+        ``sbYYMMDDnn``.
+
+    Raises
+    ------
+    InvalidInput
+        The date is invalid.
+    """
     try:
         return datetime.strptime(burst_id[2:8], "%y%m%d").replace(tzinfo=UTC)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A small client of Airflow's REST API v2: what starting and following runs needs."""
+"""Client for the parts of Airflow's REST API v2 that start, follow and stop runs."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from mxtvhf.models.text import one_line
 
 DAG_ID = RunKind.LIVE.dag_id
 DECISION_DAG_ID = "mxt_vhf_decision"
-"""Its run about the run of an alert has the same run id."""
+"""DAG of the decision; its run has the same run id as the run that is decided."""
 PAGE = 100
-"""Runs in one answer, the most that Airflow gives by default (`[api] maximum_page_limit`)."""
+"""Runs per page; Airflow's default maximum (`[api] maximum_page_limit`)."""
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 class AirflowApi:
-    """Airflow at one base URL, for one user.
+    """A client of one Airflow for one user.
 
-    Where a method takes the id of a run and no DAG, the DAG follows from the id: live, test or replay.
+    Methods that take a run id but no DAG derive the DAG from the run id: live, test or replay.
 
     Parameters
     ----------
     base_url
-        Without ``/api/v2``.
+        Base URL without ``/api/v2``.
     username, password
-        Exchanged for a token at the first call, and again when it has expired. A function is asked for the
-        password each time, so that a file of secrets may be corrected meanwhile.
+        Credentials, exchanged for a token at the first call and whenever the token has expired. If the
+        password is a function, it is called at each login, so that a secrets file can be corrected meanwhile.
     ca
-        PEM file of the authority that the server's certificate must come from; None: the system's.
+        PEM file of the certificate authority of the server; None for the authorities of the system.
     timeout
-        Seconds to connect and to wait for an answer.
+        Connect and read timeout, seconds.
     """
 
     def __init__(
@@ -57,22 +57,23 @@ class AirflowApi:
         self._session = requests.Session()
 
     def health(self) -> dict[str, str]:
-        """State of each component; the API itself answers while the scheduler is dead."""
+        """Return the status of each component; the API also answers while the scheduler is down."""
         answer = self._send("GET", "/api/v2/monitor/health", authenticated=False)
         return {name: str((answer.get(name) or {}).get("status")) for name in COMPONENTS}
 
     def is_healthy(self) -> bool:
-        """Tell whether every component is healthy; False, too, while the API is not up."""
+        """Return True if every component is healthy; False also while the API is unreachable."""
         try:
             return all(status == "healthy" for status in self.health().values())
         except Retriable:
             return False
 
     def serves_tasks(self) -> bool:
-        """Tell whether the face that tasks report to answers; False, too, while the API is not up.
+        """Return True if the execution API, which tasks report to, answers; else False.
 
-        At the first request Airflow makes the models of every version of that face, and its server answers
-        nobody for 4 s (quiet machine) to 35 s (busy): better before the first alert than at it.
+        At the first request Airflow builds the models of every version of this API and answers no other
+        request for 4 s (idle machine) to 35 s (busy machine). A call at start keeps this delay away from the
+        first alert.
         """
         try:
             answer = self._send("GET", "/execution/health", authenticated=False)
@@ -81,7 +82,13 @@ class AirflowApi:
         return bool(answer["status"] == "healthy")
 
     def unpause(self, dag_id: str) -> bool:
-        """Unpause a DAG; False when it is not known yet (not parsed)."""
+        """Unpause a DAG; return False if Airflow has not parsed it yet.
+
+        Parameters
+        ----------
+        dag_id
+            The DAG.
+        """
         try:
             self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
         except InvalidInput:
@@ -89,14 +96,26 @@ class AirflowApi:
         return True
 
     def connection(self, connection_id: str) -> dict[str, Any] | None:
-        """Return a Connection, None when there is none of this id."""
+        """Return a Connection; None if it does not exist.
+
+        Parameters
+        ----------
+        connection_id
+            Airflow's ``conn_id``.
+        """
         response = self._request("GET", f"/api/v2/connections/{connection_id}")
         if response.status_code == requests.codes.not_found:
             return None
         return dict(_json(self._checked(response)))
 
     def put_connection(self, connection: dict[str, Any]) -> None:
-        """Create a Connection, or replace the one of the same ``connection_id``."""
+        """Create a Connection or replace the existing one.
+
+        Parameters
+        ----------
+        connection
+            Body of Airflow's ``POST /connections``; must contain ``connection_id``.
+        """
         name = connection["connection_id"]
         response = self._request("POST", "/api/v2/connections", json=connection)
         if response.status_code == requests.codes.conflict:
@@ -104,14 +123,23 @@ class AirflowApi:
         self._checked(response)
 
     def start_run(self, run_id: str, conf: dict[str, Any], *, dag_id: str | None = None) -> bool:
-        """Start a run; False when a run of this id is there already.
+        """Start a run; return False if a run with this id already exists.
+
+        Parameters
+        ----------
+        run_id
+            Airflow's ``dag_run_id``.
+        conf
+            Configuration of the run (``dag_run.conf``).
+        dag_id
+            DAG to run; None for the DAG that the run id implies.
 
         Raises
         ------
         InvalidInput
-            Airflow refused the configuration; the message holds its reason.
+            Airflow rejected the configuration; the message contains the reason.
         Retriable
-            Airflow cannot be reached, is in trouble, or has not read the DAG yet.
+            Airflow is unreachable, overloaded, or has not parsed the DAG yet.
         """
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         dag_id = dag_id or kind_of_run(run_id).dag_id
@@ -119,16 +147,30 @@ class AirflowApi:
         if response.status_code == requests.codes.conflict:
             return False
         if response.status_code == requests.codes.not_found:
-            raise Retriable(f"{self.base_url}: Airflow does not know the DAG {dag_id} (yet)")
+            raise Retriable(f"{self.base_url}: Airflow has not parsed the DAG {dag_id} yet; try again")
         self._checked(response)
         return True
 
     def run(self, run_id: str, *, dag_id: str | None = None) -> dict[str, Any]:
-        """Return the run as Airflow describes it (``state``, ``start_date``, ...)."""
+        """Return a run as Airflow describes it (``state``, ``start_date``, ...).
+
+        Parameters
+        ----------
+        run_id
+            Airflow's ``dag_run_id``.
+        dag_id
+            DAG of the run; None for the DAG that the run id implies.
+        """
         return dict(self._send("GET", run_path(run_id, dag_id)))
 
     def active_runs(self, dag_id: str) -> list[str]:
-        """Return the ids of the runs of a DAG that wait or run, oldest first."""
+        """Return the ids of the queued and running runs of a DAG, oldest first.
+
+        Parameters
+        ----------
+        dag_id
+            The DAG.
+        """
         found: list[str] = []
         while True:
             query = f"state=queued&state=running&order_by=run_after&limit={PAGE}&offset={len(found)}"
@@ -138,26 +180,58 @@ class AirflowApi:
                 return found
 
     def separate(self) -> AirflowApi:
-        """Return a client of the same Airflow with connections of its own, for another thread."""
+        """Return a client of the same Airflow with its own HTTP session, for use in another thread."""
         other = copy(self)
         other._session = requests.Session()
         return other
 
     def stop_run(self, run_id: str, *, note: str, dag_id: str | None = None) -> None:
-        """Make a run end as failed now, whatever it does, and write a note on it."""
+        """Set a run to failed, which stops its tasks, and attach a note.
+
+        Parameters
+        ----------
+        run_id
+            Airflow's ``dag_run_id``.
+        note
+            Text that Airflow shows with the run.
+        dag_id
+            DAG of the run; None for the DAG that the run id implies.
+        """
         self._send("PATCH", run_path(run_id, dag_id), json={"state": "failed", "note": note})
 
     def task_states(self, run_id: str, *, dag_id: str | None = None) -> dict[str, str]:
-        """Return the state of each task of a run."""
+        """Return the state of each task of a run.
+
+        Parameters
+        ----------
+        run_id
+            Airflow's ``dag_run_id``.
+        dag_id
+            DAG of the run; None for the DAG that the run id implies.
+        """
         path = f"{run_path(run_id, dag_id)}/taskInstances"
         return {ti["task_id"]: str(ti["state"]) for ti in self._send("GET", path)["task_instances"]}
 
     def get(self, path: str) -> Any:
-        """Return the JSON of another address below the base URL, e.g. ``/api/v2/dags``."""
+        """Return the JSON answer of any other endpoint.
+
+        Parameters
+        ----------
+        path
+            Path below the base URL, e.g. ``/api/v2/dags``.
+        """
         return self._send("GET", path)
 
     def post(self, path: str, json: Any) -> Any:
-        """Post JSON to another address below the base URL and return the JSON of the answer."""
+        """Post JSON to any other endpoint and return the JSON answer.
+
+        Parameters
+        ----------
+        path
+            Path below the base URL.
+        json
+            Body of the request.
+        """
         return self._send("POST", path, json=json)
 
     def _send(self, method: str, path: str, *, json: Any = None, authenticated: bool = True) -> Any:
@@ -177,30 +251,30 @@ class AirflowApi:
     def _log_in(self) -> None:
         try:
             login = {"username": self._username, "password": self._password()}
-        except InvalidInput as error:  # of ours, and not what the caller sends
+        except InvalidInput as error:  # An error in our password file, not in what the caller sends.
             raise Failure(str(error)) from None
         answer = _json(self._checked(self._plain("POST", "/auth/token", login)))
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
-            raise Retriable(f"{self.base_url}: the answer to the login holds no access token")
+            raise Retriable(f"{self.base_url}: the login answer contains no access token")
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def _plain(self, method: str, path: str, json: Any) -> requests.Response:
         try:
-            # Given with each request: of a session, the environment's REQUESTS_CA_BUNDLE would go before it.
+            # Passed with each request, because REQUESTS_CA_BUNDLE overrides the value of a session.
             return self._session.request(
                 method, self.base_url + path, json=json, timeout=self._timeout, verify=self._verify
             )
         except requests.exceptions.SSLError as error:
             raise Retriable(
-                f"{self.base_url}: no secure connection to Airflow: {_tls_cause(error)}"
+                f"{self.base_url}: TLS connection to Airflow failed: {_tls_cause(error)}"
             ) from error
         except requests.RequestException as error:
             raise Retriable(
-                f"{self.base_url}: Airflow does not answer ({type(error).__name__}); is it running, and is"
-                " MXTVHF_AIRFLOW_URL its address?"
+                f"{self.base_url}: Airflow does not answer ({type(error).__name__}); check that it is running"
+                " and that MXTVHF_AIRFLOW_URL is its address"
             ) from error
-        except OSError as error:  # requests' own, of a missing file of the authority
+        except OSError as error:  # requests raises it if the CA file is missing.
             raise Retriable(f"{self.base_url}: {one_line(str(error), 300)}") from error
 
     def _checked(self, response: requests.Response) -> requests.Response:
@@ -209,7 +283,7 @@ class AirflowApi:
         if response.status_code == requests.codes.unauthorized:
             raise Failure(
                 f"{self.base_url}: login of user {self._username!r} refused (HTTP 401); check"
-                " MXTVHF_AIRFLOW_USER (of the listener: MXTVHF_INTAKE_USER) and MXTVHF_AIRFLOW_PASSWORD_FILE"
+                " MXTVHF_AIRFLOW_USER (MXTVHF_INTAKE_USER for the listener) and MXTVHF_AIRFLOW_PASSWORD_FILE"
             )
         reason = f"{self.base_url}: {_detail(response)} (HTTP {response.status_code})"
         if response.status_code in (400, 404, 409, 413, 422):
@@ -218,18 +292,26 @@ class AirflowApi:
 
 
 def run_path(run_id: str, dag_id: str | None = None) -> str:
-    """Return the path of a run in Airflow's API; without a DAG that of the run's kind."""
+    """Return the path of a run in Airflow's REST API.
+
+    Parameters
+    ----------
+    run_id
+        Airflow's ``dag_run_id``.
+    dag_id
+        DAG of the run; None for the DAG that the run id implies.
+    """
     return f"/api/v2/dags/{dag_id or kind_of_run(run_id).dag_id}/dagRuns/{run_id}"
 
 
 def _tls_cause(error: BaseException) -> str:
-    """Return what is wrong with a certificate, in the words of OpenSSL."""
+    """Return OpenSSL's reason for rejecting a certificate."""
     found = re.search(r"certificate verify failed: ([^(]+)", str(error))
     return found[1].strip() if found else one_line(str(error), 300)
 
 
 def _detail(response: requests.Response) -> str:
-    """Return what an answer says is wrong, in one line: FastAPI's ``detail``, else the text."""
+    """Return the error message of an answer as one line: FastAPI's ``detail``, else the body."""
     try:
         detail = response.json()["detail"]
     except (ValueError, TypeError, KeyError):
@@ -245,9 +327,14 @@ def _detail(response: requests.Response) -> str:
 
 
 def _json(response: requests.Response) -> Any:
-    """Return the JSON of an answer; what a proxy or a starting server says instead may pass."""
+    """Return the JSON of an answer.
+
+    Anything else, as from a proxy or a server that is starting, is treated as a temporary error.
+    """
     try:
         return response.json()
     except ValueError:
         where = f"{response.request.method} {response.url}"
-        raise Retriable(f"{where}: HTTP {response.status_code}, but the answer is not JSON") from None
+        raise Retriable(
+            f"{where}: HTTP {response.status_code}, but the answer is not JSON; check the base URL"
+        ) from None

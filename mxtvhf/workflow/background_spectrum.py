@@ -1,4 +1,4 @@
-"""From the event files of past runs to a calibration file of the background's spectrum."""
+"""Make a calibration file of the background spectrum from the event files of past runs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from mxtvhf.workflow.steps.vhf_localisation import usable_photons, vhf_localisat
 
 
 class MadeBackground(NamedTuple):
-    """A calibration file of the background, and what it was made of."""
+    """A new calibration file of the background and the runs left out of it."""
 
     path: Path
     file: Background
     left_out: tuple[str, ...]
-    """Runs whose photons have energies unlike all that is known."""
+    """Runs left out because their photon energies fit neither the background nor a source."""
 
 
 def make_background(
@@ -50,51 +50,53 @@ def make_background(
     store: CalibrationStore | None = None,
     valid_from: datetime | None = None,
 ) -> MadeBackground:
-    """Fit the background's spectrum to each of the past runs, and write its mean and how well that is known.
+    """Fit the background spectrum of each past run and write its mean with its uncertainty.
 
-    Sources are in the model of each run. Of several event files of one burst and data stream only the one
-    with the longest exposure counts: they share their photons. The components are those of the background in
-    use at the last of the observations.
+    The model of each run includes its detected sources. Event files of the same burst and data stream share
+    their photons, so only the one with the longest exposure is used. The spectral components are those of
+    the background file valid at the latest observation.
 
     Parameters
     ----------
     event_files
-        As ``fits_feed`` writes them.
+        Event files written by ``fits_feed``.
     out
         Folder of the new file ``background_<version>.toml``.
     store
-        The calibration files; by default the package's.
+        Calibration files; by default those of the package.
     valid_from
-        First moment of the observations that the new file is for; by default the start of the first run.
+        Start of the new file's validity; by default the start of the earliest run.
 
     Raises
     ------
     InvalidInput
-        Fewer than two runs can be used, an event file cannot be read, the background in use has no
-        components, or there is a file of that version.
+        Fewer than two runs are usable, an event file is unreadable, the current background has no
+        components, or a file of that version exists.
     NothingToDo
-        The spectra of the runs are so different that their mean tells nothing of the next one.
+        The spectrum varies too much between the runs for its mean to predict the next one.
     """
     store = store or packaged_store()
     runs = longest_runs(event_files)
     if not runs:
-        raise InvalidInput("background: no event file with good time; expected at least two")
+        raise InvalidInput("background: no event file has good time; pass event files of at least two runs")
     starts = [utc_from_met(events.tstart) for _, events in runs]
     used = store.at(max(starts)).background
     if not used.components:
-        raise InvalidInput(f"background {used.version}: has no spectral components; use a file that has some")
+        raise InvalidInput(
+            f"background {used.version}: the file has no spectral components; use one that has"
+        )
     measured = [_measured(path, events, store, used) for path, events in runs]
     fitted = [one for one in measured if one.photons is not None]
     if len(fitted) < 2:
         raise InvalidInput(
-            f"background: {len(fitted)} of {len(runs)} runs can be used; expected at least two, since one "
-            "alone does not tell how much the spectrum varies"
+            f"background: {len(fitted)} of {len(runs)} runs are usable; expected at least two, to measure "
+            "how much the spectrum varies. Add event files of other runs"
         )
     known = KnownSpectrum.of_runs([one.photons for one in fitted if one.photons is not None])
     if known.photons < LEAST_PHOTONS:
         raise NothingToDo(
-            f"the background's spectrum varies so much over {len(fitted)} runs that it is known as by only "
-            f"{known.photons:.0f} photons, needed are {LEAST_PHOTONS:.0f}"
+            f"the background spectrum varies too much between the {len(fitted)} runs: its uncertainty is "
+            f"that of {known.photons:.0f} photons, expected at least {LEAST_PHOTONS:.0f}; add more runs"
         )
     file = background_of(
         known,
@@ -111,7 +113,7 @@ def make_background(
 
 @dataclass(frozen=True)
 class _Run:
-    """What one run tells; ``photons`` is None where their energies are unlike all that is known."""
+    """Background of one run; ``photons`` is None if their energies fit neither background nor source."""
 
     name: str
     exposure_s: float
@@ -121,12 +123,12 @@ class _Run:
 
     @property
     def n_background(self) -> float:
-        """Expected photons of the background on usable pixels."""
+        """Fitted background photons on usable pixels."""
         return 0.0 if self.photons is None else self.photons.n_photons
 
     @property
     def on_detector(self) -> float:
-        """The same, were all pixels usable."""
+        """Fitted background photons on the whole detector."""
         return self.n_background / self.good_part
 
 

@@ -1,4 +1,4 @@
-"""A limit for the bodies of requests, for the services that MXT-VHF offers."""
+"""Limit the size of request bodies in MXT-VHF's own HTTP services."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ Middleware = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
 
 
 def refuse_long_bodies(limit: int) -> Middleware:
-    """Return a middleware that refuses a POST by its announced length, and one without, before it is read.
+    """Return a middleware that rejects a POST request without a Content-Length or with one over the limit.
+
+    The request is rejected before its body is read.
 
     Parameters
     ----------
     limit
-        Longest body, bytes.
+        Largest accepted body, bytes.
     """
 
-    async def refuse(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    async def _refuse(request: Request, call_next: RequestResponseEndpoint) -> Response:
         if request.method == "POST":
             length = request.headers.get("content-length", "")
             if not (length.isascii() and length.isdecimal()):
-                return JSONResponse({"detail": "Content-Length is missing"}, status_code=411)
+                return JSONResponse(
+                    {"detail": "Content-Length is missing; send the length of the body"}, status_code=411
+                )
             if int(length[:12]) > limit:
-                return JSONResponse({"detail": f"longer than {limit} bytes"}, status_code=413)
+                return JSONResponse({"detail": f"the body is longer than {limit} bytes"}, status_code=413)
         return await call_next(request)
 
-    return refuse
+    return _refuse

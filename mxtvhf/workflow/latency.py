@@ -1,4 +1,4 @@
-"""How long it takes from the photons to the report: the distribution over all reports of an installation."""
+"""Measure processing times: distributions over all reports of an installation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STAGES = (
     ("received to preliminary report", "received", "preliminary"),
     ("received to report", "received", "report"),
 )
-"""Name, first and last moment. ``received``: when the later one of alert and packets came."""
+"""Name, first and last moment of each stage; ``received`` is the arrival of both alert and packets."""
 LONG_S = 7200.0
-"""Durations from here on are not read in seconds."""
+"""Durations from this one on are printed in hours or days, seconds."""
 GROUPS = ("live", "test", "replay")
 
 
@@ -36,12 +36,12 @@ class Distribution(Model):
     n: int
     median_s: float
     p90_s: float
-    """90 % of the runs took at most so long."""
+    """90th percentile."""
     max_s: float
 
 
 def latency(reports: Iterable[ReportSummary]) -> list[Distribution]:
-    """Return the distribution of every stage and step, for live, test and replayed runs apart.
+    """Return the distribution of every stage and step, separately for live, test and replayed runs.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def latency(reports: Iterable[ReportSummary]) -> list[Distribution]:
     Returns
     -------
     list of Distribution
-        By group; in each the stages, then the steps in their order of time. What no run has is left out.
+        Sorted by group; within a group the stages, then the steps in time order. Stages without data are left
+        out.
     """
     found = durations(reports)
     order = [name for name, _, _ in STAGES]
@@ -65,7 +66,13 @@ def latency(reports: Iterable[ReportSummary]) -> list[Distribution]:
 
 
 def durations(reports: Iterable[ReportSummary]) -> dict[tuple[str, str], list[float]]:
-    """Return the durations themselves, seconds: (group, stage) -> one for each run."""
+    """Return all durations in seconds: (group, stage) -> one for each run.
+
+    Parameters
+    ----------
+    reports
+        Preliminary and final reports of any runs, in any order.
+    """
     runs: dict[tuple[str, str], dict[str, ReportSummary]] = defaultdict(dict)
     for report in reports:
         runs[report.burst_id, report.run_id][report.status] = report
@@ -78,7 +85,13 @@ def durations(reports: Iterable[ReportSummary]) -> dict[tuple[str, str], list[fl
 
 
 def latency_text(found: Iterable[Distribution]) -> list[str]:
-    """Write the distributions as a table for people."""
+    """Format distributions as a text table, one line for each.
+
+    Parameters
+    ----------
+    found
+        Distributions, as from `latency`.
+    """
     lines = [f"{'':7} {'stage':36} {'runs':>5} {'median':>11} {'90 %':>11} {'max':>11}"]
     for row in found:
         seconds = " ".join(f"{_duration(value):>11}" for value in (row.median_s, row.p90_s, row.max_s))
@@ -87,7 +100,7 @@ def latency_text(found: Iterable[Distribution]) -> list[str]:
 
 
 def _duration(seconds: float) -> str:
-    """Write a duration to 0.01 s; a long one, of a replay or a test of long ago, in hours or days."""
+    """Format a duration in seconds, or in hours or days if it is long (replays and old tests)."""
     return f"{seconds:.2f} s" if abs(seconds) < LONG_S else duration_text(seconds)
 
 
@@ -111,7 +124,7 @@ def _stages(run: dict[str, ReportSummary]) -> Iterator[tuple[str, float]]:
 
 
 def _steps(report: ReportSummary) -> Iterator[tuple[str, float]]:
-    """Yield how long each step took; of a step that ended."""
+    """Yield the duration of each completed step."""
     for entry in report.timeline:
         step, _, word = entry.name.rpartition("_")
         if word == "started" and (ended := report.time_of(f"{step}_ended")):
@@ -120,7 +133,7 @@ def _steps(report: ReportSummary) -> Iterator[tuple[str, float]]:
 
 def _distribution(group: str, stage: str, seconds: list[float]) -> Distribution:
     ordered = sorted(seconds)
-    # The smallest duration that 90 % of the runs do not exceed (nearest rank).
+    # Nearest-rank percentile: the smallest duration that 90 % of the runs do not exceed.
     p90 = ordered[-(-9 * len(ordered) // 10) - 1]
     return Distribution(
         group=group, stage=stage, n=len(ordered), median_s=median(ordered), p90_s=p90, max_s=ordered[-1]

@@ -1,4 +1,4 @@
-"""The whole workflow in one process, without Airflow: the steps in their order."""
+"""Run the whole workflow in one process, without Airflow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from mxtvhf.analysis.model import SourceAnalysis
@@ -52,17 +53,28 @@ from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome, wait_mxt_gp
 log = logging.getLogger(__name__)
 
 GP_POLL_S = 0.5
+"""Seconds between two polls of GP."""
 
 
 class Timeline:
-    """Collects when the steps of a run began and ended."""
+    """The start and end times of the steps of a run."""
 
     def __init__(self) -> None:
         self.entries: list[TimelineEntry] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Record one step."""
+        """Record when the enclosed step starts and ends.
+
+        Parameters
+        ----------
+        name
+            Step, e.g. ``fits_feed``.
+
+        Yields
+        ------
+        None
+        """
         self.entries.append(TimelineEntry(name=f"{name}_started", time=datetime.now(UTC)))
         yield
         self.entries.append(TimelineEntry(name=f"{name}_ended", time=datetime.now(UTC)))
@@ -79,24 +91,24 @@ def process_burst(
     store: CalibrationStore | None = None,
     catalogues: Catalogues | None = None,
 ) -> Path:
-    """Run all steps on one alert and its packets.
+    """Run all steps on one alert and write its report.
 
     Parameters
     ----------
     alert, packets
-        The inputs; other notices of the burst beside the alert are used, too.
+        Input files. Other notices of the burst in the alert's folder are used, too.
     out
-        Gets the products, the reports, and ``archive/`` with the inputs as received.
+        Output folder of the products and reports, with the inputs as received in ``archive/``.
     attitude
-        Attitude product SVO-ATT-VHF; None: the attitude is that of the packets.
+        Attitude product SVO-ATT-VHF; None to use the attitude in the packets.
     gp_url
-        Base URL of the GP service; None: the report says that GP was not asked.
+        Base URL of the GP service; None to run without GP, which the report states.
     gp_timeout_s
-        Seconds to wait for GP.
+        Longest time to wait for GP, seconds.
     store
-        The calibration files; by default those of the package.
+        Calibration files; by default those of the package.
     catalogues
-        Asked for known sources; None: the report says that no catalogue was checked.
+        Catalogues of known sources; None to check none, which the report states.
 
     Returns
     -------
@@ -105,18 +117,22 @@ def process_burst(
 
     Raises
     ------
-    InvalidInput, NothingToDo, Failure
-        As the steps.
+    InvalidInput
+        An input is unreadable, or ``out`` is not a UTF-8 path.
+    NothingToDo
+        There is nothing to analyse, see `check_analysable`.
+    Failure
+        A step failed.
     """
     alert, packets, out = Path(alert), Path(packets), Path(out).resolve()
     if not is_utf8(out):
         raise InvalidInput(
-            f"{escaped(out)}: the folder's name is not UTF-8, as reports need it; choose another"
+            f"{escaped(out)}: the folder's name is not UTF-8, as reports require; choose another folder"
         )
     timeline = Timeline()
     timeline.entries.append(TimelineEntry(name="run_created", time=datetime.now(UTC)))
     archive = Archive(out / "archive")
-    # The user of a command line may read what the user may read.
+    # A command-line user may pass any file that this user can read.
     roots = [Path("/")]
     source, packets_source = _source(alert), _source(packets)
     attitude_source = None if attitude is None else _source(Path(attitude))
@@ -129,7 +145,7 @@ def process_burst(
         reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
         check_analysable(reception)
     with timeline.step("photons_extraction"):
-        # The archive names it after its content, its user does not.
+        # Messages name the user's file, not the archived copy, which is named by its checksum.
         extraction = photons_extraction(
             Path(str(reception.packets_path)),
             burst_id,
@@ -149,23 +165,8 @@ def process_burst(
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
     photons = reconstruct(PhotonList.load(Path(extraction.photons_path))).photons
-
-    def record(
-        analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
-    ) -> RunRecord:
-        return run_record(
-            run_id,
-            conf,
-            reception,
-            extraction,
-            event,
-            localisation,
-            analysis=analysis,
-            preliminary=preliminary,
-            out=out,
-            timeline=timeline.entries,
-        )
-
+    inputs = run_id, conf, reception, extraction, event, localisation
+    record = partial(run_record, *inputs, out=out, timeline=timeline.entries)
     early, analysis = None, None
     if localisation is not None:
         with timeline.step("preliminary_report"):
@@ -178,7 +179,7 @@ def process_burst(
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
         crosscheck = crosscheck_positions(alerts, localisation, gp, catalogues=catalogues)
-    run = record(analysis, early)
+    run = record(analysis=analysis, preliminary=early)
     products = update_ba(run, crosscheck, photons=photons, out=out, written=datetime.now(UTC))
     return out / products.json_file.path
 
@@ -197,22 +198,30 @@ def run_record(
     timeline: Sequence[TimelineEntry],
     is_replay: bool = False,
 ) -> RunRecord:
-    """Collect what the steps gave, for the report.
+    """Collect the results of the steps for the report.
 
     Parameters
     ----------
+    run_id
+        Airflow's ``dag_run_id``, or the same name for a local run.
+    conf
+        Configuration of the run.
+    reception, extraction
+        Results of ``reception_message`` and ``photons_extraction``.
     event
-        The event file; None where no photon can be placed on the sky.
+        The event file; None if no photon can be placed on the sky.
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
     analysis
-        Light curve and spectrum; None while they are not there, or when they failed.
+        Light curve and spectrum; None before ``source_analysis`` or if it failed.
     preliminary
-        The preliminary report, when there is one: what stays the same is not drawn again.
+        The preliminary report, whose unchanged plots are reused; None without one.
     out
-        The run's product folder; the report names products relative to it.
+        Product folder of the run; product paths in the report are relative to it.
     timeline
-        When the steps began and ended; when alert and packets were received is added.
+        Start and end times of the steps; the reception times of alert and packets are added.
     is_replay
-        True when an archived alert was sent again.
+        True for a replay of an archived alert.
     """
     moments = {"alert_received": reception.received, "packets_received": reception.packets_received}
     received = [TimelineEntry(name=name, time=time) for name, time in moments.items() if time is not None]
@@ -251,7 +260,7 @@ def run_record(
 
 
 def _source(path: Path) -> str:
-    """Return a path as a run names it; one that is not UTF-8, which no record can hold, as a URI."""
+    """Return a path as text; as a percent-encoded URI if it is not valid UTF-8."""
     return str(path.absolute()) if is_utf8(path.absolute()) else path.absolute().as_uri()
 
 
@@ -262,7 +271,7 @@ def _localised(
     out: Path,
     store: CalibrationStore | None,
 ) -> Localisation | None:
-    """Find the source; as in the DAG, the final report is made without it where that fails."""
+    """Localise the source; None if that fails: as in the DAG, the final report is written without it."""
     if event is None:
         return unplaced_localisation(extraction, alerts)
     try:
@@ -281,7 +290,7 @@ def _analysed(
     out: Path,
     store: CalibrationStore | None,
 ) -> SourceAnalysis:
-    """Make light curve and spectrum; their trouble is a reason in the report, never an error here."""
+    """Measure light curve and spectrum; an error becomes a reason in the report."""
     if event is None:
         return SourceAnalysis(analysed=False, reason=localisation.reason)
     try:
@@ -295,11 +304,11 @@ def _product(path: Path, out: Path) -> Product:
 
 
 def _ask_gp(conf: RunConf, event: EventProduct | None, url: str | None, timeout_s: float) -> GpOutcome:
-    """Have GP analyse the event file; its trouble is a reason in the report, never an error here."""
+    """Let GP analyse the event file; an error becomes a reason in the report."""
     if url is None:
         return _not_asked("GP was not asked (no --gp URL)")
     if event is None:
-        return _not_asked("GP was not asked: there is no event file for it")
+        return _not_asked("GP was not asked: there is no event file to analyse")
     request = GpRequest(**observation_fields(conf.observation), mode=conf.mode, event_file=event.path)
     try:
         client = GpClient(url)
@@ -313,7 +322,7 @@ def _not_asked(reason: str) -> GpOutcome:
 
 
 def _finished(process_id: str, client: GpClient, timeout_s: float) -> GpStatus:
-    """Poll until the job has ended or the time is over; a GP in trouble is asked less and less often."""
+    """Poll a job until it ends or the time is up; failed polls are repeated at growing intervals."""
     deadline, polling = time.monotonic() + timeout_s, Polling(GP_POLL_S)
     while True:
         try:
@@ -327,6 +336,6 @@ def _finished(process_id: str, client: GpClient, timeout_s: float) -> GpStatus:
         left = deadline - time.monotonic()
         if left <= 0.0:
             raise polling.given_up(
-                f"GP process {process_id}: not done after {timeout_s:.0f} s: {polling.last}"
+                f"GP process {process_id}: not finished after {timeout_s:.0f} s: {polling.last}"
             )
         time.sleep(polling.pause_s(left))

@@ -1,4 +1,4 @@
-"""From the event files of past runs to a calibration file of bad pixels."""
+"""Make a calibration file of bad pixels from the event files of past runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation
 
 
 class MadeNoiseMap(NamedTuple):
-    """A noise map and the calibration file that was made of it."""
+    """A new calibration file of bad pixels and the faults found in the noise map."""
 
     path: Path
     file: BadPixels
@@ -34,33 +34,33 @@ def make_noise_map(
     store: CalibrationStore | None = None,
     valid_from: datetime | None = None,
 ) -> MadeNoiseMap:
-    """Sum the photons of past runs outside of their sources, and write what is noisy or dead.
+    """Sum the photons of past runs outside their sources and write the noisy and dead pixels.
 
-    Of several event files of one burst and data stream only the one with the longest exposure counts: they
-    share their photons. The bad pixels in use at the last of the observations stay listed.
+    Event files of the same burst and data stream share their photons, so only the one with the longest
+    exposure is used. The bad pixels valid at the latest observation are kept in the new file.
 
     Parameters
     ----------
     event_files
-        As ``fits_feed`` writes them.
+        Event files written by ``fits_feed``.
     out
         Folder of the new file ``bad_pixels_<version>.toml``.
     store
-        The calibration files; by default the package's.
+        Calibration files; by default those of the package.
     valid_from
-        First moment of the observations that the new file is for; by default the start of the first run.
+        Start of the new file's validity; by default the start of the earliest run.
 
     Raises
     ------
     InvalidInput
-        No event file, one that cannot be read, or there is a file of that version.
+        No event file has good time, one is unreadable, or a file of that version exists.
     NothingToDo
-        Nothing is significantly noisy or dead.
+        No pixel, row, column or block is significantly noisy or dead.
     """
     store = store or packaged_store()
     runs = longest_runs(event_files)
     if not runs:
-        raise InvalidInput("noise map: no event file with good time; expected at least one")
+        raise InvalidInput("noise map: no event file has good time; pass at least one that has")
     total = empty_noise_map()
     for path, events in runs:
         total += _map_of(path, events, store)

@@ -1,4 +1,4 @@
-"""The event files of past runs, of which calibration files are made."""
+"""Select the event files of past runs from which calibration files are made."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from mxtvhf.models.text import escaped
 
 
 def longest_runs(paths: Sequence[Path]) -> list[tuple[Path, EventFile]]:
-    """Read event files; of several of one burst and data stream take the one with the longest exposure.
+    """Read event files and keep the longest exposure of each burst and data stream.
 
-    They share their photons. Files without good time are left out.
+    Event files of the same burst and data stream share their photons. Files without good time are left out.
+
+    Parameters
+    ----------
+    paths
+        Event files written by ``fits_feed``.
+
+    Raises
+    ------
+    InvalidInput
+        An event file is unreadable.
     """
     found: dict[str, tuple[Path, EventFile]] = {}
     for path in paths:
@@ -26,20 +36,35 @@ def longest_runs(paths: Sequence[Path]) -> list[tuple[Path, EventFile]]:
 
 
 def run_name(events: EventFile) -> str:
-    """Return the burst and the data stream of an event file."""
+    """Return the burst id and data stream of an event file as one name.
+
+    Parameters
+    ----------
+    events
+        The event file.
+    """
     return f"{events.header['BURST_ID']} {events.header['DSTREAM']}"
 
 
 def write_calibration_file(path: Path, text: str) -> Path:
-    """Write a new calibration file, and return its path.
+    """Write a new calibration file and return its path.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is created.
+    text
+        Content, TOML.
 
     Raises
     ------
     InvalidInput
-        There is a file of that name.
+        The file exists.
     """
     if path.exists():
-        raise InvalidInput(f"{escaped(path)}: exists; use the folder as MXTVHF_CALIBRATION for a new version")
+        raise InvalidInput(
+            f"{escaped(path)}: the file exists; set MXTVHF_CALIBRATION to its folder to make the next version"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.encode())
     return path

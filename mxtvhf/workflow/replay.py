@@ -1,4 +1,4 @@
-"""Replays: archived inputs under run ids of their own."""
+"""Select archived inputs for replay and plan their start times."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from mxtvhf.workflow.replay_request import ReplayRequest
 log = logging.getLogger(__name__)
 
 MAX_RUN_ID = 200
-"""Longest run id of a replay: Airflow allows 250 characters, our file names hold 200 of them."""
+"""Longest run id of a replay, characters; Airflow allows 250, our file names 200."""
 
 
 class Replay(Model):
-    """One archived input, to be run again."""
+    """An archived input that is run again."""
 
     run_id: str
     conf: RunConf
     original: str
-    """Id of the run that had the input."""
+    """Run id of the original run."""
     received: AwareDatetime
-    """When the original run had it."""
+    """When the original run received the input."""
 
 
 def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) -> list[Replay]:
     """Choose archived inputs, newest first.
 
-    The same alert with the same packets and attitude is chosen once, whatever runs it was given to. Left out
-    are replays themselves and, with a line in the log, inputs that cannot become a run: an unreadable alert,
-    or packets that never were received.
+    Inputs with the same alert, packets and attitude are chosen once, even if several runs had them. Replays
+    are left out. Inputs that cannot be run again, because the alert is unreadable or a file was never
+    received, are left out with a line in the log.
 
     Parameters
     ----------
     archive
-        Where the inputs are kept.
+        Archive of the inputs.
     request
-        Which, and how many at most.
+        Selection and largest number.
     at
-        Time of the replay; part of the run ids, ``<run_id>__replay_<time>``.
+        Time of the replay, a part of the run ids ``<run_id>__replay_<time>``.
     """
     mark = f"{REPLAY_MARK}{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
     seen: set[tuple[str, str | None, str | None]] = set()
@@ -59,7 +59,7 @@ def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) ->
         if entry.content in seen:
             continue
         if len(chosen) == request.limit:
-            log.info("more than %d inputs: the older ones are left out", request.limit)
+            log.info("more than %d inputs selected; older ones are left out", request.limit)
             break
         seen.add(entry.content)
         if _is_sound(entry, archive):
@@ -73,16 +73,17 @@ def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) ->
 def schedule(
     replays: Sequence[Replay], start: datetime, speed: float | None
 ) -> list[tuple[Replay, datetime]]:
-    """Tell when each replay is to start.
+    """Return the start time of each replay.
 
     Parameters
     ----------
     replays
         In any order.
     start
-        When the first one starts.
+        Start time of the first one.
     speed
-        1: with the times that lay between the inputs' receptions; 10: ten times as fast; None: all at once.
+        Playback speed: 1 keeps the original spacing of the inputs, 10 is ten times faster; None sends all at
+        once.
 
     Returns
     -------
@@ -105,22 +106,22 @@ def _reception(entry: ArchivedInput) -> tuple[datetime, str]:
 
 
 def _is_sound(entry: ArchivedInput, archive: Archive) -> bool:
-    """Tell whether all that was given was received and the alert can be read."""
+    """Return True if every file of the input was received and the alert is readable."""
     missing = [name for name in entry.content if name and not Path(name).is_relative_to(archive.root)]
     try:
         if missing:
-            raise InvalidInput(f"not in the archive: {missing[0]}")
+            raise InvalidInput(f"{missing[0]} is not in the archive")
         alert = read_alert(read_limited(Path(entry.conf.alert), MAX_ALERT_BYTES), name=entry.conf.alert)
         if alert.burst_id != entry.burst_id:
-            raise InvalidInput(f"the alert is of burst {alert.burst_id}")
+            raise InvalidInput(f"the alert belongs to burst {alert.burst_id}")
     except InvalidInput as error:
-        log.info("input of run %s is not replayed: %s", entry.run_id, error)
+        log.info("input of run %s left out of the replay: %s", entry.run_id, error)
         return False
     return True
 
 
 def _replay_run_id(entry: ArchivedInput, mark: str, *, taken: Container[str]) -> str:
-    """Name a replay after its input's run; a digest where that is no good name or not the only one."""
+    """Name a replay after the original run, with a digest if that name is invalid, too long or taken."""
     name = safe_name(entry.run_id)
     room = MAX_RUN_ID - len(mark)
     if name != entry.run_id or len(name) > room or name + mark in taken:

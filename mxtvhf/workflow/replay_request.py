@@ -1,4 +1,4 @@
-"""What may be asked of the replay DAG."""
+"""The parameters of the replay DAG."""
 
 from __future__ import annotations
 
@@ -12,52 +12,60 @@ from mxtvhf.models.ids import BurstId
 
 REPLAY_DAG_ID = "mxt_vhf_replay"
 SLOWEST = 1e-3
-"""Least speed of a replay: an hour between two inputs becomes six weeks; much less has no end in time."""
+"""Smallest playback speed; it stretches an hour between two inputs to six weeks."""
 
 
 class ReplayRequest(Model):
-    """What is to be replayed, and how fast: ``dag_run.conf`` of ``mxt_vhf_replay``."""
+    """The inputs to replay and the playback speed: ``dag_run.conf`` of ``mxt_vhf_replay``."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     burst_id: BurstId | None = Field(
-        default=None, description="Only this burst; empty: the newest inputs of the archive"
+        default=None, description="Only this burst; empty replays the newest inputs of the archive"
     )
     burst_ids: tuple[BurstId, ...] = Field(default=(), description="Only these bursts")
     first_day: date | None = Field(
         default=None,
         alias="from",
-        description="Only bursts of this day or later (the date in the id)",
+        description="Only bursts of this day or later (date in the burst id)",
     )
     last_day: date | None = Field(
         default=None,
         alias="to",
-        description="Only bursts of this day or earlier (the date in the id)",
+        description="Only bursts of this day or earlier (date in the burst id)",
     )
-    limit: int = Field(default=5, ge=1, le=1000, description="How many inputs at most, newest first")
+    limit: int = Field(default=5, ge=1, le=1000, description="Largest number of inputs, newest first")
     speed: float | None = Field(
         default=None,
         ge=SLOWEST,
         allow_inf_nan=False,
-        description="With the times between the inputs as they came, so many times as fast; empty: at once",
+        description="Playback speed: 1 keeps the original spacing, 10 is ten times faster; empty sends all "
+        "at once",
     )
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:
         if self.first_day and self.last_day and self.first_day > self.last_day:
-            raise ValueError(f"no day is from {self.first_day} to {self.last_day}; swap the two")
+            raise ValueError(
+                f"the first day {self.first_day} is after the last day {self.last_day}; swap them"
+            )
         return self
 
     @property
     def bursts(self) -> frozenset[str]:
-        """The bursts that are named; empty: all."""
+        """The burst ids that are named; empty means all."""
         return frozenset(filter(None, (self.burst_id, *self.burst_ids)))
 
     def wants(self, burst_id: str) -> bool:
-        """Tell whether a burst is asked for.
+        """Return True if a burst is selected.
 
-        The day is that of the id, ``sbYYMMDDnn``: it stays what it is however late an input comes, and holds
-        all inputs of a burst together.
+        The day is the one in the burst id, so that it is the same for all inputs of a burst however late
+        they arrive.
+
+        Parameters
+        ----------
+        burst_id
+            Burst id, ``sbYYMMDDnn``.
         """
         day = burst_id[2:8]
         return (

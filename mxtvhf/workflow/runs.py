@@ -1,7 +1,8 @@
-"""What MXT-VHF's own REST API says of its runs, by GP's contract (``gp/contract.py``).
+"""Build the answers of MXT-VHF's own REST API about runs and bursts.
 
-An orchestrator that knows GP knows us: ``POST processing`` answers with a ``processing_descriptor``, ``GET
-status`` with its state and the result. What a run has beyond that stands in ``run``.
+The API follows GP's contract (``gp/contract.py``), so that an orchestrator that can use GP can use MXT-VHF:
+``POST processing`` answers with a ``processing_descriptor``, ``GET status`` adds its state and the result.
+The field ``run`` holds everything beyond that contract.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from mxtvhf.models.text import one_line
 from mxtvhf.workflow.gp.contract import GpAnswer, GpResult, GpState, ProcessingDescriptor
 
 SERVICE = "mxt-vhf"
-"""What we call ourselves in ``processing_descriptor.service``."""
-REASON_UNKNOWN = "ended without a reason of its own; its log tells"
+"""Our name in ``processing_descriptor.service``."""
+REASON_UNKNOWN = "no reason recorded; see the task log"
 
 
 class Problem(Model):
-    """Why a request was refused, in one line."""
+    """The reason why a request was rejected, in one line."""
 
     detail: str
 
 
 class AirflowState(StrEnum):
-    """Airflow's word for the state of a run."""
+    """Airflow's states of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -43,7 +44,7 @@ class AirflowState(StrEnum):
 
 
 class StepProblem(Model):
-    """A step that failed, or that found nothing to do."""
+    """A step that failed or was skipped."""
 
     step: str = Field(examples=["wait_mxt_gp"])
     state: str = Field(examples=["failed"])
@@ -52,30 +53,30 @@ class StepProblem(Model):
 
 
 class Run(Model):
-    """A run as Airflow knows it."""
+    """A run and its state in Airflow."""
 
     run_id: str
     dag_id: str = Field(default=RunKind.LIVE.dag_id, examples=[RunKind.TEST.dag_id])
     burst_id: BurstId | None
-    """None: the run was started with a configuration that names no burst."""
+    """None if the run's configuration contains no valid burst id."""
     sequence: int | None
     state: AirflowState
     created: AwareDatetime
     started: AwareDatetime | None = None
     ended: AwareDatetime | None = None
     is_paused: bool = False
-    """True when Airflow starts no task of it, since the DAG is paused."""
+    """True if the DAG is paused, so that Airflow starts no task of the run."""
     problems: tuple[StepProblem, ...] = ()
     is_test: bool | None = None
-    """The role of its alert says that it is a test; None: the alert cannot be read."""
+    """True if the role of the alert is ``test``; None if the alert is unreadable."""
     gp: GpOutcome | None = None
-    """What GP gave, or why it gave nothing; None while it is not known, and in lists."""
+    """GP's result, or why there is none; None while it is unknown, and in lists."""
     gp_requested: AwareDatetime | None = None
-    """When GP was asked for its analysis; None where it was not (yet), and in lists."""
+    """When GP was asked for its analysis; None if it was not asked (yet), and in lists."""
 
 
 class ReportReference(Model):
-    """The report of a run in short, and where to get it."""
+    """A summary of a run's report and its URLs."""
 
     status: str
     """``preliminary`` or ``final``."""
@@ -86,59 +87,76 @@ class ReportReference(Model):
     is_replay: bool
     is_retracted: bool
     url: str
-    """The page for people."""
+    """HTML page."""
     json_url: str
+    """``report.json``."""
     products: dict[str, str]
     """Name -> URL."""
 
 
 class RunAnswer(GpAnswer):
-    """The answer to ``POST processing`` and ``GET status``: GP's contract, and our own part."""
+    """The answer to ``POST processing`` and ``GET status``: GP's contract with our own fields."""
 
     run: Run
     report: ReportReference | None = None
-    """The final report, before it the preliminary one."""
+    """The final report, or the preliminary one until then."""
 
 
 class RunEntry(Model):
-    """A line of the list of runs."""
+    """An entry of the list of runs."""
 
     process_id: str
     burst_id: BurstId | None
     state: GpState
     age_s: float
-    """Since the run was made, seconds."""
+    """Seconds since the run was created."""
     created: AwareDatetime
     best_position: Position | None
     is_test: bool | None
-    """None, as the two below, while there is no report."""
+    """None without a report, like the next two."""
     is_replay: bool | None
     is_retracted: bool | None
     report_url: str | None
     desk_state: str | None = None
-    """Where it stands in the desk's words, e.g. ``awaiting decision``; None from earlier versions."""
+    """State shown on the desk, e.g. ``awaiting decision``; None in answers of earlier versions."""
 
 
 class BurstEntry(Model):
-    """A line of the list of bursts."""
+    """An entry of the list of bursts."""
 
     burst_id: BurstId
     age_s: float
-    """Since T0, or since its first run where no report tells T0, seconds."""
+    """Seconds since T0, or since the creation of the first run if no report contains T0."""
     runs: int
     latest: RunEntry
-    """Its newest run that is no replay; where there are only replays the newest one."""
+    """The newest run that is not a replay, or the newest replay if there are only replays."""
 
 
 def differing(first: RunConf, second: RunConf) -> list[str]:
-    """Name the fields in which two inputs differ."""
+    """Return the names of the fields in which two run configurations differ.
+
+    Parameters
+    ----------
+    first, second
+        The configurations.
+    """
     return [name for name in RunConf.model_fields if getattr(first, name) != getattr(second, name)]
 
 
 def result_of(report: ReportSummary | None) -> GpResult | None:
-    """Return the best position of a report as a result by the contract; None without one, or without radius.
+    """Return the best position of a report as a GP result.
 
-    Where only the total radius is known it is given as the statistical one, with a systematic of zero.
+    If only the total radius is known, it is given as the statistical one with a systematic one of zero.
+
+    Parameters
+    ----------
+    report
+        The report; None without one.
+
+    Returns
+    -------
+    GpResult or None
+        None without a best position with an error radius.
     """
     best = report.best_position if report else None
     if best is None or best.r90_arcsec is None:
@@ -152,10 +170,17 @@ def result_of(report: ReportSummary | None) -> GpResult | None:
 
 
 def state_of(run: Run, report: ReportSummary | None) -> GpState:
-    """Return the state in the contract's words.
+    """Return the state of a run as a GP state.
 
-    COMPLETED is a run that ended with a position, whatever else of it failed; FAILED one that ended without,
+    A finished run is COMPLETED if it has a position, even if a step failed. It is FAILED if it has none,
     because a step failed or because there was nothing to localise.
+
+    Parameters
+    ----------
+    run
+        The run in Airflow.
+    report
+        Its latest report; None without one.
     """
     if run.state is AirflowState.QUEUED:
         return GpState.PENDING
@@ -165,26 +190,39 @@ def state_of(run: Run, report: ReportSummary | None) -> GpState:
 
 
 def message_of(run: Run, state: GpState) -> str | None:
-    """Say in one line what failed, why there is no position, or why the run does not go on."""
-    problems = "; ".join(f"{one_line(problem.step, 200)}: {problem.reason}" for problem in run.problems)
-    if state is GpState.FAILED:
-        return problems or "the run ended without a position"
-    if run.is_paused and not state.is_final:
-        return "the DAG is paused in Airflow: nothing runs until it is unpaused"
-    return problems or None
-
-
-def run_answer(run: Run, report: ReportSummary | None, base: str) -> RunAnswer:
-    """Describe a run.
+    """Return the message of a run: its problems, or why it does not proceed.
 
     Parameters
     ----------
     run
-        As Airflow knows it.
+        The run in Airflow.
+    state
+        Its state, as from `state_of`.
+
+    Returns
+    -------
+    str or None
+        One line; None if there is nothing to report.
+    """
+    problems = "; ".join(f"{one_line(problem.step, 200)}: {problem.reason}" for problem in run.problems)
+    if state is GpState.FAILED:
+        return problems or "the run ended without a position"
+    if run.is_paused and not state.is_final:
+        return "the DAG is paused in Airflow; unpause it to let the run continue"
+    return problems or None
+
+
+def run_answer(run: Run, report: ReportSummary | None, base: str) -> RunAnswer:
+    """Return the answer about a run.
+
+    Parameters
+    ----------
+    run
+        The run in Airflow.
     report
-        Its latest report, if there is one.
+        Its latest report; None without one.
     base
-        Where the REST API is, e.g. ``/mxtvhf``.
+        Path of the REST API, e.g. ``/mxtvhf``.
     """
     state = state_of(run, report)
     descriptor = ProcessingDescriptor(
@@ -201,16 +239,16 @@ def run_answer(run: Run, report: ReportSummary | None, base: str) -> RunAnswer:
 def run_entry(
     run: Run, report: ReportSummary | None, base: str, *, now: datetime, desk_state: str | None = None
 ) -> RunEntry:
-    """Describe a run in one line of a list.
+    """Return a run's entry in the list of runs.
 
     Parameters
     ----------
     run, report, base
-        As `run_answer`.
+        As in `run_answer`.
     now
-        Time of the list.
+        Time of the list, UTC.
     desk_state
-        The desk's word for the run.
+        State shown on the desk; None if unknown.
     """
     return RunEntry(
         process_id=run.run_id,
@@ -236,25 +274,27 @@ def burst_entries(
     now: datetime,
     desk_state: Callable[[Run, ReportSummary | None], str | None] = lambda _run, _report: None,
 ) -> list[BurstEntry]:
-    """Group runs by burst.
+    """Group runs by burst and return an entry for each burst.
 
     Parameters
     ----------
     runs
         Newest first.
     report_of
-        Gives the report of a run id; asked for one run of each burst only.
-    base, now
-        As `run_entry`.
+        Function that returns the report of a run id; called for one run of each burst.
+    base
+        As in `run_answer`.
     limit
-        How many bursts at most.
+        Largest number of bursts.
+    now
+        Time of the list, UTC.
     desk_state
-        Gives the desk's word for a run and its report.
+        Function that returns the state shown on the desk for a run and its report.
 
     Returns
     -------
     list of BurstEntry
-        The burst with the newest run first.
+        Sorted by newest run, the newest first.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:

@@ -176,7 +176,7 @@ def test_a_bad_calibration_folder_is_one_line_and_exit_status_2(processed, excha
             folder,
             "psf_900-own.toml: core_fwhm_arcmin: found -1.0, expected a value greater than 0",
         ),
-        (["calibration"], nowhere, "none: no folder with calibration files"),
+        (["calibration"], nowhere, "none: no calibration file found"),
         (["localise", processed / "events.fits"], folder, "psf_900-own.toml"),
         (["simulate", "--burst", BURST, "--out", tmp_path / "out"], folder, "psf_900-own.toml"),
         (["gp", "--data", tmp_path, "--state", tmp_path / "gp"], folder, "psf_900-own.toml"),

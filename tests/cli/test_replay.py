@@ -61,7 +61,10 @@ def test_the_status_tells_what_came_of_it(monkeypatch, outcomes, arguments, stat
     ("arguments", "words"),
     [
         ([], "give burst ids, days (--from, --to) or --limit"),
-        (["--from", "2026-03-31", "--to", "2026-03-01"], "no day is from 2026-03-31 to 2026-03-01"),
+        (
+            ["--from", "2026-03-31", "--to", "2026-03-01"],
+            "the first day 2026-03-31 is after the last day 2026-03-01",
+        ),
         (["--from", "2026-03-31T12:00"], "expected a day such as"),
         (["no-burst"], "burst_ids.0: found 'no-burst', expected"),
         (

@@ -150,7 +150,7 @@ def test_an_upgrade_is_a_migration_between_stop_and_start(installation):
 
 
 def test_further_secrets_and_files_come_from_the_override_of_the_documentation(installation, tmp_path):
-    text = (PROJECT / "docs" / "production.md").read_text()
+    text = (PROJECT / "docs" / "how-to" / "deploy.md").read_text()
     (override,) = (block for block in re.findall("```yaml\n(.*?)```", text, re.S) if "x-further" in block)
     (tmp_path / "docker-compose.override.yaml").write_text(override)
     shutil.copy(installation.folder / "docker-compose.yaml", tmp_path)

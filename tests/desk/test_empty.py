@@ -31,7 +31,7 @@ def test_a_burst_whose_packet_file_is_empty(settings, processed, tmp_path):
 
 def test_a_run_with_nothing_to_analyse_gives_its_reason(settings):
     problem = StepProblem(
-        step="reception_message", state="skipped", reason="no VHF packets came with this alert"
+        step="reception_message", state="skipped", reason="no VHF packets received with this alert"
     )
     assert problem.reason in html_of(settings, [run(f"{BURST}__1", problems=(problem,))])
 

@@ -126,7 +126,7 @@ def keyword(part, key, value):
         (with_zero(MJDREF="NaN"), "HDU ATTITUDE"),
         (lambda parts: parts.pop(1), "HDU ATTITUDE"),
         (empty, "the table has no attitude sample"),
-        (column("TIME", 1, np.nan), "time nan is invalid"),
+        (column("TIME", 1, np.nan), "time is nan; expected a finite number"),
         (column("TIME", 1, START), "two attitudes at MET 295268612.25"),
         (column("QUATERNION", 2, [0.0, 0.0, 0.0, 0.9]), "quaternion is not of unit length"),
         (column("QUATERNION", 2, [np.nan, 0.0, 0.0, 1.0]), "quaternion is not of unit length"),

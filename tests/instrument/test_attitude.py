@@ -39,7 +39,7 @@ def test_invalid_samples_are_refused(time, data):
     if sound and all(abs(np.sqrt(q @ q) - 1) < 1e-6 for q in quaternion):
         assert len(AttitudeHistory(time, quaternion, np.ones(len(time), bool))) == len(time)
     else:
-        cause = r"attitude: sample \d+: .*(is invalid|is not after .*|not of unit length)$"
+        cause = r"attitude: sample \d+: .*(expected a finite number|is not after .*|not of unit length)$"
         with pytest.raises(InvalidInput, match=cause):
             AttitudeHistory(time, quaternion, np.ones(len(time), bool))
 
@@ -60,7 +60,7 @@ def test_samples_in_any_order_are_arranged_and_repeats_are_dropped(samples):
     [
         ({"time": np.array([0.0, 10.0, 10.0])}, "sample 2: time 10.000000 is not after 10.000000"),
         ({"time": np.array([0.0, 10.0, 5.0])}, "sample 2: time 5.000000 is not after 10.000000"),
-        ({"time": np.array([0.0, np.nan, 5.0])}, "sample 1: time nan is invalid"),
+        ({"time": np.array([0.0, np.nan, 5.0])}, "sample 1: time is nan; expected a finite number"),
         ({"quaternion": np.tile(1.01 * HERE, (3, 1))}, "sample 0: quaternion is not of unit length"),
         ({"quaternion": np.full((3, 4), 1e200)}, "sample 0: quaternion is not of unit length"),
         ({"quaternion": np.tile(HERE, (2, 1))}, "3 times, but quaternions"),

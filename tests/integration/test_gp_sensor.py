@@ -214,7 +214,9 @@ def test_nobody_listens(airflow):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     run = airflow.run_dag(url)
-    reached = "GP cannot be reached (Connection refused); check that it runs and that its address is right"
+    reached = (
+        "GP cannot be reached (Connection refused); check that it is running and that its address is correct"
+    )
     assert (outcome(run).word, outcome(run).reason) == ("not reached", f"POST {url}/processing: {reached}")
 
 
@@ -350,7 +352,7 @@ def test_trigger_does_not_repeat_what_is_beyond_hope(airflow, gp, mode):
 
 def test_trigger_against_a_port_without_tls(airflow, gp):
     (event,) = airflow.run_trigger(gp.url.replace("http:", "https:"))["events"]
-    assert "no TLS connection" in event["error"]
+    assert "TLS connection failed" in event["error"]
 
 
 def test_a_restarted_trigger_does_not_wait_anew(airflow, gp):

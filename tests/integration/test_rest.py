@@ -148,7 +148,7 @@ def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
     run.wait(f"{BURST}__78__test")
     skipped = ask("GET", f"/status?seqid={BURST}__78__test").json()
     assert skipped["processing_descriptor"]["state"] == "FAILED"
-    assert "no VHF packets came with this alert" in skipped["processing_descriptor"]["message"]
+    assert "no VHF packets received with this alert" in skipped["processing_descriptor"]["message"]
     (problem,) = skipped["run"]["problems"]
     assert (problem["step"], problem["state"]) == ("reception_message", "skipped")
     assert skipped["run"]["state"] == "success"
@@ -277,7 +277,7 @@ def test_airflow_down_and_a_wrong_password_are_failures(mxtvhf, tmp_path):
 def test_start_waits_and_tells_by_its_status_that_there_is_no_result(mxtvhf, burst_folder):
     done = mxtvhf("start", burst_folder / "alert.xml", "--sequence", "81", "--wait")
     assert done.returncode == 1
-    assert "no VHF packets came with this alert" in done.stdout
+    assert "no VHF packets received with this alert" in done.stdout
 
 
 def test_curl_lines_of_the_readme(stack, settings, burst_folder):

@@ -109,7 +109,7 @@ def test_the_note_of_a_run_is_its_headline(run, finished):
 
 def test_the_note_of_a_run_without_report_is_the_reason(run, conf):
     assert run("note-of-notice", **{**conf, "packets": None}) == "success"
-    assert "no VHF packets came with this alert" in note_of(run, "note-of-notice")
+    assert "no VHF packets received with this alert" in note_of(run, "note-of-notice")
 
 
 def test_the_preliminary_report_comes_before_gp_has_answered(run, finished):
@@ -227,7 +227,7 @@ def test_a_bad_alert_fails_at_reception_and_is_kept(run, settings, conf, burst_f
 
 def test_an_alert_of_another_burst_is_refused(run, conf):
     assert run("other-burst", **{**conf, "burst_id": OTHER}) == "failed"
-    assert "the alert is of burst sb26030704" in run.log("other-burst", "reception_message")
+    assert "the alert belongs to burst sb26030704" in run.log("other-burst", "reception_message")
 
 
 def test_a_notice_without_a_position_stops_in_good_order(run, settings, conf, grm_notice):

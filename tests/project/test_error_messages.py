@@ -22,6 +22,8 @@ def check(path, is_folder, names):
     def inner():
         return HTTPException(404, f"no run {path}")
     log(f"{path}: is read")
+    if is_late:
+        raise polling.given_up(f"{path}: no result, given up")
     raise InvalidInput(f"{path}: " + cause) from None
     raise ValueError(str(path))
 """
@@ -33,6 +35,7 @@ def test_texts_of_raised_and_returned_errors_are_found_with_their_alternatives()
         "…: no such file",
         "…: not FITS or CSV: line … has no end",
         "no run …",
+        "…: no result, given up",
         "…",
     }
 

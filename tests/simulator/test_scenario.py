@@ -244,7 +244,8 @@ def test_the_wrong_attitude_product_is_an_error_that_names_it(tmp_path):
     written(tmp_path / "one", seed=7, attitude="product")
     written(tmp_path / "other", "sb26070101", ra_deg=10.0, dec_deg=5.0, attitude="product")
     with pytest.raises(
-        NotOurs, match=r"other/attitude\.fits: attitude of burst sb26070101, not of sb26030704"
+        NotOurs,
+        match=r"other/attitude\.fits: attitude product of burst sb26070101; expected burst sb26030704",
     ):
         process_burst(
             tmp_path / "one" / "alert.xml",

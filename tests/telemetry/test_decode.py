@@ -451,11 +451,11 @@ def test_photons_left_in_the_stream_bytes_are_not_shared():
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        ({"x": np.array([0, 256], np.int16)}, "x 256 outside 0..255"),
-        ({"y": np.array([-1, 0], np.int16)}, "y -1 outside 0..255"),
-        ({"pha": np.array([0, 4096], np.int32)}, "pha 4096 outside 0..4095"),
+        ({"x": np.array([0, 256], np.int16)}, "x 256 is out of range; expected 0 to 255"),
+        ({"y": np.array([-1, 0], np.int16)}, "y -1 is out of range; expected 0 to 255"),
+        ({"pha": np.array([0, 4096], np.int32)}, "pha 4096 is out of range; expected 0 to 4095"),
         ({"time": np.array([START + 1, START])}, "times are not in ascending order"),
-        ({"time": np.array([START, START + 0.05])}, "not starts of detector frames"),
+        ({"time": np.array([START, START + 0.05])}, "expected starts of detector frames"),
         ({"time": np.array([-5.0, -4.0])}, "before the epoch"),
     ],
 )

@@ -26,7 +26,7 @@ def test_a_server_of_the_authority_is_trusted_and_no_other(authority, tmp_path, 
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.ca))
         assert asked(port, authority.ca) == {"status": "healthy"}
         for ca in (other.ca, None):
-            with pytest.raises(Retriable, match="no secure connection to Airflow: "):
+            with pytest.raises(Retriable, match="TLS connection to Airflow failed: "):
                 asked(port, ca)
 
 
@@ -35,7 +35,7 @@ def test_an_expired_certificate_is_named_and_its_successor_taken(authority):
     with https_server(*expired) as (port, context):
         with pytest.raises(Retriable) as caught:
             asked(port, authority.ca)
-        expected = f"https://127.0.0.1:{port}: no secure connection to Airflow: certificate has expired"
+        expected = f"https://127.0.0.1:{port}: TLS connection to Airflow failed: certificate has expired"
         assert str(caught.value) == expected
         context.load_cert_chain(*authority.issue("api"))
         assert asked(port, authority.ca) == {"status": "healthy"}

@@ -114,26 +114,26 @@ def test_a_field_unlike_the_known_background_is_fitted_alone_and_makes_no_source
     assert "background" in found.not_used
     assert "background" not in found.uses
     assert found.reason is not None
-    assert "unlike the background of past runs" in found.reason
+    assert "the background differs from that of past runs" in found.reason
 
 
 def test_spectra_that_differ_from_run_to_run_tell_nothing(runs: list[Path], tmp_path: Path) -> None:
     soft = [run(tmp_path, number, 0.0, 800.0, of_sky) for number in (22, 23)]
-    with pytest.raises(NothingToDo, match="varies so much over 4 runs"):
+    with pytest.raises(NothingToDo, match="varies too much between the 4 runs"):
         make_background([*runs[:2], *soft], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_runs_with_energies_unlike_all_known_ones_are_left_out(runs: list[Path], tmp_path: Path) -> None:
     strange = run(tmp_path, 24, 0.0, 200.0, of_one_line)
-    with pytest.raises(InvalidInput, match="1 of 2 runs can be used"):
+    with pytest.raises(InvalidInput, match="1 of 2 runs are usable"):
         make_background([runs[0], strange], tmp_path)
 
 
 def test_faults_of_the_input_are_told(made: MadeBackground, runs: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no event file with good time"):
+    with pytest.raises(InvalidInput, match="no event file has good time"):
         make_background([], tmp_path)
-    with pytest.raises(InvalidInput, match="1 of 1 runs can be used"):
+    with pytest.raises(InvalidInput, match="1 of 1 runs are usable"):
         make_background(runs[:1], tmp_path)
     with pytest.raises(InvalidInput, match="exists"):
         make_background(runs[:3], made.path.parent)

@@ -33,7 +33,7 @@ from support.commands import mxtvhf
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 BURST = "sb26030704"
-NO_GOOD_TIME = "there is no good time: at no moment was the pointing stable and every photon received"
+NO_GOOD_TIME = "there is no good time: the pointing was never stable while all photons were received"
 NO_PHOTON = PhotonList(np.empty(0), np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.int32))
 
 
@@ -206,7 +206,7 @@ def test_a_source_is_measured_where_none_of_its_photons_is(tmp_path: Path, sent:
         (lambda sent: b"", "packets.bin: empty, no VHF packets"),
         (
             lambda sent: b"".join(encode_photons(sent.photons, BURST)),
-            "packets.bin: no pointing packet, its [0-9]+ photon packets cannot be placed on the sky",
+            "packets.bin: no pointing packet, so its [0-9]+ photon packets cannot be placed on the sky",
         ),
     ],
     ids=["no byte", "no pointing packet"],

@@ -55,7 +55,7 @@ def test_gp_may_be_busy_and_forget_the_job_for_a_while() -> None:
 
 def test_a_gp_in_trouble_is_asked_less_and_less_until_the_time_is_over() -> None:
     gp = ScriptedGp(GpBusy("503"))
-    with pytest.raises(Failure, match="GP process a7: not done after 0 s: 503"):
+    with pytest.raises(Failure, match="GP process a7: not finished after 0 s: 503"):
         local._finished("a7", gp, 0.2)
     # Pauses of 1, 2, 4 ... ms: 0.2 s are over with the eighth.
     assert gp.asked <= 9
@@ -83,7 +83,7 @@ def test_record_of_a_run(damaged: Path) -> None:
     run = run_record("r", conf, reception, extraction, event, None, out=out, timeline=(), is_replay=True)
     assert run.is_replay
     assert run.warnings == (*extraction.warnings, "the pointing moved")
-    assert any("1 corrupt, not used: cut short" in warning for warning in run.warnings)
+    assert any("1 corrupt, rejected: cut short" in warning for warning in run.warnings)
     assert set(run.products) == {"event_file", "onboard_positions", "photons", "rejected_packets"}
     for product in run.products.values():
         assert sha256_of((out / product.path).read_bytes()) == product.sha256
@@ -93,7 +93,7 @@ def test_warnings_of_the_extraction_reach_the_report(damaged: Path) -> None:
     report = json.loads(
         process_burst(damaged / "alert.xml", damaged / "packets.bin", damaged / "out").read_text()
     )
-    assert any("1 corrupt, not used: cut short" in warning for warning in report["warnings"])
+    assert any("1 corrupt, rejected: cut short" in warning for warning in report["warnings"])
     assert not report["is_replay"]
 
 

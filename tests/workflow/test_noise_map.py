@@ -104,7 +104,7 @@ def test_what_was_listed_stays_listed_in_the_next_version(runs: list[Path], tmp_
 
 
 def test_no_event_file_is_no_map(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="expected at least one"):
+    with pytest.raises(InvalidInput, match="no event file has good time"):
         make_noise_map([], tmp_path)
 
 

@@ -16,7 +16,17 @@ Localiser = Callable[[Path], Localisation]
 
 
 def localise_events(event_file: Path, store: CalibrationStore | None = None) -> Localisation:
-    """Run our own localisation, which is imported on first use because it imports astropy and scipy."""
+    """Run our own localisation.
+
+    It is imported on first use, because it imports astropy and scipy.
+
+    Parameters
+    ----------
+    event_file
+        FITS event list.
+    store
+        Calibration files; by default those of the package.
+    """
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
     return vhf_localisation(event_file, store=store)
@@ -58,14 +68,25 @@ def _inside(data: Path, name: str) -> Path:
     try:
         path = (data / name).resolve()
     except (ValueError, OSError, RuntimeError):
-        raise InvalidInput(f"event file {name[:200]!r} is not a valid path") from None
+        raise InvalidInput(f"event file {name[:200]!r}: invalid path") from None
     if not path.is_relative_to(data.resolve()):
-        raise InvalidInput(f"event file {name[:200]!r} is outside the data folder")
+        raise InvalidInput(
+            f"event file {name[:200]!r} is outside the data folder of the service; move it there"
+        )
     return path
 
 
 def analyse(request: GpRequest, data: Path, localise: Localiser = localise_events) -> AnalysisResult:
     """Localise the source in the request's event file.
+
+    Parameters
+    ----------
+    request
+        The request.
+    data
+        Folder that the service may read.
+    localise
+        Function that localises the source of an event file.
 
     Raises
     ------
@@ -79,7 +100,9 @@ def analyse(request: GpRequest, data: Path, localise: Localiser = localise_event
     path = event_file_of(request, data)
     try:
         if not path.is_file():
-            raise InvalidInput(f"no event file {escaped(path.name)}")
+            raise InvalidInput(
+                f"event file {escaped(path.name)} does not exist in the data folder of the service"
+            )
     except OSError as error:
         raise InvalidInput(f"event file {escaped(path.name, 200)}: {error.strerror}") from None
     found = localise(path)

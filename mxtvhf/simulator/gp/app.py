@@ -1,4 +1,4 @@
-"""HTTP interface of the reference GP: two endpoints of the contract, and two for its operator."""
+"""REST API of the reference GP: two endpoints of the contract, and two for its operator."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def create_app(
     pool = Workers(store, data, count=workers, delay=delay, localise=localise)
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def _life(_: FastAPI) -> AsyncIterator[None]:
         pool.start()
         yield
         pool.stop()
@@ -91,15 +91,20 @@ def create_app(
         title="MXT General Program: reference service",
         description="Replaces the partner's GP; analyses event files with the localisation of MXT-VHF.",
         version=__version__,
-        lifespan=life,
+        lifespan=_life,
     )
     app.state.store, app.state.pool, app.state.data = store, pool, data
     app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
     refusals = {400: "No such event file, or the body is not text", 411: "No length", 413: "Too long"}
-    app.post("/processing", response_model=ServiceAnswer, responses=_problems(refusals))(start)
-    app.get("/status", response_model=ServiceAnswer, responses=_problems({404: "No such job"}))(status)
-    app.get("/jobs")(jobs)
-    app.get("/health")(health)
+    for method, path, endpoint, errors in (
+        (app.post, "/processing", start, refusals),
+        (app.get, "/status", status, {404: "No such job"}),
+        (app.get, "/jobs", jobs, {}),
+        (app.get, "/health", health, {}),
+    ):
+        # The OpenAPI page shows the summary of the docstring without its parameters.
+        summary, _, _ = str(endpoint.__doc__).partition("\n")
+        method(path, description=summary, responses=_problems(errors))(endpoint)
     return app
 
 
@@ -108,7 +113,15 @@ def _problems(causes: dict[int, str]) -> dict[int | str, dict[str, Any]]:
 
 
 def start(body: GpRequest, request: Request) -> ServiceAnswer:
-    """Start an analysis. Repeating a request starts another analysis."""
+    """Start an analysis; the same request again starts another one.
+
+    Parameters
+    ----------
+    body
+        Observation or event file to analyse.
+    request
+        HTTP request, which gives access to the service.
+    """
     try:
         event_file_of(body, request.app.state.data)
     except InvalidInput as error:
@@ -119,7 +132,15 @@ def start(body: GpRequest, request: Request) -> ServiceAnswer:
 
 
 def status(seqid: Annotated[str, Query(min_length=1, max_length=256)], request: Request) -> ServiceAnswer:
-    """Return the state of the job with this process id, and its result once it is completed."""
+    """Return the state of a job, and its result once it is completed.
+
+    Parameters
+    ----------
+    seqid
+        Process id of the job.
+    request
+        HTTP request, which gives access to the service.
+    """
     job = request.app.state.store.get(seqid)
     if job is None:
         raise HTTPException(404, "no such process id")
@@ -127,12 +148,26 @@ def status(seqid: Annotated[str, Query(min_length=1, max_length=256)], request: 
 
 
 def jobs(request: Request, count: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[JobEntry]:
-    """List the jobs, newest first."""
+    """Return the latest jobs, newest first.
+
+    Parameters
+    ----------
+    request
+        HTTP request, which gives access to the service.
+    count
+        Largest number of jobs.
+    """
     return [JobEntry(**_entry(job)) for job in request.app.state.store.latest(count)]
 
 
 def health(request: Request) -> ServiceHealth:
-    """Return the health of the service."""
+    """Return the health of the service.
+
+    Parameters
+    ----------
+    request
+        HTTP request, which gives access to the service.
+    """
     counts = {state.value: number for state, number in request.app.state.store.counts().items()}
     return ServiceHealth(status="ok", version=__version__, jobs=counts)
 

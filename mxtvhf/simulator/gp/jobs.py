@@ -70,7 +70,12 @@ class Job:
 
 
 class JobStore:
-    """Jobs of one folder. Several threads may share it, but only one process can open it.
+    """The jobs of one folder; several threads may share it, but only one process can open it.
+
+    Parameters
+    ----------
+    folder
+        Folder of the job file, which is created if missing.
 
     Raises
     ------
@@ -90,7 +95,9 @@ class JobStore:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock_file.close()
-            raise Failure(f"GP state folder {folder}: another GP service uses it") from None
+            raise Failure(
+                f"GP state folder {folder}: another GP service uses it; stop it or choose another folder"
+            ) from None
         self._one_at_a_time = threading.Lock()
         path = folder / "jobs.sqlite"
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -143,7 +150,13 @@ class JobStore:
             )
 
     def submit(self, request: GpRequest) -> Job:
-        """Add a job. Repeating a request adds another job."""
+        """Add a job; the same request again adds another one.
+
+        Parameters
+        ----------
+        request
+            Observation or event file to analyse.
+        """
         process_id = str(uuid.uuid4())
         now = utc_text(datetime.now(UTC))
         with self._one_at_a_time:
@@ -164,7 +177,13 @@ class JobStore:
         return _job(rows[0]) if rows else None
 
     def release(self, process_id: str) -> None:
-        """Return a claimed job to the queue for the next start of the service."""
+        """Return a claimed job to the queue for the next start of the service.
+
+        Parameters
+        ----------
+        process_id
+            Id of the job.
+        """
         with self._one_at_a_time:
             self._database.execute(
                 "UPDATE jobs SET state = ?, starts = starts - 1 WHERE process_id = ?",
@@ -172,15 +191,39 @@ class JobStore:
             )
 
     def complete(self, process_id: str, result: AnalysisResult) -> None:
-        """End a job with its result."""
+        """End a job with its result.
+
+        Parameters
+        ----------
+        process_id
+            Id of the job.
+        result
+            Result of the analysis.
+        """
         self._end(process_id, GpState.COMPLETED, None, result.model_dump_json())
 
     def complete_without_source(self, process_id: str, message: str) -> None:
-        """End a job without a detection; the message gives the upper limit."""
+        """End a job without a detection.
+
+        Parameters
+        ----------
+        process_id
+            Id of the job.
+        message
+            Reason with the upper limit.
+        """
         self._end(process_id, GpState.COMPLETED, message, None)
 
     def fail(self, process_id: str, message: str) -> None:
-        """End a job without a result."""
+        """End a job with a failure.
+
+        Parameters
+        ----------
+        process_id
+            Id of the job.
+        message
+            Cause of the failure.
+        """
         self._end(process_id, GpState.FAILED, message, None)
 
     def _end(self, process_id: str, state: GpState, message: str | None, result: str | None) -> None:
@@ -191,13 +234,25 @@ class JobStore:
             )
 
     def get(self, process_id: str) -> Job | None:
-        """Return a job, None if it does not exist."""
+        """Return a job; None if it does not exist.
+
+        Parameters
+        ----------
+        process_id
+            Id of the job.
+        """
         with self._one_at_a_time:
             row = self._database.execute("SELECT * FROM jobs WHERE process_id = ?", (process_id,)).fetchone()
         return _job(row) if row else None
 
     def latest(self, count: int) -> list[Job]:
-        """Return the latest jobs, newest first."""
+        """Return the latest jobs, newest first.
+
+        Parameters
+        ----------
+        count
+            Largest number of jobs.
+        """
         with self._one_at_a_time:
             rows = self._database.execute(
                 "SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (count,)

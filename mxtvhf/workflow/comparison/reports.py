@@ -96,7 +96,13 @@ def compare_reports(
 
 
 def reason_text(differences: Sequence[Difference]) -> str:
-    """Return the differences as one line."""
+    """Summarise differences in one line.
+
+    Parameters
+    ----------
+    differences
+        Differences in the order in which to name them; the first three of each kind are named.
+    """
     words = {True: "differs", False: "noted"}
     parts = []
     for matters, word in words.items():
@@ -108,7 +114,13 @@ def reason_text(differences: Sequence[Difference]) -> str:
 
 
 def position_shift(archived: Report, new: Report) -> PositionShift:
-    """Return the shift of a position, and its radii."""
+    """Return the shift between two positions and their radii.
+
+    Parameters
+    ----------
+    archived, new
+        Positions of the two reports as JSON.
+    """
     separation = separation_arcsec(archived["ra_deg"], archived["dec_deg"], new["ra_deg"], new["dec_deg"])
     radius = max(_scale(archived), _scale(new))
     return PositionShift(

@@ -63,7 +63,15 @@ def compare_runs(
 
 
 def write_comparison(products: Path, found: Comparison) -> Path:
-    """Write ``comparison.json`` into the replay's product folder."""
+    """Write ``comparison.json`` into the replay's product folder and return its path.
+
+    Parameters
+    ----------
+    products
+        Folder of all products.
+    found
+        The comparison.
+    """
     path = product_folder(products, found.burst_id, found.new_run) / COMPARISON_FILE
     write_atomically(path, found.model_dump_json(indent=1).encode() + b"\n")
     return path

@@ -9,7 +9,13 @@ from mxtvhf.workflow.comparison.model import ComparisonSummary, Outcome, Positio
 
 
 def comparisons_text(found: Iterable[ComparisonSummary]) -> list[str]:
-    """Format comparisons as a table, changed ones first, and count them."""
+    """Format comparisons as a table, changed ones first, with a last line that counts the outcomes.
+
+    Parameters
+    ----------
+    found
+        Comparisons in any order.
+    """
     rows = sorted(found, key=lambda one: (list(Outcome).index(one.outcome) != 1, one.new_run))
     lines = [f"{'outcome':8} {'best position moved':22} {'version':16} run: what differs"]
     lines += [

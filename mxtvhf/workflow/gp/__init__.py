@@ -1,1 +1,1 @@
-"""The General Program pipeline (GP): the contract of its REST interface and our client."""
+"""The General Program pipeline (GP): the contract of its REST API and our client."""

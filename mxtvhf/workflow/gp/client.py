@@ -1,4 +1,4 @@
-"""A client of the partner's General Program (GP) service; ``gp_contract`` says what is asked and answered."""
+"""Client of the partner's General Program (GP) service; its contract is in ``contract``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mxtvhf.workflow.gp.contract import (
 
 
 class GpClient:
-    """A GP service, asked with ``requests``.
+    """A blocking client of one GP service.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ class GpClient:
     auth
         Login and password for HTTP basic authentication.
     timeout
-        Seconds to connect, and seconds for the whole answer.
+        Connect timeout and timeout for the whole answer, seconds.
     session
-        A session to use instead of an own one.
+        HTTP session to use; None for a new one.
 
     Raises
     ------
     InvalidInput
-        The base URL is none.
+        The base URL is invalid.
     """
 
     def __init__(
@@ -60,22 +60,27 @@ class GpClient:
         self._session = session or requests.Session()
 
     def start(self, request: GpRequest) -> str:
-        """Ask GP to start an analysis and return its process id.
+        """Start an analysis and return its process id.
+
+        Parameters
+        ----------
+        request
+            Observation or event file to analyse.
 
         Raises
         ------
         GpBusy
-            GP has not started: no connection, 429 or 503.
+            GP has not started the analysis: no connection, 429 or 503.
         GpStartUnknownError
-            The request was sent, but no answer came, or none that rules out that GP has started.
+            The request was sent, but the answer is missing or does not exclude that GP has started.
         InvalidInput, GpAnswerError
-            GP refuses, as ``started_job``; or there is no TLS connection.
+            GP rejected the request, see ``started_job``, or the TLS connection failed.
         """
         url = f"{self.base_url}/processing"
         try:
             answer = self._ask("POST", url, json=request.model_dump(exclude_none=True))
         except requests.exceptions.SSLError as error:
-            raise GpAnswerError(f"POST {url}: no TLS connection ({_network_cause(error)})") from None
+            raise GpAnswerError(f"POST {url}: TLS connection failed ({_network_cause(error)})") from None
         except requests.ConnectionError as error:
             if _never_connected(error):
                 raise GpBusy(f"POST {url}: {_network_cause(error)}") from None
@@ -85,18 +90,31 @@ class GpClient:
         return started_job(answer)
 
     def status(self, process_id: str) -> GpStatus:
-        """Ask once where a job stands; errors as ``job_status``, and GpBusy for the network's."""
+        """Return the current status of a job.
+
+        Parameters
+        ----------
+        process_id
+            GP's id of the job.
+
+        Raises
+        ------
+        GpBusy
+            No connection or no answer, or as in ``job_status``.
+        InvalidInput, GpAnswerError, GpUnknownJobError
+            As in ``job_status``.
+        """
         url = f"{self.base_url}/status"
         try:
             answer = self._ask("GET", url, params={"seqid": process_id})
         except requests.exceptions.SSLError as error:
-            raise GpAnswerError(f"GET {url}: no TLS connection ({_network_cause(error)})") from None
+            raise GpAnswerError(f"GET {url}: TLS connection failed ({_network_cause(error)})") from None
         except (requests.RequestException, HTTPError, OSError) as error:
             raise GpBusy(f"GET {url}?seqid={process_id}: {_network_cause(error)}") from None
         return job_status(answer, process_id)
 
     def _ask(self, method: Literal["GET", "POST"], url: str, **what: Any) -> Answer:
-        """Send a request, follow no redirect, read at most ``MAX_BODY + 1`` bytes of the answer."""
+        """Send a request without following redirects and read at most ``MAX_BODY + 1`` bytes."""
         give_up = time.monotonic() + self._timeout[1]
         with self._session.request(
             method,
@@ -119,13 +137,13 @@ class GpClient:
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:
-    """Tell whether no connection was made, so that GP cannot have seen the request."""
+    """Return True if no connection was made, so that GP cannot have received the request."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
 def _network_cause(error: Exception) -> str:
-    """Say in one line why there is no answer."""
+    """Return in one line why there is no answer."""
     if isinstance(error, requests.ConnectTimeout):
         return unreachable("no connection within the time limit")
     if isinstance(error, requests.Timeout) or "Read timed out" in str(error):

@@ -1,4 +1,4 @@
-"""The REST contract of the partner's General Program (GP) pipeline, and how its answers are read.
+"""The REST contract of the partner's General Program (GP) pipeline and the parsing of its answers.
 
 The contract has two requests (the project's founding document)::
 
@@ -6,19 +6,19 @@ The contract has two requests (the project's founding document)::
                                        -> {"processing_descriptor": {"process_id": ".."}}
     GET  {base}/status?seqid=<process_id>   -> 200, with the job's state in the body
 
-ASSUMED, since the real service's words are not public, and exchangeable here only: the names in
-``STATE_WORDS``, the field ``processing_descriptor.state`` and ``.message``, the fields of ``GpResult``,
-that a start answered by 429, 503 or a refusal (4xx) has not happened, and that ``"result": null`` of a
-completed job says that GP found no source. ``docs/reference/gp.md`` lists them.
+The real service's schema is not public. The following is ASSUMED, and this module is the only place to
+change it: the names in ``STATE_WORDS``, the fields ``processing_descriptor.state`` and ``.message``, the
+fields of ``GpResult``, that GP has not started an analysis if it answers 429, 503 or another 4xx, and that
+``"result": null`` of a completed job means that GP found no source. ``docs/reference/gp.md`` lists them.
 
 Errors that this module adds to the tree of ``mxtvhf.errors``::
 
     Failure
     ├── Retriable
-    │   └── GpBusy           5xx, 429, 408 or no connection; may name the moment to ask again
-    ├── GpTimeout            GP works on the job for longer than we wait
-    └── GpAnswerError        an answer that the contract does not know (HTML, wrong types, redirect, ...)
-        ├── GpUnknownJobError    404 on a status request: GP does not know the process id
+    │   └── GpBusy           5xx, 429, 408 or no connection; may contain the time to wait
+    ├── GpTimeout            the analysis takes longer than the time limit
+    └── GpAnswerError        an answer that violates the contract (HTML, wrong types, redirect, ...)
+        ├── GpUnknownJobError    404 on a status request: unknown process id
         └── GpStartUnknownError  no usable answer to the request to start: GP may or may not have started
 """
 
@@ -61,31 +61,31 @@ from mxtvhf.models.run_conf import (
 from mxtvhf.models.text import one_line
 
 MAX_BODY = 1_000_000
-"""Longest answer that is read, bytes; a longer one is refused."""
+"""Longest accepted answer, bytes."""
 KEPT_BODY = 65_536
-"""How much of an unusable answer an error keeps in ``body``, bytes."""
+"""Bytes of an unusable answer that an error keeps in ``body``."""
 UNKNOWN_GRACE_S = 15.0
-"""For how long GP may say that it does not know a job it has started, as while it restarts, seconds."""
+"""Seconds during which GP may answer that a started job is unknown, as while it restarts."""
 REFERENCE_SERVICE = "reference"
-"""What the reference service calls itself in ``processing_descriptor.service``; a partner's GP does not."""
+"""Name of the reference GP in ``processing_descriptor.service``; the partner's GP does not use it."""
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
-"""Sent with every request; without compression the size limit holds for what is in memory."""
+"""Headers of every request; compression is off so that the size limit applies to the memory used."""
 
 
 class GpState(StrEnum):
-    """Where a GP job stands."""
+    """The state of a GP job."""
 
     PENDING = "PENDING"
     """Accepted, not started."""
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
-    """Ended with a result: a position, or ``null`` where GP found no source."""
+    """Ended with a result: a position, or ``null`` if GP found no source."""
     FAILED = "FAILED"
-    """Ended without one; GP's message says why."""
+    """Ended without a result; GP's message gives the reason."""
 
     @property
     def is_final(self) -> bool:
-        """True when the state will not change any more."""
+        """True if the state cannot change any more."""
         return self in (GpState.COMPLETED, GpState.FAILED)
 
 
@@ -106,18 +106,18 @@ class GpRequest(Model):
     orbit: Orbit | None = None
     mode: Mode = "GeneralProgram"
     event_file: Annotated[str, StringConstraints(pattern=TEXT_PATTERN)] | None = None
-    """Only for the reference GP service: the event file to analyse, as a path it can read."""
+    """Only for the reference GP: path of the event file to analyse."""
 
     @model_validator(mode="after")
     def _names_what_to_analyse(self) -> GpRequest:
         missing = [name for name in OBSERVATION_FIELDS if getattr(self, name) is None]
         if missing and (self.event_file is None or len(missing) < len(OBSERVATION_FIELDS)):
-            raise ValueError(f"{', '.join(missing)} missing; an observation is apid, target and orbit")
+            raise ValueError(f"{', '.join(missing)} missing; give apid, target and orbit")
         return self
 
     @property
     def observation(self) -> Observation | None:
-        """Return the observation; None in a request that names an event file only."""
+        """The observation; None if the request only names an event file."""
         if self.apid is None or self.target is None or self.orbit is None:
             return None
         return Observation(apid=self.apid, target=self.target, orbit=self.orbit)
@@ -125,15 +125,23 @@ class GpRequest(Model):
 
 NOT_ASKED = (
     "GP was not asked: no observation (apid, target, orbit) is known for burst {burst_id}; "
-    "name it in inputs/observations.toml of the state folder, or with the run"
+    "add it to inputs/observations.toml in the state folder, or pass it with the run"
 )
-"""Why GP has no result for a burst whose observation is not known."""
+"""The reason in the report if the observation of a burst is unknown."""
 STATE_WORDS: dict[str, GpState] = {state.value: state for state in GpState}
-"""The words of the service (upper case) and what they mean to us. ASSUMED."""
+"""State names of the service (upper case) and our states. ASSUMED."""
 
 
 class GpBusy(Retriable):
-    """GP could not be reached or could not answer now; ``retry_after`` is its wish in seconds, if any."""
+    """GP is unreachable or temporarily cannot answer.
+
+    Parameters
+    ----------
+    message
+        Error message.
+    retry_after
+        Seconds to wait before the next request, as GP asked for; None if it did not.
+    """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -141,11 +149,19 @@ class GpBusy(Retriable):
 
 
 class GpTimeout(Failure):
-    """GP answers, but its analysis takes longer than we wait."""
+    """GP answers, but its analysis exceeds the time limit."""
 
 
 class GpAnswerError(Failure):
-    """An answer that is not by the contract; ``body`` keeps its first ``KEPT_BODY`` bytes."""
+    """An answer that violates the contract.
+
+    Parameters
+    ----------
+    message
+        Error message.
+    body
+        Body of the answer; the first ``KEPT_BODY`` bytes are kept.
+    """
 
     def __init__(self, message: str, body: bytes = b"") -> None:
         super().__init__(message)
@@ -153,35 +169,35 @@ class GpAnswerError(Failure):
 
 
 class GpUnknownJobError(GpAnswerError):
-    """GP does not know the process id (404): it forgot the job, or does not show it yet."""
+    """GP does not know the process id (404): the job was lost or is not visible yet."""
 
 
 class GpStartUnknownError(GpAnswerError):
-    """The request to start was sent, but there is no usable answer: GP may or may not have started."""
+    """The request to start was sent, but the answer does not tell if GP has started the analysis."""
 
 
 class WireModel(BaseModel):
-    """A part of a GP answer. Fields that we do not know are the partner's business and ignored."""
+    """A part of a GP answer; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
 class ProcessingDescriptor(WireModel):
-    """Who and where a job is."""
+    """Identifier and state of a job."""
 
     process_id: str = Field(pattern=r"^[!-~]{1,256}$")
-    """GP's name of the job: 1 to 256 printable ASCII characters without blanks."""
+    """GP's id of the job: 1 to 256 printable ASCII characters without blanks."""
     state: str | None = None
-    """One of ``STATE_WORDS``; needed in the answer to a status request."""
+    """One of ``STATE_WORDS``; required in the answer to a status request."""
     message: str | None = None
-    """For a person: why the job failed."""
+    """Human-readable reason of a failure."""
     service: Any = None
-    """``REFERENCE_SERVICE`` in the answers of the reference service; all else is the partner's business."""
+    """``REFERENCE_SERVICE`` in answers of the reference GP; other values are not interpreted."""
 
     @field_validator("process_id", mode="before")
     @classmethod
     def _number_as_text(cls, value: Any) -> Any:
-        """Accept a number: a service may well count its jobs."""
+        """Accept a number, as from a service that counts its jobs."""
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -193,11 +209,19 @@ class GpResult(WireModel):
     r90_stat_arcsec: NonNegative
     r90_sys_arcsec: NonNegative
     data_stream: str | None = None
-    """``XBand`` or ``VHF``: how the analysed data came to the ground. Without it GP's position may share our
-    photons, and does not count as an independent one."""
+    """Downlink of the analysed data, ``XBand`` or ``VHF``. None means that GP may have used our photons, so
+    that its position is not treated as independent."""
 
     def position(self, process_id: str, label: str = "analysis") -> Position:
-        """Return it as a position of the report; the total radius is the sum in quadrature."""
+        """Return the result as a position of the report; the radii are added in quadrature.
+
+        Parameters
+        ----------
+        process_id
+            GP's id of the job, for the position's reference.
+        label
+            Label of the position.
+        """
         return Position(
             origin=Origin.GP,
             label=label,
@@ -208,45 +232,50 @@ class GpResult(WireModel):
 
 
 class GpAnswer(WireModel):
-    """Body of every good answer of GP."""
+    """The body of a valid GP answer."""
 
     processing_descriptor: ProcessingDescriptor
     result: GpResult | None = None
 
 
 class GpStatus(Model):
-    """What one status request told."""
+    """The result of one status request."""
 
     process_id: str
     state: GpState
     message: str | None = None
     position: Position | None = None
-    """Set if the state is COMPLETED, unless GP found no source."""
+    """None unless the state is COMPLETED and GP found a source."""
     is_reference: bool = False
-    """True when the reference service answered, whose position is no independent one."""
+    """True if the reference GP answered, whose position is not independent."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer as it came, whoever fetched it."""
+    """An HTTP answer as received, independent of the HTTP library."""
 
     method: Literal["GET", "POST"]
     url: str
-    """Without credentials: it goes into messages."""
+    """URL without credentials, since messages contain it."""
     status: int
     body: bytes
-    """At most ``MAX_BODY + 1`` bytes; one more than the limit says that there was more."""
+    """At most ``MAX_BODY + 1`` bytes; more than ``MAX_BODY`` means that the answer was cut."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """With lower-case names."""
+    """Header fields by lower-case name."""
 
 
 def checked_base_url(url: str) -> str:
-    """Return a base URL without a slash at its end.
+    """Validate a base URL and return it without a trailing slash.
+
+    Parameters
+    ----------
+    url
+        The URL, ``http(s)://host[:port][/path]``.
 
     Raises
     ------
     InvalidInput
-        Not ``http(s)://host[:port][/path]``, or with credentials, query or fragment in it.
+        The URL has another form, or contains credentials, a query or a fragment.
     """
     try:
         parts = urlsplit(url)
@@ -254,26 +283,33 @@ def checked_base_url(url: str) -> str:
     except ValueError as error:
         raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: {error}") from None
     if "@" in parts.netloc:
-        raise InvalidInput("GP base URL: credentials do not belong into the URL")
+        raise InvalidInput(
+            "GP base URL: contains credentials; set login and password of the connection instead"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound:
-        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: want http(s)://host[:port][/path]")
+        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: expected http(s)://host[:port][/path]")
     if parts.query or parts.fragment:
-        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: has a query or a fragment")
+        raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: remove the query or fragment")
     return url.rstrip("/")
 
 
 def started_job(answer: Answer) -> str:
     """Return the process id from the answer to ``POST {base}/processing``.
 
+    Parameters
+    ----------
+    answer
+        The HTTP answer.
+
     Raises
     ------
     GpBusy
-        429, 503: GP has not started, ask again later.
+        429 or 503: GP has not started; try again later.
     InvalidInput, GpAnswerError
-        Another 4xx but 408: GP refuses.
+        Another 4xx except 408: GP rejected the request.
     GpStartUnknownError
-        Everything else. A 500 or a redirect may come after the start, a 408, 502 or 504 from a gateway
-        that gave up waiting for it, and a good answer that cannot be read is of a job.
+        Any other failure. A 500 or a redirect may follow a start, a 408, 502 or 504 may come from a gateway
+        that timed out, and an unreadable 2xx answer belongs to a started job.
     """
     try:
         return read_answer(answer).processing_descriptor.process_id
@@ -284,16 +320,24 @@ def started_job(answer: Answer) -> str:
 
 
 def job_status(answer: Answer, process_id: str) -> GpStatus:
-    """Return the state of a job from the answer to ``GET {base}/status``.
+    """Return the status of a job from the answer to ``GET {base}/status``.
+
+    Parameters
+    ----------
+    answer
+        The HTTP answer.
+    process_id
+        Id of the job that was asked for.
 
     Raises
     ------
     GpUnknownJobError
-        404.
+        404: the job is unknown.
     GpAnswerError
-        Another job's status, an unknown state word, or a completed job without the field ``result``.
-    GpBusy, InvalidInput, Failure
-        As ``read_answer``.
+        The answer is about another job, has an unknown state, or lacks the field ``result`` of a completed
+        job.
+    GpBusy, InvalidInput
+        As in ``read_answer``.
     """
     if answer.status == 404:
         raise GpUnknownJobError(f"{_asked(answer)}: GP does not know process {process_id} (404)", answer.body)
@@ -304,11 +348,12 @@ def job_status(answer: Answer, process_id: str) -> GpStatus:
     state = STATE_WORDS.get((descriptor.state or "").strip().upper())
     if state is None:
         _refuse(
-            answer, f"unknown state {one_line(repr(descriptor.state), 200)}, want {', '.join(STATE_WORDS)}"
+            answer,
+            f"unknown state {one_line(repr(descriptor.state), 200)}, expected {', '.join(STATE_WORDS)}",
         )
-    # Only an explicit null says that GP found nothing: a missing field may have another name.
+    # Only an explicit null means "no source found"; a missing field may have another name.
     if state is GpState.COMPLETED and result is None and "result" not in content.model_fields_set:
-        _refuse(answer, f"process {process_id} is completed, but there is no result")
+        _refuse(answer, f"process {process_id} is completed, but the field result is missing")
     is_reference = descriptor.service == REFERENCE_SERVICE
     label = "reference service" if is_reference else "analysis"
     return GpStatus(
@@ -321,16 +366,21 @@ def job_status(answer: Answer, process_id: str) -> GpStatus:
 
 
 def read_answer(answer: Answer) -> GpAnswer:
-    """Check an answer and return its content.
+    """Validate an answer and return its content.
+
+    Parameters
+    ----------
+    answer
+        The HTTP answer.
 
     Raises
     ------
     GpBusy
-        5xx, 429, 408: ask again later.
+        5xx, 429 or 408: try again later.
     InvalidInput
-        400, 422: GP refuses what was asked.
+        400 or 422: GP rejected the request.
     GpAnswerError
-        Any other status than 2xx, too long, not JSON, or not the contract's fields.
+        Another status than 2xx, or an answer that is too long, not JSON, or violates the contract.
     """
     _check_http_status(answer)
     if len(answer.body) > MAX_BODY:
@@ -355,7 +405,7 @@ def read_answer(answer: Answer) -> GpAnswer:
 
 
 def _check_http_status(answer: Answer) -> None:
-    """Turn every HTTP status but 2xx into an error."""
+    """Raise an error for every HTTP status except 2xx."""
     status = answer.status
     if 200 <= status < 300:
         return
@@ -366,14 +416,30 @@ def _check_http_status(answer: Answer) -> None:
     if status in (400, 422):
         raise InvalidInput(message)
     if status in (401, 403):
-        raise GpAnswerError(f"{message} (check login and password of the connection)", answer.body)
+        raise GpAnswerError(f"{message} (check the login and password of the connection)", answer.body)
     if 300 <= status < 400:
-        raise GpAnswerError(f"{_asked(answer)}: GP answers {status}, redirects are not followed", answer.body)
+        raise GpAnswerError(
+            f"{_asked(answer)}: GP answers {status}; redirects are not followed, so correct the base URL",
+            answer.body,
+        )
     raise GpAnswerError(message, answer.body)
 
 
 def seconds_of_retry_after(text: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds that a ``Retry-After`` header (RFC 9110, 10.2.3) asks for, None if it is none."""
+    """Return the delay that a ``Retry-After`` header asks for (RFC 9110, section 10.2.3), seconds.
+
+    Parameters
+    ----------
+    text
+        Value of the header; None if it is missing.
+    now
+        Current time; None for the clock's.
+
+    Returns
+    -------
+    float or None
+        None if the value is missing or invalid.
+    """
     if not text:
         return None
     try:
@@ -391,18 +457,35 @@ def seconds_of_retry_after(text: str | None, now: datetime | None = None) -> flo
 def pause_after_failures(
     failures: int, retry_after: float | None, interval: float, longest: float = 60.0
 ) -> float:
-    """Return how long to wait after the n-th failed poll in a row, seconds.
+    """Return the pause after consecutive failed polls, seconds.
 
-    Doubles from ``interval`` on, never less than GP's own wish, never more than ``longest`` (but not
-    less than ``interval`` either).
+    The pause starts at ``interval`` and doubles with each failure. It is at least ``retry_after``, at most
+    ``longest``, and never below ``interval``.
+
+    Parameters
+    ----------
+    failures
+        Number of failed polls in a row.
+    retry_after
+        Pause that GP asked for, seconds; None if it did not.
+    interval
+        Pause between two polls while GP answers, seconds.
+    longest
+        Longest pause, seconds.
     """
     doubled = interval * 2.0 ** min(max(failures - 1, 0), 20)
     return max(interval, min(longest, max(doubled, retry_after or 0.0)))
 
 
 def unreachable(cause: str) -> str:
-    """Say that there is no connection to GP, and what to do."""
-    return f"GP cannot be reached ({cause}); check that it runs and that its address is right"
+    """Return the message for a missing connection to GP.
+
+    Parameters
+    ----------
+    cause
+        Cause in one line.
+    """
+    return f"GP cannot be reached ({cause}); check that it is running and that its address is correct"
 
 
 def _asked(answer: Answer) -> str:

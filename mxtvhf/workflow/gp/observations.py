@@ -1,6 +1,6 @@
-"""The table of GP's observations: which one belongs to which burst.
+"""Read the table that assigns GP's observations to bursts.
 
-No SVOM notice carries GP's names of an observation, so an operator writes them down::
+SVOM notices do not contain the identifiers of GP's observations, so an operator enters them in a TOML file::
 
     [sb26112901]
     apid = "00810300005"
@@ -18,21 +18,21 @@ from mxtvhf.models.toml import checked_toml, toml_content
 
 
 def observation_of(burst_id: str, table: Path) -> Observation | None:
-    """Return the observation of a burst by the table; None where the table does not name the burst.
+    """Return a burst's observation from the table; None if the table does not contain the burst.
 
-    Only the burst's own entry is checked, so that a fault in another one does no harm.
+    Only the burst's own entry is validated, so that an error in another entry has no effect.
 
     Parameters
     ----------
     burst_id
-        The burst.
+        Burst id, ``sbYYMMDDnn``.
     table
-        TOML file; a missing one names no burst.
+        TOML file; if it is missing, the table is empty.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read or is not TOML, or the burst's entry is not an `Observation`.
+        The file is unreadable or not TOML, or the burst's entry is not an `Observation`.
     """
     if not table.exists():
         return None

@@ -1,4 +1,4 @@
-"""The polling of a GP job: what each poll means, and when the next one is due."""
+"""Polling of a GP job: interpret each poll and time the next one."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mxtvhf.workflow.gp.contract import (
 
 
 class Polling:
-    """The state of a series of polls, whoever makes them and whether they block or not.
+    """The state of a series of polls; shared by blocking and asynchronous callers.
 
     Parameters
     ----------
     interval_s
-        Seconds between two polls while GP answers; failing polls are spaced further and further.
+        Seconds between two polls while GP answers; the interval grows after failed polls.
     unknown_grace_s
-        For how long GP may say that it does not know the job, as while it restarts.
+        Seconds during which GP may answer that the job is unknown, as while it restarts.
     clock
-        Seconds on any clock that only grows.
+        Monotonic clock, seconds.
     """
 
     def __init__(
@@ -35,25 +35,36 @@ class Polling:
         unknown_grace_s: float = UNKNOWN_GRACE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.last = "not asked yet"
-        """What the last poll gave, for a message."""
+        self.last = "not polled yet"
+        """Result of the last poll, for messages."""
         self._interval_s, self._grace_s, self._clock = interval_s, unknown_grace_s, clock
         self._failures = 0
         self._retry_after: float | None = None
         self._unknown_since: float | None = None
 
     def answered(self, status: GpStatus) -> None:
-        """Note that GP gave the job's state."""
+        """Record a successful poll.
+
+        Parameters
+        ----------
+        status
+            Status that GP returned.
+        """
         self._failures, self._retry_after, self._unknown_since = 0, None, None
         self.last = f"still {status.state}"
 
     def failed(self, error: GpBusy | GpUnknownJobError) -> None:
-        """Note that a poll failed in a way that may pass.
+        """Record a failed poll that may be repeated.
+
+        Parameters
+        ----------
+        error
+            Error of the poll.
 
         Raises
         ------
         GpUnknownJobError
-            GP has not known the job for longer than the grace.
+            GP has answered that the job is unknown for longer than ``unknown_grace_s``.
         """
         self.last = str(error)
         if isinstance(error, GpBusy):
@@ -66,9 +77,21 @@ class Polling:
             raise error
 
     def given_up(self, text: str) -> GpBusy | GpTimeout:
-        """Return the error of a wait that is over: GP is not reached, or works for too long."""
+        """Return the error for a wait that has timed out: GP is unreachable, or its analysis takes too long.
+
+        Parameters
+        ----------
+        text
+            Message of the error.
+        """
         return GpBusy(text) if self._failures else GpTimeout(text)
 
     def pause_s(self, left_s: float) -> float:
-        """Return the seconds until the next poll, of those that are left before the deadline."""
+        """Return the seconds until the next poll.
+
+        Parameters
+        ----------
+        left_s
+            Seconds left before the deadline.
+        """
         return min(left_s, pause_after_failures(self._failures, self._retry_after, self._interval_s))

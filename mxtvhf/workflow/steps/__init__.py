@@ -1,1 +1,1 @@
-"""The seven steps of the workflow (and the VHF position beside them), one pure function each."""
+"""The steps of the workflow, one pure function each."""

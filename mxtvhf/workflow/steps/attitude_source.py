@@ -1,4 +1,4 @@
-"""Choose between the attitude of the pointing packets and that of an attitude product."""
+"""Choose between the attitude in the pointing packets and that of an attitude product."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from mxtvhf.models.arrays import Floats
 AttitudeOrigin = Literal["packets", "product"]
 
 DISAGREEMENT_ARCSEC = 30.0
-"""A larger angle between both is told: several times a star tracker's noise, as much as our systematic."""
+"""A larger angle between both is reported. It is several times the noise of a star tracker, and about our
+systematic error."""
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenAttitude:
-    """The attitude to use.
+    """The attitude to use and the reasons for the choice.
 
     Attributes
     ----------
     attitude
-        Its samples; empty where there is none.
+        Samples; empty if there are none.
     origin
-        Where it is from; None where there is none.
+        Source of the samples; None if there are none.
     notes
-        Why it was taken where there was a choice, and what is odd about it, a clause for each.
+        Reasons for the choice and discrepancies, one clause each; empty without a choice.
     """
 
     attitude: AttitudeHistory
@@ -42,21 +43,21 @@ class ChosenAttitude:
 def choose_attitude(
     packets: AttitudeHistory, product: AttitudeHistory | None, photon_times: Floats
 ) -> ChosenAttitude:
-    """Choose the attitude that covers more of the photons; of two that cover the same, the product.
+    """Choose the attitude that covers more photons, or the product if both cover the same number.
 
-    A photon is covered when it lies between two samples that are no farther apart than a pointing may be
-    unknown for (``instrument/pointing.toml``). The product is made on ground of all that was received of the
-    satellite, the packets are those of this burst that came through. A product of a whole orbit is cut to the
-    time from which there are packets: nothing is known to have been observed beyond it.
+    A photon is covered if it lies between two samples that are not farther apart than the longest allowed
+    attitude gap (``instrument/pointing.toml``). The product is made on ground from all received telemetry,
+    while the packets are those of this burst that were received. A product that covers a whole orbit is cut
+    to the time range of the packets, since nothing is known about an observation outside it.
 
     Parameters
     ----------
     packets
-        Of the pointing packets; may be empty.
+        Attitude in the pointing packets; may be empty.
     product
-        Of the attitude product; None: there is none.
+        Attitude of the product; None without a product.
     photon_times
-        Seconds of MET.
+        Photon times, MET seconds.
     """
     if product is None:
         return ChosenAttitude(packets, "packets" if len(packets) else None)
@@ -79,14 +80,14 @@ def choose_attitude(
 
 
 def _of_the_observation(product: AttitudeHistory, times: Floats) -> AttitudeHistory:
-    """Cut a product to the time between the first and the last moment that the packets tell of."""
+    """Cut a product to the time range of the packets."""
     if not len(times):
         return product
     first, last = times.min(), times.max() + instrument().detector.frame_time_s
     inside = (product.time > first) & (product.time < last)
     ends = np.array([first, last])
     after, known = _steps(product, ends)
-    # An end lies between two samples: it is stable when both are.
+    # An end lies between two samples; it is stable if both are.
     steady = product.stable[np.maximum(after - 1, 0)] & product.stable[np.minimum(after, len(product) - 1)]
     return AttitudeHistory.from_samples(
         np.concatenate([product.time[inside], ends[known]]),
@@ -96,11 +97,11 @@ def _of_the_observation(product: AttitudeHistory, times: Floats) -> AttitudeHist
 
 
 def _steps(attitude: AttitudeHistory, times: Floats) -> tuple[npt.NDArray[np.intp], Flags]:
-    """Return the sample after each time, and whether the attitude is known then."""
+    """Return the index of the sample after each time, and True where the attitude is known."""
     if len(attitude) < 2:
         return np.zeros(len(times), np.intp), np.zeros(len(times), np.bool_)
     after = np.searchsorted(attitude.time, times, side="right")
-    # A time at the last sample belongs to the step before it.
+    # A time at the last sample belongs to the interval before it.
     after[times == attitude.time[-1]] = len(attitude) - 1
     inside = (after > 0) & (after < len(attitude))
     step = np.diff(attitude.time)[np.clip(after - 1, 0, len(attitude) - 2)]
@@ -108,12 +109,28 @@ def _steps(attitude: AttitudeHistory, times: Floats) -> tuple[npt.NDArray[np.int
 
 
 def coverage(attitude: AttitudeHistory, photon_times: Floats) -> float:
-    """Return the fraction of the photons at whose time the attitude is known; 0 without photons."""
+    """Return the fraction of photons at whose times the attitude is known; 0 without photons.
+
+    Parameters
+    ----------
+    attitude
+        Attitude samples.
+    photon_times
+        Photon times, MET seconds.
+    """
     return float(np.mean(_steps(attitude, photon_times)[1])) if len(photon_times) else 0.0
 
 
 def disagreement_arcsec(first: AttitudeHistory, second: AttitudeHistory) -> float | None:
-    """Return the largest angle between two attitudes at the first one's samples; None where none compares."""
+    """Return the largest angle between two attitudes, arcsec; None if their times do not overlap.
+
+    Parameters
+    ----------
+    first
+        Attitude at whose stable samples the two are compared.
+    second
+        Attitude that is interpolated to these times.
+    """
     if not (len(first) and len(second)):
         return None
     common = (first.time >= second.time[0]) & (first.time <= second.time[-1]) & first.stable

@@ -1,4 +1,4 @@
-"""Step 6: compare every position of the burst with the others and with catalogues."""
+"""Step ``crosscheck_positions``: compare all positions of the burst with each other and with catalogues."""
 
 from __future__ import annotations
 
@@ -28,36 +28,39 @@ def crosscheck_positions(
     catalogues: Catalogues | None = None,
     remote: Sequence[CatalogueAnswer] = (),
 ) -> CrossCheck:
-    """Collect the positions of a burst from its notices, the VHF photons and GP, and compare them.
+    """Collect and compare the positions of a burst from its notices, the VHF photons and GP.
 
     Parameters
     ----------
     alerts
-        All notices of the burst at hand, in any order; of one ivorn the last is taken. The position of a
-        retraction is that of the notice it takes back, so it is not counted again.
+        All known notices of the burst, in any order; the last one is used for each ivorn. The position of a
+        retraction is that of the retracted notice, so it is not counted again.
     localisation
-        Our result, with what the photons say of the positions measured on board; None when it was not made.
+        Result of ``vhf_localisation``; None if the step failed.
     gp
         GP's result, or why there is none.
     catalogues
-        Asked around the last position of each origin and around each source of the photons; None: not asked.
+        Catalogues to search around the latest position of each origin and around each source in the photons;
+        None to search none.
     remote
-        What remote services have already answered.
+        Answers of remote catalogue services.
 
     Returns
     -------
     CrossCheck
-        Complete also when every input but the alert is missing.
+        Complete even if only the alert is available.
 
     Raises
     ------
     InvalidInput
-        The notices are of more than one burst.
+        The notices belong to more than one burst.
     """
     ordered = in_order(alerts)
     bursts = sorted({alert.burst_id for alert in ordered})
     if len(bursts) > 1:
-        raise InvalidInput(f"cross-check: the notices are of more than one burst: {', '.join(bursts)}")
+        raise InvalidInput(
+            f"cross-check: the notices belong to more than one burst: {', '.join(bursts)}; pass those of one"
+        )
     positions = positions_before_gp(ordered, localisation)
     if gp.position is not None:
         theirs = _relabelled(gp.position, {one.label for one in positions})
@@ -79,10 +82,19 @@ def crosscheck_positions(
 
 
 def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ...]:
-    """Return the mean flux at our position: that of the source photons, for the spectrum of an afterglow.
+    """Return the mean flux of our source, estimated from its photons with a typical afterglow spectrum.
 
-    Good enough to compare it with a catalogue, and there before the spectrum is fitted. Empty without a
-    source or an exposure.
+    This estimate is available before the spectral fit and accurate enough for a comparison with a catalogue.
+
+    Parameters
+    ----------
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
+
+    Returns
+    -------
+    tuple of MeasuredFlux
+        Empty without a source or without exposure.
     """
     found = localisation
     if found is None or found.position is None or found.detector_x is None or found.detector_y is None:
@@ -91,7 +103,7 @@ def measured_fluxes(localisation: Localisation | None) -> tuple[MeasuredFlux, ..
 
 
 def _source_fluxes(localisation: Localisation | None) -> list[MeasuredFlux]:
-    """Return the same of each source that the photons show, by its name."""
+    """Return the estimated flux of each source in the photons, labelled with its name."""
     if localisation is None:
         return []
     return [
@@ -120,9 +132,17 @@ def _flux(found: Localisation, label: str, x: float, y: float, n_source: float) 
 
 
 def source_positions(localisation: Localisation | None) -> list[Position]:
-    """Return the positions of the sources that the photons show, labelled with their names.
+    """Return the positions of the sources in the photons, labelled with their names.
 
-    Empty where there is only one: its position is ours.
+    Parameters
+    ----------
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
+
+    Returns
+    -------
+    list of Position
+        Empty if there is only one source, whose position is already ours.
     """
     sources = localisation.sources if localisation else ()
     if len(sources) < 2:
@@ -131,15 +151,28 @@ def source_positions(localisation: Localisation | None) -> list[Position]:
 
 
 def other_sources(localisation: Localisation | None) -> list[Position]:
-    """Return those of them that are not taken as the burst, the most significant first."""
+    """Return the positions of the sources that are not taken as the burst, the most significant first.
+
+    Parameters
+    ----------
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
+    """
     chosen = localisation.chosen if localisation else None
     return [source for source in source_positions(localisation) if source.label != chosen]
 
 
 def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | None) -> list[Position]:
-    """Return the positions that are known before GP has answered, those of ordered notices first.
+    """Return the positions that are known before GP answers, those of the notices first.
 
-    The position of the position packets is left out where a notice of MXT announces one: it is the same.
+    The position in the position packets is left out if an MXT notice contains it.
+
+    Parameters
+    ----------
+    ordered
+        Notices of the burst, as sorted by ``in_order``.
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
     """
     ours = localisation.position if localisation else None
     taken = {BEST, *([ours.label] if ours else [])}
@@ -151,7 +184,7 @@ def positions_before_gp(ordered: Sequence[Alert], localisation: Localisation | N
 
 
 def _relabelled(position: Position, taken: Collection[str]) -> Position:
-    """Return a position under a label of its own: a notice may be called as we call our position."""
+    """Return a position with a unique label; a notice may have the label of our position."""
     if position.label not in taken:
         return position
     return position.model_copy(update={"label": f"{position.origin} {position.label}"})

@@ -1,4 +1,4 @@
-"""Step 3: photons and attitude become an OGIP event file, the input of every analysis."""
+"""Step ``fits_feed``: write photons and attitude as an OGIP event file, the input of every analysis."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from mxtvhf.workflow.steps.photons_extraction import Extraction, load_received
 
 
 class EventProduct(Model):
-    """The event file, and what it covers."""
+    """The event file and its contents."""
 
     path: str
     sha256: str
     n_photons: int
     """Valid events."""
     patterns: PatternCounts | None = None
-    """How many events of each kind the pixel entries gave; None in a product of an earlier version."""
+    """Number of events by pattern; None in products of earlier versions."""
     n_outside_gti: int
-    """Photons left out: the pointing was not stable, or not all photons of their frame were received."""
+    """Photons outside the GTI: the pointing was unstable, or photons of their frame are missing."""
     exposure_s: float
     lost: LostTime | None = None
-    """What was not received of the observation; None in products of versions that did not know."""
+    """Time of the observation without received photons; None in products of earlier versions."""
     tstart: AwareDatetime
     """Start of the good time intervals, UTC."""
     tstop: AwareDatetime
@@ -46,16 +46,16 @@ class EventProduct(Model):
     dec_deg: Declination
     roll_deg: float
     attitude_spread_arcsec: float
-    """Largest angle of an attitude sample in the good times from the mean."""
+    """Largest angle between an attitude sample in the GTI and the mean attitude."""
     warnings: tuple[str, ...]
     calibration: dict[str, str]
-    """Calibration item -> version, for the start of the observation."""
+    """Calibration item -> version valid at the start of the observation."""
     assumed_calibration: tuple[str, ...]
-    """Those of the items that have no public source."""
+    """Calibration items without a public source."""
 
 
 class NoEventFile(Model):
-    """There is no event file: no photon can be placed on the sky."""
+    """The reason why there is no event file: no photon can be placed on the sky."""
 
     reason: str
 
@@ -71,28 +71,29 @@ def fits_feed(
     orbit: str | None = None,
     store: CalibrationStore | None = None,
 ) -> EventProduct:
-    """Write the event file of an extraction.
+    """Write the event file of extracted photons.
 
     Parameters
     ----------
     extraction
-        What ``photons_extraction`` gave; one whose photons are ``unplaced`` has no event file.
+        Result of ``photons_extraction``; must not be ``unplaced``.
     alert
-        The notice; gives the ivorn.
+        Notice of the run, whose ivorn goes into the header.
     out
-        Product folder; gets ``events.fits``.
+        Product folder of the new file ``events.fits``.
     related
-        The burst's other notices. Of all notices those of MXT give the start of the observation.
+        Other notices of the burst. MXT notices give the start of the observation.
     apid, target, orbit
-        GP's names of the observation; together they are ``OBS_ID``. Unless all three are known ``OBS_ID`` is
-        the burst id: never the name of another burst's observation.
+        GP's identifiers of the observation, which form ``OBS_ID`` if all three are known. Otherwise
+        ``OBS_ID`` is the burst id.
     store
-        The calibration files; by default those of the package.
+        Calibration files; by default those of the package.
 
     Raises
     ------
     InvalidInput
-        There is no attitude sample, no calibration is valid then, or a name does not fit a FITS header.
+        There is no attitude sample, no calibration is valid at that time, or a value does not fit a FITS
+        header.
     """
     photons = PhotonList.load(Path(extraction.photons_path))
     attitude = AttitudeHistory.from_bytes(Path(extraction.attitude_path).read_bytes())
@@ -127,10 +128,10 @@ def fits_feed(
 
 
 def _unseen_begin(alerts: Iterable[Alert], photons: PhotonList, attitude: AttitudeHistory) -> Floats:
-    """Return the time from the start of the observation to the first that was received of it, or nothing.
+    """Return the interval between the start of the observation and its first received data, shape (0|1, 2).
 
-    What is shorter than the attitude is taken to hold before its first sample is not lost; what is longer
-    than a day is no part of this observation.
+    An interval shorter than the allowed extrapolation of the attitude is not lost. An interval longer than a
+    day does not belong to this observation.
     """
     starts = [met_from_utc(alert.event_time) for alert in alerts if alert.instrument == "MXT"]
     seen = min([attitude.time[0], *photons.time[:1]])
@@ -143,8 +144,8 @@ def _warnings(info: EventFileInfo, lost: LostTime) -> tuple[str, ...]:
     found = []
     if info.spread_arcsec > pointing_limits().steady.spread_arcsec:
         found.append(
-            f"the pointing moved by up to {info.spread_arcsec:.1f} arcsec from its mean: "
-            "each photon is placed by the attitude at its own time"
+            f"the pointing moved by up to {info.spread_arcsec:.1f} arcsec from its mean; "
+            "photon positions are corrected for the drift"
         )
     if info.n_unstable:
         found.append(f"{info.n_unstable} photons left out: the pointing was not stable")
@@ -157,13 +158,13 @@ def _pattern_warnings(patterns: PatternCounts) -> list[str]:
     limits, found = event_file_constants().patterns, []
     if patterns.pile_up > limits.pile_up:
         found.append(
-            f"pile-up: about {100.0 * patterns.pile_up:.2g} % of the events hold more than one photon, "
-            "the flux is too low and the spectrum too hard"
+            f"pile-up: about {100.0 * patterns.pile_up:.2g} % of the events contain more than one photon; "
+            "the measured flux is too low and the spectrum too hard"
         )
     if patterns.invalid_pixels > limits.invalid_pixels * patterns.pixels:
         found.append(
-            f"{patterns.invalid_pixels} of {patterns.pixels} pixel entries left out: no single photon makes "
-            "their patterns (particles, readout noise or pile-up)"
+            f"{patterns.invalid_pixels} of {patterns.pixels} pixel entries excluded: their patterns are not "
+            "those of single photons (particles, readout noise or pile-up)"
         )
     return found
 
@@ -174,10 +175,12 @@ def _header(extraction: Extraction, alert: Alert, obs_id: str) -> EventHeader:
         return EventHeader(burst_id=extraction.burst_id, ivorn=alert.ivorn, obs_id=obs_id, date=date)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise InvalidInput(f"{problem['loc'][0]} {problem['input']!r} does not fit a FITS header") from error
+        raise InvalidInput(
+            f"{problem['loc'][0]} {problem['input']!r} does not fit a FITS header: {problem['msg']}"
+        ) from error
 
 
 def _date(extraction: Extraction, alert: Alert) -> AwareDatetime:
-    """Return when all inputs existed; unlike the clock's, this date is the same in a rerun."""
+    """Return the time at which all inputs existed; unlike the current time, it is the same in a rerun."""
     moments = [alert.published or alert.event_time, extraction.last_utc]
     return max(moment for moment in moments if moment is not None)

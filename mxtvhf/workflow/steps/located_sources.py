@@ -1,4 +1,4 @@
-"""The sources that the photons show, on the sky: positions, kinds, and how they lie to each other.
+"""Describe the detected sources: sky positions, spectra, and sources that may be confused.
 
 Used by the step ``vhf_localisation``.
 """
@@ -28,15 +28,21 @@ from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time, eclairs_position
 
 _MOST_BRIGHT = 20
-"""Bright catalogued sources of a field."""
+"""Largest number of bright catalogued sources in a field."""
 _DEGREE_DIGITS, _ARCSEC_DIGITS = 9, 5
-"""Of a position and its radius: micro-arcseconds."""
+"""Digits of a position and its radius; they resolve micro-arcseconds."""
 _R99_PER_R90_SQUARED = 2.0
-"""Of a round Gaussian: ln 0.01 / ln 0.1."""
+"""(R99 / R90)^2 of a circular Gaussian, ln 0.01 / ln 0.1."""
 
 
 def bright_sources_of(pointing: Pointing) -> list[tuple[CatalogueSource, float, float]]:
-    """Return the bright catalogued sources that fall on the detector, and where."""
+    """Return the bright catalogued sources on the detector with their pixel positions (x, y).
+
+    Parameters
+    ----------
+    pointing
+        Mean pointing.
+    """
     size, half = detector_pixels(), detector_pixels() * pixel_scale_arcsec()
     near = bright_sources().answer(pointing.ra_deg, pointing.dec_deg, half, limit=_MOST_BRIGHT)
     places = []
@@ -54,25 +60,25 @@ def located_sources(
     calibration: Calibration,
     alerts: Sequence[Alert],
 ) -> tuple[LocalisedSource, ...]:
-    """Return the sources that were found, as the result lists them.
+    """Return the detected sources with their sky positions and properties.
 
     Parameters
     ----------
     found
-        The most significant source, which knows the others.
+        The most significant source, whose ``others`` are the remaining ones.
     pointing
-        Mean attitude, with the alignment of the calibration.
+        Mean attitude with the alignment of the calibration.
     events
-        The event file, for the time of the positions.
+        The event file, which gives the time of the positions.
     calibration
-        Systematic error and PSF.
+        Calibration with the systematic error and the PSF.
     alerts
-        Notices of the burst, for the ECLAIRs circle.
+        Notices of the burst, which give T0 and the ECLAIRs position.
 
     Returns
     -------
     tuple of LocalisedSource
-        ``S1``, ``S2``, ... by falling ts.
+        ``S1``, ``S2``, ... by decreasing TS.
     """
     bright = [source for source, *_ in bright_sources_of(pointing)]
     sources = tuple(
@@ -126,20 +132,20 @@ def _extent(found: SourceLocalisation) -> float | None:
 
 
 def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
-    """Tell whether a place with its error circle agrees with a position, at the 99 % level of both errors."""
+    """Return True if a place agrees with a position at the 99 % level of their combined error."""
     reach = sqrt(_R99_PER_R90_SQUARED) * hypot(position.r90_arcsec or 0.0, r90_arcsec)
     return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
 
 
 def _kind(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:
-    """Return the spectrum and the decay of a source by the probabilities of its kinds."""
+    """Return the spectrum and decay of a source, averaged over the probabilities of the source templates."""
     kinds = None if found.evidence is None else found.evidence.fit.template_probabilities
     spectra, decays = population().spectra, population().decays
     if kinds is None:
         kinds = expected_shares(decays=False)
     by_course = kinds.reshape(len(spectra), -1)
     part = by_course.sum(axis=1)
-    # The last course is that of a stretch of time.
+    # The last time template is a burst of photons within a short interval.
     of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
     if of_time is not None:
         of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
@@ -153,7 +159,7 @@ def _kind(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:
 
 
 def _told_apart(sources: tuple[LocalisedSource, ...], core_fwhm: float | None) -> tuple[LocalisedSource, ...]:
-    """Name for each source the others that are nearer than the width of the PSF's core."""
+    """Set for each source the names of the others within the FWHM of the PSF core."""
     reach = 60.0 * (core_fwhm or 0.0) / pixel_scale_arcsec()
 
     def near(one: LocalisedSource) -> tuple[str, ...]:
@@ -172,7 +178,7 @@ def _position(
 ) -> Position:
     ra, dec = pointing.pixel_to_sky(found.x, found.y)
     systematic = calibration.alignment.systematic_r90_arcsec
-    # A sum in another order, as of another number of threads, changes the last digits: a rerun shall not.
+    # The last digits depend on the summation order, thus on the number of threads; a rerun must not differ.
     r90 = round(found.r90, _ARCSEC_DIGITS)
     return Position(
         origin=Origin.MXT_VHF,
@@ -187,7 +193,15 @@ def _position(
 
 
 def core_fwhm(found: SourceLocalisation, calibration: Calibration) -> float | None:
-    """Return the width of the PSF's core by the fit, arcmin; None for another PSF than the optics'."""
+    """Return the fitted FWHM of the PSF core, arcmin; None for another PSF than that of the optics.
+
+    Parameters
+    ----------
+    found
+        A detected source.
+    calibration
+        Calibration with the nominal PSF.
+    """
     if found.shape is not None:
         return calibration.psf.core_fwhm_arcmin * exp(found.shape.shape.stretch)
     psf = found.evidence.psf if found.evidence else None

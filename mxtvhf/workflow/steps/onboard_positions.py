@@ -1,4 +1,4 @@
-"""Collect the positions that were measured on board: from MXT's notices and from position packets."""
+"""Collect the positions measured on board, from MXT notices and from position packets."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from mxtvhf.notices.voevent import systematic_r90
 def onboard_claims(
     alerts: Sequence[Alert], product: Path | str | None, pointing: Pointing | None = None
 ) -> tuple[OnboardClaim, ...]:
-    """Return all positions of MXT's notices, then the sources of the last on-board result.
+    """Return the positions of all MXT notices and the sources in the last position packet.
 
     Parameters
     ----------
     alerts
         Notices of the burst, in any order.
     product
-        File QPO_MXT, as ``photons_extraction`` writes it; None: no position packet came.
+        File QPO_MXT, as written by ``photons_extraction``; None without position packets.
     pointing
-        Mean pointing of the photons; None: not known, no claim has a place on the detector.
+        Mean pointing of the photons; None if unknown, which makes all pixel positions NaN.
 
     Raises
     ------
     InvalidInput
-        The product cannot be read.
+        The product is unreadable.
     """
     positions = [
         (alert.position, False, alert.published or alert.event_time)
@@ -61,7 +61,13 @@ def onboard_claims(
 
 
 def photon_evidence(localisation: Localisation | None) -> tuple[PhotonEvidence, ...]:
-    """Return what the photons say about the positions measured on board, for the cross-check."""
+    """Return how the photons support the on-board positions, for the cross-check.
+
+    Parameters
+    ----------
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
+    """
     supported = {OnboardVerdict.SUPPORTED: True, OnboardVerdict.CONTRADICTED: False}
     return tuple(
         PhotonEvidence(
@@ -72,7 +78,13 @@ def photon_evidence(localisation: Localisation | None) -> tuple[PhotonEvidence, 
 
 
 def packet_position(localisation: Localisation | None) -> Position | None:
-    """Return the burst's position by the last position packet: its first source that is not a known one."""
+    """Return the burst's position in the last position packet: that of its first source that is not known.
+
+    Parameters
+    ----------
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
+    """
     judged = localisation.onboard if localisation else ()
     return next(
         (one.position for one in judged if one.position.reference == CARD and not one.known_source), None

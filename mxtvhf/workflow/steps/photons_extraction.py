@@ -1,4 +1,4 @@
-"""Step 2: the VHF packets of a burst become photons and an attitude history."""
+"""Step ``photons_extraction``: decode the VHF packets of a burst into photons and attitude."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from mxtvhf.workflow.steps.attitude_source import AttitudeOrigin, ChosenAttitude
 
 
 class RejectedBytes(Model):
-    """Bytes of a packet stream that were not used."""
+    """A rejected part of a packet stream."""
 
     offset: int
-    """In the stream."""
+    """Position in the stream, bytes."""
     length: int
+    """Bytes."""
     reason: str
 
 
 class RejectedPackets(KeptModel):
-    """What was not used of a packet stream, as written to ``rejected_packets.json``."""
+    """The rejected parts of a packet stream, as written to ``rejected_packets.json``."""
 
     input: str
     """Name of the stream."""
@@ -43,34 +44,34 @@ class RejectedPackets(KeptModel):
 
 
 class Extraction(Model):
-    """What was extracted, and where it is."""
+    """The extracted data and their files."""
 
     burst_id: BurstId
     photons_path: str
-    """Numpy file of the photons, see `PhotonList.load`."""
+    """NumPy file of the photons, see `PhotonList.load`."""
     attitude_path: str
-    """Numpy file of the attitude, see `AttitudeHistory.from_bytes`."""
+    """NumPy file of the attitude, see `AttitudeHistory.from_bytes`."""
     received_path: str | None = None
-    """Numpy file of the time of which every photon was received, see `load_received`; None: all of it."""
+    """NumPy file of the intervals without packet loss, see `load_received`; None if all were received."""
     rejected_path: str | None
-    """JSON list of what was not used; the bytes are beside it with the suffix ``.bin``."""
+    """JSON list of the rejected parts, whose bytes are in a file with suffix ``.bin``; None without any."""
     packets: PacketCounts
     foreign: dict[str, int]
-    """Sound packets of other bursts or APIDs: which, how many."""
+    """Valid packets of other bursts or APIDs: description -> number."""
     n_photons: int
-    """Pixel entries: a photon whose charge is shared by several pixels has several."""
+    """Number of pixel entries; a photon whose charge is split between pixels has several."""
     last_utc: AwareDatetime | None
     """Start of the last photon's frame; None without photons."""
     warnings: tuple[str, ...]
-    """What a person should know before trusting the photons."""
+    """Caveats about the data."""
     onboard_path: str | None = None
-    """Product QPO_MXT with the positions found on board, see `read_onboard_file`; None: none came."""
+    """Product QPO_MXT with the on-board positions, see `read_onboard_file`; None without any."""
     n_onboard: int = 0
-    """On-board results received, those without a source included."""
+    """Number of on-board results received, including those without a source."""
     attitude_origin: AttitudeOrigin | None = None
-    """Where the attitude in use is from; None: there is none, and in extractions older than this field."""
+    """Source of the attitude; None without attitude, and in extractions of earlier versions."""
     unplaced: str | None = None
-    """Why no photon can be placed on the sky, so that there is no event file; None: the pointing is known."""
+    """Why no photon can be placed on the sky and there is no event file; None if the pointing is known."""
 
 
 def photons_extraction(
@@ -87,28 +88,28 @@ def photons_extraction(
     Parameters
     ----------
     packets
-        The stream as received.
+        Packet stream as received.
     burst_id
-        Whose photons are wanted.
+        Burst whose photons are extracted.
     out
-        Product folder; gets ``photons.npz``, ``attitude.npz``, ``received.npz``, with position packets
-        ``qpo_mxt.fits`` and, when bytes were rejected, ``rejected_packets.bin`` with
-        ``rejected_packets.json``.
+        Product folder of the new files ``photons.npz``, ``attitude.npz`` and ``received.npz``. Position
+        packets give ``qpo_mxt.fits``, rejected bytes ``rejected_packets.bin`` and ``rejected_packets.json``.
     name
-        What the user calls the stream, for messages: the archive names its files by their checksums. Default:
-        the file's name.
+        Name of the stream in messages, since archived files are named by their checksums; by default the
+        file's name.
     attitude
-        Product SVO-ATT-VHF; None: there is none. With pointing packets, too, see ``choose_attitude``.
+        Product SVO-ATT-VHF, which is compared with the pointing packets (``choose_attitude``); None without
+        a product.
     attitude_name
-        What the user calls it. Default: the file's name.
+        Name of the attitude product in messages; by default the file's name.
 
     Raises
     ------
     InvalidInput
-        A file cannot be read, the packets hold bytes but no packet that can be used, or the attitude product
-        is damaged or another burst's.
+        A file is unreadable, the packet file is not empty but contains no usable packet, or the attitude
+        product is damaged.
     NotOurs
-        All its packets are of other bursts.
+        All packets, or the attitude product, belong to another burst.
     """
     raw = read_limited(packets, MAX_PACKETS_BYTES)
     name = escaped(name or packets.name)
@@ -144,12 +145,12 @@ def _product(path: Path, name: str | None, burst_id: str) -> AttitudeHistory:
     name = escaped(name or path.name)
     product = read_attitude_product(read_limited(path, MAX_ATTITUDE_BYTES), name=name)
     if product.burst_id not in (None, burst_id):
-        raise NotOurs(f"{name}: attitude of burst {product.burst_id}, not of {burst_id}")
+        raise NotOurs(f"{name}: attitude product of burst {product.burst_id}; expected burst {burst_id}")
     return product.attitude
 
 
 def _keep_onboard(stream: DecodedStream, burst_id: str, out: Path) -> str | None:
-    """Write the positions found on board; results without a source are not in the product."""
+    """Write the on-board positions; results without a source are not in the product."""
     if not any(message.sources for message in stream.onboard):
         return None
     path = out / "qpo_mxt.fits"
@@ -158,7 +159,17 @@ def _keep_onboard(stream: DecodedStream, burst_id: str, out: Path) -> str | None
 
 
 def load_received(path: Path) -> Floats:
-    """Read the time of which every photon was received, as `received_time` gives it.
+    """Read the time intervals without packet loss, as computed by `received_time`.
+
+    Parameters
+    ----------
+    path
+        File ``received.npz``.
+
+    Returns
+    -------
+    ndarray
+        Start and stop of each interval, MET seconds, shape (n, 2).
 
     Raises
     ------
@@ -181,11 +192,11 @@ def _why_unplaced(stream: DecodedStream, chosen: ChosenAttitude, size: int, name
     if len(chosen.attitude):
         return None
     count = len(stream.photon_sequence)
-    return f"{name}: no pointing packet, its {count} photon packets cannot be placed on the sky"
+    return f"{name}: no pointing packet, so its {count} photon packets cannot be placed on the sky"
 
 
 def _keep_rejected(raw: bytes, stream: DecodedStream, name: str, out: Path) -> str | None:
-    """Write the rejected bytes one after the other, and where they came from."""
+    """Write the rejected bytes to one file, and their positions and reasons to another."""
     if not stream.rejects:
         return None
     rejects = tuple(RejectedBytes(offset=r.offset, length=r.length, reason=r.reason) for r in stream.rejects)
@@ -204,14 +215,16 @@ def _warnings(stream: DecodedStream, chosen: ChosenAttitude) -> tuple[str, ...]:
     if not len(stream.photons):
         found.append("no photons")
     if counts.missing:
-        found.append("1 packet never came" if counts.missing == 1 else f"{counts.missing} packets never came")
+        found.append("1 packet missing" if counts.missing == 1 else f"{counts.missing} packets missing")
     if counts.corrupt:
         reasons = sorted({reject.reason for reject in stream.rejects})
         found.append(
-            f"{counts.corrupt} corrupt, not used: {'; '.join(reasons[:3])}{'; ...' if reasons[3:] else ''}"
+            f"{counts.corrupt} corrupt, rejected: {'; '.join(reasons[:3])}{'; ...' if reasons[3:] else ''}"
         )
     if stream.foreign:
-        found.append("left out: " + ", ".join(f"{n} of {what}" for what, n in sorted(stream.foreign.items())))
+        found.append(
+            "packets ignored: " + ", ".join(f"{n} of {key}" for key, n in sorted(stream.foreign.items()))
+        )
     if not chosen.attitude.stable.all():
-        found.append("the pointing was not stable all the time")
+        found.append("the pointing was not stable throughout")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Beside step 4: the VHF position goes to the Burst Advocate at once, without waiting for GP."""
+"""Step ``preliminary_report``: report the VHF position to the Burst Advocate without waiting for GP."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ def preliminary_report(
 
     Parameters
     ----------
-    run, photons, out, written
-        As for ``update_ba``; the files go to the folder ``preliminary`` below ``out``.
+    run, photons
+        As in ``update_ba``.
+    out
+        Product folder of the run; the files are written to its subfolder ``preliminary``.
+    written
+        Time of the report, UTC.
     catalogues
-        Asked for known sources; None: not asked.
+        Catalogues of known sources; None to search none.
 
     Returns
     -------
     ReportProducts
-        The files, and the result in short.
+        The files and a summary.
     """
     gp = GpOutcome(available=False, progress=GpProgress.RUNNING, reason=GP_NOT_AWAITED)
     crosscheck = crosscheck_positions((run.alert, *run.related), run.localisation, gp, catalogues=catalogues)

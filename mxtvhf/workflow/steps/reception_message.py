@@ -1,4 +1,4 @@
-"""Step 1: receive an alert and the VHF photon stream that belongs to it."""
+"""Step ``reception_message``: receive an alert and its VHF packet stream."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from mxtvhf.workflow.gp.observations import observation_of
 log = logging.getLogger(__name__)
 
 MAX_NOTICES_BESIDE = 100
-"""A folder with more notices than this is a collection, not one burst's folder."""
+"""A folder with more notices is treated as a collection, not as the folder of one burst."""
 
 
 class Reception(Model):
-    """What was received, and where it is kept."""
+    """The received inputs and their copies in the archive."""
 
     alert: Alert
     related: tuple[Alert, ...]
-    """The other notices of the same burst and role known when the alert was received, oldest first."""
+    """Other notices of the same burst and role that were known at reception, oldest first."""
     alert_path: str
     packets_path: str | None
     attitude_path: str | None = None
-    """The attitude product; None: there is none."""
+    """Attitude product; None without one."""
     received: AwareDatetime
-    """When the alert came: at the intake, or with the run where no intake had it before."""
+    """When the intake received the alert, or when the run was created if it passed no intake."""
     packets_received: AwareDatetime | None = None
-    """The same for the packets."""
+    """The same for the packets; None without packets."""
     observation: Observation | None = None
-    """GP's observation, given to the run or named by the installation's table; None: not known."""
+    """GP's observation, from the run's configuration or the installation's table; None if unknown."""
 
 
 def reception_message(
@@ -62,53 +62,53 @@ def reception_message(
     is_replay: bool = False,
     observations: Path | None = None,
 ) -> Reception:
-    """Keep the inputs of a run as received, record them, and only then read the alert.
+    """Archive the inputs of a run as received, then parse the alert.
 
     Parameters
     ----------
     conf
-        What the run was given.
+        Configuration of the run.
     run_id
-        Names the record of this input in the archive.
+        Run id, under which the archive records this input.
     archive
-        Keeps the raw bytes before they are looked at; what cannot be read gets a note in its quarantine.
+        Archive of the raw bytes; unreadable inputs go to its quarantine.
     roots
         Folders from which inputs may be read.
     created
-        When the run was made; by default when this step first had its alert.
+        When the run was created; by default when this step first received the alert.
     is_replay
-        Marks the record, so that a replay is not replayed again. A replay sees the notices that were known
-        when its original was received.
+        True for a replay, which is not replayed again and uses the notices that were known when the original
+        input was received.
     observations
-        The table of GP's observations, asked where the run was given none; None: no table.
+        Table of GP's observations, used if the configuration has none; None without a table.
 
     Returns
     -------
     Reception
-        The alert, the other known notices of the burst, and the paths of the kept bytes.
+        The alert, the other known notices of the burst, and the paths of the archived inputs.
 
     Raises
     ------
     InvalidInput
-        The alert, the packets or the attitude cannot be read; the message names the input and the cause. What
-        could be read is kept all the same.
+        The alert, the packets or the attitude product is unreadable. The readable inputs are archived
+        nevertheless.
     NotOurs
-        The alert is of another mission or another burst.
+        The alert belongs to another mission or another burst.
     """
     entered = datetime.now(UTC)
     conf = _with_observation(conf, observations)
     problems: list[InvalidInput] = []
 
-    def keep(source: str, limit: int, keeper: Callable[[str, bytes], Path]) -> Path | None:
+    def _keep(source: str, limit: int, keeper: Callable[[str, bytes], Path]) -> Path | None:
         try:
             return keeper(conf.burst_id, received_bytes(source, limit, archive=archive, roots=roots))
         except InvalidInput as error:
             problems.append(error)
             return None
 
-    alert_path = keep(conf.alert, MAX_ALERT_BYTES, archive.keep_alert)
-    packets_path = keep(conf.packets, MAX_PACKETS_BYTES, archive.keep_packets) if conf.packets else None
-    attitude_path = keep(conf.attitude, MAX_ATTITUDE_BYTES, archive.keep_attitude) if conf.attitude else None
+    alert_path = _keep(conf.alert, MAX_ALERT_BYTES, archive.keep_alert)
+    packets_path = _keep(conf.packets, MAX_PACKETS_BYTES, archive.keep_packets) if conf.packets else None
+    attitude_path = _keep(conf.attitude, MAX_ATTITUDE_BYTES, archive.keep_attitude) if conf.attitude else None
     kept = {
         "alert": str(alert_path or conf.alert),
         "packets": str(packets_path or conf.packets or "") or None,
@@ -155,18 +155,18 @@ def reception_message(
 
 
 def _with_observation(conf: RunConf, table: Path | None) -> RunConf:
-    """Add GP's observation by the table; GP is optional, so a table with a fault costs no run."""
+    """Add GP's observation from the table; GP is optional, so an invalid table does not stop the run."""
     if conf.observation is not None:
         return conf
     missing = [name for name in OBSERVATION_FIELDS if getattr(conf, name) is None]
     if len(missing) < len(OBSERVATION_FIELDS):
-        log.warning("%s: GP's observation is left out: %s missing", conf.burst_id, ", ".join(missing))
+        log.warning("%s: GP observation ignored: %s missing", conf.burst_id, ", ".join(missing))
     if table is None:
         return conf
     try:
         found = observation_of(conf.burst_id, table)
     except InvalidInput as error:
-        log.error("%s: GP's observation is not known: %s", conf.burst_id, error)
+        log.error("%s: GP observation unknown: %s", conf.burst_id, error)
         return conf
     return conf if found is None else conf.model_copy(update=found.model_dump())
 
@@ -174,10 +174,10 @@ def _with_observation(conf: RunConf, table: Path | None) -> RunConf:
 def _received(
     source: str | None, kept: Path | None, created: datetime, archive: Archive | None, roots: Sequence[Path]
 ) -> datetime | None:
-    """Tell when an input was received; None when there is none.
+    """Return when an input was received; None without an input.
 
-    What a run names in the archive was there before the run, and its receipt is logged; all else came with
-    the run, as does everything of a replay (no archive).
+    An input in the archive was received before the run, and its receipt is logged. Any other input, and every
+    input of a replay (``archive`` None), was received with the run.
     """
     if source is None or kept is None:
         return None
@@ -187,44 +187,59 @@ def _received(
 
 
 def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence[Path]) -> bytes:
-    """Return the bytes of an input; of one over its limit the start goes to quarantine.
+    """Return the bytes of an input; the start of an oversized one goes to quarantine.
+
+    Parameters
+    ----------
+    source
+        Path, URI or inline VOEvent.
+    limit
+        Largest accepted size, bytes.
+    archive
+        Archive with the quarantine.
+    roots
+        Folders from which inputs may be read.
 
     Raises
     ------
     InvalidInput
-        As `mxtvhf.archive.inputs.source_bytes`.
+        The input is too large, or as in `mxtvhf.archive.inputs.source_bytes`.
     """
     try:
         return source_bytes(source, limit, roots)
     except TooLarge as error:
-        reason = f"{error}; only the first {limit} bytes are kept"
+        reason = f"{error}; only the first {limit} bytes are kept in quarantine"
         archive.quarantine(error.start, name=source_name(source), reason=reason)
         raise InvalidInput(reason) from error
 
 
 def sound_alert(raw: bytes, *, name: str, archive: Archive, burst_id: str | None = None) -> Alert:
-    """Read an alert; one that cannot be used goes to quarantine.
+    """Parse an alert; an unusable one goes to quarantine.
 
     Parameters
     ----------
     raw
-        The VOEvent as received.
+        VOEvent as received.
     name
-        What messages call it.
+        Name of the alert in messages.
     archive
-        Has the quarantine.
+        Archive with the quarantine.
     burst_id
-        The burst that it must be of; None: any.
+        Expected burst; None to accept any.
 
     Raises
     ------
-    InvalidInput, NotOurs
-        As `read_alert`; an alert of another burst.
+    InvalidInput
+        As in `read_alert`.
+    NotOurs
+        As in `read_alert`, or the alert belongs to another burst.
     """
     try:
         alert = read_alert(raw, name=name)
         if burst_id not in (None, alert.burst_id):
-            raise NotOurs(f"{name}: the alert is of burst {alert.burst_id}, the run of {burst_id}")
+            raise NotOurs(
+                f"{name}: the alert belongs to burst {alert.burst_id}, but the run is for {burst_id}"
+            )
     except InvalidInput as error:
         archive.quarantine(raw, name=name, reason=str(error))
         raise
@@ -232,7 +247,12 @@ def sound_alert(raw: bytes, *, name: str, archive: Archive, burst_id: str | None
 
 
 def check_analysable(reception: Reception) -> None:
-    """Tell whether there is anything to analyse.
+    """Raise an error if there is nothing to analyse.
+
+    Parameters
+    ----------
+    reception
+        Result of `reception_message`.
 
     Raises
     ------
@@ -241,30 +261,28 @@ def check_analysable(reception: Reception) -> None:
     """
     alert = reception.alert
     if alert.is_retraction:
-        raise NothingToDo(f"{alert.ivorn}: retraction of burst {alert.burst_id}, nothing to analyse")
+        raise NothingToDo(f"{alert.ivorn}: retraction of burst {alert.burst_id}; nothing to analyse")
     if alert.position is None:
-        raise NothingToDo(
-            f"{alert.ivorn}: a {alert.instrument} notice without a position, nothing to localise"
-        )
+        raise NothingToDo(f"{alert.ivorn}: {alert.instrument} notice without a position; nothing to localise")
     if reception.packets_path is None:
-        raise NothingToDo(f"{alert.ivorn}: no VHF packets came with this alert, nothing to localise")
+        raise NothingToDo(f"{alert.ivorn}: no VHF packets received with this alert; nothing to localise")
 
 
 def related_alerts(alert: Alert, notices: Mapping[Path, datetime]) -> tuple[Alert, ...]:
-    """Choose the other notices of a burst that belong to an alert.
+    """Select the other notices of the burst that have the role of an alert.
 
     Parameters
     ----------
     alert
-        The run's own alert.
+        Alert of the run.
     notices
-        Kept notices of its burst, with the time when each was received.
+        Archived notices of its burst with their reception times.
 
     Returns
     -------
     tuple of Alert
-        Oldest first. Only notices of the same role: a simulated burst may have the id of a real one. Of the
-        notices of one ivorn the one received last.
+        Oldest first. Notices of another role are left out, since a simulated burst may have the id of a real
+        one. For each ivorn, the notice received last is used.
     """
     others = [(received, path, _kept_notice(path)) for path, received in notices.items()]
     wanted = [
@@ -282,27 +300,28 @@ def _kept_notice(path: Path) -> Alert | None:
     try:
         return read_alert(read_limited(path, MAX_ALERT_BYTES), name=str(path))
     except InvalidInput as error:
-        log.warning("kept notice left out: %s", error)
+        log.warning("archived notice ignored: %s", error)
         return None
 
 
 def _keep_notices_beside(
     alert_path: Path, known: ArchivedInput, archive: Archive, roots: Sequence[Path]
 ) -> None:
-    """Keep the burst's other notices that lie in the alert's own folder; they count as received with it.
+    """Archive the burst's other notices in the alert's folder, as received together with the alert.
 
-    A burst is often handed over as one folder. These notices only add known positions, so one that cannot be
-    read is reported and left out: it must not stop a sound alert. The archive's own folders tell by
-    themselves when a notice was received.
+    A burst is often handed over as one folder. These notices only add positions, so an unreadable one is
+    logged and ignored. The archive's own folders are left out, since it has the reception times of its
+    notices.
     """
     if alert_path.is_relative_to(archive.root.resolve()):
         return
     beside = [path for path in sorted(alert_path.parent.glob("*.xml")) if path != alert_path]
     if len(beside) > MAX_NOTICES_BESIDE:
         log.warning(
-            "%s: %d notices beside the alert: not one burst's folder, none is taken",
+            "%s: %d other notices in the alert's folder ignored; a burst's folder has at most %d",
             known.burst_id,
             len(beside),
+            MAX_NOTICES_BESIDE,
         )
         return
     for path in beside:
@@ -310,7 +329,7 @@ def _keep_notices_beside(
             raw = read_limited(local_path(str(path), roots), MAX_ALERT_BYTES)
             other = read_alert(raw, name=str(path))
         except InvalidInput as error:
-            log.warning("%s: notice beside the alert left out: %s", known.burst_id, error)
+            log.warning("%s: notice in the alert's folder ignored: %s", known.burst_id, error)
             continue
         if other.burst_id == known.burst_id:
             archive.log_receipt(archive.keep_alert(known.burst_id, raw), known.received)

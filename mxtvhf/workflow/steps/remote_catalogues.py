@@ -1,4 +1,4 @@
-"""Beside step 4, where services are named: what catalogues on the net know of the burst's positions."""
+"""Step ``remote_catalogues``: search online catalogues around the burst's positions."""
 
 from __future__ import annotations
 
@@ -14,54 +14,62 @@ from mxtvhf.notices.burst import in_order
 from mxtvhf.workflow.steps.crosscheck_positions import other_sources, positions_before_gp
 
 MOST_OTHERS = 3
-"""Other sources than the burst that services are asked about: every cone may take until it times out."""
+"""Largest number of sources besides the burst that are searched, since every search may time out."""
 
 
 class RemoteAnswers(Model):
-    """What services answered; each of them for each position, also that it did not."""
+    """The answers of all services for all positions, including failed searches."""
 
     answers: tuple[CatalogueAnswer, ...]
 
 
 class RemoteCatalogues:
-    """Services as catalogues that can be asked for a cone.
+    """Online catalogue services with the interface of local catalogues.
 
     Parameters
     ----------
     services
-        Whom to ask.
+        Services to search.
     timeout_s
-        The longest that a cone takes, whoever hangs.
+        Longest duration of one search over all services, seconds.
     """
 
     def __init__(self, services: Sequence[RemoteService], timeout_s: float = TIMEOUT_S) -> None:
         self.services, self.timeout_s = services, timeout_s
 
     def cone(self, ra_deg: float, dec_deg: float, radius_arcsec: float) -> tuple[CatalogueAnswer, ...]:
-        """Ask all services at the same time; see ``ask_remote``."""
+        """Search all services concurrently, see ``ask_remote``.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg
+            Centre, ICRS degrees.
+        radius_arcsec
+            Radius of the cone.
+        """
         return ask_remote(ra_deg, dec_deg, radius_arcsec, self.services, self.timeout_s)
 
 
 def remote_catalogues(
     alerts: Sequence[Alert], localisation: Localisation | None, catalogues: RemoteCatalogues
 ) -> RemoteAnswers:
-    """Ask services around the last position of each origin that is known before GP has answered.
+    """Search online services around the burst's positions and its most significant other sources.
 
-    Also around the most significant of the other sources that the photons show.
+    The positions are the latest of each origin that are known before GP answers.
 
     Parameters
     ----------
     alerts
-        All notices of the burst at hand.
+        All known notices of the burst.
     localisation
-        Our result; None when it was not made.
+        Result of ``vhf_localisation``; None if the step failed.
     catalogues
-        Whom to ask.
+        Services to search.
 
     Returns
     -------
     RemoteAnswers
-        Complete whatever happens to the services: one that failed is not checked, with the reason.
+        A failed search is listed as not checked, with the reason.
     """
     return RemoteAnswers(answers=_answers(alerts, localisation, catalogues))
 
@@ -75,7 +83,7 @@ def _answers(
 
 
 class _Silent:
-    """Services that have not answered yet."""
+    """Services that did not answer in time."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
@@ -97,5 +105,15 @@ class _Silent:
 def unanswered(
     alerts: Sequence[Alert], localisation: Localisation | None, names: Sequence[str]
 ) -> RemoteAnswers:
-    """Return what stands in a report that was due before the services answered: not checked."""
+    """Return the answers for a report that is due before the services answered: all not checked.
+
+    Parameters
+    ----------
+    alerts
+        All known notices of the burst.
+    localisation
+        Result of ``vhf_localisation``; None if the step failed.
+    names
+        Names of the services.
+    """
     return RemoteAnswers(answers=around(positions_before_gp(in_order(alerts), localisation), _Silent(names)))

@@ -1,4 +1,4 @@
-"""Step ``source_analysis``: light curve, hardness and spectrum of the source that was found."""
+"""Step ``source_analysis``: measure light curve, hardness and spectrum of the localised source."""
 
 from __future__ import annotations
 
@@ -45,27 +45,26 @@ def source_analysis(
     event_file
         FITS event list as written by ``fits_feed``.
     localisation
-        What ``vhf_localisation`` gave; None when it failed. The chosen one of its sources is measured; the
-        others are kept out of the background region, and what is left of them is subtracted.
+        Result of ``vhf_localisation``; None if the step failed. The chosen source is measured. The others are
+        excluded from the background region, and their remaining photons are subtracted.
     out
-        The run's product folder: gets ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``, ``mxt.arf``,
-        ``mxt.rmf`` and the report's plots of the source: those are drawn here, while GP is waited for.
+        Product folder of the new files ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``,
+        ``mxt.arf``, ``mxt.rmf`` and the report's plots of the source, which are drawn while GP is running.
     trigger_time
-        T0 of the burst; None when unknown, which leaves out the decay index.
+        T0 of the burst, UTC; None if unknown, which leaves out the decay index.
     store
-        Calibration files, by default the package's; those of the observation's start are taken.
+        Calibration files valid at the start of the observation are used; by default those of the package.
 
     Returns
     -------
     SourceAnalysis
-        With ``analysed`` False and the reason, and no products, where there is no source or nothing to
-        measure it from.
+        ``analysed`` is False, with a reason and without products, if there is no source or no good time.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, holds a time that is not finite or an address off the detector, or no
-        calibration is valid then.
+        The file is unreadable, contains a non-finite time or an invalid pixel address, or no calibration is
+        valid at that time.
     """
     if localisation is None or localisation.detector_x is None or localisation.detector_y is None:
         return SourceAnalysis(analysed=False, reason="there is no localised source")
@@ -97,7 +96,7 @@ def source_analysis(
 
 
 def _other_sources(localisation: Localisation) -> list[OtherSource]:
-    """Return the sources that are not measured; ts is about the square of their signal to noise."""
+    """Return the sources other than the measured one; TS is about the square of the signal-to-noise ratio."""
     return [
         OtherSource(
             source.detector_x,

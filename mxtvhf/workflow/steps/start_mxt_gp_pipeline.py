@@ -1,4 +1,4 @@
-"""Step ``start_mxt_gp_pipeline``: ask the partner's General Program for its analysis."""
+"""Step ``start_mxt_gp_pipeline``: start an analysis of the partner's General Program (GP)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from mxtvhf.workflow.gp.contract import GpRequest
 
 
 def start_mxt_gp_pipeline(request: GpRequest, gp: GpClient) -> str:
-    """Start one GP analysis and return its process id.
+    """Start a GP analysis and return its process id.
 
-    Starting is not idempotent: two calls start two analyses. The caller keeps the process id before
-    anything else is done.
+    The start is not idempotent: two calls start two analyses. The caller must store the process id before
+    it does anything else.
+
+    Parameters
+    ----------
+    request
+        Observation or event file to analyse.
+    gp
+        Client of the service.
 
     Raises
     ------
     GpBusy
-        GP has not started and may be asked again.
+        GP has not started the analysis; the call may be repeated.
     GpStartUnknownError
-        GP may or may not have started; asking again may start a second analysis.
+        GP may or may not have started the analysis; another call may start a second one.
     InvalidInput, GpAnswerError
-        GP refuses, or answers what the contract does not know.
+        GP rejected the request, or its answer violates the contract.
     """
     return gp.start(request)

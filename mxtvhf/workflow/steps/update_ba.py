@@ -1,4 +1,4 @@
-"""Step 7: bring the result to the Burst Advocate."""
+"""Step ``update_ba``: write the final report for the Burst Advocate."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def update_ba(
     Parameters
     ----------
     run
-        What the run was given and did: alert, notices, packets, localisation, products, timeline.
+        Inputs and results of the run: alert, notices, packets, localisation, products, timeline.
     crosscheck
-        The comparison of all positions; it also says what became of GP.
+        Comparison of all positions, with GP's outcome.
     photons
-        The decoded photons, for the plots; None when there are none, which leaves their plots out.
+        Decoded photons for the plots; None to leave these plots out.
     out
-        The run's product folder: ``report.json``, ``report.html`` and the plots go there, nothing elsewhere.
+        Product folder of the new files ``report.json``, ``report.html`` and the plots.
     written
-        The moment of the report, UTC.
+        Time of the report, UTC.
 
     Returns
     -------
     ReportProducts
-        The files, and the result in short.
+        The files and a summary.
     """
     return write_report(run, crosscheck, status="final", photons=photons, out=out, written=written)

@@ -1,4 +1,4 @@
-"""Step ``vhf_localisation``: from the event file to the source's place on the sky."""
+"""Step ``vhf_localisation``: determine the source position from the event file."""
 
 from __future__ import annotations
 
@@ -73,39 +73,38 @@ def vhf_localisation(
     onboard: Path | str | None = None,
     store: CalibrationStore | None = None,
 ) -> Localisation:
-    """Locate the source by the photons of an event file in the instrument's energy band.
+    """Localise the source with the photons of an event file in the instrument's energy band.
 
-    Beside their places the photons' energies count and, where T0 is known, their arrival times. ECLAIRs'
-    circle is asked only where they show no source in it by themselves: the position stays independent of it,
-    so that the two can be compared. Bad and hot pixels are left out at their raw addresses; then, where the
-    pointing moved, the photons are taken at the addresses that they would have had at the mean pointing. The
-    total 90 % radius has the systematic one of the alignment added in quadrature; the position's time is that
-    of the last photon.
+    The likelihood uses the photons' positions, energies and arrival times. The ECLAIRs position is used as a
+    prior only if the photons alone show no source in its error circle, so that a detection remains
+    independent of ECLAIRs. Bad and hot pixels are excluded in raw coordinates, then the photons are
+    drift-corrected to the mean pointing. The total R90 is the quadratic sum of the statistical one and the
+    systematic one of the alignment. The time of the position is that of the last photon.
 
     Parameters
     ----------
     event_file
         FITS event list as written by ``fits_feed``.
     out
-        Product folder; gets the posterior on the sky and the list of sources, when one is found: see
-        ``mxtvhf.localisation.sky_products`` and ``source_products``.
+        Product folder of the sky map and the source list of a detection, see
+        ``mxtvhf.localisation.sky_products`` and ``source_products``; None to write none.
     alerts
-        Notices of the burst: for T0, the ECLAIRs position, and the on-board positions to judge.
+        Notices of the burst, which give T0, the ECLAIRs position, and on-board positions to verify.
     onboard
-        File QPO_MXT with the on-board positions of the position packets; None: none came.
+        File QPO_MXT with the positions in the position packets; None without any.
     store
-        The calibration files; those for the start of the observation are used. By default the package's.
+        Calibration files valid at the start of the observation are used; by default those of the package.
 
     Returns
     -------
     Localisation
-        Without a position when no source is significant: with the reason, and with an upper limit where there
-        were photons to look at.
+        Without a significant source it has no position, but a reason and, if there are photons, an upper
+        limit.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, an address in it is not on the detector, or no calibration is valid then.
+        The file is unreadable, contains an invalid pixel address, or no calibration is valid at that time.
     """
     event_file, out = Path(event_file), None if out is None else Path(out)
     events = read_event_file(event_file)
@@ -153,7 +152,7 @@ def vhf_localisation(
         observed = Observed.of(events, _versions(calibration))
         regions, products = write_sky_files(out, chosen.posterior, pointing, burst.position, observed)
         products |= write_source_files(out, sources, burst.name, observed)
-    # What is not of the chosen source is background or of the others.
+    # The photons of the other sources are listed with them, not as background.
     others = sum(source.n_source for source in sources if source is not burst)
     facts |= {
         "uses": _uses(evidence, chosen),
@@ -181,9 +180,16 @@ def vhf_localisation(
 def usable_photons(
     events: EventFile, calibration: Calibration
 ) -> tuple[DriftCorrectedPhotons, DetectorFaults]:
-    """Return the photons in the energy band on usable pixels, and the faults that were found beside them.
+    """Return the drift-corrected photons in the energy band on usable pixels, and the detector faults.
 
-    Bad pixels of the calibration and faults of the detector are left out at their raw addresses.
+    Bad pixels of the calibration and detector faults found in the photons are excluded in raw coordinates.
+
+    Parameters
+    ----------
+    events
+        The event file.
+    calibration
+        Calibration with bad pixels, gain and alignment.
     """
     bad = calibration.bad_pixels.mask()
     seen = events.photons.selected(in_band(events.photons.pha, calibration.gain))
@@ -194,13 +200,15 @@ def usable_photons(
 
 
 def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisation:
-    """Return the result where there is no photon to look at.
+    """Return the result without a localisation, because no photon is usable.
 
     Parameters
     ----------
     reason
-        Why.
-    n_photons, facts
+        Why no photon is usable.
+    n_photons
+        Number of photons in the energy band.
+    **facts
         Further fields of the result.
     """
     return Localisation(
@@ -210,7 +218,15 @@ def not_localised(reason: str, *, n_photons: int = 0, **facts: Any) -> Localisat
 
 
 def unplaced_localisation(extraction: Extraction, alerts: Sequence[Alert]) -> Localisation:
-    """Return the result where the pointing is not known, so that no photon can be placed on the sky."""
+    """Return the result for an unknown pointing, with which no photon can be placed on the sky.
+
+    Parameters
+    ----------
+    extraction
+        Result of ``photons_extraction``, which is ``unplaced``.
+    alerts
+        Notices of the burst, whose on-board positions are listed without a verdict.
+    """
     reason = str(extraction.unplaced)
     claims = onboard_claims(alerts, extraction.onboard_path)
     return not_localised(reason, onboard=unjudged(claims, reason))
@@ -218,13 +234,13 @@ def unplaced_localisation(extraction: Extraction, alerts: Sequence[Alert]) -> Lo
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
-    """The photons to use, and what is known of each beside its place."""
+    """The usable photons and the densities of their energies and times."""
 
     photons: DriftCorrectedPhotons
     weights: npt.NDArray[np.float64]
-    """``[kind of source, photon]``."""
+    """Photon weights, ``[source template, photon]``."""
     shares: npt.NDArray[np.float64]
-    """Probability of each kind beforehand."""
+    """Prior probability of each source template."""
     background: BackgroundDensities
     uses: tuple[str, ...]
     not_used: tuple[str, ...]
@@ -239,7 +255,7 @@ class _Evidence:
         burst_time: float | None,
     ) -> _Evidence:
         energy = energy_weights(photons.pha, calibration)
-        # A T0 after the start of the observation belongs to another burst, or is wrong: it tells nothing.
+        # A T0 after the start of the observation is wrong or belongs to another burst, so it is not used.
         known = burst_time is not None and burst_time < events.tstart
         if burst_time is None or not known:
             burst_time = events.tstart - population().usual_start_s
@@ -252,7 +268,7 @@ class _Evidence:
         spectra, known_parts = background_spectra(photons.pha, calibration), known_background(calibration)
         courses = background_courses(photons.time, events.gti, fading)
         not_used = []
-        # What is like nothing known tells nothing: it is as if all photons had the same.
+        # Energies or times that fit no known template carry no information: all photons get equal weights.
         if not energies_are_expected(photons.pha, calibration):
             energy, spectra, known_parts = np.ones_like(energy), np.ones_like(spectra), None
             not_used.append("energy")
@@ -271,16 +287,16 @@ class _Evidence:
 
 
 def _observed(events: EventFile) -> tuple[datetime, datetime] | None:
-    """Return when the good time begins and ends, UTC; None without any."""
+    """Return the start and end of the good time, UTC; None without good time."""
     if not len(events.gti):
         return None
     return utc_from_met(float(events.gti[:, 0].min())), utc_from_met(float(events.gti[:, 1].max()))
 
 
 def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons, left_out: str) -> str | None:
-    """Tell why there is no photon to look at; None where there is one."""
+    """Return why no photon is usable; None if there is one."""
     if not events.exposure_s > 0.0:
-        return "there is no good time: at no moment was the pointing stable and every photon received"
+        return "there is no good time: the pointing was never stable while all photons were received"
     if not in_use:
         return f"none of its {len(events.photons)} photons is in the energy band"
     if not len(photons):
@@ -291,7 +307,7 @@ def _why_nothing(events: EventFile, in_use: int, photons: DriftCorrectedPhotons,
 def _locate(
     evidence: _Evidence, calibration: Calibration, eclairs: PositionPrior | None, pointing: Pointing
 ) -> SourceLocalisation:
-    """Find the sources; with ECLAIRs' circle where the photons alone show none in it."""
+    """Find the sources; use the ECLAIRs position if the photons alone show no source in its circle."""
     photons = evidence.photons
     return localise(
         photons.x,
@@ -308,19 +324,19 @@ def _locate(
 
 
 def _uses(evidence: _Evidence, source: SourceLocalisation) -> tuple[str, ...]:
-    """Return what the position of a source, or that there is none, is made of."""
+    """Return the information used for a source position or for a non-detection."""
     background = ("background",) if source.with_known_background else ()
     return (*evidence.uses, *background, *(("ECLAIRs",) if source.with_prior else ()))
 
 
 def _not_used(evidence: _Evidence, source: SourceLocalisation) -> tuple[str, ...]:
-    """Return what is known, or was seen, but did not count."""
+    """Return the available information that was not used."""
     dropped = evidence.background.known is not None and not source.with_known_background
     return (*evidence.not_used, "background") if dropped else evidence.not_used
 
 
 def _eclairs_prior(alerts: Sequence[Alert], pointing: Pointing) -> PositionPrior | None:
-    """Return the circle of the latest ECLAIRs notice on the detector; None where it is not near it."""
+    """Return the latest ECLAIRs position as a prior in pixels; None if it is off the detector."""
     position = eclairs_position(alerts)
     if position is None or position.r90_arcsec is None:
         return None
@@ -338,7 +354,15 @@ def _trigger_met(alerts: Sequence[Alert]) -> float | None:
 
 
 def in_band(pha: npt.NDArray[np.int32], gain: Gain) -> Bools:
-    """Tell which pulse heights (channels) lie in the energy band of ``instrument/constants.toml``."""
+    """Return True for pulse heights in the energy band of ``instrument/constants.toml``.
+
+    Parameters
+    ----------
+    pha
+        Pulse heights, channels.
+    gain
+        Gain of the calibration.
+    """
     low, high = instrument().energy.band_kev
     energy = gain.energy(pha)
     return np.asarray((energy >= low) & (energy <= high))
@@ -377,27 +401,28 @@ def _why_not(found: SourceLocalisation, photons: int) -> str:
     needed, needed_places = needed_ts_of(found)
     if found.ts >= needed and found.places_ts < needed_places:
         reason = (
-            f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} of them "
-            f"would fit one (ts {found.ts:.1f}), but their places do not (ts {found.places_ts:.1f}, needed "
-            f"is {needed_places:g}), so the background is unlike what is expected of it; "
+            f"no significant source in {photons} photons: energies and times of {found.n_source:.0f} photons "
+            f"suggest one (TS {found.ts:.1f}), but their positions do not (TS {found.places_ts:.1f} < "
+            f"{needed_places:g}), so the background differs from the expected one; "
         )
     else:
         reason = (
-            f"no significant source in {photons} photons: {found.n_source:.0f} of them at ts {found.ts:.1f}, "
-            f"needed are {least_photons():g} at ts {needed:g}; "
+            f"no significant source in {photons} photons: the best candidate has {found.n_source:.0f} "
+            f"photons and TS {found.ts:.1f}, the threshold is {least_photons():g} photons and TS {needed:g}; "
         )
     if isfinite(found.upper_limit):
-        reason += f"a source of more than {found.upper_limit:.0f} photons would have been found (90 % limit)"
+        reason += f"90 % upper limit: {found.upper_limit:.0f} photons"
     else:
-        reason += "the good pixels are too few to tell any source from background"
+        reason += "there are too few good pixels to set an upper limit"
     return reason
 
 
 def _why_not_used(not_used: Sequence[str]) -> str:
-    text = "; the photons are unlike the background of past runs" if "background" in not_used else ""
-    kinds = [kind for kind in not_used if kind != "background"]
+    text = "; the background differs from that of past runs" if "background" in not_used else ""
+    names = {"energy": "energies", "time": "times"}
+    kinds = [name for use, name in names.items() if use in not_used]
     if kinds:
-        text += f"; {' and '.join(kinds)} of the photons are unlike all that is known and were not used"
+        text += f"; the photon {' and '.join(kinds)} fit no known background or source and were not used"
     return text
 
 

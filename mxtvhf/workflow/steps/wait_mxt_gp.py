@@ -1,4 +1,4 @@
-"""Step ``wait_mxt_gp``: see whether GP is done, and with what."""
+"""Step ``wait_mxt_gp``: poll the GP analysis and interpret its result."""
 
 from __future__ import annotations
 
@@ -9,32 +9,44 @@ from mxtvhf.workflow.gp.contract import GpState, GpStatus
 
 
 def wait_mxt_gp(process_id: str, gp: GpClient) -> GpStatus:
-    """Ask once where the job stands; who calls decides when to ask again.
+    """Return the current status of a job; the caller times the next poll.
+
+    Parameters
+    ----------
+    process_id
+        GP's id of the job.
+    gp
+        Client of the service.
 
     Raises
     ------
     GpBusy
-        GP could not answer now.
+        GP temporarily cannot answer.
     GpAnswerError
-        An answer that the contract does not know; ``GpUnknownJobError`` where GP does not know the job.
+        The answer violates the contract; ``GpUnknownJobError`` if GP does not know the job.
     """
     return gp.status(process_id)
 
 
 def gp_outcome(status: GpStatus) -> GpOutcome:
-    """Return what GP gave at the end: a position, or that it found no source.
+    """Return the outcome of a finished job: a position, or no detection.
+
+    Parameters
+    ----------
+    status
+        Last status of the job.
 
     Raises
     ------
     GpFailed
-        GP ended the job with an error; the message is GP's own.
+        The job failed; the message is GP's.
     ValueError
-        The job has not ended.
+        The job has not finished.
     """
     if not status.state.is_final:
         raise ValueError(f"GP process {status.process_id} is still {status.state}")
     if status.state is GpState.FAILED:
-        raise GpFailed(f"GP process {status.process_id} failed: {status.message or 'GP gives no reason'}")
+        raise GpFailed(f"GP process {status.process_id} failed: {status.message or 'GP gave no reason'}")
     return GpOutcome(
         available=True,
         progress=GpProgress.RECEIVED if status.position else GpProgress.NO_DETECTION,

@@ -136,7 +136,7 @@ async def ask_status(session: aiohttp.ClientSession, url: str, process_id: str, 
             headers = {name.lower(): value for name, value in response.headers.items()}
             answer = Answer("GET", str(response.url), response.status, bytes(body[: MAX_BODY + 1]), headers)
     except aiohttp.ClientSSLError as error:
-        raise GpAnswerError(f"GET {url}: no TLS connection ({error.os_error.strerror})") from None
+        raise GpAnswerError(f"GET {url}: TLS connection failed ({error.os_error.strerror})") from None
     except TimeoutError:
         raise GpBusy(f"GET {url}?seqid={process_id}: no answer within {seconds:.0f} s") from None
     except aiohttp.ClientConnectorError as error:

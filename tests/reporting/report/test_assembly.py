@@ -179,8 +179,8 @@ def test_a_replay_does_not_read_like_a_live_alert() -> None:
 
 
 def test_what_earlier_steps_warn_of_is_told_once() -> None:
-    made = report(record(warnings=("1 packet never came", "2 corrupt, not used: wrong CRC")))
-    assert made.warnings[:2] == ("1 packet never came.", "2 corrupt, not used: wrong CRC.")
+    made = report(record(warnings=("1 packet missing", "2 corrupt, rejected: wrong CRC")))
+    assert made.warnings[:2] == ("1 packet missing.", "2 corrupt, rejected: wrong CRC.")
     assert not any("corrupt" in warning or "packet" in warning for warning in report().warnings)
 
 

@@ -84,10 +84,10 @@ BEYOND_HOPE = {
     "redirect": "redirects are not followed",
     "word": "unknown state 'DREAMING'",
     "other job": "answer about process gp-18",
-    "no result": "there is no result",
+    "no result": "the field result is missing",
     "bad position": "field result.ra_deg",
     "nan": "field result.dec_deg",
-    "401": "check login and password",
+    "401": "check the login and password",
 }
 
 
@@ -158,9 +158,9 @@ def test_nobody_listens():
 
 def test_no_tls_where_tls_is_wanted(gp):
     secure = GpClient(gp.url.replace("http:", "https:"), timeout=(1.0, 1.0))
-    with pytest.raises(GpAnswerError, match="no TLS connection"):
+    with pytest.raises(GpAnswerError, match="TLS connection failed"):
         secure.status(PROCESS_ID)
-    with pytest.raises(GpAnswerError, match="no TLS connection") as caught:
+    with pytest.raises(GpAnswerError, match="TLS connection failed") as caught:
         secure.start(REQUEST)
     assert not isinstance(caught.value, GpStartUnknownError)
 

@@ -122,7 +122,7 @@ def test_a_process_id_that_is_none(process_id):
         (job(3), "field processing_descriptor.state"),
         (job(None), "unknown state"),
         (job("DREAMING"), "unknown state 'DREAMING'"),
-        (job("COMPLETED"), "no result"),
+        (job("COMPLETED"), "result is missing"),
         (job("COMPLETED", result=RESULT | {"ra_deg": 360.0}), "field result.ra_deg"),
         (job("COMPLETED", result=RESULT | {"dec_deg": float("nan")}), "field result.dec_deg"),
         (job("COMPLETED", result=RESULT | {"r90_stat_arcsec": -1.0}), "field result.r90_stat_arcsec"),
@@ -279,7 +279,7 @@ def test_outcome_of_each_end():
     assert gp_outcome(done).position == done.position
     with pytest.raises(GpFailed, match="GP process a7 failed: no source"):
         gp_outcome(GpStatus(process_id="a7", state=GpState.FAILED, message="no source"))
-    with pytest.raises(GpFailed, match="gives no reason"):
+    with pytest.raises(GpFailed, match="gave no reason"):
         gp_outcome(GpStatus(process_id="a7", state=GpState.FAILED))
     with pytest.raises(ValueError, match="still RUNNING"):
         gp_outcome(GpStatus(process_id="a7", state=GpState.RUNNING))
@@ -293,7 +293,7 @@ def test_a_completed_job_whose_result_is_null_found_no_source():
     content["processing_descriptor"]["message"] = "TS 12 is below 25"
     outcome = gp_outcome(job_status(answer(content), "a7"))
     assert (outcome.available, outcome.position, outcome.reason) == (True, None, "TS 12 is below 25")
-    with pytest.raises(GpAnswerError, match="is completed, but there is no result"):
+    with pytest.raises(GpAnswerError, match="is completed, but the field result is missing"):
         job_status(answer(job("COMPLETED")), "a7")
 
 

@@ -102,7 +102,10 @@ def test_pixels_that_no_photon_makes_are_left_out_and_it_is_said(tmp_path):
     y[:count] = 77
     product = fed(PhotonList(time, x, y, np.full(2 * count, 300, np.int32)), tmp_path)
     assert (product.n_photons, product.patterns.invalid_pixels) == (100, 100)
-    assert "100 of 200 pixel entries left out: no single photon makes their patterns" in product.warnings[-1]
+    assert (
+        "100 of 200 pixel entries excluded: their patterns are not those of single photons"
+        in product.warnings[-1]
+    )
 
 
 def test_pile_up_is_said(tmp_path):
@@ -203,8 +206,7 @@ def test_a_drift_of_the_pointing_is_said(extraction, tmp_path):
     assert product.n_photons == 600
     assert product.attitude_spread_arcsec == pytest.approx(19.8, abs=0.01)
     assert product.warnings == (
-        "the pointing moved by up to 19.8 arcsec from its mean: "
-        "each photon is placed by the attitude at its own time",
+        "the pointing moved by up to 19.8 arcsec from its mean; photon positions are corrected for the drift",
     )
     assert read_event_file(Path(product.path)).header["PNTSPRD"] == product.attitude_spread_arcsec
 

@@ -75,7 +75,7 @@ def test_rejected_bytes_are_kept_with_place_and_reason(extract):
         ],
     }
     assert Path(found.rejected_path).with_suffix(".bin").read_bytes() == b"noise" + damaged
-    assert found.warnings == ("1 packet never came", "2 corrupt, not used: 5 bytes left over; wrong CRC")
+    assert found.warnings == ("1 packet missing", "2 corrupt, rejected: 5 bytes left over; wrong CRC")
 
 
 def test_a_rerun_gives_the_same_files(extract):
@@ -110,8 +110,8 @@ def test_what_is_odd_is_said(extract):
     assert found.last_utc is None
     assert found.warnings == (
         "no photons",
-        "left out: 5 of burst sb26051103",
-        "the pointing was not stable all the time",
+        "packets ignored: 5 of burst sb26051103",
+        "the pointing was not stable throughout",
     )
 
 
@@ -134,7 +134,7 @@ def test_a_stream_without_use_is_refused(extract, tmp_path, packets, error, caus
         ([], "packets.bin: empty, no VHF packets"),
         (
             photon_packets(),
-            "packets.bin: no pointing packet, its 5 photon packets cannot be placed on the sky",
+            "packets.bin: no pointing packet, so its 5 photon packets cannot be placed on the sky",
         ),
     ],
 )
@@ -235,7 +235,9 @@ def test_a_product_of_another_time_leaves_the_photons_unplaced(tmp_path):
 
 def test_an_attitude_of_another_burst_or_a_damaged_one_is_refused(tmp_path):
     path, _ = attitude_product(tmp_path, 0.0, 5.0, burst="sb26051101")
-    with pytest.raises(NotOurs, match=r"mine\.fits: attitude of burst sb26051101, not of sb26051102"):
+    with pytest.raises(
+        NotOurs, match=r"mine\.fits: attitude product of burst sb26051101; expected burst sb26051102"
+    ):
         extract_with(tmp_path, path, *photon_packets())
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(InvalidInput, match=r"mine\.fits: "):

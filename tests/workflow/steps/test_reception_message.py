@@ -73,7 +73,7 @@ def test_the_observation_comes_from_the_table_unless_the_run_was_given_one(inbox
 def test_half_an_observation_is_left_out_with_a_warning(inbox, tmp_path, caplog):
     reception = receive(inbox, Archive(tmp_path / "archive"), orbit="7")
     assert reception.observation is None
-    assert f"{BURST}: GP's observation is left out: apid, target missing" in caplog.text
+    assert f"{BURST}: GP observation ignored: apid, target missing" in caplog.text
 
 
 @pytest.mark.parametrize("text", [None, "", "[sb26030704", "[sb26030704]\napid = 7"])
@@ -84,7 +84,7 @@ def test_an_observation_that_is_not_known_costs_no_run(inbox, tmp_path, text, ca
     conf = RunConf(burst_id=BURST, alert=str(inbox / "alert.xml"))
     reception = reception_message(conf, run_id="r", archive=archive, roots=[inbox], observations=table)
     assert reception.observation is None
-    assert ("GP's observation is not known" in caplog.text) == bool(text)
+    assert ("GP observation unknown" in caplog.text) == bool(text)
 
 
 def replay(archive, conf):
@@ -113,7 +113,7 @@ def test_inline_xml_is_an_alert_too(inbox, tmp_path):
     ("changes", "error", "cause"),
     [
         ({"alert": "<voe:VOEvent"}, InvalidInput, "inline alert"),
-        ({"burst_id": "sb26030799"}, NotOurs, "the alert is of burst sb26030704"),
+        ({"burst_id": "sb26030799"}, NotOurs, "the alert belongs to burst sb26030704"),
         ({"alert": "/etc/passwd"}, InvalidInput, "outside the folders"),
         ({"packets": "http://127.0.0.1/packets.bin"}, InvalidInput, "only local files"),
     ],
@@ -222,7 +222,7 @@ def test_a_collection_of_notices_is_not_one_bursts_folder(inbox, tmp_path, caplo
     for number in range(MAX_NOTICES_BESIDE):
         (inbox / f"more-{number}.xml").write_bytes(b"<")
     assert receive(inbox, Archive(tmp_path / "archive")).related == ()
-    assert "none is taken" in caplog.text
+    assert "other notices in the alert's folder ignored" in caplog.text
 
 
 def test_without_packets_there_is_nothing_to_analyse(inbox, tmp_path):
