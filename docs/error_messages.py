@@ -132,8 +132,9 @@ def _entry(text: str, advice: str) -> str:
     return f"- {quote}{text}{quote}" + (f"\n  {advice}" if advice else "")
 
 
-def _first_words(text: str) -> str:
-    return re.sub("[^a-z0-9]+", " ", text.lower()).strip()
+def _first_words(text: str) -> tuple[str, str]:
+    """Return the words by which an entry is sorted, and its text, which decides between equal words."""
+    return re.sub("[^a-z0-9]+", " ", text.lower()).strip(), text
 
 
 def _section(path: str) -> str:
