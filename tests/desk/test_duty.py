@@ -60,9 +60,7 @@ def test_a_page_without_notifications_says_that_nobody_is_notified(settings):
     assert "Sound and browser notification" in page(settings, None)
 
 
-def test_the_holder_of_a_burst_is_shown_and_a_burst_advocate_may_take_over(
-    installation, ledger, settings
-):
+def test_the_holder_of_a_burst_is_shown_and_a_burst_advocate_may_take_over(installation, ledger, settings):
     assert "I have it" in page(settings, box(installation))
     assert "not acknowledged" in page(settings, box(installation), EVE)
     assert "data-acknowledge" not in page(settings, box(installation), EVE)
