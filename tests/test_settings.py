@@ -45,12 +45,12 @@ WRONG = [
     (
         "NOTIFICATION",
         '{"channels": "/c", "rules": [{"events": ["first_notice"], "kinds": ["test"]}]}',
-        'rules.0: to = "duty": a test wakes nobody; expected the tag of a chat',
+        'rules.0: to = "duty": tests must not wake people; expected the tag of a chat',
     ),
     (
         "NOTIFICATION",
         '{"channels": "/c", "rules": [{"events": ["first_notice"], "to": "all", "escalate": true}]}',
-        "only what goes to duty can be escalated",
+        "cannot be escalated; expected to = ",
     ),
 ]
 

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.desk.comments import MAX_COMMENT, Comments
+from mxtvhf.errors import InvalidInput
 from support.desk import BURST, HOSTILE, NOW, html_of, page_of, run
 
 
@@ -35,6 +36,14 @@ def test_a_burst_that_is_only_received_can_be_commented(settings, processed):
 def test_an_empty_comment_and_one_that_is_too_long_are_refused(tmp_path, text):
     comments = Comments(tmp_path / "comments")
     with pytest.raises(ValidationError):
+        comments.add(BURST, text, author="ada", now=NOW)
+    assert comments.of(BURST) == []
+
+
+@pytest.mark.parametrize("text", ["seen\x00", "\x1b[2Jseen", "seen\x9b31m"])
+def test_control_characters_are_refused(tmp_path, text):
+    comments = Comments(tmp_path / "comments")
+    with pytest.raises(InvalidInput, match="control characters"):
         comments.add(BURST, text, author="ada", now=NOW)
     assert comments.of(BURST) == []
 

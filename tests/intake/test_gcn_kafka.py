@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
+from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka, _reason
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import Spool
 from mxtvhf.operation.stack.processes import wait_until
@@ -38,6 +38,7 @@ def broker():
 def access(broker):
     return GcnAccess(
         heartbeat=False,
+        circulars=False,
         config={
             "bootstrap.servers": broker.address,
             "security.protocol": "plaintext",
@@ -47,9 +48,9 @@ def access(broker):
     )
 
 
-def take(access, keep, until, root):
+def take(access, keep, until, root, read_circular=None):
     stop = threading.Event()
-    part = Part("GCN", GcnKafka(access, keep).run, root)
+    part = Part("GCN", GcnKafka(access, keep, read_circular).run, root)
     thread = threading.Thread(target=part.run, args=(stop,))
     thread.start()
     try:
@@ -74,6 +75,17 @@ def test_notices_of_all_topics_are_stored_and_committed(broker, access, burst, t
     broker.publish(TOPICS[0], b"<a>next</a>")
     take(access, room.keep, lambda: b"<a>next</a>" in kept(), tmp_path)
     assert kept() == {b"<a>next</a>"}
+
+
+@pytest.mark.slow
+def test_circulars_are_read_beside_notices(broker, access, tmp_path):
+    read, room = [], Spool(tmp_path)
+    broker.publish("gcn.circulars", b"{}")
+    broker.publish(TOPICS[0], b"<a>notice</a>")
+    access = access.model_copy(update={"circulars": True})
+    take(access, room.keep, lambda: read and list(room.waiting()), tmp_path, read.append)
+    assert read == [b"{}"]
+    assert [room.read(path).raw for path in room.waiting()] == [b"<a>notice</a>"]
 
 
 @pytest.mark.slow
@@ -127,14 +139,28 @@ def test_one_credential_without_the_other_is_rejected(given, tmp_path):
 def test_an_invalid_option_of_librdkafka_is_named(access, tmp_path):
     wrong = access.model_copy(update={"config": {"no.such.option": 1}})
     with pytest.raises(InvalidInput, match=r"no\.such\.option"):
-        GcnKafka(wrong, lambda message: None).run(threading.Event())
+        GcnKafka(wrong, lambda message: None, None).run(threading.Event())
 
 
 def test_a_silent_heartbeat_is_a_failure(access, monkeypatch):
     monkeypatch.setattr("mxtvhf.intake.gcn_kafka.SILENCE_S", 0.0)
     silent = access.model_copy(update={"heartbeat": True})
     with pytest.raises(Retriable, match="no heartbeat"):
-        GcnKafka(silent, lambda message: None).run(threading.Event())
+        GcnKafka(silent, lambda message: None, None).run(threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("code", "is_named"),
+    [
+        (KafkaError._AUTHENTICATION, True),
+        (KafkaError.SASL_AUTHENTICATION_FAILED, True),
+        (KafkaError._TRANSPORT, False),
+    ],
+)
+def test_refused_credentials_are_told_with_the_rule_of_30_days(code, is_named):
+    told = _reason(KafkaError(code, "invalid_client"))
+    assert told.startswith("invalid_client")
+    assert ("30 days; create new ones" in told) is is_named
 
 
 def test_credentials_are_read_from_a_file_and_never_shown(tmp_path):

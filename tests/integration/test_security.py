@@ -4,12 +4,15 @@ import base64
 import io
 import json
 from contextlib import closing
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import psycopg2
 import pytest
 import requests
 
+from mxtvhf.archive.archive import Archive
+from mxtvhf.desk.comments import MAX_COMMENT, Comments
 from mxtvhf.errors import Failure
 from mxtvhf.operation.stack.access import airflow_api
 from mxtvhf.operation.stack.embedded import gp_connection
@@ -143,6 +146,77 @@ def test_a_form_of_another_site_is_rejected(stack, users, conf, ask):
     assert ask("GET", f"/api/v2/dags/mxt_vhf/dagRuns/{BURST}__91").status_code == 404
     asked = ask("OPTIONS", "/mxtvhf/processing", headers={"Origin": "http://evil.example"})
     assert "access-control-allow-origin" not in asked.headers
+
+
+# ------------------------------------------------------------------ what people write on the desk
+
+MARKUP = "<script>alert(1)</script> & \u2605\nsecond line"
+
+
+@pytest.fixture(scope="module")
+def received(settings, conf):
+    """A burst of which a notice is in the archive."""
+    archive = Archive(settings.archive)
+    raw = (settings.inputs / "security" / "alert.xml").read_bytes()
+    archive.log_receipt(archive.keep_alert(BURST, raw), datetime.now(UTC))
+    return BURST
+
+
+def test_comments_are_of_who_may_decide_and_shown_as_typed(ask, users, received, settings):
+    address, comments = f"/mxtvhf/desk/{received}/comments", Comments(settings.desk_records / "comments")
+    for role, text, status in (
+        ("viewer", "seen", 403),
+        ("user", MARKUP, 201),
+        ("admin", "x" * MAX_COMMENT, 201),
+        ("user", "x" * (MAX_COMMENT + 1), 422),
+        ("user", " \n ", 422),
+        ("user", "\x1b[2J\x00", 422),
+        ("user", "\ud800", 422),
+        ("user", ["no text"], 422),
+    ):
+        answer = ask("POST", address, role=role, json={"text": text})
+        assert answer.status_code == status, (role, text)
+        assert status == 201 or answer.json()["detail"].count("\n") == 0
+    kept = comments.of(received)
+    assert [(one.author, one.text) for one in kept] == [("user", MARKUP), ("admin", "x" * MAX_COMMENT)]
+    page = ask("GET", f"/mxtvhf/desk/{received}", role="viewer").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; \u2605" in page
+    assert ask("POST", "/mxtvhf/desk/sb26030399/comments", json={"text": "seen"}).status_code == 404
+
+
+def test_an_unreadable_input_is_dismissed_by_who_may_decide(ask, settings):
+    archive = Archive(settings.archive)
+    sha256 = archive.quarantine(CANARY.encode(), name="inbox <b>.xml", reason="not well-formed XML").stem
+    address = f"/mxtvhf/desk/unreadable/{sha256}"
+    assert "inbox &lt;b&gt;.xml" in ask("GET", "/mxtvhf/desk/unreadable", role="viewer").text
+    assert ask("POST", address, role="viewer", json={}).status_code == 403
+    assert ask("POST", f"/mxtvhf/desk/unreadable/{'ab' * 32}", json={}).status_code == 404
+    assert ask("POST", "/mxtvhf/desk/unreadable/x", json={}).status_code == 422
+    assert "inbox &lt;b&gt;.xml" in ask("GET", "/mxtvhf/desk/unreadable").text
+    # The second of two people who press the button at once is told nothing wrong.
+    assert [ask("POST", address, role=role, json={}).status_code for role in ("user", "admin")] == [204, 204]
+    assert "inbox &lt;b&gt;.xml" not in ask("GET", "/mxtvhf/desk/unreadable").text
+    assert sha256 in {note.sha256 for note in archive.quarantined()}, "the quarantine keeps it"
+
+
+def test_a_form_of_another_site_writes_nothing_on_the_desk(stack, users, received, settings, routes):
+    """A browser sends a form as text/plain with the cookies it has."""
+    changing = [path for method, path in routes if "/desk/" in path and method in ("POST", "PATCH")]
+    assert len(changing) >= 7
+    before = Comments(settings.desk_records / "comments").of(received)
+    for path in changing:
+        address = filled(path, received).replace(f"unreadable/{received}", f"unreadable/{'ab' * 32}")
+        answer = requests.request(
+            "PATCH" if path.endswith("/answer") else "POST",
+            stack.url + address,
+            data=json.dumps({"text": "from elsewhere"}),
+            headers={"Content-Type": "text/plain", "Origin": "http://evil.example"},
+            cookies={"_token": users.tokens["admin"]},
+            timeout=60,
+        )
+        assert answer.status_code == 415, path
+    assert Comments(settings.desk_records / "comments").of(received) == before
 
 
 TEMPLATE = "{{ 6*7 }}{% raw %}${7*6}"

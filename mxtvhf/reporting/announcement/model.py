@@ -131,7 +131,7 @@ class SubmittedCircular(KeptModel):
 
 
 class NamedEvent(KeptModel):
-    """The name of a burst's event, as a person typed it."""
+    """The name of a burst's event, as a person typed it or a GCN Circular gave it."""
 
     name: EventName
     recorded_by: str

@@ -53,10 +53,15 @@ STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 
-def _checked_advocate(user: GetUserDep) -> None:
-    """Reject users who may not answer the question about a burst."""
+def _checked_advocate(user: GetUserDep, request: Request) -> None:
+    """Reject users who may not answer the question about a burst, and forms of other sites.
+
+    A browser sends the form of any site with the cookies of this site, but never as JSON.
+    """
     if not _viewer(user).may_decide:
         raise HTTPException(403, f"{user.get_name()} is not allowed to decide about announcements")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "invalid Content-Type; expected application/json")
 
 
 may_decide = Depends(_checked_advocate)
@@ -295,7 +300,10 @@ def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserD
     files = DeskFiles(_settings(request))
     if not files.archive.has(burst_id):
         raise HTTPException(404, f"unknown burst {burst_id}")
-    files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+    try:
+        files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+    except InvalidInput as error:
+        raise HTTPException(422, str(error)) from None
 
 
 class Answer(Model):
