@@ -1,4 +1,4 @@
-"""Print the tables of ``docs/explanation/performance.md``, section Localisation.
+"""Print the tables of ``docs/decisions/localisation-method.md``, section Localisation.
 
 Run ``python -m benchmarks.localisation [--trials N] [--only TEXT] ...`` in the root of the project. Seeds are
 fixed, and all methods in a row get the same photons.

@@ -163,7 +163,7 @@ def test_an_own_calibration_is_used_and_named_in_the_report(burst, exchange, tmp
     assert report["calibration"]["alignment"] == "900-own"
     assert report["calibration"].keys() >= default_calibration().versions().keys()
     assert report["localisation"]["position"]["r90_sys_arcsec"] == 60.0
-    (warning,) = (text for text in report["warnings"] if text.startswith("Assumed calibration"))
+    (warning,) = (text for text in report["warnings"] if text.startswith("Placeholder calibration"))
     assert "psf" in warning
     assert "alignment" not in warning
 

@@ -256,7 +256,7 @@ def test_a_rejection_publishes_nothing(run, another, ada, settings, webhook, ann
     webhook.got.clear()
     assert answered(run, ada, run_id, "Reject", "best", "A cosmic ray.") == "success"
     assert states(run, run_id) == {"ba_decision": "success", "announce": "skipped"}
-    assert reason(run, run_id, "announce") == f"{run_id}: rejected by ada: nothing is announced"
+    assert reason(run, run_id, "announce") == f"{run_id}: rejected by ada; nothing is announced"
     decided = decided_of(settings, run_id)
     assert (decided.choice, decided.comment) == ("reject", "A cosmic ray.")
     assert released_of(settings, run_id) is None
@@ -452,7 +452,7 @@ def test_an_announcement_is_submitted_and_retracted_by_users_who_may_decide(
     assert sent_to_desk(ada, run_id, "change", **retraction) == (204, None)
     status, detail = sent_to_desk(ada, run_id, "change", **retraction)
     assert status == 409
-    assert "announcement 1 was retracted already by ada" in detail
+    assert "announcement 1 was already retracted by ada" in detail
     folder = settings.releases / "sb26051108" / "sb26051108__announcement_2"
     assert "in GCN Circ. 44454." in (folder / "circular.txt").read_text()
     assert webhook.texts[before].startswith("GRB 260511B (sb26051108): retraction of the SVOM/MXT result")

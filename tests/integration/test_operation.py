@@ -56,10 +56,15 @@ def test_a_running_installation_is_saved(stack, settings, tmp_path):
     assert stack.api.is_healthy()
 
 
-def test_maintenance_lines_of_the_readme(stack, settings, tmp_path):
-    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
-    (block,) = [block for block in blocks if "mxtvhf backup" in block]
-    lines = [line for line in block.splitlines() if line.startswith(".venv/bin/mxtvhf ")]
+def test_maintenance_lines_of_the_docs(stack, settings, tmp_path):
+    pages = [PROJECT / "docs" / "how-to" / name for name in ("monitor.md", "back-up-and-recover.md")]
+    blocks = [block for page in pages for block in page.read_text().split("```sh\n")[1:]]
+    lines = [
+        line
+        for block in blocks
+        for line in block.split("```")[0].splitlines()
+        if line.startswith(".venv/bin/mxtvhf ") and "--" not in line.split("#")[0].replace("--dry-run", "")
+    ]
     done = {}
     for line in lines:
         _, name, *words = shlex.split(line, comments=True)

@@ -280,8 +280,8 @@ def test_start_waits_and_its_exit_status_shows_a_missing_result(mxtvhf, burst_fo
     assert "no VHF packets received with this alert" in done.stdout
 
 
-def test_curl_lines_of_the_readme(stack, settings, burst_folder):
-    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+def test_curl_lines_of_the_docs(stack, settings, burst_folder):
+    blocks = (PROJECT / "docs" / "how-to" / "start-a-run.md").read_text().split("```")[1::2]
     (block,) = [block for block in blocks if "/mxtvhf/processing" in block]
     script = block.removeprefix("sh\n")
     for here, there in {

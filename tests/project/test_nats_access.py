@@ -124,7 +124,7 @@ def test_no_password_is_sent_unencrypted_if_tls_is_required():
         async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             credentials = Path(__file__)
-            with pytest.raises(Retriable, match="no TLS at the server"):
+            with pytest.raises(Retriable, match="the server offers no TLS"):
                 await connect(f"tls://127.0.0.1:{port}", credentials, name="test", timeout=1)
 
     asyncio.run(use())
@@ -187,13 +187,13 @@ def test_unusable_certificate_files_are_named(authority, tmp_path):
     _, other = authority.issue("other")
     (tmp_path / "empty").touch()
     for tls, cause in (
-        (NatsTls(ca=tmp_path / "missing"), "missing: no certificate can be read: No such file"),
-        (NatsTls(ca=tmp_path / "empty"), "empty: no certificate can be read"),
-        (NatsTls(ca=authority.ca, certificate=certificate, key=other), "other-key.pem: no certificate with"),
+        (NatsTls(ca=tmp_path / "missing"), "missing: the CA certificate cannot be read: No such file"),
+        (NatsTls(ca=tmp_path / "empty"), "empty: the CA certificate cannot be read"),
+        (NatsTls(ca=authority.ca, certificate=certificate, key=other), "other-key.pem: invalid certificate"),
     ):
         with pytest.raises(InvalidInput, match=cause):
             asyncio.run(connect("tls://127.0.0.1:1", name="test", tls=tls))
-    with pytest.raises(InvalidInput, match=r"127\.0\.0\.1:1: nats_tls needs a server named as tls://"):
+    with pytest.raises(InvalidInput, match=r"127\.0\.0\.1:1: not a TLS URL; nats_tls requires tls://"):
         asyncio.run(connect("nats://127.0.0.1:1", name="test", tls=NatsTls(ca=authority.ca)))
 
 

@@ -1,7 +1,7 @@
 """The configuration file ``mxtvhf.toml`` of an installation and its validation.
 
 The top level contains the settings under their usual names (`mxtvhf.settings`). The tables contain what else
-a deployment on several hosts needs. ``docs/how-to/deploy.md`` explains the file.
+a deployment on several hosts needs. ``docs/reference/configuration.md`` explains the file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Airflow settings for low latency, each with its reason.
 
 Airflow's defaults suit batch processing: a dead worker is noticed after 5 minutes, and the scheduler sleeps
-for a second between two tasks. ``docs/explanation/performance.md`` has the measurements behind the choices.
+for a second between two tasks. ``docs/decisions/latency.md`` has the measurements behind the choices.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _checked_advocate(user: GetUserDep, request: Request) -> None:
     if not _viewer(user).may_decide:
         raise HTTPException(403, f"{user.get_name()} is not allowed to decide about announcements")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "invalid Content-Type; expected application/json")
+        raise HTTPException(415, "wrong Content-Type; expected application/json")
 
 
 may_decide = Depends(_checked_advocate)

@@ -19,7 +19,7 @@ from support.deployment import PASSWORD, write_deployment
 from support.project import PROJECT
 
 EXAMPLE = PROJECT / "mxtvhf.toml"
-PAGE = PROJECT / "docs" / "how-to" / "deploy.md"
+PAGE = PROJECT / "docs" / "reference" / "configuration.md"
 
 
 @pytest.fixture
