@@ -25,7 +25,7 @@ def test_comments_have_author_and_time_and_stay_in_their_order(settings, put):
     assert "2026-02-28 12:03:00" in html.split('id="comments"')[1]
 
 
-def test_a_burst_that_is_only_received_can_be_commented(settings, processed):
+def test_a_burst_without_a_run_can_be_commented(settings, processed):
     archive = Archive(settings.archive)
     archive.log_receipt(archive.keep_alert(BURST, (processed / "input" / "alert.xml").read_bytes()), NOW)
     Comments(settings.desk_records / "comments").add(BURST, "seen", author="ada", now=NOW)

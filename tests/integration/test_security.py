@@ -1,4 +1,4 @@
-"""A real Airflow under attack: by strangers, by viewers, by hostile requests; and its secrets."""
+"""Security of a real Airflow: logins, roles, hostile requests and secrets."""
 
 import base64
 import io
@@ -51,7 +51,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def users(stack):
-    """Somebody of each role."""
+    """Users of each role."""
     return WebUsers(stack.url, asked_of_airflow(TOKENS, stack.processes.environment))
 
 
@@ -75,7 +75,7 @@ def conf(settings):
 # ------------------------------------------------------------------ who may do what, as in test_logins.py
 
 
-def test_no_url_of_ours_answers_a_stranger(users, routes):
+def test_every_url_requires_a_login(users, routes):
     check_strangers(users, routes)
 
 
@@ -84,16 +84,16 @@ def test_a_viewer_reads_everything_and_changes_nothing(users, routes):
 
 
 @pytest.mark.parametrize("role", ROLES[1:])
-def test_whoever_may_trigger_starts_runs(users, role):
+def test_users_who_may_trigger_can_start_runs(users, role):
     check_starter(users, role)
 
 
-def test_a_viewer_starts_nothing_by_airflows_own_api(users, conf):
+def test_a_viewer_cannot_start_runs_by_airflows_api(users, conf):
     check_viewer_starts_nothing(users, conf)
 
 
-def test_the_listener_logs_in_with_an_account_of_its_own(stack, settings):
-    """It may start, read and stop runs, and nothing of the administrator's."""
+def test_the_listener_uses_its_own_account(stack, settings):
+    """The account may start, read and stop runs and has no rights of an administrator."""
     listener = airflow_api(settings.model_copy(update={"airflow_url": stack.url}), settings.intake_user)
     assert listener.get("/api/v2/dags/mxt_vhf/dagRuns?limit=1")["total_entries"] >= 0
     with pytest.raises(Failure, match="HTTP 403"):
@@ -104,7 +104,7 @@ def test_the_listener_logs_in_with_an_account_of_its_own(stack, settings):
 
 
 @pytest.mark.parametrize("way", ["../../../secrets/passwords.json", "../../../../../../../../etc/passwd"])
-def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, routes, stack, way):
+def test_no_url_parameter_reads_files_outside_the_folder(ask, routes, stack, way):
     for method, path in routes:
         if method == "GET" and "{" in path:
             for text in (
@@ -117,7 +117,7 @@ def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, routes, stack, way):
                 assert "root:" not in answer.text
 
 
-def test_no_parameter_of_a_url_makes_a_header(ask, routes):
+def test_no_url_parameter_adds_a_header(ask, routes):
     for method, path in routes:
         if method == "GET" and "{" in path:
             answer = ask(method, filled(path, "x%0d%0aX-Canary:%201"))
@@ -126,15 +126,15 @@ def test_no_parameter_of_a_url_makes_a_header(ask, routes):
 
 
 @pytest.mark.parametrize("nested", ["[" * 500_000, '{"burst_id":' * 100_000, "[" * 9_000 + "]" * 9_000])
-def test_deeply_nested_json_is_refused_in_one_line(ask, nested):
+def test_deeply_nested_json_is_rejected_in_one_line(ask, nested):
     answer = ask("POST", "/mxtvhf/processing", data=nested, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert list(answer.json()) == ["detail"]
     assert len(answer.json()["detail"]) <= 1000
 
 
-def test_a_form_of_another_site_starts_nothing(stack, users, conf, ask):
-    """A browser sends a form as text/plain with the cookies it has; JSON it may not send unasked."""
+def test_a_form_of_another_site_is_rejected(stack, users, conf, ask):
+    """A browser sends forms as text/plain with its cookies, but it may not send JSON to another site."""
     answer = requests.post(
         f"{stack.url}/mxtvhf/processing",
         data=json.dumps({**conf, "sequence": 91}),
@@ -224,7 +224,7 @@ TEMPLATE = "{{ 6*7 }}{% raw %}${7*6}"
 
 @pytest.fixture(scope="module")
 def templated(run, conf):
-    """A run whose configuration holds templates."""
+    """Return a run whose configuration contains templates."""
     assert run(f"{BURST}__1", **{**conf, "apid": "1", "target": TEMPLATE, "orbit": "3"}) == "success"
     return f"{BURST}__1"
 
@@ -243,7 +243,7 @@ def test_a_template_in_the_configuration_stays_text(run, templated):
 
 @pytest.fixture(scope="module")
 def failed(stack, run, conf, templated):
-    """A run that failed because GP, asked with a login, could not be reached."""
+    """Return a run that failed because GP, used with a login, was unreachable."""
     login = {"login": "mxtvhf", "password": CANARY}
     stack.api.put_connection({**gp_connection("http://127.0.0.1:9"), **login})
     try:
@@ -254,7 +254,7 @@ def failed(stack, run, conf, templated):
 
 
 def secrets_of(settings):
-    """All that must not be seen anywhere, in every spelling in which it travels."""
+    """Return all secrets in every encoding in which they are sent."""
     files = [path for path in (settings.home / "secrets").iterdir() if path.name != "passwords.json"]
     texts = [CANARY, *(path.read_text().strip() for path in files)]
     texts += json.loads((settings.home / "secrets" / "passwords.json").read_text()).values()
