@@ -116,7 +116,7 @@ def page_environment(*loaders: BaseLoader) -> Environment:
 
     Parameters
     ----------
-    loaders
+    *loaders
         Where templates are looked for before the report's own.
     """
     environment = Environment(
