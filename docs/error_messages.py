@@ -118,6 +118,8 @@ def update() -> None:
             if similar:
                 print(f"  its advice goes to {similar[0]!r}")
                 advice[similar[0]] = before.advice[gone]
+            elif before.advice[gone]:
+                print(f"  its advice is dropped: {before.advice[gone]}")
         for text in added:
             print(f"{heading}: added {text!r}")
         entries = (_entry(text, advice[text]) for text in sorted(texts, key=_first_words))

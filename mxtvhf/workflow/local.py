@@ -42,7 +42,7 @@ from mxtvhf.workflow.steps.reception_message import (
     check_analysable,
     received_bytes,
     reception_message,
-    sound_alert,
+    validated_alert,
 )
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
@@ -138,7 +138,7 @@ def process_burst(
     attitude_source = None if attitude is None else _source(Path(attitude))
     with timeline.step("reception_message"):
         raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
-        burst_id = sound_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
+        burst_id = validated_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
         conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source, attitude=attitude_source)
         run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time

@@ -102,7 +102,7 @@ def faults(page, **options):
     return [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
 
 
-def test_no_page_has_a_fault_of_accessibility_in_light_and_dark(opened, desk):
+def test_no_page_has_an_accessibility_fault_in_light_or_dark_mode(opened, desk):
     for path in desk.pages:
         page = opened(path)
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
@@ -112,7 +112,7 @@ def test_no_page_has_a_fault_of_accessibility_in_light_and_dark(opened, desk):
 
 
 @pytest.mark.parametrize("width", [390, 1920])
-def test_nothing_runs_out_of_a_page_and_the_browser_has_no_complaint(opened, desk, width):
+def test_no_page_overflows_and_the_browser_logs_no_error(opened, desk, width):
     for path in desk.pages:
         page = opened(path, width)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -147,7 +147,7 @@ def test_the_sky_view_is_saved_as_a_picture_with_its_colours(opened, tmp_path):
     assert (0xFB, 0xFC, 0xFD) in colours
 
 
-def test_a_comment_is_sent_with_a_count_of_what_is_left(opened, desk):
+def test_a_comment_is_sent_and_the_remaining_characters_are_counted(opened, desk):
     page = opened(f"desk/{BURST}")
     expect(page.locator("#comments")).to_contain_text("VT sees it fade.")
     field = page.get_by_label("Add to the discussion")

@@ -1,4 +1,4 @@
-"""Health and metrics of a real installation; its backup."""
+"""Health, metrics and backup of a real installation."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def test_a_running_installation_is_healthy(stack, settings, web):
     assert re.search(r"^ok  airflow_version +3\S+ \(tested\); patches: none$", told.stdout, re.M)
 
 
-def test_prometheus_reads_the_figures(web):
+def test_prometheus_reads_the_metrics(web):
     answer = web("/mxtvhf/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
@@ -79,7 +79,7 @@ def test_maintenance_lines_of_the_docs(stack, settings, tmp_path):
     assert "uses this state folder" in done["restore"].stderr
 
 
-def test_retention_waits_until_it_is_wanted_and_then_works(stack, run):
+def test_retention_is_paused_until_it_is_enabled(stack, run):
     dag_id = "mxt_vhf_retention"
     assert stack.api.get(f"/api/v2/dags/{dag_id}")["is_paused"]
     stack.api.start_run("by-hand", {}, dag_id=dag_id)
